@@ -1,0 +1,11 @@
+"""What the data gate leaves behind."""
+
+from __future__ import annotations
+
+from tfx.types.artifact import Artifact
+
+
+class DataBlessing(Artifact):
+    """Says that statistics passed the gate: custom properties `blessed` = 1 and `current_model_id`, the statistics' id."""
+
+    TYPE_NAME = "DarkroomDataBlessing"

@@ -1,0 +1,85 @@
+"""What the data gate does: reads what ExampleValidator found, looks for drift, and refuses in words."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from components.data_gate.words import describe_anomaly
+from components.resolvers import BLESSED, SUBJECT_ID
+from trainer.errors import GateRefused
+
+
+class Executor(base_executor.BaseExecutor):
+    """See `components.data_gate.component.DataGate`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the blessing.
+
+        Raises:
+            GateRefused: There are anomalies, or the data has drifted; with a sentence for each.
+        """
+        statistics = artifact_utils.get_single_instance(input_dict["statistics"])
+        anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
+        splits = artifact_utils.decode_split_names(statistics.split_names)
+        reasons = [line for split in splits for line in in_words(split, read_anomalies(anomalies, split))]
+        baseline = input_dict.get("baseline_statistics")
+        if baseline:
+            schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+            schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+            reasons += drift(statistics, baseline[0], schema)
+        reasons = list(dict.fromkeys(reasons))
+        if reasons:
+            raise GateRefused("data", reasons)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        blessing.set_int_custom_property(BLESSED, 1)
+        blessing.set_int_custom_property(SUBJECT_ID, statistics.id)
+        verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None}
+        io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
+
+
+def in_words(split: str, found: anomalies_pb2.Anomalies) -> list[str]:
+    """A sentence for each anomaly of a split."""
+    lines = [describe_anomaly(split, feature, info) for feature, info in sorted(found.anomaly_info.items())]
+    if found.HasField("dataset_anomaly_info"):
+        lines.append(describe_anomaly(split, "", found.dataset_anomaly_info))
+    return lines
+
+
+def read_anomalies(anomalies: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
+    """What ExampleValidator wrote for a split."""
+    path = os.path.join(artifact_utils.get_split_uri([anomalies], split), "SchemaDiff.pb")
+    with fileio.open(path, "rb") as file:
+        return anomalies_pb2.Anomalies.FromString(file.read())
+
+
+def read_statistics(statistics: types.Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """The statistics of a split."""
+    path = os.path.join(artifact_utils.get_split_uri([statistics], split), "FeatureStats.pb")
+    return tfdv.load_stats_binary(path)
+
+
+def drift(statistics: types.Artifact, baseline: types.Artifact, schema: schema_pb2.Schema) -> list[str]:
+    """A sentence for each feature that has drifted from the baseline beyond the schema's thresholds, split by split."""
+    now, before = (set(artifact_utils.decode_split_names(a.split_names)) for a in (statistics, baseline))
+    lines = []
+    for split in sorted(now & before):
+        found = tfdv.validate_statistics(
+            read_statistics(statistics, split), schema, previous_statistics=read_statistics(baseline, split)
+        )
+        lines += in_words(split, found)
+    return lines

@@ -1,0 +1,86 @@
+"""The executor that TFX's Pusher is given: numbered versions, each appearing in one rename."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor as pusher_executor
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+
+from components.pusher.versions import versions
+
+UNFINISHED = ".pushing-"
+
+
+class AtomicPush(pusher_executor.Executor):
+    """Pushes to `<base>/<version>/`, version 1 above the highest there is.
+
+    TFX's own executor copies file by file into the version's folder, so a run that dies in the middle leaves half a model
+    where servers look; and it numbers by the clock, which may jump back. Remote destinations, which know no rename, are left
+    to TFX, which copies saved_model.pb last.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Pushes the model if both gates blessed it; marks the output `pushed` 1 or 0, with version and destination."""
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
+        base = destination.filesystem.base_directory
+        if "://" in base:
+            super().Do(input_dict, output_dict, exec_properties)
+            return
+        pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+        if not self.CheckBlessing(input_dict):
+            self._MarkNotPushed(pushed)
+            return
+        target = push(Path(self.GetModelPath(input_dict)), Path(base))
+        self._MarkPushed(pushed, pushed_destination=str(target), pushed_version=target.name)
+        record = json.dumps({"version": int(target.name), "destination": str(target)}, indent=2) + "\n"
+        Path(pushed.uri, "pushed.json").write_text(record, encoding="utf-8")
+
+
+def push(model: Path, base: Path) -> Path:
+    """Copies a model to the next version's folder, which appears complete or not at all.
+
+    Args:
+        model: The SavedModel's folder.
+        base: Where versions are.
+
+    Returns:
+        The new version's folder.
+
+    Raises:
+        OSError: The disk is full or cannot be written; nothing is left of the attempt.
+    """
+    base.mkdir(parents=True, exist_ok=True)
+    for leftover in base.glob(f"{UNFINISHED}*"):  # of a push that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    unfinished = base / f"{UNFINISHED}{os.getpid()}"
+    try:
+        shutil.copytree(model, unfinished)
+        _flush(unfinished)
+        target = base / str(max(versions(base), default=0) + 1)
+        unfinished.rename(target)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return target
+
+
+def _flush(folder: Path) -> None:
+    """Brings the files to the disk before the rename does, or a power cut could leave a complete folder of empty files."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())

@@ -1,0 +1,60 @@
+"""Which earlier artifact a run is compared with."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ml_metadata import metadata_store
+from tfx import types
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.utils import path_utils
+
+BLESSED = "blessed"
+SUBJECT_ID = "current_model_id"  # TFX's Evaluator writes it; our data gate uses the same name for its statistics
+
+
+class LatestBlessedOther(ResolverStrategy):
+    """The newest artifact that a gate blessed, other than the candidate itself.
+
+    TFX's own `LatestBlessedModelStrategy` gives, in a run where nothing has changed, the very model that the run is about:
+    the Evaluator's input differs from that of the run before, so it judges again and the same model is pushed twice. With
+    the candidate left out, an unchanged run has unchanged inputs everywhere.
+
+    Inputs by key: `subject`, all artifacts of a kind; `blessing`, all of the gate's blessings; `candidate`, this run's own.
+
+    Args:
+        protocol: Only for models: what their figures depend on beside the weights (`trainer` writes it into model.json).
+            Models of another protocol are passed over, for nats of other pixels or likelihoods cannot be compared.
+    """
+
+    def __init__(self, protocol: str | None = None):
+        self._protocol = protocol
+
+    def resolve_artifacts(
+        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]]:
+        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        result = {key: [] for key in input_dict}
+        result["candidate"] = input_dict["candidate"]
+        own = {artifact.id for artifact in input_dict["candidate"]}
+        blessings = {
+            artifact.get_int_custom_property(SUBJECT_ID): artifact
+            for artifact in sorted(input_dict["blessing"], key=lambda a: a.id)
+            if artifact.get_int_custom_property(BLESSED) == 1
+        }
+        for artifact in sorted(input_dict["subject"], key=lambda a: a.id, reverse=True):
+            if artifact.id in blessings and artifact.id not in own and self._comparable(artifact):
+                result["subject"], result["blessing"] = [artifact], [blessings[artifact.id]]
+                break
+        return result
+
+    def _comparable(self, artifact: types.Artifact) -> bool:
+        if self._protocol is None:
+            return fileio.exists(artifact.uri)
+        path = os.path.join(path_utils.serving_model_path(artifact.uri), "model.json")
+        if not fileio.exists(path):
+            return False
+        with fileio.open(path, "r") as file:
+            return json.load(file).get("protocol") == self._protocol

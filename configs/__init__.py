@@ -1,0 +1,1 @@
+"""One configuration per data set; `--config NAME` or `--dataset NAME` finds them here."""

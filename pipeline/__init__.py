@@ -1,0 +1,1 @@
+"""The pipeline: its configuration, its graph, running it, and the command line."""

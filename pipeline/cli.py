@@ -1,0 +1,130 @@
+"""The command line: `darkroom`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from pipeline.status import Status
+
+
+class Group(click.Group):
+    """Ends a user's mistake in one line with status 2, and lists commands in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names as they were added."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a command."""
+        from pipeline.workspace import WorkFolderBusy
+        from trainer.errors import InputError
+
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            fail(str(error), Status.MISTAKE)
+        except WorkFolderBusy as error:
+            fail(str(error), Status.BUSY)
+
+
+def fail(message: str, status: Status) -> None:
+    """Says why on standard error, and exits."""
+    click.secho(f"{status.word}: {message}", err=True, fg="red", bold=True)
+    sys.exit(int(status))
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="darkroom-tfx", prog_name="darkroom")
+def cli() -> None:
+    """Develops a latent image: from a folder of pictures to a served model that makes new ones.
+
+    \b
+    Try it on the handwritten digits that come with it:
+        darkroom run
+        darkroom generate --work work/digits --out new-digits.png
+    Train on a folder of your own pictures:
+        darkroom run --images ~/Pictures/cats
+    """
+
+
+@cli.command()
+@click.option("--images", metavar="DIR", help="A folder of PNG or JPEG pictures, or of IDX files.")
+@click.option("--dataset", metavar="NAME", help="digits (the default), mnist, fashion-mnist or cifar10.")
+@click.option("--data-root", metavar="DIR", help="Where data sets lie; else $DARKROOM_DATASETS, else they are downloaded.")
+@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
+@click.option("--work", metavar="DIR", help="The work folder; else work/ and the data set's or folder's name.")
+@click.option("--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph.")
+@click.option("--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner.")
+@click.option("--no-cache", is_flag=True, help="Does everything anew.")
+def run(
+    images: str | None,
+    dataset: str | None,
+    data_root: str | None,
+    config: str | None,
+    overrides: Sequence[str],
+    work: str | None,
+    orchestrator: str,
+    beam_args: Sequence[str],
+    no_cache: bool,
+) -> None:
+    """Ingests pictures, trains a VAE, judges it, and pushes its decoder.
+
+    \b
+    The digits that come with it:
+        darkroom run
+    A folder of pictures; folders inside it are labels, or splits if they are called train, eval and test:
+        darkroom run --images ~/Pictures/cats
+    Larger pictures, a longer training:
+        darkroom run --images ~/Pictures/cats --set preprocessing.height=64 --set preprocessing.width=64
+            --set training.epochs=100
+    Fashion-MNIST, with two latent dimensions that can be drawn whole:
+        darkroom run --dataset fashion-mnist --set model.latent_dim=2
+    Your own configuration, and a work folder of its own:
+        darkroom run --images ~/Pictures/cats --config cats.yaml --work ~/cats-model
+
+    \b
+    It ends with one of these statuses:
+        0  a model was pushed
+        1  a fault of the program or the machine: the log says more
+        2  something is wrong with the arguments, the configuration or the pictures
+        3  a gate said no to the data, the model or its export: nothing was pushed
+        4  another run holds the work folder
+    """
+    from pipeline.request import make_request
+    from pipeline.run import run as run_request
+
+    request = make_request(
+        images=images,
+        dataset=dataset,
+        data_root=data_root,
+        config=config,
+        overrides=overrides,
+        work=work,
+        orchestrator=orchestrator,
+        beam_args=beam_args,
+        enable_cache=not no_cache,
+    )
+    sys.exit(int(run_request(request)))
+
+
+def add_serving_commands() -> None:
+    """The commands for pushed models, which live beside the models' own reader."""
+    from serving.commands import COMMANDS
+
+    for command in COMMANDS:
+        cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script.
+
+    Args:
+        arguments: Without the program's name; None takes this process's own.
+    """
+    add_serving_commands()
+    cli(args=arguments, prog_name="darkroom")

@@ -1,0 +1,198 @@
+"""The configuration: typed, validated, read from YAML and overridden from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from annotated_types import Gt
+from pydantic import TypeAdapter, ValidationError
+
+from components.image_example_gen.config import DataConfig
+from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
+from trainer.errors import InputError
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """By what the Evaluator blesses a model.
+
+    Attributes:
+        min_elbo: The held-out ELBO that a model must reach, nats per picture; null asks for none.
+        min_gain: Nats by which the ELBO must beat the likelihood of the mean training picture.
+        max_drop: Nats by which the ELBO may be below the last blessed model's.
+    """
+
+    min_elbo: float | None = None
+    min_gain: float = 0.0  # a model that does not beat the mean picture has learned nothing, whatever the data
+    max_drop: float = 1.0  # about what another seed makes of the same data
+
+
+@dataclass(frozen=True)
+class ServingCheckConfig:
+    """Who tries the exported model before it is pushed.
+
+    Attributes:
+        kind: `c_api` runs it in a clean process through TensorFlow's C API, as TensorFlow Serving does; `infra_validator`
+            is TFX's own InfraValidator, which starts TensorFlow Serving and needs docker.
+        timeout_seconds: For either.
+        tensorflow_serving_tag: Image tag of TensorFlow Serving, for `infra_validator`.
+    """
+
+    kind: Literal["c_api", "infra_validator"] = "c_api"
+    timeout_seconds: Annotated[int, Gt(0)] = 300
+    tensorflow_serving_tag: str = "2.16.1"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A run's whole configuration.
+
+    Attributes:
+        title: What the pictures are, for the report and the model card.
+        schema: A schema of one's own (TFDV's text format) that the data must meet; null takes the project's.
+        data: Splits and labels.
+        preprocessing: What pictures are brought to.
+        model: The variational autoencoder.
+        training: How it is fitted.
+        evaluation: By what it is judged.
+        serving_check: By what its export is tried.
+    """
+
+    title: str = "pictures"
+    schema: str | None = None
+    data: DataConfig = field(default_factory=DataConfig)
+    preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    serving_check: ServingCheckConfig = field(default_factory=ServingCheckConfig)
+
+    def to_yaml(self) -> str:
+        """As a file that `load_config` reads back to the same configuration."""
+        return yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False, allow_unicode=True)
+
+    def trainer(self) -> TrainerConfig:
+        """The part that the Trainer is told."""
+        return TrainerConfig(self.preprocessing, self.model, self.training, self.title, self.to_yaml())
+
+
+def load_values(path: Path) -> dict[str, Any]:
+    """Reads a configuration file, unvalidated.
+
+    Raises:
+        InputError: It cannot be read, or is not a YAML mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the configuration {path}: {getattr(error, 'strerror', None) or error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"the configuration {path}{where} is not YAML: {getattr(error, 'problem', error)}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"the configuration {path} must be a mapping such as 'training: {{epochs: 20}}'")
+    return values
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Lays `--set key.key=value` over a configuration's values; values are read as YAML.
+
+    Raises:
+        InputError: One of them is not of that form.
+    """
+    values = _copy(values)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        keys = name.strip().split(".")
+        if not equals or not all(keys):
+            raise InputError(f"--set {override!r} is not of the form key=value, such as training.epochs=20")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"--set {override!r}: the value is not YAML") from None
+        target = values
+        for key in keys[:-1]:
+            target = target.setdefault(key, {})
+            if not isinstance(target, dict):
+                raise InputError(f"--set {override!r}: {key} is a value, not a section")
+        target[keys[-1]] = value
+    return values
+
+
+def build_config(values: Mapping[str, Any], source: str = "the configuration") -> Config:
+    """Validates values.
+
+    Args:
+        values: As read from YAML.
+        source: Where they come from, for the message.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        InputError: A field is unknown or its value is not allowed; one line that names every such field.
+    """
+    _check_names(Config, values, "", source)
+    try:
+        return _ADAPTER.validate_python(values)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {_words(e)}" for e in error.errors()]
+        raise InputError(f"in {source}: {'; '.join(problems)}") from None
+
+
+_ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)
+
+
+def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
+    """Unknown fields get a message that lists what is allowed, with the likeliest first."""
+    if not isinstance(values, Mapping):
+        raise InputError(f"in {source}: {prefix.rstrip('.')} must be a section with fields, not {values!r}")
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for name, value in values.items():
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, n=1)
+            guess = f"; did you mean {prefix}{near[0]}?" if near else ""
+            raise InputError(f"in {source}: unknown field {prefix}{name}{guess} Allowed: {', '.join(fields)}")
+        default = fields[name].default_factory
+        if dataclasses.is_dataclass(default):
+            _check_names(default, value, f"{prefix}{name}.", source)
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(item) if isinstance(item, Mapping) else item for key, item in values.items()}
+
+
+def preset_names() -> Iterator[str]:
+    """The names of the configurations that come with the project."""
+    return (path.stem for path in sorted(_presets().glob("*.yaml")))
+
+
+def preset_path(name: str) -> Path | None:
+    """The file of a configuration that comes with the project, None where there is none of that name."""
+    path = _presets() / f"{name}.yaml"
+    return path if path.is_file() else None
+
+
+def _presets() -> Path:
+    import configs
+
+    return Path(configs.__file__).parent

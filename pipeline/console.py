@@ -1,0 +1,136 @@
+"""What a person sees while a pipeline runs: a line per component, a progress bar, and nothing of the libraries' noise."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from trainer import progress
+
+MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
+NAME_WIDTH = 18
+
+
+@contextmanager
+def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
+    """Sends all that this process writes to a log file, down to what C++ libraries write to the file descriptors.
+
+    Args:
+        log: The file; added to.
+
+    Yields:
+        Streams that still reach the terminal: standard output and standard error.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = [os.dup(1), os.dup(2)]
+    out, err = (open(fd, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False) for fd in saved)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        os.dup2(target, 1)
+        os.dup2(target, 2)
+        yield out, err
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for fd, original in zip((1, 2), saved):
+            os.dup2(original, fd)
+        out.close()
+        err.close()
+        for fd in (target, *saved):
+            os.close(fd)
+
+
+class Display:
+    """Shows components as they run and end. On a terminal it draws a moving bar; elsewhere it writes plain lines.
+
+    Args:
+        stream: Where to.
+    """
+
+    def __init__(self, stream: IO[str]):
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._task = None
+
+    def line(self, text: str, style: str = "") -> None:
+        """Writes a line."""
+        self._console.print(Text(text, style=style))
+
+    def started(self, name: str) -> None:
+        """A component starts."""
+        if not self._console.is_terminal:
+            return
+        self._bar = Progress(
+            SpinnerColumn(style="red"),
+            TextColumn(f"{name:<{NAME_WIDTH}}"),
+            BarColumn(bar_width=24, complete_style="red", finished_style="red", pulse_style="grey37"),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._bar.start()
+
+    def progress(self, value: progress.Progress) -> None:
+        """A component reports how far it has come."""
+        if self._bar is not None:
+            figures = "  ".join(f"{name} {number:,.5g}" for name, number in value.figures.items())
+            done = f"{value.done:,}" + (f"/{value.total:,}" if value.total else "") + f" {value.unit}"
+            self._bar.update(
+                self._task, total=value.total, completed=value.done, description=f"{value.step} {done}  {figures}"
+            )
+
+    def ended(self, name: str, state: str, seconds: float, result: str) -> None:
+        """A component has ended."""
+        self.close()
+        mark, colour = MARKS[state]
+        time = "cached" if state == "cached" else f"{seconds:.1f} s"
+        line = Text.assemble((mark, colour), f" {name:<{NAME_WIDTH}} ", (f"{time:>8}", "dim"), f"  {result}")
+        self._console.print(line)
+
+    def close(self) -> None:
+        """Takes a bar that is still moving away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class ProgressHandler(logging.Handler):
+    """Hands progress records to a display, and nothing else."""
+
+    def __init__(self, display: Display):
+        super().__init__()
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        value = getattr(record, "progress", None)
+        if value is not None:
+            self._display.progress(value)
+
+
+@contextmanager
+def progress_shown(display: Display) -> Iterator[None]:
+    """For as long as it lasts, progress records reach the display and are not logged beside it."""
+    logger, handler = logging.getLogger(progress.LOGGER), ProgressHandler(display)
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate

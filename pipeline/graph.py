@@ -1,0 +1,244 @@
+"""The graph: every component, what it is for, and what flows between them. The same for every orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ml_metadata.proto import metadata_store_pb2
+from tensorflow_model_analysis.proto import config_pb2
+from tfx.components import Evaluator, ExampleValidator, InfraValidator, Pusher, StatisticsGen, Trainer, Transform
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.common.importer import Importer
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
+from tfx.types import Channel, standard_artifacts
+
+import components.data_gate
+import components.image_example_gen
+import components.pusher
+import components.report
+import components.serving_check
+import trainer.config
+import trainer.preprocessing
+from components.code_hash import code_hash
+from components.data_gate.artifacts import DataBlessing
+from components.data_gate.component import DataGate
+from components.image_example_gen.component import ImageExampleGen
+from components.pusher.executor import AtomicPush
+from components.report.component import Report
+from components.resolvers import LatestBlessedOther
+from components.serving_check.component import ServingCheck
+from pipeline.config import Config, EvaluationConfig, ServingCheckConfig
+
+
+def create_pipeline(
+    *,
+    name: str,
+    root: str,
+    images: str,
+    schema: str,
+    serving: str,
+    config: Config,
+    metadata: metadata_store_pb2.ConnectionConfig | None = None,
+    beam_args: Sequence[str] = (),
+    enable_cache: bool = True,
+) -> Pipeline:
+    """Builds the graph, and nothing else.
+
+    Args:
+        name: The pipeline's name; runs of one name share their history.
+        root: Where artifacts go.
+        images: The folder of pictures.
+        schema: A folder that holds the curated schema, `schema.pbtxt`, alone.
+        serving: Where models are pushed to.
+        config: The configuration.
+        metadata: Where ML Metadata is kept; None where the orchestrator brings its own.
+        beam_args: For the components that run on Beam.
+        enable_cache: Whether components whose inputs, parameters and code have not changed are skipped.
+
+    Returns:
+        The pipeline.
+    """
+    # Pictures become tf.Examples in splits; what cannot be decoded is refused here, so that nothing fails on it later.
+    example_gen = ImageExampleGen(
+        images=images, config=config.data, code=code_hash(components.image_example_gen)
+    )
+    # What the pictures are like, feature by feature: sizes, labels, brightness, contrast.
+    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    # What the pictures must be like, written by people and not inferred from the data that it is to judge.
+    schema_importer = Importer(source_uri=schema, artifact_type=standard_artifacts.Schema).with_id("Schema")
+    # Compares the two.
+    validator = ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"], schema=schema_importer.outputs["result"]
+    )
+    # The last pictures that passed, to see drift by.
+    last_statistics = Resolver(
+        strategy_class=LatestBlessedOther,
+        subject=Channel(type=standard_artifacts.ExampleStatistics),
+        blessing=Channel(type=DataBlessing),
+        candidate=statistics_gen.outputs["statistics"],
+    ).with_id("LastStatistics")
+    # Ends the run where there are anomalies or drift.
+    data_gate = DataGate(
+        statistics=statistics_gen.outputs["statistics"],
+        schema=schema_importer.outputs["result"],
+        anomalies=validator.outputs["anomalies"],
+        baseline_statistics=last_statistics.outputs["subject"],
+        code=code_hash(components.data_gate),
+    )
+    # The pixel graph, from a file's bytes to pixels, for training and serving alike. Nothing is materialised: decoding is
+    # cheaper than writing and reading float pixels.
+    transform = Transform(
+        examples=example_gen.outputs["examples"],
+        schema=schema_importer.outputs["result"],
+        preprocessing_fn="trainer.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
+        materialize=False,
+        disable_statistics=True,
+        custom_config={
+            "preprocessing": config.trainer().to_dict()["preprocessing"],
+            "code": code_hash(trainer.config, trainer.preprocessing),
+        },
+    )
+    transform.add_upstream_node(data_gate)
+    # Builds, fits and exports the VAE.
+    train = Trainer(
+        run_fn="trainer.task.run_fn",
+        examples=example_gen.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema_importer.outputs["result"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={"trainer": config.trainer().to_dict(), "code": code_hash(trainer)},
+    )
+    # The last good model, to judge the new one by.
+    last_model = Resolver(
+        strategy_class=LatestBlessedOther,
+        config={"protocol": config.trainer().protocol()},
+        subject=Channel(type=standard_artifacts.Model),
+        blessing=Channel(type=standard_artifacts.ModelBlessing),
+        candidate=train.outputs["model"],
+    ).with_id("LastModel")
+    # Blesses the model, or does not, on pictures that took no part in training.
+    evaluator = Evaluator(
+        examples=example_gen.outputs["examples"],
+        model=train.outputs["model"],
+        baseline_model=last_model.outputs["subject"],
+        eval_config=evaluation_config(config.evaluation),
+        example_splits=["test" if config.data.test_share else "eval"],
+    )
+    # Tries the exported model as a server would.
+    check, infra_blessing = serving_check(config.serving_check, example_gen, train)
+    # Ships a model that both have blessed.
+    pusher = Pusher(
+        model=train.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_blessing,
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
+        ),
+        custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
+        custom_config={"code": code_hash(components.pusher)},
+    )
+    # Shows a person all of it.
+    report = Report(
+        examples=example_gen.outputs["examples"],
+        model=train.outputs["model"],
+        model_run=train.outputs["model_run"],
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_blessing,
+        pushed_model=pusher.outputs["pushed_model"],
+        title=config.title,
+        config=config.to_yaml(),
+        seed=config.training.seed,
+        code=code_hash(components.report),
+    )
+    return Pipeline(
+        pipeline_name=name,
+        pipeline_root=root,
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_importer,
+            validator,
+            last_statistics,
+            data_gate,
+            transform,
+            train,
+            last_model,
+            evaluator,
+            check,
+            pusher,
+            report,
+        ],
+        enable_cache=enable_cache,
+        metadata_connection_config=metadata,
+        beam_pipeline_args=list(beam_args),
+    )
+
+
+def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
+    """What TFMA computes, and by what it blesses: means over pictures of the figures that `evaluate` answers with.
+
+    Thresholds hold for the pictures as a whole; figures per label are reported, for a label with few pictures would refuse
+    good models by chance.
+    """
+    better = config_pb2.MetricDirection.HIGHER_IS_BETTER
+    elbo = config_pb2.MetricThreshold(
+        change_threshold=config_pb2.GenericChangeThreshold(
+            absolute={"value": -config.max_drop}, direction=better
+        )
+    )
+    if config.min_elbo is not None:
+        elbo.value_threshold.lower_bound.value = config.min_elbo
+    gain = config_pb2.MetricThreshold(
+        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": config.min_gain})
+    )
+    thresholds = {"elbo": elbo, "gain": gain, "reconstruction": None, "kl": None, "importance_weighted": None}
+    overall = config_pb2.SlicingSpec()
+    specs = []
+    for output, threshold in thresholds.items():
+        metric = config_pb2.MetricConfig(class_name="MeanPrediction")
+        if threshold:
+            metric.per_slice_thresholds.add(slicing_specs=[overall], threshold=threshold)
+        specs.append(config_pb2.MetricsSpec(output_names=[output], metrics=[metric]))
+    specs.append(config_pb2.MetricsSpec(output_names=["elbo"], metrics=[config_pb2.MetricConfig(class_name="ExampleCount")]))
+    return config_pb2.EvalConfig(
+        # Without a label MeanPrediction silently reports 0; any numeric feature will do.
+        model_specs=[
+            config_pb2.ModelSpec(signature_name="evaluate", model_type="tf_generic", label_key="image/mean")
+        ],
+        slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=["image/label"])],
+        metrics_specs=specs,
+    )
+
+
+def serving_check(
+    config: ServingCheckConfig, example_gen: BaseComponent, train: BaseComponent
+) -> tuple[BaseComponent, Channel]:
+    """The component that tries the exported model, and its blessing."""
+    if config.kind == "c_api":
+        check = ServingCheck(
+            model=train.outputs["model"],
+            model_run=train.outputs["model_run"],
+            timeout_seconds=config.timeout_seconds,
+            code=code_hash(components.serving_check),
+        )
+        return check, check.outputs["blessing"]
+    check = InfraValidator(
+        model=train.outputs["model"],
+        examples=example_gen.outputs["examples"],
+        serving_spec=infra_validator_pb2.ServingSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServing(tags=[config.tensorflow_serving_tag]),
+            local_docker=infra_validator_pb2.LocalDockerConfig(),
+        ),
+        request_spec=infra_validator_pb2.RequestSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=["evaluate"]),
+            num_examples=4,
+        ),
+        validation_spec=infra_validator_pb2.ValidationSpec(max_loading_time_seconds=config.timeout_seconds, num_tries=2),
+    )
+    return check, check.outputs["blessing"]

@@ -1,0 +1,80 @@
+"""From what a person types to a run's request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.auto import complete
+from pipeline.config import apply_overrides, build_config, load_values, preset_names, preset_path
+from pipeline.datasets import prepare_dataset
+from pipeline.run import Request
+from trainer.errors import InputError
+
+DEFAULT_DATASET = "digits"
+
+
+def make_request(
+    *,
+    images: str | None,
+    dataset: str | None,
+    data_root: str | None,
+    config: str | None,
+    overrides: Sequence[str],
+    work: str | None,
+    orchestrator: str = "local",
+    beam_args: Sequence[str] = (),
+    enable_cache: bool = True,
+) -> Request:
+    """Reads and checks all that a run needs to know; the arguments are those of `darkroom run`.
+
+    Raises:
+        InputError: Something is wrong with it; one line.
+    """
+    if images and dataset:
+        raise InputError("give --images or --dataset, not both")
+    name = dataset or (None if images else DEFAULT_DATASET)
+    values = read_values(config or (name if name and preset_path(name) else None))
+    if name:
+        work = work or str(Path("work", name))
+        prepared = prepare_dataset(name, data_root, work)
+        images, values = str(prepared.folder), with_default(values, "data", "label_names", list(prepared.label_names))
+        values = {"title": name, **values}
+    else:
+        folder = Path(images).expanduser()
+        images = images if "://" in images else str(folder.absolute())
+        title = re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-.") or "pictures"
+        work = work or str(Path("work", title))
+        values = {"title": title, **values}
+    source = config or "the configuration"
+    values = apply_overrides(values, overrides)
+    build_config(values, source)  # a mistyped field is found before the pictures are looked at
+    built = build_config(complete(values, images), source)
+    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args))
+
+
+def read_values(config: str | None) -> dict[str, Any]:
+    """The values of a configuration file, or of one that comes with the project; none where none is named.
+
+    Raises:
+        InputError: There is no such configuration.
+    """
+    if config is None:
+        return {}
+    path = Path(config).expanduser()
+    if not path.is_file():
+        preset = preset_path(config)
+        if preset is None:
+            raise InputError(f"no configuration {config!r}: neither a file nor one of {', '.join(preset_names())}")
+        path = preset
+    return load_values(path)
+
+
+def with_default(values: Mapping[str, Any], section: str, field: str, default: Any) -> dict[str, Any]:
+    """The values with a field set where it is not."""
+    if not default:
+        return dict(values)
+    inner = values.get(section) or {}
+    return {**values, section: {field: default, **inner}} if isinstance(inner, Mapping) else dict(values)

@@ -1,0 +1,75 @@
+"""What each component came to, in a few words for the line that the console shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from components.evaluation import read_evaluation
+from pipeline.outcomes import NodeOutcome, Output
+
+SERVING = "Format-Serving"  # where TFX keeps a servable model in a Model artifact
+
+
+def describe(outcome: NodeOutcome) -> str:
+    """A few words; empty where there is nothing to say."""
+    describer = _DESCRIBERS.get(outcome.name)
+    if outcome.state == "failed" or describer is None:
+        return ""
+    return describer(outcome.outputs)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of an artifact; empty where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _examples(outputs: dict[str, Output]) -> str:
+    summary = read_json(Path(outputs["examples"].uri, "summary.json"))
+    pictures, refused = summary["pictures"], summary["rejected"]
+    splits = ", ".join(f"{count:,} {split}" for split, count in pictures.items() if count)
+    return f"{sum(pictures.values()):,} pictures ({splits}), {refused:,} refused" if refused else (
+        f"{sum(pictures.values()):,} pictures ({splits})"
+    )
+
+
+def _model(outputs: dict[str, Output]) -> str:
+    metrics = read_json(Path(outputs["model"].uri, SERVING, "metrics.json"))
+    figures = metrics["eval"]
+    return (
+        f"held-out ELBO {figures['elbo']:.2f} nats (reconstruction {figures['reconstruction']:.2f}, KL {figures['kl']:.2f}), "
+        f"epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
+    )
+
+
+def _evaluation(outputs: dict[str, Output]) -> str:
+    evaluation = read_evaluation(outputs["evaluation"].uri)
+    elbo = evaluation.candidate.get("elbo")
+    against = f", the last good model {evaluation.baseline['elbo']:.2f}" if "elbo" in evaluation.baseline else ""
+    verdict = "blessed" if outputs["blessing"].properties.get("blessed") == 1 else "not blessed"
+    return f"{verdict}: ELBO {elbo:.2f} nats{against}" if elbo is not None else verdict
+
+
+def _serving_check(outputs: dict[str, Output]) -> str:
+    check = read_json(Path(outputs["blessing"].uri, "serving_check.json"))
+    signatures = check.get("signatures", {})
+    good = sum(1 for s in signatures.values() if s.get("ok"))
+    verdict = "blessed" if outputs["blessing"].properties.get("blessed") == 1 else "not blessed"
+    return f"{verdict}: {good} of {len(signatures)} signatures answer as the trainer's own model" if signatures else verdict
+
+
+def _pushed(outputs: dict[str, Output]) -> str:
+    properties = outputs["pushed_model"].properties
+    return f"version {properties['pushed_version']}" if properties.get("pushed") == 1 else "nothing pushed"
+
+
+_DESCRIBERS: dict[str, Callable[[dict[str, Output]], str]] = {
+    "ImageExampleGen": _examples,
+    "DataGate": lambda _: "passed",
+    "Trainer": _model,
+    "Evaluator": _evaluation,
+    "ServingCheck": _serving_check,
+    "Pusher": _pushed,
+}

@@ -1,0 +1,216 @@
+"""`darkroom run`: from a folder of pictures to a verdict."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import logging
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from pipeline.config import Config
+from pipeline.console import Display, progress_shown, quiet
+from pipeline.outcomes import NodeOutcome
+from pipeline.results import describe
+from pipeline.signals import Interrupted, interruptible
+from pipeline.status import Status
+from pipeline.verdict import Verdict, judge
+from pipeline.workspace import Workspace
+from trainer.errors import GateRefused, InputError
+
+LOGGER = logging.getLogger("darkroom.run")
+INTERRUPTED = "interrupted; the next run goes on from the last finished component"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for.
+
+    Attributes:
+        images: The folder of pictures.
+        config: The configuration.
+        work: The work folder.
+        orchestrator: `local` or `beam`.
+        enable_cache: Whether what has not changed is taken from earlier runs.
+        beam_args: For the components that run on Beam.
+    """
+
+    images: str
+    config: Config
+    work: Path
+    orchestrator: str = "local"
+    enable_cache: bool = True
+    beam_args: Sequence[str] = ()
+
+
+def run(request: Request) -> Status:
+    """Runs the pipeline; every end that it can come to is a status, a verdict file and a last line.
+
+    Args:
+        request: What is asked for.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        InputError: The work folder or the schema cannot be used.
+        WorkFolderBusy: Another run holds the work folder.
+    """
+    workspace = Workspace.create(request.work)
+    with workspace.lock():
+        schema = place_schema(request.config.schema, workspace)
+        run_id = workspace.new_run()
+        folder = workspace.run(run_id)
+        (folder / "config.yaml").write_text(request.config.to_yaml(), encoding="utf-8")
+        with quiet(folder / "log.txt") as (out, err):
+            return _Run(request, workspace, run_id, schema, out, err).to_the_end()
+
+
+def place_schema(path: str | None, workspace: Workspace) -> Path:
+    """Lays the curated schema where the pipeline imports it from, in a folder named by its content.
+
+    The importer knows a schema by where it is, so an edited one has to be somewhere else.
+
+    Raises:
+        InputError: There is no such schema, or it is none.
+    """
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    import components.data_gate
+
+    source = Path(path) if path else Path(components.data_gate.__file__).with_name("schema.pbtxt")
+    try:
+        text = source.read_text(encoding="utf-8")
+        text_format.Parse(text, schema_pb2.Schema())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the schema {source}: {getattr(error, 'strerror', None) or error}") from None
+    except text_format.ParseError as error:
+        raise InputError(f"the schema {source} is not a TFDV schema in text format: line {error}") from None
+    folder = workspace.artifacts / "schemas" / hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "schema.pbtxt").write_text(text, encoding="utf-8")
+    return folder
+
+
+class _Run:
+    """One run, from its first line to its last; it observes the components."""
+
+    def __init__(self, request: Request, workspace: Workspace, run_id: str, schema: Path, out: IO[str], err: IO[str]):
+        self.request, self.workspace, self.run_id, self.schema = request, workspace, run_id, schema
+        self.display, self.complaints = Display(out), Display(err)
+        self.begin = time.perf_counter()
+        started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        self.verdict = Verdict(run=run_id, title=request.config.title, images=request.images, started=started)
+        self.rejects: list[dict[str, str]] = []
+
+    def to_the_end(self) -> Status:
+        """Runs, and ends in order whatever happens."""
+        self.display.line(f"darkroom: {self.request.config.title} from {self.request.images}", style="bold")
+        with interruptible(lambda: self.end(Status.INTERRUPTED, None, [INTERRUPTED])):
+            try:
+                with progress_shown(self.display):
+                    ended = self.execute()
+            except GateRefused as refusal:
+                ended = Status.REFUSED, refusal.gate, refusal.reasons
+            except InputError as error:
+                self.rejects = error.rejects
+                ended = Status.MISTAKE, None, [str(error)]
+            except (KeyboardInterrupt, Interrupted):
+                ended = Status.INTERRUPTED, None, [INTERRUPTED]
+            except Exception as error:
+                LOGGER.exception("the run failed")
+                ended = Status.FAULT, None, [one_line(error)]
+        self.end(*ended)
+        return ended[0]
+
+    def execute(self) -> tuple[Status, str | None, list[str]]:
+        """Runs the graph; gives the verdict on a run that came to its end."""
+        # Imported here: it takes seconds, and what it prints belongs into the log.
+        from tfx.orchestration import metadata
+
+        from pipeline.graph import create_pipeline
+        from pipeline.runner import run_pipeline
+
+        logging.getLogger().setLevel(logging.INFO)
+        pipeline = create_pipeline(
+            name="darkroom",
+            root=str(self.workspace.artifacts),
+            images=self.request.images,
+            schema=str(self.schema),
+            serving=str(self.workspace.serving),
+            config=self.request.config,
+            metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),
+            beam_args=["--direct_running_mode=in_memory", *self.request.beam_args],
+            enable_cache=self.request.enable_cache,
+        )
+        return judge(run_pipeline(pipeline, self.run_id, self.request.orchestrator, self))
+
+    def started(self, name: str) -> None:
+        """See `pipeline.outcomes.Observer`."""
+        self.display.started(name)
+
+    def finished(self, outcome: NodeOutcome) -> None:
+        """See `pipeline.outcomes.Observer`."""
+        self.verdict.add(outcome)
+        self.display.ended(outcome.name, outcome.state, outcome.seconds, describe(outcome))
+        if outcome.name == "ImageExampleGen" and outcome.outputs:
+            self.rejects = read_lines(Path(outcome.outputs["examples"].uri, "rejects.jsonl"))
+        elif outcome.name == "Report" and outcome.outputs:
+            place_report(Path(outcome.outputs["report"].uri), self.workspace, self.run_id)
+            self.verdict.report = str(self.workspace.run(self.run_id) / "report" / "index.html")
+
+    def end(self, status: Status, gate: str | None, reasons: list[str]) -> None:
+        """Writes down how the run ended, and says so."""
+        self.display.close()
+        self.verdict.end(status, gate, reasons)
+        self.verdict.seconds = round(time.perf_counter() - self.begin, 3)
+        if self.rejects:
+            path = self.workspace.rejects(self.run_id)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in self.rejects), encoding="utf-8")
+            self.display.line(f"{len(self.rejects):,} pictures were refused, listed in {shown(path)}")
+        folder = self.workspace.run(self.run_id)
+        self.verdict.write(folder / "verdict.json")
+        if self.verdict.report:
+            self.display.line(f"report: {shown(self.workspace.report / 'index.html')}")
+        if status is Status.PUSHED:
+            where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
+            self.display.line(f"pushed: {where} ({self.verdict.seconds:.0f} s)", style="bold green")
+            return
+        what = f"refused by the {gate} gate" if gate else status.word
+        for reason in reasons[1:]:
+            self.complaints.line(f"  {reason}")
+        log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
+        self.complaints.line(f"{what}: {reasons[0]}{log}", style="bold red")
+
+
+def place_report(source: Path, workspace: Workspace, run_id: str) -> None:
+    """Copies a report into the run's folder, and to where the last one is looked for."""
+    shutil.copytree(source, workspace.run(run_id) / "report", dirs_exist_ok=True)
+    fresh = workspace.root / f".report-{run_id}"
+    shutil.copytree(source, fresh, dirs_exist_ok=True)
+    shutil.rmtree(workspace.report, ignore_errors=True)
+    fresh.rename(workspace.report)
+
+
+def read_lines(path: Path) -> list[dict[str, str]]:
+    """A file of JSON lines; empty where there is none."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+
+
+def one_line(error: BaseException) -> str:
+    """An exception in one line, short enough to read."""
+    text = re.sub(r"\s+", " ", str(error)).strip()
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it: relative to the current folder where it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

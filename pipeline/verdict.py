@@ -1,0 +1,94 @@
+"""How a run ended: the verdict that `verdict.json` holds and the exit status that the shell gets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.evaluation import read_evaluation
+from pipeline.outcomes import NodeOutcome
+from pipeline.results import SERVING, read_json
+from pipeline.status import Status
+
+
+@dataclass
+class Verdict:
+    """How a run ended. The fields are those of `verdict.json`, described in `docs/verdict.md`.
+
+    Attributes:
+        run: The run's id.
+        title: What the pictures are.
+        images: Where they came from.
+        started: Local time, ISO 8601.
+        schema: Version of this format.
+        seconds: How long the run took.
+        status: The exit status.
+        outcome: The same in a word.
+        gate: Which gate refused.
+        reasons: Why it ended other than with a push, a sentence each.
+        data: Pictures by split, and how many were refused.
+        figures: The model's figures on the pictures that it was judged by, nats per picture.
+        baseline: Those of the last blessed model on the same pictures; empty where there is none.
+        model: Its artifact, and version and folder where it was pushed.
+        components: Name, state and seconds of each.
+        report: The report's page.
+    """
+
+    run: str
+    title: str
+    images: str
+    started: str
+    schema: int = 1
+    seconds: float = 0.0
+    status: int = Status.FAULT
+    outcome: str = Status.FAULT.word
+    gate: str | None = None
+    reasons: list[str] = field(default_factory=list)
+    data: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    baseline: dict[str, float] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    components: list[dict[str, Any]] = field(default_factory=list)
+    report: str | None = None
+
+    def end(self, status: Status, gate: str | None = None, reasons: list[str] | None = None) -> None:
+        """Sets how the run ended."""
+        self.status, self.outcome, self.gate, self.reasons = int(status), status.word, gate, list(reasons or [])
+
+    def add(self, outcome: NodeOutcome) -> None:
+        """Takes in what came of a component."""
+        self.components.append(
+            {"name": outcome.name, "state": outcome.state, "seconds": round(outcome.seconds, 3)}
+        )
+        outputs = outcome.outputs
+        if outcome.name == "ImageExampleGen" and outputs:
+            summary = read_json(Path(outputs["examples"].uri, "summary.json"))
+            self.data = {"pictures": summary["pictures"], "rejected": summary["rejected"]}
+        elif outcome.name == "Trainer" and outputs:
+            self.model = {"artifact": str(Path(outputs["model"].uri, SERVING))}
+        elif outcome.name == "Evaluator" and outputs:
+            evaluation = read_evaluation(outputs["evaluation"].uri)
+            self.figures, self.baseline = evaluation.candidate, evaluation.baseline
+        elif outcome.name == "Pusher" and outputs and outputs["pushed_model"].properties.get("pushed") == 1:
+            properties = outputs["pushed_model"].properties
+            self.model |= {"version": int(properties["pushed_version"]), "path": properties["pushed_destination"]}
+
+    def write(self, path: Path) -> None:
+        """Writes `verdict.json`."""
+        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[str]]:
+    """The verdict on a run that came to its end: status, the gate that refused, and why."""
+    evaluator = outcomes["Evaluator"].outputs
+    if evaluator["blessing"].properties.get("blessed") != 1:
+        reasons = read_evaluation(evaluator["evaluation"].uri).failures
+        return Status.REFUSED, "model", reasons or ["the Evaluator did not bless it"]
+    check = next(o for name, o in outcomes.items() if name in ("ServingCheck", "InfraValidator")).outputs["blessing"]
+    if check.properties.get("blessed") != 1:
+        found = read_json(Path(check.uri, "serving_check.json"))
+        reasons = [f"{name}: {s['reason']}" for name, s in found.get("signatures", {}).items() if not s.get("ok")]
+        return Status.REFUSED, "serving", reasons or [found.get("reason") or "the exported model could not be served"]
+    return Status.PUSHED, None, []

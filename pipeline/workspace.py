@@ -1,0 +1,107 @@
+"""The work folder: where everything of a run is, and who may use it."""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.pusher.versions import versions
+from trainer.errors import InputError
+
+
+class WorkFolderBusy(RuntimeError):
+    """Another run holds the work folder: exit status 4."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The parts of a work folder; see `docs/work-folder.md`.
+
+    Attributes:
+        root: The folder itself, absolute.
+    """
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path) -> Workspace:
+        """Makes the folder where it is not there yet.
+
+        Raises:
+            InputError: It cannot be made or written.
+        """
+        root = root.expanduser().absolute()
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot make the work folder {root}: {error.strerror}; choose another with --work") from None
+        if not os.access(root, os.W_OK | os.X_OK):
+            raise InputError(f"cannot write to the work folder {root}; choose another with --work")
+        return cls(root)
+
+    @property
+    def metadata(self) -> Path:
+        """ML Metadata's database."""
+        return self.root / "metadata.db"
+
+    @property
+    def artifacts(self) -> Path:
+        """The pipeline's root."""
+        return self.root / "artifacts"
+
+    @property
+    def serving(self) -> Path:
+        """Pushed models, a folder each version."""
+        return self.root / "serving"
+
+    @property
+    def report(self) -> Path:
+        """The last run's report."""
+        return self.root / "report"
+
+    def run(self, run_id: str) -> Path:
+        """What belongs to one run."""
+        return self.root / "runs" / run_id
+
+    def rejects(self, run_id: str) -> Path:
+        """The pictures that a run refused, a line of JSON each."""
+        return self.root / "rejects" / f"{run_id}.jsonl"
+
+    def current_version(self) -> int | None:
+        """The highest version pushed, None where there is none."""
+        return max(versions(self.serving), default=None)
+
+    def new_run(self) -> str:
+        """A new run's id, which names the time, and its folder."""
+        stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
+            try:
+                self.run(stamp + suffix).mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return stamp + suffix
+        raise RuntimeError(f"too many runs at {stamp}")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the folder for one run; the kernel lets go of it however the process ends.
+
+        Raises:
+            WorkFolderBusy: Another run holds it.
+        """
+        with (self.root / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                holder = file.read().strip() or "another run"
+                raise WorkFolderBusy(f"{self.root} is in use by {holder}; wait for it, or choose another --work") from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()}")
+            file.flush()
+            yield

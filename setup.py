@@ -1,0 +1,47 @@
+"""Packaging: `pip install .` gives the `darkroom` command, and Beam workers take this file by --setup_file."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGES = ["pipeline", "components", "trainer", "serving", "kubeflow"]
+
+setup(
+    name="darkroom-tfx",
+    version="0.1.0",
+    description="A TFX pipeline that develops a latent image from a folder of pictures: ingest, validate, train a VAE, "
+    "judge it, ship its decoder.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.11",
+    packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
+    py_modules=["local_runner"],
+    package_data={"pipeline": ["presets/*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"]},
+    # Why each of these: docs/dependencies.md. What is installed: requirements/lock.txt.
+    install_requires=[
+        "tfx==1.16.0",
+        "tensorflow>=2.16.2,<2.17",
+        "tensorflow-transform>=1.16,<1.17",
+        "tensorflow-data-validation>=1.16.1,<1.17",
+        "tensorflow-model-analysis>=0.47.1,<0.48",
+        "apache-beam>=2.61,<3",
+        "dill==0.3.1.1",
+        "keras>=3.12,<3.13",
+        "numpy>=1.26,<2",
+        "Pillow>=11",
+        "matplotlib>=3.8",
+        "rich>=13",
+        "click>=8.1",
+        "PyYAML>=6",
+        "scikit-learn>=1.5,<1.6",
+    ],
+    extras_require={
+        "test": ["pytest>=8"],
+    },
+    entry_points={"console_scripts": ["darkroom=local_runner:main"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.10",
+    ],
+)

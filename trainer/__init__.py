@@ -1,0 +1,1 @@
+"""From tensors to a judged decoder: preprocessing graph, networks, likelihoods, loss, training loop, export."""

@@ -1,0 +1,130 @@
+"""What the trainer can be told, with the reason beside each default.
+
+Plain dataclasses: the pipeline validates them (the constraints are in the annotations) and hands them to TFX as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Len
+
+Level = Annotated[int, Ge(0), Le(255)]
+PositiveInt = Annotated[int, Gt(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+
+
+@dataclass(frozen=True)
+class PreprocessingConfig:
+    """What every picture is brought to before the model sees it.
+
+    Attributes:
+        height: Rows of the model's pictures.
+        width: Columns of the model's pictures.
+        channels: 1 for grey (ITU-R BT.601 luma), 3 for RGB.
+        resize: Filter used when shrinking, always antialiased; pictures are enlarged bilinearly whatever it says.
+        fit: How another aspect ratio is treated: `crop` the centre, `pad` with the background, or `stretch`.
+        background: RGB levels, 0 to 255, that transparent pictures are laid on.
+    """
+
+    height: PositiveInt = 32
+    width: PositiveInt = 32
+    channels: Literal[1, 3] = 3
+    resize: Literal["lanczos3", "area", "bilinear"] = "lanczos3"  # sharpest of the three; area is softer, without ringing
+    fit: Literal["crop", "pad", "stretch"] = "crop"  # keeps proportions and lets no bars into the model
+    background: tuple[Level, Level, Level] = (255, 255, 255)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the model's pictures."""
+        return (self.height, self.width, self.channels)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The variational autoencoder.
+
+    Attributes:
+        network: `dense` is the better one per CPU second on small pictures, `convolutional` on larger ones.
+        latent_dim: Dimensions of the latent space; 2 can be drawn whole, 16 and more rebuild better.
+        hidden: Units of each hidden layer of the dense encoder; the decoder has them in reverse.
+        filters: Filters after each halving of the convolutional encoder; the decoder has them in reverse.
+        likelihood: p(x|z). `bernoulli` takes grey values as probabilities.
+    """
+
+    network: Literal["dense", "convolutional"] = "convolutional"
+    latent_dim: PositiveInt = 16
+    hidden: Annotated[tuple[PositiveInt, ...], Len(1)] = (512, 512)
+    filters: Annotated[tuple[PositiveInt, ...], Len(1)] = (32, 64, 128)
+    likelihood: Literal["bernoulli"] = "bernoulli"
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How the model is fitted.
+
+    Attributes:
+        epochs: Passes over the training pictures at the most; the learning rate falls to 0 over them.
+        batch_size: Pictures per step, over all replicas together.
+        learning_rate: Peak of the schedule (Adam).
+        warmup_share: Share of all steps in which the learning rate rises to its peak.
+        beta: Weight of the KL divergence in the loss (1 is the ELBO; Higgins et al. 2017, eq. 4).
+        kl_warmup_share: Share of all steps in which that weight rises from 0 (Sonderby et al. 2016, section 2.3).
+        patience: Epochs without a better held-out ELBO after which training stops; the best weights are kept.
+        seed: Makes a run repeatable.
+        strategy: The tf.distribute strategy: `one_device`, `mirrored` (all GPUs of this machine) or `multi_worker`.
+        jit_compile: XLA. Off: on CPUs it made the convolutional step slower.
+        importance_samples: K of the importance-weighted bound that the exported model answers with.
+    """
+
+    epochs: PositiveInt = 30
+    batch_size: PositiveInt = 128
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    warmup_share: Share = 0.02
+    beta: Annotated[float, Ge(0)] = 1.0
+    kl_warmup_share: Share = 0.1
+    patience: PositiveInt = 10
+    seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
+    strategy: Literal["one_device", "mirrored", "multi_worker"] = "one_device"
+    jit_compile: bool = False
+    importance_samples: PositiveInt = 50
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """All that the Trainer component is told; it travels as JSON in the component's `custom_config`.
+
+    Attributes:
+        preprocessing: What the Transform graph brings pictures to.
+        model: The variational autoencoder.
+        training: How it is fitted.
+        title: Name of the data set, for the model card.
+        document: The whole configuration as YAML, laid beside the model.
+    """
+
+    preprocessing: PreprocessingConfig
+    model: ModelConfig
+    training: TrainingConfig
+    title: str = "pictures"
+    document: str = ""
+
+    def protocol(self) -> str:
+        """What figures in nats depend on beside the weights: only models of the same protocol can be compared."""
+        pixels = dataclasses.astuple(self.preprocessing)
+        return f"{self.model.likelihood} on {pixels}, K = {self.training.importance_samples}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainerConfig:
+        """The inverse of `to_dict`, also after a round trip through JSON (which turns tuples into lists)."""
+        parts = {"preprocessing": PreprocessingConfig, "model": ModelConfig, "training": TrainingConfig}
+        built = {
+            name: part(**{k: tuple(v) if isinstance(v, list) else v for k, v in values[name].items()})
+            for name, part in parts.items()
+        }
+        return cls(**built, title=values.get("title", "pictures"), document=values.get("document", ""))

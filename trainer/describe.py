@@ -1,0 +1,98 @@
+"""What lies beside a model for people and tools: its card, its shape, its figures, the layers of its networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from trainer.config import TrainerConfig
+from trainer.loop import Outcome
+from trainer.vae import VAE
+
+
+def describe_model(vae: VAE, config: TrainerConfig, labels: list[str], pictures: dict[str, int]) -> dict[str, Any]:
+    """`model.json`: what a program has to know of the model."""
+    return {
+        "schema": 1,
+        "protocol": config.protocol(),
+        "title": config.title,
+        "image_shape": list(vae.image_shape),
+        "latent_dim": vae.latent_dim,
+        "network": config.model.network,
+        "likelihood": config.model.likelihood,
+        "labels": labels,
+        "seed": config.training.seed,
+        "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
+        "pictures": pictures,
+    }
+
+
+def describe_networks(vae: VAE) -> dict[str, list[dict[str, Any]]]:
+    """`networks.json`: the layers of encoder and decoder in order, for drawings and summaries."""
+    return {"encoder": _layers(vae.encoder), "decoder": _layers(vae.decoder)}
+
+
+def _layers(network: keras.Model) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "output_shape": [int(size) for size in layer.output.shape[1:]],
+            "parameters": layer.count_params(),
+            "detail": _detail(layer.get_config()),
+        }
+        for layer in network.layers
+    ]
+
+
+def _detail(config: dict[str, Any]) -> str:
+    """Units or filters, kernel, stride and activation of a layer, as far as it has them."""
+    parts = [f"{config[key]} {key}" for key in ("units", "filters") if key in config]
+    if "kernel_size" in config:
+        parts.append("x".join(map(str, config["kernel_size"])))
+    if config.get("strides") and max(np.ravel(config["strides"])) > 1:
+        parts.append(f"stride {max(np.ravel(config['strides']))}")
+    if config.get("activation") not in (None, "linear"):
+        parts.append(str(config["activation"]))
+    return ", ".join(parts)
+
+
+def model_card(description: dict[str, Any], metrics: dict[str, Any], outcome: Outcome) -> str:
+    """`model_card.md`: what a person has to know of the model."""
+    height, width, channels = description["image_shape"]
+    figures = metrics["eval"]
+    pictures, parameters = description["pictures"], description["parameters"]
+    labels = ", ".join(description["labels"][:20]) + (" ..." if len(description["labels"]) > 20 else "")
+    colours = "grey" if channels == 1 else "RGB"
+    return f"""# {description["title"]}: a variational autoencoder
+
+It makes new {colours} pictures of {width}x{height} like those it was trained on, and says how unlike them another picture is.
+
+| | |
+|---|---|
+| network | {description["network"]}, {parameters["encoder"]:,} + {parameters["decoder"]:,} parameters (encoder, decoder) |
+| latent dimensions | {description["latent_dim"]} |
+| likelihood | {description["likelihood"]}; prior: standard normal |
+| trained on | {pictures["train"]:,} pictures; {pictures["eval"]:,} others decided when to stop |
+| labels | {labels or "none"} (not seen by the model) |
+| training | {outcome.epochs} epochs, best {outcome.best_epoch}, {outcome.seconds:.0f} s, seed {description["seed"]} |
+
+Figures on the held-out pictures, in nats per picture (noise from each picture's own key):
+
+| ELBO | reconstruction term | KL divergence | importance-weighted bound (K = {figures["importance_samples"]}) |
+|---|---|---|---|
+| {figures["elbo"]:.2f} | {figures["reconstruction"]:.2f} | {figures["kl"]:.2f} | {figures["importance_weighted"]:.2f} |
+
+## Use
+
+The signatures are `serving_default`, `generate`, `generate_png`, `encode`, `reconstruct`, `interpolate`, `score` and `evaluate`.
+Any file that the model is given goes through the pixel graph that it was trained with.
+
+## Limits
+
+It knows the pictures that it was trained on and nothing else: their biases are its biases, and a picture of another kind is
+rebuilt as the nearest thing that it knows. A high ELBO is no proof that a picture is genuine. Generated pictures may resemble
+training pictures.
+"""

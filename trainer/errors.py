@@ -1,0 +1,34 @@
+"""The two ways in which a run ends in order without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class InputError(ValueError):
+    """The user's mistake: an argument, the configuration or the input. Ends the run with exit status 2.
+
+    The message is one line for the person who meets it: what was wrong, where, what to do.
+
+    Args:
+        message: That line.
+        rejects: Pictures refused on the way, as `{"path": ..., "reason": ...}`, so that they are listed all the same.
+    """
+
+    def __init__(self, message: str, rejects: Sequence[dict[str, str]] = ()):
+        super().__init__(message)
+        self.rejects = list(rejects)
+
+
+class GateRefused(RuntimeError):
+    """A gate said no: nothing is pushed. Ends the run with exit status 3.
+
+    Args:
+        gate: Which gate: "data", "model" or "serving".
+        reasons: What was wrong, a sentence each.
+    """
+
+    def __init__(self, gate: str, reasons: Sequence[str]):
+        super().__init__(f"the {gate} gate said no: {'; '.join(reasons)}")
+        self.gate = gate
+        self.reasons = list(reasons)

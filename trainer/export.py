@@ -1,0 +1,146 @@
+"""The servable model: what a pushed decoder answers, as signatures of a SavedModel.
+
+It has to answer in TensorFlow Serving's C++ runtime, not only in Python. Keras 3 models held by a `tf.Module` save without
+complaint and then fail there at the first request (their variables are not found); raw `tf.Variable`s do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.preprocessing import ENCODED, to_levels
+from trainer.sampling import example_keys, keyed_normal, slerp
+from trainer.vae import VAE
+
+Answer = dict[str, tf.Tensor]
+STRINGS = tf.TensorSpec([None], tf.string, "image_bytes")
+COUNT = tf.TensorSpec([], tf.int64, "count")
+SEED = tf.TensorSpec([], tf.int64, "seed")
+TEMPERATURE = tf.TensorSpec([], tf.float32, "temperature")
+
+
+class Servable(tf.Module):
+    """The trained model behind its signatures; each method is one, and takes and returns tensors by name.
+
+    Args:
+        vae: The trained model.
+        pixel_graph: The Transform graph: string [n] -> float32 [n, h, w, c] in [0, 1] (`trainer.data.pixel_graph`).
+        importance_samples: K of the importance-weighted bound in `evaluate`.
+    """
+
+    def __init__(self, vae: VAE, pixel_graph: Callable[[tf.Tensor], tf.Tensor], importance_samples: int):
+        super().__init__(name="darkroom")
+        self._vae, self._pixels, self._samples = vae, pixel_graph, importance_samples
+        self._tracked = [[variable.value for variable in vae.variables], pixel_graph.layer]
+
+    def decode(self, latents: tf.Tensor) -> Answer:
+        """Latent codes float32 [n, d] -> the decoder's mean, uint8 [n, h, w, c]."""
+        return {"images": to_levels(self._vae.decode_mean(latents))}
+
+    def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> Answer:
+        """`count` new pictures: codes from the prior, their standard deviation times `temperature`, decoded.
+
+        The same seed gives the same pictures, and more of them begin with the same ones.
+        """
+        noise = tf.random.stateless_normal(tf.stack([count, self._vae.latent_dim]), seed=tf.stack([seed, 0]))
+        return self.decode(temperature * noise)
+
+    def generate_png(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> Answer:
+        """The same as PNG files, string [count]."""
+        images = self.generate(count, seed, temperature)["images"]
+        return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
+
+    def encode(self, image_bytes: tf.Tensor) -> Answer:
+        """Picture files string [n] -> mean and log-variance of the posterior, float32 [n, d]."""
+        mean, log_variance = self._vae.encode(self._pixels(image_bytes))
+        return {"mean": mean, "log_variance": log_variance}
+
+    def reconstruct(self, image_bytes: tf.Tensor) -> Answer:
+        """Picture files string [n] -> what the decoder makes of their posterior means, uint8 [n, h, w, c]."""
+        return self.decode(self.encode(image_bytes)["mean"])
+
+    def interpolate(self, image_bytes: tf.Tensor, steps: tf.Tensor) -> Answer:
+        """Two picture files string [2] -> the way from one to the other along the sphere, uint8 [steps, h, w, c]."""
+        mean = self.encode(image_bytes)["mean"]
+        return self.decode(slerp(mean[0], mean[1], tf.cast(steps, tf.int32)))
+
+    def score(self, image_bytes: tf.Tensor) -> Answer:
+        """Picture files string [n] -> `elbo`, `reconstruction`, `kl`, float32 [n], nats; noise from each picture's key."""
+        x = self._pixels(image_bytes)
+        terms = self._vae.elbo_terms(x, keyed_normal(example_keys(to_levels(x)), (self._vae.latent_dim,)))
+        return {"elbo": terms.elbo, "reconstruction": terms.reconstruction, "kl": terms.kl}
+
+    def evaluate(self, examples: tf.Tensor) -> Answer:
+        """Serialised tf.Examples string [n] -> what the Evaluator judges by, float32 [n], nats.
+
+        `elbo`, `reconstruction` and `kl` as `score` gives them, `importance_weighted` with K samples, and `gain`, by how much
+        the ELBO beats the mean training picture.
+        """
+        encoded = tf.io.parse_example(examples, {ENCODED: tf.io.FixedLenFeature([], tf.string)})[ENCODED]
+        answer = self.score(encoded)
+        x = self._pixels(encoded)
+        noise = keyed_normal(example_keys(to_levels(x)), (self._samples, self._vae.latent_dim))
+        return {
+            **answer,
+            "importance_weighted": self._vae.importance_weighted(x, noise),
+            "gain": self._vae.gain(x, answer["elbo"]),
+        }
+
+    def signatures(self) -> dict[str, tuple[Callable[..., Answer], list[tf.TensorSpec]]]:
+        """Every signature: its method, and its arguments in order."""
+        latents = tf.TensorSpec([None, self._vae.latent_dim], tf.float32, "latents")
+        return {
+            "serving_default": (self.decode, [latents]),
+            "generate": (self.generate, [COUNT, SEED, TEMPERATURE]),
+            "generate_png": (self.generate_png, [COUNT, SEED, TEMPERATURE]),
+            "encode": (self.encode, [STRINGS]),
+            "reconstruct": (self.reconstruct, [STRINGS]),
+            "interpolate": (self.interpolate, [tf.TensorSpec([2], tf.string, "image_bytes"), tf.TensorSpec([], tf.int64, "steps")]),
+            "score": (self.score, [STRINGS]),
+            "evaluate": (self.evaluate, [tf.TensorSpec([None], tf.string, "examples")]),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Writes the SavedModel with all signatures."""
+        signatures = {
+            name: tf.function(method, input_signature=specs).get_concrete_function()
+            for name, (method, specs) in self.signatures().items()
+        }
+        tf.saved_model.save(self, str(folder), signatures=signatures)
+
+    def answers(self, examples: list[bytes], encoded: list[bytes]) -> tuple[dict, dict]:
+        """Inputs for every signature and this model's own answers to them, computed here and now, before it is saved.
+
+        Args:
+            examples: A few serialised tf.Examples.
+            encoded: Their pictures' bytes; at least one.
+
+        Returns:
+            Inputs and answers by signature and name, as NumPy arrays or lists of bytes.
+        """
+        latents = np.random.default_rng(0).standard_normal((4, self._vae.latent_dim)).astype(np.float32)
+        made = {"count": np.int64(4), "seed": np.int64(7), "temperature": np.float32(0.8)}
+        pictures = {"image_bytes": encoded}
+        inputs = {
+            "serving_default": {"latents": latents},
+            "generate": made,
+            "generate_png": made,
+            "encode": pictures,
+            "reconstruct": pictures,
+            "interpolate": {"image_bytes": [encoded[0], encoded[-1]], "steps": np.int64(5)},
+            "score": pictures,
+            "evaluate": {"examples": examples},
+        }
+        answers = {}
+        for name, (method, _) in self.signatures().items():
+            answer = method(**{key: tf.constant(value) for key, value in inputs[name].items()})
+            answers[name] = {key: _plain(value) for key, value in answer.items()}
+        return inputs, answers
+
+
+def _plain(tensor: tf.Tensor) -> np.ndarray | list[bytes]:
+    return list(tensor.numpy()) if tensor.dtype == tf.string else tensor.numpy()

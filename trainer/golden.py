@@ -1,0 +1,96 @@
+"""Golden answers: requests to a model and what the trainer's own model in memory answered to them.
+
+The serving check puts the same requests to the exported model. numpy only: the check reads them in a process without TensorFlow.
+
+A file holds one array per value, named "<signature>/<input or output>"; strings, which numpy keeps only with pickle or without
+their trailing zero bytes, as "...#bytes" uint8 [n, longest], padded with zeros, and "...#lengths" int64 [n].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Union
+
+import numpy as np
+
+Value = Union[np.ndarray, list[bytes]]
+Tensors = dict[str, dict[str, Value]]
+
+INPUTS = "inputs.npz"
+ANSWERS = "answers.npz"
+
+
+def save_golden(folder: str | Path, inputs: Mapping[str, Mapping], answers: Mapping[str, Mapping]) -> None:
+    """Writes requests and answers to `folder`, which is made if need be.
+
+    Args:
+        folder: Where inputs.npz and answers.npz go.
+        inputs: By signature, then by name of the input: an array of any shape, or a list of bytes.
+        answers: The same for the outputs.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_tensors(folder / INPUTS, inputs)
+    write_tensors(folder / ANSWERS, answers)
+
+
+def load_golden(folder: str | Path) -> tuple[Tensors, Tensors]:
+    """Returns the requests and answers that `save_golden` wrote to `folder`, each by signature, then by name.
+
+    Raises:
+        OSError: A file is missing.
+        ValueError: A file is damaged.
+    """
+    return read_tensors(Path(folder) / INPUTS), read_tensors(Path(folder) / ANSWERS)
+
+
+def write_tensors(file: str | Path, tensors: Mapping[str, Mapping[str, np.ndarray | Sequence[bytes]]]) -> None:
+    """Writes values by signature and name to one npz file."""
+    arrays: dict[str, np.ndarray] = {}
+    for signature, values in tensors.items():
+        for name, value in values.items():
+            key = f"{signature}/{name}"
+            if isinstance(value, (list, tuple)):
+                arrays[f"{key}#bytes"], arrays[f"{key}#lengths"] = _pad(value)
+            else:
+                arrays[key] = np.asarray(value)
+    np.savez(file, **arrays)
+
+
+def read_tensors(file: str | Path) -> Tensors:
+    """Reads what `write_tensors` wrote.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is damaged.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except OSError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy each have their own way of saying so.
+        raise ValueError(f"{file} is damaged: {error}") from error
+    tensors: Tensors = {}
+    for key, array in arrays.items():
+        signature, _, name = key.rpartition("/")
+        name, _, part = name.partition("#")
+        if part == "lengths":
+            continue
+        value = _unpad(array, arrays[f"{signature}/{name}#lengths"]) if part else array
+        tensors.setdefault(signature, {})[name] = value
+    return tensors
+
+
+def _pad(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns strings as uint8 [n, longest] and their lengths, int64 [n]."""
+    lengths = np.array([len(string) for string in strings], np.int64)
+    padded = np.zeros((len(strings), lengths.max(initial=0)), np.uint8)
+    for row, string in zip(padded, strings):
+        row[: len(string)] = np.frombuffer(string, np.uint8)
+    return padded, lengths
+
+
+def _unpad(padded: np.ndarray, lengths: np.ndarray) -> list[bytes]:
+    return [row[:length].tobytes() for row, length in zip(padded, lengths)]

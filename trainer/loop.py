@@ -1,0 +1,203 @@
+"""The training loop: one compiled function for many steps, under any tf.distribute strategy."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.config import TrainingConfig
+from trainer.data import Pictures
+from trainer.history import History
+from trainer.losses import vae_loss
+from trainer.optimizer import FusedAdam
+from trainer.preprocessing import scale
+from trainer.progress import report_progress
+from trainer.sampling import example_keys, keyed_normal
+from trainer.schedules import WarmupCosine, kl_weight
+from trainer.vae import VAE
+
+CALL_SECONDS = 0.25  # how long one compiled call may take: progress is shown, and Ctrl-C heard, between calls
+EVAL_BATCH = 1000
+
+
+class Figures(NamedTuple):
+    """Means over pictures, nats per picture."""
+
+    reconstruction: float
+    kl: float
+
+    def as_dict(self, beta: float | None = None) -> dict[str, float]:
+        """With the ELBO, and the loss where a KL weight is given."""
+        figures = {"elbo": -(self.reconstruction + self.kl), "reconstruction": self.reconstruction, "kl": self.kl}
+        return figures if beta is None else {"loss": self.reconstruction + beta * self.kl, **figures}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What training came to.
+
+    Attributes:
+        epochs: Epochs trained.
+        best_epoch: The one whose weights the model has now.
+        seconds: In all.
+        images_per_second: Median over the epochs, training steps only.
+    """
+
+    epochs: int
+    best_epoch: int
+    seconds: float
+    images_per_second: float
+
+
+def get_strategy(name: str) -> tf.distribute.Strategy:
+    """The tf.distribute strategy that the configuration names."""
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+class Loop:
+    """Fits a VAE.
+
+    Keras 3's own `fit` is not used: it does not run under every strategy, and its per-batch Python costs more than a small
+    model's step.
+
+    Args:
+        vae: The model; made under `strategy.scope()`.
+        train: Training pictures.
+        held_out: Pictures that decide when to stop and which weights are kept.
+        config: The training configuration.
+        strategy: Where replicas run.
+    """
+
+    def __init__(
+        self, vae: VAE, train: Pictures, held_out: Pictures, config: TrainingConfig, strategy: tf.distribute.Strategy
+    ):
+        self.vae, self.train, self.config, self.strategy = vae, train, config, strategy
+        self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
+        total = self.steps_per_epoch * config.epochs
+        self.kl_warmup_steps = int(config.kl_warmup_share * total)
+        with strategy.scope():
+            schedule = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
+            self.optimizer = FusedAdam(schedule)
+            self.optimizer.build(vae.trainable_variables)
+        self.held_out_sets = [
+            (batch, keyed_normal(example_keys(batch), (vae.latent_dim,)).numpy()) for batch in held_out.in_order(EVAL_BATCH)
+        ]
+        self._steps = tf.function(self._many_steps, jit_compile=False)
+        self._terms = tf.function(lambda x, noise: vae.elbo_terms(scale(x), noise), reduce_retracing=True)
+
+    def fit(self, history: History) -> Outcome:
+        """Trains until the last epoch, or until the held-out ELBO has not risen for `patience` epochs.
+
+        Args:
+            history: Gets a line per epoch.
+
+        Returns:
+            What it came to; the model has the best epoch's weights.
+
+        Raises:
+            FloatingPointError: The loss is no longer a number.
+        """
+        batches = iter(self.strategy.experimental_distribute_dataset(self._dataset()))
+        best_elbo, best_epoch, best_weights, speeds = -math.inf, 0, None, []
+        begin = time.perf_counter()
+        for epoch in range(1, self.config.epochs + 1):
+            train, beta, speed = self._epoch(batches, epoch)
+            held_out = self.evaluate()
+            if not math.isfinite(train.reconstruction + train.kl + held_out.reconstruction + held_out.kl):
+                raise FloatingPointError(
+                    f"training diverged in epoch {epoch}: the loss is not a number; lower training.learning_rate"
+                )
+            speeds.append(speed)
+            history.write(
+                epoch=epoch,
+                seconds=time.perf_counter() - begin,
+                images_per_second=speed,
+                learning_rate=float(self.optimizer.learning_rate),
+                beta=beta,
+                train=train.as_dict(beta),
+                eval=held_out.as_dict(),
+            )
+            elbo = held_out.as_dict()["elbo"]
+            if elbo > best_elbo:
+                best_elbo, best_epoch, best_weights = elbo, epoch, self.vae.get_weights()
+            elif epoch - best_epoch >= self.config.patience:
+                break
+        self.vae.set_weights(best_weights)
+        return Outcome(epoch, best_epoch, time.perf_counter() - begin, float(np.median(speeds)))
+
+    def evaluate(self) -> Figures:
+        """ELBO terms on the held-out pictures, with noise from each picture's own key: the same model, the same figures."""
+        sums = np.zeros(2)
+        for batch, noise in self.held_out_sets:
+            sums += [float(tf.reduce_sum(term)) for term in self._terms(batch, noise)]
+        return Figures(*(sums / sum(len(batch) for batch, _ in self.held_out_sets)))
+
+    def _dataset(self) -> tf.data.Dataset:
+        options = tf.data.Options()
+        # The one generator is not a set of files: every worker draws batches of its own.
+        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+        return self.train.shuffled(self.config.batch_size, self.config.seed).with_options(options)
+
+    def _epoch(self, batches, epoch: int) -> tuple[Figures, float, float]:
+        """One epoch: its mean terms, the KL weight at its end, and images per second."""
+        sums, done, chunk = np.zeros(2), 0, 1
+        begin = time.perf_counter()
+        while done < self.steps_per_epoch:
+            steps = min(chunk, self.steps_per_epoch - done)
+            called = time.perf_counter()
+            sums += self._steps(batches, tf.constant(steps)).numpy()
+            seconds = time.perf_counter() - called
+            done += steps
+            chunk = max(1, min(2 * chunk, int(steps * CALL_SECONDS / seconds)))
+            pictures = min(done * self.config.batch_size, len(self.train))
+            self._report(epoch, done, Figures(*(sums / pictures)), pictures / (time.perf_counter() - begin))
+        beta = float(kl_weight(self.optimizer.iterations.numpy(), self.config.beta, self.kl_warmup_steps))
+        return Figures(*(sums / len(self.train))), beta, len(self.train) / (time.perf_counter() - begin)
+
+    def _report(self, epoch: int, steps: int, figures: Figures, speed: float) -> None:
+        report_progress(
+            "training",
+            done=(epoch - 1) * self.steps_per_epoch + steps,
+            total=self.config.epochs * self.steps_per_epoch,
+            unit="steps",
+            **{"epoch": epoch, "loss": figures.reconstruction + figures.kl, "images/s": speed},
+        )
+
+    def _many_steps(self, batches, steps: tf.Tensor) -> tf.Tensor:
+        """`steps` steps; the sums over all pictures seen of both terms, float32 [2], nats."""
+        sums = tf.zeros([2])
+        for _ in tf.range(steps):
+            per_replica = self.strategy.run(self._step, args=(next(batches),))
+            sums += self.strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
+        return sums
+
+    def _step(self, levels: tf.Tensor) -> tf.Tensor:
+        """One step of one replica on uint8 [m, h, w, c]; the sums of both terms, float32 [2], nats."""
+        step = tf.cast(self.optimizer.iterations.value, tf.int32)
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        seed = tf.random.experimental.stateless_fold_in(tf.stack([self.config.seed, step]), replica)
+        noise = tf.random.stateless_normal([tf.shape(levels)[0], self.vae.latent_dim], seed)
+        sums, gradients = self._gradients(levels, noise, kl_weight(step, self.config.beta, self.kl_warmup_steps))
+        self.optimizer.apply(gradients, self.vae.trainable_variables)
+        return sums
+
+    def _gradients(self, levels: tf.Tensor, noise: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        def compute() -> tuple[tf.Tensor, list[tf.Tensor]]:
+            variables = [v.value for v in self.vae.trainable_variables]
+            with tf.GradientTape() as tape:
+                terms = self.vae.elbo_terms(scale(levels), noise)
+                # By the global batch's size, not this replica's share: summed over replicas it is the mean.
+                loss = tf.reduce_sum(vae_loss(terms, beta)) / self.config.batch_size
+            sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
+            return sums, tape.gradient(loss, variables)
+
+        return tf.function(compute, jit_compile=True)() if self.config.jit_compile else compute()

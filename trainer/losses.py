@@ -1,0 +1,58 @@
+"""The negative ELBO and its terms, in nats per picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class ElboTerms(NamedTuple):
+    """The two terms of the negative ELBO, each float32 [n] in nats.
+
+    Attributes:
+        reconstruction: -log p(x|z) at a sample z of q(z|x).
+        kl: KL(q(z|x) || p(z)).
+    """
+
+    reconstruction: tf.Tensor
+    kl: tf.Tensor
+
+    @property
+    def elbo(self) -> tf.Tensor:
+        """The evidence lower bound, float32 [n]: higher is better (Kingma and Welling 2014, eq. 3)."""
+        return -(self.reconstruction + self.kl)
+
+
+def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+    """KL(N(mean, exp(log_variance)) || N(0, 1)) per dimension (Kingma and Welling 2014, appendix B).
+
+    Args:
+        mean: float32 [n, d].
+        log_variance: float32 [n, d].
+
+    Returns:
+        float32 [n, d], nats, never negative.
+    """
+    return 0.5 * (tf.exp(log_variance) + tf.square(mean) - 1.0 - log_variance)
+
+
+def vae_loss(terms: ElboTerms, beta: tf.Tensor | float) -> tf.Tensor:
+    """The training loss, reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
+
+    Args:
+        terms: The ELBO's terms.
+        beta: Weight of the KL divergence, []; 1 makes the loss the negative ELBO.
+
+    Returns:
+        float32 [n], nats per picture where beta is 1.
+    """
+    return terms.reconstruction + beta * terms.kl
+
+
+def log_normal(z: tf.Tensor, mean: tf.Tensor | float = 0.0, log_variance: tf.Tensor | float = 0.0) -> tf.Tensor:
+    """log N(z; mean, exp(log_variance)), summed over the last axis: float32 [..., d] -> [...], nats."""
+    log_two_pi = tf.constant(1.8378770664093453, z.dtype)
+    log_variance = tf.convert_to_tensor(log_variance, z.dtype)
+    inner = log_two_pi + log_variance + tf.square(z - mean) * tf.exp(-log_variance)
+    return -0.5 * tf.reduce_sum(inner, axis=-1)

@@ -1,0 +1,115 @@
+"""The pixel graph: from a file's bytes to pixels, the same in training and in serving.
+
+TensorFlow Transform writes it once; the Trainer reads its data through it and exports it inside the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.config import PreprocessingConfig
+
+ENCODED = "image/encoded"  # the feature that holds a picture's bytes
+PIXELS = "pixels"  # the transformed feature: float32 [n, height, width, channels] in [0, 1]
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PNG and JPEG tools use for grey
+
+
+def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """TFX Transform's entry point.
+
+    Args:
+        inputs: Raw features; `image/encoded` is string [n, 1].
+        custom_config: `{"preprocessing": PreprocessingConfig as a dict}`.
+
+    Returns:
+        `pixels`: float32 [n, height, width, channels] in [0, 1], every value a multiple of 1/255.
+    """
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in custom_config["preprocessing"].items()}
+    config = PreprocessingConfig(**values)
+    encoded = tf.reshape(inputs[ENCODED], [-1])
+    levels = tf.map_fn(lambda one: decode_levels(one, config), encoded, fn_output_signature=tf.uint8)
+    return {PIXELS: tf.ensure_shape(scale(levels), [None, *config.image_shape])}
+
+
+def scale(levels: tf.Tensor) -> tf.Tensor:
+    """8-bit levels, uint8 of any shape, as float32 in [0, 1]."""
+    return tf.cast(levels, tf.float32) / 255.0
+
+
+def to_levels(pixels: tf.Tensor) -> tf.Tensor:
+    """Pixels in [0, 1] as uint8 levels; the inverse of `scale`, and rounding for pixels that a decoder made."""
+    return tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 1.0) * 255.0), tf.uint8)
+
+
+def decode_levels(encoded: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
+    """Decodes one picture and brings it to the configured size and channels.
+
+    Args:
+        encoded: string []: PNG, JPEG, GIF (first frame) or BMP with 1 to 4 channels, any size.
+        config: What to bring it to.
+
+    Returns:
+        uint8 [height, width, channels]. Levels are 8-bit on purpose: training can keep them as bytes without loss, and
+        likelihoods of 8-bit data are exact.
+    """
+    image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
+    image = tf.ensure_shape(image, [None, None, None])
+    as_wanted = tf.reduce_all(tf.equal(tf.shape(image), config.image_shape))
+    image = tf.cond(as_wanted, lambda: image, lambda: _bring(image, config))
+    return tf.ensure_shape(image, config.image_shape)
+
+
+def _bring(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
+    """Composites, converts and resizes one uint8 [h, w, 1..4] picture."""
+    colour = _composite(tf.cast(image, tf.float32), tf.constant(config.background, tf.float32))
+    if config.channels == 1:
+        colour = tf.tensordot(colour, tf.constant(LUMA), 1)[..., tf.newaxis]
+    resized = _resize(_fit(colour, config), config)
+    return tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)
+
+
+def _composite(image: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
+    """float32 [h, w, 1..4] (grey, grey + alpha, RGB, RGBA) over the background, as RGB [h, w, 3]."""
+    channels = tf.shape(image)[2]
+    colours = channels - (1 - channels % 2)  # 2 and 4 channels end with alpha
+    padded = tf.concat([image, tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), 255.0)], axis=2)
+    alpha = padded[..., colours, tf.newaxis] / 255.0  # the opaque plane where the picture brings none
+    rgb = tf.gather(image, tf.minimum([0, 1, 2], colours - 1), axis=2)
+    return rgb * alpha + background * (1.0 - alpha)
+
+
+def _fit(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
+    """Brings a picture [h, w, c] to the configured aspect ratio by cropping or padding; `stretch` leaves it."""
+    if config.fit == "stretch":
+        return image
+    height, width = tf.shape(image)[0], tf.shape(image)[1]
+    # Exact integer arithmetic: a picture that has the ratio already must not lose a row to rounding.
+    if config.fit == "crop":
+        new_height = tf.maximum(1, tf.minimum(height, width * config.height // config.width))
+        new_width = tf.maximum(1, tf.minimum(width, height * config.width // config.height))
+        return tf.image.crop_to_bounding_box(
+            image, (height - new_height) // 2, (width - new_width) // 2, new_height, new_width
+        )
+    new_height = tf.maximum(height, -(-width * config.height // config.width))
+    new_width = tf.maximum(width, -(-height * config.width // config.height))
+    background = tf.constant(config.background, tf.float32)
+    if config.channels == 1:
+        background = tf.tensordot(background, tf.constant(LUMA), 1)[tf.newaxis]
+    padded = tf.image.pad_to_bounding_box(
+        image - background, (new_height - height) // 2, (new_width - width) // 2, new_height, new_width
+    )
+    return padded + background
+
+
+def _resize(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
+    """Resizes float32 [h, w, c]; the configured filter when either side shrinks, bilinear when the picture grows."""
+    size = [config.height, config.width]
+    shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
+    return tf.cond(
+        shrinks,
+        lambda: tf.image.resize(image, size, method=config.resize, antialias=True),
+        lambda: tf.image.resize(image, size, method="bilinear"),
+    )

@@ -1,0 +1,41 @@
+"""Progress as log records: whoever runs the pipeline draws them, and a log file keeps them.
+
+A component neither knows nor cares whether a console, a file or a cluster's log collector listens.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+LOGGER = "darkroom.progress"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a step has come.
+
+    Attributes:
+        step: What is being done, e.g. "training".
+        done: Units finished so far.
+        total: Units in all, or None where it is not known.
+        unit: What is counted, e.g. "images".
+        figures: Numbers to show beside it, e.g. `{"images/s": 15000.0}`.
+    """
+
+    step: str
+    done: int
+    total: int | None
+    unit: str
+    figures: dict[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        figures = "".join(f", {name} {value:,.6g}" for name, value in self.figures.items())
+        of = "" if self.total is None else f" of {self.total:,}"
+        return f"{self.step}: {self.done:,}{of} {self.unit}{figures}"
+
+
+def report_progress(step: str, *, done: int, total: int | None = None, unit: str = "images", **figures: float) -> None:
+    """Logs how far `step` has come; the record's `progress` attribute holds the numbers. See `Progress` for the arguments."""
+    progress = Progress(step, done, total, unit, figures)
+    logging.getLogger(LOGGER).info("%s", progress, extra={"progress": progress})

@@ -1,0 +1,73 @@
+"""Noise: reparameterised samples for training, and noise from an example's own key for judging."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def reparameterise(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """A sample of N(mean, exp(log_variance)) that gradients flow through (Kingma and Welling 2014, section 2.4).
+
+    Args:
+        mean: float32 [..., d].
+        log_variance: float32 [..., d].
+        noise: Draws of N(0, 1), float32 [..., d].
+
+    Returns:
+        z = mean + exp(log_variance / 2) * noise, float32 [..., d].
+    """
+    return mean + tf.exp(0.5 * log_variance) * noise
+
+
+def example_keys(levels: tf.Tensor) -> tf.Tensor:
+    """A key for each picture made of its pixels alone, so that a score depends on picture and model, not on batching.
+
+    Args:
+        levels: uint8 [n, h, w, c].
+
+    Returns:
+        int32 [n, 2]: FarmHash64 of the pixels, usable as a stateless seed.
+    """
+    flat = tf.reshape(levels, [tf.shape(levels)[0], -1])
+    return tf.bitcast(tf.reshape(tf.fingerprint(flat), [-1, 2, 4]), tf.int32)
+
+
+def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Draws of N(0, 1) from each example's key.
+
+    Args:
+        keys: int32 [n, 2].
+        shape: Shape of one example's draws.
+
+    Returns:
+        float32 [n, *shape]; row i depends on keys[i] only.
+    """
+    draw = lambda key: tf.random.stateless_normal(shape, seed=key)  # noqa: E731
+    return tf.map_fn(draw, keys, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+
+
+def slerp(start: tf.Tensor, end: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+    """Codes along the sphere between two codes (Shoemake 1985; for latent spaces White 2016, arXiv:1609.04468).
+
+    A straight line between two draws of a high-dimensional Gaussian passes through a shell where the prior has no mass; the
+    great circle does not. Lengths are interpolated linearly. Codes that point the same way (or opposite ways, where the
+    great circle is not unique) are joined by a straight line.
+
+    Args:
+        start: float32 [d].
+        end: float32 [d].
+        steps: Integer [], at least 1.
+
+    Returns:
+        float32 [steps, d], from `start` to `end` inclusive.
+    """
+    t = tf.linspace(0.0, 1.0, steps)[:, tf.newaxis]
+    start_norm, end_norm = tf.norm(start), tf.norm(end)
+    unit_start, unit_end = tf.math.divide_no_nan(start, start_norm), tf.math.divide_no_nan(end, end_norm)
+    angle = tf.acos(tf.clip_by_value(tf.reduce_sum(unit_start * unit_end), -1.0, 1.0))
+    direction = tf.math.divide_no_nan(
+        tf.sin((1 - t) * angle) * unit_start + tf.sin(t * angle) * unit_end, tf.sin(angle)
+    )
+    curved = direction * ((1 - t) * start_norm + t * end_norm)
+    straight = (1 - t) * start + t * end
+    return tf.where(tf.sin(angle) > 1e-3, curved, straight)

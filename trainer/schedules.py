@@ -1,0 +1,38 @@
+"""What changes in the course of training: the learning rate and the weight of the KL divergence."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly to `peak` over `warmup_steps`, then falls to 0 along a cosine (Loshchilov and Hutter 2017, eq. 5).
+
+    Args:
+        peak: The highest learning rate.
+        total_steps: Steps after which it is 0.
+        warmup_steps: Steps until the peak.
+    """
+
+    def __init__(self, peak: float, total_steps: int, warmup_steps: int):
+        self.peak, self.total_steps, self.warmup_steps = peak, total_steps, warmup_steps
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """The learning rate at a step: integer [] -> float32 []."""
+        step = tf.cast(step, tf.float32)
+        rising = (step + 1.0) / max(self.warmup_steps, 1)
+        progress = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
+        falling = 0.5 * (1.0 + tf.cos(math.pi * tf.clip_by_value(progress, 0.0, 1.0)))
+        return self.peak * tf.where(step < self.warmup_steps, rising, falling)
+
+    def get_config(self) -> dict[str, float]:
+        """The arguments, for Keras."""
+        return {"peak": self.peak, "total_steps": self.total_steps, "warmup_steps": self.warmup_steps}
+
+
+def kl_weight(step: tf.Tensor, beta: float, warmup_steps: int) -> tf.Tensor:
+    """The weight of the KL divergence at a step: rises linearly from 0 to `beta` over `warmup_steps`; float32 []."""
+    return beta * tf.minimum(1.0, (tf.cast(step, tf.float32) + 1.0) / max(warmup_steps, 1))

@@ -1,0 +1,155 @@
+"""The Trainer component's module: `run_fn` is what TFX calls."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from trainer.config import TrainerConfig
+from trainer.data import Pictures, list_records, pixel_graph
+from trainer.describe import describe_model, describe_networks, model_card
+from trainer.export import Servable
+from trainer.golden import save_golden
+from trainer.history import History
+from trainer.loop import Loop, Outcome, get_strategy
+from trainer.preprocessing import ENCODED, scale
+from trainer.progress import report_progress
+from trainer.sampling import example_keys, keyed_normal
+from trainer.vae import VAE
+
+GOLDEN_PICTURES = 4
+BOUND_PICTURES = 1000  # the importance-weighted bound in metrics.json is of the first so many held-out pictures
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains the VAE and exports it.
+
+    Args:
+        fn_args: TFX's arguments; `custom_config["trainer"]` is a `TrainerConfig` as a dict.
+    """
+    train(
+        TrainerConfig.from_dict(fn_args.custom_config["trainer"]),
+        train_patterns=fn_args.train_files,
+        held_out_patterns=fn_args.eval_files,
+        tft_output=tft.TFTransformOutput(fn_args.transform_output),
+        model_folder=Path(fn_args.serving_model_dir),
+        run_folder=Path(fn_args.model_run_dir),
+    )
+
+
+def train(
+    config: TrainerConfig,
+    *,
+    train_patterns: Sequence[str],
+    held_out_patterns: Sequence[str],
+    tft_output: tft.TFTransformOutput,
+    model_folder: Path,
+    run_folder: Path,
+) -> Outcome:
+    """From examples to an exported model.
+
+    Args:
+        config: All that can be chosen.
+        train_patterns: TFRecord files of the training pictures.
+        held_out_patterns: TFRecord files of the pictures that decide when to stop.
+        tft_output: The Transform graph.
+        model_folder: Gets the SavedModel, `model.json`, `metrics.json`, `model_card.md` and `config.yaml`.
+        run_folder: Gets the history, TensorBoard's logs, the networks' layers and the golden answers.
+
+    Returns:
+        What training came to.
+    """
+    keras.utils.set_random_seed(config.training.seed)
+    strategy = get_strategy(config.training.strategy)
+    with tempfile.TemporaryDirectory(prefix="darkroom-pixels-") as pixels:
+        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels))
+        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels))
+        with strategy.scope():
+            vae = VAE(config.model, config.preprocessing.image_shape, pictures.mean())
+        history = History(run_folder)
+        outcome = Loop(vae, pictures, held_out, config.training, strategy).fit(history)
+        history.close()
+        figures, kl = held_out_figures(vae, held_out, config.training.importance_samples)
+        counts = {"train": len(pictures), "eval": len(held_out)}
+
+    report_progress("exporting", done=0, total=1, unit="model")
+    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples)
+    servable.save(model_folder)
+    save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
+    labels = read_labels(train_patterns)
+    metrics = {
+        "eval": figures,
+        "epochs": outcome.epochs,
+        "best_epoch": outcome.best_epoch,
+        "seconds": outcome.seconds,
+        "images_per_second": outcome.images_per_second,
+    }
+    description = describe_model(vae, config, labels, counts)
+    _write_json(model_folder / "model.json", description)
+    _write_json(model_folder / "metrics.json", metrics)
+    _write_json(run_folder / "networks.json", describe_networks(vae))
+    _write_json(run_folder / "kl_per_dimension.json", {"kl": kl.tolist()})
+    (model_folder / "model_card.md").write_text(model_card(description, metrics, outcome), encoding="utf-8")
+    (model_folder / "config.yaml").write_text(config.document, encoding="utf-8")
+    return outcome
+
+
+def held_out_figures(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, float], np.ndarray]:
+    """The trained model's figures on held-out pictures, nats per picture, noise from each picture's key.
+
+    Args:
+        vae: The trained model.
+        held_out: The pictures.
+        samples: K of the importance-weighted bound, taken over the first `BOUND_PICTURES` pictures.
+
+    Returns:
+        `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`; and the KL divergence of
+        each latent dimension, float64 [d].
+    """
+    terms = tf.function(lambda x, noise: vae.elbo_terms(x, noise), reduce_retracing=True)
+    bound = tf.function(lambda x, noise: vae.importance_weighted(x, noise), reduce_retracing=True)
+    sums, kl, bounds = np.zeros(2), np.zeros(vae.latent_dim), []
+    for levels in held_out.in_order(500):
+        x, keys = scale(levels), example_keys(levels)
+        sums += [float(tf.reduce_sum(t)) for t in terms(x, keyed_normal(keys, (vae.latent_dim,)))]
+        kl += tf.reduce_sum(vae.kl_per_dimension(x), axis=0).numpy()
+        if sum(map(len, bounds)) < BOUND_PICTURES:
+            bounds.append(bound(x, keyed_normal(keys, (samples, vae.latent_dim))).numpy())
+    reconstruction, divergence = sums / len(held_out)
+    return {
+        "elbo": -(reconstruction + divergence),
+        "reconstruction": reconstruction,
+        "kl": divergence,
+        "importance_weighted": float(np.concatenate(bounds).mean()),
+        "importance_samples": samples,
+        "pictures": len(held_out),
+    }, kl / len(held_out)
+
+
+def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
+    """The first few examples, serialised, and their pictures' bytes."""
+    records = tf.data.TFRecordDataset(list_records(patterns), compression_type="GZIP").take(GOLDEN_PICTURES)
+    examples = [record.numpy() for record in records]
+    pictures = [tf.train.Example.FromString(e).features.feature[ENCODED].bytes_list.value[0] for e in examples]
+    return examples, pictures
+
+
+def read_labels(patterns: Sequence[str]) -> list[str]:
+    """The labels of a split, sorted; empty where the pictures have none."""
+    summary = Path(os.path.dirname(os.path.dirname(patterns[0]))) / "summary.json"
+    with tf.io.gfile.GFile(str(summary)) as file:
+        return sorted(label for label in json.load(file)["labels"]["train"] if label)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
