@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PACKAGES = ["pipeline", "components", "trainer", "serving", "kubeflow"]
+PACKAGES = ["configs", "pipeline", "components", "trainer", "serving", "kubeflow"]
 
 setup(
     name="darkroom-tfx",
@@ -17,7 +17,7 @@ setup(
     python_requires=">=3.10,<3.11",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     py_modules=["local_runner"],
-    package_data={"pipeline": ["presets/*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"]},
+    package_data={"configs": ["*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"]},
     # Why each of these: docs/dependencies.md. What is installed: requirements/lock.txt.
     install_requires=[
         "tfx==1.16.0",
@@ -35,6 +35,7 @@ setup(
         "click>=8.1",
         "PyYAML>=6",
         "scikit-learn>=1.5,<1.6",
+        "setuptools<81",
     ],
     extras_require={
         "test": ["pytest>=8"],

@@ -1,7 +1,8 @@
-"""What to bring pictures to, and with which network, where the configuration does not say: a look at some of them tells."""
+"""What the configuration leaves open: a look at the pictures tells their size, which network, and how long to train."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -15,30 +16,40 @@ LOOKED_AT = 200  # pictures, evenly spread; their headers are read
 NATIVE_SIZE = 64  # pictures up to this side keep their own size; a larger model takes hours on a CPU
 DEFAULT_SIZE = 32
 DENSE_VALUES = 32 * 32  # up to so many values the dense network is the better one per second
+FEW_PICTURES = 3000  # below, small batches: a few hundred pictures make too few steps otherwise
+STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # how long to train: about so many steps, within these bounds
 
 
 def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
-    """Fills in size, channels and network where the configuration leaves them open.
+    """Fills in size, channels, network, batch size and epochs where the configuration leaves them open.
 
     Args:
         values: The configuration's values, unvalidated; those that it has are kept.
         images: The folder of pictures.
 
     Returns:
-        The values with `preprocessing.height`, `.width` and `.channels` and `model.network`.
+        The values, with none of these open.
 
     Raises:
         InputError: There are no pictures.
     """
-    preprocessing, model = dict(values.get("preprocessing") or {}), dict(values.get("model") or {})
-    if not {"height", "width", "channels"} <= preprocessing.keys():
-        height, width, channels = look(find_sources(images))
-        preprocessing = {"height": height, "width": width, "channels": channels, **preprocessing}
-    if "network" not in model:
-        size = [preprocessing[key] for key in ("height", "width", "channels")]
-        small = all(isinstance(n, int) for n in size) and size[0] * size[1] * size[2] <= DENSE_VALUES
-        model["network"] = "dense" if small else "convolutional"
-    return {**values, "preprocessing": preprocessing, "model": model}
+    sections = {name: dict(values.get(name) or {}) for name in ("preprocessing", "model", "training")}
+    preprocessing, model, training = sections.values()
+    # Listing many files takes its time: only where there is something to look for.
+    if not ({"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()):
+        sources = find_sources(images)
+        height, width, channels = look(sources)
+        sections["preprocessing"] = preprocessing = {"height": height, "width": width, "channels": channels, **preprocessing}
+        training.setdefault("batch_size", 32 if sources.count < FEW_PICTURES else 128)
+        training.setdefault("epochs", epochs_for(sources.count, training["batch_size"]))
+    size = [preprocessing[key] for key in ("height", "width", "channels")]
+    model.setdefault("network", "dense" if math.prod(size) <= DENSE_VALUES else "convolutional")
+    return {**values, **sections}
+
+
+def epochs_for(pictures: int, batch_size: int) -> int:
+    """Epochs that make about `STEPS` steps."""
+    return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS * batch_size / pictures)))
 
 
 def look(sources: Sources) -> tuple[int, int, int]:

@@ -29,6 +29,11 @@ class Group(click.Group):
             fail(str(error), Status.MISTAKE)
         except WorkFolderBusy as error:
             fail(str(error), Status.BUSY)
+        except click.UsageError as error:
+            where = f"{error.ctx.command_path} --help" if error.ctx else "darkroom --help"
+            fail(f"{error.format_message().rstrip('.')} (see {where})", Status.MISTAKE)
+        except click.ClickException as error:
+            fail(error.format_message(), Status(error.exit_code))
 
 
 def fail(message: str, status: Status) -> None:

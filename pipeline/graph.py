@@ -20,7 +20,11 @@ import components.image_example_gen
 import components.pusher
 import components.report
 import components.serving_check
+import serving.c_api
+import serving.errors
+import serving.signatures
 import trainer.config
+import trainer.golden
 import trainer.preprocessing
 from components.code_hash import code_hash
 from components.data_gate.artifacts import DataBlessing
@@ -39,7 +43,7 @@ def create_pipeline(
     root: str,
     images: str,
     schema: str,
-    serving: str,
+    push_to: str,
     config: Config,
     metadata: metadata_store_pb2.ConnectionConfig | None = None,
     beam_args: Sequence[str] = (),
@@ -52,7 +56,7 @@ def create_pipeline(
         root: Where artifacts go.
         images: The folder of pictures.
         schema: A folder that holds the curated schema, `schema.pbtxt`, alone.
-        serving: Where models are pushed to.
+        push_to: Where models are pushed to, a folder each version.
         config: The configuration.
         metadata: Where ML Metadata is kept; None where the orchestrator brings its own.
         beam_args: For the components that run on Beam.
@@ -137,7 +141,7 @@ def create_pipeline(
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_blessing,
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)
         ),
         custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
         custom_config={"code": code_hash(components.pusher)},
@@ -225,7 +229,7 @@ def serving_check(
             model=train.outputs["model"],
             model_run=train.outputs["model_run"],
             timeout_seconds=config.timeout_seconds,
-            code=code_hash(components.serving_check),
+            code=code_hash(components.serving_check, serving.c_api, serving.errors, serving.signatures, trainer.golden),
         )
         return check, check.outputs["blessing"]
     check = InfraValidator(

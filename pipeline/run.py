@@ -25,6 +25,9 @@ from pipeline.workspace import Workspace
 from trainer.errors import GateRefused, InputError
 
 LOGGER = logging.getLogger("darkroom.run")
+# Beam in this process. Its default runner would look for a binary on the network first; and without the last argument TFX
+# packs itself up for each component, for workers that there are none of.
+LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--sdk_container_image=none")
 INTERRUPTED = "interrupted; the next run goes on from the last finished component"
 
 
@@ -144,10 +147,10 @@ class _Run:
             root=str(self.workspace.artifacts),
             images=self.request.images,
             schema=str(self.schema),
-            serving=str(self.workspace.serving),
+            push_to=str(self.workspace.serving),
             config=self.request.config,
             metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),
-            beam_args=["--direct_running_mode=in_memory", *self.request.beam_args],
+            beam_args=self.request.beam_args or LOCAL_BEAM,
             enable_cache=self.request.enable_cache,
         )
         return judge(run_pipeline(pipeline, self.run_id, self.request.orchestrator, self))

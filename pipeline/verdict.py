@@ -89,6 +89,5 @@ def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[st
     check = next(o for name, o in outcomes.items() if name in ("ServingCheck", "InfraValidator")).outputs["blessing"]
     if check.properties.get("blessed") != 1:
         found = read_json(Path(check.uri, "serving_check.json"))
-        reasons = [f"{name}: {s['reason']}" for name, s in found.get("signatures", {}).items() if not s.get("ok")]
-        return Status.REFUSED, "serving", reasons or [found.get("reason") or "the exported model could not be served"]
+        return Status.REFUSED, "serving", found.get("reasons") or ["the exported model could not be served"]
     return Status.PUSHED, None, []

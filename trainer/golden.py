@@ -1,9 +1,10 @@
 """Golden answers: requests to a model and what the trainer's own model in memory answered to them.
 
-The serving check puts the same requests to the exported model. numpy only: the check reads them in a process without TensorFlow.
+The serving check puts the same requests to the exported model. numpy only, and it stands alone: the check runs it in a
+process that knows nothing of TensorFlow's Python or of this project.
 
-A file holds one array per value, named "<signature>/<input or output>"; strings, which numpy keeps only with pickle or without
-their trailing zero bytes, as "...#bytes" uint8 [n, longest], padded with zeros, and "...#lengths" int64 [n].
+A file holds one array per value, named "<signature>/<input or output>"; strings, which numpy keeps only with pickle or
+without their trailing zero bytes, as "...#bytes" uint8 [n, longest], padded with zeros, and "...#lengths" int64 [n].
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from trainer.config import ModelConfig
-from trainer.networks.shared import Bias, posterior_heads
+from trainer.networks.shared import Bias, posterior_heads, small
 
 
 def stage_sizes(height: int, width: int, stages: int) -> list[tuple[int, int]]:
@@ -44,6 +44,6 @@ def build(
         excess = [(0, 2 * small - large) for small, large in zip(sizes[len(sizes) - 1 - i], size)]
         if any(end for _, end in excess):  # an odd size was rounded up on the way down
             x = keras.layers.Cropping2D(excess, name=f"crop_{i + 1}")(x)
-    x = keras.layers.Conv2D(channels * parameters_per_value, 3, padding="same", use_bias=False, name="output")(x)
+    x = keras.layers.Conv2D(channels * parameters_per_value, 3, padding="same", use_bias=False, kernel_initializer=small(), name="output")(x)
     decoder = keras.Model(code, Bias(output_bias, name="output_bias")(x), name="decoder")
     return encoder, decoder

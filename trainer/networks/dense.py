@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from trainer.config import ModelConfig
-from trainer.networks.shared import Bias, posterior_heads
+from trainer.networks.shared import Bias, posterior_heads, small
 
 
 def build(
@@ -26,7 +26,7 @@ def build(
     x = code
     for i, units in enumerate(reversed(config.hidden)):
         x = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i + 1}")(x)
-    x = keras.layers.Dense(int(np.prod(outputs)), use_bias=False, name="output")(x)
+    x = keras.layers.Dense(int(np.prod(outputs)), use_bias=False, kernel_initializer=small(), name="output")(x)
     x = keras.layers.Reshape(outputs, name="picture")(x)
     decoder = keras.Model(code, Bias(output_bias, name="output_bias")(x), name="decoder")
     return encoder, decoder

@@ -1,0 +1,27 @@
+# `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
+.PHONY: run test test-all lock clean
+.DEFAULT_GOAL := run
+
+READY := .venv/.ready
+PYTEST := .venv/bin/python -m pytest -q
+
+run: $(READY)  ## the whole pipeline on the embedded data set
+	@.venv/bin/python local_runner.py --dataset digits
+
+test: $(READY)  ## the quick tests
+	@$(PYTEST) -m "not slow"
+
+test-all: $(READY)  ## all tests, the slow ones too
+	@$(PYTEST)
+
+$(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
+	@requirements/install.sh
+
+lock: $(READY)  ## resolves the dependencies anew; the only time that anything is resolved
+	@.uv/bin/uv pip compile setup.py --extra test --python-version 3.10 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet --output-file requirements/lock.txt
+	@.uv/bin/uv pip compile requirements/build.in --python-version 3.10 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet --output-file requirements/build.txt
+
+clean:  ## the environment and what was built; work folders stay
+	@rm -rf .venv .uv build dist *.egg-info

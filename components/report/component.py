@@ -1,0 +1,81 @@
+"""Report: what a run made, measured and decided, on one page."""
+
+from __future__ import annotations
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.report import artifacts, executor
+
+
+class ReportSpec(ComponentSpec):
+    """Inputs, outputs and parameters of `Report`."""
+
+    PARAMETERS = {
+        "title": ExecutionParameter(type=str),
+        "config": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+        "seed": ExecutionParameter(type=int),
+    }
+    INPUTS = {
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
+        "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
+    }
+    OUTPUTS = {"report": ChannelParameter(type=artifacts.Report)}
+
+
+class Report(base_component.BaseComponent):
+    """Writes `index.html`, one page that needs no other file, and `pictures/*.png` for other documents.
+
+    The output `report` is a `DarkroomReport` artifact.
+    """
+
+    SPEC_CLASS = ReportSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: channel.BaseChannel,
+        model: channel.BaseChannel,
+        model_run: channel.BaseChannel,
+        evaluation: channel.BaseChannel,
+        blessing: channel.BaseChannel,
+        infra_blessing: channel.BaseChannel | None = None,
+        pushed_model: channel.BaseChannel | None = None,
+        title: str,
+        config: str = "",
+        code: str = "",
+        seed: int = 0,
+    ):
+        """The component.
+
+        Args:
+            examples: The pictures (Examples) with summary.json and rejects.jsonl.
+            model: The exported model (Model).
+            model_run: History, networks, KL per dimension (ModelRun).
+            evaluation: TFMA's results (ModelEvaluation).
+            blessing: The Evaluator's decision (ModelBlessing).
+            infra_blessing: The serving check's decision (InfraBlessing) with serving_check.json.
+            pushed_model: What was pushed (PushedModel).
+            title: Name of the data set or run.
+            config: The configuration as YAML, shown as it is.
+            code: Hash of the code, so that a change of it is not answered from the cache.
+            seed: Of the generated pictures and of the choice among held-out ones.
+        """
+        inputs = {
+            "examples": examples, "model": model, "model_run": model_run, "evaluation": evaluation, "blessing": blessing,
+            "infra_blessing": infra_blessing, "pushed_model": pushed_model,
+        }  # fmt: skip
+        super().__init__(
+            ReportSpec(
+                **{name: value for name, value in inputs.items() if value is not None},
+                title=title, config=config, code=code, seed=seed, report=channel.Channel(type=artifacts.Report),
+            )
+        )  # fmt: skip

@@ -1,0 +1,258 @@
+"""All that the page shows, as plain values: the page knows nothing of TFX or TensorFlow, and what is absent is None or empty.
+
+Pictures are uint8 [n, height, width, channels] with 1 or 3 channels; figures are nats per picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+TERMS = ("elbo", "reconstruction", "kl", "importance_weighted", "gain")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a model scored, mean over pictures in nats.
+
+    Attributes:
+        elbo: Higher is better; -(reconstruction + kl).
+        reconstruction: -log p(x|z), lower is better.
+        kl: KL(q(z|x) || p(z)), at least 0.
+        importance_weighted: The importance-weighted bound, on average no lower than the ELBO.
+        gain: By how much the ELBO beats a model that always gives the mean picture.
+        pictures: Over how many.
+    """
+
+    elbo: float | None = None
+    reconstruction: float | None = None
+    kl: float | None = None
+    importance_weighted: float | None = None
+    gain: float | None = None
+    pictures: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the model's own description says; see `model.json`."""
+
+    image_shape: tuple[int, int, int]
+    latent_dim: int
+    network: str
+    likelihood: str
+    parameters: dict[str, int]
+    pictures: dict[str, int]
+    figures: Figures
+    importance_samples: int | None = None
+    seconds: float | None = None
+    images_per_second: float | None = None
+    epochs: int | None = None
+    best_epoch: int | None = None
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Some pictures of one label, at the model's size."""
+
+    label: str
+    pictures: np.ndarray
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What was ingested, and what was refused.
+
+    Attributes:
+        pictures: Number of pictures by split.
+        labels: Number of pictures by split and label; no labels or only '' where there are none.
+        rejects: Some refused pictures: path and reason.
+        samples: Commonest label first.
+    """
+
+    pictures: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    rejected: int = 0
+    rejects_by_reason: dict[str, int] = field(default_factory=dict)
+    rejects: list[tuple[str, str]] = field(default_factory=list)
+    formats: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    samples: list[Samples] = field(default_factory=list)
+
+    def label_counts(self) -> dict[str, int]:
+        """Pictures of each label over all splits, commonest first, without the empty label."""
+        totals: dict[str, int] = {}
+        for counts in self.labels.values():
+            for label, n in counts.items():
+                totals[label] = totals.get(label, 0) + n
+        totals.pop("", None)
+        return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the training history; `train` and `held_out` are as far as they were recorded."""
+
+    number: int
+    train: Figures
+    held_out: Figures
+    learning_rate: float | None = None
+    beta: float | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a network; `output_shape` is without the batch."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the trainer wrote down.
+
+    Attributes:
+        kl_per_dimension: float [latent_dim], nats, mean over held-out pictures; None where not recorded.
+    """
+
+    epochs: list[Epoch] = field(default_factory=list)
+    encoder: list[Layer] = field(default_factory=list)
+    decoder: list[Layer] = field(default_factory=list)
+    kl_per_dimension: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """The way from one held-out picture to another: the two originals [2, h, w, c], their labels, the frames between."""
+
+    ends: np.ndarray
+    labels: tuple[str, str]
+    frames: np.ndarray
+
+
+@dataclass(frozen=True)
+class Codes:
+    """Held-out pictures as the encoder sees them: posterior means float [n, latent_dim], with label and thumbnail each."""
+
+    means: np.ndarray
+    labels: list[str]
+    thumbnails: np.ndarray
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """Decoded pictures [rows, columns, h, w, c] over a grid of latent values.
+
+    Attributes:
+        axes: Which latent dimensions run rightwards and upwards; one only for a one-dimensional latent space.
+        values: Where the columns (and, mirrored, the rows) lie, in standard deviations of the prior.
+    """
+
+    pictures: np.ndarray
+    axes: tuple[int, ...]
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the exported model answered, as far as it did.
+
+    Attributes:
+        originals: The held-out pictures that `reconstructions` rebuild, with `labels`.
+        problems: Questions that the model did not answer, a sentence each.
+    """
+
+    generated: np.ndarray | None = None
+    originals: np.ndarray | None = None
+    reconstructions: np.ndarray | None = None
+    labels: list[str] = field(default_factory=list)
+    interpolations: list[Interpolation] = field(default_factory=list)
+    codes: Codes | None = None
+    manifold: Manifold | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the Evaluator measured and decided.
+
+    Attributes:
+        candidate: This model, over all held-out pictures.
+        baseline: The last blessed model on the same pictures; None where there was none.
+        by_label: This model by label.
+        blessed: None where the Evaluator did not decide.
+        failures: Bounds that were missed, a sentence each.
+    """
+
+    candidate: Figures = Figures()
+    baseline: Figures | None = None
+    by_label: dict[str, Figures] = field(default_factory=dict)
+    blessed: bool | None = None
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SignatureCheck:
+    """How one signature of the exported model answered in a clean process."""
+
+    name: str
+    ok: bool
+    max_difference: float | None = None
+    milliseconds: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The serving check: `blessed` is None where it did not decide; `runtime` is TensorFlow's version in the clean process."""
+
+    blessed: bool | None = None
+    signatures: list[SignatureCheck] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    runtime: str = ""
+
+
+@dataclass(frozen=True)
+class Push:
+    """Whether the model was pushed, where to, and as which version."""
+
+    pushed: bool
+    version: str = ""
+    destination: str = ""
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything on the page."""
+
+    title: str
+    when: datetime
+    data: DataSet
+    model: ModelFacts
+    training: Training
+    answers: Answers
+    evaluation: Evaluation = Evaluation()
+    serving: Serving | None = None
+    push: Push | None = None
+    run_id: str = ""
+    config: str = ""
+    locations: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def held_out(self) -> Figures:
+        """The figures that the verdict rests on: the Evaluator's, else the trainer's own."""
+        return self.evaluation.candidate if self.evaluation.candidate.elbo is not None else self.model.figures
+
+    @property
+    def bits_per_dimension(self) -> float | None:
+        """-ELBO in bits per value of a picture; None for the Bernoulli likelihood of grey values, which is no density of them."""
+        values = math.prod(self.model.image_shape)
+        if self.held_out.elbo is None or not values or self.model.likelihood == "bernoulli":
+            return None
+        return -self.held_out.elbo / (values * math.log(2))

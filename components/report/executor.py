@@ -1,0 +1,90 @@
+"""Gathers what the artifacts hold, renders the page, writes it."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from typing import Any
+
+import tensorflow as tf
+import yaml
+from tfx.dsl.components.base import base_executor
+from tfx.types import Artifact
+
+from components.report.data import ReportData
+from components.report.page import render
+from components.report.sources.examples import View, read_data_set, read_held_out
+from components.report.sources.gates import read_evaluation, read_push, read_serving
+from components.report.sources.model import interview
+from components.report.sources.run import read_model_facts, read_training
+from components.report.stills import stills
+from trainer.config import PreprocessingConfig
+from trainer.progress import report_progress
+
+MOST_HELD_OUT = 2_000
+PAGE = "index.html"
+STILLS = "pictures"
+
+Artifacts = dict[str, list[Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """See `components.report.component.Report`."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+        """Writes the report into the output artifact's folder."""
+        run_id = (self._context.pipeline_run_id if self._context else None) or ""
+        report = gather(input_dict, exec_properties, run_id, datetime.now(timezone.utc))
+        write(report, output_dict["report"][0].uri)
+
+
+def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: datetime) -> ReportData:
+    """Reads the artifacts and asks the model.
+
+    Args:
+        inputs: By the names of `ReportSpec`; optional ones may be absent or empty.
+        parameters: Likewise.
+        run_id: Of the pipeline's run.
+        when: The date to show.
+    """
+    found = {name: artifacts[0] for name, artifacts in inputs.items() if artifacts}
+    model_folder = os.path.join(found["model"].uri, "Format-Serving")
+    examples_uri, config = found["examples"].uri, parameters.get("config") or ""
+    model, training = read_model_facts(model_folder), read_training(found["model_run"].uri)
+    view = View(_preprocessing(model.image_shape, config))
+    report_progress("report", done=0, unit="questions")
+    held_out = read_held_out(examples_uri, MOST_HELD_OUT)
+    return ReportData(
+        title=parameters["title"],
+        when=when,
+        data=read_data_set(examples_uri, view),
+        model=model,
+        training=training,
+        answers=interview(model_folder, held_out, view, training.kl_per_dimension, int(parameters.get("seed") or 0)),
+        evaluation=read_evaluation(found.get("evaluation"), found.get("blessing")),
+        serving=read_serving(found.get("infra_blessing")),
+        push=read_push(found.get("pushed_model")),
+        run_id=run_id,
+        config=config,
+        locations={name.replace("_", " "): artifact.uri for name, artifact in found.items()},
+    )
+
+
+def write(report: ReportData, folder: str) -> None:
+    """Writes index.html and the pictures for other documents into `folder`."""
+    tf.io.gfile.makedirs(os.path.join(folder, STILLS))
+    for name, png in stills(report).items():
+        with tf.io.gfile.GFile(os.path.join(folder, STILLS, name), "wb") as file:
+            file.write(png)
+    with tf.io.gfile.GFile(os.path.join(folder, PAGE), "wb") as file:
+        file.write(render(report).encode("utf-8"))
+
+
+def _preprocessing(shape: tuple[int, int, int], config: str) -> PreprocessingConfig:
+    """How pictures are brought to the model's shape: as the configuration's `preprocessing` says, where it does."""
+    document = yaml.safe_load(config) if config else None
+    settings = dict((document or {}).get("preprocessing") or {})
+    if "background" in settings:
+        settings["background"] = tuple(settings["background"])
+    height, width, channels = shape
+    return PreprocessingConfig(**{**settings, "height": height, "width": width, "channels": channels})

@@ -1,0 +1,139 @@
+"""The pictures that were ingested: summary, samples by label, and a fair choice of the held-out ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from components.report.data import DataSet, Samples
+from components.report.pictures import shrink
+from components.report.sources.files import read_json, read_json_lines, to_int
+from trainer.config import PreprocessingConfig
+from trainer.preprocessing import decode_levels
+
+HELD_OUT_SPLITS = ("eval", "test")
+MOST_LABELS = 12
+SAMPLES_PER_LABEL = 12
+SAMPLES_UNLABELLED = 48
+MOST_READ = 6_000  # training pictures looked through for samples
+MOST_REJECTS = 20
+VIEWED_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it was ingested: the bytes of its file, and its label."""
+
+    encoded: bytes
+    label: str
+
+
+class View:
+    """Shows originals exactly as the model sees them: through the pixel graph's own function.
+
+    Args:
+        config: What pictures are brought to.
+    """
+
+    def __init__(self, config: PreprocessingConfig):
+        self.shape = config.image_shape
+        self._decode = tf.function(
+            lambda encoded: tf.map_fn(lambda one: decode_levels(one, config), encoded, fn_output_signature=tf.uint8),
+            input_signature=[tf.TensorSpec([None], tf.string)],
+        )
+
+    def __call__(self, pictures: list[Picture], longest: int | None = None) -> np.ndarray:
+        """Pictures as uint8 [n, h, w, c] of the model's shape, or shrunk so that neither side is above `longest`."""
+        shown = []
+        for i in range(0, len(pictures), VIEWED_AT_ONCE):
+            batch = self._decode([p.encoded for p in pictures[i : i + VIEWED_AT_ONCE]]).numpy()
+            shown += list(batch) if longest is None else [shrink(picture, longest) for picture in batch]
+        return np.stack(shown) if shown else np.zeros((0, *self.shape), np.uint8)
+
+
+def read_data_set(uri: str, view: View) -> DataSet:
+    """The `examples` artifact at `uri`: its summary, with samples at the model's size."""
+    summary = read_json(uri, "summary.json")
+    rejects = read_json_lines(uri, "rejects.jsonl", MOST_REJECTS)
+    data = DataSet(
+        pictures={str(split): int(n) for split, n in summary.get("pictures", {}).items()},
+        labels={str(split): dict(counts) for split, counts in summary.get("labels", {}).items()},
+        rejected=to_int(summary.get("rejected")) or 0,
+        rejects_by_reason=dict(summary.get("rejects_by_reason", {})),
+        rejects=[(str(line.get("path", "")), str(line.get("reason", ""))) for line in rejects],
+        formats=dict(summary.get("formats", {})),
+        sizes=dict(summary.get("sizes", {})),
+    )
+    data.samples.extend(_samples(uri, data, view))
+    return data
+
+
+def read_held_out(uri: str, most: int) -> list[Picture]:
+    """At most `most` pictures of the held-out splits, evenly spaced over them."""
+    total = sum(1 for split in HELD_OUT_SPLITS for _ in _records(uri, split))
+    step = max(1.0, total / most)
+    chosen: list[Picture] = []
+    at = 0
+    for split in HELD_OUT_SPLITS:
+        for record in _records(uri, split):
+            if at >= len(chosen) * step and len(chosen) < most:
+                chosen.append(_parse(record))
+            at += 1
+    return chosen
+
+
+def varied(pictures: list[Picture], amount: int, seed: int) -> list[int]:
+    """Indices of `amount` pictures, taking turns among the labels; the same seed gives the same choice."""
+    order = np.random.default_rng(seed).permutation(len(pictures))
+    by_label: dict[str, list[int]] = {}
+    for i in order:
+        by_label.setdefault(pictures[i].label, []).append(int(i))
+    queues = [by_label[label] for label in sorted(by_label)]
+    if len(queues) > amount:  # more labels than places: not always the first of the alphabet
+        queues = [queues[i] for i in sorted(np.random.default_rng(seed).permutation(len(queues))[:amount])]
+    chosen: list[int] = []
+    while len(chosen) < min(amount, len(pictures)):
+        for queue in queues:
+            if queue and len(chosen) < amount:
+                chosen.append(queue.pop())
+        queues = [queue for queue in queues if queue]
+        if not queues:
+            break
+    return chosen
+
+
+def _samples(uri: str, data: DataSet, view: View) -> list[Samples]:
+    """The first pictures of each of the commonest labels in the training split, or in the first split that has any."""
+    split = next((s for s in ("train", *HELD_OUT_SPLITS) if data.pictures.get(s) or _files(uri, s)), "train")
+    wanted = list(data.label_counts())[:MOST_LABELS]
+    found: dict[str, list[Picture]] = {label: [] for label in wanted or [""]}
+    most = SAMPLES_PER_LABEL if wanted else SAMPLES_UNLABELLED
+    for i, record in enumerate(_records(uri, split)):
+        picture = _parse(record)
+        held = found.get(picture.label if wanted else "")
+        if held is not None and len(held) < most:
+            held.append(picture)
+        if i >= MOST_READ or all(len(pictures) >= most for pictures in found.values()):
+            break
+    return [Samples(label, view(pictures)) for label, pictures in found.items() if pictures]
+
+
+def _files(uri: str, split: str) -> list[str]:
+    return sorted(tf.io.gfile.glob(os.path.join(uri, f"Split-{split}", "*")))
+
+
+def _records(uri: str, split: str) -> Iterator[bytes]:
+    """The serialised examples of a split, in the order of its files; none where there is no such split."""
+    for path in _files(uri, split):
+        compression = "GZIP" if path.endswith(".gz") else ""
+        yield from tf.data.TFRecordDataset(path, compression_type=compression, buffer_size=1 << 20).as_numpy_iterator()
+
+
+def _parse(record: bytes) -> Picture:
+    example = tf.train.Example.FromString(record).features.feature
+    label = example["image/label"].bytes_list.value if "image/label" in example else ()
+    return Picture(example["image/encoded"].bytes_list.value[0], label[0].decode("utf-8", "replace") if label else "")

@@ -1,0 +1,73 @@
+"""What the gates wrote down: Evaluator, serving check, Pusher."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from tfx.types import Artifact
+
+from components import evaluation as tfma_results
+from components.report.data import Evaluation, Push, Serving, SignatureCheck
+from components.report.sources.files import read_json, to_float
+from components.report.sources.run import figures
+from components.report.wording import MINUS
+
+MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
+
+
+def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Evaluation:
+    """What the Evaluator measured and decided; empty as far as it did not."""
+    blessed = _flag(blessing, "blessed")
+    if measured is None:
+        return Evaluation(blessed=blessed)
+    found = tfma_results.read_evaluation(measured.uri)
+    return Evaluation(
+        candidate=figures({**found.candidate, "pictures": found.pictures}),
+        baseline=figures(found.baseline) if found.baseline else None,
+        by_label={label: figures(values) for label, values in found.per_label.items()},
+        blessed=blessed,
+        failures=[] if blessed else [MINUS_SIGN.sub(MINUS, sentence) for sentence in found.failures],
+    )
+
+
+def read_serving(blessing: Artifact | None) -> Serving | None:
+    """What the serving check found; None where the run had none."""
+    if blessing is None:
+        return None
+    found = read_json(blessing.uri, "serving_check.json")
+    checks = found.get("signatures") or {}
+    reasons = found.get("reasons") or [found[key] for key in ("reason",) if found.get(key)]
+    return Serving(
+        blessed=_flag(blessing, "blessed"),
+        signatures=[_check(str(name), check) for name, check in checks.items() if isinstance(check, dict)],
+        reasons=[str(reason) for reason in reasons],
+        runtime=str(found.get("tensorflow") or ""),
+    )
+
+
+def read_push(pushed_model: Artifact | None) -> Push | None:
+    """Whether the model was pushed; None where the run had no Pusher."""
+    if pushed_model is None:
+        return None
+    destination = pushed_model.get_string_custom_property("pushed_destination")
+    version = pushed_model.get_string_custom_property("pushed_version") or os.path.basename(destination.rstrip("/"))
+    return Push(bool(_flag(pushed_model, "pushed")), version, destination)
+
+
+def _flag(artifact: Artifact | None, name: str) -> bool | None:
+    """A custom property that is 1 or 0; None where it was not set."""
+    if artifact is None or not artifact.has_custom_property(name):
+        return None
+    return artifact.get_int_custom_property(name) == 1
+
+
+def _check(name: str, found: dict[str, Any]) -> SignatureCheck:
+    return SignatureCheck(
+        name=name,
+        ok=bool(found.get("ok")),
+        max_difference=to_float(found.get("max_difference")),
+        milliseconds=to_float(found.get("milliseconds")),
+        reason=str(found.get("reason") or ""),
+    )

@@ -1,0 +1,153 @@
+"""The questions that the report asks of the exported model, as anyone could ask them: through its signatures."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from components.report.data import Answers, Codes, Interpolation, Manifold
+from components.report.pictures import shrink
+from components.report.sources.examples import Picture, View, varied
+from trainer.progress import report_progress
+
+_log = logging.getLogger("darkroom.report")
+_Answer = TypeVar("_Answer")
+
+GENERATED = 96  # fills rows of 12, 8 and 6
+RECONSTRUCTED = 24
+WAYS = 3
+STOPS = 12
+BATCH = 256
+THUMBNAIL = 48  # pixels
+OUTERMOST = 0.04  # share of the prior left out at each end of the manifold's axes
+QUESTIONS = 5
+
+
+class ExportedModel:
+    """A SavedModel, asked by the names of its signatures.
+
+    Args:
+        folder: Where saved_model.pb lies.
+    """
+
+    def __init__(self, folder: str):
+        self._signatures = tf.saved_model.load(folder).signatures
+        # The signatures' functions hold their variables weakly: the loaded object must outlive them.
+
+    def ask(self, signature: str, **inputs: object) -> dict[str, np.ndarray]:
+        """All outputs of a signature; inputs are cast to the types it declares."""
+        function = self._signatures[signature]
+        declared = function.structured_input_signature[1]
+        given = {name: tf.convert_to_tensor(value, declared[name].dtype) for name, value in inputs.items()}
+        return {name: value.numpy() for name, value in function(**given).items()}
+
+
+def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int) -> Answers:
+    """Asks the model everything that the page shows; a question that it fails on becomes a problem, not an error.
+
+    Args:
+        folder: The exported model's.
+        held_out: Pictures it was not trained on.
+        view: Brings originals to the model's size.
+        kl: float [latent_dim], KL of each dimension, to choose the manifold's axes by; None: the first two are taken.
+        seed: Of everything chosen at random.
+    """
+    problems: list[str] = []
+    try:
+        model = ExportedModel(folder)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        return Answers(problems=[f"The model could not be loaded: {_first_line(error)}"])
+
+    asked = 0
+
+    def attempt(what: str, question: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
+        nonlocal asked
+        try:
+            return question()
+        except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
+            _log.warning("the model did not %s: %s", what, _first_line(error))
+            problems.append(f"The model did not {what}: {_first_line(error)}")
+            return otherwise
+        finally:
+            asked += 1
+            report_progress("report", done=asked, total=QUESTIONS, unit="questions")
+
+    generated = attempt("generate", lambda: _generate(model, seed), None)
+    chosen = [held_out[i] for i in varied(held_out, RECONSTRUCTED, seed)]
+    rebuilt = attempt("reconstruct", lambda: _reconstruct(model, chosen), None)
+    ways = attempt("interpolate", lambda: _interpolate(model, held_out, view, seed), [])
+    codes = attempt("encode", lambda: _encode(model, held_out, view), None)
+    grid = attempt("decode a grid", lambda: _manifold(model, view.shape, _axes(model_dimensions(model), kl)), None)
+    return Answers(
+        generated=generated,
+        originals=view(chosen) if rebuilt is not None else None,
+        reconstructions=rebuilt,
+        labels=[picture.label for picture in chosen],
+        interpolations=ways,
+        codes=codes,
+        manifold=grid,
+        problems=problems,
+    )
+
+
+def model_dimensions(model: ExportedModel) -> int:
+    """Dimensions of the latent space, as the decoder's signature declares them."""
+    return int(model._signatures["serving_default"].structured_input_signature[1]["latents"].shape[-1])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:300] or type(error).__name__
+
+
+def _generate(model: ExportedModel, seed: int) -> np.ndarray:
+    return model.ask("generate", count=GENERATED, seed=seed, temperature=1.0)["images"]
+
+
+def _reconstruct(model: ExportedModel, pictures: list[Picture]) -> np.ndarray | None:
+    return model.ask("reconstruct", image_bytes=[p.encoded for p in pictures])["images"] if pictures else None
+
+
+def _interpolate(model: ExportedModel, pictures: list[Picture], view: View, seed: int) -> list[Interpolation]:
+    """Ways between pictures of different labels as far as there are any."""
+    chosen = [pictures[i] for i in varied(pictures, 2 * WAYS, seed + 1)]
+    ways = []
+    for first, last in zip(chosen[::2], chosen[1::2]):
+        frames = model.ask("interpolate", image_bytes=[first.encoded, last.encoded], steps=STOPS)["images"]
+        ways.append(Interpolation(view([first, last]), (first.label, last.label), frames))
+    return ways
+
+
+def _encode(model: ExportedModel, pictures: list[Picture], view: View) -> Codes | None:
+    if not pictures:
+        return None
+    batches = [pictures[i : i + BATCH] for i in range(0, len(pictures), BATCH)]
+    means = [model.ask("encode", image_bytes=[p.encoded for p in batch])["mean"] for batch in batches]
+    thumbnails = view(pictures, THUMBNAIL)
+    return Codes(np.concatenate(means), [p.label for p in pictures], thumbnails)
+
+
+def _axes(dimensions: int, kl: np.ndarray | None) -> tuple[int, ...]:
+    """The two dimensions that tell most, in their order; a space of one or two dimensions as it is."""
+    if dimensions <= 2 or kl is None or len(kl) != dimensions:
+        return tuple(range(min(dimensions, 2)))
+    return tuple(sorted(int(i) for i in np.argsort(-np.nan_to_num(kl), kind="stable")[:2]))
+
+
+def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int, ...]) -> Manifold:
+    """Decoded pictures at the prior's quantiles; the second axis runs upwards."""
+    side = 20 if max(shape[:2]) <= 32 else 16 if max(shape[:2]) <= 64 else 12
+    values = np.array([NormalDist().inv_cdf(p) for p in np.linspace(OUTERMOST, 1 - OUTERMOST, side)])
+    rows = side if len(axes) > 1 else 1
+    latents = np.zeros((rows, side, model_dimensions(model)), np.float32)
+    latents[..., axes[0]] = values
+    if len(axes) > 1:
+        latents[..., axes[1]] = values[::-1, None]
+    flat = latents.reshape(rows * side, -1)
+    decoded = [model.ask("serving_default", latents=flat[i : i + BATCH])["images"] for i in range(0, len(flat), BATCH)]
+    tiles = np.stack([shrink(picture, 2 * THUMBNAIL) for picture in np.concatenate(decoded)])
+    return Manifold(tiles.reshape(rows, side, *tiles.shape[1:]), axes, values)

@@ -1,0 +1,83 @@
+"""Numbers as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+MINUS = "\u2212"
+NOTHING = "\u2013"  # where there is no number
+NARROW_SPACE = "\u202f"
+
+
+def number(value: float | None, decimals: int = 0, *, sign: bool = False) -> str:
+    """`value` with thousands separated and a real minus; a dash where there is none or it is not finite."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    written = f"{value:{'+' if sign else ''},.{decimals}f}"
+    if float(written.replace(",", "")) == 0:
+        written = written.lstrip("+-")
+    return written.replace("-", MINUS)
+
+
+def nats(value: float | None, *, sign: bool = False) -> str:
+    """Nats with as many decimals as matter: two below 10,000."""
+    return number(value, 2 if value is not None and abs(value) < 10_000 else 0, sign=sign)
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """`value` to so many significant digits: 0.001, 1.5e-05, 12,300."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)))
+    if exponent < -4:
+        mantissa, power = f"{value:.{digits - 1}e}".split("e")
+        return f"{mantissa}e{int(power)}".replace("-", MINUS)
+    written = f"{value:,.{max(digits - 1 - exponent, 0)}f}"
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return written.replace("-", MINUS)
+
+
+def percent(share: float | None) -> str:
+    """A share (0 to 1) in per cent."""
+    if share is None or not math.isfinite(share):
+        return NOTHING
+    return f"{100 * share:.1f}{NARROW_SPACE}%" if 0 < share < 0.1 else f"{100 * share:.0f}{NARROW_SPACE}%"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as `0.8 s`, `42 s`, `3 min 12 s` or `2 h 05 min`."""
+    if seconds is None or not math.isfinite(seconds):
+        return NOTHING
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def moment(when: datetime) -> str:
+    """A date and time of day in words."""
+    return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".strip()
+
+
+def count(amount: int, one: str, many: str | None = None) -> str:
+    """An amount with its noun: `1 picture`, `2,000 pictures`."""
+    return f"{number(amount)} {one if amount == 1 else many or one + 's'}"
+
+
+def listing(words: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def size(shape: tuple[int, ...]) -> str:
+    """A shape as `28 \u00d7 28 \u00d7 1`."""
+    return " \u00d7 ".join(number(n) for n in shape)

@@ -1,0 +1,94 @@
+"""The clean process: puts the golden requests to an exported model as TensorFlow Serving would, and stores the answers.
+
+A script, run by path as `python -I -S check.py request.json` in a folder that holds itself, c_api.py and golden.py: it
+sees no TensorFlow in Python, no TFX, no Keras and nothing else of this project, as little as a server does.
+
+request.json: {"library": TensorFlow's shared library, "model": the SavedModel, "inputs": the golden inputs.npz,
+"answers": a folder to write to, "numpy": the folder that numpy is in, "calls": {signature: {"inputs": {name: tensor},
+"outputs": {name: tensor}, "counted_by": name or null}}}.
+
+One line of JSON on standard output for each thing done, so that what was done before a crash is known:
+{"loaded": milliseconds, "tensorflow": version}; {"signature": name, "milliseconds": of the golden request} or
+{"signature": name, "error": words}; and last {"modules": all that was imported beside Python's own library}. Where the
+model cannot be loaded, {"error": words} alone.
+
+The answers of a signature go to <answers>/<signature>.npz: "golden" to the golden request; "otherwise" to the same in
+another batch size: row by row, or for one picture more.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def main(request_file: str) -> None:
+    """Answers the request in `request_file`."""
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    # Python was started without any search path but its own library's.
+    sys.path += [str(Path(__file__).parent), request["numpy"]]
+    import c_api
+    import golden
+
+    started = time.perf_counter()
+    try:
+        session = c_api.Session(request["library"], request["model"])
+    except c_api.TensorFlowError as error:
+        say(error=str(error))
+        return
+    say(loaded=milliseconds_since(started), tensorflow=session.tensorflow_version)
+
+    inputs = golden.read_tensors(request["inputs"])
+    for signature, call in request["calls"].items():
+        try:
+            started = time.perf_counter()
+            answers = {"golden": ask(session, call, inputs[signature])}
+            taken = milliseconds_since(started)
+            answers["otherwise"] = ask_otherwise(session, call, inputs[signature])
+        except (c_api.TensorFlowError, TypeError, ValueError) as error:
+            say(signature=signature, error=str(error))
+        else:
+            golden.write_tensors(Path(request["answers"]) / f"{signature}.npz", answers)
+            say(signature=signature, milliseconds=taken)
+    imported = {name.partition(".")[0] for name in sys.modules}
+    say(modules=sorted(imported - set(sys.stdlib_module_names) - {"__main__"}))
+
+
+def ask(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Calls a signature once; returns its outputs by name."""
+    feeds = {tensor: values[name] for name, tensor in call["inputs"].items()}
+    return dict(zip(call["outputs"], session.run(feeds, list(call["outputs"].values()))))
+
+
+def ask_otherwise(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Calls a signature in another batch size than the golden one: for one picture more, or row by row."""
+    if call["counted_by"]:
+        return ask(session, call, {**values, call["counted_by"]: values[call["counted_by"]] + 1})
+    rows = range(len(next(iter(values.values()))))
+    answers = [ask(session, call, {name: value[row : row + 1] for name, value in values.items()}) for row in rows]
+    return {name: join([answer[name] for answer in answers]) for name in call["outputs"]}
+
+
+def join(parts: list[Any]) -> Any:
+    """Joins answers to single rows, arrays or lists of strings, to one of all rows."""
+    import numpy
+
+    return sum(parts, []) if isinstance(parts[0], list) else numpy.concatenate(parts)
+
+
+def milliseconds_since(started: float) -> float:
+    """Returns how long ago `started` of time.perf_counter was, in milliseconds."""
+    return round((time.perf_counter() - started) * 1000, 3)
+
+
+def say(**line: Any) -> None:
+    """Writes a line of JSON to standard output at once."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

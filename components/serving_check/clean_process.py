@@ -1,0 +1,117 @@
+"""Starts the clean process that questions an exported model, and survives whatever becomes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.serving_check import check
+from serving import c_api
+from serving.errors import one_line
+from trainer import golden
+
+
+@dataclass
+class Outcome:
+    """What became of the process.
+
+    Attributes:
+        loaded: What it said once the model was loaded: `loaded` (milliseconds) and `tensorflow` (version).
+        signatures: What it said of each signature that it came to: `milliseconds`, or `error`.
+        modules: What it had imported in the end, beside Python's own library.
+        failure: Why it did not come to its end in order; None where it did.
+    """
+
+    loaded: dict[str, Any] = field(default_factory=dict)
+    signatures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    modules: list[str] = field(default_factory=list)
+    failure: str | None = None
+
+
+def question(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder: Path, timeout: float) -> Outcome:
+    """Puts golden requests to a model in a process of its own.
+
+    Args:
+        model: The SavedModel's folder.
+        inputs: The golden inputs.npz.
+        calls: Tensor names of the signatures to call, as check.py describes them.
+        folder: An empty folder; the answers go to folder/answers/<signature>.npz.
+        timeout: Seconds after which the process is killed.
+
+    Returns:
+        What became of it; a crash or a timeout is told there, not raised.
+    """
+    code, answers, empty = (folder / name for name in ("code", "answers", "empty"))
+    for made in (code, answers, empty):
+        made.mkdir()
+    for module in (check, c_api, golden):
+        shutil.copy(module.__file__, code)
+    request = {
+        "library": str(c_api.find_library()),
+        "model": str(model),
+        "inputs": str(inputs),
+        "answers": str(answers),
+        "numpy": str(Path(np.__file__).parents[1]),
+        "calls": calls,
+    }
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    # -I and -S: neither the environment, the folder it starts in nor site-packages adds to what Python can import.
+    command = [sys.executable, "-I", "-S", str(code / "check.py"), str(folder / "request.json")]
+    with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            command, cwd=empty, env=_environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
+        )
+        failure = _wait(process, timeout)
+    return _outcome(folder, failure)
+
+
+def _environment() -> dict[str, str]:
+    """Returns the environment of the process: what its libraries need to be found, and nothing of this one's settings.
+
+    It computes on the CPU, which every server has, and does not fight over the GPU's memory with the trainer.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
+    return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def _wait(process: subprocess.Popen, timeout: float) -> str | None:
+    """Waits for the end of the process; returns why it was none in order, or None."""
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return f"it did not answer within {timeout:g} seconds"
+    if code < 0:
+        return f"TensorFlow's runtime crashed on it ({signal.Signals(-code).name})"
+    return f"it ended with status {code}" if code else None
+
+
+def _outcome(folder: Path, failure: str | None) -> Outcome:
+    outcome = Outcome(failure=failure)
+    for text in (folder / "stdout").read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue  # Something that a library wrote, or a line cut by a crash.
+        if "signature" in line:
+            outcome.signatures[line["signature"]] = line
+        elif "loaded" in line:
+            outcome.loaded = line
+        elif "modules" in line:
+            outcome.modules = line["modules"]
+        elif "error" in line:
+            outcome.failure = f"TensorFlow's runtime cannot load it: {one_line(line['error'])}"
+    complaint = (folder / "stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    if failure and complaint:
+        outcome.failure = f"{failure}: {complaint[-1]}"
+    return outcome

@@ -1,0 +1,81 @@
+"""Whether a served answer is the one that the trainer's model gave."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+# Floats: the order in which a sum is taken differs between kernels and batch sizes, and a graph may be optimised.
+RELATIVE = 1e-4
+ABSOLUTE = 1e-3
+# Pixels are rounded floats: one that lies half way between two levels may fall to either side.
+LEVELS = 1
+SHARE_OF_PIXELS = 0.01
+
+
+class Comparison(NamedTuple):
+    """How far an answer is from the golden one.
+
+    Attributes:
+        max_difference: The largest difference of two numbers (of pixels: levels); None where they cannot be compared.
+        reason: Why they are not the same; None where they are.
+    """
+
+    max_difference: float | None
+    reason: str | None
+
+
+def compare(expected: np.ndarray | Sequence[bytes], actual: np.ndarray | Sequence[bytes]) -> Comparison:
+    """Compares an answer with the golden one.
+
+    Args:
+        expected: Floats or uint8 pixels of any shape, or PNG files.
+        actual: What was served.
+
+    Returns:
+        The comparison; PNG files are compared by their pixels.
+    """
+    if isinstance(expected, list) and isinstance(actual, list):
+        try:
+            expected, actual = _decode(expected), _decode(actual)
+        except (OSError, ValueError) as error:
+            return Comparison(None, f"is not PNG pictures of one size: {error}")
+    expected, actual = np.asarray(expected), np.asarray(actual)
+    if (expected.dtype, expected.shape) != (actual.dtype, actual.shape):
+        return Comparison(None, f"is {_kind(actual)} where {_kind(expected)} is expected")
+    if not actual.size:
+        return Comparison(None, "is empty")
+    if expected.dtype == np.uint8:
+        return _compare_pixels(expected, actual)
+    return _compare_floats(expected, actual)
+
+
+def _compare_pixels(expected: np.ndarray, actual: np.ndarray) -> Comparison:
+    levels = np.abs(expected.astype(np.int16) - actual)
+    share = np.count_nonzero(levels) / levels.size
+    difference = float(levels.max())
+    if difference <= LEVELS and share <= SHARE_OF_PIXELS:
+        return Comparison(difference, None)
+    return Comparison(difference, f"differs in {share:.1%} of the pixels, by up to {difference:.0f} levels")
+
+
+def _compare_floats(expected: np.ndarray, actual: np.ndarray) -> Comparison:
+    if not np.all(np.isfinite(actual)):
+        return Comparison(None, "is not a finite number everywhere")
+    difference = float(np.abs(expected.astype(np.float64) - actual).max())
+    if np.allclose(actual, expected, rtol=RELATIVE, atol=ABSOLUTE):
+        return Comparison(difference, None)
+    return Comparison(difference, f"differs by up to {difference:.4g}")
+
+
+def _decode(files: Sequence[bytes]) -> np.ndarray:
+    """Returns PNG files of one size as uint8 [n, h, w] or [n, h, w, c]."""
+    return np.stack([np.asarray(Image.open(io.BytesIO(content), formats=["PNG"])) for content in files])
+
+
+def _kind(array: np.ndarray) -> str:
+    return f"{array.dtype} {list(array.shape)}"

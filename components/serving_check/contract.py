@@ -1,0 +1,35 @@
+"""What every exported model must answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A signature of the contract.
+
+    Attributes:
+        inputs: Names that it must take; it may take more.
+        outputs: Names that it must return; it may return more, which are checked where golden answers have them.
+        counted_by: The scalar input that says how many pictures come back; None where it answers row by row.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    counted_by: str | None = None
+
+
+_DRAWING = ("count", "seed", "temperature")
+_BOUNDS = ("elbo", "reconstruction", "kl")
+
+SIGNATURES = {
+    "serving_default": Signature(("latents",), ("images",)),
+    "generate": Signature(_DRAWING, ("images",), counted_by="count"),
+    "generate_png": Signature(_DRAWING, ("png_bytes",), counted_by="count"),
+    "encode": Signature(("image_bytes",), ("mean", "log_variance")),
+    "reconstruct": Signature(("image_bytes",), ("images",)),
+    "interpolate": Signature(("image_bytes", "steps"), ("images",), counted_by="steps"),
+    "score": Signature(("image_bytes",), _BOUNDS),
+    "evaluate": Signature(("examples",), (*_BOUNDS, "importance_weighted")),
+}

@@ -1,0 +1,137 @@
+"""Whether an exported model may be served: it answers every signature of the contract as the trainer's model did."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+from components.serving_check.clean_process import Outcome, question
+from components.serving_check.compare import compare
+from components.serving_check.contract import SIGNATURES
+from serving.errors import one_line
+from serving.signatures import Signature, read_signatures
+from trainer import golden
+
+SCHEMA = 1
+_UNANSWERED = "it was not answered"
+
+
+def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any]:
+    """Checks an exported model in a clean process.
+
+    Args:
+        model: URI of the SavedModel's folder.
+        golden_folder: URI of the folder with inputs.npz and answers.npz.
+        timeout: Seconds after which the model counts as one that does not answer.
+
+    Returns:
+        The report, as serving_check.json holds it: `schema`; `blessed`; `reasons`, one line each, none where blessed;
+        `tensorflow`, the runtime's version, and `load_milliseconds`, both None where the model did not load;
+        `signatures`, by name `ok`, `max_difference` (of numbers; of pixels in levels), `milliseconds` of the first call
+        and `reason`; `modules`, what the process had imported. A model that is no good, whatever is wrong with it,
+        gives a report and no exception.
+    """
+    with tempfile.TemporaryDirectory(prefix="serving_check_") as scratch:
+        folder = Path(scratch)
+        here = {"model": folder / "model", "golden": folder / "golden"}
+        try:
+            # Copies: a server gets the model in another place than it was exported to, and in a file system of its own.
+            for uri, copy in ((model, here["model"]), (golden_folder, here["golden"])):
+                if not fileio.exists(uri):
+                    raise FileNotFoundError(f"{uri} is missing")
+                io_utils.copy_dir(uri, str(copy))
+            signatures = read_signatures(here["model"])
+            inputs, answers = golden.load_golden(here["golden"])
+        except (OSError, ValueError) as error:
+            return _report([f"the model or its golden answers cannot be read: {one_line(error)}"])
+        lacking = {name: _lacking(name, signatures, inputs, answers) for name in SIGNATURES}
+        calls = {name: _call(name, signatures[name], answers[name]) for name, reason in lacking.items() if not reason}
+        work = folder / "process"
+        work.mkdir()
+        outcome = question(here["model"], here["golden"] / golden.INPUTS, calls, work, timeout)
+        verdicts = {
+            name: _verdict(reason) if reason else _judge(name, outcome, answers[name], work / "answers")
+            for name, reason in lacking.items()
+        }
+    reasons = [f"{name}: {verdict['reason']}" for name, verdict in verdicts.items() if verdict["reason"]]
+    if outcome.failure:  # Tells why some were not answered, and once is enough.
+        reasons = [outcome.failure, *(reason for reason in reasons if not reason.endswith(_UNANSWERED))]
+    return _report(reasons, outcome, verdicts)
+
+
+def _report(
+    reasons: list[str], outcome: Outcome | None = None, verdicts: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    outcome = outcome or Outcome()
+    return {
+        "schema": SCHEMA,
+        "blessed": not reasons,
+        "reasons": reasons,
+        "tensorflow": outcome.loaded.get("tensorflow"),
+        "load_milliseconds": outcome.loaded.get("loaded"),
+        "signatures": verdicts or {},
+        "modules": outcome.modules,
+    }
+
+
+def _lacking(
+    name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors
+) -> str | None:
+    """Returns what keeps a signature of the contract from being checked; None where nothing does."""
+    found, wanted = signatures.get(name), SIGNATURES[name]
+    if found is None:
+        return "the exported model has no such signature"
+    outputs = dict.fromkeys([*wanted.outputs, *answers.get(name, ())])
+    for kind, names, exported in (("input", wanted.inputs, found.inputs), ("output", outputs, found.outputs)):
+        missing = [one for one in names if one not in exported]
+        if missing:
+            return f"the exported signature has no {kind} {', '.join(missing)}"
+    if not set(found.inputs) <= set(inputs.get(name, ())) or not set(wanted.outputs) <= set(answers.get(name, ())):
+        return "the trainer left no golden answer to check it by"
+    return None
+
+
+def _call(name: str, found: Signature, expected: dict[str, golden.Value]) -> dict[str, Any]:
+    outputs = {output: found.outputs[output] for output in expected}
+    return {"inputs": found.inputs, "outputs": outputs, "counted_by": SIGNATURES[name].counted_by}
+
+
+def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folder: Path) -> dict[str, Any]:
+    """Compares what a signature answered with the golden answer."""
+    said = outcome.signatures.get(name)
+    if said is None:
+        return _verdict(_UNANSWERED)
+    if "error" in said:
+        return _verdict(f"the runtime refused it: {one_line(said['error'])}")
+    answers = golden.read_tensors(folder / f"{name}.npz")
+    differences, reasons = [], []
+    for output in expected:
+        difference, reason = compare(expected[output], answers["golden"][output])
+        differences.append(difference)
+        if reason:
+            reasons.append(f"{output} {reason}")
+        reason = _judge_otherwise(name, expected[output], answers["otherwise"][output])
+        if reason:
+            reasons.append(f"{output} {reason}")
+    largest = None if None in differences else max(differences)
+    return _verdict("; ".join(reasons) or None, largest, said["milliseconds"])
+
+
+def _judge_otherwise(name: str, expected: golden.Value, actual: golden.Value) -> str | None:
+    """Returns what is wrong with the answer in another batch size; None where it is right."""
+    if SIGNATURES[name].counted_by:
+        wanted = len(expected) + 1
+        return None if np.shape(actual)[:1] == (wanted,) else f"are not {wanted} pictures when {wanted} are asked for"
+    reason = compare(expected, actual).reason
+    return f"{reason} when asked row by row" if reason else None
+
+
+def _verdict(
+    reason: str | None, max_difference: float | None = None, milliseconds: float | None = None
+) -> dict[str, Any]:
+    return {"ok": reason is None, "max_difference": max_difference, "milliseconds": milliseconds, "reason": reason}

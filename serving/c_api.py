@@ -1,0 +1,232 @@
+"""A SavedModel run by TensorFlow's C++ runtime through its C API: no `import tensorflow`.
+
+This is the loader that TensorFlow Serving uses, so what answers here answers there; and it starts in a fraction of a
+second where TensorFlow's Python package takes several. The file stands alone (numpy and ctypes): the serving check runs
+it in a process that knows nothing of this project.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from collections.abc import Mapping, Sequence
+from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
+from pathlib import Path
+
+import numpy as np
+
+INVALID_ARGUMENT = 3  # TF_Code of a request that the model's graph refuses, such as a picture it cannot decode.
+FAILED_PRECONDITION = 9  # TF_Code of a model whose variables were not restored.
+
+_STRING = 7  # TF_DataType of strings; the others below are arrays.
+_DTYPES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 9: "int64", 10: "bool"}
+_TSTRING_BYTES = 24  # sizeof(TF_TString), fixed by TensorFlow's binary interface.
+
+
+class _Output(ctypes.Structure):
+    """TF_Output: one output of one operation. Passed by value."""
+
+    _fields_ = [("operation", c_void_p), ("index", c_int)]
+
+
+_FUNCTIONS = {  # name: (what it returns, what it takes)
+    "TF_Version": (c_char_p, []),
+    "TF_NewStatus": (c_void_p, []),
+    "TF_DeleteStatus": (None, [c_void_p]),
+    "TF_GetCode": (c_int, [c_void_p]),
+    "TF_Message": (c_char_p, [c_void_p]),
+    "TF_NewGraph": (c_void_p, []),
+    "TF_DeleteGraph": (None, [c_void_p]),
+    "TF_NewSessionOptions": (c_void_p, []),
+    "TF_DeleteSessionOptions": (None, [c_void_p]),
+    "TF_LoadSessionFromSavedModel": (
+        c_void_p,
+        [c_void_p, c_void_p, c_char_p, POINTER(c_char_p), c_int, c_void_p, c_void_p, c_void_p],
+    ),
+    "TF_DeleteSession": (None, [c_void_p, c_void_p]),
+    "TF_GraphOperationByName": (c_void_p, [c_void_p, c_char_p]),
+    "TF_OperationOutputType": (c_int, [_Output]),
+    "TF_SessionRun": (
+        None,
+        [c_void_p, c_void_p, POINTER(_Output), POINTER(c_void_p), c_int, POINTER(_Output), POINTER(c_void_p), c_int]
+        + [c_void_p, c_int, c_void_p, c_void_p],
+    ),
+    "TF_AllocateTensor": (c_void_p, [c_int, POINTER(c_int64), c_int, c_size_t]),
+    "TF_DeleteTensor": (None, [c_void_p]),
+    "TF_TensorType": (c_int, [c_void_p]),
+    "TF_NumDims": (c_int, [c_void_p]),
+    "TF_Dim": (c_int64, [c_void_p, c_int]),
+    "TF_TensorData": (c_void_p, [c_void_p]),
+    "TF_TensorByteSize": (c_size_t, [c_void_p]),
+    "TF_StringInit": (None, [c_void_p]),
+    "TF_StringCopy": (None, [c_void_p, c_char_p, c_size_t]),
+    "TF_StringDealloc": (None, [c_void_p]),
+    "TF_StringGetDataPointer": (c_void_p, [c_void_p]),
+    "TF_StringGetSize": (c_size_t, [c_void_p]),
+}
+
+
+def _numpy_type(dtype: int) -> str:
+    if dtype not in _DTYPES:
+        raise TypeError(f"tensors of type {dtype} (TF_DataType) are not supported")
+    return _DTYPES[dtype]
+
+
+class TensorFlowError(RuntimeError):
+    """What TensorFlow answered instead of a result.
+
+    Args:
+        code: TF_Code, e.g. `INVALID_ARGUMENT`.
+        message: TensorFlow's own words, often several lines.
+    """
+
+    def __init__(self, code: int, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+def find_library() -> Path:
+    """Returns TensorFlow's shared library inside the installed package, which is not imported for it.
+
+    Raises:
+        FileNotFoundError: No TensorFlow is installed, or one without that library.
+    """
+    spec = importlib.util.find_spec("tensorflow")
+    folders = spec.submodule_search_locations if spec else []
+    for library in (file for folder in folders or [] for file in sorted(Path(folder).glob("libtensorflow_cc*"))):
+        return library
+    raise FileNotFoundError("TensorFlow's library libtensorflow_cc was not found: install tensorflow 2.16 or later")
+
+
+class Session:
+    """A SavedModel, tag "serve", loaded and restored.
+
+    Args:
+        library: TensorFlow's shared library, as `find_library` gives it.
+        model: The SavedModel's folder.
+
+    Raises:
+        TensorFlowError: The model cannot be loaded.
+    """
+
+    def __init__(self, library: str | Path, model: str | Path):
+        self._c = ctypes.CDLL(str(library))
+        for name, (returns, takes) in _FUNCTIONS.items():
+            function = getattr(self._c, name)
+            function.restype, function.argtypes = returns, takes
+        self.tensorflow_version: str = self._c.TF_Version().decode()
+        self._status = self._c.TF_NewStatus()
+        self._graph = self._c.TF_NewGraph()
+        options = self._c.TF_NewSessionOptions()
+        tags = (c_char_p * 1)(b"serve")
+        self._session = self._c.TF_LoadSessionFromSavedModel(
+            options, None, str(model).encode(), tags, 1, self._graph, None, self._status
+        )
+        self._c.TF_DeleteSessionOptions(options)
+        self._raise_if_failed()
+
+    def run(
+        self, feeds: Mapping[str, np.ndarray | Sequence[bytes]], fetches: Sequence[str]
+    ) -> list[np.ndarray | list[bytes]]:
+        """Runs the graph once.
+
+        Args:
+            feeds: Values by tensor name ("serving_default_latents:0"): arrays, or flat lists of bytes for strings.
+                Numbers are brought to the tensor's own type where nothing but precision can be lost.
+            fetches: Names of the tensors wanted.
+
+        Returns:
+            One value per fetch, in order: an array, or a list of bytes (flattened) for strings.
+
+        Raises:
+            TensorFlowError: The graph failed, or has no tensor of that name.
+            TypeError: A value is of another kind than the tensor it is fed to, or a tensor is of a type that no
+                signature of ours has.
+        """
+        sources = [self._output(name) for name in feeds]
+        targets = [self._output(name) for name in fetches]
+        given: list[int] = []
+        answers = (c_void_p * len(targets))()
+        try:
+            for source, value in zip(sources, feeds.values()):
+                given.append(self._tensor(value, self._c.TF_OperationOutputType(source)))
+            self._c.TF_SessionRun(
+                self._session,
+                None,
+                (_Output * len(sources))(*sources),
+                (c_void_p * len(given))(*given),
+                len(given),
+                (_Output * len(targets))(*targets),
+                answers,
+                len(targets),
+                None,
+                0,
+                None,
+                self._status,
+            )
+            self._raise_if_failed()
+            return [self._value(tensor) for tensor in answers]
+        finally:
+            for tensor in given:
+                self._delete_given(tensor)
+            for tensor in filter(None, answers):
+                self._c.TF_DeleteTensor(tensor)
+
+    def close(self) -> None:
+        """Frees the model. The session cannot be used afterwards."""
+        self._c.TF_DeleteSession(self._session, self._status)
+        self._c.TF_DeleteGraph(self._graph)
+        self._c.TF_DeleteStatus(self._status)
+
+    def _raise_if_failed(self) -> None:
+        code = self._c.TF_GetCode(self._status)
+        if code:
+            raise TensorFlowError(code, self._c.TF_Message(self._status).decode(errors="replace"))
+
+    def _output(self, name: str) -> _Output:
+        operation, _, index = name.partition(":")
+        found = self._c.TF_GraphOperationByName(self._graph, operation.encode())
+        if not found:
+            raise TensorFlowError(INVALID_ARGUMENT, f"the graph has no tensor {name}")
+        return _Output(found, int(index or 0))
+
+    def _tensor(self, value: np.ndarray | Sequence[bytes], dtype: int) -> int:
+        """Copies `value` into a new tensor of `dtype`; whoever calls deletes it."""
+        if dtype == _STRING:
+            return self._string_tensor(value)
+        # order="C" and not ascontiguousarray, which makes a vector of a scalar.
+        array = np.asarray(value).astype(_numpy_type(dtype), casting="same_kind", order="C")
+        tensor = self._c.TF_AllocateTensor(dtype, (c_int64 * array.ndim)(*array.shape), array.ndim, array.nbytes)
+        ctypes.memmove(self._c.TF_TensorData(tensor), array.ctypes.data, array.nbytes)
+        return tensor
+
+    def _string_tensor(self, values: Sequence[bytes]) -> int:
+        if not all(isinstance(value, bytes) for value in values):
+            raise TypeError("a string tensor takes a list of bytes")
+        tensor = self._c.TF_AllocateTensor(_STRING, (c_int64 * 1)(len(values)), 1, _TSTRING_BYTES * len(values))
+        for address, value in zip(self._string_addresses(tensor), values):
+            self._c.TF_StringInit(address)
+            self._c.TF_StringCopy(address, value, len(value))
+        return tensor
+
+    def _string_addresses(self, tensor: int) -> range:
+        start = self._c.TF_TensorData(tensor) or 0  # No memory is allocated for no strings.
+        return range(start, start + self._c.TF_TensorByteSize(tensor), _TSTRING_BYTES)
+
+    def _delete_given(self, tensor: int) -> None:
+        if self._c.TF_TensorType(tensor) == _STRING:  # Deleting the tensor frees its array, not the strings in it.
+            for address in self._string_addresses(tensor):
+                self._c.TF_StringDealloc(address)
+        self._c.TF_DeleteTensor(tensor)
+
+    def _value(self, tensor: int) -> np.ndarray | list[bytes]:
+        dtype = self._c.TF_TensorType(tensor)
+        if dtype == _STRING:
+            return [
+                ctypes.string_at(self._c.TF_StringGetDataPointer(address), self._c.TF_StringGetSize(address))
+                for address in self._string_addresses(tensor)
+            ]
+        shape = [self._c.TF_Dim(tensor, axis) for axis in range(self._c.TF_NumDims(tensor))]
+        array = np.empty(shape, _numpy_type(dtype))
+        ctypes.memmove(array.ctypes.data, self._c.TF_TensorData(tensor), array.nbytes)
+        return array

@@ -1,0 +1,241 @@
+"""What is done with a pushed model, as commands for the project's command line: `COMMANDS`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+
+from serving import latents
+from serving.errors import InputError
+from serving.grids import GAP, GAP_OF_PAIRS, side_by_side, tile
+from serving.options import PATH, SEED, Finite, ServingCommand, loaded, model_options
+from serving.output import is_sheet, write_csv, write_pictures, write_sheet
+from serving.pictures import as_the_model_sees, list_pictures
+from serving.pushed import PictureAnswers
+
+_LONGEST_ROW = 20  # Pictures of an interpolation in one row of a sheet.
+
+pictures_out = click.option(
+    "--out", type=PATH, required=True, metavar="FILE.png|DIR", help="A .png file: one sheet; else a folder of them."
+)
+table_out = click.option(
+    "--out", type=PATH, default="-", show_default=True, metavar="FILE.csv", help="The table; - is standard output."
+)
+pictures_in = click.argument("pictures", nargs=-1, type=PATH)
+
+
+@click.command(cls=ServingCommand)
+@model_options
+@click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many pictures.")
+@click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same pictures.")
+@click.option(
+    "--temperature", type=Finite(min=0), default=1.0, show_default=True, help="Below 1: more typical, less variety."
+)
+@pictures_out
+def generate(work: Path, model: Path, version: int, count: int, seed: int, temperature: float, out: Path) -> None:
+    """Draw new pictures.
+
+    \b
+    A sheet of 64, and the same as 64 files:
+        darkroom generate --work work --out new.png
+        darkroom generate --work work --out new/
+    Others, and more typical ones:
+        darkroom generate --work work --seed 8 --temperature 0.7 --out new.png
+    From a model that was copied elsewhere:
+        darkroom generate --model models/3 --count 10000 --out new/
+
+    The same seed and temperature draw the same pictures whatever the count: 10 pictures are the first 10 of 1000.
+    """
+    is_sheet(out, count)
+    with loaded(work, model, version, total=count) as pushed:
+        images = pushed.generate(count, seed, temperature)
+    _write_pictures(images, out)
+
+
+@click.command(cls=ServingCommand)
+@model_options
+@pictures_in
+@pictures_out
+def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...], out: Path) -> None:
+    """Show what is left of PICTURES (files and folders) once coded and decoded.
+
+    \b
+    A sheet, each original with its reconstruction to the right:
+        darkroom reconstruct --work work cat.png dog.jpg --out both.png
+    The reconstructions alone, one file each:
+        darkroom reconstruct --work work pictures/ --out rebuilt/
+
+    Pictures of any size are read; originals are shown at the model's size. Those that cannot be read are named and left
+    out.
+    """
+    paths = list_pictures(pictures)
+    sheet = is_sheet(out, len(paths))
+    with loaded(work, model, version, total=len(paths)) as pushed:
+        answers = pushed.reconstruct(paths)
+    _warn(answers)
+    images = answers.values["images"]
+    if sheet:
+        originals = np.stack([as_the_model_sees(path, pushed.image_shape) for path in answers.paths])
+        images = side_by_side(originals, images)
+    names = [path.stem for path in answers.paths]
+    _write_pictures(images, out, gap=GAP_OF_PAIRS, names=names, skipped=len(answers.unreadable))
+
+
+@click.command(cls=ServingCommand)
+@model_options
+@pictures_in
+@click.option("--seed", type=SEED, default=7, show_default=True, help="Draws the two ends where no pictures are named.")
+@click.option("--steps", type=click.IntRange(2, 10_000), default=10, show_default=True, help="Pictures, ends included.")
+@pictures_out
+def interpolate(
+    work: Path, model: Path, version: int, pictures: tuple[Path, ...], seed: int, steps: int, out: Path
+) -> None:
+    """Walk from one picture to another: two PICTURES, or two drawn from --seed.
+
+    \b
+    Between two pictures of yours:
+        darkroom interpolate --work work cat.png dog.png --out walk.png
+    Between two that the model draws, as 60 files for a film:
+        darkroom interpolate --work work --seed 3 --steps 60 --out walk/
+
+    The way follows the sphere on which codes lie, so that every picture on it is one that the model could draw.
+    """
+    if len(pictures) not in (0, 2):
+        raise InputError(f"name two pictures, or none to draw them from --seed; these are {len(pictures)}")
+    is_sheet(out, steps)
+    with loaded(work, model, version) as pushed:
+        if pictures:
+            images = pushed.interpolate(*pictures, steps)
+        else:
+            images = pushed.decode(latents.slerp(*latents.draw(2, pushed.latent_dim, seed), steps))
+    _write_pictures(images, out, columns=min(steps, _LONGEST_ROW))
+
+
+@click.command(cls=ServingCommand)
+@model_options
+@click.option("--axes", default="0,1", show_default=True, metavar="A,B", help="Grows to the right, and downwards.")
+@click.option("--steps", type=click.IntRange(2, 100), default=20, show_default=True, help="Pictures along each axis.")
+@pictures_out
+def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: Path) -> None:
+    """Map two axes of the latent space.
+
+    \b
+    The whole of a two-dimensional space:
+        darkroom explore --work work --out map.png
+    What axes 4 and 9 of a larger one do:
+        darkroom explore --work work --axes 4,9 --steps 12 --out map.png
+
+    The cells lie at even quantiles of the Gaussian prior, 2.5 % to 97.5 %; every other axis is held at 0.
+    """
+    is_sheet(out, steps**2)
+    with loaded(work, model, version) as pushed:
+        images = pushed.decode(latents.quantile_grid(pushed.latent_dim, _parse_axes(axes, pushed.latent_dim), steps))
+    _write_pictures(images, out, columns=steps)
+
+
+@click.command(cls=ServingCommand)
+@model_options
+@pictures_in
+@table_out
+def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], out: Path) -> None:
+    """Write the codes of PICTURES (files and folders) as a table.
+
+    \b
+        darkroom encode --work work pictures/ --out codes.csv
+        darkroom encode --work work cat.png dog.jpg
+
+    Columns: path, mean_0 ..., log_variance_0 ...: the Gaussian of codes that a picture may have come from, by axis.
+    Pictures that cannot be read are named on standard error and have no row.
+    """
+    paths = list_pictures(pictures)
+    with loaded(work, model, version, total=len(paths)) as pushed:
+        answers = pushed.encode(paths)
+    columns = [f"{name}_{axis}" for name in ("mean", "log_variance") for axis in range(pushed.latent_dim)]
+    rows = np.concatenate([answers.values["mean"], answers.values["log_variance"]], axis=1)
+    _write_table(["path", *columns], [[_name(path), *row] for path, row in zip(answers.paths, rows)], out, answers)
+
+
+@click.command(cls=ServingCommand)
+@model_options
+@pictures_in
+@click.option("--sort", is_flag=True, help="Lowest ELBO first: the pictures least like the training data.")
+@table_out
+def score(work: Path, model: Path, version: int, pictures: tuple[Path, ...], sort: bool, out: Path) -> None:
+    """Score how well the model knows PICTURES (files and folders), as a table.
+
+    \b
+        darkroom score --work work pictures/ --out scores.csv
+    The ten that are least like the training data:
+        darkroom score --work work pictures/ --sort | head -11
+
+    Columns: path, elbo, reconstruction, kl, in nats, elbo = -(reconstruction + kl). A low ELBO marks an odd picture.
+    Pictures that cannot be read are named on standard error and have no row.
+    """
+    paths = list_pictures(pictures)
+    with loaded(work, model, version, total=len(paths)) as pushed:
+        answers = pushed.score(paths)
+    names = ("elbo", "reconstruction", "kl")
+    rows = list(zip(map(_name, answers.paths), *(answers.values[name] for name in names)))
+    if sort:
+        rows.sort(key=lambda row: row[1])
+    _write_table(["path", *names], rows, out, answers)
+
+
+COMMANDS = (generate, reconstruct, interpolate, explore, encode, score)
+
+
+def _parse_axes(text: str, latent_dim: int) -> tuple[int, int]:
+    try:
+        right, down = (int(axis) for axis in text.split(","))
+    except ValueError:
+        raise InputError(f"--axes {text}: name two axes by number, such as 0,1") from None
+    if right == down or not (0 <= right < latent_dim and 0 <= down < latent_dim):
+        raise InputError(f"--axes {text}: name two different axes from 0 to {latent_dim - 1}; this model has no others")
+    return right, down
+
+
+def _write_pictures(
+    images: np.ndarray,
+    out: Path,
+    *,
+    columns: int | None = None,
+    gap: int = GAP,
+    names: list[str] | None = None,
+    skipped: int = 0,
+) -> None:
+    """Writes pictures, uint8 [n, h, w, c], to a sheet or a folder, and says so."""
+    if is_sheet(out, len(images)):
+        write_sheet(tile(images, columns, gap), out)
+        click.echo(f"wrote {_counted(len(images), 'picture')} to {out}{_skipped(skipped)}")
+    else:
+        write_pictures(images, out, names or ())
+        click.echo(f"wrote {_counted(len(images), 'picture')} to {out}/{_skipped(skipped)}")
+
+
+def _write_table(header: list[str], rows: list, out: Path, answers: PictureAnswers) -> None:
+    _warn(answers)
+    to_stdout = out == Path("-")
+    write_csv(header, rows, sys.stdout if to_stdout else out)
+    where = "standard output" if to_stdout else out
+    click.echo(f"wrote {_counted(len(rows), 'row')} to {where}{_skipped(len(answers.unreadable))}", err=to_stdout)
+
+
+def _warn(answers: PictureAnswers) -> None:
+    """Names the pictures that are left out, on standard error."""
+    for path, reason in answers.unreadable:
+        click.echo(f"left out {_name(path)}: {reason}", err=True)
+
+
+def _name(path: Path) -> str:
+    return click.format_filename(path)  # A name that is no valid text must not end the table half way.
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def _skipped(count: int) -> str:
+    return f"; left out {_counted(count, 'picture')} that could not be read" if count else ""

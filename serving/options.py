@@ -1,0 +1,107 @@
+"""What the commands have in common: how the model is named, how numbers are judged, and how mistakes are told."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from serving.c_api import TensorFlowError
+from serving.errors import InputError, one_line
+from serving.pushed import BATCH, PushedModel, find_model
+
+_USER_MISTAKES = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+
+
+class OneLineError(click.ClickException):
+    """A mistake told in one line.
+
+    Args:
+        message: That line.
+        exit_code: 2 for the user's mistake, 1 for a fault.
+    """
+
+    def __init__(self, message: str, exit_code: int = 2):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class ServingCommand(click.Command):
+    """A command that ends with one line on standard error where it cannot do its work: no usage text, no traceback."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.UsageError as error:
+            raise OneLineError(f"{error.format_message()} (`darkroom {self.name} --help` shows how)") from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            raise OneLineError(str(error)) from error
+        except TensorFlowError as error:
+            raise OneLineError(f"the model cannot answer: {one_line(error)}", exit_code=1) from error
+        except _USER_MISTAKES as error:
+            raise OneLineError(f"{error.filename}: {error.strerror}") from error
+
+
+class Finite(click.FloatRange):
+    """A number within limits, and neither infinite nor NaN, which slips through any limits."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+SEED = click.IntRange(0, 2**63 - 1)
+PATH = click.Path(path_type=Path)
+
+
+def model_options(command: Callable) -> Callable:
+    """Adds --work, --model and --version."""
+    for option in (
+        click.option("--version", type=click.IntRange(min=0), help="An earlier model than the last one pushed."),
+        click.option("--model", type=PATH, metavar="DIR", help="A SavedModel's folder, or one of numbered versions."),
+        click.option("--work", type=PATH, metavar="DIR", help="A work folder of `darkroom run`: its last model."),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def loaded(work: Path | None, model: Path | None, version: int | None, total: int = 0) -> Iterator[PushedModel]:
+    """Loads the model that the options name.
+
+    Args:
+        work: --work.
+        model: --model.
+        version: --version.
+        total: Pictures that will be put to it or drawn; a progress bar is shown on a terminal where they are many.
+
+    Yields:
+        The model.
+
+    Raises:
+        InputError: There is no such model, or it is broken.
+    """
+    # TensorFlow's library reports every optional part that it lacks as an error; what fails comes as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    pushed = PushedModel(find_model(work, model, version))
+    try:
+        if total > BATCH and sys.stderr.isatty():
+            with click.progressbar(length=total, file=sys.stderr, show_pos=True) as bar:
+                pushed.progress = bar.update
+                yield pushed
+        else:
+            yield pushed
+    finally:
+        pushed.close()

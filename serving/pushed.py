@@ -1,0 +1,276 @@
+"""A pushed model: where it is, and what it answers."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serving.c_api import FAILED_PRECONDITION, INVALID_ARGUMENT, Session, TensorFlowError, find_library
+from serving.errors import InputError, one_line
+from serving.signatures import read_signatures
+
+BATCH = 256  # Pictures put to the model at once: enough to keep it busy, few enough for the memory.
+GENERATE_BLOCK = 64  # Part of what a seed means: another number draws other pictures after the first 64.
+_SEED_STRIDE = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, so that the blocks of neighbouring seeds do not meet.
+
+
+def find_model(work: str | Path | None = None, model: str | Path | None = None, version: int | None = None) -> Path:
+    """Finds a pushed model.
+
+    Args:
+        work: A work folder of `darkroom run`; its models are in WORK/serving/<version>.
+        model: A SavedModel's folder, or a folder of numbered versions. Exactly one of `work` and `model` is given.
+        version: Which version; by default the highest that is complete.
+
+    Returns:
+        The SavedModel's folder.
+
+    Raises:
+        InputError: There is no such model.
+    """
+    if (work is None) == (model is None):
+        raise InputError("say which model: --work DIR for a work folder of `darkroom run`, or --model DIR for a model")
+    if work is not None:
+        if not Path(work).is_dir():
+            raise InputError(f"there is no work folder {work}: `darkroom run --work {work}` makes it")
+        nothing = f"no model has been pushed to {work} yet: `darkroom run --work {work}` trains and pushes one"
+        return _version_in(Path(work) / "serving", version, nothing)
+    folder = Path(model)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder {folder}")
+    if (folder / "saved_model.pb").is_file():
+        if version is not None:
+            raise InputError(f"{folder} is one model, not a folder of versions: leave --version out")
+        return folder
+    hint = f"; it looks like a work folder: try --work {folder}" if (folder / "serving").is_dir() else ""
+    return _version_in(folder, version, f"there is no model in {folder}: saved_model.pb is missing{hint}")
+
+
+def _version_in(folder: Path, version: int | None, nothing: str) -> Path:
+    """Returns the folder of `version`, or of the highest; those that are still being copied lack saved_model.pb."""
+    numbered = [child for child in folder.iterdir() if child.name.isdecimal()] if folder.is_dir() else []
+    versions = {int(child.name): child for child in numbered if (child / "saved_model.pb").is_file()}
+    if not versions:
+        raise InputError(nothing)
+    if version is None:
+        return versions[max(versions)]
+    if version not in versions:
+        there_are = ", ".join(map(str, sorted(versions)))
+        raise InputError(f"there is no version {version} in {folder}: there are {there_are}")
+    return versions[version]
+
+
+@dataclass(frozen=True)
+class PictureAnswers:
+    """What a model answered about pictures.
+
+    Attributes:
+        paths: The pictures that could be read, in the order given; n of them.
+        values: One array [n, ...] for each output of the signature.
+        unreadable: The others, each with the reason.
+    """
+
+    paths: list[Path]
+    values: dict[str, np.ndarray]
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+
+class PushedModel:
+    """A pushed model, loaded by TensorFlow's C++ runtime, the one that TensorFlow Serving has.
+
+    Set TF_CPP_MIN_LOG_LEVEL before making one: TensorFlow's library reads it when it is loaded.
+
+    Args:
+        path: The SavedModel's folder, as `find_model` gives it.
+        batch: Pictures put to the model at once.
+        progress: Called with the number of pictures done after each batch.
+
+    Attributes:
+        about: What model.json says.
+        image_shape: Height, width and channels of its pictures.
+        latent_dim: Length of its codes.
+
+    Raises:
+        InputError: The folder holds no model of Darkroom's, or a broken one.
+    """
+
+    def __init__(self, path: str | Path, *, batch: int = BATCH, progress: Callable[[int], None] | None = None):
+        self.path = Path(path)
+        self.progress = progress or (lambda done: None)
+        self._batch = batch
+        self.about = _read_about(self.path)
+        self.image_shape: tuple[int, int, int] = self.about["image_shape"]
+        self.latent_dim: int = self.about["latent_dim"]
+        try:
+            self._signatures = read_signatures(self.path)
+            self._session = Session(find_library(), self.path)
+        except (OSError, ValueError, TensorFlowError) as error:
+            raise InputError(f"the model in {self.path} cannot be loaded: {one_line(error)}") from error
+
+    def generate(self, count: int, seed: int, temperature: float = 1.0) -> np.ndarray:
+        """Draws pictures from the prior.
+
+        The same seed and temperature give the same pictures, whatever the count: 10 pictures are the first 10 of 1000.
+        To that end they are always drawn 64 at a time, each block from a seed of its own made of `seed`; the first
+        block's is `seed` itself, so that a server asked for 64 pictures answers the same.
+
+        Args:
+            count: How many, at least 1.
+            seed: 0 to 2**63 - 1.
+            temperature: Spread of the codes: 1 as trained, 0 the mean of the prior.
+
+        Returns:
+            uint8 [count, h, w, c].
+        """
+        blocks = []
+        for block in range(math.ceil(count / GENERATE_BLOCK)):
+            block_seed = (seed + block * _SEED_STRIDE) % 2**63
+            request = {"count": np.int64(GENERATE_BLOCK), "seed": np.int64(block_seed)}
+            answer = self.call("generate", temperature=np.float32(temperature), **request)
+            blocks.append(answer["images"])
+            self.progress(GENERATE_BLOCK)
+        return np.concatenate(blocks)[:count]
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """Decodes codes, float32 [n, latent_dim], to the pictures they stand for, uint8 [n, h, w, c]."""
+        batches = (latents[start : start + self._batch] for start in range(0, len(latents), self._batch))
+        return np.concatenate([self.call("serving_default", latents=batch)["images"] for batch in batches])
+
+    def interpolate(self, start: str | Path, end: str | Path, steps: int) -> np.ndarray:
+        """Walks from one picture's code to another's.
+
+        Args:
+            start: A picture file.
+            end: Another.
+            steps: How many pictures, the two ends included; at least 2.
+
+        Returns:
+            uint8 [steps, h, w, c].
+
+        Raises:
+            InputError: A file is no picture.
+        """
+        for path, reason in self.encode([start, end]).unreadable:
+            raise InputError(f"{path} cannot be read as a picture: {reason}")
+        contents = [Path(path).read_bytes() for path in (start, end)]
+        return self.call("interpolate", image_bytes=contents, steps=np.int64(steps))["images"]
+
+    def encode(self, paths: Sequence[str | Path]) -> PictureAnswers:
+        """Returns `mean` and `log_variance`, float32 [n, latent_dim], of the codes of picture files. See `score`."""
+        return self._ask("encode", paths)
+
+    def reconstruct(self, paths: Sequence[str | Path]) -> PictureAnswers:
+        """Returns `images`, uint8 [n, h, w, c]: what is left of picture files after coding. See `score`."""
+        return self._ask("reconstruct", paths)
+
+    def score(self, paths: Sequence[str | Path]) -> PictureAnswers:
+        """Scores picture files, which the model's own graph decodes.
+
+        A file that cannot be read does not stop the others: it is left out and named in `unreadable`.
+
+        Args:
+            paths: PNG, JPEG, GIF or BMP files of any size.
+
+        Returns:
+            `elbo`, `reconstruction` and `kl`, float32 [n], in nats; a low ELBO marks one unlike the training data.
+
+        Raises:
+            InputError: Not one of them could be read.
+        """
+        return self._ask("score", paths)
+
+    def call(self, signature: str, **inputs: Any) -> dict[str, np.ndarray | list[bytes]]:
+        """Calls any signature by the names of its inputs; returns its outputs by name.
+
+        Raises:
+            InputError: The model has no such signature, or lacks its variables, which shows only now.
+            TensorFlowError: It refuses the request, or the machine cannot answer it.
+        """
+        found = self._signatures.get(signature)
+        if found is None or set(found.inputs) != set(inputs):
+            raise InputError(f"the model in {self.path} does not answer `{signature}` of {', '.join(inputs)}")
+        feeds = {found.inputs[name]: value for name, value in inputs.items()}
+        try:
+            return dict(zip(found.outputs, self._session.run(feeds, list(found.outputs.values()))))
+        except TensorFlowError as error:
+            if error.code != FAILED_PRECONDITION:
+                raise
+            raise InputError(f"the model in {self.path} is broken: {one_line(error)}") from error
+
+    def close(self) -> None:
+        """Frees the model."""
+        self._session.close()
+
+    def _ask(self, signature: str, paths: Sequence[str | Path]) -> PictureAnswers:
+        """Puts picture files to a signature, batch by batch."""
+        kept: list[Path] = []
+        parts: list[dict[str, np.ndarray]] = []
+        unreadable: list[tuple[Path, str]] = []
+        for start in range(0, len(paths), self._batch):
+            batch = [Path(path) for path in paths[start : start + self._batch]]
+            contents, missing = _read(batch)
+            unreadable += missing
+            for answered, values in self._answers(signature, contents):
+                if isinstance(values, str):
+                    unreadable.append((answered[0], values))
+                else:
+                    kept += answered
+                    parts.append(values)
+            self.progress(len(batch))
+        if not kept:
+            raise InputError(f"no picture could be read: {unreadable[0][0]}: {unreadable[0][1]}")
+        values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return PictureAnswers(kept, values, unreadable)
+
+    def _answers(
+        self, signature: str, contents: Sequence[tuple[Path, bytes]]
+    ) -> Iterator[tuple[list[Path], dict[str, np.ndarray] | str]]:
+        """Yields pictures with their answers, and each picture that the model's graph refuses with the reason.
+
+        One bad picture makes the graph refuse all that came with it: halving the batch finds it.
+        """
+        if not contents:
+            return
+        try:
+            values = self.call(signature, image_bytes=[content for _, content in contents])
+        except TensorFlowError as error:
+            if error.code != INVALID_ARGUMENT:
+                raise
+            if len(contents) == 1:
+                yield [contents[0][0]], one_line(error)
+                return
+            half = len(contents) // 2
+            yield from self._answers(signature, contents[:half])
+            yield from self._answers(signature, contents[half:])
+        else:
+            yield [path for path, _ in contents], values
+
+
+def _read(paths: Sequence[Path]) -> tuple[list[tuple[Path, bytes]], list[tuple[Path, str]]]:
+    """Returns the files' contents, and the files that cannot be read with the reason."""
+    contents, missing = [], []
+    for path in paths:
+        try:
+            contents.append((path, path.read_bytes()))
+        except OSError as error:
+            missing.append((path, error.strerror or str(error)))
+    return contents, missing
+
+
+def _read_about(folder: Path) -> dict[str, Any]:
+    file = folder / "model.json"
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+        height, width, channels = about["image_shape"]
+        shape = (int(height), int(width), int(channels))
+        return {**about, "image_shape": shape, "latent_dim": int(about["latent_dim"])}
+    except FileNotFoundError:
+        raise InputError(f"{folder} holds no model of Darkroom's: model.json is missing") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} is damaged ({one_line(error)}): push the model again") from error

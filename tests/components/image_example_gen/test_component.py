@@ -1,0 +1,103 @@
+"""The component in a pipeline: with StatisticsGen behind it, its cache, its spans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tfx.components import StatisticsGen
+from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.metadata import Metadata, sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.utils import io_utils
+
+from components.image_example_gen.component import ImageExampleGen
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.driver import ImageExampleGenDriver
+from components.image_example_gen.options import pictures_folder, unpack_options
+from tests.components.image_example_gen.ingestion import BEAM_ARGS, write_pictures
+from trainer.errors import InputError
+
+
+def run(images: Path, work: Path, *, code: str = "1", statistics: bool = False) -> int:
+    """Runs a pipeline and returns how often pictures were read so far."""
+    example_gen = ImageExampleGen(images=str(images), config=DataConfig(), code=code)
+    rest = [StatisticsGen(examples=example_gen.outputs["examples"])] if statistics else []
+    connection = sqlite_metadata_connection_config(str(work / "metadata.db"))
+    LocalDagRunner().run(
+        Pipeline(
+            pipeline_name="pictures",
+            pipeline_root=str(work / "artifacts"),
+            components=[example_gen, *rest],
+            metadata_connection_config=connection,
+            enable_cache=True,
+            beam_pipeline_args=list(BEAM_ARGS),
+        )
+    )
+    with Metadata(connection) as metadata:
+        return len(metadata.store.get_artifacts_by_type("Examples"))
+
+
+def test_in_a_pipeline_with_statistics_and_cache(tmp_path):
+    images = write_pictures(tmp_path / "images", 40)
+    (images / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert run(images, tmp_path, statistics=True) == 1
+    for split in ("train", "eval", "test"):
+        (path,) = tmp_path.glob(f"artifacts/StatisticsGen/statistics/*/Split-{split}/FeatureStats.pb")
+        (dataset,) = _statistics(path).datasets
+        assert {feature.path.step[0] for feature in dataset.features} >= {"image/encoded", "image/mean", "image/label"}
+    assert run(images, tmp_path, statistics=True) == 1
+
+    (images / "0000.png").rename(images / "renamed.png")
+    assert run(images, tmp_path) == 2
+    assert run(images, tmp_path, code="2") == 3
+
+
+def test_a_missing_folder_is_reported_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        run(tmp_path / "nowhere", tmp_path)
+
+
+def test_a_mistake_found_while_reading_reaches_the_caller_and_leaves_no_artifact(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/empty.png").write_bytes(b"")
+    with pytest.raises(InputError, match="all 1 pictures") as caught:
+        run(tmp_path / "images", tmp_path)
+    assert caught.value.rejects == [{"path": "empty.png", "reason": "the file is empty"}]
+    assert not list(tmp_path.glob("artifacts/ImageExampleGen/examples/*"))
+
+
+def test_options_survive_their_way_through_tfx():
+    config = DataConfig(0.25, 0, ("a", "b"), 12)
+    component = ImageExampleGen(images="/pictures", config=config, code="c")
+    assert unpack_options(component.exec_properties["custom_config"]) == config
+    assert pictures_folder(component.exec_properties) == "/pictures"
+
+
+def test_the_latest_span(tmp_path):
+    for span in (1, 2, 10):
+        write_pictures(tmp_path / f"span-{span}/train", 3, first=span)
+    properties = _resolve(ImageExampleGen(images=str(tmp_path), config=DataConfig(), code="", pattern="span-{SPAN}/*"))
+    assert properties["span"] == 10
+    assert pictures_folder(properties) == f"{tmp_path}/span-10"
+    before = properties[FINGERPRINT_PROPERTY_NAME]
+    write_pictures(tmp_path / "span-10/train", 4, first=10)
+    component = ImageExampleGen(images=str(tmp_path), config=DataConfig(), code="", pattern="span-{SPAN}/*")
+    assert _resolve(component)[FINGERPRINT_PROPERTY_NAME] != before
+
+
+def test_no_span(tmp_path):
+    component = ImageExampleGen(images=str(tmp_path), config=DataConfig(), code="", pattern="span-{SPAN}/*")
+    with pytest.raises(InputError, match="nothing in .* matches"):
+        _resolve(component)
+
+
+def _resolve(component: ImageExampleGen) -> dict:
+    return ImageExampleGenDriver(None).resolve_exec_properties(dict(component.exec_properties), None, None)
+
+
+def _statistics(path: Path):
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    return statistics_pb2.DatasetFeatureStatisticsList.FromString(io_utils.read_bytes_file(str(path)))

@@ -1,0 +1,161 @@
+"""Which files are found, and what their names say."""
+
+from __future__ import annotations
+
+import gzip
+import os
+
+import numpy as np
+import pytest
+
+from components.image_example_gen.idx import write_idx
+from components.image_example_gen.sources import find_sources
+from tests.components.image_example_gen.ingestion import picture, write_idx_pair, write_pictures
+from trainer.errors import InputError
+
+PIXELS = np.stack([picture(seed) for seed in range(4)])
+LABELS = np.arange(4)
+
+
+def touch(folder, *paths):
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"x")
+    return str(folder)
+
+
+def splits_of(sources):
+    return {path: sources.split_of(path) for path in sources.pictures}
+
+
+def test_finds_pictures_by_suffix_in_all_folders(tmp_path):
+    touch(tmp_path, "b/2.PNG", "b/a/1.Jpeg", "3.jpg", "4.gif", "5.bmp", "notes.txt", ".hidden.png", ".git/x.gif")
+    (tmp_path / "folder.png").mkdir()
+    assert find_sources(str(tmp_path)).pictures == ("3.jpg", "4.gif", "5.bmp", "b/2.PNG", "b/a/1.Jpeg")
+
+
+def test_follows_links_but_not_in_circles(tmp_path):
+    touch(tmp_path, "elsewhere/a/1.png", "pictures/2.png")
+    (tmp_path / "pictures/linked").symlink_to(tmp_path / "elsewhere/a")
+    (tmp_path / "pictures/circle").symlink_to(tmp_path / "pictures")
+    (tmp_path / "pictures/self.png").symlink_to(tmp_path / "pictures/self.png")
+    os.mkfifo(tmp_path / "pictures/pipe.png")
+    assert find_sources(str(tmp_path / "pictures")).pictures == ("2.png", "linked/1.png", "self.png")
+
+
+def test_split_folders_under_any_of_their_names(tmp_path):
+    sources = find_sources(touch(tmp_path, "Train/cat/1.png", "VALID/cat/2.png", "test/3.png"))
+    assert splits_of(sources) == {"Train/cat/1.png": "train", "VALID/cat/2.png": "eval", "test/3.png": "test"}
+
+
+def test_split_names_are_labels_unless_all_pictures_lie_beneath_them(tmp_path):
+    sources = find_sources(touch(tmp_path, "train/1.png", "car/2.png"))
+    assert set(splits_of(sources).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    "prefix, split",
+    [("train", "train"), ("t10k", "test"), ("test", "test"), ("val", "eval"), ("emnist-train", "train"), ("x", None)],
+)
+def test_split_of_an_idx_file(tmp_path, prefix, split):
+    write_idx_pair(tmp_path, "train", PIXELS, LABELS)
+    write_idx_pair(tmp_path / "more", prefix, PIXELS, LABELS)
+    assert find_sources(str(tmp_path)).idx[0].split == split
+
+
+def test_idx_in_the_spelling_with_a_dot_and_beside_its_packed_self(tmp_path):
+    for suffix in ("", ".gz"):
+        write_idx(tmp_path / f"train-images.idx3-ubyte{suffix}", PIXELS.shape, [PIXELS.tobytes()])
+        write_idx(tmp_path / f"train-labels.idx1-ubyte{suffix}", (4,), [bytes(4)])
+    (idx,) = find_sources(str(tmp_path)).idx
+    assert (idx.images, idx.labels) == ("train-images.idx3-ubyte", "train-labels.idx1-ubyte")
+
+
+def test_idx_file_in_a_split_folder(tmp_path):
+    write_idx_pair(tmp_path / "train", "a", PIXELS, LABELS)
+    write_idx_pair(tmp_path / "val", "a", PIXELS, LABELS)
+    assert [idx.split for idx in find_sources(str(tmp_path)).idx] == ["train", "eval"]
+
+
+def test_fingerprint_sees_renames_edits_and_label_files(tmp_path):
+    write_pictures(tmp_path, 2)
+    write_idx_pair(tmp_path, "a", PIXELS, LABELS)
+    seen = [find_sources(str(tmp_path)).fingerprint()]
+    assert find_sources(str(tmp_path)).fingerprint() == seen[0]
+
+    def changed():
+        seen.append(find_sources(str(tmp_path)).fingerprint())
+        return len(set(seen)) == len(seen)
+
+    (tmp_path / "0000.png").rename(tmp_path / "renamed.png")
+    assert changed()
+    os.utime(tmp_path / "renamed.png", ns=(1, 1))
+    assert changed()
+    os.utime(tmp_path / "a-labels-idx1-ubyte.gz", ns=(1, 1))
+    assert changed()
+    (tmp_path / "notes.txt").write_text("of no concern")
+    assert not changed()
+
+
+def mistake(folder) -> str:
+    with pytest.raises(InputError) as caught:
+        find_sources(str(folder))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_missing_folder(tmp_path):
+    assert "does not exist" in mistake(tmp_path / "nowhere")
+
+
+def test_file_instead_of_a_folder(tmp_path):
+    assert "is a file, not a folder" in mistake(touch(tmp_path, "a.zip") + "/a.zip")
+
+
+def test_no_pictures_says_what_is_looked_for_and_what_is_there(tmp_path):
+    message = mistake(touch(tmp_path, "1.webp", "2.webp", "readme"))
+    assert ".png .jpg" in message and "2 .webp, 1 without a suffix" in message
+    (tmp_path / "empty").mkdir()
+    assert "found nothing" in mistake(tmp_path / "empty")
+
+
+def test_nothing_to_train_on(tmp_path):
+    assert "all belong to eval and test" in mistake(touch(tmp_path, "test/1.png", "val/2.png"))
+
+
+def test_idx_with_another_magic(tmp_path):
+    with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb") as file:
+        file.write(b"\x00\x00\x08\x01" + bytes(12))
+    assert "begins with 00000801, not 00000803 or 00000804" in mistake(tmp_path)
+
+
+def test_idx_that_is_no_gzip(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"<html>not found</html>")
+    assert "cannot be read" in mistake(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_shorter_than_its_header_says(tmp_path, suffix):
+    write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", (5, 8, 8), [PIXELS.tobytes()])
+    assert "holds 272 bytes where its header says 336" in mistake(tmp_path)
+
+
+def test_idx_cut_within_its_header(tmp_path):
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03\x00\x00")
+    assert "ends within its header" in mistake(tmp_path)
+
+
+def test_idx_with_odd_channels(tmp_path):
+    write_idx(tmp_path / "train-images-idx4-ubyte", (1, 8, 8, 2), [bytes(128)])
+    assert "2 channels" in mistake(tmp_path)
+
+
+def test_idx_without_pictures(tmp_path):
+    write_idx(tmp_path / "train-images-idx3-ubyte", (0, 8, 8), [])
+    assert "holds no pictures" in mistake(tmp_path)
+
+
+def test_idx_with_another_number_of_labels(tmp_path):
+    write_idx_pair(tmp_path, "train", PIXELS, np.arange(3))
+    assert "4 pictures" in mistake(tmp_path) and "3 labels" in mistake(tmp_path)

@@ -1,0 +1,179 @@
+"""The executor on small real artifacts: a SavedModel, TFRecords, TFMA results."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tfx.types import Artifact, channel_utils, standard_artifacts
+
+from components.report.artifacts import Report
+from components.report.component import Report as ReportComponent
+from components.report.executor import Executor, gather
+from components.report.sources.examples import Picture, read_held_out, varied
+from tests.components.report import fakes
+from tests.components.report.made import report
+from tests.components.report.reading import Page
+
+STILLS = {"generated.png", "reconstructions.png", "interpolation.png", "latent.png", "manifold.png", "loss.png"}
+PARAMETERS = {"title": "insects", "config": "preprocessing:\n  fit: stretch\n  background: [0, 0, 0]\n", "code": "", "seed": 3}
+
+Artifacts = dict[str, list[Artifact]]
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Artifacts:
+    return fakes.write_artifacts(tmp_path_factory.mktemp("run"))
+
+
+def run(inputs: Artifacts, folder: Path) -> Page:
+    output = fakes.artifact(Report, folder)
+    Executor().Do(inputs, {"report": [output]}, PARAMETERS)
+    return Page((folder / "index.html").read_text(encoding="utf-8"))
+
+
+def test_writes_the_page_and_the_pictures(artifacts: Artifacts, tmp_path: Path) -> None:
+    page = run(artifacts, tmp_path)
+    assert "Pushed as version 3" in page.words
+    for text in ("ant", "bee", "20 train", "20 eval", "50 samples", "first principal axis", "20 held-out pictures"):
+        assert text in page.words, text
+    written = {path.name: path.read_bytes() for path in (tmp_path / "pictures").iterdir()}
+    assert set(written) == STILLS
+    for name, content in written.items():
+        image = Image.open(io.BytesIO(content))
+        image.load()
+        assert image.format == "PNG" and min(image.size) >= 20, name
+
+
+def test_asks_the_model_what_the_page_shows(artifacts: Artifacts) -> None:
+    made = gather(artifacts, PARAMETERS, "run-1", report().when)
+    shape = (12, 16, 1)
+    assert made.answers.problems == []
+    assert made.answers.generated.shape == (96, *shape) and made.answers.generated.dtype == np.uint8
+    assert made.answers.originals.shape == made.answers.reconstructions.shape == (20, *shape)
+    assert [way.frames.shape for way in made.answers.interpolations] == [(12, *shape)] * 3
+    assert all(way.labels[0] != way.labels[1] for way in made.answers.interpolations)
+    assert made.answers.codes.means.shape == (20, 3)
+    assert made.answers.manifold.pictures.shape == (20, 20, *shape)
+    assert made.answers.manifold.axes == (0, 1)
+    assert len(made.data.samples) == 2
+    again = gather(artifacts, PARAMETERS, "run-1", made.when)
+    np.testing.assert_array_equal(again.answers.generated, made.answers.generated)
+
+
+def test_manifold_runs_rightwards_and_upwards(artifacts: Artifacts) -> None:
+    made = gather(artifacts, PARAMETERS, "", report().when)
+    grid = made.answers.manifold
+    corner = np.array([[grid.values[0], grid.values[-1], 0]], np.float32)  # left, top
+    np.testing.assert_allclose(grid.pictures[0, 0], fakes.blobs(corner, (12, 16, 1))[0], atol=1)
+
+
+def test_only_what_must_be_there(artifacts: Artifacts, tmp_path: Path) -> None:
+    needed = {name: found for name, found in artifacts.items() if name not in ("infra_blessing", "pushed_model")}
+    words = run({**needed, "infra_blessing": []}, tmp_path).words
+    assert "Judged good, not pushed by this run" in words
+    assert "The exported model was not checked in this run." in words
+
+
+def test_evaluation_with_a_baseline_and_a_missed_bound(artifacts: Artifacts, tmp_path: Path) -> None:
+    now = {"elbo": -250.5, "reconstruction": 236.0, "kl": 14.5}
+    fakes.write_evaluation(tmp_path / "e", {"": now, "ant": now}, baseline={"elbo": -240.0, "reconstruction": 226.0, "kl": 14.0}, bound=-245)
+    inputs = {
+        **artifacts,
+        "evaluation": [fakes.artifact(standard_artifacts.ModelEvaluation, tmp_path / "e")],
+        "blessing": [fakes.artifact(standard_artifacts.ModelBlessing, tmp_path, blessed=0)],
+        "pushed_model": [fakes.artifact(standard_artifacts.PushedModel, tmp_path, pushed=0)],
+    }
+    words = run(inputs, tmp_path / "report").words
+    assert "Refused by the evaluator: " in words and "−250.50 nats" in words and "−245.00" in words
+    assert "▼ −10.50 vs last blessed" in words
+
+
+def test_serving_check_that_refuses(artifacts: Artifacts, tmp_path: Path) -> None:
+    fakes.write_serving_check(tmp_path / "check", bad="encode")
+    check = fakes.artifact(standard_artifacts.InfraBlessing, tmp_path / "check", blessed=0)
+    words = run({**artifacts, "infra_blessing": [check]}, tmp_path / "report").words
+    assert "Refused by the serving check: encode: images differ by up to 17 levels" in words
+
+
+def test_a_broken_model_still_gets_its_report(artifacts: Artifacts, tmp_path: Path) -> None:
+    source = Path(artifacts["model"][0].uri)
+    shutil.copytree(source, tmp_path / "model")
+    (tmp_path / "model/Format-Serving/saved_model.pb").write_bytes(b"not a model")
+    broken = {**artifacts, "model": [fakes.artifact(standard_artifacts.Model, tmp_path / "model")]}
+    assert "The model could not be loaded" in run(broken, tmp_path / "report").words
+    assert {p.name for p in (tmp_path / "report/pictures").iterdir()} == {"loss.png"}
+
+
+def test_a_signature_that_is_missing_costs_its_section_only(artifacts: Artifacts, tmp_path: Path) -> None:
+    facts = json.loads(Path(artifacts["model"][0].uri, "Format-Serving/model.json").read_text())
+    fakes.write_model(tmp_path / "model", fakes.blob_model((12, 16, 1), 3), facts, {}, leave_out=("interpolate",))
+    inputs = {**artifacts, "model": [fakes.artifact(standard_artifacts.Model, tmp_path / "model")]}
+    made = gather(inputs, PARAMETERS, "", report().when)
+    assert len(made.answers.problems) == 1 and "interpolate" in made.answers.problems[0]
+    assert made.answers.generated is not None and made.answers.codes is not None
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"shape": (16, 6, 3), "latent_dim": 1, "labels": ()},
+        {"shape": (6, 6, 1), "latent_dim": 512, "labels": tuple(f"label {i}" for i in range(1000)), "pictures": 2200},
+        {"shape": (9, 9, 1), "latent_dim": 2, "labels": ("only",), "pictures": 2},
+    ],
+    ids=["colour, no labels, one dimension", "many labels, many dimensions", "one held-out picture"],
+)
+def test_other_shapes_of_runs(case: dict, tmp_path: Path) -> None:
+    page = run(fakes.write_artifacts(tmp_path / "run", **case), tmp_path / "report")
+    assert "Pushed as version 3" in page.words
+
+
+def test_artifacts_without_their_files(artifacts: Artifacts, tmp_path: Path) -> None:
+    for name in ("examples", "run"):
+        (tmp_path / name).mkdir()
+    inputs = {
+        **artifacts,
+        "examples": [fakes.artifact(standard_artifacts.Examples, tmp_path / "examples")],
+        "model_run": [fakes.artifact(standard_artifacts.ModelRun, tmp_path / "run")],
+    }
+    words = run(inputs, tmp_path / "report").words
+    assert "No training history was recorded." in words and "No sample pictures could be read." in words
+
+
+def test_pictures_of_any_kind_are_shown_at_the_models_size(artifacts: Artifacts, tmp_path: Path) -> None:
+    colour = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    files = [fakes.png(colour), fakes.png(colour, "RGBA"), fakes.png(colour, "L"), fakes.png(colour, "P")]
+    fakes.write_examples(tmp_path / "examples", {"train": [(f, "") for f in files], "eval": [(f, "") for f in files]})
+    inputs = {**artifacts, "examples": [fakes.artifact(standard_artifacts.Examples, tmp_path / "examples")]}
+    made = gather(inputs, PARAMETERS, "", report().when)
+    assert made.answers.problems == []
+    assert made.answers.originals.shape == (4, 12, 16, 1)
+
+
+def test_held_out_pictures_are_chosen_evenly_over_both_splits(tmp_path: Path) -> None:
+    files = [(str(i).encode(), "") for i in range(30)]
+    fakes.write_examples(tmp_path, {"train": [(b"no", "")], "eval": files[:20], "test": files[20:]})
+    assert [int(p.encoded) for p in read_held_out(str(tmp_path), 10)] == list(range(0, 30, 3))
+    assert len(read_held_out(str(tmp_path), 100)) == 30
+
+
+def test_labels_take_turns() -> None:
+    made = [Picture(b"", "a")] * 90 + [Picture(b"", "b")] * 9 + [Picture(b"", "c")]
+    chosen = varied(made, 9, seed=1)
+    assert sorted(made[i].label for i in chosen) == ["a"] * 4 + ["b"] * 4 + ["c"]
+    assert chosen == varied(made, 9, seed=1) and len(set(chosen)) == 9
+    assert varied([], 5, 0) == []
+    assert len(varied(made, 500, 0)) == 100
+
+
+def test_component_takes_optional_inputs(artifacts: Artifacts) -> None:
+    channels = {name: channel_utils.as_channel(found) for name, found in artifacts.items()}
+    full = ReportComponent(**channels, title="insects", config="", code="abc", seed=1)
+    assert full.outputs["report"].type is Report
+    optional = ("infra_blessing", "pushed_model")
+    ReportComponent(**{n: c for n, c in channels.items() if n not in optional}, title="insects")

@@ -1,0 +1,136 @@
+"""The page: whole, self-contained, escaped, and tolerant of what a run may lack."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+import pytest
+
+from components.report.data import Answers, DataSet, Epoch, Evaluation, Figures, Push, Serving, SignatureCheck, Training
+from components.report.page import render
+from tests.components.report.made import FIGURES, pictures, report
+from tests.components.report.reading import Page
+
+ANCHORS = ["generated", "data", "curves", "reconstructions", "interpolation", "latent", "manifold", "kl", "networks", "verdict"]
+HOSTILE = "<script>alert('\"&')</script>"
+
+
+def test_every_section_is_there_in_order() -> None:
+    page = Page(render(report()))
+    assert [i for i in page.ids if i in ANCHORS] == ANCHORS
+    assert len(page.ids) == len(set(page.ids))
+    assert "Pushed as version 3" in page.words
+    assert "−240.00" in page.words
+
+
+def test_needs_no_other_file() -> None:
+    content = render(report())
+    page = Page(content)
+    outside = [a for a in page.addresses if not a.startswith("data:image/png;base64,") and not a.startswith("#")]
+    assert outside == []
+    assert not re.search(r"https?://|//[a-z]+\.|@import|<link|<iframe|fetch\(", content)
+
+
+def test_every_picture_is_a_png() -> None:
+    images = Page(render(report(shape=(8, 12, 3)))).pictures()
+    assert len(images) > 40
+    assert all(min(image.size) > 0 for image in images)
+
+
+def test_whatever_comes_from_data_is_escaped() -> None:
+    hostile = report(labels=(HOSTILE, "bee"), title=HOSTILE, run_id=HOSTILE, config=HOSTILE, locations={HOSTILE: HOSTILE})
+    data = dataclasses.replace(
+        hostile.data, rejected=1, rejects_by_reason={HOSTILE: 1}, rejects=[(HOSTILE, HOSTILE)], formats={HOSTILE: 1}, sizes={HOSTILE: 1}
+    )
+    serving = Serving(False, [SignatureCheck(HOSTILE, False, None, None, HOSTILE)])
+    answers = dataclasses.replace(hostile.answers, problems=[HOSTILE])
+    content = render(dataclasses.replace(hostile, data=data, serving=serving, answers=answers))
+    page = Page(content)
+    assert "<script>alert" not in content
+    assert page.tags.count("script") == 1
+    assert HOSTILE in page.words
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"shape": (8, 8, 3)},
+        {"shape": (30, 5, 1)},
+        {"shape": (5, 30, 3)},
+        {"shape": (1, 1, 1)},
+        {"shape": (300, 200, 3), "points": 20},
+        {"latent_dim": 1},
+        {"latent_dim": 2},
+        {"latent_dim": 512},
+        {"epochs": 1},
+        {"epochs": 0},
+        {"epochs": 400},
+        {"labels": ()},
+        {"labels": ("only",)},
+        {"labels": tuple(f"label {i}" for i in range(1000)), "points": 1000},
+        {"points": 1},
+        {"serving": None},
+        {"push": None},
+        {"serving": Serving()},
+        {"push": Push(False)},
+        {"evaluation": Evaluation()},
+        {"answers": Answers()},
+        {"data": DataSet()},
+        {"training": Training()},
+        {"title": "", "config": "", "locations": {}},
+    ],
+    ids=lambda case: "-".join(case),
+)
+def test_tolerates(case: dict) -> None:
+    content = render(report(**case))
+    assert set(ANCHORS) <= set(Page(content).ids)
+    assert len(content) < 3_000_000
+    assert not re.search(r"\b(nan|inf|None)\b", Page(content).words)
+
+
+def test_figures_that_are_no_numbers_are_left_out() -> None:
+    lost = Figures(math.nan, math.inf, -math.inf, math.nan)
+    training = Training(epochs=[Epoch(i, lost, lost, math.nan, None) for i in range(1, 9)], kl_per_dimension=np.array([math.nan, 1.0]))
+    made = report(training=training, evaluation=Evaluation(lost, FIGURES, {"ant": lost}, False))
+    content = render(made)
+    assert not re.search(r"[\s\">](nan|inf)[\s\"<]", content)
+    assert "NaN" not in Page(content).words
+
+
+def test_collapsed_codes_are_drawn() -> None:
+    answers = report().answers
+    codes = dataclasses.replace(answers.codes, means=np.zeros_like(answers.codes.means))
+    Page(render(report(answers=dataclasses.replace(answers, codes=codes))))
+
+
+def test_refusals_are_told_with_their_reasons() -> None:
+    evaluation = Evaluation(FIGURES, None, {}, False, ["ELBO is −240.00 nats, at least −200.00 is asked for"])
+    words = Page(render(report(evaluation=evaluation, push=Push(False)))).words
+    assert words.count("Refused by the evaluator: ELBO is −240.00 nats") == 2
+    serving = Serving(False, [SignatureCheck("encode", False, 3.0, 1.0, "the answer differs")])
+    words = Page(render(report(serving=serving, push=Push(False)))).words
+    assert "Refused by the serving check: encode: the answer differs" in words
+
+
+def test_the_last_blessed_model_is_compared_with() -> None:
+    words = Page(render(report(evaluation=Evaluation(FIGURES, Figures(elbo=-241.5), {}, True)))).words
+    assert "▲ +1.50 vs last blessed" in words
+    assert "Last blessed" in words
+
+
+def test_bits_per_dimension_only_where_they_make_sense() -> None:
+    assert report().bits_per_dimension is None
+    model = dataclasses.replace(report().model, likelihood="discretized_logistic")
+    made = report(model=model)
+    assert made.bits_per_dimension == pytest.approx(240 / 64 / math.log(2))
+    assert "bits per dimension" in Page(render(made)).words
+
+
+def test_heavy_pictures_keep_the_page_light() -> None:
+    shape = (128, 128, 3)
+    made = report(shape=shape, points=300)
+    answers = dataclasses.replace(made.answers, generated=pictures(96, shape), originals=pictures(24, shape), reconstructions=pictures(24, shape))
+    assert len(render(dataclasses.replace(made, answers=answers))) < 3_000_000

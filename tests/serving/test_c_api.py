@@ -1,0 +1,95 @@
+"""The C API client against TensorFlow's own Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from serving.c_api import INVALID_ARGUMENT, Session, TensorFlowError, find_library
+from serving.signatures import read_signatures
+from tests.serving import tiny_model
+
+
+@pytest.fixture(scope="module")
+def model(work: Path) -> Path:
+    return work / "serving" / "3"
+
+
+@pytest.fixture(scope="module")
+def session(model: Path) -> Session:
+    return Session(find_library(), model)
+
+
+def test_signatures_are_those_that_tensorflow_reads(model: Path) -> None:
+    expected = tf.saved_model.load(str(model)).signatures
+    found = read_signatures(model)
+    assert set(found) == set(expected)
+    for name, signature in found.items():
+        assert set(signature.inputs) == set(expected[name].structured_input_signature[1])
+        assert set(signature.outputs) == set(expected[name].structured_outputs)
+
+
+@pytest.mark.parametrize("signature", sorted(tiny_model.requests()))
+def test_answers_are_those_of_the_model_in_memory(session: Session, model: Path, signature: str) -> None:
+    found = read_signatures(model)[signature]
+    request = tiny_model.requests()[signature]
+    expected = tiny_model.answers(tiny_model.TinyModel())[signature]
+    values = session.run({found.inputs[name]: value for name, value in request.items()}, list(found.outputs.values()))
+    for name, value in zip(found.outputs, values):
+        if isinstance(value, list):
+            assert value == expected[name]
+        else:
+            assert value.dtype == expected[name].dtype
+            np.testing.assert_allclose(value, expected[name], rtol=1e-5)
+
+
+def test_no_rows_are_no_rows(session: Session, model: Path) -> None:
+    found = read_signatures(model)["serving_default"]
+    (images,) = session.run({found.inputs["latents"]: np.zeros((0, 4), np.float32)}, [found.outputs["images"]])
+    assert images.shape == (0, 8, 8, 1)
+
+
+def test_strings_hold_any_bytes_and_many_calls_leave_the_session_well(session: Session, model: Path) -> None:
+    found = read_signatures(model)["encode"]
+    for content in (b"", b"\0\0", b"x" * 100_000):
+        with pytest.raises(TensorFlowError) as caught:
+            session.run({found.inputs["image_bytes"]: [content]}, [found.outputs["mean"]])
+        assert caught.value.code == INVALID_ARGUMENT
+    (mean,) = session.run({found.inputs["image_bytes"]: [tiny_model.picture((8, 8, 1), 0)]}, [found.outputs["mean"]])
+    assert np.isfinite(mean).all()
+
+
+def test_a_value_of_another_kind_is_refused(session: Session, model: Path) -> None:
+    found = read_signatures(model)["generate"]
+    request = {"count": np.float32(6.5), "seed": np.int64(1), "temperature": np.float32(1)}
+    with pytest.raises(TypeError):
+        session.run({found.inputs[name]: value for name, value in request.items()}, [found.outputs["images"]])
+    with pytest.raises(TypeError):
+        session.run({read_signatures(model)["encode"].inputs["image_bytes"]: ["text"]}, [found.outputs["images"]])
+
+
+def test_a_missing_tensor_is_named(session: Session) -> None:
+    with pytest.raises(TensorFlowError, match="no tensor nowhere:0"):
+        session.run({}, ["nowhere:0"])
+
+
+@pytest.mark.parametrize("kept", [0, 1, 1000, -1])
+def test_a_saved_model_cut_short_is_told(model: Path, tmp_path: Path, kept: int) -> None:
+    (tmp_path / "saved_model.pb").write_bytes((model / "saved_model.pb").read_bytes()[:kept])
+    with pytest.raises(ValueError, match="cut short|no graph"):
+        read_signatures(tmp_path)
+
+
+def test_nothing_of_tensorflows_python_is_imported(model: Path) -> None:
+    program = (
+        "import sys; from serving.pushed import PushedModel; PushedModel(sys.argv[1]).generate(1, 7);"
+        "sys.exit(sum(name in sys.modules for name in ('tensorflow', 'keras', 'tfx', 'trainer', 'components')))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(model)], cwd=root, capture_output=True)
+    assert done.returncode == 0, done.stderr
