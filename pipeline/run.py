@@ -189,7 +189,7 @@ class _Run:
             return
         what = f"refused by the {gate} gate" if gate else status.word
         for reason in reasons[1:]:
-            self.complaints.line(f"  {reason}")
+            self.complaints.line(f"also: {reason}")
         log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
         self.complaints.line(f"{what}: {reasons[0]}{log}", style="bold red")
 

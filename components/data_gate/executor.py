@@ -14,7 +14,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.data_gate.words import describe_anomaly
+from components.data_gate.words import Found, describe_anomalies
 from components.resolvers import BLESSED, SUBJECT_ID
 from trainer.errors import GateRefused
 
@@ -35,14 +35,13 @@ class Executor(base_executor.BaseExecutor):
         """
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
-        splits = artifact_utils.decode_split_names(statistics.split_names)
-        reasons = [line for split in splits for line in in_words(split, read_anomalies(anomalies, split))]
+        found = validated(statistics, anomalies)
         baseline = input_dict.get("baseline_statistics")
         if baseline:
             schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
             schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
-            reasons += drift(statistics, baseline[0], schema)
-        reasons = list(dict.fromkeys(reasons))
+            found += drifted(statistics, baseline[0], schema)
+        reasons = describe_anomalies(found)
         if reasons:
             raise GateRefused("data", reasons)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
@@ -52,12 +51,10 @@ class Executor(base_executor.BaseExecutor):
         io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
 
 
-def in_words(split: str, found: anomalies_pb2.Anomalies) -> list[str]:
-    """A sentence for each anomaly of a split."""
-    lines = [describe_anomaly(split, feature, info) for feature, info in sorted(found.anomaly_info.items())]
-    if found.HasField("dataset_anomaly_info"):
-        lines.append(describe_anomaly(split, "", found.dataset_anomaly_info))
-    return lines
+def validated(statistics: types.Artifact, anomalies: types.Artifact) -> list[Found]:
+    """What ExampleValidator found, by split."""
+    splits = artifact_utils.decode_split_names(statistics.split_names)
+    return [(split, read_anomalies(anomalies, split)) for split in splits]
 
 
 def read_anomalies(anomalies: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
@@ -73,13 +70,16 @@ def read_statistics(statistics: types.Artifact, split: str) -> statistics_pb2.Da
     return tfdv.load_stats_binary(path)
 
 
-def drift(statistics: types.Artifact, baseline: types.Artifact, schema: schema_pb2.Schema) -> list[str]:
-    """A sentence for each feature that has drifted from the baseline beyond the schema's thresholds, split by split."""
-    now, before = (set(artifact_utils.decode_split_names(a.split_names)) for a in (statistics, baseline))
-    lines = []
-    for split in sorted(now & before):
-        found = tfdv.validate_statistics(
-            read_statistics(statistics, split), schema, previous_statistics=read_statistics(baseline, split)
+def drifted(statistics: types.Artifact, baseline: types.Artifact, schema: schema_pb2.Schema) -> list[Found]:
+    """What is anomalous beside the baseline, by split: mostly drift beyond the schema's thresholds."""
+    now, before = (artifact_utils.decode_split_names(a.split_names) for a in (statistics, baseline))
+    return [
+        (
+            split,
+            tfdv.validate_statistics(
+                read_statistics(statistics, split), schema, previous_statistics=read_statistics(baseline, split)
+            ),
         )
-        lines += in_words(split, found)
-    return lines
+        for split in now
+        if split in before
+    ]

@@ -17,7 +17,7 @@ MOST_HOVERS = 100  # bands with a hover title on one chart: more would be too th
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chart: a style class (`train`, `held-out`, `schedule`), its name, and y for each x (None: a gap)."""
+    """One line of a chart: a style class (`train`, `held-out`, `schedule`), its name, and its values (None: a gap)."""
 
     style: str
     name: str
@@ -57,9 +57,18 @@ def nice_step(raw: float) -> float:
 
 
 def line_chart(
-    xs: Sequence[int], lines: Sequence[Line], *, width: int, height: int, name: str, unit: str = "nats",
-    x_name: str = "epoch", mark: int | None = None, from_zero: bool = False, ticks: int = 5,
-) -> Html:  # fmt: skip
+    xs: Sequence[int],
+    lines: Sequence[Line],
+    *,
+    width: int,
+    height: int,
+    name: str,
+    unit: str = "nats",
+    x_name: str = "epoch",
+    mark: int | None = None,
+    from_zero: bool = False,
+    ticks: int = 5,
+) -> Html:
     """Lines over whole numbers such as epochs, with hover titles.
 
     Args:
@@ -71,7 +80,7 @@ def line_chart(
         unit: Of the values, in the hover titles.
         x_name: What x counts.
         mark: An x to mark as the best one.
-        from_zero: Whether the y axis shows 0 and all values; else first values that would flatten the rest are left outside.
+        from_zero: Whether the y axis shows 0 and all values; else first values that would flatten the rest are cut.
         ticks: About how many on the y axis.
     """
     shown = [v for line in lines for v in line.values if is_number(v)] if from_zero else _worth_showing(lines)
@@ -79,12 +88,17 @@ def line_chart(
     left = 14 + 7 * max(len(significant(t, 4)) for t in y.ticks)
     x = Scale(xs[0], xs[-1], left, width - 14, ()) if len(xs) > 1 else Scale(xs[0] - 1, xs[0] + 1, left, width - 14, ())
     return tag(
-        "svg", tag("title", name), _y_axis(y, left, width), _x_axis(x, xs, x_name, width, height),
+        "svg",
+        tag("title", name),
+        _y_axis(y, left, width),
+        _x_axis(x, xs, x_name, width, height),
         _mark(x, y, mark) if mark in xs else None,
         _clipped([_line(xs, line, x, y) for line in lines], x, y),
         _hover(xs, lines, x, y, unit, x_name),
-        viewBox=f"0 0 {width} {height}", class_="chart", role="img",
-    )  # fmt: skip
+        viewBox=f"0 0 {width} {height}",
+        class_="chart",
+        role="img",
+    )
 
 
 def is_number(value: float | None) -> bool:
@@ -114,9 +128,15 @@ def _clipped(drawn: list[Html], x: Scale, y: Scale) -> Html:
     """Lines cut off at the top and the bottom of the plot; a nested svg clips without an id."""
     left, top, width, height = x.start - 4, y.end - 4, x.end - x.start + 8, y.start - y.end + 8
     return tag(
-        "svg", drawn, x=left, y=top, width=width, height=height, overflow="hidden",
+        "svg",
+        drawn,
+        x=left,
+        y=top,
+        width=width,
+        height=height,
+        overflow="hidden",
         viewBox=" ".join(map(short, (left, top, width, height))),
-    )  # fmt: skip
+    )
 
 
 def _y_axis(y: Scale, left: float, width: int) -> list[Html]:
@@ -178,7 +198,9 @@ def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: s
     return bands
 
 
-def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Html:
+def bar_chart(
+    values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float
+) -> Html:
     """Upright bars from 0 in the given order, with hover titles; those not above `threshold` are drawn pale.
 
     Args:
@@ -196,15 +218,27 @@ def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, heig
     bars = [
         fragment(
             tag(
-                "rect", tag("title", f"latent dimension {label}: {significant(value)} nats"),
-                x=left + (i + 0.5) * pitch - bar / 2, y=y(max(value, 0.0)), width=bar, height=y(0) - y(max(value, 0.0)),
-                rx=1.5 if pitch > 6 else None, class_="bar" if value > threshold else "bar idle",
+                "rect",
+                tag("title", f"latent dimension {label}: {significant(value)} nats"),
+                x=left + (i + 0.5) * pitch - bar / 2,
+                y=y(max(value, 0.0)),
+                width=bar,
+                height=y(0) - y(max(value, 0.0)),
+                rx=1.5 if pitch > 6 else None,
+                class_="bar" if value > threshold else "bar idle",
             ),
             tag("text", label, x=left + (i + 0.5) * pitch, y=height - 8, text_anchor="middle") if pitch > 22 else None,
         )
         for i, (value, label) in enumerate(zip(values, names))
-    ]  # fmt: skip
+    ]
     line = tag("line", x1=left, x2=width - 14, y1=y(threshold), y2=y(threshold), class_="threshold")
     return tag(
-        "svg", tag("title", name), _y_axis(y, left, width), bars, line, viewBox=f"0 0 {width} {height}", class_="chart", role="img"
+        "svg",
+        tag("title", name),
+        _y_axis(y, left, width),
+        bars,
+        line,
+        viewBox=f"0 0 {width} {height}",
+        class_="chart",
+        role="img",
     )

@@ -1,8 +1,8 @@
 """Colours of labels.
 
 The twelve were chosen by search to lie as far apart as possible (OKLab) on a dark ground for normal, protanopic and
-deuteranopic eyes alike; the nearest two are further apart than in the palette of Okabe and Ito. Dots alone never carry a
-label: legends and names on the plot say it too.
+deuteranopic eyes alike; the nearest two are further apart than in the palette of Okabe and Ito. Dots alone never carry
+a label: legends and names on the plot say it too.
 """
 
 from __future__ import annotations
@@ -12,10 +12,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.report.wording import natural
+
 PALETTE = (
-    "#eeb70f", "#485dfd", "#ef5fb4", "#34de9b", "#ec7648", "#06d1fd",
-    "#e00704", "#cafd64", "#c30fbc", "#6d97fd", "#ab5577", "#90faf9",
-)  # fmt: skip
+    "#eeb70f",
+    "#485dfd",
+    "#ef5fb4",
+    "#34de9b",
+    "#ec7648",
+    "#06d1fd",
+    "#e00704",
+    "#cafd64",
+    "#c30fbc",
+    "#6d97fd",
+    "#ab5577",
+    "#90faf9",
+)
 OTHER = "#8d837b"
 DENSITY = ("#7c1a14", "#b3261c", "#e5402f", "#ff7a5c", "#ffc3a8")  # sparse to dense
 OTHER_NAME = "all other labels"
@@ -42,7 +54,9 @@ def group_by_label(labels: list[str]) -> list[Group]:
     """Groups for the commonest labels in order of name, then one for all the others; empty where there is no label."""
     common = [label for label, _ in Counter(label for label in labels if label).most_common(len(PALETTE))]
     of = np.array(labels, dtype=object)
-    groups = [Group(label, PALETTE[i], np.flatnonzero(of == label)) for i, label in enumerate(sorted(common))]
+    groups = [
+        Group(label, PALETTE[i], np.flatnonzero(of == label)) for i, label in enumerate(sorted(common, key=natural))
+    ]
     others = np.flatnonzero(~np.isin(of.astype(str), common)) if groups else np.empty(0, np.int64)
     if len(others):
         groups.insert(0, Group(OTHER_NAME, OTHER, others, is_label=False))  # first: it is drawn below the labels

@@ -70,12 +70,21 @@ class Report(base_component.BaseComponent):
             seed: Of the generated pictures and of the choice among held-out ones.
         """
         inputs = {
-            "examples": examples, "model": model, "model_run": model_run, "evaluation": evaluation, "blessing": blessing,
-            "infra_blessing": infra_blessing, "pushed_model": pushed_model,
-        }  # fmt: skip
+            "examples": examples,
+            "model": model,
+            "model_run": model_run,
+            "evaluation": evaluation,
+            "blessing": blessing,
+            "infra_blessing": infra_blessing,
+            "pushed_model": pushed_model,
+        }
         super().__init__(
             ReportSpec(
                 **{name: value for name, value in inputs.items() if value is not None},
-                title=title, config=config, code=code, seed=seed, report=channel.Channel(type=artifacts.Report),
+                title=title,
+                config=config,
+                code=code,
+                seed=seed,
+                report=channel.Channel(type=artifacts.Report),
             )
-        )  # fmt: skip
+        )

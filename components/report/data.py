@@ -1,6 +1,7 @@
-"""All that the page shows, as plain values: the page knows nothing of TFX or TensorFlow, and what is absent is None or empty.
+"""All that the page shows, as plain values: the page knows nothing of TFX or TensorFlow.
 
-Pictures are uint8 [n, height, width, channels] with 1 or 3 channels; figures are nats per picture.
+What is absent is None or empty. Pictures are uint8 [n, height, width, channels] with 1 or 3 channels; figures are nats
+per picture.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Interpolation:
-    """The way from one held-out picture to another: the two originals [2, h, w, c], their labels, the frames between."""
+    """The way from one held-out picture to another: the originals [2, h, w, c], their labels, the frames between."""
 
     ends: np.ndarray
     labels: tuple[str, str]
@@ -138,7 +139,7 @@ class Interpolation:
 
 @dataclass(frozen=True)
 class Codes:
-    """Held-out pictures as the encoder sees them: posterior means float [n, latent_dim], with label and thumbnail each."""
+    """Held-out pictures as the encoder sees them: posterior means float [n, latent_dim], labels, thumbnails."""
 
     means: np.ndarray
     labels: list[str]
@@ -210,7 +211,7 @@ class SignatureCheck:
 
 @dataclass(frozen=True)
 class Serving:
-    """The serving check: `blessed` is None where it did not decide; `runtime` is TensorFlow's version in the clean process."""
+    """The serving check: `blessed` is None where it did not decide; `runtime` is the clean process's TensorFlow."""
 
     blessed: bool | None = None
     signatures: list[SignatureCheck] = field(default_factory=list)
@@ -251,7 +252,7 @@ class ReportData:
 
     @property
     def bits_per_dimension(self) -> float | None:
-        """-ELBO in bits per value of a picture; None for the Bernoulli likelihood of grey values, which is no density of them."""
+        """-ELBO in bits per value of a picture; None for `bernoulli`, which is no density of grey values."""
         values = math.prod(self.model.image_shape)
         if self.held_out.elbo is None or not values or self.model.likelihood == "bernoulli":
             return None

@@ -19,7 +19,6 @@ from components.report.sources.model import interview
 from components.report.sources.run import read_model_facts, read_training
 from components.report.stills import stills
 from trainer.config import PreprocessingConfig
-from trainer.progress import report_progress
 
 MOST_HELD_OUT = 2_000
 PAGE = "index.html"
@@ -52,7 +51,6 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
     examples_uri, config = found["examples"].uri, parameters.get("config") or ""
     model, training = read_model_facts(model_folder), read_training(found["model_run"].uri)
     view = View(_preprocessing(model.image_shape, config))
-    report_progress("report", done=0, unit="questions")
     held_out = read_held_out(examples_uri, MOST_HELD_OUT)
     return ReportData(
         title=parameters["title"],

@@ -37,7 +37,9 @@ def judge(report: ReportData) -> Judgement:
     """The verdict of the run: the first gate that refused, else whether the model was pushed."""
     for gate in gates(report)[:-1]:
         if gate.state == "refused":
-            return Judgement("refused", f"Refused by the {gate.name.lower()}: {'; '.join(gate.reasons) or 'no reason was recorded'}")
+            return Judgement(
+                "refused", f"Refused by the {gate.name.lower()}: {'; '.join(gate.reasons) or 'no reason was recorded'}"
+            )
     if report.push is not None and report.push.pushed:
         version = f" as version {report.push.version}" if report.push.version else ""
         return Judgement("passed", f"Pushed{version}")
@@ -63,10 +65,17 @@ def _model(report: ReportData) -> Gate:
     evaluation = report.evaluation
     if evaluation.blessed is None:
         return Gate("Evaluator", "unknown", "No decision was recorded.")
-    against = "and against the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
+    against = (
+        "and against the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
+    )
     on = f" on {count(evaluation.candidate.pictures, 'held-out picture')}" if evaluation.candidate.pictures else ""
     sentence = f"Judged{on} by absolute bounds{' ' if evaluation.baseline else '; '}{against}."
-    return Gate("Evaluator", "passed" if evaluation.blessed else "refused", sentence, [] if evaluation.blessed else evaluation.failures)
+    return Gate(
+        "Evaluator",
+        "passed" if evaluation.blessed else "refused",
+        sentence,
+        [] if evaluation.blessed else evaluation.failures,
+    )
 
 
 def _serving(report: ReportData) -> Gate:
@@ -79,12 +88,19 @@ def _serving(report: ReportData) -> Gate:
         return Gate("Serving check", "passed", f"In a clean process {told} answered as the trainer's own model did.")
     reasons = serving.reasons or [f"{check.name}: {check.reason or 'its answer differs'}" for check in failed]
     names = listing([check.name for check in failed]) or "the exported model"
-    return Gate("Serving check", "refused", f"In a clean process {names} did not answer as the trainer's own model did.", reasons)
+    return Gate(
+        "Serving check",
+        "refused",
+        f"In a clean process {names} did not answer as the trainer's own model did.",
+        reasons,
+    )
 
 
 def _push(report: ReportData) -> Gate:
     if report.push is None:
         return Gate("Push", "unknown", "No push was recorded.")
     if report.push.pushed:
-        return Gate("Push", "passed", f"It now serves{' as version ' + report.push.version if report.push.version else ''}.")
+        return Gate(
+            "Push", "passed", f"It now serves{' as version ' + report.push.version if report.push.version else ''}."
+        )
     return Gate("Push", "skipped", "Nothing was pushed: a gate before said no.")

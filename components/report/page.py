@@ -42,7 +42,12 @@ def _navigation(sections: list[Section]) -> Html:
 
 def _section(number: int, section: Section) -> Html:
     heading = tag("h2", tag("span", f"{number:02d}", class_="number", aria_hidden="true"), section.title)
-    return tag("section", tag("div", heading, tag("p", section.sentence, class_="sentence"), class_="intro"), section.body, id=section.anchor)
+    return tag(
+        "section",
+        tag("div", heading, tag("p", section.sentence, class_="sentence"), class_="intro"),
+        section.body,
+        id=section.anchor,
+    )
 
 
 def _resource(name: str) -> Html:

@@ -27,21 +27,27 @@ class Projection:
 def project(means: np.ndarray) -> Projection:
     """Posterior means float [n, d] on two axes: the latent ones for d of 1 or 2, else the first two principal ones.
 
-    The principal axes are a rotation about the origin, not about the mean, so that the prior's rings stay where they are.
+    The principal axes are a rotation about the origin, not about the mean, so that the prior's rings stay in place.
     """
     means = np.nan_to_num(np.asarray(means, np.float64), posinf=0.0, neginf=0.0)
     dimensions = means.shape[1]
     if dimensions == 1:
         apart = (np.arange(len(means)) * 0.6180339887) % 1.0 * 2 - 1
-        return Projection(np.column_stack([means[:, 0], apart]), ("latent dimension 1", "only to keep dots apart"), (1.0, 0.0))
+        return Projection(
+            np.column_stack([means[:, 0], apart]), ("latent dimension 1", "only to keep dots apart"), (1.0, 0.0)
+        )
     if dimensions == 2:
         shares = means.var(axis=0) / max(means.var(axis=0).sum(), 1e-12)
         return Projection(means, ("latent dimension 1", "latent dimension 2"), (float(shares[0]), float(shares[1])))
-    variances, vectors = np.linalg.eigh(np.cov(means, rowvar=False, bias=True))
+    centred = means - means.mean(axis=0)
+    variances, vectors = np.linalg.eigh(centred.T @ centred / len(means))
     axes = vectors[:, [-1, -2]]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1, 1)  # a sign that does not flip by chance
     first, second = (float(v / max(variances.sum(), 1e-12)) for v in variances[[-1, -2]])
-    names = f"first principal axis, {percent(first)} of the spread", f"second principal axis, {percent(second)} of the spread"
+    names = (
+        f"first principal axis, {percent(first)} of the spread",
+        f"second principal axis, {percent(second)} of the spread",
+    )
     return Projection(means @ axes, names, (first, second))
 
 

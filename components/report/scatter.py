@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from components.report.colours import Group
-from components.report.markup import Html, fragment, short, tag
+from components.report.markup import Html, short, tag
 from components.report.pictures import data_uri, png, sheet, shrink
 from components.report.projection import spread_apart, window
 
@@ -35,11 +35,23 @@ def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> 
     radius = 4.4 if len(points) > 800 else 6.5
     origin, unit = to_pixels(np.zeros(2)), SIDE / 2 / half
     drawing = tag(
-        "svg", tag("title", "Scatter of latent means"), _rings(origin, unit),
+        "svg",
+        tag("title", "Scatter of latent means"),
+        _rings(origin, unit),
         [_dots(pixels, group, chosen, first, radius) for group, (chosen, first) in zip(groups, pictured)],
-        viewBox=f"0 0 {short(SIDE)} {short(SIDE)}", class_="scatter-plot", role="img",
-    )  # fmt: skip
-    return tag("div", drawing, _ring_names(origin, unit), _names(pixels, groups), sprite, class_="scatter", data_side=short(SIDE))
+        viewBox=f"0 0 {short(SIDE)} {short(SIDE)}",
+        class_="scatter-plot",
+        role="img",
+    )
+    return tag(
+        "div",
+        drawing,
+        _ring_names(origin, unit),
+        _names(pixels, groups),
+        sprite,
+        class_="scatter",
+        data_side=short(SIDE),
+    )
 
 
 def _rings(origin: np.ndarray, unit: float) -> Html:
@@ -63,14 +75,21 @@ def _place(words: str, x: float, y: float, style: str) -> Html:
 def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, radius: float) -> Html:
     """One path of zero-length strokes with round ends: the lightest way to draw many dots.
 
-    The pictured ones come first; `data-first` says where in the sprite their thumbnails begin, `data-pictures` how many.
+    The pictured ones come first; `data-first` says where in the sprite they begin, `data-pictures` how many they are.
     """
     order = np.concatenate([pictured, np.setdiff1d(group.members, pictured)])
     path = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in pixels[order])
     return tag(
-        "path", tag("title", group.name), d=path, stroke=group.colour, stroke_width=2 * radius,
-        class_="dots", data_name=group.name, data_first=first, data_pictures=len(pictured),
-    )  # fmt: skip
+        "path",
+        tag("title", group.name),
+        d=path,
+        stroke=group.colour,
+        stroke_width=2 * radius,
+        class_="dots",
+        data_name=group.name,
+        data_first=first,
+        data_pictures=len(pictured),
+    )
 
 
 def _names(pixels: np.ndarray, groups: list[Group]) -> list[Html]:
@@ -84,7 +103,7 @@ def _names(pixels: np.ndarray, groups: list[Group]) -> list[Html]:
 
 
 def _sprite(thumbnails: np.ndarray, groups: list[Group]) -> tuple[Html | None, list[tuple[np.ndarray, int]]]:
-    """The hover's card with all thumbnails that the budget allows, and for each group which they are and where they begin."""
+    """The hover's card with all thumbnails that the budget allows; for each group which they are, where they begin."""
     nothing = [(np.empty(0, np.int64), 0) for _ in groups]
     total = sum(len(group.members) for group in groups)
     if not total or not len(thumbnails):
@@ -100,10 +119,15 @@ def _sprite(thumbnails: np.ndarray, groups: list[Group]) -> tuple[Html | None, l
     firsts = np.cumsum([0, *map(len, chosen)])[:-1]
     height, width = tiles.shape[1:3]
     card = tag(
-        "div", tag("div", class_="thumbnail", style=f"background-image:url({data_uri(file)})"), tag("p"),
-        class_="hover-card", hidden=True, data_columns=SPRITE_COLUMNS, data_rows=math.ceil(len(tiles) / SPRITE_COLUMNS),
+        "div",
+        tag("div", class_="thumbnail", style=f"background-image:url({data_uri(file)})"),
+        tag("p"),
+        class_="hover-card",
+        hidden=True,
+        data_columns=SPRITE_COLUMNS,
+        data_rows=math.ceil(len(tiles) / SPRITE_COLUMNS),
         data_ratio=width / height,
-    )  # fmt: skip
+    )
     return card, [(which, int(first)) for which, first in zip(chosen, firsts)]
 
 

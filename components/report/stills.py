@@ -53,7 +53,9 @@ def _pairs(answers: Answers) -> bytes:
     """Originals in odd rows, their reconstructions below."""
     columns = min(12, len(answers.originals))
     n = len(answers.originals) // columns * columns
-    rows = [part[i : i + columns] for i in range(0, n, columns) for part in (answers.originals, answers.reconstructions)]
+    rows = [
+        part[i : i + columns] for i in range(0, n, columns) for part in (answers.originals, answers.reconstructions)
+    ]
     return _sheet(np.concatenate(rows), columns)
 
 
@@ -65,7 +67,9 @@ def _ways(answers: Answers) -> bytes:
 
 def _grid(answers: Answers) -> bytes:
     rows, columns = answers.manifold.pictures.shape[:2]
-    return _sheet(answers.manifold.pictures.reshape(rows * columns, *answers.manifold.pictures.shape[2:]), columns, gap=0)
+    return _sheet(
+        answers.manifold.pictures.reshape(rows * columns, *answers.manifold.pictures.shape[2:]), columns, gap=0
+    )
 
 
 def _latent(answers: Answers) -> bytes:
@@ -77,11 +81,19 @@ def _latent(answers: Answers) -> bytes:
     (x, y), half = window(projection.points)
     for group in groups:
         points = projection.points[group.members]
-        axes.scatter(points[:, 0], points[:, 1], s=9, color=group.colour, alpha=0.8, linewidths=0, label=group.name[:24])
+        axes.scatter(
+            points[:, 0], points[:, 1], s=9, color=group.colour, alpha=0.8, linewidths=0, label=group.name[:24]
+        )
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), aspect="equal")
     axes.set(xlabel=projection.axes[0], ylabel=projection.axes[1])
     axes.legend(
-        loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, labelcolor=INK, markerscale=2.2, handletextpad=0.2, fontsize=9
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1),
+        frameon=False,
+        labelcolor=INK,
+        markerscale=2.2,
+        handletextpad=0.2,
+        fontsize=9,
     )
     return _render(figure)
 
@@ -100,7 +112,15 @@ def _loss(report: ReportData) -> bytes:
         axes = _dark(figure.add_subplot(1, 3, i + 1))
         for line, colour, style in zip(two_lines(epochs, value), (TRAIN, HELD_OUT), ("--", "-")):
             heights = [np.nan if v is None else v for v in line.values]
-            axes.plot([e.number for e in epochs], heights, style, color=colour, label=line.name, marker="o" if len(epochs) <= 15 else None, ms=3)
+            axes.plot(
+                [e.number for e in epochs],
+                heights,
+                style,
+                color=colour,
+                label=line.name,
+                marker="o" if len(epochs) <= 15 else None,
+                ms=3,
+            )
         if best is not None:
             axes.axvline(best, color=INK, lw=0.8, ls=":")
         axes.set_title(title, color=INK, fontsize=11, loc="left")

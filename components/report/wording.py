@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 
 MINUS = "\u2212"
@@ -76,6 +77,13 @@ def count(amount: int, one: str, many: str | None = None) -> str:
 def listing(words: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def natural(words: str) -> list[tuple[bool, int, str]]:
+    """A key by which `label 2` comes before `label 10`."""
+    return [
+        (part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", words.lower())
+    ]
 
 
 def size(shape: tuple[int, ...]) -> str:

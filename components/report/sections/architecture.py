@@ -11,21 +11,31 @@ from components.report.wording import count, number
 
 def architecture(report: ReportData) -> Section:
     """Both networks, drawn and listed."""
-    parts = [(name, layers) for name, layers in (("Encoder", report.training.encoder), ("Decoder", report.training.decoder)) if layers]
-    drawings = tag("div", [_drawing(name, layers, report.model.parameters) for name, layers in parts], class_="networks")
+    parts = [
+        (name, layers)
+        for name, layers in (("Encoder", report.training.encoder), ("Decoder", report.training.decoder))
+        if layers
+    ]
+    drawings = tag(
+        "div", [_drawing(name, layers, report.model.parameters) for name, layers in parts], class_="networks"
+    )
     tables = tag("div", [_summary(name, layers) for name, layers in parts], class_="halves")
     return Section(
-        "networks", "Networks", "Encoder and decoder",
-        "The encoder narrows a picture to its code, the decoder opens the code to a picture. The taller a slab, the more "
-        "numbers pass there (logarithmic); each sheet more in a slab stands for twice the channels.",
+        "networks",
+        "Networks",
+        "Encoder and decoder",
+        "The encoder narrows a picture to its code, the decoder opens the code to a picture. The taller a slab, the "
+        "more numbers pass there (logarithmic); each sheet more in a slab stands for twice the channels.",
         fragment(drawings, tables) if parts else note("No description of the networks was recorded."),
-    )  # fmt: skip
+    )
 
 
 def _drawing(name: str, layers: list[Layer], parameters: dict[str, int]) -> Html:
     total = parameters.get(name.lower()) or sum(layer.parameters for layer in layers)
     caption = tag("figcaption", name, tag("small", f"{count(total, 'parameter')}"))
-    return tag("figure", caption, networks.drawing(layers, f"Drawing of the {name.lower()}"), class_=f"panel {name.lower()}")
+    return tag(
+        "figure", caption, networks.drawing(layers, f"Drawing of the {name.lower()}"), class_=f"panel {name.lower()}"
+    )
 
 
 def _summary(name: str, layers: list[Layer]) -> Html:

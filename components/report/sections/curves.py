@@ -17,11 +17,13 @@ def curves(report: ReportData) -> Section:
     """Loss, its two parts, and the two schedules."""
     epochs = report.training.epochs
     return Section(
-        "curves", "Curves", "How it learned",
+        "curves",
+        "Curves",
+        "How it learned",
         "Lower is better, in nats per picture: the loss is the sum of what the reconstruction costs and what the code "
         "costs (KL). A held-out curve that turns upwards while the training curve falls means learning by heart.",
         _charts(epochs, best_epoch(report)) if epochs else note("No training history was recorded."),
-    )  # fmt: skip
+    )
 
 
 def best_epoch(report: ReportData) -> int | None:
@@ -43,7 +45,10 @@ def _charts(epochs: list[Epoch], best: int | None) -> Html:
         return tag("figure", tag("figcaption", title, remark), two_sizes(draw, wide, (360, 240)), class_=style)
 
     legend = tag(
-        "p", tag("span", "training", class_="swatch train"), tag("span", "held out", class_="swatch held-out"), class_="legend"
+        "p",
+        tag("span", "training", class_="swatch train"),
+        tag("span", "held out", class_="swatch held-out"),
+        class_="legend",
     )
     return fragment(
         legend,

@@ -6,7 +6,7 @@ from components.report.data import DataSet, ReportData
 from components.report.markup import Html, fragment, tag
 from components.report.pictures import fitting_uris
 from components.report.sections.layout import Section, note, picture, table
-from components.report.wording import count, number, percent
+from components.report.wording import count, natural, number, percent
 
 SAMPLES_BUDGET = 330_000  # bytes of PNG
 MOST_ROWS = 12
@@ -17,17 +17,21 @@ MOST_REJECTS = 20
 def dataset(report: ReportData) -> Section:
     """Strips of samples by label with counts, then facts on the files."""
     data = report.data
-    body = fragment(_strips(data), _more_labels(data), tag("div", _splits(data), _files(data), _rejects(data), class_="facts"))
+    body = fragment(
+        _strips(data), _more_labels(data), tag("div", _splits(data), _files(data), _rejects(data), class_="facts")
+    )
     return Section(
-        "data", "Data", "What it was shown",
+        "data",
+        "Data",
+        "What it was shown",
         "Pictures from the training split as the model sees them, brought to its size; the bar under each label says "
         "how many there are of it. A rare label is a label the model has hardly met.",
         body,
-    )  # fmt: skip
+    )
 
 
 def _strips(data: DataSet) -> Html:
-    strips = data.samples[:MOST_ROWS]
+    strips = sorted(data.samples[:MOST_ROWS], key=lambda strip: natural(strip.label))
     if not strips:
         return note("No sample pictures could be read.")
     uris = iter(fitting_uris([p for strip in strips for p in strip.pictures], SAMPLES_BUDGET))
@@ -41,7 +45,13 @@ def _strips(data: DataSet) -> Html:
         head = None
         if strip.label:
             bar = tag("span", class_="bar", style=f"width:{100 * (total or 0) / largest:.1f}%")
-            head = tag("div", tag("b", strip.label, title=strip.label), tag("small", _by_split(data, strip.label)), bar, class_="label")
+            head = tag(
+                "div",
+                tag("b", strip.label, title=strip.label),
+                tag("small", _by_split(data, strip.label)),
+                bar,
+                class_="label",
+            )
         rows.append(tag("div", head, tag("ul", images), class_="label-row" if head else "label-row unlabelled"))
     return tag("div", rows, class_="label-rows")
 
@@ -71,8 +81,14 @@ def _splits(data: DataSet) -> Html:
     total = sum(data.pictures.values())
     rows = [[split, number(n), percent(n / total) if total else ""] for split, n in data.pictures.items()]
     labels = data.label_counts()
-    remark = f"{count(len(labels), 'label')}. The model never sees them: they only sort this page." if labels else "The pictures have no labels."
-    return tag("div", tag("h3", "Splits"), table(["Split", "Pictures", "Share"], rows), tag("p", remark, class_="small"))
+    remark = (
+        f"{count(len(labels), 'label')}. The model never sees them: they only sort this page."
+        if labels
+        else "The pictures have no labels."
+    )
+    return tag(
+        "div", tag("h3", "Splits"), table(["Split", "Pictures", "Share"], rows), tag("p", remark, class_="small")
+    )
 
 
 def _files(data: DataSet) -> Html:
@@ -83,15 +99,24 @@ def _files(data: DataSet) -> Html:
     formats = [[name.upper(), number(n)] for name, n in sorted(data.formats.items(), key=lambda item: -item[1])]
     if not formats and not shown:
         return tag("div", tag("h3", "Files"), tag("p", "Formats and sizes were not recorded.", class_="small"))
-    return tag("div", tag("h3", "Files"), table(["Format", "Files"], formats), table(["Height × width × channels", "Files"], shown))
+    return tag(
+        "div",
+        tag("h3", "Files"),
+        table(["Format", "Files"], formats),
+        table(["Height × width × channels", "Files"], shown),
+    )
 
 
 def _rejects(data: DataSet) -> Html:
     if not data.rejected:
-        return tag("div", tag("h3", "Rejects"), tag("p", "Every picture could be read; none was refused.", class_="small"))
+        return tag(
+            "div", tag("h3", "Rejects"), tag("p", "Every picture could be read; none was refused.", class_="small")
+        )
     reasons = sorted(data.rejects_by_reason.items(), key=lambda item: -item[1])
     rows = [[reason, number(n)] for reason, n in reasons]
     listed = [tag("li", tag("code", path), " ", reason) for path, reason in data.rejects[:MOST_REJECTS]]
     files = tag("details", tag("summary", "Which files"), tag("ul", listed, class_="files")) if listed else None
     table_ = table(["Reason", "Files"], rows) if rows else None
-    return tag("div", tag("h3", "Rejects"), tag("p", f"{count(data.rejected, 'file')} refused.", class_="small"), table_, files)
+    return tag(
+        "div", tag("h3", "Rejects"), tag("p", f"{count(data.rejected, 'file')} refused.", class_="small"), table_, files
+    )

@@ -25,7 +25,13 @@ def header(report: ReportData) -> Html:
         tag("p", _summary(report), class_="lead"),
         class_="words",
     )
-    return tag("header", tag("div", words, _print(report), class_="hero"), _key_figures(report), _how_to_read(report), class_="head")
+    return tag(
+        "header",
+        tag("div", words, _print(report), class_="hero"),
+        _key_figures(report),
+        _how_to_read(report),
+        class_="head",
+    )
 
 
 def _mark() -> Html:
@@ -34,13 +40,17 @@ def _mark() -> Html:
         "svg",
         tag("circle", cx=12, cy=12, r=11, class_="lamp-rim"),
         tag("circle", cx=12, cy=12, r=6.5, class_="lamp"),
-        viewBox="0 0 24 24", class_="mark-lamp", aria_hidden="true",
-    )  # fmt: skip
+        viewBox="0 0 24 24",
+        class_="mark-lamp",
+        aria_hidden="true",
+    )
 
 
 def _badge(verdict: Judgement) -> Html:
     symbol = {"passed": "✓", "refused": "✕"}.get(verdict.state, "·")
-    return tag("p", tag("span", symbol, class_="symbol"), tag("span", verdict.headline), class_=f"badge {verdict.state}")
+    return tag(
+        "p", tag("span", symbol, class_="symbol"), tag("span", verdict.headline), class_=f"badge {verdict.state}"
+    )
 
 
 def _summary(report: ReportData) -> str:
@@ -73,16 +83,40 @@ def _key_figures(report: ReportData) -> Html:
     splits = report.data.pictures or model.pictures
     return tag(
         "dl",
-        _figure("Held-out ELBO", nats(now.elbo), "nats", _bits(report) or "higher is better", _change(now, before, "elbo"), main=True),
-        _figure("Reconstruction", nats(now.reconstruction), "nats", "lower is better", _change(now, before, "reconstruction")),
+        _figure(
+            "Held-out ELBO",
+            nats(now.elbo),
+            "nats",
+            _bits(report) or "higher is better",
+            _change(now, before, "elbo"),
+            main=True,
+        ),
+        _figure(
+            "Reconstruction",
+            nats(now.reconstruction),
+            "nats",
+            "lower is better",
+            _change(now, before, "reconstruction"),
+        ),
         _figure("KL divergence", nats(now.kl), "nats", "what the code tells", _change(now, before, "kl")),
-        _figure("Importance-weighted", nats(now.importance_weighted), "nats", samples, _change(now, before, "importance_weighted")),
+        _figure(
+            "Importance-weighted",
+            nats(now.importance_weighted),
+            "nats",
+            samples,
+            _change(now, before, "importance_weighted"),
+        ),
         _figure("Pictures", number(total), "", " · ".join(f"{number(n)} {split}" for split, n in splits.items())),
         _figure("Training", *_split_unit(duration(model.seconds)), _epochs(report)),
         _figure("Speed", number(model.images_per_second), "images/s", "while training"),
-        _figure("Latent space", number(model.latent_dim), "dimensions" if model.latent_dim != 1 else "dimension", _network(report)),
+        _figure(
+            "Latent space",
+            number(model.latent_dim),
+            "dimensions" if model.latent_dim != 1 else "dimension",
+            _network(report),
+        ),
         class_="key",
-    )  # fmt: skip
+    )
 
 
 def _how_to_read(report: ReportData) -> Html:
@@ -98,7 +132,13 @@ def _how_to_read(report: ReportData) -> Html:
 
 def _figure(name: str, value: str, unit: str, remark: str, change: Html | None = None, main: bool = False) -> Html:
     value_cell = tag("dd", value, tag("small", " ", unit) if unit else None, class_="value")
-    return tag("div", tag("dt", name), value_cell, tag("dd", change or remark, class_="remark"), class_="main" if main else None)
+    return tag(
+        "div",
+        tag("dt", name),
+        value_cell,
+        tag("dd", change or remark, class_="remark"),
+        class_="main" if main else None,
+    )
 
 
 def _split_unit(words: str) -> tuple[str, str]:
@@ -120,7 +160,7 @@ def _change(now: Figures, before: Figures | None, term: str) -> Html | None:
 
 
 def _bits(report: ReportData) -> str:
-    """Bits per dimension, where the likelihood is one of discrete values: a grey value taken as a probability is not."""
+    """Bits per dimension, where the likelihood is a density of pixels: grey values taken as probabilities have none."""
     bits = report.bits_per_dimension
     return f"{number(bits, 3)} bits per dimension" if bits is not None else ""
 

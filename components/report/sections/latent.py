@@ -29,16 +29,19 @@ def latent_map(report: ReportData) -> Section:
         by = "by label" if any(group.is_label for group in groups) else "by density"
         body = _map(codes, projection, groups)
     told = (
-        "dots of one colour carry one label. Labels that gather in clouds of their own were told apart without ever being shown"
+        "dots of one colour carry one label. Labels that gather in clouds of their own were told apart "
+        "without ever being shown"
         if by == "by label"
         else "the lighter a dot, the more pictures lie around it. Clouds and gaps show what the model sees as alike"
     )
     return Section(
-        "latent", "Latent map", f"The latent space, {by}",
+        "latent",
+        "Latent map",
+        f"The latent space, {by}",
         f"Each dot is a held-out picture at the place where the encoder puts it; {told}. The rings are the standard "
         "deviations of the prior that new pictures are drawn from.",
         body,
-    )  # fmt: skip
+    )
 
 
 def groups_of(codes: Codes, projection: Projection) -> list[Group]:
@@ -50,18 +53,26 @@ def _map(codes: Codes, projection: Projection, groups: list[Group]) -> Html:
     across, up = projection.axes
     keys = [
         tag(
-            "li", tag("i", style=f"background:{group.colour}"), tag("span", group.name), tag("small", number(len(group.members))),
+            "li",
+            tag("i", style=f"background:{group.colour}"),
+            tag("span", group.name),
+            tag("small", number(len(group.members))),
             data_name=group.name,
         )
         for group in sorted(groups, key=lambda g: not g.is_label if any(x.is_label for x in groups) else 0)
-    ]  # fmt: skip
+    ]
     legend = tag("ul", keys, class_="legend-list")
     dimensions = codes.means.shape[1]
-    remark = f"{count(len(codes.means), 'held-out picture')}."
+    remark = f"{count(len(codes.means), 'held-out picture')}; the outermost few are drawn at the edge."
     if dimensions > 2:
         shown = percent(min(sum(projection.shares), 1.0))
         remark += f" The plane shows {shown} of the spread of {dimensions} dimensions; clouds may part in the others."
-    plot = tag("div", scatter(projection.points, groups, codes.thumbnails), tag("p", across, " →", class_="axis across"), class_="plot")
+    plot = tag(
+        "div",
+        scatter(projection.points, groups, codes.thumbnails),
+        tag("p", across, " →", class_="axis across"),
+        class_="plot",
+    )
     upwards = tag("p", up, " →", class_="axis up")
     return tag("div", upwards, plot, tag("aside", legend, tag("p", remark, class_="small")), class_="map")
 
@@ -69,15 +80,19 @@ def _map(codes: Codes, projection: Projection, groups: list[Group]) -> Html:
 def manifold(report: ReportData) -> Section:
     """Decoded pictures over a grid of latent values."""
     grid = report.answers.manifold
-    what, where = ("line", "a line along the latent dimension") if report.model.latent_dim == 1 else (
-        "plane", "a grid over two latent dimensions"
+    what, where = (
+        ("line", "a line along the latent dimension")
+        if report.model.latent_dim == 1
+        else ("plane", "a grid over two latent dimensions")
     )
     return Section(
-        "manifold", "Manifold", f"The latent {what}, developed",
-        f"The decoder's picture for every point of {where}, spaced so that each step holds an equal share of the prior: "
-        "neighbours should change smoothly, and no region should be empty of sense.",
+        "manifold",
+        "Manifold",
+        f"The latent {what}, developed",
+        f"The decoder's picture for every point of {where}, spaced so that each step holds an equal share of the "
+        "prior: neighbours should change smoothly, and no region should be empty of sense.",
         _grid(grid, report.model.latent_dim) if grid is not None else note("The model decoded no grid."),
-    )  # fmt: skip
+    )
 
 
 def _grid(grid: Manifold, latent_dim: int) -> Html:
@@ -87,17 +102,21 @@ def _grid(grid: Manifold, latent_dim: int) -> Html:
     height, width = flat.shape[1:3]
     ends = f"{significant(float(grid.values[0]), 3)} to {significant(float(grid.values[-1]), 3)}"
     image = tag(
-        "img", src=uri, alt=f"{rows} by {columns} decoded pictures", class_=pixelated((height, width)),
+        "img",
+        src=uri,
+        alt=f"{rows} by {columns} decoded pictures",
+        class_=pixelated((height, width)),
         style=f"aspect-ratio:{columns * width}/{rows * height}",
-    )  # fmt: skip
+    )
     across = tag("p", f"latent dimension {grid.axes[0] + 1}: {ends} σ →", class_="axis across")
     up = tag("p", f"latent dimension {grid.axes[1] + 1}: {ends} σ →" if len(grid.axes) > 1 else "", class_="axis up")
     remark = None
     if latent_dim > 2:
         remark = tag(
-            "p", f"Of {latent_dim} dimensions these two tell most (largest KL); the others are held at 0, the middle of the prior.",
+            "p",
+            f"Of {latent_dim} dimensions these two tell most (largest KL); the others stay at 0, the prior's middle.",
             class_="small",
-        )  # fmt: skip
+        )
     return fragment(tag("div", up, tag("div", image, across, class_="plot"), class_="map grid-map"), remark)
 
 
@@ -105,11 +124,15 @@ def kl(report: ReportData) -> Section:
     """KL divergence of each latent dimension, largest first."""
     values = report.training.kl_per_dimension
     return Section(
-        "kl", "KL", "What each dimension tells",
+        "kl",
+        "KL",
+        "What each dimension tells",
         "How many nats of every picture's code go through each latent dimension, on average over held-out pictures: a "
         "dimension near zero is asleep, and the decoder has learned to do without it.",
-        _bars(np.nan_to_num(values)) if values is not None and len(values) else note("No KL per dimension was recorded."),
-    )  # fmt: skip
+        _bars(np.nan_to_num(values))
+        if values is not None and len(values)
+        else note("No KL per dimension was recorded."),
+    )
 
 
 def _bars(values: np.ndarray) -> Html:
@@ -119,7 +142,11 @@ def _bars(values: np.ndarray) -> Html:
     active = sum(v > ACTIVE for v in ordered)
     draw = lambda w, h: bar_chart(ordered, names, width=w, height=h, name="KL per dimension", threshold=ACTIVE)  # noqa: E731
     caption = tag(
-        "p", tag("b", number(active)), f" of {number(len(values))} active (above {ACTIVE} nats), ",
-        tag("b", nats(float(values.sum()))), " nats in all", class_="key-line",
-    )  # fmt: skip
+        "p",
+        tag("b", number(active)),
+        f" of {number(len(values))} active (above {ACTIVE} nats), ",
+        tag("b", nats(float(values.sum()))),
+        " nats in all",
+        class_="key-line",
+    )
     return fragment(caption, tag("figure", two_sizes(draw, (1110, 230), (360, 220)), class_="panel"))

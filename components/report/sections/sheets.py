@@ -17,16 +17,20 @@ def generated(report: ReportData) -> Section:
     pictures = report.answers.generated
     if has(pictures):
         uris = fitting_uris(list(pictures), GENERATED_BUDGET)
-        frames = [tag("li", picture(uri, f"generated picture {i + 1}", pictures.shape[1:])) for i, uri in enumerate(uris)]
+        frames = [
+            tag("li", picture(uri, f"generated picture {i + 1}", pictures.shape[1:])) for i, uri in enumerate(uris)
+        ]
         body = tag("ol", frames, class_=f"film sheet {aspect(pictures.shape[1:])}")
     else:
         body = note("The model gave no pictures.")
     return Section(
-        "generated", "Generated", "Developed from noise",
+        "generated",
+        "Generated",
+        "Developed from noise",
         "No picture here was ever photographed: each frame is a random point of the latent space that the decoder "
         "turned into a picture. The more they could pass for the data below, the better the model.",
         body,
-    )  # fmt: skip
+    )
 
 
 def reconstructions(report: ReportData) -> Section:
@@ -39,17 +43,21 @@ def reconstructions(report: ReportData) -> Section:
         labels = answers.labels or [""] * n
         pairs = [_pair(uris[i], uris[n + i], labels[i], shape) for i in range(n)]
         body = fragment(
-            tag("p", tag("b", "Above"), " the original, ", tag("b", "below"), " its reconstruction.", class_="key-line"),
+            tag(
+                "p", tag("b", "Above"), " the original, ", tag("b", "below"), " its reconstruction.", class_="key-line"
+            ),
             tag("ul", pairs, class_=f"pairs {aspect(shape)}"),
         )
     else:
         body = note("The model rebuilt no pictures.")
     return Section(
-        "reconstructions", "Reconstructions", "Original and reconstruction",
+        "reconstructions",
+        "Reconstructions",
+        "Original and reconstruction",
         "Pictures the model never trained on, squeezed through the latent code and back: what survives in the lower "
         "picture is what the code can say, what is blurred or changed is what it cannot.",
         body,
-    )  # fmt: skip
+    )
 
 
 def _pair(original: str, rebuilt: str, label: str, shape: tuple[int, ...]) -> Html:
@@ -71,11 +79,13 @@ def interpolation(report: ReportData) -> Section:
     else:
         body = note("The model did not interpolate.")
     return Section(
-        "interpolation", "Interpolation", "From one picture to another",
+        "interpolation",
+        "Interpolation",
+        "From one picture to another",
         "The model encodes the two pictures at the ends, walks from one code to the other in even steps, and develops "
         "each stop: in a good latent space every stop is a plausible picture of its own.",
         body,
-    )  # fmt: skip
+    )
 
 
 def _way(way: Interpolation, budget: int, *, first: bool) -> Html:
@@ -92,18 +102,32 @@ def _way(way: Interpolation, budget: int, *, first: bool) -> Html:
     middle = len(frames) // 2
     enlarger = tag(
         "div",
-        tag("figure", picture(ends[0], f"original: {names[0]}", shape), tag("figcaption", names[0], tag("small", "original"))),
+        tag(
+            "figure",
+            picture(ends[0], f"original: {names[0]}", shape),
+            tag("figcaption", names[0], tag("small", "original")),
+        ),
         tag(
             "figure",
             picture(frames[middle], "the stop that the slider is at", shape),
             tag("figcaption", tag("span", f"stop {middle + 1} of {len(frames)}"), tag("small", "decoded")),
             class_="lit",
         ),
-        tag("figure", picture(ends[1], f"original: {names[1]}", shape), tag("figcaption", names[1], tag("small", "original"))),
+        tag(
+            "figure",
+            picture(ends[1], f"original: {names[1]}", shape),
+            tag("figcaption", names[1], tag("small", "original")),
+        ),
         class_=f"enlarger {aspect(shape)}",
     )
     slider = tag(
-        "input", type="range", min=0, max=len(frames) - 1, value=middle, class_="slider", hidden=True,
+        "input",
+        type="range",
+        min=0,
+        max=len(frames) - 1,
+        value=middle,
+        class_="slider",
+        hidden=True,
         aria_label="Position between the two pictures",
-    )  # fmt: skip
+    )
     return tag("div", enlarger, slider, strip, class_="way main-way")

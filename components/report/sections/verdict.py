@@ -30,11 +30,13 @@ def verdict(report: ReportData) -> Section:
         _locations(report.locations),
     )
     return Section(
-        "verdict", "Verdict", "The verdict",
-        "A model is pushed only if every gate says yes: the data fit to train on, the model good enough and no worse than "
-        "the last one, and the exported file giving the very answers that the trainer's model gave.",
+        "verdict",
+        "Verdict",
+        "The verdict",
+        "A model is pushed only if every gate says yes: the data fit to train on, the model good enough and no worse "
+        "than the last one, and the exported file giving the very answers that the trainer's model gave.",
         body,
-    )  # fmt: skip
+    )
 
 
 def _card(gate: Gate) -> Html:
@@ -42,9 +44,14 @@ def _card(gate: Gate) -> Html:
     reasons = tag("ul", [tag("li", reason) for reason in gate.reasons]) if gate.reasons else None
     state = {"unknown": "no record", "skipped": "not reached"}.get(gate.state, gate.state)
     return tag(
-        "li", tag("span", symbol, class_="symbol"), tag("h3", gate.name), tag("p", state, class_="state"), tag("p", gate.sentence),
-        reasons, class_=gate.state,
-    )  # fmt: skip
+        "li",
+        tag("span", symbol, class_="symbol"),
+        tag("h3", gate.name),
+        tag("p", state, class_="state"),
+        tag("p", gate.sentence),
+        reasons,
+        class_=gate.state,
+    )
 
 
 def _overall(evaluation: Evaluation) -> Html | None:
@@ -55,7 +62,15 @@ def _overall(evaluation: Evaluation) -> Html | None:
     if baseline is None:
         rows = [[NAMES[term], nats(getattr(candidate, term))] for term in terms]
         return tag("div", tag("h3", "Evaluator"), table(["Nats per picture", "This model"], rows), class_="evaluator")
-    rows = [[NAMES[term], nats(getattr(candidate, term)), nats(getattr(baseline, term)), _difference(candidate, baseline, term)] for term in terms]
+    rows = [
+        [
+            NAMES[term],
+            nats(getattr(candidate, term)),
+            nats(getattr(baseline, term)),
+            _difference(candidate, baseline, term),
+        ]
+        for term in terms
+    ]
     head = ["Nats per picture", "This model", "Last blessed", "Difference"]
     return tag("div", tag("h3", "Evaluator"), table(head, rows), class_="evaluator")
 
@@ -72,10 +87,13 @@ def _by_label(evaluation: Evaluation) -> Html | None:
         return None
     ranked = sorted(scored.items(), key=lambda item: item[1].elbo)
     rows = [
-        [label or "(no label)", nats(f.elbo), nats(f.reconstruction), nats(f.kl), number(f.pictures)] for label, f in ranked[:MOST_LABELS]
+        [label or "(no label)", nats(f.elbo), nats(f.reconstruction), nats(f.kl), number(f.pictures)]
+        for label, f in ranked[:MOST_LABELS]
     ]
     hidden = len(ranked) - MOST_LABELS
-    remark = tag("p", f"The {MOST_LABELS} hardest of {number(len(ranked))} labels.", class_="small") if hidden > 0 else None
+    remark = (
+        tag("p", f"The {MOST_LABELS} hardest of {number(len(ranked))} labels.", class_="small") if hidden > 0 else None
+    )
     head = ["Label, hardest first", "ELBO", "Reconstr.", "KL", "Pictures"]
     return tag("div", tag("h3", "By label"), table(head, rows), remark)
 
@@ -99,7 +117,9 @@ def _problems(problems: list[str]) -> Html | None:
     """Questions that the model did not answer."""
     if not problems:
         return None
-    return tag("div", tag("h3", "Unanswered"), tag("ul", [tag("li", problem) for problem in problems]), class_="unanswered")
+    return tag(
+        "div", tag("h3", "Unanswered"), tag("ul", [tag("li", problem) for problem in problems]), class_="unanswered"
+    )
 
 
 def _config(config: str) -> Html | None:

@@ -36,8 +36,13 @@ class ExportedModel:
     """
 
     def __init__(self, folder: str):
-        self._signatures = tf.saved_model.load(folder).signatures
-        # The signatures' functions hold their variables weakly: the loaded object must outlive them.
+        self._loaded = tf.saved_model.load(folder)  # its functions hold their variables weakly: it must outlive them
+        self._signatures = self._loaded.signatures
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimensions of the latent space, as the decoder's signature declares them."""
+        return int(self._signatures["serving_default"].structured_input_signature[1]["latents"].shape[-1])
 
     def ask(self, signature: str, **inputs: object) -> dict[str, np.ndarray]:
         """All outputs of a signature; inputs are cast to the types it declares."""
@@ -47,8 +52,32 @@ class ExportedModel:
         return {name: value.numpy() for name, value in function(**given).items()}
 
 
+class Interview:
+    """Questions in turn; one that the model fails on becomes a problem, not an error.
+
+    Attributes:
+        problems: What was not answered, a sentence each.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._asked = 0
+
+    def attempt(self, what: str, question: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
+        """The answer to a question, or `otherwise`; `what` is a verb for the problem's sentence."""
+        try:
+            return question()
+        except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
+            _log.warning("the model did not %s: %s", what, _first_line(error))
+            self.problems.append(f"The model did not {what}: {_first_line(error)}")
+            return otherwise
+        finally:
+            self._asked += 1
+            report_progress("report", done=self._asked, total=QUESTIONS, unit="questions")
+
+
 def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int) -> Answers:
-    """Asks the model everything that the page shows; a question that it fails on becomes a problem, not an error.
+    """Asks the model everything that the page shows.
 
     Args:
         folder: The exported model's.
@@ -57,47 +86,25 @@ def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray |
         kl: float [latent_dim], KL of each dimension, to choose the manifold's axes by; None: the first two are taken.
         seed: Of everything chosen at random.
     """
-    problems: list[str] = []
     try:
         model = ExportedModel(folder)
     except (OSError, ValueError, tf.errors.OpError) as error:
         return Answers(problems=[f"The model could not be loaded: {_first_line(error)}"])
-
-    asked = 0
-
-    def attempt(what: str, question: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
-        nonlocal asked
-        try:
-            return question()
-        except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
-            _log.warning("the model did not %s: %s", what, _first_line(error))
-            problems.append(f"The model did not {what}: {_first_line(error)}")
-            return otherwise
-        finally:
-            asked += 1
-            report_progress("report", done=asked, total=QUESTIONS, unit="questions")
-
-    generated = attempt("generate", lambda: _generate(model, seed), None)
+    asking = Interview()
     chosen = [held_out[i] for i in varied(held_out, RECONSTRUCTED, seed)]
-    rebuilt = attempt("reconstruct", lambda: _reconstruct(model, chosen), None)
-    ways = attempt("interpolate", lambda: _interpolate(model, held_out, view, seed), [])
-    codes = attempt("encode", lambda: _encode(model, held_out, view), None)
-    grid = attempt("decode a grid", lambda: _manifold(model, view.shape, _axes(model_dimensions(model), kl)), None)
+    rebuilt = asking.attempt("reconstruct", lambda: _reconstruct(model, chosen), None)
     return Answers(
-        generated=generated,
+        generated=asking.attempt("generate", lambda: _generate(model, seed), None),
         originals=view(chosen) if rebuilt is not None else None,
         reconstructions=rebuilt,
         labels=[picture.label for picture in chosen],
-        interpolations=ways,
-        codes=codes,
-        manifold=grid,
-        problems=problems,
+        interpolations=asking.attempt("interpolate", lambda: _interpolate(model, held_out, view, seed), []),
+        codes=asking.attempt("encode", lambda: _encode(model, held_out, view), None),
+        manifold=asking.attempt(
+            "decode a grid", lambda: _manifold(model, view.shape, _axes(model.latent_dim, kl)), None
+        ),
+        problems=asking.problems,
     )
-
-
-def model_dimensions(model: ExportedModel) -> int:
-    """Dimensions of the latent space, as the decoder's signature declares them."""
-    return int(model._signatures["serving_default"].structured_input_signature[1]["latents"].shape[-1])
 
 
 def _first_line(error: Exception) -> str:
@@ -143,7 +150,7 @@ def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int
     side = 20 if max(shape[:2]) <= 32 else 16 if max(shape[:2]) <= 64 else 12
     values = np.array([NormalDist().inv_cdf(p) for p in np.linspace(OUTERMOST, 1 - OUTERMOST, side)])
     rows = side if len(axes) > 1 else 1
-    latents = np.zeros((rows, side, model_dimensions(model)), np.float32)
+    latents = np.zeros((rows, side, model.latent_dim), np.float32)
     latents[..., axes[0]] = values
     if len(axes) > 1:
         latents[..., axes[1]] = values[::-1, None]

@@ -1,10 +1,9 @@
-"""Small real artifacts of a run: TFRecords, a SavedModel with the contract's signatures, histories, TFMA results."""
+"""Small real artifacts of a run: TFRecords, a SavedModel, histories, TFMA results."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from PIL import Image
 from tensorflow_model_analysis.proto import config_pb2, metrics_for_slice_pb2, validation_result_pb2
 from tfx.types import Artifact, standard_artifacts
 
-Weights = list[tuple[np.ndarray, np.ndarray]]
+from tests.components.report.fake_model import FakeModel, blob_model, blobs
 
 
 def png(picture: np.ndarray, mode: str | None = None) -> bytes:
@@ -24,103 +23,6 @@ def png(picture: np.ndarray, mode: str | None = None) -> bytes:
     image = Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)
     (image.convert(mode) if mode else image).save(file, "PNG")
     return file.getvalue()
-
-
-def blobs(latents: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Pictures with one soft blob each, whose place and colour the first latent values give: uint8 [n, h, w, c]."""
-    weights, bias = blob_decoder(latents.shape[1], shape)
-    levels = 255 / (1 + np.exp(-(latents @ weights + bias)))
-    return levels.round().astype(np.uint8).reshape(-1, *shape)
-
-
-def blob_decoder(latent_dim: int, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """A linear decoder of smooth blobs: weights [d, h * w * c] and bias."""
-    height, width, channels = shape
-    y, x = np.mgrid[0:height, 0:width]
-    rng = np.random.default_rng(5)
-    planes = []
-    for _ in range(latent_dim):
-        cy, cx, phase = rng.uniform(0.2, 0.8) * height, rng.uniform(0.2, 0.8) * width, rng.uniform(0, 6.3, channels)
-        blob = np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (0.05 * height * width))
-        planes.append(5 * blob[..., None] * np.cos(phase))
-    return np.reshape(planes, (latent_dim, -1)).astype(np.float32), np.full(height * width * channels, -2.0, np.float32)
-
-
-class FakeModel(tf.Module):
-    """A variational autoencoder with the contract's signatures: rectified layers given as weights.
-
-    Args:
-        shape: Height, width, channels.
-        encoder: Hidden layers.
-        mean: Its head.
-        log_variance: The other head.
-        decoder: Layers; the last one gives logits.
-    """
-
-    def __init__(self, shape: tuple[int, int, int], encoder: Weights, mean: Weights, log_variance: Weights, decoder: Weights):
-        super().__init__()
-        self._shape = shape
-        self._encoder, self._mean, self._log_variance, self._decoder = (
-            [(tf.Variable(w), tf.Variable(b)) for w, b in part] for part in (encoder, mean, log_variance, decoder)
-        )
-        self._latent_dim = mean[-1][0].shape[1]
-
-    @staticmethod
-    def _run(x: tf.Tensor, layers: Weights) -> tf.Tensor:
-        for i, (weights, bias) in enumerate(layers):
-            x = x @ weights + bias
-            x = tf.nn.relu(x) if i < len(layers) - 1 else x
-        return x
-
-    def decode(self, latents: tf.Tensor) -> dict[str, tf.Tensor]:
-        levels = tf.cast(tf.round(255 * tf.sigmoid(self._run(latents, self._decoder))), tf.uint8)
-        return {"images": tf.reshape(levels, [-1, *self._shape])}
-
-    def encode(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        x = tf.reshape(tf.map_fn(self._pixels, image_bytes, fn_output_signature=tf.float32), [-1, int(np.prod(self._shape))])
-        x = tf.nn.relu(self._run(x, self._encoder)) if self._encoder else x
-        return {"mean": self._run(x, self._mean), "log_variance": self._run(x, self._log_variance)}
-
-    def _pixels(self, encoded: tf.Tensor) -> tf.Tensor:
-        image = tf.io.decode_image(encoded, channels=self._shape[2], expand_animations=False)
-        return tf.ensure_shape(tf.image.resize(image, self._shape[:2]), self._shape) / 255.0
-
-    def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> dict[str, tf.Tensor]:
-        noise = tf.random.stateless_normal(tf.stack([count, self._latent_dim]), seed=tf.stack([seed, 0]))
-        return self.decode(temperature * noise)
-
-    def reconstruct(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self.decode(self.encode(image_bytes)["mean"])
-
-    def interpolate(self, image_bytes: tf.Tensor, steps: tf.Tensor) -> dict[str, tf.Tensor]:
-        mean = self.encode(image_bytes)["mean"]
-        share = tf.linspace(0.0, 1.0, tf.cast(steps, tf.int32))[:, None]
-        return self.decode((1 - share) * mean[0] + share * mean[1])
-
-    def save(self, folder: Path, leave_out: tuple[str, ...] = ()) -> None:
-        strings = tf.TensorSpec([None], tf.string, name="image_bytes")
-        scalar = lambda dtype, name: tf.TensorSpec([], dtype, name=name)  # noqa: E731
-        made: dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]] = {
-            "serving_default": (self.decode, [tf.TensorSpec([None, self._latent_dim], tf.float32, name="latents")]),
-            "generate": (self.generate, [scalar(tf.int64, "count"), scalar(tf.int64, "seed"), scalar(tf.float32, "temperature")]),
-            "encode": (self.encode, [strings]),
-            "reconstruct": (self.reconstruct, [strings]),
-            "interpolate": (self.interpolate, [tf.TensorSpec([2], tf.string, name="image_bytes"), scalar(tf.int64, "steps")]),
-        }
-        signatures = {
-            name: tf.function(method, input_signature=specs).get_concrete_function()
-            for name, (method, specs) in made.items()
-            if name not in leave_out
-        }
-        tf.saved_model.save(self, str(folder), signatures=signatures)
-
-
-def blob_model(shape: tuple[int, int, int], latent_dim: int) -> FakeModel:
-    """A model that decodes blobs and encodes by a rough inverse of that."""
-    weights, bias = blob_decoder(latent_dim, shape)
-    back = np.linalg.pinv(weights).astype(np.float32) * 8
-    head = (back, (-0.2 * back.sum(axis=0)).astype(np.float32))
-    return FakeModel(shape, [], [head], [(np.zeros_like(back), np.full(latent_dim, -2.0, np.float32))], [(weights, bias)])
 
 
 def write_model(folder: Path, model: FakeModel, facts: dict[str, Any], metrics: dict[str, Any], **kwargs: Any) -> None:
@@ -144,7 +46,11 @@ def write_examples(folder: Path, splits: dict[str, list[tuple[bytes, str]]], **s
     for split, pictures in splits.items():
         for _, label in pictures:
             labels[split][label] = labels[split].get(label, 0) + 1
-    described = {"pictures": {split: len(pictures) for split, pictures in splits.items()}, "labels": labels, "rejected": 0}
+    described = {
+        "pictures": {split: len(pictures) for split, pictures in splits.items()},
+        "labels": labels,
+        "rejected": 0,
+    }
     (folder / "summary.json").write_text(json.dumps({**described, **summary}))
     (folder / "rejects.jsonl").write_text("")
 
@@ -166,9 +72,20 @@ def history(epochs: int) -> list[dict[str, Any]]:
     lines = []
     for epoch in range(1, epochs + 1):
         reconstruction, kl = 220 + 60 / epoch, 14 - 6 / epoch
-        part = lambda extra: {"reconstruction": reconstruction + extra, "kl": kl, "elbo": -(reconstruction + extra + kl)}  # noqa: E731
-        shared = {"seconds": 2.0, "images_per_second": 15000.0, "learning_rate": 1e-3 / epoch, "beta": min(1.0, epoch / 4)}
-        lines.append({"epoch": epoch, **shared, "train": {"loss": reconstruction + kl, **part(0)}, "eval": part(3 + epoch / 20)})
+        part = lambda extra: {
+            "reconstruction": reconstruction + extra,
+            "kl": kl,
+            "elbo": -(reconstruction + extra + kl),
+        }  # noqa: E731
+        shared = {
+            "seconds": 2.0,
+            "images_per_second": 15000.0,
+            "learning_rate": 1e-3 / epoch,
+            "beta": min(1.0, epoch / 4),
+        }
+        lines.append(
+            {"epoch": epoch, **shared, "train": {"loss": reconstruction + kl, **part(0)}, "eval": part(3 + epoch / 20)}
+        )
     return lines
 
 
@@ -176,8 +93,12 @@ def dense_networks(shape: tuple[int, int, int], latent_dim: int) -> dict[str, An
     """The layers of a dense pair."""
     values = int(np.prod(shape))
     layer = lambda name, kind, *size, n=0, detail="": {  # noqa: E731
-        "name": name, "kind": kind, "output_shape": list(size), "parameters": n, "detail": detail,
-    }  # fmt: skip
+        "name": name,
+        "kind": kind,
+        "output_shape": list(size),
+        "parameters": n,
+        "detail": detail,
+    }
     return {
         "encoder": [
             layer("picture", "InputLayer", *shape),
@@ -205,12 +126,14 @@ def write_evaluation(
     baseline: dict[str, float] | None = None,
     bound: float | None = None,
 ) -> None:
-    """The `evaluation` artifact as TFMA writes it; label '' is the overall slice; above `bound` the ELBO would have passed."""
+    """The `evaluation` artifact as TFMA writes it; label '' is the overall slice; the ELBO had to be above `bound`."""
     folder.mkdir(parents=True, exist_ok=True)
     names = ["candidate", "baseline"] if baseline else [""]
     specs = [config_pb2.ModelSpec(name=name, is_baseline=name == "baseline") for name in names]
     run = config_pb2.EvalRun(
-        eval_config=config_pb2.EvalConfig(model_specs=specs), version="0.47.1", model_locations={name: f"/models/{name}" for name in names}
+        eval_config=config_pb2.EvalConfig(model_specs=specs),
+        version="0.47.1",
+        model_locations={name: f"/models/{name}" for name in names},
     )
     (folder / "eval_config.json").write_text(json_format.MessageToJson(run))
     with tf.io.TFRecordWriter(str(folder / "metrics-00000-of-00001.tfrecord")) as writer:
@@ -260,11 +183,13 @@ def write_serving_check(folder: Path, bad: str | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     signatures = {
         name: {
-            "ok": name != bad, "max_difference": 0.0 if name != bad else 17.0, "milliseconds": 3.2 + i,
+            "ok": name != bad,
+            "max_difference": 0.0 if name != bad else 17.0,
+            "milliseconds": 3.2 + i,
             "reason": None if name != bad else "images differ by up to 17 levels",
         }
         for i, name in enumerate(names)
-    }  # fmt: skip
+    }
     reasons = [f"{bad}: images differ by up to 17 levels"] if bad else []
     report = {"schema": 1, "blessed": not bad, "reasons": reasons, "tensorflow": "2.16.2", "signatures": signatures}
     (folder / "serving_check.json").write_text(json.dumps(report))
@@ -286,13 +211,21 @@ def write_artifacts(
     write_examples(root / "examples", {"train": labelled[:cut], "eval": labelled[cut:]})
     figures = {"elbo": -240.0, "reconstruction": 226.0, "kl": 14.0, "importance_weighted": -236.0}
     facts = {
-        "image_shape": list(shape), "latent_dim": latent_dim, "network": "dense", "likelihood": "bernoulli", "labels": list(labels),
-        "parameters": {"encoder": 1000, "decoder": 2000}, "pictures": {"train": cut, "eval": pictures - cut},
-    }  # fmt: skip
+        "image_shape": list(shape),
+        "latent_dim": latent_dim,
+        "network": "dense",
+        "likelihood": "bernoulli",
+        "labels": list(labels),
+        "parameters": {"encoder": 1000, "decoder": 2000},
+        "pictures": {"train": cut, "eval": pictures - cut},
+    }
     metrics = {
-        "eval": {**figures, "importance_samples": 50, "pictures": pictures - cut}, "epochs": 5, "best_epoch": 4, "seconds": 12.0,
+        "eval": {**figures, "importance_samples": 50, "pictures": pictures - cut},
+        "epochs": 5,
+        "best_epoch": 4,
+        "seconds": 12.0,
         "images_per_second": 15000.0,
-    }  # fmt: skip
+    }
     write_model(root / "model", blob_model(shape, latent_dim), facts, metrics)
     write_run(root / "run", history(5), dense_networks(shape, latent_dim), [0.5 / (i + 1) for i in range(latent_dim)])
     write_evaluation(root / "evaluation", {"": {**figures, "pictures": 20}, **{label: figures for label in labels}})
@@ -306,6 +239,8 @@ def write_artifacts(
         "blessing": [artifact(kinds.ModelBlessing, root / "blessing", blessed=1)],
         "infra_blessing": [artifact(kinds.InfraBlessing, root / "serving", blessed=1)],
         "pushed_model": [
-            artifact(kinds.PushedModel, root / "pushed", pushed=1, pushed_version="3", pushed_destination="/work/serving/3")
+            artifact(
+                kinds.PushedModel, root / "pushed", pushed=1, pushed_version="3", pushed_destination="/work/serving/3"
+            )
         ],
     }

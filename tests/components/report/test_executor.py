@@ -17,11 +17,17 @@ from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather
 from components.report.sources.examples import Picture, read_held_out, varied
 from tests.components.report import fakes
+from tests.components.report.fake_model import blob_model, blobs
 from tests.components.report.made import report
 from tests.components.report.reading import Page
 
 STILLS = {"generated.png", "reconstructions.png", "interpolation.png", "latent.png", "manifold.png", "loss.png"}
-PARAMETERS = {"title": "insects", "config": "preprocessing:\n  fit: stretch\n  background: [0, 0, 0]\n", "code": "", "seed": 3}
+PARAMETERS = {
+    "title": "insects",
+    "config": "preprocessing:\n  fit: stretch\n  background: [0, 0, 0]\n",
+    "code": "",
+    "seed": 3,
+}
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -70,7 +76,7 @@ def test_manifold_runs_rightwards_and_upwards(artifacts: Artifacts) -> None:
     made = gather(artifacts, PARAMETERS, "", report().when)
     grid = made.answers.manifold
     corner = np.array([[grid.values[0], grid.values[-1], 0]], np.float32)  # left, top
-    np.testing.assert_allclose(grid.pictures[0, 0], fakes.blobs(corner, (12, 16, 1))[0], atol=1)
+    np.testing.assert_allclose(grid.pictures[0, 0], blobs(corner, (12, 16, 1))[0], atol=1)
 
 
 def test_only_what_must_be_there(artifacts: Artifacts, tmp_path: Path) -> None:
@@ -82,7 +88,12 @@ def test_only_what_must_be_there(artifacts: Artifacts, tmp_path: Path) -> None:
 
 def test_evaluation_with_a_baseline_and_a_missed_bound(artifacts: Artifacts, tmp_path: Path) -> None:
     now = {"elbo": -250.5, "reconstruction": 236.0, "kl": 14.5}
-    fakes.write_evaluation(tmp_path / "e", {"": now, "ant": now}, baseline={"elbo": -240.0, "reconstruction": 226.0, "kl": 14.0}, bound=-245)
+    fakes.write_evaluation(
+        tmp_path / "e",
+        {"": now, "ant": now},
+        baseline={"elbo": -240.0, "reconstruction": 226.0, "kl": 14.0},
+        bound=-245,
+    )
     inputs = {
         **artifacts,
         "evaluation": [fakes.artifact(standard_artifacts.ModelEvaluation, tmp_path / "e")],
@@ -112,7 +123,7 @@ def test_a_broken_model_still_gets_its_report(artifacts: Artifacts, tmp_path: Pa
 
 def test_a_signature_that_is_missing_costs_its_section_only(artifacts: Artifacts, tmp_path: Path) -> None:
     facts = json.loads(Path(artifacts["model"][0].uri, "Format-Serving/model.json").read_text())
-    fakes.write_model(tmp_path / "model", fakes.blob_model((12, 16, 1), 3), facts, {}, leave_out=("interpolate",))
+    fakes.write_model(tmp_path / "model", blob_model((12, 16, 1), 3), facts, {}, leave_out=("interpolate",))
     inputs = {**artifacts, "model": [fakes.artifact(standard_artifacts.Model, tmp_path / "model")]}
     made = gather(inputs, PARAMETERS, "", report().when)
     assert len(made.answers.problems) == 1 and "interpolate" in made.answers.problems[0]

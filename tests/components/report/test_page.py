@@ -14,7 +14,18 @@ from components.report.page import render
 from tests.components.report.made import FIGURES, pictures, report
 from tests.components.report.reading import Page
 
-ANCHORS = ["generated", "data", "curves", "reconstructions", "interpolation", "latent", "manifold", "kl", "networks", "verdict"]
+ANCHORS = [
+    "generated",
+    "data",
+    "curves",
+    "reconstructions",
+    "interpolation",
+    "latent",
+    "manifold",
+    "kl",
+    "networks",
+    "verdict",
+]
 HOSTILE = "<script>alert('\"&')</script>"
 
 
@@ -41,9 +52,16 @@ def test_every_picture_is_a_png() -> None:
 
 
 def test_whatever_comes_from_data_is_escaped() -> None:
-    hostile = report(labels=(HOSTILE, "bee"), title=HOSTILE, run_id=HOSTILE, config=HOSTILE, locations={HOSTILE: HOSTILE})
+    hostile = report(
+        labels=(HOSTILE, "bee"), title=HOSTILE, run_id=HOSTILE, config=HOSTILE, locations={HOSTILE: HOSTILE}
+    )
     data = dataclasses.replace(
-        hostile.data, rejected=1, rejects_by_reason={HOSTILE: 1}, rejects=[(HOSTILE, HOSTILE)], formats={HOSTILE: 1}, sizes={HOSTILE: 1}
+        hostile.data,
+        rejected=1,
+        rejects_by_reason={HOSTILE: 1},
+        rejects=[(HOSTILE, HOSTILE)],
+        formats={HOSTILE: 1},
+        sizes={HOSTILE: 1},
     )
     serving = Serving(False, [SignatureCheck(HOSTILE, False, None, None, HOSTILE)])
     answers = dataclasses.replace(hostile.answers, problems=[HOSTILE])
@@ -93,7 +111,9 @@ def test_tolerates(case: dict) -> None:
 
 def test_figures_that_are_no_numbers_are_left_out() -> None:
     lost = Figures(math.nan, math.inf, -math.inf, math.nan)
-    training = Training(epochs=[Epoch(i, lost, lost, math.nan, None) for i in range(1, 9)], kl_per_dimension=np.array([math.nan, 1.0]))
+    training = Training(
+        epochs=[Epoch(i, lost, lost, math.nan, None) for i in range(1, 9)], kl_per_dimension=np.array([math.nan, 1.0])
+    )
     made = report(training=training, evaluation=Evaluation(lost, FIGURES, {"ant": lost}, False))
     content = render(made)
     assert not re.search(r"[\s\">](nan|inf)[\s\"<]", content)
@@ -132,5 +152,11 @@ def test_bits_per_dimension_only_where_they_make_sense() -> None:
 def test_heavy_pictures_keep_the_page_light() -> None:
     shape = (128, 128, 3)
     made = report(shape=shape, points=300)
-    answers = dataclasses.replace(made.answers, generated=pictures(96, shape), originals=pictures(24, shape), reconstructions=pictures(24, shape))
+    many = {
+        "generated": pictures(96, shape),
+        "originals": pictures(24, shape),
+        "reconstructions": pictures(24, shape),
+        "labels": [],
+    }
+    answers = dataclasses.replace(made.answers, **many)
     assert len(render(dataclasses.replace(made, answers=answers))) < 3_000_000

@@ -54,6 +54,10 @@ def test_numbers_are_worded(written: str, expected: str) -> None:
     assert written == expected
 
 
+def test_labels_are_sorted_as_people_do() -> None:
+    assert sorted(["b10", "b2", "10", "A1", "2", ""], key=wording.natural) == ["", "2", "10", "A1", "b2", "b10"]
+
+
 @pytest.mark.parametrize("shape", [(3, 5, 1), (3, 5, 3)])
 def test_png_keeps_every_pixel(shape: tuple[int, int, int]) -> None:
     picture = pictures(1, shape)[0]

@@ -1,0 +1,113 @@
+"""The configuration: what is read back, what is refused, and in which words."""
+
+import dataclasses
+
+import pytest
+import yaml
+
+from pipeline.config import Config, apply_overrides, build_config, load_values, preset_names, preset_path
+from trainer.config import TrainerConfig
+from trainer.errors import InputError
+
+
+def test_yaml_reads_back_to_the_same_configuration():
+    config = build_config({"training": {"epochs": 3}, "preprocessing": {"background": [1, 2, 3]}, "schema": None})
+    assert build_config(yaml.safe_load(config.to_yaml())) == config
+    assert config.preprocessing.background == (1, 2, 3)
+
+
+def test_the_trainer_gets_its_part_through_json():
+    config = build_config({"model": {"hidden": [7, 8]}})
+    again = TrainerConfig.from_dict(yaml.safe_load(yaml.safe_dump(_lists(config.trainer().to_dict()))))
+    assert again == config.trainer()
+
+
+def _lists(value):
+    if isinstance(value, dict):
+        return {k: _lists(v) for k, v in value.items()}
+    return [_lists(v) for v in value] if isinstance(value, (tuple, list)) else value
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"training": {"epoch": 3}}, ["training.epoch", "did you mean training.epochs?", "batch_size"]),
+        ({"modell": {}}, ["modell", "did you mean model?"]),
+        ({"training": {"epochs": 0}}, ["training.epochs", "greater than 0", "0"]),
+        ({"training": {"epochs": "many"}}, ["training.epochs", "'many'"]),
+        ({"training": {"learning_rate": -1}}, ["training.learning_rate"]),
+        ({"model": {"network": "resnet"}}, ["model.network", "'dense' or 'convolutional'", "'resnet'"]),
+        ({"model": {"hidden": []}}, ["model.hidden"]),
+        ({"preprocessing": {"channels": 2}}, ["preprocessing.channels", "1 or 3"]),
+        ({"preprocessing": {"background": [0, 0, 256]}}, ["preprocessing.background", "256"]),
+        ({"preprocessing": {"background": [0, 0]}}, ["preprocessing.background"]),
+        ({"data": {"eval_share": 0}}, ["data.eval_share"]),
+        ({"data": {"eval_share": 0.9}}, ["data.eval_share"]),
+        ({"evaluation": {"min_elbo": "low"}}, ["evaluation.min_elbo"]),
+        ({"model": 3}, ["model", "section"]),
+        ({"training": {"epochs": 0, "batch_size": 0}}, ["training.epochs", "training.batch_size"]),
+    ],
+)
+def test_what_is_not_allowed_is_named_in_one_line(values, words):
+    with pytest.raises(InputError) as caught:
+        build_config(values, "my.yaml")
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in ["my.yaml", *words]:
+        assert word in message
+
+
+def test_overrides_are_yaml_and_make_sections():
+    values = apply_overrides({"training": {"epochs": 1}}, ["training.epochs=5", "model.hidden=[3, 4]", "title=a b"])
+    assert values == {"training": {"epochs": 5}, "model": {"hidden": [3, 4]}, "title": "a b"}
+
+
+def test_overrides_leave_their_source_alone():
+    values = {"training": {"epochs": 1}}
+    apply_overrides(values, ["training.epochs=5"])
+    assert values == {"training": {"epochs": 1}}
+
+
+@pytest.mark.parametrize("override", ["epochs", "=3", "a..b=3", "title.x=3", "a=[1"])
+def test_bad_overrides(override):
+    with pytest.raises(InputError, match="--set"):
+        apply_overrides({"title": "t"}, [override])
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "just words"])
+def test_a_file_that_is_no_mapping(tmp_path, text):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="c.yaml"):
+        load_values(path)
+
+
+def test_yaml_builds_no_objects(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("title: !!python/object/apply:os.system ['true']")
+    with pytest.raises(InputError, match="c.yaml, line 1"):
+        load_values(path)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="No such file"):
+        load_values(tmp_path / "none.yaml")
+
+
+def test_every_configuration_of_the_project_is_valid():
+    names = list(preset_names())
+    assert {"digits", "fashion-mnist", "emoji"} <= set(names)
+    for name in names:
+        text = preset_path(name).read_text(encoding="utf-8")
+        build_config(yaml.safe_load(text), name)
+        assert "nats" in text, f"{name} states no loss to expect"
+
+
+def test_every_field_of_the_configuration_is_described():
+    def walk(kind):
+        for field in dataclasses.fields(kind):
+            assert f"{field.name}:" in kind.__doc__, f"{kind.__name__}.{field.name}"
+            if dataclasses.is_dataclass(field.default_factory):
+                walk(field.default_factory)
+
+    walk(Config)

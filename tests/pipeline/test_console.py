@@ -1,0 +1,60 @@
+"""What is shown, and what goes to the log instead."""
+
+import io
+import logging
+import os
+import subprocess
+import sys
+
+from pipeline.console import Display, progress_shown, quiet
+from trainer.progress import LOGGER, Progress, report_progress
+
+
+def test_what_is_written_to_the_descriptors_goes_to_the_log(tmp_path):
+    script = f"""
+import os, sys, subprocess
+from pathlib import Path
+from pipeline.console import quiet
+with quiet(Path({str(tmp_path / "log.txt")!r})) as (out, err):
+    os.write(1, b"from C, out\\n"); os.write(2, b"from C, err\\n")
+    sys.stdout.write("from Python\\n")
+    subprocess.run(["sh", "-c", "echo from a child"])
+    out.write("to the person\\n"); err.write("to the person, too\\n")
+sys.stdout.write("after\\n")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "to the person\nafter\n"
+    assert done.stderr == "to the person, too\n"
+    log = (tmp_path / "log.txt").read_text()
+    for text in ("from C, out", "from C, err", "from Python", "from a child"):
+        assert text in log
+
+
+def test_descriptors_are_given_back(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    with quiet(tmp_path / "log.txt"):
+        pass
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_line_per_component_without_a_terminal():
+    stream = io.StringIO()
+    display = Display(stream)
+    with progress_shown(display):
+        display.started("Trainer")
+        report_progress("training", done=3, total=10, unit="steps", loss=5.0)
+        display.ended("Trainer", "done", 1.25, "ELBO [-3]")
+        display.started("Pusher")
+        display.ended("Pusher", "cached", 0.0, "version 1")
+    lines = stream.getvalue().splitlines()
+    assert [line.split() for line in lines] == [
+        ["✓", "Trainer", "1.2", "s", "ELBO", "[-3]"],
+        ["=", "Pusher", "cached", "version", "1"],
+    ]
+
+
+def test_progress_is_a_log_record_with_its_numbers(caplog):
+    with caplog.at_level(logging.INFO, LOGGER):
+        report_progress("training", done=3, total=10, unit="steps", loss=5.0)
+    assert caplog.records[0].progress == Progress("training", 3, 10, "steps", {"loss": 5.0})
+    assert caplog.messages == ["training: 3 of 10 steps, loss 5"]

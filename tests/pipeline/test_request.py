@@ -1,0 +1,69 @@
+"""From what a person types to what a run is asked for."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipeline.request import make_request
+from trainer.errors import InputError
+
+
+def request(**values):
+    arguments = {"images": None, "dataset": None, "data_root": None, "config": None, "overrides": (), "work": None}
+    return make_request(**{**arguments, **values})
+
+
+@pytest.fixture
+def cats(tmp_path):
+    (tmp_path / "my cats!").mkdir()
+    Image.new("RGB", (16, 16)).save(tmp_path / "my cats!" / "a.png")
+    return tmp_path / "my cats!"
+
+
+def test_nothing_said_means_the_digits(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = request()
+    assert made.config.title == "digits"
+    assert made.work == Path("work/digits")
+    assert made.config.data.label_names == tuple("0123456789")
+    assert made.config.preprocessing.image_shape == (8, 8, 1)
+
+
+def test_a_folder_names_its_work_folder_and_title(cats, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    made = request(images="my cats!")
+    assert made.images == str(cats)
+    assert made.work == Path("work/my-cats")
+    assert made.config.title == "my-cats"
+
+
+def test_configurations_by_name_and_by_file_and_overrides_on_top(cats, tmp_path):
+    assert request(images=str(cats), config="digits").config.preprocessing.height == 8
+    file = tmp_path / "mine.yaml"
+    file.write_text("title: mine\ntraining: {epochs: 3}\n")
+    made = request(images=str(cats), config=str(file), overrides=["training.epochs=4"])
+    assert (made.config.title, made.config.training.epochs) == ("mine", 4)
+
+
+def test_a_data_set_with_a_configuration_of_ones_own(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("title: mine\n")
+    made = request(dataset="digits", config=str(file), work=str(tmp_path / "w"))
+    assert made.config.title == "mine"
+    assert made.config.data.label_names == tuple("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"images": "x", "dataset": "digits"}, "not both"),
+        ({"images": "does-not-exist"}, "does-not-exist"),
+        ({"dataset": "digit"}, "digits"),
+        ({"images": ".", "config": "nope"}, "fashion-mnist"),
+    ],
+)
+def test_mistakes(values, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=words):
+        request(**values)

@@ -1,0 +1,67 @@
+"""The work folder: one run at a time, whatever became of the run before."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.workspace import WorkFolderBusy, Workspace
+from trainer.errors import InputError
+
+HOLD = """
+import sys, time, pathlib
+from pipeline.workspace import Workspace
+with Workspace.create(pathlib.Path(sys.argv[1])).lock():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_second_run_is_told_who_holds_it(tmp_path, holder):
+    with pytest.raises(WorkFolderBusy, match=f"process {holder.pid}"), Workspace.create(tmp_path).lock():
+        pass
+
+
+def test_a_dead_process_holds_nothing(tmp_path, holder):
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with Workspace.create(tmp_path).lock():
+        pass
+
+
+def test_the_lock_can_be_had_again(tmp_path):
+    for _ in range(2):
+        with Workspace.create(tmp_path).lock():
+            pass
+
+
+def test_runs_in_the_same_second_get_names_of_their_own(tmp_path):
+    workspace = Workspace.create(tmp_path)
+    names = [workspace.new_run() for _ in range(5)]
+    assert len(set(names)) == 5
+    assert names == sorted(names)
+
+
+def test_the_current_version_is_the_highest_number(tmp_path):
+    workspace = Workspace.create(tmp_path)
+    assert workspace.current_version() is None
+    for name in ("9", "10", ".pushing-3", "notes"):
+        (workspace.serving / name).mkdir(parents=True)
+    assert workspace.current_version() == 10
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "work").write_text("")
+    with pytest.raises(InputError, match="work"):
+        Workspace.create(tmp_path / "work")
