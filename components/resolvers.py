@@ -39,11 +39,11 @@ class LatestBlessedOther(ResolverStrategy):
         result = {key: [] for key in input_dict}
         result["candidate"] = input_dict["candidate"]
         own = {artifact.id for artifact in input_dict["candidate"]}
-        blessings = {
+        last_verdicts = {
             artifact.get_int_custom_property(SUBJECT_ID): artifact
             for artifact in sorted(input_dict["blessing"], key=lambda a: a.id)
-            if artifact.get_int_custom_property(BLESSED) == 1
         }
+        blessings = {id_: a for id_, a in last_verdicts.items() if a.get_int_custom_property(BLESSED) == 1}
         for artifact in sorted(input_dict["subject"], key=lambda a: a.id, reverse=True):
             if artifact.id in blessings and artifact.id not in own and self._comparable(artifact):
                 result["subject"], result["blessing"] = [artifact], [blessings[artifact.id]]

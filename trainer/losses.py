@@ -34,7 +34,8 @@ def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor
     Returns:
         float32 [n, d], nats, never negative.
     """
-    return 0.5 * (tf.exp(log_variance) + tf.square(mean) - 1.0 - log_variance)
+    # expm1: exp(v) - 1 - v of a small v would be rounding error, of either sign.
+    return 0.5 * (tf.square(mean) + tf.math.expm1(log_variance) - log_variance)
 
 
 def vae_loss(terms: ElboTerms, beta: tf.Tensor | float) -> tf.Tensor:

@@ -64,11 +64,22 @@ def decode_levels(encoded: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
 
 def _bring(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
     """Composites, converts and resizes one uint8 [h, w, 1..4] picture."""
-    colour = _composite(tf.cast(image, tf.float32), tf.constant(config.background, tf.float32))
+    background = tf.constant(config.background, tf.float32)
+    colour = _composite(tf.cast(image, tf.float32), background)
     if config.channels == 1:
-        colour = tf.tensordot(colour, tf.constant(LUMA), 1)[..., tf.newaxis]
-    resized = _resize(_fit(colour, config), config)
+        colour, background = _luma(colour), _luma(background)
+    size = [config.height, config.width]
+    if config.fit == "pad":
+        # Bars come last: around a picture of 1x20000 as it is they would take gigabytes.
+        resized = _pad(_resize(colour, _size_within(colour, size), config), size, background)
+    else:
+        resized = _resize(_crop(colour, size) if config.fit == "crop" else colour, size, config)
     return tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)
+
+
+def _luma(colour: tf.Tensor) -> tf.Tensor:
+    """RGB float32 [..., 3] as grey [..., 1]."""
+    return tf.tensordot(colour, tf.constant(LUMA), 1)[..., tf.newaxis]
 
 
 def _composite(image: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
@@ -81,32 +92,32 @@ def _composite(image: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
     return rgb * alpha + background * (1.0 - alpha)
 
 
-def _fit(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
-    """Brings a picture [h, w, c] to the configured aspect ratio by cropping or padding; `stretch` leaves it."""
-    if config.fit == "stretch":
-        return image
+def _crop(image: tf.Tensor, size: list[int]) -> tf.Tensor:
+    """The centre of a picture [h, w, c], as large as it can be with the aspect ratio of `size` (rows, columns)."""
     height, width = tf.shape(image)[0], tf.shape(image)[1]
     # Exact integer arithmetic: a picture that has the ratio already must not lose a row to rounding.
-    if config.fit == "crop":
-        new_height = tf.maximum(1, tf.minimum(height, width * config.height // config.width))
-        new_width = tf.maximum(1, tf.minimum(width, height * config.width // config.height))
-        return tf.image.crop_to_bounding_box(
-            image, (height - new_height) // 2, (width - new_width) // 2, new_height, new_width
-        )
-    new_height = tf.maximum(height, -(-width * config.height // config.width))
-    new_width = tf.maximum(width, -(-height * config.width // config.height))
-    background = tf.constant(config.background, tf.float32)
-    if config.channels == 1:
-        background = tf.tensordot(background, tf.constant(LUMA), 1)[tf.newaxis]
-    padded = tf.image.pad_to_bounding_box(
-        image - background, (new_height - height) // 2, (new_width - width) // 2, new_height, new_width
+    new_height = tf.maximum(1, tf.minimum(height, width * size[0] // size[1]))
+    new_width = tf.maximum(1, tf.minimum(width, height * size[1] // size[0]))
+    return tf.image.crop_to_bounding_box(
+        image, (height - new_height) // 2, (width - new_width) // 2, new_height, new_width
     )
-    return padded + background
 
 
-def _resize(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
+def _size_within(image: tf.Tensor, size: list[int]) -> tf.Tensor:
+    """The largest size, int32 [2], that has the aspect ratio of a picture [h, w, c] and goes into `size`."""
+    shape = tf.shape(image)[:2]
+    scaled = (2 * shape * size[::-1] + shape[::-1]) // (2 * shape[::-1])  # each side as the other is scaled, rounded
+    return tf.clip_by_value(scaled, 1, size)
+
+
+def _pad(image: tf.Tensor, size: list[int], background: tf.Tensor) -> tf.Tensor:
+    """A picture [h, w, c] in the middle of one of `size` (rows, columns), the rest filled with the background [c]."""
+    top, left = tf.unstack((size - tf.shape(image)[:2]) // 2)
+    return tf.image.pad_to_bounding_box(image - background, top, left, *size) + background
+
+
+def _resize(image: tf.Tensor, size: tf.Tensor | list[int], config: PreprocessingConfig) -> tf.Tensor:
     """Resizes float32 [h, w, c]; the configured filter when either side shrinks, bilinear when the picture grows."""
-    size = [config.height, config.width]
     shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
     return tf.cond(
         shrinks,

@@ -32,6 +32,7 @@ def example_keys(levels: tf.Tensor) -> tf.Tensor:
     return tf.bitcast(tf.reshape(tf.fingerprint(flat), [-1, 2, 4]), tf.int32)
 
 
+@tf.function(reduce_retracing=True)  # called eagerly, every draw would cost a Python step
 def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     """Draws of N(0, 1) from each example's key.
 

@@ -1,0 +1,66 @@
+"""Running the project as a user does: in a process of its own, with what it prints and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    def states(self) -> dict[str, str]:
+        """What the console said of each component: `done`, `cached` or `failed`."""
+        marks = {"✓": "done", "=": "cached", "✗": "failed"}
+        lines = [line.split() for line in self.out.splitlines()]
+        return {words[1]: marks[words[0]] for words in lines if words and words[0] in marks}
+
+
+def darkroom(*arguments: object, root: Path = ROOT, **environment: str) -> Ended:
+    """Runs `darkroom ...` of a checkout."""
+    # Without the first entry, which is the current folder: the checkout asked for is the one that runs.
+    script = "import sys; del sys.path[0]; from pipeline.cli import main; main(sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root), **environment},
+        timeout=600,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def last_verdict(work: Path) -> dict:
+    """The newest run's verdict.json."""
+    newest = max(work.glob("runs/*/verdict.json"), key=lambda path: path.stat().st_mtime_ns)
+    return json.loads(newest.read_text())
+
+
+def write_discs(folder: Path, count: int, *, size: int = 12, seed: int = 0, channels: int = 1, invert: bool = False) -> None:
+    """Writes pictures of discs of two sizes, `folder/<big|small>/<i>.png`: simple enough to be learned in seconds."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:size, :size]
+    for i in range(count):
+        label, radius = ("big", 0.35 * size) if i % 2 else ("small", 0.18 * size)
+        centre = rng.uniform(0.4 * size, 0.6 * size, 2)
+        distance = np.hypot(rows - centre[0], columns - centre[1])
+        levels = np.clip((radius - distance + 0.5) * 255, 0, 255).astype(np.uint8)
+        levels = 255 - levels if invert else levels
+        picture = np.repeat(levels[..., np.newaxis], channels, axis=2).squeeze()
+        path = folder / label / f"{i:04d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path)

@@ -1,0 +1,194 @@
+"""The whole pipeline on a few hundred real files, run by run in one work folder, as a person would."""
+
+import csv
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+from PIL import Image
+
+from tests.project import ROOT, darkroom, last_verdict, write_discs
+
+COMPONENTS = [
+    "ImageExampleGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "DataGate",
+    "Transform",
+    "Trainer",
+    "ServingCheck",
+    "Evaluator",
+    "Pusher",
+    "Report",
+]
+QUICK = ["--set", "training.epochs=40", "--set", "model.hidden=[64]", "--set", "model.latent_dim=3"]
+
+
+class Project:
+    """A copy of the project that a test may edit, pictures, and a work folder."""
+
+    def __init__(self, folder):
+        self.root, self.images, self.work = folder / "project", folder / "discs", folder / "work"
+        for name in ("pipeline", "components", "trainer", "serving", "configs"):
+            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        write_discs(self.images, 300)
+
+    def run(self, *arguments):
+        return darkroom("run", "--images", self.images, "--work", self.work, *QUICK, *arguments, root=self.root)
+
+    def executions(self):
+        """Last states of all executions of each component in ML Metadata, oldest first."""
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(self.work / "metadata.db")
+        store = metadata_store.MetadataStore(config)
+        types = {t.id: t.name.split(".")[-1] for t in store.get_execution_types()}
+        states = {}
+        for execution in sorted(store.get_executions(), key=lambda e: e.id):
+            name = metadata_store_pb2.Execution.State.Name(execution.last_known_state)
+            states.setdefault(types[execution.type_id], []).append(name)
+        return states
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project(tmp_path_factory.mktemp("end-to-end"))
+
+
+@pytest.fixture(scope="module")
+def first(project):
+    broken = project.images / "big" / "broken.png"
+    broken.write_bytes((project.images / "big" / "0001.png").read_bytes()[:-20])
+    return project.run()
+
+
+def test_the_first_run_pushes_a_model(project, first):
+    assert first.status == 0, first.out + first.err
+    assert first.err == ""
+    assert first.states() == dict.fromkeys(COMPONENTS, "done")
+    assert first.out.splitlines()[-1].startswith("pushed: version 1")
+    executions = project.executions()
+    assert all(states == ["COMPLETE"] for name, states in executions.items() if name in COMPONENTS)
+    assert set(COMPONENTS) <= set(executions)
+
+
+def test_nothing_of_the_libraries_noise_is_shown(first):
+    assert len(first.out.splitlines()) == len(COMPONENTS) + 4  # title, refused pictures, report, pushed
+
+
+def test_the_work_folder(project, first):
+    (run,) = (project.work / "runs").iterdir()
+    for path in ("config.yaml", "verdict.json", "log.txt", "report/index.html"):
+        assert (run / path).stat().st_size > 0
+    assert (project.work / "report/index.html").read_bytes() == (run / "report/index.html").read_bytes()
+    served = project.work / "serving" / "1"
+    for path in ("saved_model.pb", "model.json", "metrics.json", "model_card.md", "config.yaml"):
+        assert (served / path).stat().st_size > 0
+    assert [p.name for p in (project.work / "serving").iterdir()] == ["1"]
+
+
+def test_a_broken_picture_is_refused_listed_and_counted(project, first):
+    verdict = last_verdict(project.work)
+    assert verdict["data"]["rejected"] == 1
+    assert sum(verdict["data"]["pictures"].values()) == 300
+    (rejects,) = (project.work / "rejects").iterdir()
+    (line,) = map(json.loads, rejects.read_text().splitlines())
+    assert line["path"] == "big/broken.png"
+    assert line["reason"]
+    assert "1 refused" in first.out
+
+
+def test_the_verdict(project, first):
+    verdict = last_verdict(project.work)
+    assert (verdict["schema"], verdict["status"], verdict["outcome"], verdict["gate"]) == (1, 0, "pushed", None)
+    assert verdict["model"]["version"] == 1
+    figures = verdict["figures"]
+    assert figures["elbo"] == pytest.approx(-figures["reconstruction"] - figures["kl"], rel=1e-4)
+    assert figures["importance_weighted"] >= figures["elbo"]
+    assert [c["name"] for c in verdict["components"]] == list(first.states())
+
+
+def test_a_second_run_takes_everything_from_the_cache(project, first):
+    second = project.run()
+    assert second.status == 0, second.err
+    assert second.states() == dict.fromkeys(COMPONENTS, "cached")
+    assert [p.name for p in (project.work / "serving").iterdir()] == ["1"]
+    assert last_verdict(project.work)["model"]["version"] == 1
+    assert last_verdict(project.work)["data"]["rejected"] == 1
+
+
+def test_an_edited_loss_is_not_taken_from_the_cache(project, first):
+    losses = project.root / "trainer" / "losses.py"
+    text = losses.read_text()
+    edited = text.replace("return terms.reconstruction + beta * terms.kl", "return terms.reconstruction + 2 * beta * terms.kl")
+    assert edited != text
+    losses.write_text(edited)
+    try:
+        ended = project.run()
+    finally:
+        losses.write_text(text)
+    states = ended.states()
+    assert [states[name] for name in COMPONENTS[:6]] == ["cached"] * 5 + ["done"]
+    assert {states[name] for name in ("ServingCheck", "Evaluator")} == {"done"}
+    assert "the last good model" in ended.out
+    assert last_verdict(project.work)["baseline"]["elbo"] < 0
+
+
+def test_a_worse_model_is_refused_and_the_one_before_stays(project, first):
+    before = sorted(p.name for p in (project.work / "serving").iterdir())
+    # Pictures of a beta this high carry nothing: the ELBO is about that of the mean picture.
+    ended = project.run("--set", "training.beta=1000", "--set", "evaluation.max_drop=0.1", "--set", "evaluation.min_gain=-100")
+    assert ended.status == 3
+    assert re.match(r"refused by the model gate: ELBO is [\d.]+ nats worse than the last blessed model's", ended.err)
+    assert ended.states()["Report"] == "done"
+    assert sorted(p.name for p in (project.work / "serving").iterdir()) == before
+    verdict = last_verdict(project.work)
+    assert (verdict["status"], verdict["gate"], verdict["outcome"]) == (3, "model", "refused")
+    assert verdict["reasons"]
+
+
+def test_a_model_below_the_absolute_bound_is_refused(project, first):
+    ended = project.run("--set", "evaluation.min_elbo=-1")
+    assert ended.status == 3
+    assert "ELBO is -" in ended.err and "at least -1.00 is asked for" in ended.err
+
+
+def test_inverted_pictures_are_refused_for_drift(project, first, tmp_path):
+    write_discs(tmp_path, 300, invert=True)
+    ended = darkroom("run", "--images", tmp_path, "--work", project.work, *QUICK, root=project.root)
+    assert ended.status == 3
+    assert "refused by the data gate" in ended.err and "drifted" in ended.err and "brightness" in ended.err
+    assert "Trainer" not in ended.states()
+    # What was refused is no baseline: the good pictures pass again.
+    assert project.run().states()["DataGate"] in ("cached", "done")
+
+
+def test_black_pictures_are_refused_for_drift(project, first, tmp_path):
+    for i in range(200):
+        path = tmp_path / ("big" if i % 2 else "small") / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (12, 12)).save(path)
+    ended = darkroom("run", "--images", tmp_path, "--work", project.work, *QUICK, root=project.root)
+    assert ended.status == 3, ended.out + ended.err
+    assert "drifted" in ended.err
+
+
+def test_the_pushed_model_can_be_used(project, first, tmp_path):
+    work = ["--work", project.work]
+    picture = project.images / "big" / "0001.png"
+    assert darkroom("generate", *work, "--count", 9, "--seed", 3, "--out", tmp_path / "a.png").status == 0
+    assert darkroom("generate", *work, "--count", 9, "--seed", 3, "--out", tmp_path / "b.png").status == 0
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), np.asarray(Image.open(tmp_path / "b.png")))
+    assert darkroom("reconstruct", *work, picture, "--out", tmp_path / "r.png").status == 0
+    other = project.images / "small" / "0000.png"
+    assert darkroom("interpolate", *work, picture, other, "--steps", 5, "--out", tmp_path / "i").status == 0
+    assert len(list((tmp_path / "i").glob("*.png"))) == 5
+    assert darkroom("encode", *work, project.images, "--out", tmp_path / "codes.csv").status == 0
+    with (tmp_path / "codes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 300
+    assert {"path", "mean_0", "mean_2", "log_variance_2"} <= rows[0].keys()
+    assert darkroom("score", *work, picture, "--out", tmp_path / "scores.csv").status == 0

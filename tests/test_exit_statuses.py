@@ -1,0 +1,124 @@
+"""Every exit status, by what brings a person there."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.project import ROOT, darkroom, last_verdict, write_discs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--images", "nowhere"], "nowhere"),
+        (["run", "--images", "empty"], "no pictures"),
+        (["run", "--dataset", "nothing"], "digits"),
+        (["run", "--images", "empty", "--dataset", "digits"], "not both"),
+        (["run", "--config", "nothing"], "fashion-mnist"),
+        (["run", "--set", "training.epochs=0"], "training.epochs"),
+        (["run", "--set", "schema=nowhere.pbtxt"], "nowhere.pbtxt"),
+        (["run", "--nonsense"], "--nonsense"),
+        (["run", "--orchestrator", "cron"], "local"),
+        (["nonsense"], "nonsense"),
+        (["generate", "--work", "empty", "--out", "x.png"], "darkroom run"),
+    ],
+)
+def test_mistakes_end_with_2_and_one_line(tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    ended = darkroom(*arguments)
+    assert ended.status == 2
+    assert len(ended.err.splitlines()) == 1, ended.err
+    assert words in ended.err
+    assert ended.out == ""
+
+
+def test_too_few_pictures_end_with_2_and_a_verdict(tmp_path):
+    write_discs(tmp_path / "discs", 2)
+    ended = darkroom("run", "--images", tmp_path / "discs", "--work", tmp_path / "work")
+    assert ended.status == 2, ended.out
+    assert "split" in ended.err and len(ended.err.splitlines()) == 1
+    assert last_verdict(tmp_path / "work")["outcome"] == "invalid"
+
+
+def test_pictures_of_which_none_can_be_read_end_with_2_and_are_listed(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for i in range(5):
+        (images / f"{i}.png").write_bytes(b"no picture")
+    ended = darkroom("run", "--images", images, "--work", tmp_path / "work")
+    assert ended.status == 2
+    (rejects,) = (tmp_path / "work" / "rejects").iterdir()
+    assert len(rejects.read_text().splitlines()) == 5
+
+
+def test_a_busy_work_folder_ends_with_4(tmp_path):
+    write_discs(tmp_path / "discs", 60)
+    (tmp_path / "work").mkdir()
+    with (tmp_path / "work" / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        ended = darkroom("run", "--images", tmp_path / "discs", "--work", tmp_path / "work")
+    assert ended.status == 4
+    assert "in use" in ended.err and len(ended.err.splitlines()) == 1
+    assert not (tmp_path / "work" / "runs").exists()
+
+
+def test_a_fault_ends_with_1_one_line_and_a_traceback_in_the_log(tmp_path):
+    write_discs(tmp_path / "discs", 200)
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "metadata.db").write_bytes(b"not a database, but long enough to be taken for a damaged one" * 100)
+    ended = darkroom("run", "--images", tmp_path / "discs", "--work", work)
+    assert ended.status == 1
+    assert ended.err.startswith("failed: ") and len(ended.err.splitlines()) == 1
+    assert last_verdict(work)["outcome"] == "failed"
+    (log,) = work.glob("runs/*/log.txt")
+    assert "Traceback" in log.read_text()
+
+
+def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(tmp_path):
+    write_discs(tmp_path / "discs", 200)
+    arguments = ["--images", str(tmp_path / "discs"), "--work", str(tmp_path / "work"), "--set", "training.epochs=100000"]
+    arguments += ["--set", "training.patience=100000"]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "local_runner.py"), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        history = wait_for(lambda: next(iter(tmp_path.glob("work/artifacts/Trainer/model_run/*/history.jsonl")), None))
+        wait_for(lambda: history.stat().st_size > 0)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, out + err
+    assert err == "interrupted: interrupted; the next run goes on from the last finished component\n" or "goes on" in err
+    assert not history.exists()
+    assert last_verdict(tmp_path / "work")["outcome"] == "interrupted"
+
+    arguments[-3] = "training.epochs=3"
+    ended = darkroom("run", *arguments)
+    assert ended.status == 0, ended.out + ended.err
+    states = ended.states()
+    assert [states[n] for n in ("ImageExampleGen", "StatisticsGen", "DataGate", "Transform")] == ["cached"] * 4
+    assert states["Trainer"] == "done"
+
+
+def wait_for(condition, seconds=120):
+    """Waits until the condition is true, and gives its value."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.1)
+    raise TimeoutError("it never came true")
