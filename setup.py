@@ -34,6 +34,8 @@ setup(
         "rich>=13",
         "click>=8.1",
         "PyYAML>=6",
+        "pydantic>=2.5,<3",
+        "annotated-types>=0.6",
         "scikit-learn>=1.5,<1.6",
         "setuptools<81",
     ],

@@ -117,6 +117,24 @@ def run(
     sys.exit(int(run_request(request)))
 
 
+@cli.command()
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@click.option("--run", "run_id", metavar="ID", help="An earlier run, by its id; else the last one.")
+def report(work: str, run_id: str | None) -> None:
+    """Says how a run ended, and where its report is.
+
+    \b
+    The last run:
+        darkroom report --work work/digits
+    An earlier one:
+        darkroom report --work work/digits --run 20261120-093015
+    """
+    from pipeline.history import last_run, tell
+
+    for line in tell(last_run(work) if run_id is None else run_id, work):
+        click.echo(line)
+
+
 def add_serving_commands() -> None:
     """The commands for pushed models, which live beside the models' own reader."""
     from serving.commands import COMMANDS

@@ -83,13 +83,14 @@ def _luma(colour: tf.Tensor) -> tf.Tensor:
 
 
 def _composite(image: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
-    """float32 [h, w, 1..4] (grey, grey + alpha, RGB, RGBA) over the background, as RGB [h, w, 3]."""
+    """float32 [h, w, 1..4] (grey, grey + alpha, RGB, RGBA) over the background [3], as RGB [h, w, 3]; all whole levels."""
     channels = tf.shape(image)[2]
     colours = channels - (1 - channels % 2)  # 2 and 4 channels end with alpha
     padded = tf.concat([image, tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), 255.0)], axis=2)
-    alpha = padded[..., colours, tf.newaxis] / 255.0  # the opaque plane where the picture brings none
+    alpha = padded[..., colours, tf.newaxis]  # the opaque plane where the picture brings none
     rgb = tf.gather(image, tf.minimum([0, 1, 2], colours - 1), axis=2)
-    return rgb * alpha + background * (1.0 - alpha)
+    # Rounded here: graph optimisers turn the division into another one, and levels would depend on the runtime.
+    return tf.round((rgb * alpha + background * (255.0 - alpha)) / 255.0)
 
 
 def _crop(image: tf.Tensor, size: list[int]) -> tf.Tensor:

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
+import trainer.data
 from tests.trainer.tiny import PREPROCESSING, encode, noise, write_examples, write_records
-from trainer.data import READ_BATCH, Pictures, list_records, read_encoded
+from trainer.data import Pictures, list_records, read_encoded
 from trainer.preprocessing import decode_levels
 
 
@@ -58,7 +59,7 @@ def test_batches_in_order(numbered: Pictures) -> None:
     np.testing.assert_array_equal(np.concatenate(batches), numbered.levels)
 
 
-def test_mean_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mean_picture() -> None:
     levels = noise(0, 5000, 3, 2, 3)  # more than are summed at once
     mean = Pictures(levels).mean()
     assert mean.dtype == np.float32
@@ -66,8 +67,11 @@ def test_mean_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (Pictures(np.full((4100, 1, 1, 1), 255, np.uint8)).mean() == 1.0).all()
 
 
-def test_decoding_is_what_the_pixel_graph_does(tmp_path: Path, graph: tft.TFTransformOutput) -> None:
-    encoded = [encode(noise(seed, 6 + seed % 7, 5 + seed % 5, 1 + seed % 4)) for seed in range(READ_BATCH + 9)]
+def test_decoding_is_what_the_pixel_graph_does(
+    tmp_path: Path, graph: tft.TFTransformOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer.data, "READ_BATCH", 16)
+    encoded = [encode(noise(seed, 6 + seed % 7, 5 + seed % 5, 1 + seed % 4)) for seed in range(67)]
     write_examples(tmp_path / "examples", {"train": encoded}, {})
     pattern = str(tmp_path / "examples" / "Split-train" / "*")
     pictures = Pictures.decode("train", [pattern], graph, tmp_path / "pixels")

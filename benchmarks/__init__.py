@@ -1,0 +1,1 @@
+"""A command for each figure that the documentation states; see README.md."""

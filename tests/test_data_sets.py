@@ -1,0 +1,48 @@
+"""Real data sets, where they are to be found: the presets on a few minutes' budget."""
+
+import os
+import tarfile
+
+import pytest
+
+from tests.project import darkroom, last_verdict
+
+ROOT = os.environ.get("DARKROOM_DATASETS")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not ROOT, reason="DARKROOM_DATASETS does not say where the data sets are"),
+]
+
+
+def test_fashion_mnist_with_two_dimensions_is_learned(tmp_path):
+    quick = ["--set", "model.latent_dim=2", "--set", "training.epochs=12"]
+    ended = darkroom("run", "--dataset", "fashion-mnist", "--work", tmp_path / "work", *quick)
+    assert ended.status == 0, ended.out + ended.err
+    verdict = last_verdict(tmp_path / "work")
+    assert verdict["data"]["pictures"]["test"] == 10_000
+    assert sum(verdict["data"]["pictures"].values()) == 70_000
+    assert verdict["figures"]["elbo"] > -262
+    assert verdict["figures"]["importance_weighted"] > verdict["figures"]["elbo"]
+
+
+def test_the_same_seed_gives_the_same_figures_in_another_process(tmp_path):
+    quick = ["--set", "training.epochs=2"]
+    figures = []
+    for name in ("a", "b"):
+        assert darkroom("run", "--dataset", "fashion-mnist", "--work", tmp_path / name, *quick).status == 0
+        figures.append(last_verdict(tmp_path / name)["figures"])
+    assert figures[0] == pytest.approx(figures[1], abs=1e-4)
+
+
+def test_emoji_in_colour_with_transparency(tmp_path):
+    archive = os.path.join(ROOT, "noto-emoji.tar")
+    if not os.path.exists(archive):
+        pytest.skip(f"there is no {archive}")
+    with tarfile.open(archive) as tar:
+        tar.extractall(tmp_path / "emoji", filter="data")
+    arguments = ["--images", tmp_path / "emoji", "--config", "emoji", "--set", "training.epochs=3"]
+    ended = darkroom("run", *arguments, "--work", tmp_path / "work")
+    assert ended.status == 0, ended.out + ended.err
+    assert sum(last_verdict(tmp_path / "work")["data"]["pictures"].values()) == 3_583
+    out = tmp_path / "new.png"
+    assert darkroom("generate", "--work", tmp_path / "work", "--out", out).status == 0

@@ -1,0 +1,57 @@
+"""The package: it runs outside the checkout, and Beam can send it to its workers."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import pytest
+
+from tests.project import ROOT, last_verdict
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A clean copy of what is packed."""
+    folder = tmp_path_factory.mktemp("source") / "project"
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("configs", "pipeline", "components", "trainer", "serving", "kubeflow"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "local_runner.py"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def build(source, kind):
+    subprocess.run([sys.executable, "setup.py", "-q", kind], cwd=source, check=True, capture_output=True)
+    (made,) = (source / "dist").glob("*.whl" if kind == "bdist_wheel" else "*.tar.gz")
+    return made
+
+
+def test_beam_can_pack_it(source):
+    with tarfile.open(build(source, "sdist")) as archive:
+        names = {name.split("/", 1)[-1] for name in archive.getnames()}
+    assert {"setup.py", "local_runner.py", "trainer/task.py", "components/report/style.css"} <= names
+    assert {"configs/digits.yaml", "components/data_gate/schema.pbtxt"} <= names
+
+
+@pytest.mark.slow
+def test_it_runs_outside_the_checkout(source, tmp_path):
+    with zipfile.ZipFile(build(source, "bdist_wheel")) as wheel:
+        wheel.extractall(tmp_path / "installed")
+        (entry_points,) = (n for n in wheel.namelist() if n.endswith("entry_points.txt"))
+        assert "darkroom = local_runner:main" in wheel.read(entry_points).decode()
+    script = "import sys; del sys.path[0]; import local_runner; sys.stderr.write(local_runner.__file__); local_runner.main()"
+    arguments = ["run", "--work", str(tmp_path / "work"), "--set", "training.epochs=2"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.startswith(str(tmp_path / "installed"))
+    assert last_verdict(tmp_path / "work")["outcome"] == "pushed"

@@ -1,0 +1,38 @@
+"""What networks end with."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.networks.shared import Bias, posterior_heads, small
+
+
+def test_bias_adds_its_values_and_is_trained() -> None:
+    values = np.arange(12.0)
+    layer = Bias(values)
+    x = tf.random.stateless_normal([5, 2, 3, 2], seed=[0, 0])
+    np.testing.assert_allclose(layer(x), x + values.reshape(2, 3, 2), rtol=1e-6)
+    assert [weight.shape for weight in layer.trainable_weights] == [(2, 3, 2)]
+
+
+def test_bias_is_rebuilt_from_its_config() -> None:
+    layer = Bias(np.arange(4.0), name="bias")
+    again = Bias.from_config(layer.get_config())
+    assert again.name == "bias"
+    np.testing.assert_array_equal(again(tf.zeros([1, 2, 2, 1])), layer(tf.zeros([1, 2, 2, 1])))
+
+
+def test_heads_start_next_to_the_prior() -> None:
+    keras.utils.set_random_seed(0)
+    features = keras.Input((30,))
+    mean, log_variance = keras.Model(features, posterior_heads(features, 4))(tf.random.stateless_normal([500, 30], seed=[0, 0]))
+    assert mean.shape == log_variance.shape == (500, 4)
+    assert 0.02 < np.std(mean) < 0.3 and (log_variance.numpy() == 0).all()
+
+
+def test_small_is_a_tenth_of_the_usual_spread() -> None:
+    keras.utils.set_random_seed(0)
+    usual = keras.initializers.VarianceScaling(1.0)((100, 100))
+    assert np.std(small()((100, 100))) / np.std(usual) < 0.12
