@@ -16,7 +16,7 @@ SUBJECT_ID = "current_model_id"  # TFX's Evaluator writes it; our data gate uses
 
 
 class LatestBlessedOther(ResolverStrategy):
-    """The newest artifact that a gate blessed, other than the candidate itself.
+    """The artifact that a gate blessed last, other than the candidate itself.
 
     TFX's own `LatestBlessedModelStrategy` gives, in a run where nothing has changed, the very model that the run is about:
     the Evaluator's input differs from that of the run before, so it judges again and the same model is pushed twice. With
@@ -39,14 +39,15 @@ class LatestBlessedOther(ResolverStrategy):
         result = {key: [] for key in input_dict}
         result["candidate"] = input_dict["candidate"]
         own = {artifact.id for artifact in input_dict["candidate"]}
+        subjects = {artifact.id: artifact for artifact in input_dict["subject"]}
         last_verdicts = {
             artifact.get_int_custom_property(SUBJECT_ID): artifact
             for artifact in sorted(input_dict["blessing"], key=lambda a: a.id)
         }
-        blessings = {id_: a for id_, a in last_verdicts.items() if a.get_int_custom_property(BLESSED) == 1}
-        for artifact in sorted(input_dict["subject"], key=lambda a: a.id, reverse=True):
-            if artifact.id in blessings and artifact.id not in own and self._comparable(artifact):
-                result["subject"], result["blessing"] = [artifact], [blessings[artifact.id]]
+        for id_, blessing in sorted(last_verdicts.items(), key=lambda item: item[1].id, reverse=True):
+            blessed = blessing.get_int_custom_property(BLESSED) == 1
+            if blessed and id_ in subjects and id_ not in own and self._comparable(subjects[id_]):
+                result["subject"], result["blessing"] = [subjects[id_]], [blessing]
                 break
         return result
 

@@ -73,11 +73,12 @@ class Display:
         self._bar = Progress(
             SpinnerColumn(style="red"),
             TextColumn(f"{name:<{NAME_WIDTH}}"),
-            BarColumn(bar_width=24, complete_style="red", finished_style="red", pulse_style="grey37"),
+            BarColumn(bar_width=14, complete_style="red", finished_style="red", pulse_style="grey37"),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            refresh_per_second=5,
         )
         self._task = self._bar.add_task("", total=None)
         self._bar.start()
@@ -85,11 +86,7 @@ class Display:
     def progress(self, value: progress.Progress) -> None:
         """A component reports how far it has come."""
         if self._bar is not None:
-            figures = "  ".join(f"{name} {number:,.5g}" for name, number in value.figures.items())
-            done = f"{value.done:,}" + (f"/{value.total:,}" if value.total else "") + f" {value.unit}"
-            self._bar.update(
-                self._task, total=value.total, completed=value.done, description=f"{value.step} {done}  {figures}"
-            )
+            self._bar.update(self._task, total=value.total, completed=value.done, description=in_short(value))
 
     def ended(self, name: str, state: str, seconds: float, result: str) -> None:
         """A component has ended."""
@@ -104,6 +101,18 @@ class Display:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def in_short(value: progress.Progress) -> str:
+    """Progress in so few words that they fit a line of 80 characters beside the bar."""
+    if not value.figures:
+        return f"{value.step} {value.done:,}" + (f" of {value.total:,}" if value.total else "") + f" {value.unit}"
+    share = f"{value.done / value.total:4.0%}  " if value.total else ""
+    words = []
+    for name, number in value.figures.items():
+        text = f"{number:,.0f}" if number == int(number) or abs(number) >= 1000 else f"{number:,.2f}"
+        words.append(f"{text} {name}" if "/" in name else f"{name} {text}")
+    return share + "  ".join(words)
 
 
 class ProgressHandler(logging.Handler):

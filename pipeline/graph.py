@@ -48,6 +48,7 @@ def create_pipeline(
     metadata: metadata_store_pb2.ConnectionConfig | None = None,
     beam_args: Sequence[str] = (),
     enable_cache: bool = True,
+    lost_version: int | None = None,
 ) -> Pipeline:
     """Builds the graph, and nothing else.
 
@@ -61,6 +62,7 @@ def create_pipeline(
         metadata: Where ML Metadata is kept; None where the orchestrator brings its own.
         beam_args: For the components that run on Beam.
         enable_cache: Whether components whose inputs, parameters and code have not changed are skipped.
+        lost_version: A pushed version that is no longer there and has to be pushed again, whatever the cache says.
 
     Returns:
         The pipeline.
@@ -144,7 +146,7 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)
         ),
         custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
-        custom_config={"code": code_hash(components.pusher)},
+        custom_config={"code": code_hash(components.pusher), "lost_version": lost_version},
     )
     # Shows a person all of it.
     report = Report(

@@ -38,3 +38,15 @@ def tell(run_id: str, work: str) -> list[str]:
     page = path.with_name("report") / "index.html"
     lines.append(f"report: {page}" if page.is_file() else "it made no report")
     return lines
+
+
+def lost_version(work: Path) -> int | None:
+    """The version that the last push made, if it is no longer there.
+
+    Whoever deletes it and runs again wants it back; the cache alone would say that it has been pushed.
+    """
+    for path in sorted(work.glob("runs/*/verdict.json"), reverse=True):
+        model = json.loads(path.read_text(encoding="utf-8"))["model"]
+        if "version" in model:
+            return None if Path(model["path"]).is_dir() else int(model["version"])
+    return None

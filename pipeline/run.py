@@ -16,6 +16,7 @@ from typing import IO
 
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
+from pipeline.history import lost_version
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
 from pipeline.signals import Interrupted, interruptible
@@ -152,6 +153,7 @@ class _Run:
             metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),
             beam_args=self.request.beam_args or LOCAL_BEAM,
             enable_cache=self.request.enable_cache,
+            lost_version=lost_version(self.workspace.root),
         )
         return judge(run_pipeline(pipeline, self.run_id, self.request.orchestrator, self))
 

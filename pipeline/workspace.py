@@ -14,6 +14,9 @@ from components.pusher.versions import versions
 from trainer.errors import InputError
 
 
+GLOB = "*?[]\\{}"  # TFX finds an artifact's files by patterns made of its path
+
+
 class WorkFolderBusy(RuntimeError):
     """Another run holds the work folder: exit status 4."""
 
@@ -33,9 +36,12 @@ class Workspace:
         """Makes the folder where it is not there yet.
 
         Raises:
-            InputError: It cannot be made or written.
+            InputError: It cannot be made or written, or its path would be taken for a pattern.
         """
         root = root.expanduser().absolute()
+        odd = sorted(set(str(root)) & set(GLOB))
+        if odd:
+            raise InputError(f"the work folder's path {root} has {' '.join(odd)}, which TFX takes for a pattern; choose another")
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -120,6 +120,14 @@ def test_a_second_run_takes_everything_from_the_cache(project, first):
     assert last_verdict(project.work)["data"]["rejected"] == 1
 
 
+def test_a_deleted_version_is_pushed_again(project, first):
+    shutil.rmtree(project.work / "serving")
+    again = project.run()
+    assert again.status == 0, again.err
+    assert again.states()["Pusher"] == "done" and again.states()["Trainer"] == "cached"
+    assert (project.work / "serving" / "1" / "saved_model.pb").is_file()
+
+
 def test_an_edited_loss_is_not_taken_from_the_cache(project, first):
     losses = project.root / "trainer" / "losses.py"
     text = losses.read_text()

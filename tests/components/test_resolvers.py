@@ -68,3 +68,8 @@ def test_a_model_whose_files_are_gone_is_passed_over(model, tmp_path):
     models = [model(1), model(2), model(3)]
     (tmp_path / "2" / "Format-Serving" / "model.json").unlink()
     assert resolve(models, [blessing(10, 1), blessing(11, 2)], models[2]) == [1]
+
+
+def test_an_older_model_that_was_blessed_again_is_the_one_to_beat(model):
+    models = [model(1), model(2), model(3)]
+    assert resolve(models, [blessing(10, 1), blessing(11, 2), blessing(12, 1)], models[2]) == [1]

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from pipeline.console import Display, progress_shown, quiet
+from pipeline.console import Display, in_short, progress_shown, quiet
 from trainer.progress import LOGGER, Progress, report_progress
 
 
@@ -58,3 +58,10 @@ def test_progress_is_a_log_record_with_its_numbers(caplog):
         report_progress("training", done=3, total=10, unit="steps", loss=5.0)
     assert caplog.records[0].progress == Progress("training", 3, 10, "steps", {"loss": 5.0})
     assert caplog.messages == ["training: 3 of 10 steps, loss 5"]
+
+
+def test_progress_fits_beside_the_bar():
+    figures = {"epoch": 12, "loss": 245.2718, "images/s": 26412.3}
+    assert in_short(Progress("training", 633, 1266, "steps", figures)) == " 50%  epoch 12  loss 245.27  26,412 images/s"
+    assert in_short(Progress("ingesting", 1200, 60000, "images")) == "ingesting 1,200 of 60,000 images"
+    assert in_short(Progress("decoding", 1200, None, "images")) == "decoding 1,200 images"

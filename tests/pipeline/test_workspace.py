@@ -65,3 +65,9 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "work").write_text("")
     with pytest.raises(InputError, match="work"):
         Workspace.create(tmp_path / "work")
+
+
+def test_a_path_that_tfx_would_take_for_a_pattern(tmp_path):
+    with pytest.raises(InputError, match="pattern"):
+        Workspace.create(tmp_path / "cats [1]")
+    Workspace.create(tmp_path / "Katzen & Häuser, 2")
