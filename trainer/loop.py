@@ -22,7 +22,7 @@ from trainer.schedules import WarmupCosine, kl_weight
 from trainer.vae import VAE
 
 CALL_SECONDS = 0.25  # how long one compiled call may take: progress is shown, and Ctrl-C heard, between calls
-EVAL_BATCH = 1000
+EVAL_BATCH = 250  # larger ones are no faster, and take gigabytes where pictures are large
 
 
 class Figures(NamedTuple):

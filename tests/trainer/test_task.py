@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import trainer.task
 from tests.trainer.conftest import Trained
-from tests.trainer.tiny import CONFIG, example, make_vae, read_lines, bars
+from tests.trainer.tiny import CONFIG, bars, example, make_vae, read_lines
 from trainer.data import Pictures
 from trainer.golden import load_golden
 from trainer.task import held_out_figures, read_labels
@@ -82,13 +83,26 @@ def test_golden_answers_are_the_exported_models(trained: Trained) -> None:
                 np.testing.assert_allclose(found[name], expected, rtol=1e-4, atol=1 if expected.dtype == np.uint8 else 1e-4)
 
 
-def test_held_out_figures_do_not_depend_on_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_figures_do_not_depend_on_the_order() -> None:
     vae, levels = make_vae(spread=0.3), bars(30)
     figures, kl = held_out_figures(vae, Pictures(levels), samples=3)
     again, kl_again = held_out_figures(vae, Pictures(levels[::-1]), samples=3)
     assert again == pytest.approx(figures, rel=1e-5)
     np.testing.assert_allclose(kl, kl_again, rtol=1e-5)
     assert kl.shape == (2,) and figures["kl"] == pytest.approx(kl.sum(), rel=1e-5)
+
+
+def test_the_bound_is_that_of_all_held_out_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is computed on the first ones only, and those are much easier than the rest."""
+    vae, levels = make_vae(spread=0.2), np.sort(bars(300).reshape(300, -1).mean(axis=1)).astype(np.uint8)
+    levels = np.tile(levels[:, None, None, None], (1, 8, 8, 1))
+    whole, _ = held_out_figures(vae, Pictures(levels), samples=20)
+    monkeypatch.setattr(trainer.task, "BOUND_PICTURES", 1)
+    monkeypatch.setattr(trainer.task, "EVAL_BATCH", 100)
+    part, _ = held_out_figures(vae, Pictures(levels), samples=20)
+    elbo_of_part = held_out_figures(vae, Pictures(levels[:100]), samples=20)[0]["elbo"]
+    assert abs(elbo_of_part - whole["elbo"]) > 1, "the first pictures are easier"
+    assert part["importance_weighted"] == pytest.approx(whole["importance_weighted"], abs=0.3)
 
 
 def test_labels_are_those_of_the_summary(tmp_path: Path) -> None:
