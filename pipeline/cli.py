@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -114,7 +115,10 @@ def run(
         beam_args=beam_args,
         enable_cache=not no_cache,
     )
-    sys.exit(int(run_request(request)))
+    status = run_request(request)
+    if status is Status.INTERRUPTED:
+        os._exit(int(status))  # at once: all is written, and the libraries' threads take seconds to wind up
+    sys.exit(int(status))
 
 
 @cli.command()

@@ -19,7 +19,7 @@ from pipeline.console import Display, progress_shown, quiet
 from pipeline.history import lost_version
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
-from pipeline.signals import Interrupted, interruptible
+from pipeline.signals import interruptible
 from pipeline.status import Status
 from pipeline.verdict import Verdict, judge
 from pipeline.workspace import Workspace
@@ -29,7 +29,7 @@ LOGGER = logging.getLogger("darkroom.run")
 # Beam in this process. Its default runner would look for a binary on the network first; and without the last argument TFX
 # packs itself up for each component, for workers that there are none of.
 LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--sdk_container_image=none")
-INTERRUPTED = "interrupted; the next run goes on from the last finished component"
+INTERRUPTED = "the next run goes on from the last finished component"
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,9 @@ class _Run:
 
     def to_the_end(self) -> Status:
         """Runs, and ends in order whatever happens."""
-        self.display.line(f"darkroom: {self.request.config.title} from {self.request.images}", style="bold")
-        with interruptible(lambda: self.end(Status.INTERRUPTED, None, [INTERRUPTED])):
+        self.display.line(f"darkroom: {self.request.config.title} from {shown(Path(self.request.images))}", style="bold")
+        with interruptible(lambda: self.end(Status.INTERRUPTED, None, [INTERRUPTED])) as signalled:
+            ended = Status.INTERRUPTED, None, [INTERRUPTED]
             try:
                 with progress_shown(self.display):
                     ended = self.execute()
@@ -126,11 +127,13 @@ class _Run:
             except InputError as error:
                 self.rejects = error.rejects
                 ended = Status.MISTAKE, None, [str(error)]
-            except (KeyboardInterrupt, Interrupted):
-                ended = Status.INTERRUPTED, None, [INTERRUPTED]
+            except KeyboardInterrupt:
+                LOGGER.warning("interrupted")
             except Exception as error:
                 LOGGER.exception("the run failed")
                 ended = Status.FAULT, None, [one_line(error)]
+            if signalled.is_set():  # whatever a library has made of it
+                ended = Status.INTERRUPTED, None, [INTERRUPTED]
         self.end(*ended)
         return ended[0]
 
@@ -186,6 +189,7 @@ class _Run:
         if self.verdict.report:
             self.display.line(f"report: {shown(self.workspace.report / 'index.html')}")
         if status is Status.PUSHED:
+            self.display.line(f"try: darkroom generate --work {shown(self.workspace.root)} --out new.png")
             where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
             self.display.line(f"pushed: {where} ({self.verdict.seconds:.0f} s)", style="bold green")
             return

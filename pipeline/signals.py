@@ -17,7 +17,7 @@ class Interrupted(RuntimeError):
 
 
 @contextmanager
-def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
+def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
     """For as long as it lasts, Ctrl-C and SIGTERM raise KeyboardInterrupt in the main thread.
 
     Where that thread is deep in C++ code and does not come back in time, `last_words` is called from another thread and the
@@ -25,8 +25,11 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
 
     Args:
         last_words: Says how the run ended.
+
+    Yields:
+        Set once a signal has come: libraries may turn the KeyboardInterrupt into an exception of their own.
     """
-    done = threading.Event()
+    done, signalled = threading.Event(), threading.Event()
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
 
@@ -37,13 +40,14 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         os._exit(128 + signal.SIGINT)
 
     def raise_interrupt(*_) -> None:
+        signalled.set()
         raise KeyboardInterrupt
 
     earlier = {number: signal.signal(number, raise_interrupt) for number in SIGNALS}
     earlier_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)  # written at once, whatever Python is doing
     threading.Thread(target=watch, daemon=True).start()
     try:
-        yield
+        yield signalled
     finally:
         done.set()
         signal.set_wakeup_fd(earlier_fd)

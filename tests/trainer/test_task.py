@@ -93,16 +93,16 @@ def test_held_out_figures_do_not_depend_on_the_order() -> None:
 
 
 def test_the_bound_is_that_of_all_held_out_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where it is computed on the first ones only, and those are much easier than the rest."""
-    vae, levels = make_vae(spread=0.2), np.sort(bars(300).reshape(300, -1).mean(axis=1)).astype(np.uint8)
-    levels = np.tile(levels[:, None, None, None], (1, 8, 8, 1))
+    """Also where it is computed on the first ones only, and those are easier than the rest."""
+    vae = make_vae(spread=0.05)
+    levels = np.tile(np.linspace(0, 255, 300).astype(np.uint8)[:, None, None, None], (1, 8, 8, 1))
     whole, _ = held_out_figures(vae, Pictures(levels), samples=20)
     monkeypatch.setattr(trainer.task, "BOUND_PICTURES", 1)
     monkeypatch.setattr(trainer.task, "EVAL_BATCH", 100)
     part, _ = held_out_figures(vae, Pictures(levels), samples=20)
-    elbo_of_part = held_out_figures(vae, Pictures(levels[:100]), samples=20)[0]["elbo"]
-    assert abs(elbo_of_part - whole["elbo"]) > 1, "the first pictures are easier"
-    assert part["importance_weighted"] == pytest.approx(whole["importance_weighted"], abs=0.3)
+    easier, _ = held_out_figures(vae, Pictures(levels[:100]), samples=20)
+    assert easier["importance_weighted"] > whole["importance_weighted"] + 5
+    assert part["importance_weighted"] == pytest.approx(whole["importance_weighted"], abs=0.5)
 
 
 def test_labels_are_those_of_the_summary(tmp_path: Path) -> None:
