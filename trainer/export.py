@@ -113,7 +113,7 @@ class Servable(tf.Module):
         tf.saved_model.save(self, str(folder), signatures=signatures)
 
     def answers(self, examples: list[bytes], encoded: list[bytes]) -> tuple[dict, dict]:
-        """Inputs for every signature and this model's own answers to them, computed here and now, before it is saved.
+        """Inputs for every signature and the answers to them of this model in memory, not of its export.
 
         Args:
             examples: A few serialised tf.Examples.

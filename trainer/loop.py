@@ -143,7 +143,7 @@ class Loop:
 
     def _dataset(self) -> tf.data.Dataset:
         options = tf.data.Options()
-        # The one generator is not a set of files: every worker draws batches of its own.
+        # There are no files to share out: every worker runs the generator and takes its part of each batch.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
         return self.train.shuffled(self.config.batch_size, self.config.seed).with_options(options)
 

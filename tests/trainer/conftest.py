@@ -85,8 +85,7 @@ def replicas(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """What `tests.trainer.replicas` found in a process of its own."""
     folder = tmp_path_factory.mktemp("replicas")
     root = Path(__file__).parents[2]
-    run = subprocess.run(
-        [sys.executable, "-m", "tests.trainer.replicas", str(folder)], cwd=root, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "tests.trainer.replicas", str(folder)]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     return json.loads((folder / "found.json").read_text(encoding="utf-8"))

@@ -24,10 +24,19 @@ STEPS = 20
 
 
 class Noiseless(VAE):
-    """A VAE whose codes are the posteriors' means: without noise of their own, replicas together do what one device does."""
+    """A VAE whose codes are the posteriors' means: without noise, replicas together do what one device does."""
 
     def elbo_terms(self, x: tf.Tensor, noise: tf.Tensor) -> ElboTerms:
         return super().elbo_terms(x, tf.zeros_like(noise))
+
+
+class Telltale(VAE):
+    """A VAE whose reconstruction term is the first replica's noise, and whose KL divergence is the second's."""
+
+    def elbo_terms(self, x: tf.Tensor, noise: tf.Tensor) -> ElboTerms:
+        nothing = 0.0 * super().elbo_terms(x, noise).elbo
+        second = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)
+        return ElboTerms(nothing + (1.0 - second) * noise[:, 0], nothing + second * noise[:, 0])
 
 
 def adam_weights(optimizer_class: type[keras.optimizers.Adam], strategy: tf.distribute.Strategy) -> list[np.ndarray]:
@@ -84,6 +93,11 @@ def main(folder: Path) -> None:
         if strategy is mirrored:
             copies = [[copy.numpy() for copy in v.value.values] for v in fitted.vae.trainable_variables]
             found["copies_differ"] = max(float(np.abs(a - b).max()) for a, b in copies)
+    found["noise"] = []  # sums of two steps of each of two seeds: both replicas' parts
+    for seed in (0, 1):
+        options = {"seed": seed, "batch_size": 96, "epochs": 2}
+        history = tiny.fit(folder, tiny.bars(96), strategy=mirrored, vae_class=Telltale, **options).history
+        found["noise"] += [line["train"][term] for line in history for term in ("reconstruction", "kl")]
     (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -32,7 +32,8 @@ def card(labels: list[str]) -> str:
 
 def test_the_card_says_what_a_person_has_to_know() -> None:
     text = card(["sneaker", "bag"])
-    for fact in ("bars", "8x8", "grey", "-123.46", "100.12", "23.33", "-120.99", "K = 50", "12,345", "678", "sneaker, bag"):
+    figures = ("-123.46", "100.12", "23.33", "-120.99", "K = 50", "12,345", "678")
+    for fact in ("bars", "8x8", "grey", "sneaker, bag", *figures):
         assert fact in text, fact
     assert "9 epochs, best 7, 62 s, seed 0" in text and "1,108 + 1,136 parameters" in text
     assert "None" not in text and "nan" not in text
@@ -69,7 +70,8 @@ def test_the_layers_come_in_order_with_their_shapes(network: str) -> None:
         assert all(set(layer) == {"name", "kind", "output_shape", "parameters", "detail"} for layer in part)
     details = {layer["name"]: layer["detail"] for layer in encoder + decoder}
     if network == "dense":
-        assert [layer["detail"] for layer in encoder if layer["name"].startswith("hidden")] == ["16 units, relu", "10 units, relu"]
+        hidden = [layer["detail"] for layer in encoder if layer["name"].startswith("hidden")]
+        assert hidden == ["16 units, relu", "10 units, relu"]
     else:
         assert details["down_2"] == "6 filters, 4x4, stride 2, relu"
         assert details["up_1"] == "4 filters, 4x4, stride 2, relu"

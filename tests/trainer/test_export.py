@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +71,7 @@ def agree(found: dict[str, Value], expected: dict[str, Value]) -> None:
     for name, value in expected.items():
         if isinstance(value, list):
             assert [len(content) > 8 for content in found[name]] == [True] * len(value)
-            pairs = [[np.array(Image.open(io.BytesIO(content))) for content in both] for both in zip(found[name], value)]
+            pairs = [[np.array(Image.open(io.BytesIO(one))) for one in both] for both in zip(found[name], value)]
         else:
             assert found[name].dtype == value.dtype and found[name].shape == value.shape
             pairs = [(found[name], value)]
@@ -191,9 +190,7 @@ def test_evaluate_gives_the_scores_of_examples_and_more(exported: Exported) -> N
 @pytest.mark.parametrize("runtime", ["ask", "ask_session"])
 def test_empty_batches(exported: Exported, runtime: str) -> None:
     ask = getattr(exported, runtime)
-    empty = np.array([], object) if runtime == "ask" else []
-    if runtime == "ask":
-        empty = tf.constant([], tf.string)
+    empty = tf.constant([], tf.string) if runtime == "ask" else []
     assert ask("encode", image_bytes=empty)["mean"].shape == (0, 2)
     assert ask("reconstruct", image_bytes=empty)["images"].shape == (0, 8, 8, 1)
     assert ask("score", image_bytes=empty)["elbo"].shape == (0,)

@@ -29,6 +29,7 @@ def test_a_line_an_epoch_and_the_same_for_tensorboard(tmp_path: Path) -> None:
     for epoch in (1, 2):
         history.write(epoch=epoch, seconds=1.5 * epoch, beta=1.0, train=TRAIN, eval=EVAL)
         assert len(read_lines(history.path)) == epoch, "whoever watches sees each epoch as it ends"
+        assert ("elbo", epoch) in events(tmp_path / "run" / "logs" / "eval")
     history.close()
     assert read_lines(tmp_path / "run" / "history.jsonl")[1] == {
         "epoch": 2, "seconds": 3.0, "beta": 1.0, "train": TRAIN, "eval": EVAL

@@ -82,10 +82,13 @@ def test_replicas_together_do_what_one_device_does(replicas: dict) -> None:
     assert replicas["copies_differ"] == 0.0
 
 
-def test_replicas_draw_noise_of_their_own_and_learn_as_well(replicas: dict) -> None:
+def test_every_replica_step_and_seed_has_noise_of_its_own(replicas: dict) -> None:
+    assert len(set(replicas["noise"])) == 8
+
+
+def test_replicas_learn_as_well_as_one_device(replicas: dict) -> None:
     mirrored, alone = (replicas["history"][name] for name in ("mirrored", "one_device"))
-    elbos = [history[-1]["eval"]["elbo"] for history in (mirrored, alone)]
-    assert elbos[0] == pytest.approx(elbos[1], rel=0.03) and elbos[0] != elbos[1]
+    assert mirrored[-1]["eval"]["elbo"] == pytest.approx(alone[-1]["eval"]["elbo"], rel=0.03)
 
 
 def test_compiled_by_xla_the_figures_are_the_same(fitted: Fitted, tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ FILTERS = ["lanczos3", "area", "bilinear"]
 FITS = ["crop", "pad", "stretch"]
 
 
-def bring(picture: np.ndarray | bytes, height: int = 8, width: int = 8, channels: int = 3, **config: object) -> np.ndarray:
+def bring(
+    picture: np.ndarray | bytes, height: int = 8, width: int = 8, channels: int = 3, **config: object
+) -> np.ndarray:
     """A picture brought to a size, uint8 [height, width, channels]."""
     encoded = picture if isinstance(picture, bytes) else encode(picture)
     return decode_levels(tf.constant(encoded), PreprocessingConfig(height, width, channels, **config)).numpy()
@@ -44,6 +46,12 @@ def test_channels_and_transparency(given: int, wanted: int, background: tuple[in
     found = bring(picture, channels=wanted, background=background)
     rounded = 2 if given in (2, 4) and wanted == 1 else 1  # times: laid on the background, and weighted
     assert np.abs(found - laid(picture, background, wanted)).max() <= 0.501 * rounded
+
+
+def test_grey_is_pillows() -> None:
+    picture = noise(0, 8, 8, 3)
+    reference = np.array(Image.fromarray(picture).convert("L")).astype(int)
+    assert np.abs(bring(picture, channels=1)[..., 0] - reference).max() <= 1
 
 
 def test_what_is_transparent_shows_the_background_whatever_colour_hides_there() -> None:
@@ -130,7 +138,8 @@ def test_stretch_keeps_all(resize: str, upright: bool) -> None:
 @pytest.mark.parametrize("upright", [False, True])
 def test_pad_keeps_all_between_bars_of_background(resize: str, upright: bool) -> None:
     background = (10, 20, 90)
-    found = bring(thirds(48, 16) if upright else thirds(16, 48), 9, 9, resize=resize, fit="pad", background=background)
+    picture = thirds(48, 16) if upright else thirds(16, 48)
+    found = bring(picture, 9, 9, resize=resize, fit="pad", background=background)
     found = found if upright else found.swapaxes(0, 1)
     bars = np.concatenate([found[:, :3], found[:, 6:]], axis=1)
     assert (bars == background).all(), "the bars are the background and no mixture"
@@ -172,7 +181,7 @@ def test_proportions_are_kept(size: tuple[int, int], target: tuple[int, int]) ->
 @pytest.mark.parametrize("size", [32, 64, 40])
 def test_shrinking_is_antialiased(resize: str, size: int) -> None:
     board = (255 * (np.indices((size, size)).sum(axis=0) % 2)).astype(np.uint8)
-    inner = bring(board, channels=1, resize=resize)[1:-1, 1:-1].astype(int)  # at the edge a filter sees half of its pixels
+    inner = bring(board, channels=1, resize=resize)[1:-1, 1:-1].astype(int)  # at edges a filter sees half its pixels
     assert np.abs(inner - 127.5).max() <= (10 if resize == "area" and size == 40 else 3)
 
 

@@ -88,7 +88,7 @@ def transform_graph(folder: Path, config: PreprocessingConfig = PREPROCESSING) -
     with beam.Pipeline(runner="FnApiRunner") as pipeline, tft_beam.Context(temp_dir=str(folder / "temporary")):
         examples = pipeline | beam.Create([{ENCODED: [encode(noise(0, 4, 4))]}])
         analysed = (examples, metadata) | tft_beam.AnalyzeDataset(function)
-        analysed | tft_beam.WriteTransformFn(str(folder / "graph"))  # pylint: disable=expression-not-assigned
+        _ = analysed | tft_beam.WriteTransformFn(str(folder / "graph"))
     return tft.TFTransformOutput(str(folder / "graph"))
 
 

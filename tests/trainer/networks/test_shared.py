@@ -27,7 +27,8 @@ def test_bias_is_rebuilt_from_its_config() -> None:
 def test_heads_start_next_to_the_prior() -> None:
     keras.utils.set_random_seed(0)
     features = keras.Input((30,))
-    mean, log_variance = keras.Model(features, posterior_heads(features, 4))(tf.random.stateless_normal([500, 30], seed=[0, 0]))
+    heads = keras.Model(features, posterior_heads(features, 4))
+    mean, log_variance = heads(tf.random.stateless_normal([500, 30], seed=[0, 0]))
     assert mean.shape == log_variance.shape == (500, 4)
     assert 0.02 < np.std(mean) < 0.3 and (log_variance.numpy() == 0).all()
 
