@@ -7,7 +7,7 @@ say() { printf 'darkroom: %s\n' "$1" >&2; }
 fail() { say "$1"; exit 1; }
 
 say "making the environment (about 3 GB, once) ..."
-export PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_PROGRESS=1
+export PIP_DISABLE_PIP_VERSION_CHECK=1 UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=1  # trusts what the system trusts, proxies included
 unset VIRTUAL_ENV PYTHONPATH
 
 # Any Python with pip can fetch uv; the project's own Python is found below.
