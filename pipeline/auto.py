@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from components.image_example_gen.files import open_file, join
+from components.image_example_gen.files import join, open_file
 from components.image_example_gen.sources import Sources, find_sources
 
 LOOKED_AT = 200  # pictures, evenly spread; their headers are read

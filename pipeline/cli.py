@@ -64,7 +64,9 @@ def cli() -> None:
 @click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
 @click.option("--work", metavar="DIR", help="The work folder; else work/ and the data set's or folder's name.")
-@click.option("--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph.")
+@click.option(
+    "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph."
+)
 @click.option("--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner.")
 @click.option("--no-cache", is_flag=True, help="Does everything anew.")
 def run(

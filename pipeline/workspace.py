@@ -13,7 +13,6 @@ from pathlib import Path
 from components.pusher.versions import versions
 from trainer.errors import InputError
 
-
 GLOB = "*?[]\\{}"  # TFX finds an artifact's files by patterns made of its path
 
 

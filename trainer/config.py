@@ -74,7 +74,7 @@ class TrainingConfig:
         kl_warmup_share: Share of all steps in which that weight rises from 0 (Sonderby et al. 2016, section 2.3).
         patience: Epochs without a better held-out ELBO after which training stops; the best weights are kept.
         seed: Makes a run repeatable.
-        strategy: The tf.distribute strategy: `one_device`, `mirrored` (all GPUs of this machine) or `multi_worker`.
+        strategy: The tf.distribute strategy: `one_device`, or `mirrored` over all GPUs of this machine.
         jit_compile: XLA. Off: on CPUs it made the convolutional step slower.
         importance_samples: K of the importance-weighted bound that the exported model answers with.
     """
@@ -87,7 +87,7 @@ class TrainingConfig:
     kl_warmup_share: Share = 0.1
     patience: PositiveInt = 10
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
-    strategy: Literal["one_device", "mirrored", "multi_worker"] = "one_device"
+    strategy: Literal["one_device", "mirrored"] = "one_device"
     jit_compile: bool = False
     importance_samples: PositiveInt = 50
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import tensorflow_transform as tft
 from trainer.preprocessing import ENCODED, PIXELS, to_levels
 from trainer.progress import report_progress
 
-READ_BATCH = 512  # pictures decoded at once; more brings nothing
+READ_BATCH = 128  # pictures decoded at once; more takes gigabytes where pictures are large
 
 
 def list_records(patterns: Sequence[str]) -> list[str]:
@@ -99,25 +100,22 @@ class Pictures:
         for start in range(0, len(self), batch_size):
             yield np.ascontiguousarray(self.levels[start : start + batch_size])
 
-    def shuffled(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
+    def shuffled(self, batch_size: int, seed: int) -> tf.data.Dataset:
         """Endless batches for training: each epoch a new permutation, each picture exactly once in an epoch.
 
         Args:
             batch_size: Pictures per batch; the last of an epoch may have fewer.
             seed: Of the permutations.
-            first_epoch: Where to start, for a run that goes on.
 
         Returns:
             uint8 [<= batch_size, h, w, c]; `ceil(n / batch_size)` batches an epoch.
         """
 
         def batches() -> Iterator[np.ndarray]:
-            epoch = first_epoch
-            while True:
+            for epoch in itertools.count():
                 order = np.random.default_rng([seed, epoch]).permutation(len(self))
                 for start in range(0, len(self), batch_size):
                     yield self.levels[np.sort(order[start : start + batch_size])]  # sorted: kinder to the disk
-                epoch += 1
 
         spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.uint8)
-        return tf.data.Dataset.from_generator(batches, output_signature=spec).prefetch(16)
+        return tf.data.Dataset.from_generator(batches, output_signature=spec).prefetch(4)

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 
-Value = Union[np.ndarray, list[bytes]]
+Value = np.ndarray | list[bytes]
 Tensors = dict[str, dict[str, Value]]
 
 INPUTS = "inputs.npz"

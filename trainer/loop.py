@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +15,6 @@ from trainer.config import TrainingConfig
 from trainer.data import Pictures
 from trainer.history import History
 from trainer.losses import vae_loss
-from trainer.optimizer import FusedAdam
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
 from trainer.sampling import example_keys, keyed_normal
@@ -58,8 +58,6 @@ def get_strategy(name: str) -> tf.distribute.Strategy:
     """The tf.distribute strategy that the configuration names."""
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
-    if name == "multi_worker":
-        return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.get_strategy()
 
 
@@ -85,8 +83,8 @@ class Loop:
         total = self.steps_per_epoch * config.epochs
         self.kl_warmup_steps = int(config.kl_warmup_share * total)
         with strategy.scope():
-            schedule = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
-            self.optimizer = FusedAdam(schedule)
+            self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
+            self.optimizer = keras.optimizers.Adam(self.learning_rate)
             self.optimizer.build(vae.trainable_variables)
         self.held_out_sets = [
             (batch, keyed_normal(example_keys(batch), (vae.latent_dim,)).numpy()) for batch in held_out.in_order(EVAL_BATCH)
@@ -121,7 +119,7 @@ class Loop:
                 epoch=epoch,
                 seconds=time.perf_counter() - begin,
                 images_per_second=speed,
-                learning_rate=float(self.optimizer.learning_rate),
+                learning_rate=float(self.learning_rate(self._last_step())),
                 beta=beta,
                 train=train.as_dict(beta),
                 eval=held_out.as_dict(),
@@ -160,8 +158,12 @@ class Loop:
             chunk = max(1, min(2 * chunk, int(steps * CALL_SECONDS / seconds)))
             pictures = min(done * self.config.batch_size, len(self.train))
             self._report(epoch, done, Figures(*(sums / pictures)), pictures / (time.perf_counter() - begin))
-        beta = float(kl_weight(self.optimizer.iterations.numpy(), self.config.beta, self.kl_warmup_steps))
+        beta = float(kl_weight(self._last_step(), self.config.beta, self.kl_warmup_steps))
         return Figures(*(sums / len(self.train))), beta, len(self.train) / (time.perf_counter() - begin)
+
+    def _last_step(self) -> int:
+        """The number of the last step taken, from 0."""
+        return int(self.optimizer.iterations.numpy()) - 1
 
     def _report(self, epoch: int, steps: int, figures: Figures, speed: float) -> None:
         report_progress(

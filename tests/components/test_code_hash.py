@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-import trainer
 from components.code_hash import code_hash
 
 

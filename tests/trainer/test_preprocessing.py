@@ -131,7 +131,7 @@ def test_stretch_keeps_all(resize: str, upright: bool) -> None:
     found = bring(thirds(48, 16) if upright else thirds(16, 48), 9, 9, resize=resize, fit="stretch")
     found = found if upright else found.swapaxes(0, 1)
     for third, row in enumerate((1, 4, 7)):
-        np.testing.assert_allclose(found[row], np.broadcast_to(240 * np.eye(3)[third], (9, 3)), atol=25)  # Lanczos rings
+        np.testing.assert_allclose(found[row], np.broadcast_to(240 * np.eye(3)[third], (9, 3)), atol=25)  # it rings
 
 
 @pytest.mark.parametrize("resize", FILTERS)

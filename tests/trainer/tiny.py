@@ -97,7 +97,7 @@ def make_vae(shape: tuple[int, int, int] = SHAPE, spread: float = 0.0, seed: int
 
     Args:
         shape: Of its pictures.
-        spread: Standard deviation of noise laid on all weights, so that encoder and decoder are no longer next to constant.
+        spread: Standard deviation of noise laid on all weights: without it, both networks are next to constant.
         seed: Of weights and noise.
         model: Replaces fields of `MODEL`.
     """

@@ -44,6 +44,7 @@ def build(
         excess = [(0, 2 * small - large) for small, large in zip(sizes[len(sizes) - 1 - i], size)]
         if any(end for _, end in excess):  # an odd size was rounded up on the way down
             x = keras.layers.Cropping2D(excess, name=f"crop_{i + 1}")(x)
-    x = keras.layers.Conv2D(channels * parameters_per_value, 3, padding="same", use_bias=False, kernel_initializer=small(), name="output")(x)
+    last = {"padding": "same", "use_bias": False, "kernel_initializer": small()}  # its bias is one per pixel, below
+    x = keras.layers.Conv2D(channels * parameters_per_value, 3, name="output", **last)(x)
     decoder = keras.Model(code, Bias(output_bias, name="output_bias")(x), name="decoder")
     return encoder, decoder
