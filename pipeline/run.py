@@ -103,6 +103,12 @@ def place_schema(path: str | None, workspace: Workspace) -> Path:
     return folder
 
 
+def beam_args(given: Sequence[str]) -> list[str]:
+    """What Beam is told: what is given, and to run in this process unless that names a runner."""
+    elsewhere = any(argument.startswith("--runner") for argument in given)
+    return [*given] if elsewhere else [*LOCAL_BEAM, *given]
+
+
 class _Run:
     """One run, from its first line to its last; it observes the components."""
 
@@ -154,7 +160,7 @@ class _Run:
             push_to=str(self.workspace.serving),
             config=self.request.config,
             metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),
-            beam_args=self.request.beam_args or LOCAL_BEAM,
+            beam_args=beam_args(self.request.beam_args),
             enable_cache=self.request.enable_cache,
             lost_version=lost_version(self.workspace.root),
         )

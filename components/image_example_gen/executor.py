@@ -34,7 +34,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
     """Decodes every picture once, refuses those that cannot be used, and writes the others as splits of tf.Examples."""
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
-        """Not used: `Do` writes each shard as a whole, which keeps the order and is several times as fast."""
+        """Not used: `Do` writes each shard as a whole, which keeps the order."""
         raise NotImplementedError("ImageExampleGen writes its shards in Do")
 
     def Do(  # noqa: N802
