@@ -16,6 +16,7 @@ from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb
 from tfx.types import Channel, standard_artifacts
 
 import components.data_gate
+import components.evaluation
 import components.image_example_gen
 import components.pusher
 import components.report
@@ -160,7 +161,7 @@ def create_pipeline(
         title=config.title,
         config=config.to_yaml(),
         seed=config.training.seed,
-        code=code_hash(components.report),
+        code=code_hash(components.report, components.evaluation, trainer.preprocessing),
     )
     return Pipeline(
         pipeline_name=name,
