@@ -240,7 +240,7 @@ def write_artifacts(
         "infra_blessing": [artifact(kinds.InfraBlessing, root / "serving", blessed=1)],
         "pushed_model": [
             artifact(
-                kinds.PushedModel, root / "pushed", pushed=1, pushed_version="3", pushed_destination="/work/serving/3"
+                kinds.PushedModel, root / "pushed", pushed=1, pushed_version="3", pushed_destination="/srv/serving/3"
             )
         ],
     }

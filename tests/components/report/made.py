@@ -93,9 +93,9 @@ def report(
         ),
         evaluation=Evaluation(FIGURES, None, {label: FIGURES for label in labels}, True),
         serving=Serving(True, [SignatureCheck("generate", True, 0.0, 3.0)]),
-        push=Push(True, "3", "/work/serving/3"),
+        push=Push(True, "3", "/srv/serving/3"),
         run_id="run-1",
         config="training:\n  epochs: 12\n",
-        locations={"model": "/work/artifacts/model"},
+        locations={"model": "/srv/artifacts/model"},
     )
     return dataclasses.replace(made, **changes)
