@@ -26,7 +26,10 @@ def run(preset: str, images: str | None, overrides: list[str], seed: int) -> dic
         process = subprocess.Popen([sys.executable, "local_runner.py", *source, "--work", work, *settings])
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
-        (path,) = Path(work).glob("runs/*/verdict.json")
+        paths = list(Path(work).glob("runs/*/verdict.json"))
+        if not paths:
+            raise SystemExit(f"benchmark: {preset} did not run; give its pictures by --images")
+        (path,) = paths
         verdict = json.loads(path.read_text())
         training = next(c["seconds"] for c in verdict["components"] if c["name"] == "Trainer")
         result = {"status": os.waitstatus_to_exitcode(status), "seconds": seconds, "trainer seconds": training}

@@ -12,6 +12,7 @@ from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
 BLESSED = "blessed"
+BASELINE_ID = "baseline_id"  # what the blessed one was compared with, 0 for nothing; only our data gate says so
 SUBJECT_ID = "current_model_id"  # TFX's Evaluator writes it; our data gate uses the same name for its statistics
 
 
@@ -44,6 +45,12 @@ class LatestBlessedOther(ResolverStrategy):
             artifact.get_int_custom_property(SUBJECT_ID): artifact
             for artifact in sorted(input_dict["blessing"], key=lambda a: a.id)
         }
+        judged_before = [last_verdicts[id_] for id_ in own if id_ in last_verdicts]
+        if judged_before and judged_before[0].has_custom_property(BASELINE_ID):
+            # The same pictures again: compared with what they were compared with, also where they were accepted as they are.
+            earlier = subjects.get(judged_before[0].get_int_custom_property(BASELINE_ID))
+            result["subject"] = [earlier] if earlier else []
+            return result
         for id_, blessing in sorted(last_verdicts.items(), key=lambda item: item[1].id, reverse=True):
             blessed = blessing.get_int_custom_property(BLESSED) == 1
             if blessed and id_ in subjects and id_ not in own and self._comparable(subjects[id_]):

@@ -28,6 +28,8 @@ class Group(click.Group):
             return super().invoke(ctx)
         except InputError as error:
             fail(str(error), Status.MISTAKE)
+        except KeyboardInterrupt:
+            fail("before the run began", Status.INTERRUPTED)
         except WorkFolderBusy as error:
             fail(str(error), Status.BUSY)
         except click.UsageError as error:
@@ -69,6 +71,7 @@ def cli() -> None:
 )
 @click.option("--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner.")
 @click.option("--no-cache", is_flag=True, help="Does everything anew.")
+@click.option("--accept-drift", is_flag=True, help="Takes pictures that differ from those before as the new usual ones.")
 def run(
     images: str | None,
     dataset: str | None,
@@ -79,6 +82,7 @@ def run(
     orchestrator: str,
     beam_args: Sequence[str],
     no_cache: bool,
+    accept_drift: bool,
 ) -> None:
     """Ingests pictures, trains a VAE, judges it, and pushes its decoder.
 
@@ -116,11 +120,12 @@ def run(
         orchestrator=orchestrator,
         beam_args=beam_args,
         enable_cache=not no_cache,
+        accept_drift=accept_drift,
     )
     status = run_request(request)
-    if status is Status.INTERRUPTED:
-        os._exit(int(status))  # at once: all is written, and the libraries' threads take seconds to wind up
-    sys.exit(int(status))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(status))  # all is written; the libraries' threads would take seconds to wind up, and say so
 
 
 @cli.command()

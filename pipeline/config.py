@@ -79,7 +79,7 @@ class Config:
 
     def trainer(self) -> TrainerConfig:
         """The part that the Trainer is told."""
-        return TrainerConfig(self.preprocessing, self.model, self.training, self.title, self.to_yaml())
+        return TrainerConfig(self.preprocessing, self.model, self.training, self.title)
 
 
 def load_values(path: Path) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     """
     _check_names(Config, values, "", source)
     try:
-        return _ADAPTER.validate_python(values)
+        return _ADAPTER.validate_python({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {_words(e)}" for e in error.errors()]
         raise InputError(f"in {source}: {'; '.join(problems)}") from None
@@ -154,14 +154,16 @@ _ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)
 
 def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
     """Unknown fields get a message that lists what is allowed, with the likeliest first."""
+    if values is None:  # a section of which every field is commented out
+        return
     if not isinstance(values, Mapping):
         raise InputError(f"in {source}: {prefix.rstrip('.')} must be a section with fields, not {values!r}")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for name, value in values.items():
         if name not in fields:
             near = difflib.get_close_matches(str(name), fields, n=1)
-            guess = f"; did you mean {prefix}{near[0]}?" if near else ""
-            raise InputError(f"in {source}: unknown field {prefix}{name}{guess} Allowed: {', '.join(fields)}")
+            guess = f"; did you mean {prefix}{near[0]}" if near else ""
+            raise InputError(f"in {source}: unknown field {prefix}{name}{guess}; allowed: {', '.join(fields)}")
         default = fields[name].default_factory
         if dataclasses.is_dataclass(default):
             _check_names(default, value, f"{prefix}{name}.", source)

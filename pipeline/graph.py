@@ -49,7 +49,8 @@ def create_pipeline(
     metadata: metadata_store_pb2.ConnectionConfig | None = None,
     beam_args: Sequence[str] = (),
     enable_cache: bool = True,
-    lost_version: int | None = None,
+    accept_drift: bool = False,
+    push_anew: str = "",
 ) -> Pipeline:
     """Builds the graph, and nothing else.
 
@@ -63,7 +64,8 @@ def create_pipeline(
         metadata: Where ML Metadata is kept; None where the orchestrator brings its own.
         beam_args: For the components that run on Beam.
         enable_cache: Whether components whose inputs, parameters and code have not changed are skipped.
-        lost_version: A pushed version that is no longer there and has to be pushed again, whatever the cache says.
+        accept_drift: Takes the pictures as the new usual ones: they are not compared with those before.
+        push_anew: Anything that has not been said before has the model pushed whatever the cache says.
 
     Returns:
         The pipeline.
@@ -92,7 +94,7 @@ def create_pipeline(
         statistics=statistics_gen.outputs["statistics"],
         schema=schema_importer.outputs["result"],
         anomalies=validator.outputs["anomalies"],
-        baseline_statistics=last_statistics.outputs["subject"],
+        baseline_statistics=None if accept_drift else last_statistics.outputs["subject"],
         code=code_hash(components.data_gate),
     )
     # The pixel graph, from a file's bytes to pixels, for training and serving alike. Nothing is materialised: decoding is
@@ -147,7 +149,7 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)
         ),
         custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
-        custom_config={"code": code_hash(components.pusher), "lost_version": lost_version},
+        custom_config={"code": code_hash(components.pusher), "push_anew": push_anew},
     )
     # Shows a person all of it.
     report = Report(

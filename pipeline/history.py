@@ -24,12 +24,15 @@ def tell(run_id: str, work: str) -> list[str]:
     """How a run ended, in a few lines.
 
     Raises:
-        InputError: There is no such run.
+        InputError: There is no such run, or its verdict is damaged.
     """
     path = Path(work, "runs", run_id, "verdict.json")
     if not path.is_file():
         raise InputError(f"no run {run_id} in {work}: runs are listed in {Path(work, 'runs')}")
-    verdict = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        verdict = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        raise InputError(f"the verdict of run {run_id} is damaged: {path}") from None
     lines = [f"{verdict['title']}, run {run_id}: {verdict['outcome']} after {verdict['seconds']:.0f} s", *verdict["reasons"]]
     if verdict["figures"]:
         lines.append(f"held-out ELBO {verdict['figures']['elbo']:.2f} nats per picture")
@@ -39,14 +42,3 @@ def tell(run_id: str, work: str) -> list[str]:
     lines.append(f"report: {page}" if page.is_file() else "it made no report")
     return lines
 
-
-def lost_version(work: Path) -> int | None:
-    """The version that the last push made, if it is no longer there.
-
-    Whoever deletes it and runs again wants it back; the cache alone would say that it has been pushed.
-    """
-    for path in sorted(work.glob("runs/*/verdict.json"), reverse=True):
-        model = json.loads(path.read_text(encoding="utf-8"))["model"]
-        if "version" in model:
-            return None if Path(model["path"]).is_dir() else int(model["version"])
-    return None

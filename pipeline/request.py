@@ -11,6 +11,7 @@ from pipeline.auto import complete
 from pipeline.config import apply_overrides, build_config, load_values, preset_names, preset_path
 from pipeline.datasets import prepare_dataset
 from pipeline.run import Request
+from pipeline.workspace import Workspace
 from trainer.errors import InputError
 
 DEFAULT_DATASET = "digits"
@@ -27,18 +28,22 @@ def make_request(
     orchestrator: str = "local",
     beam_args: Sequence[str] = (),
     enable_cache: bool = True,
+    accept_drift: bool = False,
 ) -> Request:
     """Reads and checks all that a run needs to know; the arguments are those of `darkroom run`.
 
     Raises:
         InputError: Something is wrong with it; one line.
     """
-    if images and dataset:
+    if images is not None and dataset is not None:
         raise InputError("give --images or --dataset, not both")
+    if "" in (images, dataset, work):
+        raise InputError("--images, --dataset and --work must not be empty; is a variable of your shell unset?")
     name = dataset or (None if images else DEFAULT_DATASET)
     values = read_values(config or (name if name and preset_path(name) else None))
     if name:
         work = work or str(Path("work", name))
+        Workspace.create(Path(work))  # data sets are kept there
         prepared = prepare_dataset(name, data_root, work)
         images, values = str(prepared.folder), with_default(values, "data", "label_names", list(prepared.label_names))
         values = {"title": name, **values}
@@ -52,7 +57,7 @@ def make_request(
     values = apply_overrides(values, overrides)
     build_config(values, source)  # a mistyped field is found before the pictures are looked at
     built = build_config(complete(values, images), source)
-    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args))
+    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift)
 
 
 def read_values(config: str | None) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from components.pusher.versions import in_service
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
-from pipeline.history import lost_version
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
 from pipeline.signals import interruptible
@@ -43,6 +43,7 @@ class Request:
         orchestrator: `local` or `beam`.
         enable_cache: Whether what has not changed is taken from earlier runs.
         beam_args: For the components that run on Beam.
+        accept_drift: Whether the pictures may differ from those before.
     """
 
     images: str
@@ -51,6 +52,7 @@ class Request:
     orchestrator: str = "local"
     enable_cache: bool = True
     beam_args: Sequence[str] = ()
+    accept_drift: bool = False
 
 
 def run(request: Request) -> Status:
@@ -145,6 +147,22 @@ class _Run:
 
     def execute(self) -> tuple[Status, str | None, list[str]]:
         """Runs the graph; gives the verdict on a run that came to its end."""
+        ended = self.run_graph()
+        if ended[0] is Status.PUSHED and not self.serves():
+            # The cache knows that this model was pushed once; it has been deleted since, or another took its place.
+            ended = self.run_graph(push_anew=self.run_id)
+            self.serves()
+        return ended
+
+    def serves(self) -> bool:
+        """Whether the model is the one in service; if so, the verdict names its version."""
+        current = in_service(Path(self.verdict.model["artifact"]), self.workspace.serving)
+        if current:
+            self.verdict.model |= {"version": int(current.name), "path": str(current)}
+        return current is not None
+
+    def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
+        """Runs the graph once; see `create_pipeline` for the argument."""
         # Imported here: it takes seconds, and what it prints belongs into the log.
         from tfx.orchestration import metadata
 
@@ -162,7 +180,8 @@ class _Run:
             metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),
             beam_args=beam_args(self.request.beam_args),
             enable_cache=self.request.enable_cache,
-            lost_version=lost_version(self.workspace.root),
+            accept_drift=self.request.accept_drift,
+            push_anew=push_anew,
         )
         return judge(run_pipeline(pipeline, self.run_id, self.request.orchestrator, self))
 
@@ -172,6 +191,9 @@ class _Run:
 
     def finished(self, outcome: NodeOutcome) -> None:
         """See `pipeline.outcomes.Observer`."""
+        again = any(c["name"] == outcome.name for c in self.verdict.components)
+        if again and outcome.state == "cached":  # the graph runs a second time, for the push alone
+            return
         self.verdict.add(outcome)
         self.display.ended(outcome.name, outcome.state, outcome.seconds, describe(outcome))
         if outcome.name == "ImageExampleGen" and outcome.outputs:
@@ -201,9 +223,12 @@ class _Run:
             return
         what = f"refused by the {gate} gate" if gate else status.word
         for reason in reasons[1:]:
-            self.complaints.line(f"also: {reason}")
+            self.complaints.line(f"  {reason}")
+        if any("drifted" in reason for reason in reasons):
+            self.complaints.line("  if the pictures are meant to be so from now on: darkroom run --accept-drift ...")
+        more = f"; {len(reasons) - 1} more above" if reasons[1:] else ""
         log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
-        self.complaints.line(f"{what}: {reasons[0]}{log}", style="bold red")
+        self.complaints.line(f"{what}: {reasons[0]}{more}{log}", style="bold red")
 
 
 def place_report(source: Path, workspace: Workspace, run_id: str) -> None:

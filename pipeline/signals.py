@@ -34,7 +34,10 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
     os.set_blocking(write_end, False)
 
     def watch() -> None:
-        if not os.read(read_end, 1) or done.wait(GRACE_SECONDS):
+        with open(read_end, "rb", buffering=0) as numbers:
+            while (number := numbers.read(1)) and number[0] not in SIGNALS:
+                pass  # another signal that Python handles
+        if not number or done.wait(GRACE_SECONDS):
             return
         last_words()
         os._exit(128 + signal.SIGINT)

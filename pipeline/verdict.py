@@ -59,9 +59,8 @@ class Verdict:
 
     def add(self, outcome: NodeOutcome) -> None:
         """Takes in what came of a component."""
-        self.components.append(
-            {"name": outcome.name, "state": outcome.state, "seconds": round(outcome.seconds, 3)}
-        )
+        line = {"name": outcome.name, "state": outcome.state, "seconds": round(outcome.seconds, 3)}
+        self.components = [c for c in self.components if c["name"] != outcome.name] + [line]
         outputs = outcome.outputs
         if outcome.name == "ImageExampleGen" and outputs:
             summary = read_json(Path(outputs["examples"].uri, "summary.json"))
@@ -76,8 +75,10 @@ class Verdict:
             self.model |= {"version": int(properties["pushed_version"]), "path": properties["pushed_destination"]}
 
     def write(self, path: Path) -> None:
-        """Writes `verdict.json`."""
-        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        """Writes `verdict.json`, whole or not at all."""
+        fresh = path.with_suffix(".tmp")
+        fresh.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        fresh.replace(path)
 
 
 def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[str]]:

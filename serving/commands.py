@@ -40,10 +40,10 @@ def generate(work: Path, model: Path, version: int, count: int, seed: int, tempe
 
     \b
     A sheet of 64, and the same as 64 files:
-        darkroom generate --work work --out new.png
-        darkroom generate --work work --out new/
+        darkroom generate --work work/digits --out new.png
+        darkroom generate --work work/digits --out new/
     Others, and more typical ones:
-        darkroom generate --work work --seed 8 --temperature 0.7 --out new.png
+        darkroom generate --work work/digits --seed 8 --temperature 0.7 --out new.png
     From a model that was copied elsewhere:
         darkroom generate --model models/3 --count 10000 --out new/
 
@@ -64,9 +64,9 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
 
     \b
     A sheet, each original with its reconstruction to the right:
-        darkroom reconstruct --work work cat.png dog.jpg --out both.png
+        darkroom reconstruct --work work/digits cat.png dog.jpg --out both.png
     The reconstructions alone, one file each:
-        darkroom reconstruct --work work pictures/ --out rebuilt/
+        darkroom reconstruct --work work/digits pictures/ --out rebuilt/
 
     Pictures of any size are read; originals are shown at the model's size. Those that cannot be read are named and left
     out.
@@ -78,7 +78,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     _warn(answers)
     images = answers.values["images"]
     if sheet:
-        originals = np.stack([as_the_model_sees(path, pushed.image_shape) for path in answers.paths])
+        originals = np.stack([as_the_model_sees(path, pushed.image_shape, pushed.about.get("preprocessing", {})) for path in answers.paths])
         images = side_by_side(originals, images)
     names = [path.stem for path in answers.paths]
     _write_pictures(images, out, gap=GAP_OF_PAIRS, names=names, skipped=len(answers.unreadable))
@@ -97,9 +97,9 @@ def interpolate(
 
     \b
     Between two pictures of yours:
-        darkroom interpolate --work work cat.png dog.png --out walk.png
+        darkroom interpolate --work work/digits cat.png dog.png --out walk.png
     Between two that the model draws, as 60 files for a film:
-        darkroom interpolate --work work --seed 3 --steps 60 --out walk/
+        darkroom interpolate --work work/digits --seed 3 --steps 60 --out walk/
 
     The way follows the sphere on which codes lie, so that every picture on it is one that the model could draw.
     """
@@ -124,9 +124,9 @@ def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: P
 
     \b
     The whole of a two-dimensional space:
-        darkroom explore --work work --out map.png
+        darkroom explore --work work/digits --out map.png
     What axes 4 and 9 of a larger one do:
-        darkroom explore --work work --axes 4,9 --steps 12 --out map.png
+        darkroom explore --work work/digits --axes 4,9 --steps 12 --out map.png
 
     The cells lie at even quantiles of the Gaussian prior, 2.5 % to 97.5 %; every other axis is held at 0.
     """
@@ -144,8 +144,8 @@ def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], ou
     """Write the codes of PICTURES (files and folders) as a table.
 
     \b
-        darkroom encode --work work pictures/ --out codes.csv
-        darkroom encode --work work cat.png dog.jpg
+        darkroom encode --work work/digits pictures/ --out codes.csv
+        darkroom encode --work work/digits cat.png dog.jpg
 
     Columns: path, mean_0 ..., log_variance_0 ...: the Gaussian of codes that a picture may have come from, by axis.
     Pictures that cannot be read are named on standard error and have no row.
@@ -167,9 +167,9 @@ def score(work: Path, model: Path, version: int, pictures: tuple[Path, ...], sor
     """Score how well the model knows PICTURES (files and folders), as a table.
 
     \b
-        darkroom score --work work pictures/ --out scores.csv
+        darkroom score --work work/digits pictures/ --out scores.csv
     The ten that are least like the training data:
-        darkroom score --work work pictures/ --sort | head -11
+        darkroom score --work work/digits pictures/ --sort | head -11
 
     Columns: path, elbo, reconstruction, kl, in nats, elbo = -(reconstruction + kl). A low ELBO marks an odd picture.
     Pictures that cannot be read are named on standard error and have no row.

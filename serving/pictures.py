@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -13,6 +14,7 @@ from serving.errors import InputError
 # The last line's formats are none that a model can decode: listed, so that they are left out aloud, not passed over.
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif"}
 SUFFIXES |= {".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".ico", ".tga"}
+_FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
 
 
 def list_pictures(names: Sequence[str | Path]) -> list[Path]:
@@ -48,23 +50,32 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts)
 
 
-def as_the_model_sees(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """Brings a picture to the model's size and channels, to be shown: cropped to fit, on white where transparent.
+def as_the_model_sees(path: Path, shape: tuple[int, int, int], preprocessing: Mapping[str, Any]) -> np.ndarray:
+    """Brings a picture to the model's size and channels as the model's own graph does, to be shown beside its answer.
 
     Args:
         path: A picture file.
         shape: Height, width, channels (1 grey, 3 RGB).
+        preprocessing: The model's `fit`, `resize` and `background`, from its model.json.
 
     Returns:
-        uint8 [h, w, c]; mid-grey where Pillow cannot read what TensorFlow could.
+        uint8 [h, w, c], to the eye what the model saw; mid-grey where Pillow cannot read what TensorFlow could.
     """
     height, width, channels = shape
+    background = tuple(preprocessing.get("background", (255, 255, 255)))
+    resample = _FILTERS[preprocessing.get("resize", "lanczos3")]
     try:
         with Image.open(path) as image:
-            opaque = Image.new("RGBA", image.size, "white")
+            opaque = Image.new("RGBA", image.size, background)
             opaque.alpha_composite(image.convert("RGBA"))
-            plain = opaque.convert("L" if channels == 1 else "RGB")
-            fitted = ImageOps.fit(plain, (width, height), Image.Resampling.LANCZOS)
+            plain = opaque.convert("RGB")
+            fit = preprocessing.get("fit", "crop")
+            if fit == "stretch":
+                fitted = plain.resize((width, height), resample)
+            elif fit == "pad":
+                fitted = ImageOps.pad(plain, (width, height), resample, color=background)
+            else:
+                fitted = ImageOps.fit(plain, (width, height), resample)
     except OSError:
         return np.full(shape, 128, np.uint8)
-    return np.asarray(fitted).reshape(shape)
+    return np.asarray(fitted.convert("L") if channels == 1 else fitted).reshape(shape)

@@ -101,14 +101,12 @@ class TrainerConfig:
         model: The variational autoencoder.
         training: How it is fitted.
         title: Name of the data set, for the model card.
-        document: The whole configuration as YAML, laid beside the model.
     """
 
     preprocessing: PreprocessingConfig
     model: ModelConfig
     training: TrainingConfig
     title: str = "pictures"
-    document: str = ""
 
     def protocol(self) -> str:
         """What figures in nats depend on beside the weights: only models of the same protocol can be compared."""
@@ -127,4 +125,4 @@ class TrainerConfig:
             name: part(**{k: tuple(v) if isinstance(v, list) else v for k, v in values[name].items()})
             for name, part in parts.items()
         }
-        return cls(**built, title=values.get("title", "pictures"), document=values.get("document", ""))
+        return cls(**built, title=values.get("title", "pictures"))

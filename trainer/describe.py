@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -24,6 +25,7 @@ def describe_model(vae: VAE, config: TrainerConfig, labels: list[str], pictures:
         "likelihood": config.model.likelihood,
         "labels": labels,
         "seed": config.training.seed,
+        "preprocessing": dataclasses.asdict(config.preprocessing),
         "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
         "pictures": pictures,
     }

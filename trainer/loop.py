@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from trainer.config import TrainingConfig
 from trainer.data import Pictures
+from trainer.errors import InputError
 from trainer.history import History
 from trainer.losses import vae_loss
 from trainer.preprocessing import scale
@@ -102,7 +103,7 @@ class Loop:
             What it came to; the model has the best epoch's weights.
 
         Raises:
-            FloatingPointError: The loss is no longer a number.
+            InputError: The loss is no longer a number.
         """
         batches = iter(self.strategy.experimental_distribute_dataset(self._dataset()))
         best_elbo, best_epoch, best_weights, speeds = -math.inf, 0, None, []
@@ -111,7 +112,7 @@ class Loop:
             train, beta, speed = self._epoch(batches, epoch)
             held_out = self.evaluate()
             if not math.isfinite(train.reconstruction + train.kl + held_out.reconstruction + held_out.kl):
-                raise FloatingPointError(
+                raise InputError(
                     f"training diverged in epoch {epoch}: the loss is not a number; lower training.learning_rate"
                 )
             speeds.append(speed)
@@ -197,7 +198,8 @@ class Loop:
             variables = [v.value for v in self.vae.trainable_variables]
             with tf.GradientTape() as tape:
                 terms = self.vae.elbo_terms(scale(levels), noise)
-                # By the global batch's size, not this replica's share: summed over replicas it is the mean.
+                # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
+                # smaller batch weighs as much less as it has fewer pictures.
                 loss = tf.reduce_sum(vae_loss(terms, beta)) / self.config.batch_size
             sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
             return sums, tape.gradient(loss, variables)

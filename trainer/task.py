@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
+import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer.config import TrainerConfig
@@ -100,7 +101,7 @@ def train(
     _write_json(run_folder / "networks.json", describe_networks(vae))
     _write_json(run_folder / "kl_per_dimension.json", {"kl": kl.tolist()})
     (model_folder / "model_card.md").write_text(model_card(description, metrics, outcome), encoding="utf-8")
-    (model_folder / "config.yaml").write_text(config.document, encoding="utf-8")
+    (model_folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     return outcome
 
 
@@ -152,6 +153,11 @@ def read_labels(patterns: Sequence[str]) -> list[str]:
     summary = Path(os.path.dirname(os.path.dirname(patterns[0]))) / "summary.json"
     with tf.io.gfile.GFile(str(summary)) as file:
         return sorted(label for label in json.load(file)["labels"]["train"] if label)
+
+
+def to_yaml(config: TrainerConfig) -> str:
+    """What the model was made by, as a configuration that `darkroom run --config` takes."""
+    return yaml.safe_dump(json.loads(json.dumps(config.to_dict())), sort_keys=False, allow_unicode=True)
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -15,8 +15,11 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.data_gate.words import Found, describe_anomalies
-from components.resolvers import BLESSED, SUBJECT_ID
+from components.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
 from trainer.errors import GateRefused
+
+
+FEW = 100
 
 
 class Executor(base_executor.BaseExecutor):
@@ -47,6 +50,7 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_int_custom_property(BLESSED, 1)
         blessing.set_int_custom_property(SUBJECT_ID, statistics.id)
+        blessing.set_int_custom_property(BASELINE_ID, baseline[0].id if baseline else 0)
         verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None}
         io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
 
@@ -71,15 +75,16 @@ def read_statistics(statistics: types.Artifact, split: str) -> statistics_pb2.Da
 
 
 def drifted(statistics: types.Artifact, baseline: types.Artifact, schema: schema_pb2.Schema) -> list[Found]:
-    """What is anomalous beside the baseline, by split: mostly drift beyond the schema's thresholds."""
+    """What is anomalous beside the baseline, by split: mostly drift beyond the schema's thresholds.
+
+    Held-out splits of fewer than `FEW` pictures are passed over: their histograms differ by chance alone.
+    """
     now, before = (artifact_utils.decode_split_names(a.split_names) for a in (statistics, baseline))
-    return [
-        (
-            split,
-            tfdv.validate_statistics(
-                read_statistics(statistics, split), schema, previous_statistics=read_statistics(baseline, split)
-            ),
-        )
-        for split in now
-        if split in before
-    ]
+    found = []
+    for split in now:
+        if split not in before:
+            continue
+        new, old = read_statistics(statistics, split), read_statistics(baseline, split)
+        if split == "train" or min(s.datasets[0].num_examples for s in (new, old)) >= FEW:
+            found.append((split, tfdv.validate_statistics(new, schema, previous_statistics=old)))
+    return found

@@ -89,12 +89,12 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
 
 
 def _copies_of_a_few(total: Tally, rule: SplitRule) -> bool:
-    """Whether a share took no picture where chance alone would take one (all but once in 20,000 times).
+    """Whether a share took no picture where chance alone would take one (all but once in 150 times).
 
     Pictures that are all black, say, have to reach the gate on data, which says so, and not fail for an empty split.
     """
     pictures = sum(total.pictures(split) for split in SPLITS if split == "train" or rule.expected(split, 1))
-    return any(not total.pictures(split) and rule.expected(split, pictures) >= 10 for split in SPLITS)
+    return any(not total.pictures(split) and rule.expected(split, pictures) >= 5 for split in SPLITS)
 
 
 def _check(total: Tally, sources: Sources, config: DataConfig) -> None:

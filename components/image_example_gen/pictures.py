@@ -107,7 +107,7 @@ def _format_of(data: bytes) -> str:
             return kind
     for signature, name in _OTHER_SIGNATURES.items():
         if data.startswith(signature):
-            raise Refused(f"{name} data, whatever the name says: only PNG, JPEG, GIF and BMP are read")
+            raise Refused(f"{name} data, which is not read: save it as PNG or JPEG")
     raise Refused("not a PNG, JPEG, GIF or BMP picture, whatever the name says")
 
 

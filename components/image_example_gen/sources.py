@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from components.image_example_gen.files import FoundFile, join, list_files, printable
+from components.image_example_gen.files import FoundFile, is_remote, join, list_files, printable
 from components.image_example_gen.idx import read_shape
 from components.image_example_gen.splits import split_of_folder, split_of_prefix
 from trainer.errors import InputError
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp")
+# Pictures of kinds that are not read: taken up all the same, so that each is refused by name and not passed over.
+OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".ico", ".tga")
 
 _IDX_IMAGES = re.compile(r"(?P<prefix>.*?)[-_.]?images?[-.]idx[34]-ubyte(?P<gzip>\.gz)?", re.IGNORECASE)
 _IDX_LABELS = re.compile(r"(?P<prefix>.*?)[-_.]?labels?[-.]idx1-ubyte(?P<gzip>\.gz)?", re.IGNORECASE)
@@ -81,15 +84,18 @@ def find_sources(folder: str) -> Sources:
     """Finds the pictures below `folder`; of IDX files it reads the headers.
 
     Raises:
-        InputError: The folder does not exist, holds no picture, or none to train on; an IDX file is damaged.
+        InputError: The folder does not exist, holds no picture, or none to train on; a split's folder is empty; an IDX file
+            is damaged.
     """
     files = list_files(folder)
-    pictures = tuple(file.path for file in files if file.path.lower().endswith(PICTURE_SUFFIXES))
+    pictures = tuple(file.path for file in files if file.path.lower().endswith(PICTURE_SUFFIXES + OTHER_SUFFIXES))
     pairs = _idx_pairs(files)
     if not pictures and not pairs:
         raise InputError(f"no pictures in {printable(folder)}: {_LOOKED_FOR}; found {_what_is_there(files)}")
     undecided = [*pictures, *(images for images in pairs if _prefix_split(images) is None)]
     split_folders = bool(undecided) and all(split_of_folder(path) for path in undecided)
+    if split_folders:
+        _check_split_folders(folder, undecided)
     sizes = {file.path: file.size for file in files}
     idx = tuple(_inspect(folder, images, labels, sizes, split_folders) for images, labels in pairs.items())
     wanted = {*pictures, *pairs, *pairs.values()}
@@ -146,6 +152,20 @@ def _check_trainable(sources: Sources) -> None:
             f"no pictures to train on in {printable(sources.folder)}: all belong to {' and '.join(sorted(splits))}; "
             "add a folder 'train', or give the folder above where those names are labels"
         )
+
+
+def _check_split_folders(folder: str, pictures: Iterable[str]) -> None:
+    """Refuses an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere."""
+    if is_remote(folder):  # object stores have no empty folders
+        return
+    filled = {split_of_folder(path) for path in pictures}
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        split = split_of_folder(f"{entry.name}/")
+        if split and split not in filled and entry.is_dir():
+            raise InputError(
+                f"the split {split!r} is empty: there are no pictures in {printable(entry.path)}; "
+                "add some, or remove the folder, and a share of the training pictures is taken"
+            )
 
 
 def _what_is_there(files: Iterable[FoundFile]) -> str:

@@ -73,7 +73,7 @@ class SplitRule:
         if own not in (None, "train"):
             return own
         if self.by_path:
-            sha256 = hashlib.sha256(path.encode()).hexdigest()
+            sha256 = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()
         position = int(sha256[:15], 16) / 16**15
         if position < self.test_share:
             return "test"

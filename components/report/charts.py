@@ -85,7 +85,7 @@ def line_chart(
     """
     shown = [v for line in lines for v in line.values if is_number(v)] if from_zero else _worth_showing(lines)
     y = nice_scale(shown, height - 34, 24, ticks, from_zero=from_zero)
-    left = 14 + 7 * max(len(significant(t, 4)) for t in y.ticks)
+    left = 14 + 7 * max(len(significant(t, 6)) for t in y.ticks)
     x = Scale(xs[0], xs[-1], left, width - 14, ()) if len(xs) > 1 else Scale(xs[0] - 1, xs[0] + 1, left, width - 14, ())
     return tag(
         "svg",
@@ -143,7 +143,7 @@ def _y_axis(y: Scale, left: float, width: int) -> list[Html]:
     return [
         fragment(
             tag("line", x1=left, x2=width - 14, y1=y(t), y2=y(t), class_="grid"),
-            tag("text", significant(t, 4), x=left - 8, y=y(t) + 4, text_anchor="end"),
+            tag("text", significant(t, 6), x=left - 8, y=y(t) + 4, text_anchor="end"),
         )
         for t in y.ticks
     ]
@@ -212,7 +212,7 @@ def bar_chart(
         threshold: Drawn as a line.
     """
     y = nice_scale([*values, threshold], height - 26, 12, 4, from_zero=True)
-    left = 14 + 7 * max(len(significant(t, 4)) for t in y.ticks)
+    left = 14 + 7 * max(len(significant(t, 6)) for t in y.ticks)
     pitch = min((width - 14 - left) / max(len(values), 1), WIDEST_PITCH)
     bar = pitch if pitch < 3 else max(pitch - 8, pitch * 0.72)
     bars = [

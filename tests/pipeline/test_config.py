@@ -31,8 +31,8 @@ def _lists(value):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"training": {"epoch": 3}}, ["training.epoch", "did you mean training.epochs?", "batch_size"]),
-        ({"modell": {}}, ["modell", "did you mean model?"]),
+        ({"training": {"epoch": 3}}, ["training.epoch", "did you mean training.epochs", "batch_size"]),
+        ({"modell": {}}, ["modell", "did you mean model"]),
         ({"training": {"epochs": 0}}, ["training.epochs", "greater than 0", "0"]),
         ({"training": {"epochs": "many"}}, ["training.epochs", "'many'"]),
         ({"training": {"learning_rate": -1}}, ["training.learning_rate"]),

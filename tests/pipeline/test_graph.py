@@ -49,8 +49,8 @@ def test_nothing_is_materialised():
         ({}, set()),
         ({"training": {"epochs": 7}}, {"Trainer", "Report"}),
         ({"preprocessing": {"height": 7}}, {"Transform", "Trainer", "Report"}),
-        ({"data": {"eval_share": 0.2}}, {"ImageExampleGen", "Trainer", "Report"}),
-        ({"evaluation": {"max_drop": 9.0}}, {"Evaluator", "Trainer", "Report"}),
+        ({"data": {"eval_share": 0.2}}, {"ImageExampleGen", "Report"}),
+        ({"evaluation": {"max_drop": 9.0}}, {"Evaluator", "Report"}),
     ],
 )
 def test_a_change_reaches_the_parameters_of_what_it_concerns(change, missed):

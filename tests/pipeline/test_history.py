@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.history import last_run, lost_version, tell
+from pipeline.history import last_run, tell
 from pipeline.status import Status
 from pipeline.verdict import Verdict
 from trainer.errors import InputError
@@ -35,13 +35,8 @@ def test_no_run(tmp_path):
         tell("x", tmp_path)
 
 
-def test_a_version_that_was_deleted_is_noticed(tmp_path):
-    assert lost_version(tmp_path) is None
-    served = tmp_path / "serving" / "2"
-    served.mkdir(parents=True)
-    write(tmp_path, "20260101-000000", Status.PUSHED, model={"version": 1, "path": str(tmp_path / "gone")})
-    write(tmp_path, "20260102-000000", Status.PUSHED, model={"version": 2, "path": str(served)})
-    write(tmp_path, "20260103-000000", Status.REFUSED)
-    assert lost_version(tmp_path) is None
-    served.rmdir()
-    assert lost_version(tmp_path) == 2
+def test_a_damaged_verdict(tmp_path):
+    write(tmp_path, "20260101-000000", Status.PUSHED)
+    (tmp_path / "runs" / "20260101-000000" / "verdict.json").write_text("")
+    with pytest.raises(InputError, match="damaged"):
+        tell("20260101-000000", tmp_path)

@@ -114,10 +114,20 @@ def test_file_instead_of_a_folder(tmp_path):
 
 
 def test_no_pictures_says_what_is_looked_for_and_what_is_there(tmp_path):
-    message = mistake(touch(tmp_path, "1.webp", "2.webp", "readme"))
-    assert ".png .jpg" in message and "2 .webp, 1 without a suffix" in message
+    message = mistake(touch(tmp_path, "1.txt", "2.txt", "readme"))
+    assert ".png .jpg" in message and "2 .txt, 1 without a suffix" in message
     (tmp_path / "empty").mkdir()
     assert "found nothing" in mistake(tmp_path / "empty")
+
+
+def test_pictures_of_kinds_that_are_not_read_are_taken_up_to_be_refused_by_name(tmp_path):
+    assert find_sources(str(touch(tmp_path, "a.png", "b.webp", "c.TIFF", "d.txt"))).count == 3
+
+
+def test_an_empty_split_folder_is_a_mistake(tmp_path):
+    touch(tmp_path, "train/1.png", "test/2.png")
+    (tmp_path / "eval").mkdir()
+    assert "the split 'eval' is empty" in mistake(tmp_path)
 
 
 def test_nothing_to_train_on(tmp_path):
