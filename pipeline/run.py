@@ -150,7 +150,7 @@ class _Run:
         ended = self.run_graph()
         if ended[0] is Status.PUSHED and not self.serves():
             # The cache knows that this model was pushed once; it has been deleted since, or another took its place.
-            ended = self.run_graph(push_anew=self.run_id)
+            ended = self.run_graph(push_anew=f"{self.run_id}-push")
             self.serves()
         return ended
 
@@ -183,7 +183,7 @@ class _Run:
             accept_drift=self.request.accept_drift,
             push_anew=push_anew,
         )
-        return judge(run_pipeline(pipeline, self.run_id, self.request.orchestrator, self))
+        return judge(run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self))
 
     def started(self, name: str) -> None:
         """See `pipeline.outcomes.Observer`."""
