@@ -17,7 +17,6 @@ CONFIGS = [
         ModelConfig("dense", 3, (9,), (4, 5, 6, 7)),
         TrainingConfig(epochs=2, learning_rate=3e-4, jit_compile=True, strategy="mirrored"),
         title="täglich",
-        document="a: 1\n# two\n",
     ),
 ]
 
@@ -29,9 +28,9 @@ def test_json_gives_back_the_same_configuration(config: TrainerConfig) -> None:
     assert again == config and hash(again) == hash(config)  # tuples, not lists
 
 
-def test_title_and_document_may_be_absent() -> None:
-    values = {key: value for key, value in CONFIG.to_dict().items() if key not in ("title", "document")}
-    assert TrainerConfig.from_dict(values) == dataclasses.replace(CONFIG, title="pictures", document="")
+def test_the_title_may_be_absent() -> None:
+    values = {key: value for key, value in CONFIG.to_dict().items() if key != "title"}
+    assert TrainerConfig.from_dict(values) == dataclasses.replace(CONFIG, title="pictures")
 
 
 def changed(part: str, **values: object) -> TrainerConfig:
@@ -58,7 +57,7 @@ def test_figures_of_another_protocol_are_not_compared(config: TrainerConfig) -> 
 def test_the_protocol_is_the_same_however_a_model_came_about() -> None:
     model = ModelConfig("convolutional", 64, (512,), (8,), CONFIG.model.likelihood)
     training = TrainingConfig(99, 7, 0.5, 0.5, 4.0, 0.5, 1, 8, "mirrored", True, CONFIG.training.importance_samples)
-    other = dataclasses.replace(CONFIG, model=model, training=training, title="others", document="x")
+    other = dataclasses.replace(CONFIG, model=model, training=training, title="others")
     assert other.protocol() == CONFIG.protocol()
     assert TrainerConfig.from_dict(json.loads(json.dumps(CONFIG.to_dict()))).protocol() == CONFIG.protocol()
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 import trainer.loop
 from tests.trainer.tiny import Fitted, bars, fit
 from trainer.data import Pictures
+from trainer.errors import InputError
 from trainer.loop import Figures, get_strategy
 
 

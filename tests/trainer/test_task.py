@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import yaml
 
 import trainer.task
 from tests.trainer.conftest import Trained
 from tests.trainer.tiny import CONFIG, bars, example, make_vae, read_lines
+from trainer.config import TrainerConfig
 from trainer.data import Pictures
 from trainer.golden import load_golden
 from trainer.task import held_out_figures, read_labels
@@ -23,7 +25,8 @@ def test_every_file_of_the_contract_is_there(trained: Trained) -> None:
         assert (trained.run / name).exists(), name
     for split in ("train", "eval"):
         assert list((trained.run / "logs" / split).glob("events.out.tfevents.*"))
-    assert (trained.model / "config.yaml").read_text() == CONFIG.document
+    again = yaml.safe_load((trained.model / "config.yaml").read_text())
+    assert TrainerConfig.from_dict(again) == CONFIG
 
 
 def test_the_description_fits_the_data(trained: Trained) -> None:

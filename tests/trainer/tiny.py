@@ -29,7 +29,7 @@ SHAPE = (8, 8, 1)
 MODEL = ModelConfig(network="dense", latent_dim=2, hidden=(16,))
 PREPROCESSING = PreprocessingConfig(height=8, width=8, channels=1)
 TRAINING = TrainingConfig(epochs=6, batch_size=8, learning_rate=1e-2, importance_samples=5)
-CONFIG = TrainerConfig(PREPROCESSING, MODEL, TRAINING, title="bars", document="title: bars\n")
+CONFIG = TrainerConfig(PREPROCESSING, MODEL, TRAINING, title="bars")
 
 
 def noise(seed: int, *shape: int) -> np.ndarray:
