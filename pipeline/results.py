@@ -39,7 +39,8 @@ def _model(outputs: dict[str, Output]) -> str:
     metrics = read_json(Path(outputs["model"].uri, SERVING, "metrics.json"))
     figures = metrics["eval"]
     return (
-        f"ELBO {figures['elbo']:.2f} nats on eval pictures (reconstruction {figures['reconstruction']:.2f}, KL {figures['kl']:.2f}), "
+        f"ELBO {figures['elbo']:.2f} nats on eval pictures "
+        f"(reconstruction {figures['reconstruction']:.2f}, KL {figures['kl']:.2f}), "
         f"epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
     )
 

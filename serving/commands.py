@@ -78,7 +78,8 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     _warn(answers)
     images = answers.values["images"]
     if sheet:
-        originals = np.stack([as_the_model_sees(path, pushed.image_shape, pushed.about.get("preprocessing", {})) for path in answers.paths])
+        preprocessing = pushed.about.get("preprocessing", {})
+        originals = np.stack([as_the_model_sees(path, pushed.image_shape, preprocessing) for path in answers.paths])
         images = side_by_side(originals, images)
     names = [path.stem for path in answers.paths]
     _write_pictures(images, out, gap=GAP_OF_PAIRS, names=names, skipped=len(answers.unreadable))

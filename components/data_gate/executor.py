@@ -18,7 +18,6 @@ from components.data_gate.words import Found, describe_anomalies
 from components.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
 from trainer.errors import GateRefused
 
-
 FEW = 100
 
 
