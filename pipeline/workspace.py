@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.pusher.versions import versions
 from trainer.errors import InputError
 
 GLOB = "*?[]\\{}"  # TFX finds an artifact's files by patterns made of its path
@@ -76,10 +75,6 @@ class Workspace:
     def rejects(self, run_id: str) -> Path:
         """The pictures that a run refused, a line of JSON each."""
         return self.root / "rejects" / f"{run_id}.jsonl"
-
-    def current_version(self) -> int | None:
-        """The highest version pushed, None where there is none."""
-        return max(versions(self.serving), default=None)
 
     def new_run(self) -> str:
         """A new run's id, which names the time, and its folder."""

@@ -53,14 +53,6 @@ def test_runs_in_the_same_second_get_names_of_their_own(tmp_path):
     assert names == sorted(names)
 
 
-def test_the_current_version_is_the_highest_number(tmp_path):
-    workspace = Workspace.create(tmp_path)
-    assert workspace.current_version() is None
-    for name in ("9", "10", ".pushing-3", "notes"):
-        (workspace.serving / name).mkdir(parents=True)
-    assert workspace.current_version() == 10
-
-
 def test_a_file_in_the_way(tmp_path):
     (tmp_path / "work").write_text("")
     with pytest.raises(InputError, match="work"):
