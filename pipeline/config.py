@@ -14,7 +14,7 @@ from annotated_types import Gt
 from pydantic import TypeAdapter, ValidationError
 
 from components.image_example_gen.config import DataConfig
-from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
+from trainer.config import GenerationConfig, ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.errors import InputError
 
 
@@ -60,6 +60,7 @@ class Config:
         preprocessing: What pictures are brought to.
         model: The variational autoencoder.
         training: How it is fitted.
+        generation: How it makes new pictures.
         evaluation: By what it is judged.
         serving_check: By what its export is tried.
     """
@@ -70,6 +71,7 @@ class Config:
     preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     serving_check: ServingCheckConfig = field(default_factory=ServingCheckConfig)
 
@@ -79,7 +81,7 @@ class Config:
 
     def trainer(self) -> TrainerConfig:
         """The part that the Trainer is told."""
-        return TrainerConfig(self.preprocessing, self.model, self.training, self.title)
+        return TrainerConfig(self.preprocessing, self.model, self.training, self.generation, self.title)
 
 
 def load_values(path: Path) -> dict[str, Any]:

@@ -47,18 +47,34 @@ class ModelConfig:
     """The variational autoencoder.
 
     Attributes:
-        network: `dense` is the better one per CPU second on small pictures, `convolutional` on larger ones.
-        latent_dim: Dimensions of the latent space; 2 can be drawn whole, 16 and more rebuild better.
+        network: `dense` is the better one per CPU second on small pictures, `convolutional` on larger ones; `hierarchical` is
+            dense with a second level of latent variables above the first.
+        latent_dim: Dimensions of the latent space, of all levels together; 2 can be drawn whole, 16 and more rebuild better.
+        top_latent_dim: Those of the upper level of a hierarchical model.
         hidden: Units of each hidden layer of the dense encoder; the decoder has them in reverse.
         filters: Filters after each halving of the convolutional encoder; the decoder has them in reverse.
-        likelihood: p(x|z). `bernoulli` takes grey values as probabilities.
+        likelihood: p(x|z). `bernoulli` takes grey values as probabilities, or draws from them (`binarisation`).
+        binarisation: `dynamic` makes pixels black or white with their grey value as the probability: anew in each training
+            step, once and for all (by each picture's own key) for held-out pictures. Only for `bernoulli`.
+        sigma: Of `gaussian`: `learned` is a weight like others, `optimal` is what fits best (Rybkin et al. 2021, eq. 5).
+        mixtures: Components of `discretized_logistic_mixture`, for each pixel.
+        prior: p(z): `standard_normal`, or `vampprior`, a mixture of posteriors of learned pseudo-inputs.
+        pseudo_inputs: How many of them.
+        conditional: Whether encoder and decoder see the pictures' labels.
     """
 
-    network: Literal["dense", "convolutional"] = "convolutional"
+    network: Literal["dense", "convolutional", "hierarchical"] = "convolutional"
     latent_dim: PositiveInt = 16
+    top_latent_dim: PositiveInt = 8
     hidden: Annotated[tuple[PositiveInt, ...], Len(1)] = (512, 512)
     filters: Annotated[tuple[PositiveInt, ...], Len(1)] = (32, 64, 128)
-    likelihood: Literal["bernoulli"] = "bernoulli"
+    likelihood: Literal["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic_mixture"] = "bernoulli"
+    binarisation: Literal["none", "dynamic"] = "none"
+    sigma: Literal["learned", "optimal"] = "learned"
+    mixtures: PositiveInt = 5  # PixelCNN++ has 10; with a latent code to say where, 5 are as good and half as costly
+    prior: Literal["standard_normal", "vampprior"] = "standard_normal"
+    pseudo_inputs: PositiveInt = 500  # as in the VampPrior paper
+    conditional: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,7 +87,15 @@ class TrainingConfig:
         learning_rate: Peak of the schedule (Adam).
         warmup_share: Share of all steps in which the learning rate rises to its peak.
         beta: Weight of the KL divergence in the loss (1 is the ELBO; Higgins et al. 2017, eq. 4).
-        kl_warmup_share: Share of all steps in which that weight rises from 0 (Sonderby et al. 2016, section 2.3).
+        kl_warmup: How that weight rises from 0: once (`linear`; Sonderby et al. 2016, section 2.3), or again and again
+            (`cyclical`; Fu et al. 2019, section 3).
+        kl_warmup_share: Share of all steps in which it rises; of the steps of each cycle where it is cyclical.
+        kl_cycles: How many cycles.
+        free_bits: Nats of KL divergence per latent dimension that cost nothing (Kingma et al. 2016, eq. 15).
+        corruption: What is done to the encoder's pictures in training, while the decoder is to give the clean ones (Vincent et
+            al. 2010; for VAEs Im et al. 2017): `gaussian` noise, `masking` to black, `salt_and_pepper`.
+        corruption_level: The most of it: standard deviation of the noise (1 is white), or share of the pixels. Each picture
+            gets between nothing and that.
         patience: Epochs without a better held-out ELBO after which training stops; the best weights are kept.
         seed: Makes a run repeatable.
         strategy: The tf.distribute strategy: `one_device`, or `mirrored` over all GPUs of this machine.
@@ -84,12 +108,33 @@ class TrainingConfig:
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     warmup_share: Share = 0.02
     beta: Annotated[float, Ge(0)] = 1.0
+    kl_warmup: Literal["linear", "cyclical"] = "linear"
     kl_warmup_share: Share = 0.1
+    kl_cycles: PositiveInt = 4
+    free_bits: Annotated[float, Ge(0)] = 0.0
+    corruption: Literal["none", "gaussian", "masking", "salt_and_pepper"] = "none"
+    corruption_level: Annotated[float, Gt(0), Le(1)] = 0.3
     patience: PositiveInt = 10
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
     strategy: Literal["one_device", "mirrored"] = "one_device"
     jit_compile: bool = False
     importance_samples: PositiveInt = 50
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """How the exported model makes new pictures.
+
+    Attributes:
+        density: Where codes come from: the model's `prior`, or a Gaussian `mixture` fitted to the aggregate posterior after
+            training (ex-post density estimation; Ghosh et al. 2020, section 4).
+        components: Of the mixture, each with a full covariance.
+        pixels: `mean` gives the decoder's mean E[x|z], `sample` draws from p(x|z), noise and all.
+    """
+
+    density: Literal["prior", "mixture"] = "prior"
+    components: PositiveInt = 10  # as in the paper
+    pixels: Literal["mean", "sample"] = "mean"
 
 
 @dataclass(frozen=True)
@@ -100,18 +145,22 @@ class TrainerConfig:
         preprocessing: What the Transform graph brings pictures to.
         model: The variational autoencoder.
         training: How it is fitted.
+        generation: How it makes new pictures.
         title: Name of the data set, for the model card.
     """
 
     preprocessing: PreprocessingConfig
     model: ModelConfig
     training: TrainingConfig
+    generation: GenerationConfig = GenerationConfig()
     title: str = "pictures"
 
     def protocol(self) -> str:
         """What figures in nats depend on beside the weights: only models of the same protocol can be compared."""
         pixels = dataclasses.astuple(self.preprocessing)
-        return f"{self.model.likelihood} on {pixels}, K = {self.training.importance_samples}"
+        how = self.model.likelihood + (", binarised" if self.model.binarisation == "dynamic" else "")
+        given = ", given the label" if self.model.conditional else ""
+        return f"{how}{given} on {pixels}, K = {self.training.importance_samples}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -120,9 +169,14 @@ class TrainerConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainerConfig:
         """The inverse of `to_dict`, also after a round trip through JSON (which turns tuples into lists)."""
-        parts = {"preprocessing": PreprocessingConfig, "model": ModelConfig, "training": TrainingConfig}
+        parts = {
+            "preprocessing": PreprocessingConfig,
+            "model": ModelConfig,
+            "training": TrainingConfig,
+            "generation": GenerationConfig,
+        }
         built = {
-            name: part(**{k: tuple(v) if isinstance(v, list) else v for k, v in values[name].items()})
+            name: part(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.get(name, {}).items()})
             for name, part in parts.items()
         }
         return cls(**built, title=values.get("title", "pictures"))
