@@ -126,12 +126,12 @@ class Session:
         self._raise_if_failed()
 
     def run(
-        self, feeds: Mapping[str, np.ndarray | Sequence[bytes]], fetches: Sequence[str]
+        self, feeds: Mapping[str, np.ndarray | bytes | Sequence[bytes]], fetches: Sequence[str]
     ) -> list[np.ndarray | list[bytes]]:
         """Runs the graph once.
 
         Args:
-            feeds: Values by tensor name ("serving_default_latents:0"): arrays, or flat lists of bytes for strings.
+            feeds: Values by tensor name ("serving_default_latents:0"): arrays; for strings bytes, or flat lists of bytes.
                 Numbers are brought to the tensor's own type where nothing but precision can be lost.
             fetches: Names of the tensors wanted.
 
@@ -190,7 +190,7 @@ class Session:
             raise TensorFlowError(INVALID_ARGUMENT, f"the graph has no tensor {name}")
         return _Output(found, int(index or 0))
 
-    def _tensor(self, value: np.ndarray | Sequence[bytes], dtype: int) -> int:
+    def _tensor(self, value: np.ndarray | bytes | Sequence[bytes], dtype: int) -> int:
         """Copies `value` into a new tensor of `dtype`; whoever calls deletes it."""
         if dtype == _STRING:
             return self._string_tensor(value)
@@ -200,10 +200,14 @@ class Session:
         ctypes.memmove(self._c.TF_TensorData(tensor), array.ctypes.data, array.nbytes)
         return tensor
 
-    def _string_tensor(self, values: Sequence[bytes]) -> int:
-        if not all(isinstance(value, bytes) for value in values):
-            raise TypeError("a string tensor takes a list of bytes")
-        tensor = self._c.TF_AllocateTensor(_STRING, (c_int64 * 1)(len(values)), 1, _TSTRING_BYTES * len(values))
+    def _string_tensor(self, value: bytes | np.ndarray | Sequence[bytes]) -> int:
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            value = value.item()
+        dimensions, values = ((), [value]) if isinstance(value, bytes) else ((len(value),), value)
+        if not all(isinstance(one, bytes) for one in values):
+            raise TypeError("a string tensor takes bytes or a list of bytes")
+        shape = (c_int64 * len(dimensions))(*dimensions)
+        tensor = self._c.TF_AllocateTensor(_STRING, shape, len(dimensions), _TSTRING_BYTES * len(values))
         for address, value in zip(self._string_addresses(tensor), values):
             self._c.TF_StringInit(address)
             self._c.TF_StringCopy(address, value, len(value))

@@ -34,8 +34,11 @@ pictures_in = click.argument("pictures", nargs=-1, type=PATH)
 @click.option(
     "--temperature", type=Finite(min=0), default=1.0, show_default=True, help="Below 1: more typical, less variety."
 )
+@click.option("--label", metavar="NAME", help="What of, for a model that was trained with model.conditional=true.")
 @pictures_out
-def generate(work: Path, model: Path, version: int, count: int, seed: int, temperature: float, out: Path) -> None:
+def generate(
+    work: Path, model: Path, version: int, count: int, seed: int, temperature: float, label: str | None, out: Path
+) -> None:
     """Draw new pictures.
 
     \b
@@ -44,6 +47,8 @@ def generate(work: Path, model: Path, version: int, count: int, seed: int, tempe
         darkroom generate --work work/digits --out new/
     Others, and more typical ones:
         darkroom generate --work work/digits --seed 8 --temperature 0.7 --out new.png
+    Of one label, where the model knows labels:
+        darkroom generate --work work/fashion-mnist --label sneaker --out sneakers.png
     From a model that was copied elsewhere:
         darkroom generate --model models/3 --count 10000 --out new/
 
@@ -51,7 +56,7 @@ def generate(work: Path, model: Path, version: int, count: int, seed: int, tempe
     """
     is_sheet(out, count)
     with loaded(work, model, version, total=count) as pushed:
-        images = pushed.generate(count, seed, temperature)
+        images = pushed.generate(count, seed, temperature, label)
     _write_pictures(images, out)
 
 

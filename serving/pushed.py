@@ -113,8 +113,8 @@ class PushedModel:
         except (OSError, ValueError, TensorFlowError) as error:
             raise InputError(f"the model in {self.path} cannot be loaded: {one_line(error)}") from error
 
-    def generate(self, count: int, seed: int, temperature: float = 1.0) -> np.ndarray:
-        """Draws pictures from the prior.
+    def generate(self, count: int, seed: int, temperature: float = 1.0, label: str | None = None) -> np.ndarray:
+        """Draws new pictures.
 
         The same seed and temperature give the same pictures, whatever the count: 10 pictures are the first 10 of 1000.
         To that end they are always drawn 64 at a time, each block from a seed of its own made of `seed`; the first
@@ -124,15 +124,19 @@ class PushedModel:
             count: How many, at least 1.
             seed: 0 to 2**63 - 1.
             temperature: Spread of the codes: 1 as trained, 0 the mean of the prior.
+            label: What they shall be pictures of; None for anything.
 
         Returns:
             uint8 [count, h, w, c].
+
+        Raises:
+            InputError: The model does not know that label, or none at all.
         """
-        blocks = []
+        blocks, given = [], self._label(label)
         for block in range(math.ceil(count / GENERATE_BLOCK)):
             block_seed = (seed + block * _SEED_STRIDE) % 2**63
             request = {"count": np.int64(GENERATE_BLOCK), "seed": np.int64(block_seed)}
-            answer = self.call("generate", temperature=np.float32(temperature), **request)
+            answer = self.call("generate", temperature=np.float32(temperature), **request, **given)
             blocks.append(answer["images"])
             self.progress(GENERATE_BLOCK)
         return np.concatenate(blocks)[:count]
@@ -202,6 +206,17 @@ class PushedModel:
             if error.code != FAILED_PRECONDITION:
                 raise
             raise InputError(f"the model in {self.path} is broken: {one_line(error)}") from error
+
+    def _label(self, label: str | None) -> dict[str, bytes]:
+        """The input that says which label, where the model takes one."""
+        if not self.about.get("conditional"):
+            if label is not None:
+                raise InputError(f"the model in {self.path} was trained without labels (set model.conditional=true to train one)")
+            return {}
+        known = self.about["labels"]
+        if label is not None and label not in known:
+            raise InputError(f"unknown label {label!r}: the model knows {', '.join(known)}")
+        return {"label": (label or "").encode()}
 
     def close(self) -> None:
         """Frees the model."""

@@ -76,6 +76,12 @@ class ModelConfig:
     pseudo_inputs: PositiveInt = 500  # as in the VampPrior paper
     conditional: bool = False
 
+    def __post_init__(self) -> None:
+        if self.binarisation == "dynamic" and self.likelihood != "bernoulli":
+            raise ValueError(f"binarisation: dynamic makes pictures for likelihood: bernoulli, not for {self.likelihood}")
+        if self.network == "hierarchical" and self.top_latent_dim >= self.latent_dim:
+            raise ValueError(f"top_latent_dim must be below latent_dim, {self.latent_dim}, for network: hierarchical")
+
 
 @dataclass(frozen=True)
 class TrainingConfig:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.preprocessing import ENCODED, PIXELS, to_levels
+from trainer.preprocessing import ENCODED, LABEL, PIXELS, to_levels
 from trainer.progress import report_progress
 
 READ_BATCH = 128  # pictures decoded at once; more takes gigabytes where pictures are large
@@ -28,11 +28,25 @@ def list_records(patterns: Sequence[str]) -> list[str]:
     return files
 
 
-def read_encoded(files: Sequence[str]) -> tf.data.Dataset:
-    """Batches of the pictures' bytes, string [<= READ_BATCH], in the order of the files."""
-    feature = {ENCODED: tf.io.FixedLenFeature([], tf.string)}
+def parse_examples(serialised: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Pictures' bytes and labels, each string [n], of serialised tf.Examples, string [n]; a missing label is empty."""
+    features = {ENCODED: tf.io.FixedLenFeature([], tf.string), LABEL: tf.io.FixedLenFeature([], tf.string, "")}
+    parsed = tf.io.parse_example(serialised, features)
+    return parsed[ENCODED], parsed[LABEL]
+
+
+def read_examples(files: Sequence[str]) -> tf.data.Dataset:
+    """Batches of pictures' bytes and labels, each string [<= READ_BATCH], in the order of the files."""
     records = tf.data.TFRecordDataset(list(files), compression_type="GZIP", buffer_size=8 << 20)
-    return records.batch(READ_BATCH).map(lambda batch: tf.io.parse_example(batch, feature)[ENCODED])
+    return records.batch(READ_BATCH).map(parse_examples)
+
+
+def label_indices(names: tf.Tensor, known: Sequence[str]) -> tf.Tensor:
+    """Where names, string [n], stand in the list of known labels: int32 [n], -1 for others."""
+    if not known:
+        return tf.fill([tf.shape(names)[0]], -1)
+    equal = tf.equal(names[:, tf.newaxis], tf.constant(list(known))[tf.newaxis])
+    return tf.where(tf.reduce_any(equal, axis=1), tf.argmax(equal, axis=1, output_type=tf.int32), -1)
 
 
 def pixel_graph(tft_output: tft.TFTransformOutput) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -50,16 +64,25 @@ class Pictures:
 
     Args:
         levels: The mapped array.
+        labels: The pictures' labels, int32 [n], -1 for none; None for none at all.
     """
 
-    def __init__(self, levels: np.ndarray):
+    def __init__(self, levels: np.ndarray, labels: np.ndarray | None = None):
         self.levels = levels
+        self.labels = np.full(len(levels), -1, np.int32) if labels is None else labels
 
     def __len__(self) -> int:
         return len(self.levels)
 
     @classmethod
-    def decode(cls, name: str, patterns: Sequence[str], tft_output: tft.TFTransformOutput, folder: Path) -> Pictures:
+    def decode(
+        cls,
+        name: str,
+        patterns: Sequence[str],
+        tft_output: tft.TFTransformOutput,
+        folder: Path,
+        known_labels: Sequence[str] = (),
+    ) -> Pictures:
         """Decodes every picture of a split through the Transform graph.
 
         Args:
@@ -67,6 +90,7 @@ class Pictures:
             patterns: Of its TFRecord files.
             tft_output: The Transform graph.
             folder: Where the pixels are kept.
+            known_labels: The labels that there are; other pictures count as unlabelled.
 
         Returns:
             The split's pictures, in the order of the files.
@@ -75,30 +99,42 @@ class Pictures:
             FileNotFoundError: No file matches.
         """
         graph = pixel_graph(tft_output)
-        batches = read_encoded(list_records(patterns)).map(
-            lambda encoded: to_levels(graph(encoded)), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        batches = read_examples(list_records(patterns)).map(
+            lambda encoded, names: (to_levels(graph(encoded)), label_indices(names, known_labels)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
         )
-        path, count, shape = folder / f"{name}.pixels", 0, ()
+        path, count, shape, labels = folder / f"{name}.pixels", 0, (), []
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as out:
-            for batch in batches.prefetch(2):
-                levels = batch.numpy()
+            for levels, indices in batches.prefetch(2).as_numpy_iterator():
                 out.write(levels.tobytes())
+                labels.append(indices)
                 count, shape = count + len(levels), levels.shape[1:]
                 report_progress(f"decoding {name}", done=count)
-        return cls(np.memmap(path, np.uint8, "r", shape=(count, *shape)))
+        return cls(np.memmap(path, np.uint8, "r", shape=(count, *shape)), np.concatenate(labels))
 
-    def mean(self) -> np.ndarray:
-        """The mean picture, float32 [h, w, c] in [0, 1]."""
-        total = np.zeros(self.levels.shape[1:], np.float64)
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """The mean and the standard deviation of each value, each float32 [h, w, c] in [0, 1]."""
+        total, squares = np.zeros((2, *self.levels.shape[1:]), np.int64)
         for start in range(0, len(self), 4096):
-            total += self.levels[start : start + 4096].sum(axis=0, dtype=np.int64)
-        return (total / (255.0 * len(self))).astype(np.float32)
+            block = self.levels[start : start + 4096]
+            total += block.sum(axis=0, dtype=np.int64)
+            squares += np.square(block, dtype=np.int64).sum(axis=0)
+        mean = total / len(self)
+        deviation = np.sqrt(np.maximum(squares / len(self) - np.square(mean), 0.0))
+        return (mean / 255.0).astype(np.float32), (deviation / 255.0).astype(np.float32)
 
-    def in_order(self, batch_size: int) -> Iterator[np.ndarray]:
-        """Batches of uint8 [<= batch_size, h, w, c] in order."""
+    def some(self, amount: int, seed: int) -> np.ndarray:
+        """A choice of at most `amount` pictures, float32 [<= amount, h, w, c] in [0, 1]; the same for the same seed."""
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:amount])
+        return self.levels[chosen].astype(np.float32) / 255.0
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Batches in order: uint8 [<= batch_size, h, w, c] and labels, int32 [<= batch_size]."""
         for start in range(0, len(self), batch_size):
-            yield np.ascontiguousarray(self.levels[start : start + batch_size])
+            batch = slice(start, start + batch_size)
+            yield np.ascontiguousarray(self.levels[batch]), self.labels[batch]
 
     def shuffled(self, batch_size: int, seed: int) -> tf.data.Dataset:
         """Endless batches for training: each epoch a new permutation, each picture exactly once in an epoch.
@@ -108,14 +144,15 @@ class Pictures:
             seed: Of the permutations.
 
         Returns:
-            uint8 [<= batch_size, h, w, c]; `ceil(n / batch_size)` batches an epoch.
+            uint8 [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches an epoch.
         """
 
-        def batches() -> Iterator[np.ndarray]:
+        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for epoch in itertools.count():
                 order = np.random.default_rng([seed, epoch]).permutation(len(self))
                 for start in range(0, len(self), batch_size):
-                    yield self.levels[np.sort(order[start : start + batch_size])]  # sorted: kinder to the disk
+                    chosen = np.sort(order[start : start + batch_size])  # sorted: kinder to the disk
+                    yield self.levels[chosen], self.labels[chosen]
 
-        spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.uint8)
+        spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.uint8), tf.TensorSpec([None], tf.int32)
         return tf.data.Dataset.from_generator(batches, output_signature=spec).prefetch(4)

@@ -23,10 +23,17 @@ def describe_model(vae: VAE, config: TrainerConfig, labels: list[str], pictures:
         "latent_dim": vae.latent_dim,
         "network": config.model.network,
         "likelihood": config.model.likelihood,
+        "binarised": vae.binarised,
+        "prior": config.model.prior,
+        "density": config.generation.density,
+        "conditional": config.model.conditional,
         "labels": labels,
         "seed": config.training.seed,
         "preprocessing": dataclasses.asdict(config.preprocessing),
-        "parameters": {"encoder": vae.encoder.count_params(), "decoder": vae.decoder.count_params()},
+        "parameters": {
+            "encoder": sum(net.count_params() for net in (vae.encoder, vae.lower_encoder) if net is not None),
+            "decoder": vae.decoder.count_params(),
+        },
         "pictures": pictures,
     }
 

@@ -6,13 +6,16 @@ complaint and then fail there at the first request (their variables are not foun
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
-from trainer.preprocessing import ENCODED, to_levels
+from trainer.config import GenerationConfig
+from trainer.data import label_indices, parse_examples
+from trainer.preprocessing import to_levels
+from trainer.priors import Mixture
 from trainer.sampling import example_keys, keyed_normal, slerp
 from trainer.vae import VAE
 
@@ -20,6 +23,7 @@ Answer = dict[str, tf.Tensor]
 STRINGS = tf.TensorSpec([None], tf.string, "image_bytes")
 COUNT = tf.TensorSpec([], tf.int64, "count")
 SEED = tf.TensorSpec([], tf.int64, "seed")
+LABEL = tf.TensorSpec([], tf.string, "label")
 TEMPERATURE = tf.TensorSpec([], tf.float32, "temperature")
 
 
@@ -30,33 +34,56 @@ class Servable(tf.Module):
         vae: The trained model.
         pixel_graph: The Transform graph: string [n] -> float32 [n, h, w, c] in [0, 1] (`trainer.data.pixel_graph`).
         importance_samples: K of the importance-weighted bound in `evaluate`.
+        labels: What a conditional model knows, with each label's share of the labelled training pictures; None for others.
+        generation: How new pictures are made.
+        mixture: The density to draw codes from in place of the prior, where there is one.
     """
 
-    def __init__(self, vae: VAE, pixel_graph: Callable[[tf.Tensor], tf.Tensor], importance_samples: int):
+    def __init__(
+        self,
+        vae: VAE,
+        pixel_graph: Callable[[tf.Tensor], tf.Tensor],
+        importance_samples: int,
+        labels: Mapping[str, float] | None = None,
+        generation: GenerationConfig = GenerationConfig(),
+        mixture: Mixture | None = None,
+    ):
         super().__init__(name="darkroom")
         self._vae, self._pixels, self._samples = vae, pixel_graph, importance_samples
+        self._labels, self._generation, self._mixture = dict(labels or {}), generation, mixture
         self._tracked = [[variable.value for variable in vae.variables], pixel_graph.layer]
 
     def decode(self, latents: tf.Tensor) -> Answer:
         """Latent codes float32 [n, d] -> the decoder's mean, uint8 [n, h, w, c]."""
         return {"images": to_levels(self._vae.decode_mean(latents))}
 
-    def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> Answer:
-        """`count` new pictures: codes from the prior, their standard deviation times `temperature`, decoded.
+    def generate(
+        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None
+    ) -> Answer:
+        """`count` new pictures: codes of the prior or of the mixture, their spread times `temperature`, decoded.
 
-        The same seed gives the same pictures, and more of them begin with the same ones.
+        The same seed gives the same pictures, and more of them begin with the same ones. Of a conditional model they are
+        pictures of the label, string []; of all labels, as often as in training, where it is empty.
         """
-        noise = tf.random.stateless_normal(tf.stack([count, self._vae.latent_dim]), seed=tf.stack([seed, 0]))
-        return self.decode(temperature * noise)
+        return self._generate(self._mixture.draw if self._mixture else self._vae.draw_codes, count, seed, temperature, label)
 
-    def generate_png(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> Answer:
+    def generate_png(
+        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None
+    ) -> Answer:
         """The same as PNG files, string [count]."""
-        images = self.generate(count, seed, temperature)["images"]
+        images = self.generate(count, seed, temperature, label)["images"]
         return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
+
+    def generate_prior(
+        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None
+    ) -> Answer:
+        """The same from the model's own prior, to see what the mixture gains."""
+        return self._generate(self._vae.draw_codes, count, seed, temperature, label)
 
     def encode(self, image_bytes: tf.Tensor) -> Answer:
         """Picture files string [n] -> mean and log-variance of the posterior, float32 [n, d]."""
-        mean, log_variance = self._vae.encode(self._pixels(image_bytes))
+        x, _ = self._see(image_bytes)
+        mean, log_variance = self._vae.encode(x)
         return {"mean": mean, "log_variance": log_variance}
 
     def reconstruct(self, image_bytes: tf.Tensor) -> Answer:
@@ -70,33 +97,72 @@ class Servable(tf.Module):
 
     def score(self, image_bytes: tf.Tensor) -> Answer:
         """Picture files string [n] -> `elbo`, `reconstruction`, `kl`, float32 [n], nats; noise from each picture's key."""
-        x = self._pixels(image_bytes)
-        terms = self._vae.elbo_terms(x, keyed_normal(example_keys(to_levels(x)), (self._vae.latent_dim,)))
-        return {"elbo": terms.elbo, "reconstruction": terms.reconstruction, "kl": terms.kl}
+        return self._score(*self._see(image_bytes), None)
 
     def evaluate(self, examples: tf.Tensor) -> Answer:
         """Serialised tf.Examples string [n] -> what the Evaluator judges by, float32 [n], nats.
 
-        `elbo`, `reconstruction` and `kl` as `score` gives them, `importance_weighted` with K samples, and `gain`, by how much
-        the ELBO beats the mean training picture.
+        `elbo`, `reconstruction` and `kl` as `score` gives them, but given the label where the model is conditional;
+        `importance_weighted` with K samples; and `gain`, by how much the ELBO beats the mean training picture.
         """
-        encoded = tf.io.parse_example(examples, {ENCODED: tf.io.FixedLenFeature([], tf.string)})[ENCODED]
-        answer = self.score(encoded)
-        x = self._pixels(encoded)
-        noise = keyed_normal(example_keys(to_levels(x)), (self._samples, self._vae.latent_dim))
+        encoded, names = parse_examples(examples)
+        x, keys = self._see(encoded)
+        labels = label_indices(names, list(self._labels)) if self._labels else None
+        answer = self._score(x, keys, labels)
+        noise = keyed_normal(keys, (self._samples, self._vae.latent_dim))
         return {
             **answer,
-            "importance_weighted": self._vae.importance_weighted(x, noise),
+            "importance_weighted": self._vae.importance_weighted(x, noise, labels),
             "gain": self._vae.gain(x, answer["elbo"]),
         }
+
+    def _see(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Picture files string [n] as the model sees them, float32 [n, h, w, c], and their keys, int32 [n, 2]."""
+        levels = to_levels(self._pixels(encoded))
+        return self._vae.observe(levels), example_keys(levels)
+
+    def _score(self, x: tf.Tensor, keys: tf.Tensor, labels: tf.Tensor | None) -> Answer:
+        terms = self._vae.elbo_terms(x, keyed_normal(keys, (self._vae.latent_dim,)), labels)
+        return {"elbo": terms.elbo, "reconstruction": terms.reconstruction, "kl": terms.kl}
+
+    def _generate(
+        self,
+        draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+        count: tf.Tensor,
+        seed: tf.Tensor,
+        temperature: tf.Tensor,
+        label: tf.Tensor | None,
+    ) -> Answer:
+        noise = tf.random.stateless_normal(tf.stack([count, self._vae.latent_dim]), seed=tf.stack([seed, 0]))
+        codes = draw(temperature * noise, tf.stack([seed, 1]))
+        labels = None if label is None else self._labels_of(label, tf.cast(count, tf.int32), tf.stack([seed, 2]))
+        parameters = self._vae.decode(codes, labels)
+        if self._generation.pixels == "sample":
+            return {"images": to_levels(self._vae.likelihood.sample(parameters, tf.stack([seed, 3])))}
+        return {"images": to_levels(self._vae.likelihood.mean(parameters))}
+
+    def _labels_of(self, label: tf.Tensor, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """The labels, int32 [count], of new pictures of one label, string [], or of all where it is empty."""
+        known = list(self._labels)
+        asked = label_indices(label[tf.newaxis], known)
+        check = tf.debugging.Assert(
+            tf.logical_or(tf.equal(label, ""), asked[0] >= 0), [f"unknown label; known are: {', '.join(known)}"]
+        )
+        shares = tf.math.log(tf.constant([list(self._labels.values())], tf.float32))
+        with tf.control_dependencies([check] if check is not None else []):
+            any_label = tf.random.stateless_categorical(shares, count, seed, dtype=tf.int32)[0]
+            return tf.where(tf.equal(label, ""), any_label, tf.repeat(asked, count))
 
     def signatures(self) -> dict[str, tuple[Callable[..., Answer], list[tf.TensorSpec]]]:
         """Every signature: its method, and its arguments in order."""
         latents = tf.TensorSpec([None, self._vae.latent_dim], tf.float32, "latents")
+        new = [COUNT, SEED, TEMPERATURE, *([LABEL] if self._labels else [])]
+        prior = {"generate_prior": (self.generate_prior, new)} if self._mixture else {}
         return {
             "serving_default": (self.decode, [latents]),
-            "generate": (self.generate, [COUNT, SEED, TEMPERATURE]),
-            "generate_png": (self.generate_png, [COUNT, SEED, TEMPERATURE]),
+            "generate": (self.generate, new),
+            "generate_png": (self.generate_png, new),
+            **prior,
             "encode": (self.encode, [STRINGS]),
             "reconstruct": (self.reconstruct, [STRINGS]),
             "interpolate": (self.interpolate, [tf.TensorSpec([2], tf.string, "image_bytes"), tf.TensorSpec([], tf.int64, "steps")]),
@@ -124,11 +190,14 @@ class Servable(tf.Module):
         """
         latents = np.random.default_rng(0).standard_normal((4, self._vae.latent_dim)).astype(np.float32)
         made = {"count": np.int64(4), "seed": np.int64(7), "temperature": np.float32(0.8)}
+        if self._labels:
+            made["label"] = next(iter(self._labels)).encode()
         pictures = {"image_bytes": encoded}
         inputs = {
             "serving_default": {"latents": latents},
             "generate": made,
             "generate_png": made,
+            **({"generate_prior": made} if self._mixture else {}),
             "encode": pictures,
             "reconstruct": pictures,
             "interpolate": {"image_bytes": [encoded[0], encoded[-1]], "steps": np.int64(5)},

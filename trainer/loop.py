@@ -18,11 +18,13 @@ from trainer.history import History
 from trainer.losses import vae_loss
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
+from trainer.corruption import corrupt_variously
 from trainer.sampling import example_keys, keyed_normal
 from trainer.schedules import WarmupCosine, kl_weight
-from trainer.vae import VAE
+from trainer.vae import UNLABELLED, VAE
 
 CALL_SECONDS = 0.25  # how long one compiled call may take: progress is shown, and Ctrl-C heard, between calls
+LABELS_HIDDEN = 0.1  # share of the labels that a conditional model does not see, so that it knows pictures without as well
 EVAL_BATCH = 250  # larger ones are no faster, and take gigabytes where pictures are large
 
 
@@ -81,17 +83,17 @@ class Loop:
     ):
         self.vae, self.train, self.config, self.strategy = vae, train, config, strategy
         self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
-        total = self.steps_per_epoch * config.epochs
-        self.kl_warmup_steps = int(config.kl_warmup_share * total)
+        self.total_steps = total = self.steps_per_epoch * config.epochs
         with strategy.scope():
             self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
             self.optimizer = keras.optimizers.Adam(self.learning_rate)
             self.optimizer.build(vae.trainable_variables)
-        self.held_out_sets = [
-            (batch, keyed_normal(example_keys(batch), (vae.latent_dim,)).numpy()) for batch in held_out.in_order(EVAL_BATCH)
-        ]
+        self.held_out = held_out
+        self.held_out_noise = np.concatenate(
+            [keyed_normal(example_keys(levels), (vae.latent_dim,)) for levels, _ in held_out.in_order(EVAL_BATCH)]
+        )
         self._steps = tf.function(self._many_steps, jit_compile=False)
-        self._terms = tf.function(lambda x, noise: vae.elbo_terms(scale(x), noise), reduce_retracing=True)
+        self._sums = tf.function(self._sums_of_terms, reduce_retracing=True)
 
     def fit(self, history: History) -> Outcome:
         """Trains until the last epoch, or until the held-out ELBO has not risen for `patience` epochs.
@@ -135,10 +137,16 @@ class Loop:
 
     def evaluate(self) -> Figures:
         """ELBO terms on the held-out pictures, with noise from each picture's own key: the same model, the same figures."""
-        sums = np.zeros(2)
-        for batch, noise in self.held_out_sets:
-            sums += [float(tf.reduce_sum(term)) for term in self._terms(batch, noise)]
-        return Figures(*(sums / sum(len(batch) for batch, _ in self.held_out_sets)))
+        sums, done = np.zeros(2), 0
+        for levels, labels in self.held_out.in_order(EVAL_BATCH):
+            sums += self._sums(levels, labels, self.held_out_noise[done : done + len(levels)]).numpy()
+            done += len(levels)
+        return Figures(*(sums / done))
+
+    def _sums_of_terms(self, levels: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+        """Sums over pictures of both terms, float32 [2], nats."""
+        terms = self.vae.elbo_terms(self.vae.observe(levels), noise, labels)
+        return tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
 
     def _dataset(self) -> tf.data.Dataset:
         options = tf.data.Options()
@@ -159,7 +167,7 @@ class Loop:
             chunk = max(1, min(2 * chunk, int(steps * CALL_SECONDS / seconds)))
             pictures = min(done * self.config.batch_size, len(self.train))
             self._report(epoch, done, Figures(*(sums / pictures)), pictures / (time.perf_counter() - begin))
-        beta = float(kl_weight(self._last_step(), self.config.beta, self.kl_warmup_steps))
+        beta = float(kl_weight(self._last_step(), self.config, self.total_steps))
         return Figures(*(sums / len(self.train))), beta, len(self.train) / (time.perf_counter() - begin)
 
     def _last_step(self) -> int:
@@ -183,25 +191,35 @@ class Loop:
             sums += self.strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
         return sums
 
-    def _step(self, levels: tf.Tensor) -> tf.Tensor:
-        """One step of one replica on uint8 [m, h, w, c]; the sums of both terms, float32 [2], nats."""
+    def _step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """One step of one replica on uint8 [m, h, w, c] and labels [m]; the sums of both terms, float32 [2], nats."""
         step = tf.cast(self.optimizer.iterations.value, tf.int32)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.random.experimental.stateless_fold_in(tf.stack([self.config.seed, step]), replica)
-        noise = tf.random.stateless_normal([tf.shape(levels)[0], self.vae.latent_dim], seed)
-        sums, gradients = self._gradients(levels, noise, kl_weight(step, self.config.beta, self.kl_warmup_steps))
+        beta = kl_weight(step, self.config, self.total_steps)
+        compute = tf.function(self._gradients, jit_compile=True) if self.config.jit_compile else self._gradients
+        sums, gradients = compute(*batch, seed, beta)
         self.optimizer.apply(gradients, self.vae.trainable_variables)
         return sums
 
-    def _gradients(self, levels: tf.Tensor, noise: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        def compute() -> tuple[tf.Tensor, list[tf.Tensor]]:
-            variables = [v.value for v in self.vae.trainable_variables]
-            with tf.GradientTape() as tape:
-                terms = self.vae.elbo_terms(scale(levels), noise)
-                # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
-                # smaller batch weighs as much less as it has fewer pictures.
-                loss = tf.reduce_sum(vae_loss(terms, beta)) / self.config.batch_size
-            sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
-            return sums, tape.gradient(loss, variables)
-
-        return tf.function(compute, jit_compile=True)() if self.config.jit_compile else compute()
+    def _gradients(
+        self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        variables = [v.value for v in self.vae.trainable_variables]
+        count = tf.shape(levels)[0]
+        code_seed, pixel_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
+        x = scale(levels)
+        if self.vae.binarised:
+            x = tf.cast(tf.random.stateless_uniform(tf.shape(x), pixel_seed) < x, tf.float32)
+        corrupted = corrupt_variously(x, self.config.corruption, self.config.corruption_level, pixel_seed)
+        if self.vae.labels:
+            hidden = tf.random.stateless_uniform([count], label_seed) < LABELS_HIDDEN
+            labels = tf.where(hidden, UNLABELLED, labels)
+        noise = tf.random.stateless_normal([count, self.vae.latent_dim], code_seed)
+        with tf.GradientTape() as tape:
+            terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
+            # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
+            # smaller batch weighs as much less as it has fewer pictures.
+            loss = vae_loss(terms, beta, self.config.free_bits) / self.config.batch_size
+        sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
+        return sums, tape.gradient(loss, variables)

@@ -8,15 +8,20 @@ import tensorflow as tf
 
 
 class ElboTerms(NamedTuple):
-    """The two terms of the negative ELBO, each float32 [n] in nats.
+    """The two terms of the negative ELBO, in nats.
 
     Attributes:
-        reconstruction: -log p(x|z) at a sample z of q(z|x).
-        kl: KL(q(z|x) || p(z)).
+        reconstruction: -log p(x|z) at a sample z of q(z|x), float32 [n].
+        kl_per_dimension: KL(q(z|x) || p(z)) by latent dimension, float32 [n, d].
     """
 
     reconstruction: tf.Tensor
-    kl: tf.Tensor
+    kl_per_dimension: tf.Tensor
+
+    @property
+    def kl(self) -> tf.Tensor:
+        """The KL divergence, float32 [n]."""
+        return tf.reduce_sum(self.kl_per_dimension, axis=1)
 
     @property
     def elbo(self) -> tf.Tensor:
@@ -38,17 +43,23 @@ def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor
     return 0.5 * (tf.square(mean) + tf.math.expm1(log_variance) - log_variance)
 
 
-def vae_loss(terms: ElboTerms, beta: tf.Tensor | float) -> tf.Tensor:
+def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0) -> tf.Tensor:
     """The training loss, reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
 
     Args:
         terms: The ELBO's terms.
         beta: Weight of the KL divergence, []; 1 makes the loss the negative ELBO.
+        free_bits: Nats that each dimension's KL divergence, mean over the batch, counts as at the least (Kingma et al. 2016,
+            eq. 15): below, there is nothing to gain by shutting the dimension down.
 
     Returns:
-        float32 [n], nats per picture where beta is 1.
+        float32 [], the sum over the batch; nats per picture, times n, where beta is 1.
     """
-    return terms.reconstruction + beta * terms.kl
+    if not free_bits:
+        return tf.reduce_sum(terms.reconstruction + beta * terms.kl)
+    least = free_bits * tf.cast(tf.shape(terms.reconstruction)[0], tf.float32)
+    kl = tf.reduce_sum(tf.maximum(tf.reduce_sum(terms.kl_per_dimension, axis=0), least))
+    return tf.reduce_sum(terms.reconstruction) + beta * kl
 
 
 def log_normal(z: tf.Tensor, mean: tf.Tensor | float = 0.0, log_variance: tf.Tensor | float = 0.0) -> tf.Tensor:

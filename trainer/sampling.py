@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+BINARISATION = 0x5EED  # the fixed seed of held-out pictures' binarisation
+
 
 def reparameterise(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """A sample of N(mean, exp(log_variance)) that gradients flow through (Kingma and Welling 2014, section 2.4).
@@ -45,6 +47,26 @@ def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     """
     draw = lambda key: tf.random.stateless_normal(shape, seed=key)  # noqa: E731
     return tf.map_fn(draw, keys, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+
+
+@tf.function(reduce_retracing=True)
+def binarise(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """Makes grey pictures black and white, each value's grey being its probability of white (Salakhutdinov and Murray 2008).
+
+    From each example's own key: a picture is made black and white the same way every time.
+
+    Args:
+        x: float32 [n, h, w, c] in [0, 1].
+        keys: int32 [n, 2].
+
+    Returns:
+        float32 [n, h, w, c], 0 or 1.
+    """
+    shape = x.shape[1:]
+    other_keys = tf.bitwise.bitwise_xor(keys, BINARISATION)  # not the stream that the latent noise is drawn from
+    draw = lambda key: tf.random.stateless_uniform(shape, seed=key)  # noqa: E731
+    uniform = tf.map_fn(draw, other_keys, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+    return tf.cast(uniform < x, tf.float32)
 
 
 def slerp(start: tf.Tensor, end: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:

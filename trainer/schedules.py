@@ -7,6 +7,8 @@ import math
 import keras
 import tensorflow as tf
 
+from trainer.config import TrainingConfig
+
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Rises linearly to `peak` over `warmup_steps`, then falls to 0 along a cosine (Loshchilov and Hutter 2017, eq. 5).
@@ -33,6 +35,18 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "total_steps": self.total_steps, "warmup_steps": self.warmup_steps}
 
 
-def kl_weight(step: tf.Tensor, beta: float, warmup_steps: int) -> tf.Tensor:
-    """The weight of the KL divergence at a step: rises linearly from 0 to `beta` over `warmup_steps`; float32 []."""
-    return beta * tf.minimum(1.0, (tf.cast(step, tf.float32) + 1.0) / max(warmup_steps, 1))
+def kl_weight(step: tf.Tensor, config: TrainingConfig, total_steps: int) -> tf.Tensor:
+    """The weight of the KL divergence at a step, float32 [].
+
+    It rises linearly from 0 to `beta`, once at the start (Sonderby et al. 2016, section 2.3) or at the start of each cycle
+    (Fu et al. 2019, eq. 6), and stays there for the rest.
+
+    Args:
+        step: Integer [], from 0.
+        config: `beta`, `kl_warmup`, `kl_warmup_share` and `kl_cycles` count.
+        total_steps: Of the whole training.
+    """
+    cycles = config.kl_cycles if config.kl_warmup == "cyclical" else 1
+    cycle_steps = max(1.0, total_steps / cycles)
+    within = tf.math.floormod(tf.cast(step, tf.float32), cycle_steps)
+    return config.beta * tf.minimum(1.0, (within + 1.0) / max(1.0, config.kl_warmup_share * cycle_steps))

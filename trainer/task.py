@@ -19,16 +19,19 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from trainer.config import TrainerConfig
 from trainer.data import Pictures, list_records, pixel_graph
 from trainer.describe import describe_model, describe_networks, model_card
+from trainer.errors import InputError
 from trainer.export import Servable
 from trainer.golden import save_golden
 from trainer.history import History
 from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
-from trainer.preprocessing import ENCODED, scale
+from trainer.preprocessing import ENCODED
+from trainer.priors import Mixture
 from trainer.progress import report_progress
 from trainer.sampling import example_keys, keyed_normal
-from trainer.vae import VAE
+from trainer.vae import VAE, TrainingData
 
 GOLDEN_PICTURES = 4
+MIXTURE_PICTURES = 20_000  # more make the mixture no better, and its fit slower
 BOUND_PICTURES = 1000  # so many held-out pictures say by how much the importance-weighted bound is above the ELBO
 
 
@@ -72,22 +75,31 @@ def train(
     """
     keras.utils.set_random_seed(config.training.seed)
     strategy = get_strategy(config.training.strategy)
+    labels = read_labels(train_patterns)
+    known = list(labels) if config.model.conditional else []
+    if config.model.conditional and len(known) < 2:
+        raise InputError("model.conditional needs pictures of at least two labels, such as folders of different names")
     with tempfile.TemporaryDirectory(prefix="darkroom-pixels-") as pixels:
-        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels))
-        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels))
+        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known)
+        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known)
         with strategy.scope():
-            vae = VAE(config.model, config.preprocessing.image_shape, pictures.mean())
+            vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)
         outcome = Loop(vae, pictures, held_out, config.training, strategy).fit(history)
         history.close()
         figures, kl = held_out_figures(vae, held_out, config.training.importance_samples)
+        mixture = None
+        if config.generation.density == "mixture":
+            mixture = Mixture.fit(aggregate_posterior(vae, pictures), config.generation.components, config.training.seed)
         counts = {"train": len(pictures), "eval": len(held_out)}
 
     report_progress("exporting", done=0, total=1, unit="model")
-    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples)
+    shares = labels if config.model.conditional else None
+    servable = Servable(
+        vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, mixture
+    )
     servable.save(model_folder)
     save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
-    labels = read_labels(train_patterns)
     metrics = {
         "eval": figures,
         "epochs": outcome.epochs,
@@ -95,7 +107,7 @@ def train(
         "seconds": outcome.seconds,
         "images_per_second": outcome.images_per_second,
     }
-    description = describe_model(vae, config, labels, counts)
+    description = describe_model(vae, config, list(labels), counts)
     _write_json(model_folder / "model.json", description)
     _write_json(model_folder / "metrics.json", metrics)
     _write_json(run_folder / "networks.json", describe_networks(vae))
@@ -103,6 +115,23 @@ def train(
     (model_folder / "model_card.md").write_text(model_card(description, metrics, outcome), encoding="utf-8")
     (model_folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     return outcome
+
+
+def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> TrainingData:
+    """What the model is told of its training pictures."""
+    mean, deviation = pictures.moments()
+    return TrainingData(mean, deviation, pictures.some(config.model.pseudo_inputs, config.training.seed), labels)
+
+
+def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
+    """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `MIXTURE_PICTURES` pictures."""
+    sample = tf.function(lambda levels, noise: vae.sample_posterior(vae.observe(levels), noise).z, reduce_retracing=True)
+    step = max(1, len(pictures) // MIXTURE_PICTURES)
+    chosen = Pictures(pictures.levels[::step])
+    noise = np.random.default_rng(0).standard_normal((len(chosen), vae.latent_dim), np.float32)
+    starts = range(0, len(chosen), EVAL_BATCH)
+    batches = zip(starts, chosen.in_order(EVAL_BATCH))
+    return np.concatenate([sample(levels, noise[start : start + len(levels)]) for start, (levels, _) in batches])
 
 
 def held_out_figures(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, float], np.ndarray]:
@@ -115,29 +144,31 @@ def held_out_figures(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[s
             plus the first `BOUND_PICTURES` pictures' mean gap, which varies far less from picture to picture than either.
 
     Returns:
-        `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`; and the KL divergence of
-        each latent dimension, float64 [d].
+        `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`, `bits_per_dimension` where
+        that means something (of the importance-weighted bound); and the KL divergence of each latent dimension, float64 [d].
     """
-    terms = tf.function(lambda x, noise: vae.elbo_terms(x, noise), reduce_retracing=True)
-    bound = tf.function(lambda x, noise: vae.importance_weighted(x, noise), reduce_retracing=True)
-    sums, kl, gaps = np.zeros(2), np.zeros(vae.latent_dim), []
-    for levels in held_out.in_order(EVAL_BATCH):
-        x, keys = scale(levels), example_keys(levels)
-        both = terms(x, keyed_normal(keys, (vae.latent_dim,)))
-        sums += [float(tf.reduce_sum(t)) for t in both]
-        kl += tf.reduce_sum(vae.kl_per_dimension(x), axis=0).numpy()
+    terms = tf.function(vae.elbo_terms, reduce_retracing=True)
+    bound = tf.function(vae.importance_weighted, reduce_retracing=True)
+    sums, kl, gaps = 0.0, np.zeros(vae.latent_dim), []
+    for levels, labels in held_out.in_order(EVAL_BATCH):
+        x, keys = vae.observe(levels), example_keys(levels)
+        both = terms(x, keyed_normal(keys, (vae.latent_dim,)), labels)
+        sums += float(tf.reduce_sum(both.reconstruction))
+        kl += tf.reduce_sum(both.kl_per_dimension, axis=0).numpy()
         if sum(map(len, gaps)) < BOUND_PICTURES:
-            gaps.append((bound(x, keyed_normal(keys, (samples, vae.latent_dim))) - both.elbo).numpy())
-    reconstruction, divergence = sums / len(held_out)
-    elbo = -(reconstruction + divergence)
+            gaps.append((bound(x, keyed_normal(keys, (samples, vae.latent_dim)), labels) - both.elbo).numpy())
+    reconstruction, kl = sums / len(held_out), kl / len(held_out)
+    elbo = -(reconstruction + kl.sum())
+    importance_weighted = elbo + float(np.concatenate(gaps).mean())
     return {
         "elbo": elbo,
         "reconstruction": reconstruction,
-        "kl": divergence,
-        "importance_weighted": elbo + float(np.concatenate(gaps).mean()),
+        "kl": float(kl.sum()),
+        "importance_weighted": importance_weighted,
         "importance_samples": samples,
+        "bits_per_dimension": vae.likelihood.bits_per_dimension(-importance_weighted, int(np.prod(vae.image_shape))),
         "pictures": len(held_out),
-    }, kl / len(held_out)
+    }, kl
 
 
 def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
@@ -148,11 +179,11 @@ def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
     return examples, pictures
 
 
-def read_labels(patterns: Sequence[str]) -> list[str]:
-    """The labels of a split, sorted; empty where the pictures have none."""
+def read_labels(patterns: Sequence[str]) -> dict[str, int]:
+    """The labels of a split in the order of their names, and how many pictures have each; empty where there are none."""
     summary = Path(os.path.dirname(os.path.dirname(patterns[0]))) / "summary.json"
     with tf.io.gfile.GFile(str(summary)) as file:
-        return sorted(label for label in json.load(file)["labels"]["train"] if label)
+        return {label: count for label, count in sorted(json.load(file)["labels"]["train"].items()) if label}
 
 
 def to_yaml(config: TrainerConfig) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -10,62 +12,132 @@ from trainer.config import ModelConfig
 from trainer.likelihoods import get_likelihood
 from trainer.losses import ElboTerms, kl_to_standard_normal, log_normal
 from trainer.networks import build_networks
-from trainer.sampling import reparameterise
+from trainer.preprocessing import scale
+from trainer.priors import StandardNormal, VampPrior
+from trainer.sampling import binarise, example_keys, reparameterise
+
+UNLABELLED = -1  # the label of a picture that has none, or that is not to be seen
+
+
+class TrainingData(NamedTuple):
+    """What a new model is told of the pictures that it will be trained on.
+
+    Attributes:
+        mean: Their mean, float32 [h, w, c] in [0, 1]: where the decoder starts, and the model that knows nothing else, which
+            every trained one has to beat.
+        deviation: Their standard deviation, float32 [h, w, c].
+        examples: Some of them, float32 [n, h, w, c] in [0, 1]: where pseudo-inputs start.
+        labels: How many labels there are.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    examples: np.ndarray
+    labels: int = 0
+
+
+class Sample(NamedTuple):
+    """A sample of q(z|x), each float32 [n, latent_dim]: mean and log-variance of q where it was drawn, and the code."""
+
+    mean: tf.Tensor
+    log_variance: tf.Tensor
+    z: tf.Tensor
 
 
 class VAE(keras.Model):
-    """A VAE with a diagonal Gaussian posterior and a standard normal prior (Kingma and Welling 2014).
+    """A VAE with a diagonal Gaussian posterior (Kingma and Welling 2014), one level of latent variables or two.
+
+    Codes z are in units of the prior. Of a hierarchical model, z = (z_top, z_low), and z_low is what its lower level is by the
+    standards of its own prior p(. | z_top): the decoder scales and shifts it first. So the standard normal prior holds for
+    every dimension, and KL divergences are what they were, for they do not depend on units.
 
     Args:
-        config: Network, latent dimensions and likelihood.
+        config: Network, latent dimensions, likelihood, prior.
         image_shape: Height, width, channels of the pictures.
-        mean_picture: Mean of the training pictures, float32 [h, w, c] in [0, 1]: where the decoder starts, and the model
-            that knows nothing else, which every trained one has to beat.
+        data: What it is told of the training pictures.
 
     Example:
-        >>> vae = VAE(ModelConfig(network="dense", latent_dim=2), (28, 28, 1), np.full((28, 28, 1), 0.3, "float32"))
+        >>> grey = np.full((28, 28, 1), 0.3, "float32")
+        >>> vae = VAE(ModelConfig(network="dense", latent_dim=2), grey.shape, TrainingData(grey, grey, grey[np.newaxis]))
         >>> vae.decode_mean(tf.zeros([1, 2])).shape
         TensorShape([1, 28, 28, 1])
     """
 
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], mean_picture: np.ndarray):
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], data: TrainingData):
         super().__init__(name="vae")
-        self.image_shape, self.latent_dim = image_shape, config.latent_dim
-        self.likelihood = get_likelihood(config.likelihood)
-        self.initial_bias = self.likelihood.initial_bias(mean_picture)
-        self.encoder, self.decoder = build_networks(
-            config, image_shape, self.likelihood.parameters_per_value(), self.initial_bias
+        self.config, self.image_shape, self.latent_dim = config, image_shape, config.latent_dim
+        self.binarised = config.binarisation == "dynamic"
+        self.labels = data.labels if config.conditional else 0
+        self.likelihood = get_likelihood(config, image_shape[2])
+        self.initial_bias = self.likelihood.initial_bias(data.mean, data.deviation)
+        self.encoder, self.lower_encoder, self.decoder = build_networks(
+            config, image_shape, self.likelihood.output_channels, self.initial_bias, self.labels
         )
-        self.built = True  # both networks are
+        self.top_dim = config.top_latent_dim if self.lower_encoder is not None else config.latent_dim
+        self.prior: StandardNormal | VampPrior = StandardNormal()
+        if config.prior == "vampprior":
+            chosen = np.resize(data.examples, (config.pseudo_inputs, *image_shape))
+            self.prior = VampPrior(chosen, lambda x: self._encode_top(x, None)[:2])
+        self.built = True  # all its parts are
 
-    def encode(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and log-variance of q(z|x): x float32 [n, h, w, c] in [0, 1] -> two float32 [n, latent_dim]."""
-        return tuple(self.encoder(x))
+    def observe(self, levels: tf.Tensor) -> tf.Tensor:
+        """Pictures as the model is judged on them: uint8 [n, h, w, c] -> float32 [n, h, w, c] in [0, 1].
 
-    def decode_mean(self, z: tf.Tensor) -> tf.Tensor:
+        Where the configuration asks for it they are black and white, the same picture always in the same way.
+        """
+        return binarise(scale(levels), example_keys(levels)) if self.binarised else scale(levels)
+
+    def encode(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Mean and log-variance of q(z|x); those of a lower level are given the mean of the level above.
+
+        Args:
+            x: float32 [n, h, w, c] in [0, 1].
+            labels: int32 [n], `UNLABELLED` for pictures without; None for all of them.
+
+        Returns:
+            Two float32 [n, latent_dim].
+        """
+        noise = tf.zeros([tf.shape(x)[0], self.latent_dim])
+        return self.sample_posterior(x, noise, labels)[:2]
+
+    def sample_posterior(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> Sample:
+        """Draws from q(z|x): x float32 [n, h, w, c] in [0, 1], noise draws of N(0, 1), float32 [n, latent_dim]."""
+        return self._sample(self._encode_top(x, labels), noise)
+
+    def decode(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """The likelihood's parameters: float32 [n, latent_dim] -> [n, h, w, output_channels]."""
+        return self.decoder([z, self._one_hot(labels, z)] if self.labels else z)
+
+    def decode_mean(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """E[x|z]: float32 [n, latent_dim] -> [n, h, w, c] in [0, 1]."""
-        return self.likelihood.mean(self.decoder(z))
+        return self.likelihood.mean(self.decode(z, labels))
 
-    def kl_per_dimension(self, x: tf.Tensor) -> tf.Tensor:
-        """KL(q(z|x) || p(z)) of each latent dimension, float32 [n, latent_dim], nats."""
-        return kl_to_standard_normal(*self.encode(x))
-
-    def elbo_terms(self, x: tf.Tensor, noise: tf.Tensor) -> ElboTerms:
+    def elbo_terms(
+        self,
+        x: tf.Tensor,
+        noise: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        corrupted: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> ElboTerms:
         """The two terms of the negative ELBO with one sample per picture.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
             noise: Draws of N(0, 1), float32 [n, latent_dim].
+            labels: int32 [n]; None for none.
+            corrupted: What the encoder sees in place of x.
+            training: Passed on to the likelihood.
 
         Returns:
-            Terms of float32 [n], nats. The KL divergence is exact, the reconstruction term an unbiased estimate.
+            Terms in nats. Under the standard normal prior the KL divergence is exact for the code's upper level and averaged
+            over one sample of it for the lower; under a VampPrior it is an unbiased estimate, as the reconstruction term is.
         """
-        mean, log_variance = self.encode(x)
-        parameters = self.decoder(reparameterise(mean, log_variance, noise))
-        kl = tf.reduce_sum(kl_to_standard_normal(mean, log_variance), axis=1)
-        return ElboTerms(reconstruction=-self.likelihood.log_prob(x, parameters), kl=kl)
+        q = self.sample_posterior(x if corrupted is None else corrupted, noise, labels)
+        log_prob = self.likelihood.log_prob(x, self.decode(q.z, labels), training=training)
+        return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q))
 
-    def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """The importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8).
 
         One sample at a time, so memory does not grow with K.
@@ -73,20 +145,29 @@ class VAE(keras.Model):
         Args:
             x: float32 [n, h, w, c] in [0, 1].
             noise: Draws of N(0, 1), float32 [n, K, latent_dim].
+            labels: int32 [n]; None for none.
 
         Returns:
             float32 [n], nats: at least the ELBO in expectation, and closer to log p(x) the larger K is.
         """
-        mean, log_variance = self.encode(x)
+        encoded = self._encode_top(x, labels)
 
         def log_weight(draws: tf.Tensor) -> tf.Tensor:
-            z = reparameterise(mean, log_variance, draws)
-            log_joint = self.likelihood.log_prob(x, self.decoder(z)) + log_normal(z)
-            return log_joint - log_normal(z, mean, log_variance)
+            q = self._sample(encoded, draws)
+            log_joint = self.likelihood.log_prob(x, self.decode(q.z, labels)) + self.log_prior(q.z)
+            return log_joint - log_normal(q.z, q.mean, q.log_variance)
 
         log_weights = tf.map_fn(log_weight, tf.transpose(noise, [1, 0, 2]), parallel_iterations=1)  # [K, n]
         samples = tf.cast(tf.shape(log_weights)[0], tf.float32)
         return tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(samples)
+
+    def log_prior(self, z: tf.Tensor) -> tf.Tensor:
+        """log p(z): float32 [n, latent_dim] -> [n], nats."""
+        return self.prior.log_prob(z[:, : self.top_dim]) + log_normal(z[:, self.top_dim :])
+
+    def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Codes of the prior, made of draws of N(0, 1), float32 [n, latent_dim], and a seed, int [2]."""
+        return tf.concat([self.prior.draw(noise[:, : self.top_dim], seed), noise[:, self.top_dim :]], axis=1)
 
     def gain(self, x: tf.Tensor, elbo: tf.Tensor) -> tf.Tensor:
         """Nats by which the ELBO beats the likelihood of the mean training picture.
@@ -102,3 +183,31 @@ class VAE(keras.Model):
         """
         parameters = tf.reshape(self.initial_bias, [1, *self.image_shape[:2], -1])
         return elbo - self.likelihood.log_prob(x, tf.repeat(parameters, tf.shape(x)[0], axis=0))
+
+    def _encode_top(self, x: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, ...]:
+        """The encoder's outputs: mean and log-variance of the upper level and, of a hierarchical model, its features."""
+        return tuple(self.encoder([x, self._one_hot(labels, x)] if self.labels else x))
+
+    def _sample(self, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> Sample:
+        mean, log_variance, *features = encoded
+        z = reparameterise(mean, log_variance, noise[:, : self.top_dim])
+        if not features:
+            return Sample(mean, log_variance, z)
+        low_mean, low_log_variance = self.lower_encoder([*features, z])
+        low = reparameterise(low_mean, low_log_variance, noise[:, self.top_dim :])
+        both = (mean, low_mean), (log_variance, low_log_variance), (z, low)
+        return Sample(*(tf.concat(pair, axis=1) for pair in both))
+
+    def _kl(self, q: Sample) -> tf.Tensor:
+        """KL(q(z|x) || p(z)) by dimension, float32 [n, latent_dim], nats; see `elbo_terms`."""
+        top = self.top_dim
+        upper = self.prior.kl(q.mean[:, :top], q.log_variance[:, :top], q.z[:, :top])
+        if top == self.latent_dim:
+            return upper
+        return tf.concat([upper, kl_to_standard_normal(q.mean[:, top:], q.log_variance[:, top:])], axis=1)
+
+    def _one_hot(self, labels: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor:
+        """Labels as the networks see them, float32 [n, labels]; all zeros for a picture without."""
+        if labels is None:
+            return tf.zeros([tf.shape(like)[0], self.labels])
+        return tf.one_hot(labels, self.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -33,3 +34,11 @@ SIGNATURES = {
     "score": Signature(("image_bytes",), _BOUNDS),
     "evaluate": Signature(("examples",), (*_BOUNDS, "importance_weighted")),
 }
+
+# What a model may answer beside; where it does, it is checked like the others.
+OPTIONAL = {"generate_prior": SIGNATURES["generate"]}
+
+
+def expected_of(exported: Iterable[str]) -> dict[str, Signature]:
+    """The signatures that a model with the exported names is checked by."""
+    return {**SIGNATURES, **{name: signature for name, signature in OPTIONAL.items() if name in set(exported)}}

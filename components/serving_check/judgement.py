@@ -12,12 +12,13 @@ from tfx.utils import io_utils
 
 from components.serving_check.clean_process import Outcome, question
 from components.serving_check.compare import compare
-from components.serving_check.contract import SIGNATURES
+from components.serving_check.contract import OPTIONAL, SIGNATURES, expected_of
 from serving.errors import one_line
 from serving.signatures import Signature, read_signatures
 from trainer import golden
 
 SCHEMA = 1
+ALL = {**SIGNATURES, **OPTIONAL}
 _UNANSWERED = "it was not answered"
 
 
@@ -49,7 +50,7 @@ def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any
             inputs, answers = golden.load_golden(here["golden"])
         except (OSError, ValueError) as error:
             return _report([f"the model or its golden answers cannot be read: {one_line(error)}"])
-        lacking = {name: _lacking(name, signatures, inputs, answers) for name in SIGNATURES}
+        lacking = {name: _lacking(name, signatures, inputs, answers) for name in expected_of(signatures)}
         calls = {name: _call(name, signatures[name], answers[name]) for name, reason in lacking.items() if not reason}
         work = folder / "process"
         work.mkdir()
@@ -83,7 +84,7 @@ def _lacking(
     name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors
 ) -> str | None:
     """Returns what keeps a signature of the contract from being checked; None where nothing does."""
-    found, wanted = signatures.get(name), SIGNATURES[name]
+    found, wanted = signatures.get(name), ALL[name]
     if found is None:
         return "the exported model has no such signature"
     outputs = dict.fromkeys([*wanted.outputs, *answers.get(name, ())])
@@ -98,7 +99,7 @@ def _lacking(
 
 def _call(name: str, found: Signature, expected: dict[str, golden.Value]) -> dict[str, Any]:
     outputs = {output: found.outputs[output] for output in expected}
-    return {"inputs": found.inputs, "outputs": outputs, "counted_by": SIGNATURES[name].counted_by}
+    return {"inputs": found.inputs, "outputs": outputs, "counted_by": ALL[name].counted_by}
 
 
 def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folder: Path) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folde
 
 def _judge_otherwise(name: str, expected: golden.Value, actual: golden.Value) -> str | None:
     """Returns what is wrong with the answer in another batch size; None where it is right."""
-    if SIGNATURES[name].counted_by:
+    if ALL[name].counted_by:
         wanted = len(expected) + 1
         return None if np.shape(actual)[:1] == (wanted,) else f"are not {wanted} pictures when {wanted} are asked for"
     reason = compare(expected, actual).reason

@@ -6,27 +6,21 @@ import keras
 import numpy as np
 
 from trainer.config import ModelConfig
-from trainer.networks.shared import Bias, posterior_heads, small
+from trainer.networks.shared import Networks, dense_output, dense_stack, posterior_heads, with_labels
 
 
 def build(
-    config: ModelConfig, image_shape: tuple[int, int, int], parameters_per_value: int, output_bias: np.ndarray
-) -> tuple[keras.Model, keras.Model]:
-    """The pair; see `trainer.networks.build_networks`."""
-    height, width, channels = image_shape
-    outputs = (height, width, channels * parameters_per_value)
-
+    config: ModelConfig, image_shape: tuple[int, int, int], output_channels: int, output_bias: np.ndarray, labels: int
+) -> Networks:
+    """See `trainer.networks.build_networks`."""
     picture = keras.Input(image_shape, name="picture")
-    x = keras.layers.Flatten(name="flatten")(picture)
-    for i, units in enumerate(config.hidden):
-        x = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i + 1}")(x)
-    encoder = keras.Model(picture, posterior_heads(x, config.latent_dim), name="encoder")
+    x, label = with_labels(keras.layers.Flatten(name="flatten")(picture), labels)
+    x = dense_stack(x, config.hidden)
+    encoder = keras.Model([picture, *label] if label else picture, posterior_heads(x, config.latent_dim), name="encoder")
 
     code = keras.Input((config.latent_dim,), name="latents")
-    x = code
-    for i, units in enumerate(reversed(config.hidden)):
-        x = keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal", name=f"hidden_{i + 1}")(x)
-    x = keras.layers.Dense(int(np.prod(outputs)), use_bias=False, kernel_initializer=small(), name="output")(x)
-    x = keras.layers.Reshape(outputs, name="picture")(x)
-    decoder = keras.Model(code, Bias(output_bias, name="output_bias")(x), name="decoder")
-    return encoder, decoder
+    x, label = with_labels(code, labels)
+    x = dense_stack(x, config.hidden[::-1])
+    output = dense_output(x, (*image_shape[:2], output_channels), output_bias)
+    decoder = keras.Model([code, *label] if label else code, output, name="decoder")
+    return Networks(encoder, None, decoder)

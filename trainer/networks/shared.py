@@ -1,11 +1,44 @@
-"""What every network ends with."""
+"""What every network begins and ends with."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+
+ACTIVATION = "silu"  # half a nat better than ReLU on Fashion-MNIST after as many epochs; steps of ReLU are a tenth faster
+
+
+class Networks(NamedTuple):
+    """A model's networks; those of a conditional model take labels, float32 [n, labels], as a second input.
+
+    Attributes:
+        encoder: float32 [n, h, w, c] in [0, 1] -> mean and log-variance of q(z|x), each float32 [n, latent_dim]; of a
+            hierarchical model those of the upper level, and features for the lower.
+        lower_encoder: Features and the upper level's code -> mean and log-variance of the lower level; None without one.
+        decoder: float32 [n, latent_dim] -> the likelihood's parameters, float32 [n, h, w, output_channels].
+    """
+
+    encoder: keras.Model
+    lower_encoder: keras.Model | None
+    decoder: keras.Model
+
+
+def with_labels(x: keras.KerasTensor, labels: int) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
+    """Features [n, f] with the labels beside them where there are any, and the inputs that this adds."""
+    if not labels:
+        return x, []
+    label = keras.Input((labels,), name="label")
+    return keras.layers.Concatenate(name="with_label")([x, label]), [label]
+
+
+def dense_stack(x: keras.KerasTensor, hidden: Sequence[int]) -> keras.KerasTensor:
+    """Dense layers: [n, f] -> [n, hidden[-1]]."""
+    for i, units in enumerate(hidden):
+        x = keras.layers.Dense(units, ACTIVATION, kernel_initializer="he_normal", name=f"hidden_{i + 1}")(x)
+    return x
 
 
 def posterior_heads(features: keras.KerasTensor, latent_dim: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -21,6 +54,12 @@ def posterior_heads(features: keras.KerasTensor, latent_dim: int) -> tuple[keras
 def small() -> keras.initializers.Initializer:
     """For a network's last layer: a tenth of the usual spread, so that what follows it starts near a constant."""
     return keras.initializers.VarianceScaling(0.01)
+
+
+def dense_output(features: keras.KerasTensor, shape: tuple[int, int, int], bias: np.ndarray) -> keras.KerasTensor:
+    """The likelihood's parameters, [n, *shape], from features [n, f]; they start at the bias, [h * w * k]."""
+    x = keras.layers.Dense(int(np.prod(shape)), use_bias=False, kernel_initializer=small(), name="output")(features)
+    return Bias(bias, name="output_bias")(keras.layers.Reshape(shape, name="picture")(x))
 
 
 class Bias(keras.layers.Layer):

@@ -44,6 +44,12 @@ class ExportedModel:
         """Dimensions of the latent space, as the decoder's signature declares them."""
         return int(self._signatures["serving_default"].structured_input_signature[1]["latents"].shape[-1])
 
+    def generate(self, count: int, seed: int, label: str = "") -> np.ndarray:
+        """New pictures, uint8 [count, h, w, c], of a label where the model is conditional; of any where it is empty."""
+        takes = self._signatures["generate"].structured_input_signature[1]
+        given = {"label": label} if "label" in takes else {}
+        return self.ask("generate", count=count, seed=seed, temperature=1.0, **given)["images"]
+
     def ask(self, signature: str, **inputs: object) -> dict[str, np.ndarray]:
         """All outputs of a signature; inputs are cast to the types it declares."""
         function = self._signatures[signature]
@@ -112,7 +118,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _generate(model: ExportedModel, seed: int) -> np.ndarray:
-    return model.ask("generate", count=GENERATED, seed=seed, temperature=1.0)["images"]
+    return model.generate(GENERATED, seed)
 
 
 def _reconstruct(model: ExportedModel, pictures: list[Picture]) -> np.ndarray | None:

@@ -1,0 +1,63 @@
+"""Spoils pictures for denoising training: the encoder sees the spoilt ones, the decoder is to give the clean ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def corrupt(x: tf.Tensor, kind: str, level: tf.Tensor | float, seed: tf.Tensor) -> tf.Tensor:
+    """Spoils pictures (Vincent et al. 2010, section 3.3).
+
+    Args:
+        x: float32 [n, h, w, c] in [0, 1].
+        kind: `none`, `gaussian` (noise of standard deviation `level`, clipped to [0, 1]), `masking` (a share `level` of the
+            pixels is black, all channels of a pixel together), or `salt_and_pepper` (a share is black or white).
+        level: float32, [] or [n].
+        seed: int [2]; the same seed, the same noise.
+
+    Returns:
+        float32 [n, h, w, c] in [0, 1].
+
+    Raises:
+        ValueError: No such kind; the message lists those there are.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"unknown corruption {kind!r}: allowed are {', '.join(KINDS)}")
+    level = tf.reshape(level, [-1, 1, 1, 1])
+    return KINDS[kind](x, level, seed)
+
+
+def corrupt_variously(x: tf.Tensor, kind: str, most: float, seed: tf.Tensor) -> tf.Tensor:
+    """The same with a level for each picture between 0 and `most`, so that clean pictures are not strange to the encoder."""
+    if kind == "none":
+        return x
+    level_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
+    return corrupt(x, kind, tf.random.stateless_uniform([tf.shape(x)[0]], level_seed, maxval=most), noise_seed)
+
+
+def _gaussian(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(x + level * tf.random.stateless_normal(tf.shape(x), seed), 0.0, 1.0)
+
+
+def _masking(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    return x * tf.cast(_per_pixel(x, seed) >= level, tf.float32)
+
+
+def _salt_and_pepper(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    uniform = _per_pixel(x, seed)
+    # One draw says both: spoilt below the level, and in the lower half of it black.
+    return tf.where(uniform < level, tf.cast(uniform >= 0.5 * level, tf.float32), x)
+
+
+def _per_pixel(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    return tf.random.stateless_uniform(tf.concat([tf.shape(x)[:3], [1]], axis=0), seed)
+
+
+KINDS: dict[str, Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]] = {
+    "none": lambda x, level, seed: x,
+    "gaussian": _gaussian,
+    "masking": _masking,
+    "salt_and_pepper": _salt_and_pepper,
+}
