@@ -1,0 +1,170 @@
+"""How near two sets of pictures lie to each other, by features of them: float [n, f], a row each.
+
+A figure depends on the features and on how many pictures there are: only figures of the same features and the same number can
+be compared. Work is done in float64 and in blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+NEIGHBOURS = 5  # k of precision, recall, density and coverage (as Naeem et al. 2020)
+SUBSETS = 50
+SUBSET_SIZE = 1_000  # as Binkowski et al. 2018 take
+BLOCK_BYTES = 64 << 20
+
+
+class KernelDistance(NamedTuple):
+    """The kernel distance over subsets.
+
+    Attributes:
+        mean: The unbiased estimate; around 0, and of either sign, where both sets are of one distribution.
+        spread: Standard deviation over subsets.
+    """
+
+    mean: float
+    spread: float
+
+
+class Neighbourhood(NamedTuple):
+    """How two sets lie among each other, by balls around each picture that reach to its k-th nearest neighbour.
+
+    Attributes:
+        precision: Share of generated pictures in a ball of a real one (Kynkaanniemi et al. 2019): are they real?
+        recall: Share of real pictures in a ball of a generated one: does every kind come about?
+        density: Real balls around a generated picture, over k (Naeem et al. 2020); about 1 for one distribution, and
+            above it where generated pictures keep to the middle. Unlike precision, no single outlier decides.
+        coverage: Share of real pictures with a generated one in their ball: recall, without balls of generated ones.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """The Frechet distance of two Gaussians with the features' means and covariances (Heusel et al. 2017, eq. 6).
+
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), where tr (C1 C2)^(1/2) = tr (C1^(1/2) C2 C1^(1/2))^(1/2): the latter has a
+    symmetric root, real also where a covariance is singular. It falls as the number of pictures grows, for the same sets.
+
+    Args:
+        first: float [n, f], n at least 2.
+        second: float [m, f], m at least 2.
+
+    Returns:
+        At least 0, in squared units of the features; the same whichever set comes first.
+    """
+    first, second = _checked(first, second)
+    means = [features.mean(axis=0) for features in (first, second)]
+    covariances = [np.atleast_2d(np.cov(features, rowvar=False)) for features in (first, second)]
+    root = _root(covariances[0])
+    product = np.linalg.eigvalsh(root @ covariances[1] @ root)
+    trace = covariances[0].trace() + covariances[1].trace() - 2 * np.sqrt(product.clip(0)).sum()
+    return max(0.0, float(np.square(means[0] - means[1]).sum() + trace))
+
+
+def kernel_distance(
+    first: np.ndarray, second: np.ndarray, seed: int = 0, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE
+) -> KernelDistance:
+    """KID: squared maximum mean discrepancy with the kernel (x.y / f + 1)^3, unbiased (Binkowski et al. 2018).
+
+    Args:
+        first: float [n, f], n at least 2.
+        second: float [m, f], m at least 2.
+        seed: Of the subsets.
+        subsets: How many.
+        subset_size: Pictures in each; at most half of the smaller set, so that subsets differ.
+
+    Returns:
+        Mean and standard deviation over subsets.
+    """
+    first, second = _checked(first, second)
+    size = max(2, min(subset_size, min(len(first), len(second)) // 2))
+    rng = np.random.default_rng(seed)
+    estimates = [_discrepancy(*(x[rng.choice(len(x), size, replace=False)] for x in (first, second))) for _ in range(subsets)]
+    return KernelDistance(float(np.mean(estimates)), float(np.std(estimates)))
+
+
+def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> Neighbourhood:
+    """Precision, recall, density and coverage.
+
+    Args:
+        real: float [n, f], n at least 2.
+        generated: float [m, f], m at least 2.
+        k: Which neighbour a ball reaches to; the last one where there are fewer.
+
+    Returns:
+        The four; each in [0, 1] but density, which has no upper bound.
+    """
+    real, generated = _checked(real, generated)
+    # The same origin and scale for both: distances are differences of squares, and features far from 0 would lose theirs.
+    centre = real.mean(axis=0)
+    real, generated = real - centre, generated - centre
+    k = min(k, len(real) - 1, len(generated) - 1)
+    real_radii, generated_radii = _radii(real, k), _radii(generated, k)
+    covered, recalled = np.zeros(len(real), bool), np.zeros(len(real), bool)
+    balls = np.zeros(len(generated), np.int64)
+    for rows, distances in _distances(generated, real):
+        inside = distances <= real_radii
+        balls[rows] = inside.sum(axis=1)
+        covered |= inside.any(axis=0)
+        recalled |= (distances <= generated_radii[rows, np.newaxis]).any(axis=0)
+    return Neighbourhood(
+        precision=float((balls > 0).mean()),
+        recall=float(recalled.mean()),
+        density=float(balls.mean() / k),
+        coverage=float(covered.mean()),
+    )
+
+
+def _checked(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
+        raise ValueError(f"features must be [n, f] with the same f, not {list(first.shape)} and {list(second.shape)}")
+    if min(len(first), len(second)) < 2:
+        raise ValueError("a distance takes at least 2 pictures on either side")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("features must be finite numbers")
+    return first, second
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """The symmetric square root of a positive semi-definite matrix [f, f]; rounding may have made eigenvalues negative."""
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.sqrt(values.clip(0))) @ vectors.T
+
+
+def _discrepancy(first: np.ndarray, second: np.ndarray) -> float:
+    """The unbiased estimate of the squared maximum mean discrepancy of two sets of the same size."""
+    n, f = first.shape
+    within = 0.0
+    for features in (first, second):
+        kernel = (features @ features.T / f + 1) ** 3
+        within += (kernel.sum() - kernel.trace()) / (n * (n - 1))
+    return float(within - 2 * ((first @ second.T / f + 1) ** 3).mean())
+
+
+def _radii(features: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance of each row to its k-th nearest neighbour, float64 [n]."""
+    radii = np.empty(len(features))
+    for rows, distances in _distances(features, features):
+        radii[rows] = np.partition(distances, k, axis=1)[:, k]  # the nearest is the row itself
+    return radii
+
+
+def _distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Squared distances of rows of `first` to all of `second`, block by block: the rows, and float64 [rows, m]."""
+    lengths = np.square(second).sum(axis=1)
+    step = max(1, BLOCK_BYTES // (8 * len(second)))
+    for start in range(0, len(first), step):
+        block = first[start : start + step]
+        own = np.square(block).sum(axis=1)[:, np.newaxis]
+        squared = own + lengths - 2 * block @ second.T
+        # What cancels to rounding error is 0: the same picture twice has no distance.
+        squared[squared < 1e-12 * (own + lengths)] = 0
+        yield slice(start, start + step), squared

@@ -1,0 +1,153 @@
+"""What the latent code says of a picture: the KL divergence taken apart.
+
+Means and log-variances of q(z|x) are float [n, d], one row a picture; figures are nats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+ACTIVE = 0.01  # variance of the posterior mean above which a dimension is in use (Burda et al. 2016)
+MOST_PICTURES = 5_000  # work grows with the square
+BLOCK_BYTES = 64 << 20
+
+LogPrior = Callable[[np.ndarray], np.ndarray]
+
+
+class CodeInformation(NamedTuple):
+    """KL(q(z|x) || p(z)), mean over pictures, and its two parts (Hoffman and Johnson 2016).
+
+    Attributes:
+        kl: Their sum, nats.
+        mutual_information: I(x; z), nats: what the code says of which picture it is. At most log(`pictures`), whatever the
+            model: one that could tell all of them apart would show no more.
+        marginal_kl: KL(q(z) || p(z)), nats: by how much all codes together differ from the prior, which new pictures are
+            drawn from.
+        pictures: N, over how many pictures.
+    """
+
+    kl: float
+    mutual_information: float
+    marginal_kl: float
+    pictures: int
+
+
+def kl_per_dimension(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+    """KL(q(z_j|x) || N(0, 1)) of each dimension j, mean over pictures (Kingma and Welling 2014, appendix B).
+
+    Args:
+        mean: float [n, d].
+        log_variance: float [n, d].
+
+    Returns:
+        float64 [d], nats, never negative.
+    """
+    mean, log_variance = _wide(mean, log_variance)
+    # expm1: exp(v) - 1 - v of a small v would be rounding error, of either sign.
+    return 0.5 * (mean**2 + np.expm1(log_variance) - log_variance).mean(axis=0)
+
+
+def active_units(mean: np.ndarray, threshold: float = ACTIVE) -> int:
+    """Dimensions in use: those whose posterior mean varies over pictures (Burda et al. 2016).
+
+    Args:
+        mean: float [n, d].
+        threshold: Variance above which one counts.
+
+    Returns:
+        Between 0 and d.
+    """
+    return int(np.count_nonzero(np.var(np.asarray(mean, np.float64), axis=0) > threshold))
+
+
+def mutual_information(mean: np.ndarray, log_variance: np.ndarray, seed: int = 0) -> tuple[float, int]:
+    """I(x; z) under the aggregate posterior q(z) = 1/N sum_n q(z|x_n); see `code_information`.
+
+    Returns:
+        The estimate in nats, and N: it cannot exceed log N.
+    """
+    information = code_information(mean, log_variance, seed)
+    return information.mutual_information, information.pictures
+
+
+def marginal_kl(mean: np.ndarray, log_variance: np.ndarray, seed: int = 0, log_prior: LogPrior | None = None) -> float:
+    """KL(q(z) || p(z)) of the aggregate posterior, nats; see `code_information`."""
+    return code_information(mean, log_variance, seed, log_prior).marginal_kl
+
+
+def code_information(
+    mean: np.ndarray,
+    log_variance: np.ndarray,
+    seed: int = 0,
+    log_prior: LogPrior | None = None,
+    most: int = MOST_PICTURES,
+) -> CodeInformation:
+    """Takes the KL divergence apart, by one draw z_n of q(z|x_n) for each picture (Hoffman and Johnson 2016).
+
+    I(x; z) is estimated by the mean of log q(z_n|x_n) - log q(z_n), q(z) being the mixture of all N posteriors. Each term is
+    at most log N, and so is the mean: where it comes near, N is too small to tell more. The KL divergence from a standard
+    normal prior is exact, from another one estimated from the same draws; the marginal KL is what remains.
+
+    Args:
+        mean: float [n, d].
+        log_variance: float [n, d].
+        seed: Of the draws, and of the choice of pictures.
+        log_prior: log p(z), float32 [m, d] -> [m], nats; None for the standard normal prior.
+        most: Of more pictures, so many are chosen.
+
+    Returns:
+        Both parts and their sum.
+
+    Raises:
+        ValueError: There is no picture.
+    """
+    mean, log_variance = _wide(mean, log_variance)
+    if not len(mean):
+        raise ValueError("there is no picture to measure the code by")
+    if len(mean) > most:
+        chosen = np.random.default_rng(seed).permutation(len(mean))[:most]
+        mean, log_variance = mean[chosen], log_variance[chosen]
+    noise = tf.random.stateless_normal(mean.shape, seed=[seed, 0]).numpy()
+    z = mean + np.exp(0.5 * log_variance) * noise
+    log_own = -0.5 * (math.log(2 * math.pi) + log_variance + noise.astype(np.float64) ** 2).sum(axis=1)
+    information = float((log_own - log_aggregate(z, mean, log_variance)).mean())
+    if log_prior is None:
+        kl = float(kl_per_dimension(mean, log_variance).sum())
+    else:
+        kl = float((log_own - np.asarray(log_prior(z.astype(np.float32)), np.float64)).mean())
+    return CodeInformation(kl, information, kl - information, len(mean))
+
+
+def log_aggregate(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+    """log q(z) of the mixture q(z) = 1/N sum_n N(z; mean_n, exp(log_variance_n)), in blocks that bound its memory.
+
+    Args:
+        z: float [m, d].
+        mean: float [N, d].
+        log_variance: float [N, d].
+
+    Returns:
+        float64 [m], nats.
+    """
+    z, mean, log_variance = _wide(z, mean, log_variance)
+    precision = np.exp(-log_variance)
+    constant = (math.log(2 * math.pi) + log_variance + mean**2 * precision).sum(axis=1)
+    # (z - mean)^2 * precision, multiplied out: matrix products, and no [m, N, d] in memory. float64: it cancels.
+    weights = np.concatenate([precision, -2 * mean * precision], axis=1).T
+    rows = max(1, BLOCK_BYTES // (8 * len(mean)))
+    result = np.empty(len(z))
+    for start in range(0, len(z), rows):
+        block = z[start : start + rows]
+        logits = -0.5 * (np.concatenate([block**2, block], axis=1) @ weights + constant)
+        largest = logits.max(axis=1)
+        result[start : start + rows] = largest + np.log(np.exp(logits - largest[:, None]).mean(axis=1))
+    return result
+
+
+def _wide(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(np.asarray(array, np.float64) for array in arrays)
