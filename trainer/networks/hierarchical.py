@@ -9,10 +9,9 @@ import keras
 import numpy as np
 
 from trainer.config import ModelConfig
-from trainer.networks.shared import Networks, dense_output, dense_stack, posterior_heads, with_labels
+from trainer.networks.shared import ACTIVATION, Networks, dense_output, dense_stack, posterior_heads, with_labels
 
 
-@keras.saving.register_keras_serializable("darkroom")
 class FromPrior(keras.layers.Layer):
     """Takes the lower level's code out of its prior's units: (z_top, z_low) -> (z_top, mean + exp(log_scale) * z_low).
 
@@ -66,12 +65,11 @@ def build(
 
     code = keras.Input((config.latent_dim,), name="latents")
     x, label = with_labels(Top(top_dim, name="upper")(code), labels)
-    x = dense_stack(x, [between])
+    x = keras.layers.Dense(between, ACTIVATION, kernel_initializer="he_normal", name="prior_hidden")(x)
     x = FromPrior(top_dim, name="from_prior")(code, *prior_heads(x, low_dim))
     if label:
         x = keras.layers.Concatenate(name="all_with_label")([x, *label])
-    for i, units in enumerate(config.hidden[::-1]):
-        x = keras.layers.Dense(units, "silu", kernel_initializer="he_normal", name=f"decoder_hidden_{i + 1}")(x)
+    x = dense_stack(x, config.hidden[::-1])
     output = dense_output(x, (*image_shape[:2], output_channels), output_bias)
     decoder = keras.Model([code, *label] if label else code, output, name="decoder")
     return Networks(encoder, lower_encoder, decoder)
