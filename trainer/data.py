@@ -52,7 +52,8 @@ def label_indices(names: tf.Tensor, known: Sequence[str]) -> tf.Tensor:
 def pixel_graph(tft_output: tft.TFTransformOutput) -> Callable[[tf.Tensor], tf.Tensor]:
     """The Transform graph as a callable: string [n] of encoded pictures -> float32 [n, h, w, c] in [0, 1]."""
     layer = tft_output.transform_features_layer()
-    call = lambda encoded: layer({ENCODED: encoded[:, tf.newaxis]})[PIXELS]  # noqa: E731
+    # The layer is a graph already: AutoGraph would spend seconds on rewriting Keras' own code.
+    call = tf.autograph.experimental.do_not_convert(lambda encoded: layer({ENCODED: encoded[:, tf.newaxis]})[PIXELS])
     call.layer = layer  # whoever exports the graph has to keep hold of it
     return call
 
