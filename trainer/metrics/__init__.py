@@ -1,1 +1,1 @@
-"""Figures of models beside the ELBO: what the code says, how near rebuilt pictures are, how near generated ones lie to real ones."""
+"""Figures of models beside the ELBO: what codes say, how like rebuilt pictures are, how near generated ones come to real ones."""

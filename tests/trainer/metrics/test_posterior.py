@@ -10,7 +10,14 @@ import tensorflow as tf
 
 from trainer.losses import kl_to_standard_normal, log_normal
 from trainer.metrics import posterior
-from trainer.metrics.posterior import active_units, code_information, kl_per_dimension, log_aggregate, marginal_kl, mutual_information
+from trainer.metrics.posterior import (
+    active_units,
+    code_information,
+    kl_per_dimension,
+    log_aggregate,
+    marginal_kl,
+    mutual_information,
+)
 
 
 def posteriors(n: int, d: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
