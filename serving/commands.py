@@ -145,22 +145,40 @@ def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: P
 @click.command(cls=ServingCommand)
 @model_options
 @pictures_in
+@click.option(
+    "--precision",
+    type=click.Choice(["full", "model"]),
+    default="full",
+    show_default=True,
+    help="model: codes as whole numbers, no finer than the model knows them, and their length in bits.",
+)
 @table_out
-def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], out: Path) -> None:
+def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], precision: str, out: Path) -> None:
     """Write the codes of PICTURES (files and folders) as a table.
 
     \b
         darkroom encode --work work/digits pictures/ --out codes.csv
         darkroom encode --work work/digits cat.png dog.jpg
+    As compressed as the model can:
+        darkroom encode --work work/digits --precision model pictures/ --out codes.csv
 
     Columns: path, mean_0 ..., log_variance_0 ...: the Gaussian of codes that a picture may have come from, by axis.
+    With --precision model: path, bits, code_0 ...; a code times model.json's code_precision.step is the mean, rounded.
     Pictures that cannot be read are named on standard error and have no row.
     """
     paths = list_pictures(pictures)
     with loaded(work, model, version, total=len(paths)) as pushed:
         answers = pushed.encode(paths)
-    columns = [f"{name}_{axis}" for name in ("mean", "log_variance") for axis in range(pushed.latent_dim)]
-    rows = np.concatenate([answers.values["mean"], answers.values["log_variance"]], axis=1)
+    axes, mean = range(pushed.latent_dim), answers.values["mean"]
+    if precision == "model":
+        if "code_precision" not in pushed.about:
+            raise InputError(f"the model in {pushed.path} does not say how precise its codes are: train it anew")
+        codes, bits = latents.at_precision(mean, pushed.about["code_precision"])
+        columns = ["bits", *(f"code_{axis}" for axis in axes)]
+        rows = [[round(float(length), 2), *code] for length, code in zip(bits, codes.tolist())]
+    else:
+        columns = [f"{name}_{axis}" for name in ("mean", "log_variance") for axis in axes]
+        rows = np.concatenate([mean, answers.values["log_variance"]], axis=1)
     _write_table(["path", *columns], [[_name(path), *row] for path, row in zip(answers.paths, rows)], out, answers)
 
 

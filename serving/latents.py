@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -40,6 +42,26 @@ def slerp(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
         return straight
     direction = (np.sin((1 - t) * angle) * a + np.sin(t * angle) * b) / np.sin(angle)
     return (direction * ((1 - t) * lengths[0] + t * lengths[1])).astype(np.float32)
+
+
+def at_precision(mean: np.ndarray, precision: Mapping[str, Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Rounds codes as coarsely as the model knows them, and tells how long they are then.
+
+    Args:
+        mean: float32 [n, d].
+        precision: `step`, `centre` and `spread` by axis, as model.json holds them: rounding to `step` adds as much variance as
+            the posterior has; `centre` and `spread` are the Gaussian by which whole numbers of steps are entropy-coded.
+
+    Returns:
+        Whole numbers of steps, int64 [n, d], and each code's length in bits, float64 [n].
+    """
+    step, centre, spread = (np.asarray(precision[name], np.float64) for name in ("step", "centre", "spread"))
+    codes = np.round(mean / step).astype(np.int64)
+    distance = np.abs(codes * step - centre) / spread  # by symmetry: small tails are told exactly, shares near 1 are not
+    half = 0.5 * step / spread
+    tail = np.vectorize(lambda at: 0.5 * math.erfc(at / math.sqrt(2)), otypes=[np.float64])
+    share = tail(distance - half) - tail(distance + half)
+    return codes, -np.log2(np.maximum(share, 1e-300)).sum(axis=1)
 
 
 def quantile_grid(latent_dim: int, axes: tuple[int, int], steps: int) -> np.ndarray:

@@ -21,18 +21,17 @@ from trainer.data import Pictures, list_records, pixel_graph
 from trainer.describe import describe_model, describe_networks, model_card
 from trainer.errors import InputError
 from trainer.export import Servable
+from trainer.figures import held_out_figures
 from trainer.golden import save_golden
 from trainer.history import History
 from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
 from trainer.preprocessing import ENCODED
 from trainer.priors import Mixture
 from trainer.progress import report_progress
-from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import VAE, TrainingData
 
 GOLDEN_PICTURES = 4
 MIXTURE_PICTURES = 20_000  # more make the mixture no better, and its fit slower
-BOUND_PICTURES = 1000  # so many held-out pictures say by how much the importance-weighted bound is above the ELBO
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -87,7 +86,7 @@ def train(
         history = History(run_folder)
         outcome = Loop(vae, pictures, held_out, config.training, strategy).fit(history)
         history.close()
-        figures, kl = held_out_figures(vae, held_out, config.training.importance_samples)
+        figures, precision = held_out_figures(vae, held_out, config.training)
         mixture = None
         if config.generation.density == "mixture":
             mixture = Mixture.fit(aggregate_posterior(vae, pictures), config.generation.components, config.training.seed)
@@ -101,17 +100,17 @@ def train(
     servable.save(model_folder)
     save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
     metrics = {
-        "eval": figures,
+        **figures,
         "epochs": outcome.epochs,
         "best_epoch": outcome.best_epoch,
         "seconds": outcome.seconds,
         "images_per_second": outcome.images_per_second,
     }
     description = describe_model(vae, config, list(labels), counts)
-    _write_json(model_folder / "model.json", description)
+    _write_json(model_folder / "model.json", {**description, "code_precision": precision})
     _write_json(model_folder / "metrics.json", metrics)
     _write_json(run_folder / "networks.json", describe_networks(vae))
-    _write_json(run_folder / "kl_per_dimension.json", {"kl": kl.tolist()})
+    _write_json(run_folder / "kl_per_dimension.json", {"kl": figures["kl_per_dimension"]})
     (model_folder / "model_card.md").write_text(model_card(description, metrics, outcome), encoding="utf-8")
     (model_folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     return outcome
@@ -132,43 +131,6 @@ def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
     starts = range(0, len(chosen), EVAL_BATCH)
     batches = zip(starts, chosen.in_order(EVAL_BATCH))
     return np.concatenate([sample(levels, noise[start : start + len(levels)]) for start, (levels, _) in batches])
-
-
-def held_out_figures(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, float], np.ndarray]:
-    """The trained model's figures on held-out pictures, nats per picture, noise from each picture's key.
-
-    Args:
-        vae: The trained model.
-        held_out: The pictures.
-        samples: K of the importance-weighted bound, which takes K passes through the decoder: it is the ELBO of all pictures
-            plus the first `BOUND_PICTURES` pictures' mean gap, which varies far less from picture to picture than either.
-
-    Returns:
-        `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`, `bits_per_dimension` where
-        that means something (of the importance-weighted bound); and the KL divergence of each latent dimension, float64 [d].
-    """
-    terms = tf.function(vae.elbo_terms, reduce_retracing=True)
-    bound = tf.function(vae.importance_weighted, reduce_retracing=True)
-    sums, kl, gaps = 0.0, np.zeros(vae.latent_dim), []
-    for levels, labels in held_out.in_order(EVAL_BATCH):
-        x, keys = vae.observe(levels), example_keys(levels)
-        both = terms(x, keyed_normal(keys, (vae.latent_dim,)), labels)
-        sums += float(tf.reduce_sum(both.reconstruction))
-        kl += tf.reduce_sum(both.kl_per_dimension, axis=0).numpy()
-        if sum(map(len, gaps)) < BOUND_PICTURES:
-            gaps.append((bound(x, keyed_normal(keys, (samples, vae.latent_dim)), labels) - both.elbo).numpy())
-    reconstruction, kl = sums / len(held_out), kl / len(held_out)
-    elbo = -(reconstruction + kl.sum())
-    importance_weighted = elbo + float(np.concatenate(gaps).mean())
-    return {
-        "elbo": elbo,
-        "reconstruction": reconstruction,
-        "kl": float(kl.sum()),
-        "importance_weighted": importance_weighted,
-        "importance_samples": samples,
-        "bits_per_dimension": vae.likelihood.bits_per_dimension(-importance_weighted, int(np.prod(vae.image_shape))),
-        "pictures": len(held_out),
-    }, kl
 
 
 def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:

@@ -1,0 +1,185 @@
+"""What a trained model is worth on held-out pictures: its bounds, its code, what it rebuilds, what a code costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy import special
+
+from trainer.config import TrainingConfig
+from trainer.corruption import corrupt
+from trainer.data import Pictures
+from trainer.loop import EVAL_BATCH
+from trainer.metrics.pictures import mse, psnr, ssim
+from trainer.metrics.posterior import active_units, code_information
+from trainer.preprocessing import scale
+from trainer.progress import report_progress
+from trainer.sampling import example_keys, keyed_normal
+from trainer.vae import VAE
+
+BOUND_PICTURES = 1000  # so many held-out pictures say by how much the importance-weighted bound is above the ELBO
+REBUILT_PICTURES = 2000  # so many are rebuilt, denoised and compressed; their means vary little
+
+
+def bounds(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, Any], np.ndarray]:
+    """ELBO, its terms and the importance-weighted bound, nats per picture, noise from each picture's key.
+
+    Args:
+        vae: The trained model.
+        held_out: The pictures.
+        samples: K of the importance-weighted bound, which takes K passes through the decoder: it is the ELBO of all pictures
+            plus the first `BOUND_PICTURES` pictures' mean gap, which varies far less from picture to picture than either.
+
+    Returns:
+        `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`, `bits_per_dimension` where
+        that means something (of the importance-weighted bound); and the KL divergence of each latent dimension, float64 [d].
+    """
+    terms = tf.function(vae.elbo_terms, reduce_retracing=True)
+    bound = tf.function(vae.importance_weighted, reduce_retracing=True)
+    reconstruction, kl, gaps, done = 0.0, np.zeros(vae.latent_dim), [], 0
+    for levels, labels in held_out.in_order(EVAL_BATCH):
+        x, keys = vae.observe(levels), example_keys(levels)
+        both = terms(x, keyed_normal(keys, (vae.latent_dim,)), labels)
+        reconstruction += float(tf.reduce_sum(both.reconstruction))
+        kl += tf.reduce_sum(both.kl_per_dimension, axis=0).numpy()
+        if done < BOUND_PICTURES:
+            gaps.append((bound(x, keyed_normal(keys, (samples, vae.latent_dim)), labels) - both.elbo).numpy())
+        done += len(levels)
+        report_progress("judging", done=done, total=len(held_out))
+    reconstruction, kl = reconstruction / len(held_out), kl / len(held_out)
+    elbo = -(reconstruction + kl.sum())
+    importance_weighted = elbo + float(np.concatenate(gaps).mean())
+    return {
+        "elbo": elbo,
+        "reconstruction": reconstruction,
+        "kl": float(kl.sum()),
+        "importance_weighted": importance_weighted,
+        "importance_samples": samples,
+        "bits_per_dimension": vae.likelihood.bits_per_dimension(-importance_weighted, int(np.prod(vae.image_shape))),
+        "pictures": len(held_out),
+    }, kl
+
+
+def code_figures(vae: VAE, mean: np.ndarray, log_variance: np.ndarray) -> dict[str, Any]:
+    """What the code tells: active units, I(x; z) and the marginal KL, nats; see `trainer.metrics.posterior`.
+
+    Args:
+        vae: The trained model.
+        mean: Of q(z|x) of held-out pictures, float32 [n, d].
+        log_variance: Likewise.
+    """
+    log_prior = None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True)
+    told = code_information(mean, log_variance, log_prior=log_prior)
+    return {
+        "active_units": active_units(mean),
+        "latent_dim": vae.latent_dim,
+        "mutual_information": told.mutual_information,
+        "marginal_kl": told.marginal_kl,
+        "pictures": told.pictures,
+    }
+
+
+def rebuilt_figures(x: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
+    """Mean MSE, PSNR (dB) and SSIM of rebuilt pictures, float32 [n, h, w, c] in [0, 1], to what they should be."""
+    return {
+        "mse": float(mse(x, rebuilt).mean()),
+        "psnr": float(psnr(x, rebuilt).mean()),
+        "ssim": float(np.mean(ssim(x, rebuilt))),
+        "pictures": len(x),
+    }
+
+
+def code_precision(mean: np.ndarray, log_variance: np.ndarray) -> dict[str, list[float]]:
+    """How finely a code is worth writing down, by dimension.
+
+    Rounding to steps of sqrt(12) sigma adds as much variance as the posterior has itself: finer steps would write down what
+    the model does not know. Steps are per dimension, for a reader does not know a picture's own posterior.
+
+    Args:
+        mean: Of q(z|x) of held-out pictures, float32 [n, d].
+        log_variance: Likewise.
+
+    Returns:
+        `step`; and `centre` and `spread` of the codes, the Gaussian by which they are entropy-coded: each [d].
+    """
+    step = np.sqrt(12 * np.exp(log_variance.astype(np.float64)).mean(axis=0))
+    return {
+        "step": step.tolist(),
+        "centre": mean.mean(axis=0).tolist(),
+        "spread": np.maximum(mean.std(axis=0), 0.1 * step).tolist(),
+    }
+
+
+def code_bits(codes: np.ndarray, precision: dict[str, list[float]]) -> np.ndarray:
+    """The length of entropy-coded codes, whole numbers of steps [n, d], in bits [n]."""
+    step, centre, spread = (np.asarray(precision[name]) for name in ("step", "centre", "spread"))
+    upper, lower = (((codes + side) * step - centre) / spread for side in (0.5, -0.5))
+    # By symmetry always in the lower tail, where differences of the distribution function keep their digits.
+    flipped = lower > 0
+    upper, lower = np.where(flipped, -lower, upper), np.where(flipped, -upper, lower)
+    return -np.log2(np.maximum(special.ndtr(upper) - special.ndtr(lower), 1e-300)).sum(axis=1)
+
+
+def compression_figures(
+    vae: VAE, x: np.ndarray, mean: np.ndarray, precision: dict[str, list[float]], labels: np.ndarray
+) -> dict[str, float]:
+    """Rate and distortion of codes rounded to the model's precision: bits per picture and per pixel; PSNR (dB)."""
+    codes = np.round(mean / np.asarray(precision["step"]))
+    bits = float(code_bits(codes, precision).mean())
+    rebuilt = decode_all(vae, (codes * np.asarray(precision["step"])).astype(np.float32), labels)
+    height, width, _ = vae.image_shape
+    return {"bits_per_picture": bits, "bits_per_pixel": bits / (height * width), "psnr": float(psnr(x, rebuilt).mean())}
+
+
+def denoising_figures(vae: VAE, x: np.ndarray, labels: np.ndarray, config: TrainingConfig) -> dict[str, Any] | None:
+    """How near spoilt pictures are to the clean ones, before and after; None where the model was not trained for that."""
+    if config.corruption == "none":
+        return None
+    spoilt = corrupt(tf.constant(x), config.corruption, config.corruption_level, tf.constant([0, 1])).numpy()
+    rebuilt = decode_all(vae, encode_all(vae, spoilt, labels)[0], labels)
+    before, after = rebuilt_figures(x, spoilt), rebuilt_figures(x, rebuilt)
+    return {"corruption": config.corruption, "level": config.corruption_level, "spoilt": before, "denoised": after}
+
+
+def encode_all(vae: VAE, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and log-variances of q(z|x), float32 [n, d], of pictures as the model sees them, float32 [n, h, w, c]."""
+    encode = tf.function(vae.encode, reduce_retracing=True)
+    parts = [encode(x[at : at + EVAL_BATCH], labels[at : at + EVAL_BATCH]) for at in range(0, len(x), EVAL_BATCH)]
+    return tuple(np.concatenate(values) for values in zip(*parts))
+
+
+def decode_all(vae: VAE, z: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """E[x|z], float32 [n, h, w, c] in [0, 1], of codes, float32 [n, d]."""
+    decode = tf.function(vae.decode_mean, reduce_retracing=True)
+    return np.concatenate([decode(z[at : at + EVAL_BATCH], labels[at : at + EVAL_BATCH]) for at in range(0, len(z), EVAL_BATCH)])
+
+
+def held_out_figures(vae: VAE, held_out: Pictures, config: TrainingConfig) -> tuple[dict[str, Any], dict[str, list[float]]]:
+    """All figures of a trained model.
+
+    Args:
+        vae: The model.
+        held_out: Pictures that it was not fitted to.
+        config: How it was trained.
+
+    Returns:
+        Figures: `eval` (see `bounds`), `kl_per_dimension`, `code`, `rebuilt`, `compression`, and `denoising` where it was
+        trained for that; and the precision of its codes (see `code_precision`).
+    """
+    figures, kl = bounds(vae, held_out, config.importance_samples)
+    some = Pictures(held_out.levels[:REBUILT_PICTURES], held_out.labels[:REBUILT_PICTURES])
+    x = np.concatenate([vae.observe(levels) for levels, _ in some.in_order(EVAL_BATCH)])
+    mean, log_variance = encode_all(vae, x, some.labels)
+    precision = code_precision(mean, log_variance)
+    # Where pictures are made black and white, a rebuilt one is to be as grey as the original was.
+    grey = scale(np.asarray(some.levels)).numpy()
+    return {
+        "eval": figures,
+        "kl_per_dimension": kl.tolist(),
+        "code": code_figures(vae, mean, log_variance),
+        "rebuilt": rebuilt_figures(grey, decode_all(vae, mean, some.labels)),
+        "compression": compression_figures(vae, grey, mean, precision, some.labels),
+        "denoising": denoising_figures(vae, x, some.labels, config),
+    }, precision
