@@ -71,7 +71,10 @@ def _detail(config: dict[str, Any]) -> str:
 def model_card(description: dict[str, Any], metrics: dict[str, Any], outcome: Outcome) -> str:
     """`model_card.md`: what a person has to know of the model."""
     height, width, channels = description["image_shape"]
-    figures = metrics["eval"]
+    figures, code = metrics["eval"], metrics["code"]
+    has_bits = figures["bits_per_dimension"] is not None
+    bits_head = " | bits per dimension" if has_bits else ""
+    bits = f" | {figures['bits_per_dimension']:.3f}" if has_bits else ""
     pictures, parameters = description["pictures"], description["parameters"]
     labels = ", ".join(description["labels"][:20]) + (" ..." if len(description["labels"]) > 20 else "")
     colours = "grey" if channels == 1 else "RGB"
@@ -83,16 +86,21 @@ It makes new {colours} pictures of {width}x{height} like those it was trained on
 |---|---|
 | network | {description["network"]}, {parameters["encoder"]:,} + {parameters["decoder"]:,} parameters (encoder, decoder) |
 | latent dimensions | {description["latent_dim"]} |
-| likelihood | {description["likelihood"]}; prior: standard normal |
+| likelihood | {description["likelihood"]}{" of pictures made black and white" if description["binarised"] else ""} |
+| prior | {description["prior"].replace("_", " ")}; new codes come from {_density(description)} |
 | trained on | {pictures["train"]:,} pictures; {pictures["eval"]:,} others decided when to stop |
-| labels | {labels or "none"} (not seen by the model) |
+| labels | {labels or "none"} ({"seen" if description["conditional"] else "not seen"} by the model) |
 | training | {outcome.epochs} epochs, best {outcome.best_epoch}, {outcome.seconds:.0f} s, seed {description["seed"]} |
 
 Figures on the held-out pictures, in nats per picture (noise from each picture's own key):
 
-| ELBO | reconstruction term | KL divergence | importance-weighted bound (K = {figures["importance_samples"]}) |
-|---|---|---|---|
-| {figures["elbo"]:.2f} | {figures["reconstruction"]:.2f} | {figures["kl"]:.2f} | {figures["importance_weighted"]:.2f} |
+| ELBO | reconstruction term | KL divergence | importance-weighted bound (K = {figures["importance_samples"]}){bits_head} |
+|---|---|---|---|{"---|" if bits_head else ""}
+| {figures["elbo"]:.2f} | {figures["reconstruction"]:.2f} | {figures["kl"]:.2f} | {figures["importance_weighted"]:.2f}{bits} |
+
+{code["active_units"]} of {code["latent_dim"]} latent dimensions are used (variance of the posterior mean above 0.01). A rebuilt
+picture has a PSNR of {metrics["rebuilt"]["psnr"]:.1f} dB to its original; a code rounded to the model's precision takes
+{metrics["compression"]["bits_per_picture"]:.0f} bits and gives {metrics["compression"]["psnr"]:.1f} dB.
 
 ## Use
 
@@ -105,3 +113,7 @@ It knows the pictures that it was trained on and nothing else: their biases are 
 rebuilt as the nearest thing that it knows. A high ELBO is no proof that a picture is genuine. Generated pictures may resemble
 training pictures.
 """
+
+
+def _density(description: dict[str, Any]) -> str:
+    return "a Gaussian mixture fitted to the aggregate posterior" if description["density"] == "mixture" else "it"
