@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ import tensorflow as tf  # noqa: E402
 import tensorflow_transform as tft  # noqa: E402
 
 from tests.trainer import tiny  # noqa: E402
+from trainer.config import GenerationConfig, TrainerConfig  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> tft.TFTransformOutput:
     return tiny.transform_graph(tmp_path_factory.mktemp("transform"))
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Trained:
     """One run of the Trainer.
 
@@ -34,12 +35,14 @@ class Trained:
         model: The SavedModel's folder.
         run: The folder of the `model_run` artifact.
         held_out: The held-out pictures' bytes, in the order of the files.
+        labels: Their labels, "" for none.
         loaded: The exported model.
     """
 
     model: Path
     run: Path
     held_out: list[bytes]
+    labels: list[str]
     loaded: tf.Module
 
     def json(self, name: str) -> dict:
@@ -52,19 +55,15 @@ class Trained:
         return {name: value.numpy() for name, value in self.loaded.signatures[signature](**inputs).items()}
 
 
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, graph: tft.TFTransformOutput) -> Trained:
-    """One run of the Trainer as TFX calls it, on PNG bars among pictures of other sizes and kinds."""
+def run_trainer(
+    folder: Path, graph: tft.TFTransformOutput, config: TrainerConfig, splits: dict[str, list[bytes]], labels: dict
+) -> Trained:
+    """Runs the Trainer as TFX calls it, on pictures' bytes and labels by split."""
     from tfx.components.trainer.fn_args_utils import FnArgs
 
     from trainer.task import run_fn
 
-    folder = tmp_path_factory.mktemp("trained")
-    others = [tiny.encode(tiny.noise(seed, 12, 10, 3), kind) for seed, kind in enumerate(("JPEG", "BMP", "GIF", "PNG"))]
-    train, held_out = (
-        [*others, *(tiny.encode(picture) for picture in tiny.bars(count, seed))] for seed, count in ((0, 96), (1, 37))
-    )
-    tiny.write_examples(folder / "examples", {"train": train, "eval": held_out}, {"lying": 50, "": 4, "upright": 46})
+    tiny.write_examples(folder / "examples", splits, labels)
     model, run = folder / "model" / "Format-Serving", folder / "run"
     model.mkdir(parents=True)
     run_fn(
@@ -74,10 +73,40 @@ def trained(tmp_path_factory: pytest.TempPathFactory, graph: tft.TFTransformOutp
             transform_output=os.path.dirname(graph.transform_savedmodel_dir),
             serving_model_dir=str(model),
             model_run_dir=str(run),
-            custom_config=json.loads(json.dumps({"trainer": tiny.CONFIG.to_dict()})),
+            custom_config=json.loads(json.dumps({"trainer": config.to_dict()})),
         )
     )
-    return Trained(model, run, held_out, tf.saved_model.load(str(model)))
+    return Trained(model, run, splits["eval"], labels["eval"], tf.saved_model.load(str(model)))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, graph: tft.TFTransformOutput) -> Trained:
+    """A run on PNG bars among pictures of other sizes and kinds, which have no label."""
+    others = [tiny.encode(tiny.noise(seed, 12, 10, 3), kind) for seed, kind in enumerate(("JPEG", "BMP", "GIF", "PNG"))]
+    splits, labels = {}, {}
+    for split, count, seed in (("train", 96, 0), ("eval", 37, 1)):
+        bars = tiny.labelled_bars(count, seed)
+        splits[split] = [*others, *map(tiny.encode, bars.levels)]
+        labels[split] = [""] * len(others) + [tiny.LABELS[label] for label in bars.labels]
+    return run_trainer(tmp_path_factory.mktemp("trained"), graph, tiny.CONFIG, splits, labels)
+
+
+@pytest.fixture(scope="session")
+def conditional(tmp_path_factory: pytest.TempPathFactory, graph: tft.TFTransformOutput) -> Trained:
+    """A run of a conditional model on bars, a quarter of them upright, whose codes are drawn from a mixture."""
+    splits, labels = {}, {}
+    for split, count, seed in (("train", 400, 0), ("eval", 60, 1)):
+        bars = tiny.labelled_bars(count, seed)
+        kept = (bars.labels == 0) | (np.arange(count) % 3 == 0)
+        splits[split] = [tiny.encode(picture) for picture in bars.levels[kept]]
+        labels[split] = [tiny.LABELS[label] for label in bars.labels[kept]]
+    config = dataclasses.replace(
+        tiny.CONFIG,
+        model=dataclasses.replace(tiny.MODEL, hidden=(32, 32), conditional=True),
+        training=dataclasses.replace(tiny.TRAINING, epochs=20),
+        generation=GenerationConfig(density="mixture", components=4),
+    )
+    return run_trainer(tmp_path_factory.mktemp("conditional"), graph, config, splits, labels)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import io
@@ -22,14 +23,19 @@ from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, Trai
 from trainer.data import Pictures
 from trainer.history import History
 from trainer.loop import Loop, Outcome, get_strategy
-from trainer.preprocessing import ENCODED, preprocessing_fn
-from trainer.vae import VAE
+from trainer.preprocessing import ENCODED, LABEL, preprocessing_fn
+from trainer.task import training_data
+from trainer.vae import VAE, TrainingData
 
 SHAPE = (8, 8, 1)
 MODEL = ModelConfig(network="dense", latent_dim=2, hidden=(16,))
 PREPROCESSING = PreprocessingConfig(height=8, width=8, channels=1)
 TRAINING = TrainingConfig(epochs=6, batch_size=8, learning_rate=1e-2, importance_samples=5)
 CONFIG = TrainerConfig(PREPROCESSING, MODEL, TRAINING, title="bars")
+HIERARCHICAL = {"network": "hierarchical", "latent_dim": 4, "top_latent_dim": 2}
+VAMPPRIOR = {"prior": "vampprior", "pseudo_inputs": 10}
+CONDITIONAL = {"conditional": True}
+LABELS = ["lying", "upright"]  # of bars
 
 
 def noise(seed: int, *shape: int) -> np.ndarray:
@@ -39,11 +45,23 @@ def noise(seed: int, *shape: int) -> np.ndarray:
 
 def bars(count: int, seed: int = 0) -> np.ndarray:
     """Pictures that can be learned, uint8 [count, 8, 8, 1]: a bright bar, upright or lying, on grey noise."""
+    return labelled_bars(count, seed).levels
+
+
+def labelled_bars(count: int, seed: int = 0) -> Pictures:
+    """The same with the bars' directions as labels: the number in `LABELS`."""
     rng = np.random.default_rng(seed)
     levels = rng.integers(0, 60, (count, *SHAPE), dtype=np.uint8)
-    for picture, at, upright in zip(levels, rng.integers(0, 7, count), rng.integers(0, 2, count)):
+    places, directions = rng.integers(0, 7, count), rng.integers(0, 2, count)
+    for picture, at, upright in zip(levels, places, directions):
         (picture.swapaxes(0, 1) if upright else picture)[at : at + 2] = rng.integers(200, 256)
-    return levels
+    return Pictures(levels, directions.astype(np.int32))
+
+
+def uprightness(levels: np.ndarray) -> np.ndarray:
+    """How much more columns differ than rows, float [n]: above 0 for upright bars, below for lying ones."""
+    values = levels[..., 0].astype(float)
+    return values.mean(axis=1).var(axis=1) - values.mean(axis=2).var(axis=1)
 
 
 def encode(pixels: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
@@ -53,28 +71,40 @@ def encode(pixels: np.ndarray, kind: str = "PNG", **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def example(encoded: bytes) -> bytes:
-    """A serialised tf.Example that holds a picture's bytes."""
-    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded]))
-    return tf.train.Example(features=tf.train.Features(feature={ENCODED: value})).SerializeToString()
+def example(encoded: bytes, label: str | None = None) -> bytes:
+    """A serialised tf.Example that holds a picture's bytes and, if it has one, its label."""
+    values = {ENCODED: encoded, **({} if label is None else {LABEL: label.encode()})}
+    feature = {name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for name, value in values.items()}
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
-def write_records(path: Path, encoded: Sequence[bytes]) -> Path:
+def write_records(path: Path, encoded: Sequence[bytes], labels: Sequence[str | None] | None = None) -> Path:
     """Writes a TFRecord file of pictures as ingestion does."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for content in encoded:
-            writer.write(example(content))
+        for content, label in zip(encoded, labels or [None] * len(encoded)):
+            writer.write(example(content, label))
     return path
 
 
-def write_examples(uri: Path, splits: dict[str, Sequence[bytes]], labels: dict[str, int]) -> Path:
-    """Writes an Examples artifact: two files a split, and summary.json with the labels of the split `train`."""
+def write_examples(
+    uri: Path, splits: dict[str, Sequence[bytes]], labels: dict[str, Sequence[str]] | None = None
+) -> Path:
+    """Writes an Examples artifact: two files a split, and summary.json.
+
+    Args:
+        uri: Its folder.
+        splits: Files' contents by split.
+        labels: Their labels by split, "" for none; none at all if None.
+    """
+    labels = labels or {split: [""] * len(encoded) for split, encoded in splits.items()}
     for split, encoded in splits.items():
         half = len(encoded) // 2
-        for shard, part in enumerate((encoded[:half], encoded[half:])):
-            write_records(uri / f"Split-{split}" / f"data_tfrecord-{shard:05d}-of-00002.gz", part)
-    (uri / "summary.json").write_text(json.dumps({"labels": {"train": labels}}), encoding="utf-8")
+        for shard, part in enumerate((slice(half), slice(half, None))):
+            path = uri / f"Split-{split}" / f"data_tfrecord-{shard:05d}-of-00002.gz"
+            write_records(path, encoded[part], labels[split][part])
+    counts = {split: collections.Counter(names) for split, names in labels.items()}
+    (uri / "summary.json").write_text(json.dumps({"labels": counts}), encoding="utf-8")
     return uri
 
 
@@ -92,18 +122,23 @@ def transform_graph(folder: Path, config: PreprocessingConfig = PREPROCESSING) -
     return tft.TFTransformOutput(str(folder / "graph"))
 
 
-def make_vae(shape: tuple[int, int, int] = SHAPE, spread: float = 0.0, seed: int = 0, **model: object) -> VAE:
+def make_vae(
+    shape: tuple[int, int, int] = SHAPE, spread: float = 0.0, seed: int = 0, labels: int = 2, **model: object
+) -> VAE:
     """A VAE whose mean picture is 0.3.
 
     Args:
         shape: Of its pictures.
-        spread: Standard deviation of noise laid on all weights: without it, both networks are next to constant.
-        seed: Of weights and noise.
+        spread: Standard deviation of noise laid on all weights: without it, all networks are next to constant.
+        seed: Of weights, noise and the pictures that pseudo-inputs start from.
+        labels: How many labels there are, which a conditional model sees.
         model: Replaces fields of `MODEL`.
     """
     keras.utils.set_random_seed(seed)
-    vae = VAE(dataclasses.replace(MODEL, **model), shape, np.full(shape, 0.3, np.float32))
     rng = np.random.default_rng(seed)
+    grey = np.full(shape, 0.3, np.float32)
+    data = TrainingData(grey, 0.5 * grey, rng.random((10, *shape), np.float32), labels)
+    vae = VAE(dataclasses.replace(MODEL, **model), shape, data)
     vae.set_weights([weight + spread * rng.standard_normal(weight.shape) for weight in vae.get_weights()])
     return vae
 
@@ -127,29 +162,33 @@ class Fitted:
 
 def fit(
     folder: Path,
-    train: np.ndarray | None = None,
-    held_out: np.ndarray | None = None,
+    train: Pictures | None = None,
+    held_out: Pictures | None = None,
     strategy: tf.distribute.Strategy | None = None,
     vae_class: type[VAE] = VAE,
+    model: dict[str, object] | None = None,
     **training: object,
 ) -> Fitted:
     """Trains the little model for a few steps.
 
     Args:
         folder: For the history.
-        train: Training pictures, uint8 [n, 8, 8, 1]; 97 bars, so that the last batch has but one, if None.
+        train: Training pictures; 97 bars, so that the last batch has but one, if None.
         held_out: Pictures that decide when to stop; 40 other bars if None.
         strategy: Where replicas run; one device if None.
         vae_class: The model's class.
+        model: Replaces fields of `MODEL`.
         training: Replaces fields of `TRAINING`.
     """
-    config = dataclasses.replace(TRAINING, **training)
-    pictures = Pictures(bars(97) if train is None else train)
-    keras.utils.set_random_seed(config.seed)
+    config = dataclasses.replace(
+        CONFIG, model=dataclasses.replace(MODEL, **model or {}), training=dataclasses.replace(TRAINING, **training)
+    )
+    pictures, others = train or labelled_bars(97), held_out or labelled_bars(40, seed=1)
+    keras.utils.set_random_seed(config.training.seed)
     strategy = strategy or get_strategy("one_device")
     with strategy.scope():
-        vae = vae_class(MODEL, SHAPE, pictures.mean())
-    loop = Loop(vae, pictures, Pictures(bars(40, seed=1) if held_out is None else held_out), config, strategy)
+        vae = vae_class(config.model, SHAPE, training_data(config, pictures, len(LABELS)))
+    loop = Loop(vae, pictures, others, config.training, strategy)
     history = History(folder)
     outcome = loop.fit(history)
     history.close()

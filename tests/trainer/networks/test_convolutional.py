@@ -20,7 +20,7 @@ def test_stages_halve_the_picture_and_round_up() -> None:
 @pytest.mark.parametrize("size", [(28, 28), (9, 14)], ids=str)
 def test_the_decoder_goes_the_encoders_way_back(size: tuple[int, int]) -> None:
     config = dataclasses.replace(MODEL, network="convolutional", filters=(4, 6, 8))
-    encoder, decoder = convolutional.build(config, (*size, 1), 1, np.zeros(size[0] * size[1], np.float32))
+    encoder, _, decoder = convolutional.build(config, (*size, 1), 1, np.zeros(size[0] * size[1], np.float32), labels=0)
     down = [layer.output.shape[1:] for layer in encoder.layers if layer.name.startswith("down")]
     sizes = convolutional.stage_sizes(*size, 3)
     assert down == [(*at, filters) for at, filters in zip(sizes[1:], (4, 6, 8))]

@@ -1,4 +1,4 @@
-"""Both networks, for pictures of any size."""
+"""All networks, for pictures of any size."""
 
 from __future__ import annotations
 
@@ -11,61 +11,132 @@ import tensorflow as tf
 
 from tests.trainer.tiny import MODEL
 from trainer.networks import NETWORKS, build_networks
+from trainer.networks.shared import Networks
 
 SHAPES = [(1, 1, 1), (5, 7, 3), (28, 28, 1), (2, 13, 1), (17, 3, 3), (8, 8, 3)]
+DIM, TOP = 3, 2
 
 
 def build(
-    network: str, shape: tuple[int, int, int], values: int = 1, bias: float = 0.0, **model: object
-) -> tuple[keras.Model, keras.Model]:
-    config = dataclasses.replace(MODEL, network=network, filters=(4, 6, 8), latent_dim=3, **model)
-    return build_networks(config, shape, values, np.full(int(np.prod(shape)) * values, bias, np.float32))
+    network: str, shape: tuple[int, int, int], output_channels: int = 1, bias: float = 0.0, labels: int = 0, **model: object
+) -> Networks:
+    sizes = {"filters": (4, 6, 8), "latent_dim": DIM, "top_latent_dim": TOP}
+    config = dataclasses.replace(MODEL, network=network, **{**sizes, **model})
+    return build_networks(
+        config, shape, output_channels, np.full(int(np.prod(shape[:2])) * output_channels, bias, np.float32), labels
+    )
+
+
+def codes(networks: Networks, x: tf.Tensor, *label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Mean and log-variance of all levels together, a lower one given the mean of the upper."""
+    mean, log_variance, *features = networks.encoder([x, *label] if label else x)
+    if networks.lower_encoder is None:
+        return mean, log_variance
+    low_mean, low_log_variance = networks.lower_encoder([*features, mean])
+    return tf.concat([mean, low_mean], axis=1), tf.concat([log_variance, low_log_variance], axis=1)
+
+
+def pictures(count: int, *shape: int) -> tf.Tensor:
+    return tf.random.stateless_uniform([count, *shape], seed=[0, 0])
+
+
+def normal(*shape: int) -> tf.Tensor:
+    return tf.random.stateless_normal(shape, seed=[0, 0])
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("values", [1, 2])
-def test_shapes(network: str, shape: tuple[int, int, int], values: int) -> None:
-    encoder, decoder = build(network, shape, values)
+@pytest.mark.parametrize("output_channels", [1, 6])
+def test_shapes(network: str, shape: tuple[int, int, int], output_channels: int) -> None:
+    networks = build(network, shape, output_channels)
     for count in (1, 3):
-        posterior = encoder(tf.zeros([count, *shape]))
-        assert [part.shape for part in posterior] == [(count, 3), (count, 3)]
-        assert decoder(tf.zeros([count, 3])).shape == (count, *shape[:2], shape[2] * values)
+        assert [part.shape for part in codes(networks, tf.zeros([count, *shape]))] == [(count, DIM), (count, DIM)]
+        assert networks.decoder(tf.zeros([count, DIM])).shape == (count, *shape[:2], output_channels)
+
+
+def test_only_a_hierarchical_model_has_a_second_level() -> None:
+    networks = build("hierarchical", (6, 5, 1))
+    mean, log_variance, _ = networks.encoder(pictures(4, 6, 5, 1))
+    assert mean.shape == log_variance.shape == (4, TOP)
+    for network in set(NETWORKS) - {"hierarchical"}:
+        assert build(network, (6, 5, 1)).lower_encoder is None
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("layers", [1, 2, 5])
 def test_any_depth(network: str, layers: int) -> None:
-    depth = {"hidden": (8,) * layers} if network == "dense" else {}
-    config = dataclasses.replace(MODEL, network=network, filters=tuple(range(2, 2 + layers)), **depth)
-    encoder, decoder = build_networks(config, (9, 6, 1), 1, np.zeros(54, np.float32))
-    assert decoder(encoder(tf.zeros([2, 9, 6, 1]))[0]).shape == (2, 9, 6, 1)
-    hidden = [layer for layer in encoder.layers if layer.name.startswith(("hidden_", "down_"))]
-    assert len(hidden) == layers
+    depth = {"filters": tuple(range(2, 2 + layers))} if network == "convolutional" else {"hidden": (8,) * layers}
+    networks = build(network, (9, 6, 1), **depth)
+    assert networks.decoder(codes(networks, tf.zeros([2, 9, 6, 1]))[0]).shape == (2, 9, 6, 1)
+    kind = "down_" if network == "convolutional" else "hidden_"
+    assert len([layer for layer in networks.encoder.layers if layer.name.startswith(kind)]) == layers
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_untrained_they_know_next_to_nothing(network: str) -> None:
     keras.utils.set_random_seed(0)
-    encoder, decoder = build(network, (8, 8, 1), bias=-0.7)
-    mean, log_variance = encoder(tf.random.stateless_uniform([64, 8, 8, 1], seed=[0, 0]))
+    networks = build(network, (8, 8, 1), bias=-0.7)
+    mean, log_variance = codes(networks, pictures(64, 8, 8, 1))
     assert np.square(mean).mean() < 0.1 and (log_variance.numpy() == 0).all()
-    images = decoder(tf.random.stateless_normal([64, 3], seed=[0, 0])).numpy()
+    images = networks.decoder(normal(64, DIM)).numpy()
     assert np.abs(images + 0.7).mean() < 0.15 and np.abs(images + 0.7).max() < 1
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_pixel_reaches_the_code_and_every_code_every_pixel(network: str) -> None:
     keras.utils.set_random_seed(0)
-    encoder, decoder = build(network, (6, 7, 1), hidden=(64,))
-    x, z = tf.random.stateless_uniform([1, 6, 7, 1], seed=[0, 0]), tf.random.stateless_normal([1, 3], seed=[0, 0])
+    networks = build(network, (6, 7, 1), hidden=(64,))
+    x, z = pictures(1, 6, 7, 1), normal(1, DIM)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, z])
-        mean, image = encoder(x)[0], decoder(z)
-    assert (tape.gradient(mean, x).numpy() != 0).all()
+        mean, image = codes(networks, x)[0], networks.decoder(z)
+    for dimension in np.abs(tape.jacobian(mean, x)[0]):
+        assert dimension.min() > 0
     assert np.abs(tape.jacobian(image, z)).max(axis=-1).min() > 0
 
 
+@pytest.mark.parametrize("network", NETWORKS)
+def test_labels_reach_codes_and_pictures(network: str) -> None:
+    keras.utils.set_random_seed(0)
+    networks = build(network, (6, 7, 1), labels=3, hidden=(64,))
+    x, z = tf.repeat(pictures(1, 6, 7, 1), 4, axis=0), tf.repeat(normal(1, DIM), 4, axis=0)
+    label = tf.concat([tf.eye(3), tf.zeros([1, 3])], axis=0)  # each of them, and none
+    for answers in (codes(networks, x, label)[0], tf.reshape(networks.decoder([z, label]), [4, -1])):
+        apart = np.abs(answers.numpy()[:, None] - answers.numpy()[None]).max(axis=-1)
+        assert (apart[np.triu_indices(4, 1)] > 1e-6).all()
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_weight_is_trained(network: str) -> None:
+    keras.utils.set_random_seed(0)
+    networks = build(network, (6, 5, 1), labels=2, hidden=(8, 8))
+    # Heads that start at 0 would keep gradients from what is before them.
+    for model in filter(None, networks):
+        model.set_weights([weight + 0.1 * np.sign(normal(*weight.shape)) for weight in model.get_weights()])
+    x, z, label = pictures(8, 6, 5, 1), normal(8, DIM), tf.one_hot([0, 1] * 4, 2)
+    with tf.GradientTape() as tape:
+        both = tf.concat([*codes(networks, x, label), tf.reshape(networks.decoder([z, label]), [8, -1])], axis=1)
+        loss = tf.reduce_sum(both * normal(*both.shape))
+    variables = [variable for model in filter(None, networks) for variable in model.trainable_variables]
+    assert len(variables) == sum(len(model.variables) for model in filter(None, networks))
+    for variable, gradient in zip(variables, tape.gradient(loss, [variable.value for variable in variables])):
+        assert gradient is not None and np.abs(gradient).max() > 0, variable.path
+
+
+def test_the_lower_levels_prior_moves_with_the_upper_level() -> None:
+    """Its code is in units of the prior, which the decoder leaves: the same lower code is another picture under another one."""
+    keras.utils.set_random_seed(0)
+    decoder = build("hierarchical", (6, 5, 1), hidden=(16,)).decoder
+    inner = keras.Model(decoder.input, decoder.get_layer("from_prior").output)
+    upper = np.array([[-2.0, 1.0], [0.0, 0.0], [2.0, 1.0]], np.float32)
+    z = np.concatenate([upper, np.full((3, 1), 0.5, np.float32)], axis=1)
+    out = inner(tf.constant(z)).numpy()
+    np.testing.assert_array_equal(out[:, :TOP], upper)
+    assert len(set(out[:, TOP])) == 3
+    lower = [float(inner(tf.constant([[2.0, 1.0, low]]))[0, TOP]) for low in (-1.0, 0.0, 3.0)]
+    assert lower[2] - lower[1] == pytest.approx(3 * (lower[1] - lower[0]), rel=1e-4), "scaled and shifted, no more"
+
+
 def test_an_unknown_network_is_told_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="unknown network 'transformer'.*dense, convolutional"):
+    with pytest.raises(ValueError, match="unknown network 'transformer'.*dense, convolutional, hierarchical"):
         build("transformer", (8, 8, 1))
