@@ -11,22 +11,24 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 import trainer.data
-from tests.trainer.tiny import PREPROCESSING, encode, noise, write_examples, write_records
-from trainer.data import Pictures, list_records, read_encoded
+from tests.trainer.tiny import PREPROCESSING, encode, example, noise, write_examples, write_records
+from trainer.data import Pictures, label_indices, list_records, parse_examples, read_examples
 from trainer.preprocessing import decode_levels
 
 
 @pytest.fixture
 def numbered() -> Pictures:
-    """Pictures of 1x1 whose levels say which they are."""
-    return Pictures(np.arange(53, dtype=np.uint8).reshape(53, 1, 1, 1))
+    """Pictures of 1x1 whose levels say which they are, and their labels as well."""
+    return Pictures(np.arange(53, dtype=np.uint8).reshape(53, 1, 1, 1), np.arange(53, dtype=np.int32) + 100)
 
 
 def epochs(pictures: Pictures, count: int, batch_size: int = 8, **options: int) -> list[list[np.ndarray]]:
-    """The batches of the first epochs, as numbers."""
+    """The batches of the first epochs, as numbers; each picture has come with its own label."""
     steps = -(-len(pictures) // batch_size)
-    batches = islice(pictures.shuffled(batch_size, **options).as_numpy_iterator(), count * steps)
-    numbers = [batch.ravel() for batch in batches]
+    batches = list(islice(pictures.shuffled(batch_size, **options).as_numpy_iterator(), count * steps))
+    numbers = [levels.ravel() for levels, _ in batches]
+    for found, (_, labels) in zip(numbers, batches):
+        np.testing.assert_array_equal(labels, found.astype(int) + 100)
     return [numbers[start : start + steps] for start in range(0, count * steps, steps)]
 
 
@@ -54,16 +56,50 @@ def test_the_seed_decides_the_order(numbered: Pictures) -> None:
 
 def test_batches_in_order(numbered: Pictures) -> None:
     batches = list(numbered.in_order(20))
-    assert [len(batch) for batch in batches] == [20, 20, 13]
-    np.testing.assert_array_equal(np.concatenate(batches), numbered.levels)
+    assert [len(levels) for levels, _ in batches] == [20, 20, 13]
+    np.testing.assert_array_equal(np.concatenate([levels for levels, _ in batches]), numbered.levels)
+    np.testing.assert_array_equal(np.concatenate([labels for _, labels in batches]), numbered.labels)
 
 
-def test_mean_picture() -> None:
+def test_pictures_without_labels_are_unlabelled() -> None:
+    ((_, labels),) = Pictures(noise(0, 5, 2, 2, 1)).in_order(10)
+    assert labels.dtype == np.int32 and labels.tolist() == [-1] * 5
+
+
+def test_moments_are_numpys() -> None:
     levels = noise(0, 5000, 3, 2, 3)  # more than are summed at once
-    mean = Pictures(levels).mean()
-    assert mean.dtype == np.float32
+    levels[:, 0, 0, 0] = 77
+    mean, deviation = Pictures(levels).moments()
+    assert mean.dtype == deviation.dtype == np.float32 and mean.shape == deviation.shape == (3, 2, 3)
     np.testing.assert_allclose(mean, levels.astype(float).mean(axis=0) / 255, rtol=1e-6)
-    assert (Pictures(np.full((4100, 1, 1, 1), 255, np.uint8)).mean() == 1.0).all()
+    np.testing.assert_allclose(deviation, levels.astype(float).std(axis=0) / 255, rtol=1e-5, atol=1e-7)
+    assert deviation[0, 0, 0] < 1e-6, "a value that never changes"
+    white, nothing = Pictures(np.full((4100, 1, 1, 1), 255, np.uint8)).moments()
+    assert (white == 1.0).all() and (nothing == 0.0).all()
+
+
+def test_some_are_a_choice_without_repetition(numbered: Pictures) -> None:
+    some = numbered.some(20, seed=0)
+    assert some.dtype == np.float32 and some.shape == (20, 1, 1, 1)
+    numbers = np.round(some.ravel() * 255).astype(int).tolist()
+    assert len(set(numbers)) == 20 and set(numbers) <= set(range(53)) and numbers != list(range(20))
+    np.testing.assert_array_equal(numbered.some(20, seed=0), some)
+    assert not np.array_equal(numbered.some(20, seed=1), some)
+    assert len(numbered.some(500, seed=0)) == 53
+
+
+def test_labels_are_known_by_their_place_in_the_list() -> None:
+    names = tf.constant(["b", "", "a", "c", "a", "aa", "ä"])
+    assert label_indices(names, ["a", "b", "ä"]).numpy().tolist() == [1, -1, 0, -1, 0, -1, 2]
+    assert label_indices(names, []).numpy().tolist() == [-1] * 7
+    assert label_indices(names[:0], ["a"]).shape == (0,)
+    assert label_indices(names, ["a"]).dtype == tf.int32
+
+
+def test_examples_have_labels_or_none() -> None:
+    encoded, labels = parse_examples(tf.constant([example(b"\x89P", "täglich"), example(b"", None), example(b"x", "")]))
+    assert encoded.numpy().tolist() == [b"\x89P", b"", b"x"]
+    assert labels.numpy().tolist() == ["täglich".encode(), b"", b""]
 
 
 def test_decoding_is_what_the_pixel_graph_does(
@@ -72,13 +108,18 @@ def test_decoding_is_what_the_pixel_graph_does(
     monkeypatch.setattr(trainer.data, "READ_BATCH", 4)
     encoded = [encode(noise(seed, 6 + seed % 7, 5 + seed % 5, 1 + seed % 4)) for seed in range(43)]
     encoded[0] = encode(noise(0, 1500, 1500, 3))  # takes longest, and is the first all the same
-    write_examples(tmp_path / "examples", {"train": encoded}, {})
+    names = [("lying", "upright", "", "other")[index % 4] for index in range(43)]
+    write_examples(tmp_path / "examples", {"train": encoded}, {"train": names})
     pattern = str(tmp_path / "examples" / "Split-train" / "*")
-    pictures = Pictures.decode("train", [pattern], graph, tmp_path / "pixels")
+    pictures = Pictures.decode("train", [pattern], graph, tmp_path / "pixels", ["lying", "upright"])
     assert len(pictures) == len(encoded) and pictures.levels.dtype == np.uint8
     direct = [decode_levels(tf.constant(content), PREPROCESSING).numpy() for content in encoded]
     np.testing.assert_array_equal(pictures.levels, direct)
-    np.testing.assert_array_equal(next(pictures.in_order(10)), direct[:10])
+    assert pictures.labels.dtype == np.int32
+    assert pictures.labels.tolist() == [(0, 1, -1, -1)[index % 4] for index in range(43)]
+    levels, labels = next(pictures.in_order(10))
+    np.testing.assert_array_equal(levels, direct[:10])
+    np.testing.assert_array_equal(labels, pictures.labels[:10])
 
 
 def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -86,7 +127,7 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
         write_records(tmp_path / str(number % 2) / f"part-{number}.gz", [b"%d-%d" % (number, k) for k in range(3)])
     files = list_records([str(tmp_path / "1" / "*"), str(tmp_path / "0" / "*")])
     assert [Path(file).name for file in files] == ["part-0.gz", "part-2.gz", "part-1.gz"]
-    found = [content for batch in read_encoded(files) for content in batch.numpy()]
+    found = [content for batch, _ in read_examples(files) for content in batch.numpy()]
     assert found == [b"%d-%d" % (number, k) for number in (0, 2, 1) for k in range(3)]
 
 

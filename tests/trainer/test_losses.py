@@ -53,18 +53,55 @@ def test_log_normal_is_scipys() -> None:
     assert log_normal(tf.zeros([2, 3, 4])).shape == (2, 3)
 
 
-@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 4.0])
-def test_loss_is_reconstruction_and_weighted_kl(beta: float) -> None:
-    terms = ElboTerms(reconstruction=tf.constant([10.0, 3.0]), kl=tf.constant([2.0, 0.5]))
+TERMS = ElboTerms(
+    reconstruction=tf.constant([10.0, 3.0]), kl_per_dimension=tf.constant([[1.5, 0.5, 0.0], [0.25, 0.25, 0.0]])
+)
+
+
+def loss_and_gradients(beta: float, free_bits: float = 0.0, terms: ElboTerms = TERMS) -> tuple[float, ElboTerms]:
     with tf.GradientTape() as tape:
         tape.watch(terms)
-        loss = vae_loss(terms, beta)
-    np.testing.assert_allclose(loss, [10.0 + 2.0 * beta, 3.0 + 0.5 * beta])
-    gradients = tape.gradient(loss, terms)
+        loss = vae_loss(terms, beta, free_bits)
+    assert loss.shape == ()
+    gradients = tape.gradient(loss, terms, unconnected_gradients="zero")
+    return float(loss), gradients
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 1.0, 4.0])
+def test_loss_is_reconstruction_and_weighted_kl(beta: float) -> None:
+    loss, gradients = loss_and_gradients(beta)
+    assert loss == pytest.approx(13.0 + 2.5 * beta)
     assert gradients.reconstruction.numpy().tolist() == [1.0, 1.0]
-    assert (gradients.kl.numpy() if beta else np.zeros(2)).tolist() == [beta, beta]
+    assert (gradients.kl_per_dimension.numpy() == beta).all()
+
+
+def test_terms_add_up() -> None:
+    assert TERMS.kl.numpy().tolist() == [2.0, 0.5]
+    assert TERMS.elbo.numpy().tolist() == [-12.0, -3.5]
 
 
 def test_the_negative_elbo_is_the_loss_at_weight_one() -> None:
-    terms = ElboTerms(reconstruction=tf.constant([10.0, 3.0]), kl=tf.constant([2.0, 0.5]))
-    np.testing.assert_allclose(-terms.elbo, vae_loss(terms, 1.0))
+    assert float(vae_loss(TERMS, 1.0)) == pytest.approx(-float(tf.reduce_sum(TERMS.elbo)))
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0])
+def test_free_bits_are_the_least_that_a_dimension_costs(beta: float) -> None:
+    """Means over the batch are 0.875, 0.375 and 0 nats: only the first is above half a nat."""
+    loss, gradients = loss_and_gradients(beta, free_bits=0.5)
+    assert loss == pytest.approx(13.0 + beta * 2 * (0.875 + 0.5 + 0.5))
+    np.testing.assert_allclose(gradients.kl_per_dimension, [[beta, 0, 0]] * 2)
+    assert gradients.reconstruction.numpy().tolist() == [1.0, 1.0]
+
+
+def test_free_bits_that_every_dimension_uses_change_nothing() -> None:
+    used = ElboTerms(TERMS.reconstruction, TERMS.kl_per_dimension + 1.0)
+    (loss, gradients), (expected, plain) = loss_and_gradients(1.0, 0.5, used), loss_and_gradients(1.0, 0.0, used)
+    assert loss == pytest.approx(expected)
+    np.testing.assert_allclose(gradients.kl_per_dimension, plain.kl_per_dimension)
+
+
+def test_free_bits_are_of_the_batchs_mean_and_not_of_each_picture() -> None:
+    """A picture that needs none of a dimension is no worse for it where others use it (Kingma et al. 2016, appendix C.8)."""
+    terms = ElboTerms(tf.zeros([2]), tf.constant([[2.0], [0.0]]))
+    loss, gradients = loss_and_gradients(1.0, 0.9, terms)
+    assert loss == pytest.approx(2.0) and gradients.kl_per_dimension.numpy().tolist() == [[1.0], [1.0]]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer.config import TrainingConfig
 from trainer.schedules import WarmupCosine, kl_weight
 
 
@@ -37,12 +38,42 @@ def test_schedule_is_rebuilt_from_its_config() -> None:
     np.testing.assert_array_equal(rates(WarmupCosine.from_config(schedule.get_config()), 40), rates(schedule, 40))
 
 
+def weights(total: int, steps: int, **training: object) -> np.ndarray:
+    """Weights of the KL divergence at the first steps of a training of `total`."""
+    config = TrainingConfig(**training)
+    return np.array([float(kl_weight(tf.constant(step), config, total)) for step in range(steps)])
+
+
 @pytest.mark.parametrize("beta", [0.0, 1.0, 4.0])
 def test_kl_weight_rises_from_nearly_zero_and_stays(beta: float) -> None:
-    found = np.array([float(kl_weight(tf.constant(step), beta, 50)) for step in range(80)])
-    np.testing.assert_allclose(found, beta * np.minimum(1, (np.arange(80) + 1) / 50), rtol=1e-6)
-    assert found[0] <= 0.02 * beta and (found[49:] == beta).all()
+    found = weights(200, 200, beta=beta, kl_warmup_share=0.25)
+    np.testing.assert_allclose(found, beta * np.minimum(1, (np.arange(200) + 1) / 50), rtol=1e-5)
+    assert found[0] <= 0.02 * beta + 1e-9 and (found[50:] == beta).all()
 
 
-def test_kl_weight_without_warmup_is_beta_from_the_first_step() -> None:
-    assert [float(kl_weight(tf.constant(step), 1.5, 0)) for step in (0, 1, 100)] == [1.5, 1.5, 1.5]
+@pytest.mark.parametrize("warmup", ["linear", "cyclical"])
+def test_kl_weight_without_warmup_is_beta_from_the_first_step(warmup: str) -> None:
+    assert set(weights(100, 101, beta=1.5, kl_warmup=warmup, kl_warmup_share=0.0)) == {1.5}
+
+
+@pytest.mark.parametrize("cycles", [1, 2, 4])
+def test_a_cyclical_weight_rises_again_and_again(cycles: int) -> None:
+    found = weights(120, 120, beta=2.0, kl_warmup="cyclical", kl_cycles=cycles, kl_warmup_share=0.5)
+    each = found.reshape(cycles, -1)
+    assert (each == each[0]).all(), "all cycles are the same"
+    steps = 120 // cycles
+    np.testing.assert_allclose(each[0], 2.0 * np.minimum(1, (np.arange(steps) + 1) / (0.5 * steps)), rtol=1e-5)
+    assert found[-1] == 2.0, "the last step is of the loss that was asked for"
+
+
+def test_one_cycle_is_the_linear_warmup() -> None:
+    options = {"beta": 3.0, "kl_warmup_share": 0.3}
+    linear, once = (weights(70, 70, kl_warmup=kind, kl_cycles=1, **options) for kind in ("linear", "cyclical"))
+    np.testing.assert_allclose(linear, once, rtol=1e-6)
+    np.testing.assert_array_equal(weights(70, 70, kl_cycles=5, **options), linear, "cycles are of the cyclical one only")
+
+
+@pytest.mark.parametrize(("total", "cycles"), [(1, 4), (3, 4), (10, 3), (1000, 7), (100_000, 4)])
+def test_weights_are_between_nothing_and_beta_however_few_steps_there_are(total: int, cycles: int) -> None:
+    found = weights(total, min(total, 2000), beta=1.0, kl_warmup="cyclical", kl_cycles=cycles, kl_warmup_share=0.5)
+    assert (found > 0).all() and (found <= 1).all()
