@@ -1,0 +1,59 @@
+"""The table of quality: each preset from pictures to pushed model, by seed, beside what is to be reached and what others do.
+
+Run: python -m benchmarks.quality [--rows grey-2d 8-bit] [--seeds 0 1 2] [--emoji DIR] [--out quality.json]
+All rows with three seeds take about six hours on 2 cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality.rows import ROWS, Row
+from benchmarks.runs import run
+
+
+def measure(row: Row, seeds: list[int], emoji: str | None) -> list[dict[str, Any]]:
+    """Runs a row once for each seed."""
+    images = emoji if row.emoji else None
+    return [run(row.preset, images, [*row.overrides, f"training.seed={seed}"]) for seed in seeds]
+
+
+def line(row: Row, runs: list[dict[str, Any]]) -> str:
+    """The row as it is printed: median over seeds, their spread, and how long training took."""
+    figures = [row.figure(run) for run in runs]
+    spread = f"{max(figures) - min(figures):.3f}" if len(figures) > 1 else "one seed"
+    minutes = statistics.median(run["metrics"]["seconds"] for run in runs) / 60
+    speed = statistics.median(run["metrics"]["images_per_second"] for run in runs)
+    reach = f"{row.reach:g}" if row.reach is not None else ""
+    figure = f"{statistics.median(figures):.3f} {row.unit}"
+    return f"| {row.what} | {reach} | **{figure}** | {spread} | {minutes:.1f} | {speed:,.0f} | {row.reference} |"
+
+
+def main() -> None:
+    """Prints the table, a row as soon as it is there."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], default=[row.name for row in ROWS])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--emoji", metavar="DIR", help="The folder of emoji pictures; without it their row is left out.")
+    parser.add_argument("--out", metavar="FILE", help="Gets every run's figures and learning curve as JSON.")
+    arguments = parser.parse_args()
+    found: dict[str, list[dict[str, Any]]] = {}
+    lines = []
+    for row in ROWS:
+        if row.name in arguments.rows and (arguments.emoji or not row.emoji):
+            found[row.name] = measure(row, arguments.seeds, arguments.emoji)
+            lines.append(line(row, found[row.name]))
+            print(lines[-1], flush=True)
+            if arguments.out:
+                Path(arguments.out).write_text(json.dumps(found, indent=1))
+    print("\n| data, protocol, training | to reach | median over seeds | spread | minutes of training | images/s | reference |")
+    print("|---|---|---|---|---|---|---|")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
