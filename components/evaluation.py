@@ -8,12 +8,13 @@ import os
 from dataclasses import dataclass, field
 
 LABEL = "image/label"
+UNPAID_RISE = "unpaid_rise"  # a metric of our own, `components.unpaid_rise`
 WORDS = {
     "elbo": "ELBO",
-    "gain": "gain over the mean picture",
     "importance_weighted": "importance-weighted bound",
     "reconstruction": "reconstruction term",
     "kl": "KL divergence",
+    "gain": "gain over the mean picture",
 }
 
 
@@ -91,19 +92,33 @@ def _failures(uri: str) -> list[str]:
         result = tfma.load_validation_result(uri)
     except (OSError, IndexError, ValueError):
         return []
-    sentences = []
-    for validated in result.metric_validations_per_slice:
-        sentences += [_sentence(failure) for failure in validated.failures]
+    failures = [failure for validated in result.metric_validations_per_slice for failure in validated.failures]
+    order = list(WORDS)
+    failures.sort(key=lambda f: order.index(f.metric_key.output_name) if f.metric_key.output_name in order else len(order))
+    sentences = [_sentence(failure) for failure in failures]
     for missing in result.missing_slices:
         sentences.append(f"no held-out pictures to judge by ({missing})")
     return sentences
 
 
 def _sentence(failure) -> str:
-    name = WORDS.get(failure.metric_key.output_name, failure.metric_key.output_name)
+    """What was worse, by how much, and what is allowed."""
+    key, threshold = failure.metric_key, failure.metric_threshold
+    name = WORDS.get(key.output_name, key.output_name)
+    if not failure.HasField("metric_value"):
+        return f"{name} was not measured"
     value = failure.metric_value.double_value.value
-    if failure.metric_key.is_diff:
-        allowed = -failure.metric_threshold.change_threshold.absolute.value
+    if not math.isfinite(value):
+        return f"{name} is not a number"
+    bounds = threshold.value_threshold
+    if key.is_diff:
+        allowed = -threshold.change_threshold.absolute.value
         return f"{name} is {-value:.2f} nats worse than the last blessed model's, allowed are {allowed:.2f}"
-    bound = failure.metric_threshold.value_threshold.lower_bound.value
-    return f"{name} is {value:.2f} nats, at least {bound:.2f} is asked for"
+    if key.name == UNPAID_RISE:
+        allowed = bounds.upper_bound.value
+        return f"{name} is {value:.2f} nats above the last blessed model's and the ELBO is not better, allowed are {allowed:.2f}"
+    if bounds.HasField("lower_bound") and value < bounds.lower_bound.value:
+        bound = bounds.lower_bound.value
+        return f"{name} is {value:.2f} nats, at least {bound:.2f} is asked for: {bound - value:.2f} too few"
+    bound = bounds.upper_bound.value
+    return f"{name} is {value:.2f} nats, at most {bound:.2f} is asked for: {value - bound:.2f} too many"

@@ -11,6 +11,8 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
+from components.model_gate.forced import EVALUATION_ID, FIRST_ID, read_forced
+
 BLESSED = "blessed"
 BASELINE_ID = "baseline_id"  # what the blessed one was compared with, 0 for nothing; only our data gate says so
 SUBJECT_ID = "current_model_id"  # TFX's Evaluator writes it; our data gate uses the same name for its statistics
@@ -41,9 +43,11 @@ class LatestBlessedOther(ResolverStrategy):
         result["candidate"] = input_dict["candidate"]
         own = {artifact.id for artifact in input_dict["candidate"]}
         subjects = {artifact.id: artifact for artifact in input_dict["subject"]}
+        # On models TFX's Evaluator and our gate both leave a blessing. The gate's counts, for a person may have overruled the
+        # Evaluator; where there is none, the work folder is older than the gate.
         last_verdicts = {
             artifact.get_int_custom_property(SUBJECT_ID): artifact
-            for artifact in sorted(input_dict["blessing"], key=lambda a: a.id)
+            for artifact in sorted(input_dict["blessing"], key=lambda a: (a.has_custom_property(EVALUATION_ID), a.id))
         }
         judged_before = [last_verdicts[id_] for id_ in own if id_ in last_verdicts]
         if judged_before and judged_before[0].has_custom_property(BASELINE_ID):
@@ -66,3 +70,27 @@ class LatestBlessedOther(ResolverStrategy):
             return False
         with fileio.open(path, "r") as file:
             return json.load(file).get("protocol") == self._protocol
+
+
+class ForcedBlessing(ResolverStrategy):
+    """The blessing that a person forced on an evaluation, if anyone did; the last one where there are several.
+
+    By it a run in which nothing has changed finds that its model is blessed, though its Evaluator has refused it and nobody
+    forces it anew. It stands for one evaluation: the same model beside another baseline or other bounds is judged afresh.
+
+    Inputs by key: `evaluation`, this run's own; `blessing`, all blessings of models.
+    """
+
+    def resolve_artifacts(
+        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]]:
+        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        own = {artifact.id for artifact in input_dict["evaluation"]}
+        # Not those that only stand by an earlier one: what is found must stay the same, or every run would miss the cache.
+        forced = [
+            artifact
+            for artifact in input_dict["blessing"]
+            if read_forced(artifact) and artifact.get_int_custom_property(EVALUATION_ID) in own
+            and not artifact.has_custom_property(FIRST_ID)
+        ]
+        return {**input_dict, "blessing": sorted(forced, key=lambda a: a.id)[-1:]}

@@ -72,6 +72,7 @@ def cli() -> None:
 @click.option("--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner.")
 @click.option("--no-cache", is_flag=True, help="Does everything anew.")
 @click.option("--accept-drift", is_flag=True, help="Takes pictures that differ from those before as the new usual ones.")
+@click.option("--bless", metavar="WHY", help="Pushes the model even if it is worse than the last; WHY is recorded.")
 def run(
     images: str | None,
     dataset: str | None,
@@ -83,6 +84,7 @@ def run(
     beam_args: Sequence[str],
     no_cache: bool,
     accept_drift: bool,
+    bless: str | None,
 ) -> None:
     """Ingests pictures, trains a VAE, judges it, and pushes its decoder.
 
@@ -121,6 +123,7 @@ def run(
         beam_args=beam_args,
         enable_cache=not no_cache,
         accept_drift=accept_drift,
+        bless=bless,
     )
     status = run_request(request)
     sys.stdout.flush()

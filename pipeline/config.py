@@ -10,27 +10,43 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from pydantic import TypeAdapter, ValidationError
 
 from components.image_example_gen.config import DataConfig
 from trainer.config import GenerationConfig, ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.errors import InputError
 
+Margin = Annotated[float, Ge(0)]
+
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """By what the Evaluator blesses a model.
+    """By what the Evaluator blesses a model: means over the held-out pictures, nats per picture; null asks for nothing.
 
     Attributes:
-        min_elbo: The held-out ELBO that a model must reach, nats per picture; null asks for none.
-        min_gain: Nats by which the ELBO must beat the likelihood of the mean training picture.
-        max_drop: Nats by which the ELBO may be below the last blessed model's.
+        min_elbo: The ELBO that a model must reach.
+        min_importance_weighted: The importance-weighted bound that it must reach.
+        max_reconstruction: The reconstruction term that it must not exceed.
+        min_kl: The KL divergence that it must reach: below, its codes say nothing of the pictures.
+        max_kl: The KL divergence that it must not exceed.
+        min_gain: By how much the ELBO must beat the likelihood of the mean training picture.
+        max_drop: By how much the ELBO and the importance-weighted bound may be below the last blessed model's; where the
+            configuration leaves it out, `pipeline.auto` derives it from the measured noise of training.
+        max_reconstruction_rise: By how much the reconstruction term may be above the last blessed model's where the ELBO is
+            lower; left out, three times `max_drop`.
+        max_kl_rise: The same for the KL divergence.
     """
 
     min_elbo: float | None = None
-    min_gain: float = -1.0  # refuses a broken model, whatever the data, and not a first try of one epoch; 0 is stricter
-    max_drop: float = 1.0  # about what another seed makes of the same data
+    min_importance_weighted: float | None = None
+    max_reconstruction: float | None = None
+    min_kl: float | None = None
+    max_kl: float | None = None
+    min_gain: float | None = -1.0  # refuses a broken model, whatever the data, and not a first try of one epoch; 0 is stricter
+    max_drop: Margin | None = 1.0
+    max_reconstruction_rise: Margin | None = 3.0  # more than the ELBO: another seed moves the terms against each other
+    max_kl_rise: Margin | None = None  # at about the same ELBO, more of the picture in its code is not worse
 
 
 @dataclass(frozen=True)
@@ -145,10 +161,14 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     """
     _check_names(Config, values, "", source)
     try:
-        return _ADAPTER.validate_python({key: value for key, value in values.items() if value is not None})
+        built = _ADAPTER.validate_python({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {_words(e)}" for e in error.errors()]
         raise InputError(f"in {source}: {'; '.join(problems)}") from None
+    lowest, highest = built.evaluation.min_kl, built.evaluation.max_kl
+    if None not in (lowest, highest) and lowest > highest:
+        raise InputError(f"in {source}: evaluation.min_kl, {lowest:g}, is above evaluation.max_kl, {highest:g}: no model has both")
+    return built
 
 
 _ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ml_metadata.proto import metadata_store_pb2
-from tensorflow_model_analysis.proto import config_pb2
 from tfx.components import Evaluator, ExampleValidator, InfraValidator, Pusher, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.base.base_component import BaseComponent
@@ -18,6 +17,7 @@ from tfx.types import Channel, standard_artifacts
 import components.data_gate
 import components.evaluation
 import components.image_example_gen
+import components.model_gate
 import components.pusher
 import components.report
 import components.serving_check
@@ -32,10 +32,12 @@ from components.data_gate.artifacts import DataBlessing
 from components.data_gate.component import DataGate
 from components.image_example_gen.component import ImageExampleGen
 from components.pusher.executor import AtomicPush
+from components.model_gate.component import ModelGate
 from components.report.component import Report
-from components.resolvers import LatestBlessedOther
+from components.resolvers import ForcedBlessing, LatestBlessedOther
 from components.serving_check.component import ServingCheck
-from pipeline.config import Config, EvaluationConfig, ServingCheckConfig
+from pipeline.config import Config, ServingCheckConfig
+from pipeline.thresholds import evaluation_config
 
 
 def create_pipeline(
@@ -51,6 +53,8 @@ def create_pipeline(
     enable_cache: bool = True,
     accept_drift: bool = False,
     push_anew: str = "",
+    bless_who: str = "",
+    bless_why: str = "",
 ) -> Pipeline:
     """Builds the graph, and nothing else.
 
@@ -66,6 +70,8 @@ def create_pipeline(
         enable_cache: Whether components whose inputs, parameters and code have not changed are skipped.
         accept_drift: Takes the pictures as the new usual ones: they are not compared with those before.
         push_anew: Anything that has not been said before has the model pushed whatever the cache says.
+        bless_who: Who asks for the model to be blessed even if the Evaluator refuses it, as user@host.
+        bless_why: For what reason; empty asks for nothing.
 
     Returns:
         The pipeline.
@@ -138,12 +144,27 @@ def create_pipeline(
         eval_config=evaluation_config(config.evaluation),
         example_splits=["test" if config.data.test_share else "eval"],
     )
+    # A blessing that was forced on this very evaluation stands.
+    forced_blessing = Resolver(
+        strategy_class=ForcedBlessing,
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("ForcedBlessing")
+    # The Evaluator's decision, or a person's against it.
+    model_gate = ModelGate(
+        evaluation=evaluator.outputs["evaluation"],
+        evaluator_blessing=evaluator.outputs["blessing"],
+        forced_blessing=forced_blessing.outputs["blessing"],
+        who=bless_who,
+        why=bless_why,
+        code=code_hash(components.model_gate, components.evaluation),
+    )
     # Tries the exported model as a server would.
     check, infra_blessing = serving_check(config.serving_check, example_gen, train)
     # Ships a model that both have blessed.
     pusher = Pusher(
         model=train.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
+        model_blessing=model_gate.outputs["blessing"],
         infra_blessing=infra_blessing,
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)
@@ -157,13 +178,13 @@ def create_pipeline(
         model=train.outputs["model"],
         model_run=train.outputs["model_run"],
         evaluation=evaluator.outputs["evaluation"],
-        blessing=evaluator.outputs["blessing"],
+        blessing=model_gate.outputs["blessing"],
         infra_blessing=infra_blessing,
         pushed_model=pusher.outputs["pushed_model"],
         title=config.title,
         config=config.to_yaml(),
         seed=config.training.seed,
-        code=code_hash(components.report, components.evaluation, trainer.preprocessing),
+        code=code_hash(components.report, components.evaluation, components.model_gate, trainer.preprocessing),
     )
     return Pipeline(
         pipeline_name=name,
@@ -179,6 +200,8 @@ def create_pipeline(
             train,
             last_model,
             evaluator,
+            forced_blessing,
+            model_gate,
             check,
             pusher,
             report,
@@ -186,42 +209,6 @@ def create_pipeline(
         enable_cache=enable_cache,
         metadata_connection_config=metadata,
         beam_pipeline_args=list(beam_args),
-    )
-
-
-def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
-    """What TFMA computes, and by what it blesses: means over pictures of the figures that `evaluate` answers with.
-
-    Thresholds hold for the pictures as a whole; figures per label are reported, for a label with few pictures would refuse
-    good models by chance.
-    """
-    better = config_pb2.MetricDirection.HIGHER_IS_BETTER
-    elbo = config_pb2.MetricThreshold(
-        change_threshold=config_pb2.GenericChangeThreshold(
-            absolute={"value": -config.max_drop}, direction=better
-        )
-    )
-    if config.min_elbo is not None:
-        elbo.value_threshold.lower_bound.value = config.min_elbo
-    gain = config_pb2.MetricThreshold(
-        value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": config.min_gain})
-    )
-    thresholds = {"elbo": elbo, "gain": gain, "reconstruction": None, "kl": None, "importance_weighted": None}
-    overall = config_pb2.SlicingSpec()
-    specs = []
-    for output, threshold in thresholds.items():
-        metric = config_pb2.MetricConfig(class_name="MeanPrediction")
-        if threshold:
-            metric.per_slice_thresholds.add(slicing_specs=[overall], threshold=threshold)
-        specs.append(config_pb2.MetricsSpec(output_names=[output], metrics=[metric]))
-    specs.append(config_pb2.MetricsSpec(output_names=["elbo"], metrics=[config_pb2.MetricConfig(class_name="ExampleCount")]))
-    return config_pb2.EvalConfig(
-        # Without a label MeanPrediction silently reports 0; any numeric feature will do.
-        model_specs=[
-            config_pb2.ModelSpec(signature_name="evaluate", model_type="tf_generic", label_key="image/mean")
-        ],
-        slicing_specs=[overall, config_pb2.SlicingSpec(feature_keys=["image/label"])],
-        metrics_specs=specs,
     )
 
 

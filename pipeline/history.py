@@ -20,6 +20,11 @@ def last_run(work: str) -> str:
     return runs[-1]
 
 
+def blessed_by(forced: dict[str, str]) -> str:
+    """Who had a model blessed that was refused, when and why."""
+    return f"blessed all the same by {forced['who']} ({forced['when']}): {forced['why']}"
+
+
 def tell(run_id: str, work: str) -> list[str]:
     """How a run ended, in a few lines.
 
@@ -34,6 +39,8 @@ def tell(run_id: str, work: str) -> list[str]:
     except json.JSONDecodeError:
         raise InputError(f"the verdict of run {run_id} is damaged: {path}") from None
     lines = [f"{verdict['title']}, run {run_id}: {verdict['outcome']} after {verdict['seconds']:.0f} s", *verdict["reasons"]]
+    if verdict.get("blessed_by"):
+        lines += [*verdict["overruled"], blessed_by(verdict["blessed_by"])]
     if verdict["figures"]:
         lines.append(f"held-out ELBO {verdict['figures']['elbo']:.2f} nats per picture")
     if "version" in verdict["model"]:

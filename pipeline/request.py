@@ -29,6 +29,7 @@ def make_request(
     beam_args: Sequence[str] = (),
     enable_cache: bool = True,
     accept_drift: bool = False,
+    bless: str | None = None,
 ) -> Request:
     """Reads and checks all that a run needs to know; the arguments are those of `darkroom run`.
 
@@ -37,6 +38,7 @@ def make_request(
     """
     if images is not None and dataset is not None:
         raise InputError("give --images or --dataset, not both")
+    bless = checked_reason(bless)
     if "" in (images, dataset, work):
         raise InputError("--images, --dataset and --work must not be empty; is a variable of your shell unset?")
     name = dataset or (None if images else DEFAULT_DATASET)
@@ -57,7 +59,21 @@ def make_request(
     values = apply_overrides(values, overrides)
     build_config(values, source)  # a mistyped field is found before the pictures are looked at
     built = build_config(complete(values, images), source)
-    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift)
+    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless)
+
+
+def checked_reason(why: str | None) -> str:
+    """The reason that is given for a forced blessing, in one line; empty where none is asked for.
+
+    Raises:
+        InputError: It says nothing.
+    """
+    if why is None:
+        return ""
+    words = " ".join(why.split())
+    if not re.search(r"\w", words) or words.startswith("-"):
+        raise InputError(f"--bless needs a reason, which the verdict records, and not {why!r}")
+    return words
 
 
 def read_values(config: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluation import read_evaluation
+from components.model_gate.forced import WHO, WHY
 from pipeline.outcomes import NodeOutcome, Output
 
 SERVING = "Format-Serving"  # where TFX keeps a servable model in a Model artifact
@@ -53,6 +54,13 @@ def _evaluation(outputs: dict[str, Output]) -> str:
     return f"{verdict}: ELBO {elbo:.2f} nats{against}" if elbo is not None else verdict
 
 
+def _model_gate(outputs: dict[str, Output]) -> str:
+    properties = outputs["blessing"].properties
+    if WHO in properties:
+        return f"blessed by {properties[WHO]}, who overruled the Evaluator: {properties[WHY]}"
+    return "passed" if properties.get("blessed") == 1 else "refused"
+
+
 def _serving_check(outputs: dict[str, Output]) -> str:
     check = read_json(Path(outputs["blessing"].uri, "serving_check.json"))
     signatures = check.get("signatures", {})
@@ -71,6 +79,7 @@ _DESCRIBERS: dict[str, Callable[[dict[str, Output]], str]] = {
     "DataGate": lambda _: "passed",
     "Trainer": _model,
     "Evaluator": _evaluation,
+    "ModelGate": _model_gate,
     "ServingCheck": _serving_check,
     "Pusher": _pushed,
 }

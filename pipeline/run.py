@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import getpass
 import hashlib
 import json
 import logging
+import os
+import platform
 import re
 import shutil
 import time
@@ -17,6 +20,7 @@ from typing import IO
 from components.pusher.versions import in_service
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
+from pipeline.history import blessed_by
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
 from pipeline.signals import interruptible
@@ -44,6 +48,7 @@ class Request:
         enable_cache: Whether what has not changed is taken from earlier runs.
         beam_args: For the components that run on Beam.
         accept_drift: Whether the pictures may differ from those before.
+        bless: The reason to bless the model even if the Evaluator refuses it; empty: let it decide.
     """
 
     images: str
@@ -53,6 +58,7 @@ class Request:
     enable_cache: bool = True
     beam_args: Sequence[str] = ()
     accept_drift: bool = False
+    bless: str = ""
 
 
 def run(request: Request) -> Status:
@@ -182,6 +188,8 @@ class _Run:
             enable_cache=self.request.enable_cache,
             accept_drift=self.request.accept_drift,
             push_anew=push_anew,
+            bless_who=whoami() if self.request.bless else "",
+            bless_why=self.request.bless,
         )
         return judge(run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self))
 
@@ -216,7 +224,14 @@ class _Run:
         self.verdict.write(folder / "verdict.json")
         if self.verdict.report:
             self.display.line(f"report: {shown(self.workspace.report / 'index.html')}")
+        forced = self.verdict.blessed_by
+        if forced:
+            for reason in self.verdict.overruled:
+                self.display.line(f"  {reason}", style="yellow")
+            self.display.line(blessed_by(forced), style="bold yellow")
         if status is Status.PUSHED:
+            if self.request.bless and not forced:
+                self.display.line("--bless was not needed and is not recorded: the Evaluator blessed the model")
             self.display.line(f"try: darkroom generate --work {shown(self.workspace.root)} --out new.png")
             where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
             self.display.line(f"pushed: {where} ({self.verdict.seconds:.0f} s)", style="bold green")
@@ -226,9 +241,22 @@ class _Run:
             self.complaints.line(f"  {reason}")
         if any("drifted" in reason for reason in reasons):
             self.complaints.line("  if the pictures are meant to be so from now on: darkroom run --accept-drift ...")
+        if gate == "model":
+            self.complaints.line('  if it is to be pushed all the same: darkroom run --bless "the reason" ...')
+        elif gate and self.request.bless:
+            self.complaints.line(f"  --bless overrules the model gate alone, not the {gate} gate")
         more = f"; {len(reasons) - 1} more above" if reasons[1:] else ""
         log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
         self.complaints.line(f"{what}: {reasons[0]}{more}{log}", style="bold red")
+
+
+def whoami() -> str:
+    """Who runs this, as user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return f"{user}@{platform.node() or 'localhost'}"
 
 
 def place_report(source: Path, workspace: Workspace, run_id: str) -> None:

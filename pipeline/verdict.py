@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluation import read_evaluation
+from components.model_gate.forced import RECORD as BLESSING
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import SERVING, read_json
 from pipeline.status import Status
@@ -31,6 +32,8 @@ class Verdict:
         data: Pictures by split, and how many were refused.
         figures: The model's figures on the pictures that it was judged by, nats per picture.
         baseline: Those of the last blessed model on the same pictures; empty where there is none.
+        blessed_by: `who`, `why` and `when`, where a person had a model blessed that the Evaluator had refused.
+        overruled: What the Evaluator had refused it for, a sentence each.
         model: Its artifact, and version and folder where it was pushed.
         components: Name, state and seconds of each.
         report: The report's page.
@@ -49,6 +52,8 @@ class Verdict:
     data: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     baseline: dict[str, float] = field(default_factory=dict)
+    blessed_by: dict[str, str] | None = None
+    overruled: list[str] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
     components: list[dict[str, Any]] = field(default_factory=list)
     report: str | None = None
@@ -70,6 +75,10 @@ class Verdict:
         elif outcome.name == "Evaluator" and outputs:
             evaluation = read_evaluation(outputs["evaluation"].uri)
             self.figures, self.baseline = evaluation.candidate, evaluation.baseline
+        elif outcome.name == "ModelGate" and outputs:
+            record = read_json(Path(outputs["blessing"].uri, BLESSING))
+            self.blessed_by = record.get("forced")
+            self.overruled = record["failures"] if self.blessed_by else []
         elif outcome.name == "Pusher" and outputs and outputs["pushed_model"].properties.get("pushed") == 1:
             properties = outputs["pushed_model"].properties
             self.model |= {"version": int(properties["pushed_version"]), "path": properties["pushed_destination"]}
@@ -83,9 +92,8 @@ class Verdict:
 
 def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[str]]:
     """The verdict on a run that came to its end: status, the gate that refused, and why."""
-    evaluator = outcomes["Evaluator"].outputs
-    if evaluator["blessing"].properties.get("blessed") != 1:
-        reasons = read_evaluation(evaluator["evaluation"].uri).failures
+    if outcomes["ModelGate"].outputs["blessing"].properties.get("blessed") != 1:
+        reasons = read_evaluation(outcomes["Evaluator"].outputs["evaluation"].uri).failures
         return Status.REFUSED, "model", reasons or ["the Evaluator did not bless it"]
     check = next(o for name, o in outcomes.items() if name in ("ServingCheck", "InfraValidator")).outputs["blessing"]
     if check.properties.get("blessed") != 1:

@@ -14,7 +14,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
-from components.pusher.versions import versions
+from components.pusher.versions import in_service, versions
 
 UNFINISHED = ".pushing-"
 
@@ -44,7 +44,9 @@ class AtomicPush(pusher_executor.Executor):
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
-        target = push(Path(self.GetModelPath(input_dict)), Path(base))
+        model = Path(self.GetModelPath(input_dict))
+        # Blessed anew, for other reasons than before, it is still the same model: one copy of it is enough.
+        target = in_service(model, Path(base)) or push(model, Path(base))
         self._MarkPushed(pushed, pushed_destination=str(target), pushed_version=target.name)
         record = json.dumps({"version": int(target.name), "destination": str(target)}, indent=2) + "\n"
         Path(pushed.uri, "pushed.json").write_text(record, encoding="utf-8")

@@ -180,6 +180,15 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class Forced:
+    """Who had a model blessed that the Evaluator had refused, why and when."""
+
+    who: str
+    why: str
+    when: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What the Evaluator measured and decided.
 
@@ -189,6 +198,7 @@ class Evaluation:
         by_label: This model by label.
         blessed: None where the Evaluator did not decide.
         failures: Bounds that were missed, a sentence each.
+        forced: Who had the model blessed in spite of them.
     """
 
     candidate: Figures = Figures()
@@ -196,6 +206,7 @@ class Evaluation:
     by_label: dict[str, Figures] = field(default_factory=dict)
     blessed: bool | None = None
     failures: list[str] = field(default_factory=list)
+    forced: Forced | None = None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ class Gate:
 
     Attributes:
         name: What it is called.
-        state: `passed`, `refused`, `skipped` (a gate before refused) or `unknown`.
+        state: `passed`, `refused`, `forced` (refused, and overruled by a person), `skipped` (a gate before refused) or
+            `unknown`.
         sentence: What it looked at and said.
-        reasons: Why it refused.
+        reasons: Why it refused, overruled or not.
     """
 
     name: str
@@ -42,7 +43,9 @@ def judge(report: ReportData) -> Judgement:
             )
     if report.push is not None and report.push.pushed:
         version = f" as version {report.push.version}" if report.push.version else ""
-        return Judgement("passed", f"Pushed{version}")
+        forced = report.evaluation.forced
+        against = f"; {forced.who} overruled the Evaluator: {forced.why}" if forced else ""
+        return Judgement("passed", f"Pushed{version}{against}")
     if report.push is not None:
         return Judgement("refused", "Not pushed")
     if report.evaluation.blessed:
@@ -70,6 +73,10 @@ def _model(report: ReportData) -> Gate:
     )
     on = f" on {count(evaluation.candidate.pictures, 'held-out picture')}" if evaluation.candidate.pictures else ""
     sentence = f"Judged{on} by absolute bounds{' ' if evaluation.baseline else '; '}{against}."
+    forced = evaluation.forced
+    if forced:
+        sentence += f" It refused the model, and {forced.who} had it blessed all the same ({forced.when}): {forced.why}"
+        return Gate("Evaluator", "forced", sentence, evaluation.failures)
     return Gate(
         "Evaluator",
         "passed" if evaluation.blessed else "refused",

@@ -40,9 +40,9 @@ def verdict(report: ReportData) -> Section:
 
 
 def _card(gate: Gate) -> Html:
-    symbol = {"passed": "✓", "refused": "✕"}.get(gate.state, "–")
+    symbol = {"passed": "✓", "refused": "✕", "forced": "!"}.get(gate.state, "–")
     reasons = tag("ul", [tag("li", reason) for reason in gate.reasons]) if gate.reasons else None
-    state = {"unknown": "no record", "skipped": "not reached"}.get(gate.state, gate.state)
+    state = {"unknown": "no record", "skipped": "not reached", "forced": "overruled"}.get(gate.state, gate.state)
     return tag(
         "li",
         tag("span", symbol, class_="symbol"),

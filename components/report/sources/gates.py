@@ -9,7 +9,8 @@ from typing import Any
 from tfx.types import Artifact
 
 from components import evaluation as tfma_results
-from components.report.data import Evaluation, Push, Serving, SignatureCheck
+from components.model_gate.forced import read_forced
+from components.report.data import Evaluation, Forced, Push, Serving, SignatureCheck
 from components.report.sources.files import read_json, to_float
 from components.report.sources.run import figures
 from components.report.wording import MINUS
@@ -19,7 +20,7 @@ MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 
 def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Evaluation:
     """What the Evaluator measured and decided; empty as far as it did not."""
-    blessed = _flag(blessing, "blessed")
+    blessed, forced = _flag(blessing, "blessed"), read_forced(blessing)
     if measured is None:
         return Evaluation(blessed=blessed)
     found = tfma_results.read_evaluation(measured.uri)
@@ -28,7 +29,8 @@ def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Eva
         baseline=figures(found.baseline) if found.baseline else None,
         by_label={label: figures(values) for label, values in found.per_label.items()},
         blessed=blessed,
-        failures=[] if blessed else [MINUS_SIGN.sub(MINUS, sentence) for sentence in found.failures],
+        failures=[] if blessed and not forced else [MINUS_SIGN.sub(MINUS, sentence) for sentence in found.failures],
+        forced=Forced(forced.who, forced.why, forced.when) if forced else None,
     )
 
 

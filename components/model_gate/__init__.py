@@ -1,0 +1,1 @@
+"""The gate on models: what the Evaluator decided, unless a person decides otherwise."""

@@ -1,0 +1,67 @@
+"""The ModelGate component."""
+
+from __future__ import annotations
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.model_gate.executor import Executor
+
+
+class ModelGateSpec(ComponentSpec):
+    """Inputs, outputs and parameters of `ModelGate`."""
+
+    PARAMETERS = {
+        "who": ExecutionParameter(type=str),
+        "why": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "evaluator_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "forced_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+    }
+    OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.ModelBlessing)}
+
+
+class ModelGate(base_component.BaseComponent):
+    """Gives the blessing that counts: the Evaluator's own, or one that a person forced against it.
+
+    TFX's Evaluator knows no exception. A model that it refused is blessed here if `why` says for what reason; the blessing
+    carries who, why and when. It stands for that evaluation: a run in which nothing has changed finds it again, and need not
+    be told twice. Where the Evaluator blesses, `why` changes nothing.
+
+    Args:
+        evaluation: What the Evaluator measured.
+        evaluator_blessing: What it decided.
+        forced_blessing: One that was forced on the same evaluation before, where there is one.
+        who: The person that asks for a blessing, as user@host.
+        why: The reason; empty asks for none.
+        code: Hash of the code, for the cache.
+    """
+
+    SPEC_CLASS = ModelGateSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        evaluation: types.BaseChannel,
+        evaluator_blessing: types.BaseChannel,
+        forced_blessing: types.BaseChannel | None = None,
+        who: str = "",
+        why: str = "",
+        code: str = "",
+    ):
+        spec = ModelGateSpec(
+            evaluation=evaluation,
+            evaluator_blessing=evaluator_blessing,
+            forced_blessing=forced_blessing,
+            blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            who=who,
+            why=why,
+            code=code,
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,68 @@
+"""What the model gate does: passes the Evaluator's decision on, or a person's against it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import os
+from typing import Any
+
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+from tfx.utils import io_utils
+
+from components.evaluation import read_evaluation
+from components.model_gate.forced import EVALUATION_ID, FIRST_ID, RECORD, Forced, read_forced
+from components.resolvers import BLESSED, SUBJECT_ID
+
+PASSED_ON = (constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
+
+
+class Executor(base_executor.BaseExecutor):
+    """See `components.model_gate.component.ModelGate`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the blessing: TFX's file and properties, and `blessing.json` with what was decided by whom."""
+        evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
+        decided = artifact_utils.get_single_instance(input_dict["evaluator_blessing"])
+        earlier = next(iter(input_dict.get("forced_blessing") or ()), None)
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE
+        forced = decide(read_forced(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
+
+        blessing.set_int_custom_property(SUBJECT_ID, decided.get_int_custom_property(SUBJECT_ID))
+        blessing.set_int_custom_property(EVALUATION_ID, evaluation.id)
+        for name in PASSED_ON:
+            if decided.has_custom_property(name):
+                blessing.set_string_custom_property(name, decided.get_string_custom_property(name))
+        if forced:
+            forced.write(blessing)
+            if earlier and forced == read_forced(earlier):
+                blessing.set_int_custom_property(FIRST_ID, earlier.id)
+        blessed = bool(forced) or not refused
+        blessing.set_int_custom_property(BLESSED, constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE)
+        file = constants.BLESSED_FILE_NAME if blessed else constants.NOT_BLESSED_FILE_NAME
+        io_utils.write_string_file(os.path.join(blessing.uri, file), "")
+        record = {
+            "blessed": blessed,
+            "forced": dataclasses.asdict(forced) if forced else None,
+            "evaluation": evaluation.uri,
+            "failures": read_evaluation(evaluation.uri).failures,
+        }
+        text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+        io_utils.write_string_file(os.path.join(blessing.uri, RECORD), text)
+
+
+def decide(earlier: Forced | None, who: str, why: str) -> Forced | None:
+    """Whose blessing a refused model gets: the one asked for now, else one that was forced before, else none."""
+    if why and (earlier is None or (earlier.who, earlier.why) != (who, why)):
+        return Forced(who, why, datetime.datetime.now().astimezone().isoformat(timespec="seconds"))
+    return earlier
