@@ -76,11 +76,9 @@ def _slices(uri: str, model_name: str | None) -> dict[tuple, dict[str, float]]:
         figures = {}
         for output, by_sub_key in outputs.items():
             for metric, value in by_sub_key.get("", {}).items():
-                number = value.get("doubleValue")
-                if metric == "mean_prediction" and number is not None and math.isfinite(number):
-                    figures[output] = number
-                elif metric == "example_count" and number is not None:
-                    figures["pictures"] = number
+                number = float(value.get("doubleValue", math.nan))  # TFMA gives what is no number as text
+                if math.isfinite(number) and metric in ("mean_prediction", "example_count"):
+                    figures[output if metric == "mean_prediction" else "pictures"] = number
         slices[key] = figures
     return slices
 

@@ -1,12 +1,10 @@
-"""The graph: what it is made of, what waits for what, and by what models are blessed."""
+"""The graph: what it is made of, and what waits for what."""
 
 import pytest
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
 from tfx.dsl.compiler.compiler import Compiler
 
-from pipeline.config import EvaluationConfig, build_config
-from pipeline.graph import create_pipeline, evaluation_config
+from pipeline.config import build_config
+from pipeline.graph import create_pipeline
 
 
 def graph(**values):
@@ -71,17 +69,15 @@ def test_without_test_pictures_the_evaluator_takes_those_of_eval():
     assert "test" in nodes(graph())["Evaluator"].exec_properties["example_splits"]
 
 
-def test_thresholds_hold_for_the_pictures_as_a_whole_only():
-    config = evaluation_config(EvaluationConfig(min_elbo=-300, min_gain=2, max_drop=0.5))
-    found = {}
-    for spec in config.metrics_specs:
-        for metric in spec.metrics:
-            for limited in metric.per_slice_thresholds:
-                assert list(limited.slicing_specs) == [config_pb2.SlicingSpec()]
-                found[spec.output_names[0]] = limited.threshold
-    assert found["elbo"].value_threshold.lower_bound.value == -300
-    assert found["elbo"].change_threshold.absolute.value == -0.5
-    assert found["elbo"].change_threshold.direction == config_pb2.MetricDirection.HIGHER_IS_BETTER
-    assert found["gain"].value_threshold.lower_bound.value == 2
-    assert set(found) == {"elbo", "gain"}
-    tfma.utils.verify_eval_config(config)
+def test_what_counts_is_the_model_gates_blessing():
+    made = nodes(graph())
+    for user, key in (("Pusher", "model_blessing"), ("Report", "blessing")):
+        assert made[user].inputs[key].producer_component_id == "ModelGate"
+    assert {"Evaluator", "ForcedBlessing"} <= upstream(made["ModelGate"])
+
+
+def test_who_asks_for_a_blessing_reaches_the_model_gate_only():
+    config = build_config({})
+    arguments = {"name": "n", "root": "r", "images": "i", "schema": "s", "push_to": "p", "config": config}
+    before, after = (nodes(create_pipeline(**arguments, **more)) for more in ({}, {"bless_who": "ada@host", "bless_why": "w"}))
+    assert [n for n in before if str(before[n].exec_properties) != str(after[n].exec_properties)] == ["ModelGate"]
