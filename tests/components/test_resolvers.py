@@ -5,7 +5,8 @@ import json
 import pytest
 from tfx.types import standard_artifacts
 
-from components.resolvers import LatestBlessedOther
+from components.model_gate.forced import Forced
+from components.resolvers import ForcedBlessing, LatestBlessedOther
 
 
 @pytest.fixture
@@ -73,3 +74,51 @@ def test_a_model_whose_files_are_gone_is_passed_over(model, tmp_path):
 def test_an_older_model_that_was_blessed_again_is_the_one_to_beat(model):
     models = [model(1), model(2), model(3)]
     assert resolve(models, [blessing(10, 1), blessing(11, 2), blessing(12, 1)], models[2]) == [1]
+
+
+def gate_blessing(number, of, blessed=1, evaluation=0, forced=False, first=None):
+    artifact = blessing(number, of, blessed)
+    artifact.set_int_custom_property("evaluation_id", evaluation)
+    if forced:
+        Forced("ada@engine", "because", "2026-01-01T00:00:00+00:00").write(artifact)
+    if first:
+        artifact.set_int_custom_property("forced_blessing_id", first)
+    return artifact
+
+
+def test_a_forced_blessing_counts_against_the_evaluators_no(model):
+    models = [model(1), model(2), model(3)]
+    given = [blessing(10, 1), gate_blessing(11, 1), blessing(12, 2, blessed=0), gate_blessing(13, 2, blessed=0)]
+    assert resolve(models, given, models[2]) == [1]
+    assert resolve(models, [*given, gate_blessing(14, 2, forced=True)], models[2]) == [2]
+
+
+def test_the_gate_counts_before_an_evaluator_whose_run_went_no_further(model):
+    models = [model(1), model(2), model(3)]
+    given = [gate_blessing(11, 1), gate_blessing(14, 2, forced=True), blessing(15, 2, blessed=0)]
+    assert resolve(models, given, models[2]) == [2]
+
+
+def test_what_was_blessed_before_there_was_a_gate_still_counts(model):
+    models = [model(1), model(2)]
+    assert resolve(models, [blessing(10, 1)], models[1]) == [1]
+
+
+def test_the_last_forced_blessing_of_an_evaluation_is_found_and_stays_the_one_found():
+    evaluation = standard_artifacts.ModelEvaluation()
+    evaluation.id = 7
+
+    def found(*blessings):
+        given = {"evaluation": [evaluation], "blessing": list(blessings)}
+        resolved = ForcedBlessing().resolve_artifacts(None, given)
+        assert resolved["evaluation"] == [evaluation]
+        return [artifact.id for artifact in resolved["blessing"]]
+
+    evaluators, refused = blessing(10, 1, blessed=0), gate_blessing(11, 1, blessed=0, evaluation=7)
+    other = gate_blessing(12, 1, evaluation=6, forced=True)
+    assert found() == found(evaluators, refused, other) == []
+    forced = gate_blessing(13, 1, evaluation=7, forced=True)
+    assert found(evaluators, forced, other, refused) == [13]
+    stands = gate_blessing(14, 1, evaluation=7, forced=True, first=13)
+    assert found(forced, stands) == [13]
+    assert found(gate_blessing(15, 1, evaluation=7, forced=True), forced, stands) == [15]

@@ -1,0 +1,103 @@
+"""The model gate: the Evaluator's decision, or a person's against it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tfx.types import standard_artifacts
+
+from components.model_gate.executor import Executor
+from components.model_gate.forced import EVALUATION_ID, FIRST_ID, Forced, read_forced
+from tests.components.report.fakes import artifact, write_evaluation
+
+FAILURE = "ELBO is -240.00 nats, at least -200.00 is asked for: 40.00 too few"
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """Runs the gate on an evaluation that refused or blessed the model, and gives its blessing."""
+    count = iter(range(100, 200))
+
+    def run(refused, who="", why="", earlier=None):
+        number = next(count)
+        folder = tmp_path / str(number)
+        write_evaluation(folder / "evaluation", {"": {"elbo": -240.0, "pictures": 20}}, bound=-200.0 if refused else None)
+        evaluation = artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")
+        evaluation.id = 7
+        decided = artifact(
+            standard_artifacts.ModelBlessing,
+            folder / "decided",
+            blessed=0 if refused else 1,
+            current_model_id=5,
+            current_model="models/5",
+            baseline_model="models/3",
+        )
+        blessing = artifact(standard_artifacts.ModelBlessing, folder / "blessing")
+        inputs = {"evaluation": [evaluation], "evaluator_blessing": [decided], "forced_blessing": [earlier] if earlier else []}
+        Executor().Do(inputs, {"blessing": [blessing]}, {"who": who, "why": why, "code": ""})
+        blessing.id = number
+        return blessing
+
+    return run
+
+
+def record(blessing):
+    return json.loads(Path(blessing.uri, "blessing.json").read_text())
+
+
+def files(blessing):
+    return {path.name for path in Path(blessing.uri).iterdir()}
+
+
+def test_what_the_evaluator_blessed_is_blessed(gate):
+    blessing = gate(refused=False)
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert blessing.get_int_custom_property("current_model_id") == 5
+    assert blessing.get_string_custom_property("current_model") == "models/5"
+    assert blessing.get_string_custom_property("baseline_model") == "models/3"
+    assert blessing.get_int_custom_property(EVALUATION_ID) == 7
+    assert files(blessing) == {"BLESSED", "blessing.json"}
+    assert (record(blessing)["blessed"], record(blessing)["forced"], record(blessing)["failures"]) == (True, None, [])
+
+
+def test_what_it_refused_is_refused(gate):
+    blessing = gate(refused=True)
+    assert blessing.get_int_custom_property("blessed") == 0
+    assert read_forced(blessing) is None
+    assert files(blessing) == {"NOT_BLESSED", "blessing.json"}
+    assert record(blessing)["failures"] == [FAILURE]
+
+
+def test_a_person_can_overrule_it_and_is_recorded_with_what_was_worse(gate):
+    blessing = gate(refused=True, who="ada@engine", why="the pictures are new")
+    assert blessing.get_int_custom_property("blessed") == 1
+    forced = read_forced(blessing)
+    assert (forced.who, forced.why) == ("ada@engine", "the pictures are new")
+    assert forced.when.startswith("20") and "T" in forced.when
+    assert files(blessing) == {"BLESSED", "blessing.json"}
+    assert record(blessing)["forced"] == {"who": forced.who, "why": forced.why, "when": forced.when}
+    assert record(blessing)["failures"] == [FAILURE]
+
+
+def test_where_nothing_was_refused_nothing_is_recorded_as_forced(gate):
+    blessing = gate(refused=False, who="ada@engine", why="to be sure")
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert read_forced(blessing) is None
+    assert record(blessing)["forced"] is None
+
+
+@pytest.mark.parametrize(("who", "why"), [("", ""), ("ada@engine", "the pictures are new")])
+def test_a_forced_blessing_stands_and_stays_the_same(gate, who, why):
+    first = gate(refused=True, who="ada@engine", why="the pictures are new")
+    Forced("ada@engine", "the pictures are new", "2026-01-01T00:00:00+00:00").write(first)
+    again = gate(refused=True, who=who, why=why, earlier=first)
+    assert again.get_int_custom_property("blessed") == 1
+    assert read_forced(again) == read_forced(first)
+    assert again.get_int_custom_property(FIRST_ID) == first.id
+
+
+def test_another_reason_is_another_blessing(gate):
+    first = gate(refused=True, who="ada@engine", why="the pictures are new")
+    again = gate(refused=True, who="bob@engine", why="as Ada says", earlier=first)
+    assert read_forced(again).who == "bob@engine"
+    assert not again.has_custom_property(FIRST_ID)
