@@ -1,0 +1,1 @@
+"""The feature space that sets of pictures are compared in: the same for every model on the same pictures."""

@@ -1,0 +1,142 @@
+"""A small classifier, and its last layer but one as features.
+
+The Frechet distance on features of a classifier trained on the data themselves is the accepted stand-in where Inception's
+features, made for photographs, mean little. It has to be the same for whatever is compared, not a good one: small, quick, and the
+same weights from the same pictures and seed on one machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.preprocessing import scale
+from trainer.progress import report_progress
+
+DIMENSIONS = 64
+LARGEST = 32  # pixels; larger pictures are shrunk to it: the shape of things is enough, and quicker
+BATCH = 128
+EPOCHS = 30
+STEPS = (200, 1400)  # at least and at most, whatever the epochs come to: 1,400 are 3 epochs of 60,000 pictures
+LEARNING_RATE = 2e-3
+
+
+class Classifier:
+    """A trained classifier.
+
+    Args:
+        network: From float32 [n, h, w, c] in [0, 1] to features [n, DIMENSIONS] and logits [n, labels].
+        shape: Height, width, channels of the network's pictures; others are shrunk to it.
+    """
+
+    def __init__(self, network: keras.Model, shape: tuple[int, int, int]):
+        self._network, self._shape = network, shape
+        self._call = tf.function(
+            lambda levels: network(scale(shrink(levels, shape)), training=False), reduce_retracing=True, autograph=False
+        )
+
+    def features(self, levels: np.ndarray) -> np.ndarray:
+        """Pictures uint8 [n, h, w, c] of any size -> float32 [n, DIMENSIONS], none negative."""
+        return self._call(levels)[0].numpy()
+
+    def predict(self, levels: np.ndarray) -> np.ndarray:
+        """Pictures uint8 [n, h, w, c] of any size -> the likeliest label's index, int64 [n]."""
+        return self._call(levels)[1].numpy().argmax(axis=1)
+
+    def weights(self) -> list[np.ndarray]:
+        """The weights, layer by layer."""
+        return self._network.get_weights()
+
+    def hash(self) -> str:
+        """SHA-256 over shapes and values of the weights: what is measured by other weights cannot be compared."""
+        digest = hashlib.sha256()
+        for weight in self.weights():
+            digest.update(f"{weight.dtype} {weight.shape}\0".encode())
+            digest.update(np.ascontiguousarray(weight).tobytes())
+        return digest.hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """The weights as a file for `from_bytes`."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **{f"{i:02d}": weight for i, weight in enumerate(self.weights())})
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes, shape: tuple[int, int, int]) -> Classifier:
+        """The classifier of pictures of `shape` whose weights `to_bytes` wrote."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            weights = [stored[name] for name in sorted(stored.files)]
+        network = _build(shape, len(weights[-1]), seed=0)
+        network.set_weights(weights)
+        return cls(network, shape)
+
+
+def train(levels: np.ndarray, labels: np.ndarray, seed: int) -> Classifier:
+    """Trains a classifier.
+
+    Args:
+        levels: Pictures, uint8 [n, h, w, c], no side above `LARGEST`.
+        labels: int32 [n], from 0 to the number of labels - 1.
+        seed: Of weights and order.
+
+    Returns:
+        The classifier.
+    """
+    network = _build(levels.shape[1:], int(labels.max()) + 1, seed)
+    steps = int(np.clip(EPOCHS * len(levels) // BATCH, *STEPS))
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=LEARNING_RATE, warmup_steps=steps // 20)
+    optimizer = keras.optimizers.Adam(rate)
+    optimizer.build(network.trainable_variables)
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def step(pictures: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            logits = network(scale(pictures), training=True)[1]
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits)
+            loss = tf.reduce_mean(losses)
+        optimizer.apply_gradients(zip(tape.gradient(loss, network.trainable_variables), network.trainable_variables))
+        return loss
+
+    done, epoch = 0, 0
+    while done < steps:
+        order = np.random.default_rng([seed, epoch]).permutation(len(levels))
+        for start in range(0, len(levels), BATCH):
+            if done == steps:
+                break
+            batch = order[start : start + BATCH]
+            loss = step(levels[batch], labels[batch])
+            done += 1
+            if done % 50 == 0 or done == steps:
+                report_progress("classifier", done=done, total=steps, unit="steps", loss=float(loss))
+        epoch += 1
+    return Classifier(network, levels.shape[1:])
+
+
+def smaller_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Height, width, channels of pictures shrunk so that no side is above `LARGEST`."""
+    height, width, channels = shape
+    factor = min(1.0, LARGEST / max(height, width))
+    return (max(1, round(height * factor)), max(1, round(width * factor)), channels)
+
+
+def shrink(levels: tf.Tensor | np.ndarray, shape: tuple[int, int, int]) -> tf.Tensor:
+    """Pictures uint8 [n, h, w, c] averaged down to `shape`, as uint8; those of that shape as they are."""
+    levels = tf.convert_to_tensor(levels)
+    if levels.shape[1:] == shape:
+        return levels
+    return tf.cast(tf.round(tf.image.resize(levels, shape[:2], method="area")), tf.uint8)
+
+
+def _build(shape: tuple[int, int, int], labels: int, seed: int) -> keras.Model:
+    initial = (keras.initializers.HeNormal(seed=1000 * seed + i) for i in range(4))
+    picture = keras.Input(shape)
+    x = picture
+    for filters in (16, 32):
+        x = keras.layers.Conv2D(filters, 3, 2, "same", activation="relu", kernel_initializer=next(initial))(x)
+    x = keras.layers.Flatten()(x)
+    features = keras.layers.Dense(DIMENSIONS, activation="relu", kernel_initializer=next(initial))(x)
+    return keras.Model(picture, [features, keras.layers.Dense(labels, kernel_initializer=next(initial))(features)])

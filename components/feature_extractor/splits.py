@@ -1,0 +1,66 @@
+"""Splits of the examples: which pictures there are, and some of them decoded through the Transform graph."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.data import READ_BATCH, list_records, parse_examples, read_examples
+from trainer.preprocessing import to_levels
+
+PixelGraph = Callable[[tf.Tensor], tf.Tensor]
+
+
+class Split:
+    """One split of an `examples` artifact.
+
+    Args:
+        uri: The artifact's folder.
+        name: The split's; one without files has no pictures.
+
+    Attributes:
+        labels: Of each picture in the order of the files, object [n] of str; empty where it has none.
+    """
+
+    def __init__(self, uri: str, name: str):
+        try:
+            self._files = list_records([os.path.join(uri, f"Split-{name}", "*")])
+        except FileNotFoundError:
+            self._files = []
+        batches = read_examples(self._files).as_numpy_iterator() if self._files else ()
+        names = [label.decode("utf-8", "replace") for _, labels in batches for label in labels]
+        self.labels = np.array(names, object)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def decode(self, chosen: np.ndarray, graph: PixelGraph) -> Iterator[np.ndarray]:
+        """Some pictures as the model sees them.
+
+        Args:
+            chosen: Which, int [m], ascending.
+            graph: From bytes, string [n], to pixels, float32 [n, h, w, c] in [0, 1].
+
+        Yields:
+            uint8 [<= READ_BATCH, h, w, c], in the order of `chosen`.
+        """
+        if not len(chosen):
+            return
+        wanted = np.zeros(len(self), bool)
+        wanted[chosen] = True
+        records = tf.data.TFRecordDataset(self._files, compression_type="GZIP", buffer_size=8 << 20)
+        picked = records.enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
+        batches = picked.batch(READ_BATCH).map(
+            lambda examples: to_levels(graph(parse_examples(examples)[0])),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        yield from batches.prefetch(2).as_numpy_iterator()
+
+
+def choose(among: np.ndarray | int, most: int, seed: int) -> np.ndarray:
+    """At most `most` of some indices, or of the first `among`: by chance, for files may be sorted by label; ascending."""
+    return np.sort(np.random.default_rng(seed).permutation(among)[:most])

@@ -1,0 +1,123 @@
+"""The executor on small real artifacts: handwritten digits with all, some and no labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_transform as tft
+from tfx.types import standard_artifacts
+
+from components.feature_extractor.artifacts import Features
+from components.feature_extractor.classifier import Classifier
+from components.feature_extractor.description import Description, read_features
+from components.feature_extractor.executor import Executor, known_labels
+from components.feature_extractor.splits import Split, choose
+from tests.components.digits import read_digits, write_digits
+from tests.project import ROOT
+from trainer.data import pixel_graph
+
+
+def run(examples: str, graph: str, folder: Path, split: str = "test") -> tuple[Description, Classifier | None]:
+    """Runs the executor as TFX does, and reads what it wrote."""
+    artifacts = standard_artifacts.Examples(), standard_artifacts.TransformGraph(), Features()
+    for artifact, uri in zip(artifacts, (examples, graph, str(folder))):
+        artifact.uri = uri
+    inputs = {"examples": [artifacts[0]], "transform_graph": [artifacts[1]]}
+    Executor().Do(inputs, {"features": [artifacts[2]]}, {"split": split, "seed": 0, "code": ""})
+    return read_features(str(folder))
+
+
+@pytest.fixture(scope="module")
+def made(digits_uri: str, graph_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifact of labelled digits."""
+    folder = tmp_path_factory.mktemp("features")
+    run(digits_uri, graph_uri, folder)
+    return folder
+
+
+def test_labelled_pictures_make_a_classifier(made: Path) -> None:
+    description, classifier = read_features(str(made))
+    assert description.kind == "classifier" and description.reason is None
+    assert description.hash == classifier.hash() and len(description.hash) == 64
+    assert description.pictures == 900 and description.held_out == 200
+    assert description.labels == tuple("0123456789")
+    assert description.accuracy > 0.85 > description.chance
+    assert classifier.features(read_digits()[0][:5]).shape == (5, description.dimensions)
+
+
+def test_another_process_makes_the_same(made: Path, digits_uri: str, graph_uri: str, tmp_path: Path) -> None:
+    script = (
+        "import sys; from components.feature_extractor.executor import extract; "
+        "open(sys.argv[3], 'w').write(extract(sys.argv[1], sys.argv[2], 'test', 0)[0].hash)"
+    )
+    command = [sys.executable, "-c", script, digits_uri, graph_uri, str(tmp_path / "hash")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "hash").read_text() == read_features(str(made))[0].hash
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [lambda i, label: "", lambda i, label: "digit", lambda i, label: "rare" if i < 19 else "common"],
+    ids=["no labels", "one label", "one label and a rare one"],
+)
+def test_without_labels_to_learn_features_are_the_encoders(rename, graph_uri: str, tmp_path: Path) -> None:
+    examples = write_digits(tmp_path / "examples", {"train": 100, "test": 20}, rename)
+    description, classifier = run(str(examples), graph_uri, tmp_path / "features")
+    assert classifier is None
+    assert description == Description("encoder", reason="fewer than 2 labels have 20 training pictures")
+    assert [path.name for path in (tmp_path / "features").iterdir()] == ["features.json"]
+
+
+def test_unlabelled_and_rare_pictures_are_left_out(graph_uri: str, tmp_path: Path) -> None:
+    names = {"0": "round", "8": "round", "1": "upright", "7": "upright", "4": ""}
+    examples = write_digits(
+        tmp_path / "examples", {"train": 400, "eval": 100}, lambda i, label: "rare" if i < 5 else names.get(label, "")
+    )
+    description, _ = run(str(examples), graph_uri, tmp_path / "features", split="eval")
+    assert description.labels == ("round", "upright")
+    labels = read_digits()[1]
+    assert description.pictures == sum(names.get(label, "") != "" for label in labels[5:400])
+    assert description.accuracy > 0.9
+
+
+def test_without_held_out_pictures_there_is_no_accuracy(graph_uri: str, tmp_path: Path) -> None:
+    examples = write_digits(tmp_path / "examples", {"train": 300})
+    description, classifier = run(str(examples), graph_uri, tmp_path / "features")
+    assert classifier is not None
+    assert (description.accuracy, description.chance, description.held_out) == (None, None, 0)
+
+
+def test_other_weights_than_described_are_refused(made: Path, tmp_path: Path) -> None:
+    described = json.loads((made / "features.json").read_text())
+    (tmp_path / "features.json").write_text(json.dumps({**described, "hash": hashlib.sha256(b"").hexdigest()}))
+    (tmp_path / "weights.npz").write_bytes((made / "weights.npz").read_bytes())
+    with pytest.raises(ValueError, match="is not the classifier"):
+        read_features(str(tmp_path))
+
+
+def test_labels_that_can_be_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.array(["b"] * 20 + ["a"] * 30 + ["c"] * 19 + [""] * 50 + ["d"] * 25, object)
+    assert known_labels(labels) == ["a", "b", "d"]
+    monkeypatch.setattr("components.feature_extractor.executor.MOST_LABELS", 2)
+    assert known_labels(labels) == ["a", "d"]
+    assert known_labels(np.array([], object)) == []
+
+
+def test_a_split_gives_the_chosen_pictures_in_order(digits_uri: str, graph_uri: str) -> None:
+    split, graph = Split(digits_uri, "test"), pixel_graph(tft.TFTransformOutput(graph_uri))
+    pictures, labels = read_digits()
+    assert split.labels.tolist() == labels[900:1100]
+    chosen = choose(200, 150, seed=3)
+    assert len(set(chosen)) == 150 and (np.diff(chosen) > 0).all()
+    decoded = list(split.decode(chosen, graph))
+    np.testing.assert_array_equal(np.concatenate(decoded), pictures[900:1100][chosen])
+    assert list(split.decode(chosen[:0], graph)) == []
+    assert len(Split(digits_uri, "eval")) == 0
+    assert len(choose(5, 10, seed=0)) == 5
