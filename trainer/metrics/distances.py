@@ -1,7 +1,7 @@
 """How near two sets of pictures lie to each other, by features of them: float [n, f], a row each.
 
 A figure depends on the features and on how many pictures there are: only figures of the same features and the same number can
-be compared. Work is done in float64 and in blocks.
+be compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 NEIGHBOURS = 5  # k of precision, recall, density and coverage (as Naeem et al. 2020)
 SUBSETS = 50
 SUBSET_SIZE = 1_000  # as Binkowski et al. 2018 take
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 32 << 20
+ROUNDING = np.float32(1e-6)  # squared distances below this share of the lengths are rounding error: of the same picture twice
 
 
 class KernelDistance(NamedTuple):
@@ -102,9 +103,10 @@ def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray, k
         The four; each in [0, 1] but density, which has no upper bound.
     """
     real, generated = _checked(real, generated)
-    # The same origin and scale for both: distances are differences of squares, and features far from 0 would lose theirs.
+    # One origin for both: distances are differences of squares, and features far from 0 would lose theirs. float32, for it is
+    # three times as fast, and neighbours are told apart all the same.
     centre = real.mean(axis=0)
-    real, generated = real - centre, generated - centre
+    real, generated = (real - centre).astype(np.float32), (generated - centre).astype(np.float32)
     k = min(k, len(real) - 1, len(generated) - 1)
     real_radii, generated_radii = _radii(real, k), _radii(generated, k)
     covered, recalled = np.zeros(len(real), bool), np.zeros(len(real), bool)
@@ -141,30 +143,35 @@ def _root(covariance: np.ndarray) -> np.ndarray:
 
 def _discrepancy(first: np.ndarray, second: np.ndarray) -> float:
     """The unbiased estimate of the squared maximum mean discrepancy of two sets of the same size."""
-    n, f = first.shape
-    within = 0.0
+    n, within = len(first), 0.0
     for features in (first, second):
-        kernel = (features @ features.T / f + 1) ** 3
+        kernel = _kernel(features, features)
         within += (kernel.sum() - kernel.trace()) / (n * (n - 1))
-    return float(within - 2 * ((first @ second.T / f + 1) ** 3).mean())
+    return float(within - 2 * _kernel(first, second).mean())
+
+
+def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """(x.y / f + 1)^3 of each row of [n, f] with each of [m, f]: [n, m]."""
+    product = first @ second.T / first.shape[1] + 1
+    return product * product * product
 
 
 def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance of each row to its k-th nearest neighbour, float64 [n]."""
-    radii = np.empty(len(features))
+    """Squared distance of each row to its k-th nearest neighbour, float32 [n]."""
+    radii = np.empty(len(features), np.float32)
     for rows, distances in _distances(features, features):
         radii[rows] = np.partition(distances, k, axis=1)[:, k]  # the nearest is the row itself
     return radii
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared distances of rows of `first` to all of `second`, block by block: the rows, and float64 [rows, m]."""
+    """Squared distances of rows of `first` to all of `second`, block by block: the rows, and float32 [rows, m]."""
     lengths = np.square(second).sum(axis=1)
-    step = max(1, BLOCK_BYTES // (8 * len(second)))
+    step = max(1, BLOCK_BYTES // (4 * len(second)))
     for start in range(0, len(first), step):
         block = first[start : start + step]
         own = np.square(block).sum(axis=1)[:, np.newaxis]
-        squared = own + lengths - 2 * block @ second.T
-        # What cancels to rounding error is 0: the same picture twice has no distance.
-        squared[squared < 1e-12 * (own + lengths)] = 0
+        sums = own + lengths
+        squared = sums - 2 * (block @ second.T)
+        squared[squared < ROUNDING * sums] = 0
         yield slice(start, start + step), squared
