@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.auto import complete, epochs_for
+from pipeline.auto import complete, epochs_for, max_drop
+from pipeline.config import load_values, preset_path
 from trainer.errors import InputError
 
 
@@ -62,3 +63,48 @@ def test_few_pictures_are_seen_more_often():
     epochs = [epochs_for(n, 128) for n in (100, 10_000, 100_000, 10_000_000)]
     assert epochs == sorted(epochs, reverse=True)
     assert np.ptp(epochs) > 100
+
+
+def test_the_margin_grows_with_the_values_and_falls_with_the_pictures_that_it_is_judged_by():
+    assert max_drop(64, 193) == 0.65
+    assert max_drop(784, 10_000) == 1.1
+    assert max_drop(640, 193) == pytest.approx(10 * max_drop(64, 193), rel=0.05)
+    assert max_drop(64, 4 * 193) == pytest.approx(max_drop(64, 193) / 2, rel=0.05)
+
+
+def test_the_margins_are_for_the_pictures_that_are_judged_by(tmp_path):
+    images = folder_of(tmp_path, [("L", (20, 20))] * 100)
+    assert complete({}, images)["evaluation"] == {"max_drop": max_drop(400, 10), "max_reconstruction_rise": 3 * max_drop(400, 10)}
+    shares = {"test_share": 0.0, "eval_share": "0.25"}
+    assert complete({"data": shares}, images)["evaluation"]["max_drop"] == max_drop(400, 25)
+
+
+def test_own_test_pictures_are_counted(tmp_path):
+    for name, count in (("train", 30), ("test", 9)):
+        (tmp_path / name).mkdir()
+        folder_of(tmp_path / name, [("L", (20, 20))] * count)
+    assert complete({}, str(tmp_path))["evaluation"]["max_drop"] == max_drop(400, 9)
+    images = np.zeros((25, 10, 10), np.uint8)
+    (tmp_path / "idx").mkdir()
+    for name in ("train", "t10k"):
+        header = np.array([0x803, *images.shape], ">i4").tobytes()
+        (tmp_path / "idx" / f"{name}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+    assert complete({}, str(tmp_path / "idx"))["evaluation"]["max_drop"] == max_drop(100, 25)
+
+
+@pytest.mark.parametrize(
+    ("given", "made"),
+    [
+        ({"max_drop": 2}, {"max_drop": 2, "max_reconstruction_rise": 6}),
+        ({"max_drop": "2e0"}, {"max_drop": "2e0", "max_reconstruction_rise": 6}),
+        ({"max_drop": None}, {"max_drop": None, "max_reconstruction_rise": None}),
+        ({"max_drop": 2, "max_reconstruction_rise": None}, {"max_drop": 2, "max_reconstruction_rise": None}),
+    ],
+)
+def test_margins_that_are_given_are_kept(tmp_path, given, made):
+    assert complete({"evaluation": given}, folder_of(tmp_path, [("L", (9, 9))]))["evaluation"] == made
+
+
+def test_where_all_is_given_no_picture_is_looked_for():
+    values = load_values(preset_path("digits"))
+    assert complete(values, "no such folder")["preprocessing"] == values["preprocessing"]

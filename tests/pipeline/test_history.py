@@ -1,5 +1,7 @@
 """What became of earlier runs."""
 
+import json
+
 import pytest
 
 from pipeline.history import last_run, tell
@@ -40,3 +42,19 @@ def test_a_damaged_verdict(tmp_path):
     (tmp_path / "runs" / "20260101-000000" / "verdict.json").write_text("")
     with pytest.raises(InputError, match="damaged"):
         tell("20260101-000000", tmp_path)
+
+
+def test_a_forced_blessing_is_told(tmp_path):
+    forced = {"who": "ada@engine", "why": "new camera", "when": "2026-01-01T10:00:00+00:00"}
+    write(tmp_path, "20260101-000000", Status.PUSHED, blessed_by=forced, overruled=["ELBO is worse"])
+    lines = tell("20260101-000000", tmp_path)
+    assert lines[1:3] == ["ELBO is worse", "blessed all the same by ada@engine (2026-01-01T10:00:00+00:00): new camera"]
+
+
+def test_a_verdict_from_before_blessings_could_be_forced_is_told(tmp_path):
+    write(tmp_path, "20260101-000000", Status.REFUSED)
+    path = tmp_path / "runs" / "20260101-000000" / "verdict.json"
+    verdict = json.loads(path.read_text())
+    del verdict["blessed_by"], verdict["overruled"]
+    path.write_text(json.dumps(verdict))
+    assert tell("20260101-000000", tmp_path)[1] == "it was full of dogs"

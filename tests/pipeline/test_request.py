@@ -67,3 +67,14 @@ def test_mistakes(values, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=words):
         request(**values)
+
+
+def test_a_reason_to_bless_is_one_line(cats):
+    assert request(images=str(cats)).bless == ""
+    assert request(images=str(cats), bless=" new camera,\n  see #12 ").bless == "new camera, see #12"
+
+
+@pytest.mark.parametrize("why", ["", "  ", "...", "--set"])
+def test_a_blessing_needs_a_reason(cats, why):
+    with pytest.raises(InputError, match="--bless needs a reason"):
+        request(images=str(cats), bless=why)

@@ -1,8 +1,11 @@
 """The parts of a run that need no pipeline."""
 
+import os
+import re
+
 import pytest
 
-from pipeline.run import LOCAL_BEAM, beam_args, one_line, place_report, place_schema
+from pipeline.run import LOCAL_BEAM, beam_args, one_line, place_report, place_schema, whoami
 from pipeline.workspace import Workspace
 from trainer.errors import InputError
 
@@ -52,3 +55,9 @@ def test_an_error_in_one_line():
     assert one_line(OSError("a\n  b")) == "OSError: a b"
     assert one_line(KeyError()) == "KeyError"
     assert len(one_line(ValueError("x" * 5000))) < 400
+
+
+def test_who_is_named_even_where_the_user_has_no_name(monkeypatch):
+    assert re.fullmatch(r"\S+@\S+", whoami())
+    monkeypatch.setattr("getpass.getuser", lambda: {}["nobody"])
+    assert whoami().startswith(f"{os.getuid()}@")

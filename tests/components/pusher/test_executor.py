@@ -83,3 +83,7 @@ def test_only_what_both_gates_blessed_is_pushed(tmp_path, model, model_ok, infra
     assert versions(tmp_path / "serving") == ([1] if both else [])
     if both:
         assert pushed.get_string_custom_property("pushed_destination") == f"{base}/1"
+        again = artifact(standard_artifacts.PushedModel, "pushed")
+        AtomicPush().Do(inputs, {"pushed_model": [again]}, {"push_destination": proto_utils.proto_to_json(destination)})
+        assert versions(tmp_path / "serving") == [1], "it is in service already, blessed anew or not"
+        assert again.get_string_custom_property("pushed_version") == "1"

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from tfx.types import Artifact, channel_utils, standard_artifacts
 
+from components.model_gate.forced import Forced
 from components.report.artifacts import Report
 from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather
@@ -103,6 +104,20 @@ def test_evaluation_with_a_baseline_and_a_missed_bound(artifacts: Artifacts, tmp
     words = run(inputs, tmp_path / "report").words
     assert "Refused by the evaluator: " in words and "−250.50 nats" in words and "−245.00" in words
     assert "▼ −10.50 vs last blessed" in words
+
+
+def test_a_forced_blessing(artifacts: Artifacts, tmp_path: Path) -> None:
+    fakes.write_evaluation(tmp_path / "e", {"": {"elbo": -250.5}}, bound=-245)
+    blessing = fakes.artifact(standard_artifacts.ModelBlessing, tmp_path, blessed=1)
+    Forced("ada@engine", "new camera", "2026-01-01T10:00:00+00:00").write(blessing)
+    inputs = {
+        **artifacts,
+        "evaluation": [fakes.artifact(standard_artifacts.ModelEvaluation, tmp_path / "e")],
+        "blessing": [blessing],
+    }
+    words = run(inputs, tmp_path / "report").words
+    assert "Pushed as version 3; ada@engine overruled the Evaluator: new camera" in words
+    assert "at least −245.00 is asked for: 5.50 too few" in words
 
 
 def test_serving_check_that_refuses(artifacts: Artifacts, tmp_path: Path) -> None:

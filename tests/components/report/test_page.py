@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from components.report.data import Answers, DataSet, Epoch, Evaluation, Figures, Push, Serving, SignatureCheck, Training
+from components.report.data import Answers, DataSet, Epoch, Evaluation, Figures, Forced, Push, Serving, SignatureCheck, Training
 from components.report.page import render
 from tests.components.report.made import FIGURES, pictures, report
 from tests.components.report.reading import Page
@@ -133,6 +133,19 @@ def test_refusals_are_told_with_their_reasons() -> None:
     serving = Serving(False, [SignatureCheck("encode", False, 3.0, 1.0, "the answer differs")])
     words = Page(render(report(serving=serving, push=Push(False)))).words
     assert "Refused by the serving check: encode: the answer differs" in words
+
+
+def test_a_blessing_that_a_person_forced_is_told_with_who_why_and_what_was_worse() -> None:
+    forced = Forced("ada@engine", "new camera", "2026-01-01T10:00:00+00:00")
+    evaluation = Evaluation(FIGURES, None, {}, True, ["ELBO is −240.00 nats, at least −200.00 is asked for"], forced)
+    words = Page(render(report(evaluation=evaluation, push=Push(True, "2")))).words
+    assert "Pushed as version 2; ada@engine overruled the Evaluator: new camera" in words
+    assert "ada@engine had it blessed all the same (2026-01-01T10:00:00+00:00): new camera" in words
+    assert "ELBO is −240.00 nats, at least −200.00 is asked for" in words
+    assert "overruled" in words
+    serving = Serving(False, [SignatureCheck("encode", False, 3.0, 1.0, "the answer differs")])
+    words = Page(render(report(evaluation=evaluation, serving=serving, push=Push(False)))).words
+    assert "Refused by the serving check: encode" in words
 
 
 def test_the_last_blessed_model_is_compared_with() -> None:
