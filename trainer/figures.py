@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,13 @@ from trainer.data import Pictures
 from trainer.loop import EVAL_BATCH
 from trainer.metrics.pictures import mse, psnr, ssim
 from trainer.metrics.posterior import active_units, code_information
-from trainer.preprocessing import scale
+from trainer.preprocessing import scale, to_levels
 from trainer.progress import report_progress
 from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import VAE
 
 BOUND_PICTURES = 1000  # so many held-out pictures say by how much the importance-weighted bound is above the ELBO
+SHOWN_PICTURES = 12  # of those denoised
 REBUILT_PICTURES = 2000  # so many are rebuilt, denoised and compressed; their means vary little
 
 
@@ -141,6 +144,26 @@ def denoising_figures(vae: VAE, x: np.ndarray, labels: np.ndarray, config: Train
     rebuilt = decode_all(vae, encode_all(vae, spoilt, labels)[0], labels)
     before, after = rebuilt_figures(x, spoilt), rebuilt_figures(x, rebuilt)
     return {"corruption": config.corruption, "level": config.corruption_level, "spoilt": before, "denoised": after}
+
+
+def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: dict[str, Any], folder: Path) -> None:
+    """Keeps a few spoilt pictures, what the model makes of them, and the originals, for people to look at.
+
+    Args:
+        vae: The trained model.
+        held_out: Where the pictures are from, evenly spread.
+        config: How it was trained.
+        told: What `denoising_figures` gave.
+        folder: Gets `denoising.npz`, uint8 [n, h, w, c] by `clean`, `spoilt`, `denoised`; and `denoising.json`.
+    """
+    step = max(1, len(held_out) // SHOWN_PICTURES)
+    some = Pictures(held_out.levels[::step][:SHOWN_PICTURES], held_out.labels[::step][:SHOWN_PICTURES])
+    x = vae.observe(np.asarray(some.levels))
+    spoilt = corrupt(x, config.corruption, config.corruption_level, tf.constant([0, 2]))
+    denoised = vae.decode_mean(vae.encode(spoilt, some.labels)[0], some.labels)
+    pictures = {"clean": some.levels, "spoilt": to_levels(spoilt), "denoised": to_levels(denoised)}
+    np.savez(folder / "denoising.npz", **{name: np.asarray(picture) for name, picture in pictures.items()})
+    (folder / "denoising.json").write_text(json.dumps(told), encoding="utf-8")
 
 
 def encode_all(vae: VAE, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

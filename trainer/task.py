@@ -21,13 +21,14 @@ from trainer.data import Pictures, list_records, pixel_graph
 from trainer.describe import describe_model, describe_networks, model_card
 from trainer.errors import InputError
 from trainer.export import Servable
-from trainer.figures import held_out_figures
+from trainer.figures import held_out_figures, save_denoising
 from trainer.golden import save_golden
 from trainer.history import History
 from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
 from trainer.preprocessing import ENCODED
 from trainer.priors import Mixture
 from trainer.progress import report_progress
+from trainer.tuning.space import with_values
 from trainer.vae import VAE, TrainingData
 
 GOLDEN_PICTURES = 4
@@ -38,10 +39,14 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains the VAE and exports it.
 
     Args:
-        fn_args: TFX's arguments; `custom_config["trainer"]` is a `TrainerConfig` as a dict.
+        fn_args: TFX's arguments; `custom_config["trainer"]` is a `TrainerConfig` as a dict, over which the best values of a
+            search for hyperparameters are laid where there was one.
     """
+    config = TrainerConfig.from_dict(fn_args.custom_config["trainer"])
+    if fn_args.hyperparameters:
+        config = with_values(config, fn_args.hyperparameters["values"])
     train(
-        TrainerConfig.from_dict(fn_args.custom_config["trainer"]),
+        config,
         train_patterns=fn_args.train_files,
         held_out_patterns=fn_args.eval_files,
         tft_output=tft.TFTransformOutput(fn_args.transform_output),
@@ -87,6 +92,8 @@ def train(
         outcome = Loop(vae, pictures, held_out, config.training, strategy).fit(history)
         history.close()
         figures, precision = held_out_figures(vae, held_out, config.training)
+        if figures["denoising"]:
+            save_denoising(vae, held_out, config.training, figures["denoising"], run_folder)
         mixture = None
         if config.generation.density == "mixture":
             mixture = Mixture.fit(aggregate_posterior(vae, pictures), config.generation.components, config.training.seed)

@@ -33,6 +33,56 @@ def generated(report: ReportData) -> Section:
     )
 
 
+def by_label(report: ReportData) -> Section | None:
+    """New pictures of each label in rows; None of a model that knows no labels."""
+    samples = report.answers.by_label
+    if not samples:
+        return None
+    uris = iter(fitting_uris([picture for row in samples for picture in row.pictures], GENERATED_BUDGET))
+    rows = []
+    for row in samples:
+        shape = row.pictures.shape[1:]
+        frames = [tag("li", picture(next(uris), f"generated {row.label} {i + 1}", shape)) for i in range(len(row.pictures))]
+        strip = tag("ol", frames, class_="film strip", style=f"--frames:{len(frames)}")
+        rows.append(tag("div", tag("p", row.label, class_="way-name"), strip, class_="way"))
+    return Section(
+        "by-label",
+        "By label",
+        "The same codes, label by label",
+        "This model was told what its pictures show. Each row is developed from the same random points with another label: what "
+        "stays the same down a column is what the code says, what changes is what the label says.",
+        fragment(rows),
+    )
+
+
+def denoising(report: ReportData) -> Section | None:
+    """Spoilt held-out pictures, what the model made of them, and the originals; None where it was not trained for that."""
+    found = report.training.denoising
+    if found is None:
+        return None
+    shape = found.clean.shape[1:]
+    rows = (
+        (f"spoilt ({found.corruption.replace('_', ' ')}, {found.level:g})", found.spoilt, found.spoilt_psnr),
+        ("denoised", found.denoised, found.denoised_psnr),
+        ("original", found.clean, None),
+    )
+    uris = iter(fitting_uris([picture for _, pictures, _ in rows for picture in pictures], PAIRS_BUDGET))
+    strips = []
+    for name, pictures, psnr in rows:
+        frames = [tag("li", picture(next(uris), f"{name} picture {i + 1}", shape)) for i in range(len(pictures))]
+        told = f"{name} · {psnr:.1f} dB" if psnr is not None else name
+        strip = tag("ol", frames, class_="film strip", style=f"--frames:{len(frames)}")
+        strips.append(tag("div", tag("p", told, class_="way-name"), strip, class_="way"))
+    return Section(
+        "denoising",
+        "Denoising",
+        "What it makes of spoilt pictures",
+        "The model was trained to give clean pictures where it sees spoilt ones. Decibels are the peak signal-to-noise ratio to "
+        "the original, mean over held-out pictures: the higher, the nearer.",
+        fragment(strips),
+    )
+
+
 def reconstructions(report: ReportData) -> Section:
     """Held-out pictures above what the model made of them."""
     answers = report.answers

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from components.report.data import Answers, Codes, Interpolation, Manifold
+from components.report.data import Answers, Codes, Interpolation, Manifold, Samples
 from components.report.pictures import shrink
 from components.report.sources.examples import Picture, View, varied
 from trainer.progress import report_progress
@@ -18,6 +18,8 @@ from trainer.progress import report_progress
 _log = logging.getLogger("darkroom.report")
 _Answer = TypeVar("_Answer")
 
+PER_LABEL = 12
+MOST_LABELS = 12
 GENERATED = 96  # fills rows of 12, 8 and 6
 RECONSTRUCTED = 24
 WAYS = 3
@@ -25,7 +27,7 @@ STOPS = 12
 BATCH = 256
 THUMBNAIL = 48  # pixels
 OUTERMOST = 0.04  # share of the prior left out at each end of the manifold's axes
-QUESTIONS = 5
+QUESTIONS = 6
 
 
 class ExportedModel:
@@ -82,7 +84,9 @@ class Interview:
             report_progress("report", done=self._asked, total=QUESTIONS, unit="questions")
 
 
-def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int) -> Answers:
+def interview(
+    folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: list[str]
+) -> Answers:
     """Asks the model everything that the page shows.
 
     Args:
@@ -91,6 +95,7 @@ def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray |
         view: Brings originals to the model's size.
         kl: float [latent_dim], KL of each dimension, to choose the manifold's axes by; None: the first two are taken.
         seed: Of everything chosen at random.
+        labels: What a conditional model knows; none for others.
     """
     try:
         model = ExportedModel(folder)
@@ -101,6 +106,7 @@ def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray |
     rebuilt = asking.attempt("reconstruct", lambda: _reconstruct(model, chosen), None)
     return Answers(
         generated=asking.attempt("generate", lambda: _generate(model, seed), None),
+        by_label=asking.attempt("generate by label", lambda: _by_label(model, labels, seed), []),
         originals=view(chosen) if rebuilt is not None else None,
         reconstructions=rebuilt,
         labels=[picture.label for picture in chosen],
@@ -119,6 +125,11 @@ def _first_line(error: Exception) -> str:
 
 def _generate(model: ExportedModel, seed: int) -> np.ndarray:
     return model.generate(GENERATED, seed)
+
+
+def _by_label(model: ExportedModel, labels: list[str], seed: int) -> list[Samples]:
+    """New pictures of each label; the same seed gives all of them the same codes."""
+    return [Samples(label, model.generate(PER_LABEL, seed, label)) for label in labels[:MOST_LABELS]]
 
 
 def _reconstruct(model: ExportedModel, pictures: list[Picture]) -> np.ndarray | None:

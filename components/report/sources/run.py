@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from components.report.data import TERMS, Epoch, Figures, Layer, ModelFacts, Training
+from components.report.data import TERMS, Code, Denoising, Epoch, Figures, Layer, ModelFacts, Training
 from components.report.sources.files import read_json, read_json_lines, to_float, to_int
 
 
@@ -19,6 +21,38 @@ def read_training(uri: str) -> Training:
         encoder=[_layer(layer) for layer in networks.get("encoder", [])],
         decoder=[_layer(layer) for layer in networks.get("decoder", [])],
         kl_per_dimension=np.asarray(kl, np.float64) if kl else None,
+        denoising=_denoising(uri),
+    )
+
+
+def _denoising(uri: str) -> Denoising | None:
+    """What the trainer kept of its denoising; see `trainer.figures.save_denoising`."""
+    told = read_json(uri, "denoising.json")
+    if not told:
+        return None
+    with tf.io.gfile.GFile(os.path.join(uri, "denoising.npz"), "rb") as file, np.load(file) as stored:
+        pictures = {name: stored[name] for name in ("clean", "spoilt", "denoised")}
+    return Denoising(
+        corruption=str(told.get("corruption", "")),
+        level=to_float(told.get("level")) or 0.0,
+        **pictures,
+        spoilt_psnr=to_float(told.get("spoilt", {}).get("psnr")),
+        denoised_psnr=to_float(told.get("denoised", {}).get("psnr")),
+    )
+
+
+def _code(metrics: dict[str, Any]) -> Code:
+    code, compression = metrics.get("code") or {}, metrics.get("compression") or {}
+    return Code(
+        active_units=to_int(code.get("active_units")),
+        mutual_information=to_float(code.get("mutual_information")),
+        marginal_kl=to_float(code.get("marginal_kl")),
+        pictures=to_int(code.get("pictures")),
+        bits=to_float(compression.get("bits_per_picture")),
+        bits_per_pixel=to_float(compression.get("bits_per_pixel")),
+        rounded_psnr=to_float(compression.get("psnr")),
+        psnr=to_float((metrics.get("rebuilt") or {}).get("psnr")),
+        bits_per_dimension=to_float((metrics.get("eval") or {}).get("bits_per_dimension")),
     )
 
 
@@ -34,12 +68,22 @@ def read_model_facts(folder: str) -> ModelFacts:
         parameters={str(name): int(n) for name, n in model.get("parameters", {}).items()},
         pictures={str(split): int(n) for split, n in model.get("pictures", {}).items()},
         figures=figures(held_out),
+        prior=str(model.get("prior", "standard_normal")),
+        density=str(model.get("density", "prior")),
+        conditional=bool(model.get("conditional")),
+        code=_code(metrics),
         importance_samples=to_int(held_out.get("importance_samples")),
         seconds=to_float(metrics.get("seconds")),
         images_per_second=to_float(metrics.get("images_per_second")),
         epochs=to_int(metrics.get("epochs")),
         best_epoch=to_int(metrics.get("best_epoch")),
     )
+
+
+def known_labels(folder: str) -> list[str]:
+    """The labels that the model in `folder` was trained to see; none where it is not conditional."""
+    model = read_json(folder, "model.json")
+    return [str(label) for label in model.get("labels", [])] if model.get("conditional") else []
 
 
 def figures(recorded: dict[str, Any]) -> Figures:
