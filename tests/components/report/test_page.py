@@ -9,7 +9,21 @@ import re
 import numpy as np
 import pytest
 
-from components.report.data import Answers, DataSet, Epoch, Evaluation, Figures, Forced, Push, Serving, SignatureCheck, Training
+from components.report.data import (
+    Answers,
+    Code,
+    DataSet,
+    Denoising,
+    Epoch,
+    Evaluation,
+    Figures,
+    Forced,
+    Push,
+    Samples,
+    Serving,
+    SignatureCheck,
+    Training,
+)
 from components.report.page import render
 from tests.components.report.made import FIGURES, pictures, report
 from tests.components.report.reading import Page
@@ -23,6 +37,7 @@ ANCHORS = [
     "latent",
     "manifold",
     "kl",
+    "code",
     "networks",
     "verdict",
 ]
@@ -173,3 +188,30 @@ def test_heavy_pictures_keep_the_page_light() -> None:
     }
     answers = dataclasses.replace(made.answers, **many)
     assert len(render(dataclasses.replace(made, answers=answers))) < 3_000_000
+
+
+def test_a_conditional_models_labels_have_a_row_each() -> None:
+    plain = report()
+    assert "by-label" not in Page(render(plain)).ids
+    rows = [Samples(label, pictures(5, (8, 8, 1), seed)) for seed, label in enumerate(("ant", HOSTILE))]
+    page = Page(render(dataclasses.replace(plain, answers=dataclasses.replace(plain.answers, by_label=rows))))
+    assert "by-label" in page.ids and HOSTILE in page.words
+    assert len(page.pictures()) >= len(Page(render(plain)).pictures()) + 10
+
+
+def test_denoising_shows_spoilt_denoised_and_original() -> None:
+    plain = report(shape=(8, 8, 3))
+    found = Denoising("salt_and_pepper", 0.25, *(pictures(4, (8, 8, 3), seed) for seed in range(3)), 12.34, 20.06)
+    page = Page(render(dataclasses.replace(plain, training=dataclasses.replace(plain.training, denoising=found))))
+    for words in ("spoilt (salt and pepper, 0.25) · 12.3 dB", "denoised · 20.1 dB"):
+        assert words in page.words
+    assert "denoising" not in Page(render(plain)).ids
+
+
+def test_rate_and_distortion_are_told_as_far_as_they_are_known() -> None:
+    plain = report()
+    assert "The trainer recorded none of this" in Page(render(plain)).words
+    code = Code(2, 1.5, 0.25, 40, 31.0, 31 / 64, 14.2, 16.7, 3.456)
+    words = Page(render(dataclasses.replace(plain, model=dataclasses.replace(plain.model, code=code)))).words
+    for told in ("2 of 3", "1.50 nats", "31 bits, 0.484 bits per pixel", "14.2 dB", "16.7 dB", "3.456 bits per dimension"):
+        assert told in words
