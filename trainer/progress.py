@@ -6,6 +6,9 @@ A component neither knows nor cares whether a console, a file or a cluster's log
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 LOGGER = "darkroom.progress"
@@ -37,5 +40,20 @@ class Progress:
 
 def report_progress(step: str, *, done: int, total: int | None = None, unit: str = "images", **figures: float) -> None:
     """Logs how far `step` has come; the record's `progress` attribute holds the numbers. See `Progress` for the arguments."""
+    change = _change.get()
     progress = Progress(step, done, total, unit, figures)
+    progress = change(progress) if change else progress
     logging.getLogger(LOGGER).info("%s", progress, extra={"progress": progress})
+
+
+_change: ContextVar[Callable[[Progress], Progress] | None] = ContextVar("change", default=None)
+
+
+@contextmanager
+def reported_as(change: Callable[[Progress], Progress]) -> Iterator[None]:
+    """For as long as it lasts, progress is reported as what `change` makes of it: of a step that is part of a larger one."""
+    before = _change.set(change)
+    try:
+        yield
+    finally:
+        _change.reset(before)

@@ -1,0 +1,1 @@
+"""The search for hyperparameters: what may be tried, how trials are compared, and the Tuner component's module."""

@@ -1,0 +1,201 @@
+"""The search itself: KerasTuner says what to try, our own loop trains it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from typing import Any
+
+import keras
+import keras_tuner
+import tensorflow as tf
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.errors import FailedTrialError, FatalError
+from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
+
+from trainer.config import TrainerConfig
+from trainer.data import Pictures
+from trainer.errors import InputError
+from trainer.loop import Loop, get_strategy
+from trainer.progress import Progress, reported_as
+from trainer.task import training_data
+from trainer.tuning.config import TuningConfig
+from trainer.tuning.levels import bits_per_dimension
+from trainer.tuning.space import Choices, Domain, Space, decode, encode, field_value, parse_space, with_values
+from trainer.tuning.trials import HIGHER_IS_BETTER, Trial, Trials
+from trainer.vae import VAE
+
+LOGGER = logging.getLogger("darkroom.tuning")
+WORDS = {"elbo": "best ELBO", "bits_per_dimension": "best bits/value"}  # beside the progress bar
+
+
+class _ConfigurationFirst:
+    """Makes an oracle begin with the configuration's own values, as far as they lie in the space.
+
+    So the search ends with nothing worse, on its own terms, than what it started from.
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """See `keras_tuner.Oracle`."""
+        if not self.trials:
+            return {"status": "RUNNING", "values": {hp.name: hp.default for hp in self.hyperparameters.space}}
+        found = super().populate_space(trial_id)
+        tried = [trial.hyperparameters.values for trial in self.trials.values()]
+        # A Gaussian process proposes the same again where it is sure of it, though the answer would be the same.
+        return found if found.get("values") not in tried else RandomSearchOracle.populate_space(self, trial_id)
+
+
+class _Random(_ConfigurationFirst, RandomSearchOracle):
+    pass
+
+
+class _Bayesian(_ConfigurationFirst, BayesianOptimizationOracle):
+    pass
+
+
+class Search(BaseTuner):
+    """Trials of a configuration, each with other values from the search space and the same seed.
+
+    Args:
+        config: The configuration that values are laid over.
+        tuning: What is searched, and how.
+        labels: How many labels there are, for conditional models.
+        folder: For KerasTuner's notes.
+
+    Attributes:
+        results: What came of the trials so far.
+    """
+
+    def __init__(self, config: TrainerConfig, tuning: TuningConfig, labels: int, folder: str):
+        self.config, self.tuning, self.labels = config, tuning, labels
+        epochs = tuning.trial_epochs(config.training.epochs)
+        self.results = Trials(tuning, epochs, {})
+        super().__init__(oracle=make_oracle(config, tuning), directory=folder, project_name="search")
+        self.oracle.verbose = 0
+
+    def search(self, train: Pictures, held_out: Pictures) -> None:
+        """Runs all trials.
+
+        Args:
+            train: What each is trained on.
+            held_out: What they are compared by.
+
+        Raises:
+            InputError: None came to an end.
+        """
+        self.results.pictures = {"train": len(train), "eval": len(held_out)}
+        try:
+            super().search(train=train, held_out=held_out)
+        except FatalError as error:
+            raise error.__cause__ or error
+        if self.results.best is None:
+            last = self.results.trials[-1]
+            raise InputError(
+                f"none of {len(self.results.trials)} trials of the search for hyperparameters came to an end: {last.reason}; "
+                "narrow tuning.space"
+            )
+
+    def run_trial(self, trial: keras_tuner.engine.trial.Trial, train: Pictures, held_out: Pictures) -> dict[str, float]:
+        """Trains and judges one configuration: the objective by its name.
+
+        Raises:
+            FailedTrialError: Training diverged, the model does not fit into memory, or the values do not go together. The
+                search goes on.
+            FatalError: Anything else went wrong: it would in every trial.
+        """
+        encoded, begin = trial.hyperparameters.values, time.perf_counter()
+        values = {name: decode(value, field_value(self.config, name)) for name, value in encoded.items()}
+        done = Trial(len(self.results.trials) + 1, values, "failed")
+        try:
+            with reported_as(self._as_part):
+                figures = self._train(encoded, train, held_out)
+            done = dataclasses.replace(done, state="done", **figures)
+            return {self.tuning.objective: done.score(self.tuning.objective)}
+        except (InputError, tf.errors.ResourceExhaustedError) as error:
+            done = dataclasses.replace(done, reason=str(error).splitlines()[0])
+            raise FailedTrialError(done.reason) from error
+        except Exception as error:
+            raise FatalError(str(error)) from error
+        finally:
+            done = dataclasses.replace(done, seconds=round(time.perf_counter() - begin, 3))
+            self.results.trials.append(done)
+            LOGGER.info("%s", done)
+
+    def _train(self, encoded: dict[str, Any], train: Pictures, held_out: Pictures) -> dict[str, Any]:
+        """The fields of `Trial` that a training gives."""
+        try:
+            config = with_values(self.config, encoded)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        training = dataclasses.replace(config.training, epochs=self.results.epochs)
+        keras.utils.set_random_seed(training.seed)
+        strategy = get_strategy(training.strategy)
+        with strategy.scope():
+            vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, train, self.labels))
+        history = _EpochFigures()
+        outcome = Loop(vae, train, held_out, training, strategy).fit(history)
+        compared_by_bits = self.tuning.objective == "bits_per_dimension"
+        return {
+            **history.held_out[outcome.best_epoch - 1],
+            "bits_per_dimension": bits_per_dimension(vae, held_out) if compared_by_bits else None,
+            "epochs": outcome.epochs,
+            "best_epoch": outcome.best_epoch,
+        }
+
+    def _as_part(self, progress: Progress) -> Progress:
+        """Progress of a trial as progress of the search."""
+        before, best = len(self.results.trials), self.results.best
+        share = min(1.0, progress.done / progress.total) if progress.total else 0.0
+        figures = {"trial": before + 1, "of": self.tuning.trials}
+        if best is not None:
+            figures[WORDS[self.tuning.objective]] = best.score(self.tuning.objective)
+        epochs = self.results.epochs
+        return Progress("search", int((before + share) * epochs), self.tuning.trials * epochs, "epochs", figures)
+
+
+class _EpochFigures:
+    """Takes the place of `History` in a trial: of each epoch, the held-out figures and nothing else."""
+
+    def __init__(self) -> None:
+        self.held_out: list[dict[str, float]] = []
+
+    def write(self, *, eval: dict[str, float], **_: Any) -> None:
+        """See `History`."""
+        self.held_out.append(eval)
+
+
+def make_oracle(config: TrainerConfig, tuning: TuningConfig) -> keras_tuner.Oracle:
+    """What chooses the values to try."""
+    space = parse_space(tuning.space)
+    objective = keras_tuner.Objective(tuning.objective, "max" if HIGHER_IS_BETTER[tuning.objective] else "min")
+    common = {
+        "objective": objective,
+        "max_trials": tuning.trials,
+        "hyperparameters": to_hyperparameters(space, config),
+        "seed": config.training.seed + 1,  # 0 would be taken for none
+        "max_consecutive_failed_trials": tuning.trials + 1,  # however many fail, others may not
+    }
+    if tuning.algorithm == "random":
+        return _Random(**common)
+    # KerasTuner's three random trials for each field would be all that there are of a short search.
+    return _Bayesian(**common, num_initial_points=max(2, min(3 * len(space), tuning.trials // 2)))
+
+
+def to_hyperparameters(space: Space, config: TrainerConfig) -> keras_tuner.HyperParameters:
+    """A search space as KerasTuner has it; defaults are the configuration's own values where they lie in it."""
+    made = keras_tuner.HyperParameters()
+    for name, domain in space.items():
+        _add(made, name, domain, field_value(config, name))
+    return made
+
+
+def _add(made: keras_tuner.HyperParameters, name: str, domain: Domain, current: Any) -> None:
+    if isinstance(domain, Choices):
+        values = encode(domain)
+        made.Choice(name, values, default=next((v for v in values if decode(v, current) == current), values[0]))
+        return
+    own = current[0] if isinstance(current, tuple) and len(set(current)) == 1 else current
+    inside = isinstance(own, (int, float)) and domain.min <= own <= domain.max
+    kind = made.Float if isinstance(current, float) else made.Int
+    kind(name, domain.min, domain.max, step=domain.step, sampling=domain.scale, default=own if inside else domain.min)

@@ -1,0 +1,181 @@
+"""The search space: which fields of the configuration take which values."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.config import ModelConfig, TrainerConfig, TrainingConfig
+from trainer.errors import InputError
+
+SECTIONS: dict[str, type] = {"model": ModelConfig, "training": TrainingConfig}
+SENSELESS = {
+    "training.epochs": "how long a trial takes is tuning.epochs",
+    "training.patience": "how long a trial takes is tuning.epochs",
+    "training.seed": "a seed that did better once is luck, not a better value",
+    "training.strategy": "it changes where a model is trained, not how well",
+    "training.jit_compile": "it changes how fast a model is trained, not how well",
+    "training.importance_samples": "it changes a figure, not the model",
+}
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A field's possible values, one by one; those of a field that is a list of layers are numbers (widths) or lists."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """Values that are allowed only if all are."""
+        return self.values
+
+    def to_plain(self) -> Any:
+        """As the configuration writes it."""
+        return [list(value) if isinstance(value, tuple) else value for value in self.values]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A field's possible values from `min` to `max`, both included.
+
+    Attributes:
+        min: The lowest.
+        max: The highest.
+        scale: `log` where equal factors count as equal distances.
+        step: The distance of neighbours, a factor where the scale is `log`; None for any value between.
+    """
+
+    min: float
+    max: float
+    scale: str = "linear"
+    step: float | None = None
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """Values that are allowed only if all are."""
+        return self.min, self.max
+
+    def to_plain(self) -> Any:
+        """As the configuration writes it."""
+        return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
+
+
+Domain = Choices | Range
+Space = dict[str, Domain]
+
+
+def parse_space(plain: Mapping[str, Any]) -> Space:
+    """Reads a space as the configuration writes it.
+
+    Args:
+        plain: Domains by field, such as `{"model.latent_dim": [2, 8]}`, or by section and field.
+
+    Returns:
+        Domains by the field's full name; whether their values suit the field is left open.
+
+    Raises:
+        InputError: A field is unknown or not to be searched, or its domain is none; one line that names it.
+    """
+    flat: dict[str, Any] = {}
+    for name, domain in plain.items():
+        nested = name in SECTIONS and isinstance(domain, Mapping)
+        flat |= {f"{name}.{inner}": value for inner, value in domain.items()} if nested else {str(name): domain}
+    if not flat:
+        raise InputError("tuning.space is empty: name at least one field, such as training.learning_rate: [0.001, 0.003]")
+    for name in flat:
+        _check_name(name)
+    return {name: _parse_domain(f"tuning.space.{name}", domain) for name, domain in flat.items()}
+
+
+def field_value(config: TrainerConfig, name: str) -> Any:
+    """A field's value, by its full name such as `model.latent_dim`."""
+    section, field = name.split(".")
+    return getattr(getattr(config, section), field)
+
+
+def encode(choices: Choices) -> list[Any]:
+    """Choices as KerasTuner takes them, none of them twice: it knows no lists, and all have to be of one kind."""
+    lists = any(isinstance(value, tuple) for value in choices.values)
+    return list(dict.fromkeys(json.dumps(value) if lists else value for value in choices.values))
+
+
+def decode(value: Any, current: Any) -> Any:
+    """A field's value from what KerasTuner has made of it.
+
+    Args:
+        value: As KerasTuner knows it, see `encode`.
+        current: What the field has now, to know its kind by; of a list of layers, the number of layers.
+    """
+    if isinstance(current, tuple):
+        layers = json.loads(value) if isinstance(value, str) else value
+        return tuple(layers) if isinstance(layers, Sequence) else (layers,) * len(current)
+    return bool(value) if isinstance(current, bool) else value  # KerasTuner has made it 0 or 1
+
+
+def with_values(config: TrainerConfig, values: Mapping[str, Any]) -> TrainerConfig:
+    """The configuration with some values laid over it.
+
+    Args:
+        config: The configuration.
+        values: By the fields' full names, encoded.
+
+    Raises:
+        ValueError: They do not go together.
+    """
+    sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
+    for name, value in values.items():
+        section, field = name.split(".")
+        sections[section][field] = decode(value, field_value(config, name))
+    changed = {name: dataclasses.replace(getattr(config, name), **fields) for name, fields in sections.items()}
+    return dataclasses.replace(config, **changed)
+
+
+def _check_name(name: str) -> None:
+    known = [f"{section}.{f.name}" for section, kind in SECTIONS.items() for f in dataclasses.fields(kind)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        guess = f"; did you mean {near[0]}" if near else ""
+        raise InputError(f"tuning.space has an unknown field {name}{guess}; allowed are the fields of {' and '.join(SECTIONS)}")
+    if name in SENSELESS:
+        raise InputError(f"tuning.space.{name} cannot be searched: {SENSELESS[name]}")
+
+
+def _parse_domain(name: str, plain: Any) -> Domain:
+    if isinstance(plain, Mapping):
+        return _parse_range(name, plain)
+    if not isinstance(plain, (list, tuple)):
+        raise InputError(f"{name} must be a list of choices or have min and max, not {plain!r}")
+    if not plain:
+        raise InputError(f"{name} is empty: list at least one choice")
+    return Choices(tuple(tuple(value) if isinstance(value, list) else value for value in plain))
+
+
+def _parse_range(name: str, plain: Mapping[str, Any]) -> Range:
+    allowed = [f.name for f in dataclasses.fields(Range)]
+    for key in plain:
+        if key not in allowed:
+            raise InputError(f"{name} has an unknown field {key}; allowed: {', '.join(allowed)}")
+    for key in ("min", "max", "step"):
+        value = plain.get(key)
+        if value is None and key != "step":
+            raise InputError(f"{name} has no {key}")
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)):
+            raise InputError(f"{name}.{key} must be a number, not {value!r}")
+    made = Range(**plain)
+    if made.min > made.max:
+        raise InputError(f"{name}: min, {made.min:g}, is above max, {made.max:g}")
+    if made.scale not in ("linear", "log"):
+        raise InputError(f"{name}.scale must be linear or log, not {made.scale!r}")
+    if made.scale == "log" and made.min <= 0:
+        raise InputError(f"{name}: min must be above 0 on a log scale, not {made.min:g}")
+    least = 1 if made.scale == "log" else 0
+    if made.step is not None and made.step <= least:
+        what = "a factor above 1" if least else "above 0"
+        raise InputError(f"{name}.step must be {what} on a {made.scale} scale, not {made.step:g}")
+    return made

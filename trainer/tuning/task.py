@@ -1,0 +1,45 @@
+"""The Tuner component's module: `tuner_fn` is what TFX calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
+
+from trainer.config import TrainerConfig
+from trainer.data import Pictures
+from trainer.task import read_labels
+from trainer.tuning.config import TuningConfig
+from trainer.tuning.search import Search
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """Decodes the pictures, once for all trials, and makes the search.
+
+    Args:
+        fn_args: TFX's arguments; `custom_config` holds `trainer`, a `TrainerConfig` as a dict, and `tuning`, a `TuningConfig`.
+            `working_dir` gets the pixels and KerasTuner's notes.
+
+    Returns:
+        The search, and the pictures that its trials are trained on and compared by.
+    """
+    config = TrainerConfig.from_dict(fn_args.custom_config["trainer"])
+    tuning = TuningConfig(**fn_args.custom_config["tuning"])
+    tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    labels = list(read_labels(fn_args.train_files)) if config.model.conditional else []
+    folder = Path(fn_args.working_dir)
+    train = Pictures.decode("train", fn_args.train_files, tft_output, folder / "pixels", labels)
+    held_out = Pictures.decode("eval", fn_args.eval_files, tft_output, folder / "pixels", labels)
+    search = Search(config, tuning, len(labels), str(folder))
+    return TunerFnResult(search, {"train": choose(train, tuning.pictures, config.training.seed), "held_out": held_out})
+
+
+def choose(pictures: Pictures, most: int, seed: int) -> Pictures:
+    """A choice of at most so many pictures, the same for the same seed."""
+    if len(pictures) <= most:
+        return pictures
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:most])
+    return Pictures(pictures.levels[chosen], pictures.labels[chosen])
