@@ -14,8 +14,10 @@ from annotated_types import Ge, Gt
 from pydantic import TypeAdapter, ValidationError
 
 from components.image_example_gen.config import DataConfig
+from pipeline.search_space import checked_tuning
 from trainer.config import GenerationConfig, ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.errors import InputError
+from trainer.tuning.config import TuningConfig
 
 Margin = Annotated[float, Ge(0)]
 
@@ -76,6 +78,7 @@ class Config:
         preprocessing: What pictures are brought to.
         model: The variational autoencoder.
         training: How it is fitted.
+        tuning: The search for better values of `model` and `training` before that.
         generation: How it makes new pictures.
         evaluation: By what it is judged.
         serving_check: By what its export is tried.
@@ -87,6 +90,7 @@ class Config:
     preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    tuning: TuningConfig = field(default_factory=TuningConfig)
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     serving_check: ServingCheckConfig = field(default_factory=ServingCheckConfig)
@@ -168,7 +172,10 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     lowest, highest = built.evaluation.min_kl, built.evaluation.max_kl
     if None not in (lowest, highest) and lowest > highest:
         raise InputError(f"in {source}: evaluation.min_kl, {lowest:g}, is above evaluation.max_kl, {highest:g}: no model has both")
-    return built
+    try:
+        return dataclasses.replace(built, tuning=checked_tuning(built.tuning, built.trainer()))
+    except InputError as error:
+        raise InputError(f"in {source}: {error}") from None
 
 
 _ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)

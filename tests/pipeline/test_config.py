@@ -16,6 +16,13 @@ def test_yaml_reads_back_to_the_same_configuration():
     assert config.preprocessing.background == (1, 2, 3)
 
 
+def test_a_search_space_reads_back_too():
+    space = {"model": {"hidden": [[8, 4], 16]}, "training.beta": {"min": 1, "max": 2}}
+    config = build_config({"tuning": {"trials": 2, "space": space}})
+    assert config.tuning.space == {"model.hidden": [[8, 4], 16], "training.beta": {"min": 1.0, "max": 2.0, "scale": "linear"}}
+    assert build_config(yaml.safe_load(config.to_yaml())) == config
+
+
 def test_the_trainer_gets_its_part_through_json():
     config = build_config({"model": {"hidden": [7, 8]}})
     again = TrainerConfig.from_dict(yaml.safe_load(yaml.safe_dump(_lists(config.trainer().to_dict()))))
@@ -36,11 +43,16 @@ def _lists(value):
         ({"training": {"epochs": 0}}, ["training.epochs", "greater than 0", "0"]),
         ({"training": {"epochs": "many"}}, ["training.epochs", "'many'"]),
         ({"training": {"learning_rate": -1}}, ["training.learning_rate"]),
-        ({"model": {"network": "resnet"}}, ["model.network", "'dense' or 'convolutional'", "'resnet'"]),
+        ({"model": {"network": "resnet"}}, ["model.network", "'dense', 'convolutional' or 'hierarchical'", "'resnet'"]),
         ({"model": {"hidden": []}}, ["model.hidden"]),
         ({"preprocessing": {"channels": 2}}, ["preprocessing.channels", "1 or 3"]),
         ({"preprocessing": {"background": [0, 0, 256]}}, ["preprocessing.background", "256"]),
         ({"preprocessing": {"background": [0, 0]}}, ["preprocessing.background"]),
+        ({"tuning": {"trials": -1}}, ["tuning.trials", "greater than or equal to 0"]),
+        ({"tuning": {"epochs": 0}}, ["tuning.epochs", "greater than 0"]),
+        ({"tuning": {"objective": "loss"}}, ["tuning.objective", "'elbo' or 'bits_per_dimension'", "'loss'"]),
+        ({"tuning": {"trials": 2, "space": [1]}}, ["tuning.space", "dictionary"]),
+        ({"tuning": {"trials": 2, "space": {"model.latent": [1]}}}, ["tuning.space", "model.latent", "did you mean"]),
         ({"data": {"eval_share": 0}}, ["data.eval_share"]),
         ({"data": {"eval_share": 0.9}}, ["data.eval_share"]),
         ({"evaluation": {"min_elbo": "low"}}, ["evaluation.min_elbo"]),
