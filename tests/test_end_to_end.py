@@ -22,6 +22,7 @@ COMPONENTS = [
     "Trainer",
     "ServingCheck",
     "Evaluator",
+    "ModelGate",
     "Pusher",
     "Report",
 ]
@@ -150,12 +151,15 @@ def test_a_worse_model_is_refused_and_the_one_before_stays(project, first):
     # Pictures of a beta this high carry nothing: the ELBO is about that of the mean picture.
     ended = project.run("--set", "training.beta=1000", "--set", "evaluation.max_drop=0.1", "--set", "evaluation.min_gain=-100")
     assert ended.status == 3
-    assert re.match(r"refused by the model gate: ELBO is [\d.]+ nats worse than the last blessed model's", ended.err)
+    line = r"^refused by the model gate: ELBO is [\d.]+ nats worse than the last blessed model's, allowed are 0.10"
+    assert re.search(line, ended.err, re.MULTILINE), ended.err
+    assert re.search(r"^  importance-weighted bound is [\d.]+ nats worse", ended.err, re.MULTILINE)
+    assert '--bless "the reason"' in ended.err
     assert ended.states()["Report"] == "done"
     assert sorted(p.name for p in (project.work / "serving").iterdir()) == before
     verdict = last_verdict(project.work)
     assert (verdict["status"], verdict["gate"], verdict["outcome"]) == (3, "model", "refused")
-    assert verdict["reasons"]
+    assert verdict["reasons"] and verdict["blessed_by"] is None
 
 
 def test_a_model_below_the_absolute_bound_is_refused(project, first):

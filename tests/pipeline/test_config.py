@@ -56,6 +56,9 @@ def _lists(value):
         ({"data": {"eval_share": 0}}, ["data.eval_share"]),
         ({"data": {"eval_share": 0.9}}, ["data.eval_share"]),
         ({"evaluation": {"min_elbo": "low"}}, ["evaluation.min_elbo"]),
+        ({"evaluation": {"max_drop": -1}}, ["evaluation.max_drop", "greater than or equal to 0"]),
+        ({"evaluation": {"max_kl_rise": "far"}}, ["evaluation.max_kl_rise", "'far'"]),
+        ({"evaluation": {"min_kl": 3, "max_kl": 2}}, ["evaluation.min_kl, 3, is above evaluation.max_kl, 2"]),
         ({"model": 3}, ["model", "section"]),
         ({"training": {"epochs": 0, "batch_size": 0}}, ["training.epochs", "training.batch_size"]),
     ],
@@ -123,3 +126,10 @@ def test_every_field_of_the_configuration_is_described():
                 walk(field.default_factory)
 
     walk(Config)
+
+
+def test_the_evaluators_bounds_can_each_be_taken_away():
+    names = [field.name for field in dataclasses.fields(Config().evaluation)]
+    config = build_config({"evaluation": dict.fromkeys(names)})
+    assert set(dataclasses.asdict(config.evaluation).values()) == {None}
+    assert build_config(yaml.safe_load(config.to_yaml())) == config

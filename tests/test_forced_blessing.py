@@ -1,0 +1,132 @@
+"""A model that the Evaluator refuses, run by run: refused, forced by a person, standing, and the next one's baseline."""
+
+import getpass
+
+import pytest
+
+from tests.project import darkroom, last_verdict, write_discs
+
+pytestmark = pytest.mark.slow
+
+WORSE = ("--set", "training.beta=1000", "--set", "evaluation.min_gain=-100")
+WHY = "a test of the gate"
+
+
+class Folder:
+    """Pictures and a work folder."""
+
+    def __init__(self, folder):
+        self.images, self.work = folder / "discs", folder / "work"
+        write_discs(self.images, 300)
+
+    def run(self, *arguments, images=None):
+        """`darkroom run` with a small model."""
+        quick = [f"--set={value}" for value in ("training.epochs=40", "model.hidden=[64]", "model.latent_dim=3")]
+        return darkroom("run", "--images", images or self.images, "--work", self.work, *quick, *arguments)
+
+    def verdict(self):
+        """The last run's."""
+        return last_verdict(self.work)
+
+    def versions(self):
+        """Of pushed models."""
+        return sorted(int(path.name) for path in (self.work / "serving").iterdir())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return Folder(tmp_path_factory.mktemp("forced"))
+
+
+@pytest.fixture(scope="module")
+def good(folder):
+    ended = folder.run()
+    assert ended.status == 0, ended.out + ended.err
+    assert folder.verdict()["blessed_by"] is None and folder.verdict()["overruled"] == []
+    return folder.verdict()
+
+
+@pytest.fixture(scope="module")
+def refused(folder, good):
+    ended = folder.run(*WORSE)
+    assert ended.status == 3, ended.out + ended.err
+    assert folder.versions() == [1]
+    return ended, folder.verdict()
+
+
+@pytest.fixture(scope="module")
+def forced(folder, refused):
+    ended = folder.run(*WORSE, "--bless", WHY)
+    assert ended.status == 0, ended.out + ended.err
+    return ended, folder.verdict()
+
+
+def test_a_crippled_model_is_refused_with_what_was_worse_and_by_how_much(good, refused):
+    ended, verdict = refused
+    assert (verdict["gate"], verdict["outcome"], verdict["blessed_by"]) == ("model", "refused", None)
+    drop = good["figures"]["elbo"] - verdict["figures"]["elbo"]
+    assert verdict["reasons"][0].startswith(f"ELBO is {drop:.2f} nats worse than the last blessed model's, allowed are ")
+    assert {reason.split(" is ")[0] for reason in verdict["reasons"]} == {
+        "ELBO",
+        "importance-weighted bound",
+        "reconstruction term",
+    }
+    for reason in verdict["reasons"]:
+        assert reason in ended.err
+
+
+def test_a_person_can_have_it_pushed_all_the_same_and_is_recorded(folder, refused, forced):
+    ended, verdict = forced
+    assert ended.states()["Trainer"] == ended.states()["Evaluator"] == "cached"
+    assert folder.versions() == [1, 2] and verdict["model"]["version"] == 2
+    by = verdict["blessed_by"]
+    assert set(by) == {"who", "why", "when"}
+    assert by["who"].startswith(f"{getpass.getuser()}@") and by["why"] == WHY and by["when"] >= verdict["started"]
+    assert (verdict["outcome"], verdict["gate"], verdict["reasons"]) == ("pushed", None, [])
+    assert verdict["overruled"] == refused[1]["reasons"]
+    last = ended.out.splitlines()[-6:]
+    assert last[-1].startswith("pushed: version 2")
+    assert f"blessed all the same by {by['who']} ({by['when']}): {WHY}" in last
+    assert f"  {verdict['overruled'][0]}" in last
+    page = (folder.work / "report" / "index.html").read_text()
+    assert "overruled the Evaluator" in page and WHY in page and "worse than the last blessed model" in page
+    told = darkroom("report", "--work", folder.work)
+    assert by["who"] in told.out and verdict["overruled"][0] in told.out
+
+
+def test_it_stands_when_nothing_has_changed(folder, forced):
+    for states in ({"cached", "done"}, {"cached"}):
+        again = folder.run(*WORSE)
+        assert again.status == 0, again.out + again.err
+        assert set(again.states().values()) == states
+        assert folder.verdict()["blessed_by"] == forced[1]["blessed_by"]
+        assert folder.versions() == [1, 2], "it is in service already"
+
+
+def test_no_other_gate_is_overruled(folder, forced, tmp_path):
+    write_discs(tmp_path, 300, invert=True)
+    ended = folder.run("--bless", WHY, images=tmp_path)
+    assert ended.status == 3 and folder.verdict()["gate"] == "data"
+    assert "--bless overrules the model gate alone" in ended.err
+    ended = folder.run(*WORSE, "--bless", WHY, "--set", "serving_check.timeout_seconds=1")
+    assert ended.status == 3, ended.out + ended.err
+    assert folder.verdict()["gate"] == "serving" and folder.versions() == [1, 2]
+
+
+def test_it_is_what_the_next_model_is_compared_with(folder, forced):
+    ended = folder.run("--set", "training.seed=5", "--bless", "to be sure")
+    assert ended.status == 0, ended.out + ended.err
+    verdict = folder.verdict()
+    assert verdict["baseline"]["elbo"] == pytest.approx(forced[1]["figures"]["elbo"])
+    assert verdict["blessed_by"] is None and verdict["overruled"] == []
+    assert "--bless was not needed and is not recorded" in ended.out
+    assert folder.versions() == [1, 2, 3]
+    again = folder.run("--set", "training.seed=5")
+    assert again.status == 0 and folder.versions() == [1, 2, 3]
+
+
+def test_beside_another_model_it_is_judged_afresh(folder, forced):
+    """After the test before, the last blessed model is a good one again."""
+    ended = folder.run(*WORSE)
+    assert ended.status == 3, ended.out + ended.err
+    assert folder.verdict()["blessed_by"] is None
