@@ -16,25 +16,32 @@ from tfx.types import Channel, standard_artifacts
 
 import components.data_gate
 import components.evaluation
+import components.feature_extractor
 import components.image_example_gen
 import components.model_gate
 import components.pusher
 import components.report
+import components.sample_quality
+import components.sample_quality.figures
 import components.serving_check
 import serving.c_api
 import serving.errors
 import serving.signatures
 import trainer.config
+import trainer.data
 import trainer.golden
+import trainer.metrics
 import trainer.preprocessing
 from components.code_hash import code_hash
 from components.data_gate.artifacts import DataBlessing
 from components.data_gate.component import DataGate
+from components.feature_extractor.component import FeatureExtractor
 from components.image_example_gen.component import ImageExampleGen
 from components.pusher.executor import AtomicPush
 from components.model_gate.component import ModelGate
 from components.report.component import Report
 from components.resolvers import ForcedBlessing, LatestBlessedOther
+from components.sample_quality.component import SampleQuality
 from components.serving_check.component import ServingCheck
 from pipeline.config import Config, ServingCheckConfig
 from pipeline.thresholds import evaluation_config
@@ -128,6 +135,31 @@ def create_pipeline(
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config={"trainer": config.trainer().to_dict(), "code": code_hash(trainer)},
     )
+    judged_on = "test" if config.data.test_share else "eval"
+    # What pictures are compared by: it knows the pictures and no model, so that figures of different models can be compared.
+    feature_extractor = FeatureExtractor(
+        examples=example_gen.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        split=judged_on,
+        code=code_hash(components.feature_extractor, trainer.data, trainer.preprocessing),
+    )
+    # How near new pictures come to held-out ones. It tells; it does not judge.
+    sample_quality = SampleQuality(
+        examples=example_gen.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        model=train.outputs["model"],
+        features=feature_extractor.outputs["features"],
+        split=judged_on,
+        seed=config.training.seed,
+        code=code_hash(
+            components.sample_quality,
+            components.feature_extractor,
+            serving.errors,
+            trainer.data,
+            trainer.metrics,
+            trainer.preprocessing,
+        ),
+    )
     # The last good model, to judge the new one by.
     last_model = Resolver(
         strategy_class=LatestBlessedOther,
@@ -142,7 +174,7 @@ def create_pipeline(
         model=train.outputs["model"],
         baseline_model=last_model.outputs["subject"],
         eval_config=evaluation_config(config.evaluation),
-        example_splits=["test" if config.data.test_share else "eval"],
+        example_splits=[judged_on],
     )
     # A blessing that was forced on this very evaluation stands.
     forced_blessing = Resolver(
@@ -181,10 +213,17 @@ def create_pipeline(
         blessing=model_gate.outputs["blessing"],
         infra_blessing=infra_blessing,
         pushed_model=pusher.outputs["pushed_model"],
+        quality=sample_quality.outputs["quality"],
         title=config.title,
         config=config.to_yaml(),
         seed=config.training.seed,
-        code=code_hash(components.report, components.evaluation, components.model_gate, trainer.preprocessing),
+        code=code_hash(
+            components.report,
+            components.evaluation,
+            components.model_gate,
+            components.sample_quality.figures,
+            trainer.preprocessing,
+        ),
     )
     return Pipeline(
         pipeline_name=name,
@@ -198,6 +237,8 @@ def create_pipeline(
             data_gate,
             transform,
             train,
+            feature_extractor,
+            sample_quality,
             last_model,
             evaluator,
             forced_blessing,

@@ -9,6 +9,7 @@ from typing import Any
 
 from components.evaluation import read_evaluation
 from components.model_gate.forced import WHO, WHY
+from components.sample_quality.figures import QUALITY, Quality, comparable
 from pipeline.outcomes import NodeOutcome, Output
 
 SERVING = "Format-Serving"  # where TFX keeps a servable model in a Model artifact
@@ -46,6 +47,28 @@ def _model(outputs: dict[str, Output]) -> str:
     )
 
 
+def _features(outputs: dict[str, Output]) -> str:
+    found = read_json(Path(outputs["features"].uri, "features.json"))
+    if found["kind"] == "encoder":
+        return f"the model's own encoder: {found['reason']}"
+    accuracy = "" if found["accuracy"] is None else f", {found['accuracy']:.1%} of {found['held_out']:,} held-out pictures right"
+    return f"classifier {found['hash'][:12]} of {len(found['labels'])} labels{accuracy}"
+
+
+def _quality(outputs: dict[str, Output]) -> str:
+    found = Quality.from_dict(read_json(Path(outputs["quality"].uri, QUALITY)))
+    if found.generated is None:
+        return f"not measured: {found.reason}"
+    others = {"prior alone": found.prior, "floor": found.floor}
+    beside = [f"{name} {f.frechet_distance:.4g}" for name, f in others.items() if comparable(found.generated, f)]
+    against = f" ({', '.join(beside)})" if beside else ""
+    made = found.generated
+    return (
+        f"Frechet distance {made.frechet_distance:.4g}{against}, precision {made.precision:.2f}, recall {made.recall:.2f}; "
+        f"{made.features} {made.features_hash[:12]}, {made.pictures:,} pictures"
+    )
+
+
 def _evaluation(outputs: dict[str, Output]) -> str:
     evaluation = read_evaluation(outputs["evaluation"].uri)
     elbo = evaluation.candidate.get("elbo")
@@ -78,6 +101,8 @@ _DESCRIBERS: dict[str, Callable[[dict[str, Output]], str]] = {
     "ImageExampleGen": _examples,
     "DataGate": lambda _: "passed",
     "Trainer": _model,
+    "FeatureExtractor": _features,
+    "SampleQuality": _quality,
     "Evaluator": _evaluation,
     "ModelGate": _model_gate,
     "ServingCheck": _serving_check,

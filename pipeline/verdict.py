@@ -9,6 +9,7 @@ from typing import Any
 
 from components.evaluation import read_evaluation
 from components.model_gate.forced import RECORD as BLESSING
+from components.sample_quality.figures import QUALITY
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import SERVING, read_json
 from pipeline.status import Status
@@ -32,6 +33,7 @@ class Verdict:
         data: Pictures by split, and how many were refused.
         figures: The model's figures on the pictures that it was judged by, nats per picture.
         baseline: Those of the last blessed model on the same pictures; empty where there is none.
+        quality: How near generated and rebuilt pictures come to held-out ones: the content of quality.json.
         blessed_by: `who`, `why` and `when`, where a person had a model blessed that the Evaluator had refused.
         overruled: What the Evaluator had refused it for, a sentence each.
         model: Its artifact, and version and folder where it was pushed.
@@ -52,6 +54,7 @@ class Verdict:
     data: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     baseline: dict[str, float] = field(default_factory=dict)
+    quality: dict[str, Any] = field(default_factory=dict)
     blessed_by: dict[str, str] | None = None
     overruled: list[str] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
@@ -75,6 +78,8 @@ class Verdict:
         elif outcome.name == "Evaluator" and outputs:
             evaluation = read_evaluation(outputs["evaluation"].uri)
             self.figures, self.baseline = evaluation.candidate, evaluation.baseline
+        elif outcome.name == "SampleQuality" and outputs:
+            self.quality = read_json(Path(outputs["quality"].uri, QUALITY))
         elif outcome.name == "ModelGate" and outputs:
             record = read_json(Path(outputs["blessing"].uri, BLESSING))
             self.blessed_by = record.get("forced")

@@ -7,6 +7,7 @@ from tfx.types import channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.report import artifacts, executor
+from components.sample_quality.artifacts import Quality
 
 
 class ReportSpec(ComponentSpec):
@@ -26,6 +27,8 @@ class ReportSpec(ComponentSpec):
         "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "infra_blessing": ChannelParameter(type=standard_artifacts.InfraBlessing, optional=True),
         "pushed_model": ChannelParameter(type=standard_artifacts.PushedModel, optional=True),
+        "tuner_results": ChannelParameter(type=standard_artifacts.TunerResults, optional=True),
+        "quality": ChannelParameter(type=Quality, optional=True),
     }
     OUTPUTS = {"report": ChannelParameter(type=artifacts.Report)}
 
@@ -49,6 +52,8 @@ class Report(base_component.BaseComponent):
         blessing: channel.BaseChannel,
         infra_blessing: channel.BaseChannel | None = None,
         pushed_model: channel.BaseChannel | None = None,
+        tuner_results: channel.BaseChannel | None = None,
+        quality: channel.BaseChannel | None = None,
         title: str,
         config: str = "",
         code: str = "",
@@ -64,6 +69,8 @@ class Report(base_component.BaseComponent):
             blessing: The Evaluator's decision (ModelBlessing).
             infra_blessing: The serving check's decision (InfraBlessing) with serving_check.json.
             pushed_model: What was pushed (PushedModel).
+            tuner_results: What came of the search for hyperparameters (TunerResults) with trials.json.
+            quality: How near generated and rebuilt pictures come to held-out ones (DarkroomQuality).
             title: Name of the data set or run.
             config: The configuration as YAML, shown as it is.
             code: Hash of the code, so that a change of it is not answered from the cache.
@@ -77,6 +84,8 @@ class Report(base_component.BaseComponent):
             "blessing": blessing,
             "infra_blessing": infra_blessing,
             "pushed_model": pushed_model,
+            "tuner_results": tuner_results,
+            "quality": quality,
         }
         super().__init__(
             ReportSpec(

@@ -12,6 +12,8 @@ from datetime import datetime
 
 import numpy as np
 
+from components.sample_quality.figures import Quality
+
 TERMS = ("elbo", "reconstruction", "kl", "importance_weighted", "gain")
 
 
@@ -37,6 +39,53 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Code:
+    """What a code tells and costs.
+
+    Attributes:
+        active_units: Latent dimensions in use (Burda et al. 2016).
+        mutual_information: I(x; z) of the held-out pictures, nats; at most the logarithm of `pictures`.
+        marginal_kl: KL(q(z) || p(z)) of the aggregate posterior, nats.
+        pictures: By how many both were estimated.
+        bits: Length of a code rounded to the model's precision.
+        bits_per_pixel: The same over height and width.
+        rounded_psnr: dB, of pictures rebuilt from rounded codes.
+        psnr: dB, of pictures rebuilt from posterior means.
+        bits_per_dimension: By the importance-weighted bound; None where it means nothing.
+    """
+
+    active_units: int | None = None
+    mutual_information: float | None = None
+    marginal_kl: float | None = None
+    pictures: int | None = None
+    bits: float | None = None
+    bits_per_pixel: float | None = None
+    rounded_psnr: float | None = None
+    psnr: float | None = None
+    bits_per_dimension: float | None = None
+
+
+@dataclass(frozen=True)
+class Denoising:
+    """What a model that was trained to denoise makes of spoilt held-out pictures.
+
+    Attributes:
+        corruption: What was done to them.
+        level: How much of it.
+        clean: uint8 [n, h, w, c]; likewise `spoilt` and `denoised`.
+        spoilt_psnr: dB, to the clean ones; likewise `denoised_psnr`.
+    """
+
+    corruption: str
+    level: float
+    clean: np.ndarray
+    spoilt: np.ndarray
+    denoised: np.ndarray
+    spoilt_psnr: float | None = None
+    denoised_psnr: float | None = None
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """What the model's own description says; see `model.json`."""
 
@@ -47,6 +96,10 @@ class ModelFacts:
     parameters: dict[str, int]
     pictures: dict[str, int]
     figures: Figures
+    prior: str = "standard_normal"
+    density: str = "prior"
+    conditional: bool = False
+    code: Code = Code()
     importance_samples: int | None = None
     seconds: float | None = None
     images_per_second: float | None = None
@@ -120,12 +173,14 @@ class Training:
 
     Attributes:
         kl_per_dimension: float [latent_dim], nats, mean over held-out pictures; None where not recorded.
+        denoising: None where the model was not trained for that.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
     encoder: list[Layer] = field(default_factory=list)
     decoder: list[Layer] = field(default_factory=list)
     kl_per_dimension: np.ndarray | None = None
+    denoising: Denoising | None = None
 
 
 @dataclass(frozen=True)
@@ -165,11 +220,13 @@ class Answers:
     """What the exported model answered, as far as it did.
 
     Attributes:
+        by_label: Of a conditional model: new pictures of each label, all labels from the same codes.
         originals: The held-out pictures that `reconstructions` rebuild, with `labels`.
         problems: Questions that the model did not answer, a sentence each.
     """
 
     generated: np.ndarray | None = None
+    by_label: list[Samples] = field(default_factory=list)
     originals: np.ndarray | None = None
     reconstructions: np.ndarray | None = None
     labels: list[str] = field(default_factory=list)
@@ -252,6 +309,7 @@ class ReportData:
     evaluation: Evaluation = Evaluation()
     serving: Serving | None = None
     push: Push | None = None
+    quality: Quality | None = None
     run_id: str = ""
     config: str = ""
     locations: dict[str, str] = field(default_factory=dict)

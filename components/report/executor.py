@@ -16,7 +16,8 @@ from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
 from components.report.sources.gates import read_evaluation, read_push, read_serving
 from components.report.sources.model import interview
-from components.report.sources.run import read_model_facts, read_training
+from components.report.sources.quality import read_quality
+from components.report.sources.run import known_labels, read_model_facts, read_training
 from components.report.stills import stills
 from trainer.config import PreprocessingConfig
 
@@ -58,10 +59,13 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         data=read_data_set(examples_uri, view),
         model=model,
         training=training,
-        answers=interview(model_folder, held_out, view, training.kl_per_dimension, int(parameters.get("seed") or 0)),
+        answers=interview(
+            model_folder, held_out, view, training.kl_per_dimension, int(parameters.get("seed") or 0), known_labels(model_folder)
+        ),
         evaluation=read_evaluation(found.get("evaluation"), found.get("blessing")),
         serving=read_serving(found.get("infra_blessing")),
         push=read_push(found.get("pushed_model")),
+        quality=read_quality(found.get("quality")),
         run_id=run_id,
         config=config,
         locations={name.replace("_", " "): artifact.uri for name, artifact in found.items()},

@@ -7,20 +7,37 @@ from importlib import resources
 from components.report.data import ReportData
 from components.report.markup import Html, fragment, tag
 from components.report.sections.architecture import architecture
+from components.report.sections.code import code
 from components.report.sections.curves import curves
 from components.report.sections.dataset import dataset
 from components.report.sections.header import header
 from components.report.sections.latent import kl, latent_map, manifold
 from components.report.sections.layout import Section
-from components.report.sections.sheets import generated, interpolation, reconstructions
+from components.report.sections.quality import quality
+from components.report.sections.sheets import by_label, denoising, generated, interpolation, reconstructions
 from components.report.sections.verdict import verdict
 
-SECTIONS = (generated, dataset, curves, reconstructions, interpolation, latent_map, manifold, kl, architecture, verdict)
+SECTIONS = (
+    generated,
+    by_label,
+    dataset,
+    curves,
+    reconstructions,
+    denoising,
+    quality,
+    interpolation,
+    latent_map,
+    manifold,
+    kl,
+    code,
+    architecture,
+    verdict,
+)
 
 
 def render(report: ReportData) -> str:
     """The whole page as HTML."""
-    sections = [section(report) for section in SECTIONS]
+    sections = [made for section in SECTIONS if (made := section(report)) is not None]
     head = tag(
         "head",
         tag("meta", charset="utf-8"),

@@ -1,0 +1,98 @@
+"""Sample quality: how near generated and rebuilt pictures come to held-out ones."""
+
+from __future__ import annotations
+
+from components.report.data import ReportData
+from components.report.markup import Html, fragment, tag
+from components.report.sections.layout import Section, note, table
+from components.report.wording import count, number, percent, significant
+from components.sample_quality.figures import Distances, Quality, Reconstruction, comparable
+
+SHORT_HASH = 12
+FIGURES = {
+    "frechet_distance": ("Fréchet distance", "lower is better"),
+    "kernel_distance": ("Kernel distance", "lower is better; around 0 for pictures of one kind"),
+    "precision": ("Precision", "share of these that lie among held-out ones: are they real?"),
+    "recall": ("Recall", "share of held-out ones that lie among these: does every kind come about?"),
+    "density": ("Density", "how thickly held-out ones lie around these; about 1 for pictures of one kind"),
+    "coverage": ("Coverage", "share of held-out ones with one of these near by"),
+}
+FEATURES = {
+    "classifier": "a small classifier trained on these pictures",
+    "encoder": "the model's own encoder: another model's figures cannot be compared with them",
+}
+
+
+def quality(report: ReportData) -> Section:
+    """Distances of generated pictures beside the floor, and likeness of rebuilt ones."""
+    found = report.quality
+    if found is None or found.generated is None:
+        body = note(f"Not measured: {found.reason}." if found and found.reason else "Sample quality was not measured.")
+    else:
+        tables = tag("div", _distances(found), _reconstruction(found.reconstruction), class_="quality")
+        body = fragment(_key_line(found), tables)
+    return Section(
+        "quality",
+        "Quality",
+        "Sample quality",
+        "How near new pictures come to held-out ones, as many of each. The floor is what the training pictures reach, being "
+        "as like the held-out ones as pictures can be: what lies between is the model's.",
+        body,
+    )
+
+
+def _key_line(found: Quality) -> Html | None:
+    parts = []
+    if found.to_floor is not None:
+        parts.append(fragment(tag("b", significant(found.to_floor, 2), " times"), " the floor"))
+    if found.to_prior is not None:
+        parts.append(fragment(tag("b", significant(found.to_prior, 2), " times"), " that of the prior alone"))
+    if not parts:
+        return None
+    return tag("p", "The Fréchet distance is ", parts[0], [(" and ", part) for part in parts[1:]], ".", class_="key-line")
+
+
+def _distances(found: Quality) -> Html:
+    columns = [("Generated", found.generated), ("Prior alone", found.prior), ("Floor", found.floor)]
+    # Figures of other features or another number of pictures would look like a difference between models.
+    shown = [(name, figures) for name, figures in columns if comparable(found.generated, figures)]
+    rows = [
+        [fragment(name, tag("small", meaning)), *(_value(figures, field) for _, figures in shown)]
+        for field, (name, meaning) in FIGURES.items()
+    ]
+    return tag(
+        "div",
+        tag("h3", "Against held-out pictures"),
+        table(["", *(name for name, _ in shown)], rows),
+        tag("p", _basis(found), class_="small"),
+    )
+
+
+def _value(figures: Distances, field: str) -> str:
+    value = getattr(figures, field)
+    if field == "kernel_distance":
+        return f"{significant(value)} ± {significant(figures.kernel_distance_spread, 2)}"
+    return significant(value) if field == "frechet_distance" else number(value, 3)
+
+
+def _basis(found: Quality) -> Html:
+    """What the figures rest on: without it none of them means anything."""
+    figures, accuracy = found.generated, found.classifier_accuracy
+    right = f", which names {percent(accuracy)} of held-out ones right" if accuracy is not None else ""
+    return fragment(
+        f"N = {count(figures.pictures, 'picture')} on either side, the held-out ones of the split {found.split}. Features of "
+        f"{FEATURES[figures.features]}{right}. Only figures of the same features, pictures and N compare. {figures.features} ",
+        tag("code", figures.features_hash[:SHORT_HASH], title=figures.features_hash),
+    )
+
+
+def _reconstruction(found: Reconstruction | None) -> Html | None:
+    if found is None:
+        return None
+    rows = [
+        [fragment("PSNR", tag("small", "higher is better")), f"{number(found.psnr, 2)} dB"],
+        [fragment("SSIM", tag("small", "likeness of structure; 1 for equal pictures")), number(found.ssim, 3)],
+        [fragment("Squared error", tag("small", "of pixels from 0 to 1; lower is better")), significant(found.mse)],
+    ]
+    remark = tag("p", f"Means over {count(found.pictures, 'held-out picture')}.", class_="small")
+    return tag("div", tag("h3", "Reconstructions"), table(["", "Rebuilt"], rows), remark)

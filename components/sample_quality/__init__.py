@@ -1,0 +1,1 @@
+"""How good generated and rebuilt pictures are, beside held-out ones."""

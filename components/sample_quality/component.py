@@ -1,0 +1,81 @@
+"""SampleQuality: how near generated and rebuilt pictures come to held-out ones."""
+
+from __future__ import annotations
+
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import channel, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from components.feature_extractor.artifacts import Features
+from components.sample_quality import artifacts, executor
+
+MOST_PICTURES = 10_000
+
+
+class SampleQualitySpec(ComponentSpec):
+    """Inputs, outputs and parameters of `SampleQuality`."""
+
+    PARAMETERS = {
+        "split": ExecutionParameter(type=str),
+        "seed": ExecutionParameter(type=int),
+        "pictures": ExecutionParameter(type=int),
+        "code": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        "examples": ChannelParameter(type=standard_artifacts.Examples),
+        "transform_graph": ChannelParameter(type=standard_artifacts.TransformGraph),
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "features": ChannelParameter(type=Features),
+    }
+    OUTPUTS = {"quality": ChannelParameter(type=artifacts.Quality)}
+
+
+class SampleQuality(base_component.BaseComponent):
+    """Compares generated pictures with held-out ones, as many of each, and rebuilt ones with their originals.
+
+    It judges nothing and stops nothing: where there are too few held-out pictures, or the model does not answer, it writes
+    why there are no figures.
+
+    The output `quality` is a `DarkroomQuality` artifact.
+    """
+
+    SPEC_CLASS = SampleQualitySpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: channel.BaseChannel,
+        transform_graph: channel.BaseChannel,
+        model: channel.BaseChannel,
+        features: channel.BaseChannel,
+        split: str,
+        seed: int,
+        code: str,
+        pictures: int = MOST_PICTURES,
+    ):
+        """The component.
+
+        Args:
+            examples: The pictures (Examples).
+            transform_graph: The pixel graph (TransformGraph).
+            model: The exported model (Model).
+            features: What pictures are compared by (Features), of FeatureExtractor.
+            split: The held-out split.
+            seed: Of the generated pictures.
+            code: A hash of the code that this component runs, so that TFX's cache notices when it changes.
+            pictures: How many are compared at the most, on either side.
+        """
+        super().__init__(
+            SampleQualitySpec(
+                examples=examples,
+                transform_graph=transform_graph,
+                model=model,
+                features=features,
+                split=split,
+                seed=seed,
+                pictures=pictures,
+                code=code,
+                quality=channel.Channel(type=artifacts.Quality),
+            )
+        )

@@ -1,0 +1,122 @@
+"""`quality.json`: figures of generated and rebuilt pictures, each with what it rests on. Plain values, no TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+QUALITY = "quality.json"
+
+
+@dataclass(frozen=True)
+class Distances:
+    """How near some pictures come to as many held-out ones, and what that rests on; see `comparable`.
+
+    Attributes:
+        frechet_distance: Lower is better, at least 0.
+        kernel_distance: KID, mean over subsets: lower is better, around 0 and of either sign for the same distribution.
+        kernel_distance_spread: Its standard deviation over subsets.
+        precision: Share of the pictures that lie among held-out ones.
+        recall: Share of the held-out pictures that lie among these.
+        density: How thickly held-out pictures lie around these; about 1 for the same distribution.
+        coverage: Share of the held-out pictures that have one of these near by.
+        features: Whose features: the `classifier` of FeatureExtractor, or the model's own `encoder`.
+        features_hash: SHA-256 of its weights.
+        held_out_hash: SHA-256 of the held-out pictures' pixels.
+        pictures: N, on either side.
+    """
+
+    frechet_distance: float
+    kernel_distance: float
+    kernel_distance_spread: float
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    features: Literal["classifier", "encoder"]
+    features_hash: str
+    held_out_hash: str
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """How like their originals rebuilt held-out pictures are, means over pictures.
+
+    Attributes:
+        mse: Mean squared error of pixels in [0, 1].
+        psnr: Peak signal-to-noise ratio, dB.
+        ssim: Structural similarity, at most 1.
+        pictures: Over how many.
+    """
+
+    mse: float
+    psnr: float
+    ssim: float
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What SampleQuality found.
+
+    Attributes:
+        reason: Why nothing was measured; None where it was.
+        split: The held-out split.
+        seed: Of the generated pictures.
+        generated: What `generate` gives, against held-out pictures.
+        prior: What `generate_prior` gives; None where the model has no such signature, for `generate` draws from the prior.
+        floor: Training pictures against the same held-out ones: what a model that is as good as the data would reach.
+        reconstruction: What `reconstruct` makes of the held-out pictures.
+        to_prior: Frechet distance of `generated` over that of `prior`: below 1 the mixture of codes is better than the prior.
+        to_floor: Frechet distance of `generated` over the floor.
+        classifier_accuracy: Share of held-out pictures that the classifier behind the features names right.
+        schema: Version of this format.
+    """
+
+    reason: str | None = None
+    split: str = ""
+    seed: int = 0
+    generated: Distances | None = None
+    prior: Distances | None = None
+    floor: Distances | None = None
+    reconstruction: Reconstruction | None = None
+    to_prior: float | None = None
+    to_floor: float | None = None
+    classifier_accuracy: float | None = None
+    schema: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Quality:
+        """The inverse of `to_dict`; what a later version has added is left out."""
+        parts = {"generated": Distances, "prior": Distances, "floor": Distances, "reconstruction": Reconstruction}
+        built = {name: _build(part, values[name]) for name, part in parts.items() if values.get(name)}
+        return _build(cls, {**values, **{name: built.get(name) for name in parts}})
+
+
+def comparable(first: Distances | None, second: Distances | None) -> bool:
+    """Whether two figures may be set side by side: same features, same held-out pictures, as many of them.
+
+    Distances of other features are on another scale, and the Frechet distance falls as pictures become more.
+    """
+    if first is None or second is None:
+        return False
+    basis = lambda figures: (figures.features, figures.features_hash, figures.held_out_hash, figures.pictures)  # noqa: E731
+    return basis(first) == basis(second)
+
+
+def frechet_ratio(first: Distances | None, second: Distances | None) -> float | None:
+    """The Frechet distance of one set over that of another; None where they cannot be compared."""
+    if not comparable(first, second) or second.frechet_distance <= 0:
+        return None
+    return first.frechet_distance / second.frechet_distance
+
+
+def _build(kind: type, values: Mapping[str, Any]) -> Any:
+    return kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.name in values})
