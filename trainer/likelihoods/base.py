@@ -1,0 +1,80 @@
+"""What every observation model p(x|z) has to say of itself."""
+
+from __future__ import annotations
+
+import abc
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class Likelihood(keras.layers.Layer, abc.ABC):
+    """What the decoder's output means: a distribution of pictures.
+
+    A layer, for some have weights of their own. Pictures x are float32 [n, h, w, c] in [0, 1], multiples of 1/255; the
+    decoder's output, `parameters`, is float32 [n, h, w, output_channels].
+
+    Args:
+        name: As the configuration says it.
+        channels: Of the pictures, 1 or 3.
+    """
+
+    def __init__(self, name: str, channels: int):
+        super().__init__(name=name)
+        self.channels = channels
+        self.built = True
+
+    @property
+    def output_channels(self) -> int:
+        """How many numbers the decoder gives per pixel, for all channels together."""
+        return self.channels
+
+    @abc.abstractmethod
+    def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """log p(x|z) of each picture, summed over pixels and channels: float32 [n], nats."""
+
+    @abc.abstractmethod
+    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+        """E[x|z]: float32 [n, h, w, c] in [0, 1]."""
+
+    @abc.abstractmethod
+    def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """A draw of x given z, float32 [n, h, w, c] in [0, 1]; the same seed, int32 [2], gives the same draw."""
+
+    @abc.abstractmethod
+    def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        """The output with which an untrained decoder starts: a fair density of pictures of which nothing else is known.
+
+        Args:
+            mean_picture: Mean of the training pictures, [h, w, c] in [0, 1].
+            deviation: Their standard deviation, [h, w, c]; 0 where a value never changes.
+
+        Returns:
+            float32 [h * w * output_channels].
+        """
+
+    def reference_log_prob(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+        """`log_prob` of the untrained model, whose `parameters` are the initial bias: what a trained one has to beat.
+
+        Another figure than `log_prob` where training has changed weights of the likelihood's own.
+        """
+        return self.log_prob(x, parameters)
+
+    def bits_per_dimension(self, nats: float, values: int) -> float | None:
+        """A negative log-likelihood as the length of a code.
+
+        Args:
+            nats: Of a picture.
+            values: How many numbers a picture has, h * w * c.
+
+        Returns:
+            Bits per number; None where the likelihood is not a probability of pictures, so that no code has that length.
+        """
+        return None
+
+
+def to_bits_per_dimension(nats: float, values: int) -> float:
+    """Nats per picture of `values` numbers in bits per number."""
+    return nats / (values * math.log(2))

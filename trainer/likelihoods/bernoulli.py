@@ -1,0 +1,45 @@
+"""The Bernoulli likelihood, of black and white pictures or of grey values taken as probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.likelihoods.base import Likelihood, to_bits_per_dimension
+
+
+class Bernoulli(Likelihood):
+    """log p(x|z) = sum_i x_i log p_i + (1 - x_i) log(1 - p_i), with the logits of p as parameters.
+
+    The decoder of the VAE paper (Kingma and Welling 2014, appendix C.1, eq. 11). For values strictly between 0 and 1 it is
+    a cross-entropy, not a normalised density.
+
+    Args:
+        channels: Of the pictures.
+        binary: Whether every value that it is given is 0 or 1.
+    """
+
+    def __init__(self, channels: int, binary: bool = False):
+        super().__init__("bernoulli", channels)
+        self.binary = binary
+
+    def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """See `Likelihood`."""
+        return -tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=parameters), axis=[1, 2, 3])
+
+    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`."""
+        return tf.sigmoid(parameters)
+
+    def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`; every value is 0 or 1."""
+        return tf.cast(tf.random.stateless_uniform(tf.shape(parameters), seed) < tf.sigmoid(parameters), tf.float32)
+
+    def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        """The logit of the mean, kept off 0 and 1 so that no pixel starts out certain."""
+        p = np.clip(mean_picture.reshape(-1), 0.01, 0.99)
+        return np.log(p / (1 - p)).astype(np.float32)
+
+    def bits_per_dimension(self, nats: float, values: int) -> float | None:
+        """Of black and white pictures; the cross-entropy of grey ones is no code's length."""
+        return to_bits_per_dimension(nats, values) if self.binary else None

@@ -1,0 +1,202 @@
+"""A mixture of discretised logistics: a probability of pictures of 256 levels, exact to the bit."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.likelihoods.base import Likelihood, to_bits_per_dimension
+
+HALF_LEVEL = 1 / 255  # of [-1, 1], in which the 256 levels are 2/255 apart
+BEYOND = 1e20  # where the interval of level 0 begins and that of 255 ends; infinity would give 0 * inf in gradients
+MIN_LOG_PRECISION, MAX_LOG_PRECISION = -5.0, 7.0  # scales from 74 times the range to an eighth of a level
+LOG_PRECISION_AT_ZERO = 2.0  # a scale of 17 levels: neither sure nor blurred over the range
+BROAD_SHARE = 0.01  # of the broad component with which a model starts
+
+
+class Mixture(NamedTuple):
+    """Parameters of N pixels' mixtures, components first: with them last, TensorFlow's kernels take half as long again.
+
+    Attributes:
+        logits: Of the components, float32 [K, N]; the channels of a pixel are of the same component.
+        means: float32 [c, K, N], pixels being in [-1, 1].
+        log_precisions: -log of the scales, unbounded, float32 [c, K, N].
+        couplings: How green's mean moves with red, blue's with red, and blue's with green, before tanh: float32 [3, K, N];
+            [0, K, N] for grey pictures.
+    """
+
+    logits: tf.Tensor
+    means: tf.Tensor
+    log_precisions: tf.Tensor
+    couplings: tf.Tensor
+
+
+class DiscretizedLogisticMixture(Likelihood):
+    """The likelihood of PixelCNN++ (Salimans et al. 2017, sections 2.1 and 2.2, eq. 1 to 3).
+
+    The probability of a level is the mass that a mixture of K logistic distributions has on its interval of length 1/255; the
+    tails beyond belong to levels 0 and 255. Of colour pictures the components' means depend linearly on the channels before:
+    red, green, blue.
+
+    Parameters of a pixel, in this order: K logits; means, K for each channel; as many log-precisions (less 2); couplings, K
+    for each pair of channels. Means are those of pixels in [-1, 1], so that outputs of the usual size are sensible ones, and
+    an output of 0 is a mid-grey with a scale of 17 levels.
+
+    Args:
+        channels: Of the pictures, 1 or 3.
+        mixtures: Components K.
+    """
+
+    def __init__(self, channels: int, mixtures: int):
+        super().__init__("discretized_logistic_mixture", channels)
+        self.mixtures = mixtures
+        pairs = channels * (channels - 1) // 2
+        self._sizes = [mixtures, channels * mixtures, channels * mixtures, pairs * mixtures]
+
+    @property
+    def output_channels(self) -> int:
+        """See `Likelihood`: 3 K for grey pictures, 10 K for colour."""
+        return sum(self._sizes)
+
+    def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """See `Likelihood`; never positive."""
+        mixture = self._unpack(parameters)
+        values = tf.transpose(tf.reshape(2 * x - 1, [-1, 1, self.channels]), [2, 1, 0])  # [c, 1, N]
+        before = tf.unstack(values)
+        means = tf.stack([self._mean_given(mixture, i, before) for i in range(self.channels)])
+        lower = tf.where(values < -1 + HALF_LEVEL, -BEYOND, values - HALF_LEVEL)
+        upper = tf.where(values > 1 - HALF_LEVEL, BEYOND, values + HALF_LEVEL)
+        per_pixel = log_interval_mass(mixture.logits, means, mixture.log_precisions, lower, upper)
+        return tf.reduce_sum(tf.reshape(per_pixel, tf.shape(x)[:3]), axis=[1, 2])
+
+    def mean(self, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`.
+
+        Of the logistics clipped to the range, before they are rounded to levels. Of colour pictures, each channel's is that
+        given the means of those before, component by component: an approximation where clipping makes that relation bend.
+        """
+        mixture = self._unpack(parameters)
+        scales = tf.exp(-_bounded(mixture.log_precisions))
+        weights = tf.nn.softmax(mixture.logits, axis=0)
+        means: list[tf.Tensor] = []  # each [K, N] in [-1, 1]
+        for i in range(self.channels):
+            mean, scale = self._mean_given(mixture, i, means), scales[i]
+            # The integral of P(X > t) over the range.
+            above = scale * (tf.nn.softplus((mean + 1) / scale) - tf.nn.softplus((mean - 1) / scale))
+            means.append(above - 1)
+        pixels = [0.5 + 0.5 * tf.reduce_sum(weights * mean, axis=0) for mean in means]
+        return self._as_pictures(pixels, parameters)
+
+    def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`; multiples of 1/255."""
+        mixture = self._unpack(parameters)
+        seeds = tf.random.split(seed, 1 + self.channels)
+        count = tf.shape(mixture.logits)[1]
+        ends = tf.cumsum(tf.nn.softmax(mixture.logits, axis=0)[:-1], axis=0)
+        component = tf.reduce_sum(tf.cast(tf.random.stateless_uniform([count], seeds[0]) >= ends, tf.int32), axis=0)
+        chosen = tf.one_hot(component, self.mixtures, axis=0)  # [K, N]
+        scales = tf.exp(-_bounded(mixture.log_precisions))
+        values: list[tf.Tensor] = []  # each [N] in [-1, 1]
+        for i in range(self.channels):
+            mean = tf.reduce_sum(chosen * self._mean_given(mixture, i, values), axis=0)
+            uniform = tf.random.stateless_uniform([count], seeds[1 + i], minval=1e-7)
+            noise = tf.math.log(uniform) - tf.math.log1p(-uniform)
+            value = mean + tf.reduce_sum(chosen * scales[i], axis=0) * noise
+            # Rounded before the next channel sees it, as pictures are.
+            values.append(2 * tf.round((tf.clip_by_value(value, -1.0, 1.0) + 1) * 127.5) / 255 - 1)
+        return self._as_pictures([0.5 + 0.5 * value for value in values], parameters)
+
+    def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        """Components at the quantiles of a normal distribution with that mean and deviation, smoothed by their scales.
+
+        Except the last of several, which is broad and light: what never changed in training may, at a price, later.
+        """
+        mean, deviation = (np.reshape(a, (-1, self.channels, 1)).astype(np.float64) for a in (mean_picture, deviation))
+        narrow = max(1, self.mixtures - 1)
+        # As all below, of [-1, 1]. A component alone has to leave room itself for what never happened in training.
+        deviation = np.maximum(2 * deviation, HALF_LEVEL * (1 if self.mixtures > narrow else 16))
+        quantiles = np.array([NormalDist().inv_cdf((k + 0.5) / narrow) for k in range(narrow)])
+        scale = deviation * math.sqrt(3 * (1 - np.mean(quantiles**2))) / math.pi  # a logistic's variance is (pi scale)^2 / 3
+        logits, means = np.zeros((len(mean), 1, narrow)), 2 * mean - 1 + deviation * quantiles
+        log_precisions = np.broadcast_to(-np.log(scale), means.shape)
+        if self.mixtures > narrow:
+            broad = {"pad_width": ((0, 0), (0, 0), (0, 1))}
+            logits = np.pad(logits, **broad, constant_values=math.log(BROAD_SHARE * narrow))
+            means = np.pad(means, **broad, constant_values=0.0)
+            log_precisions = np.pad(log_precisions, **broad, constant_values=math.log(2.0))
+        flat = [a.reshape(len(mean), -1) for a in (logits, means, log_precisions - LOG_PRECISION_AT_ZERO)]
+        return np.concatenate([*flat, np.zeros((len(mean), self._sizes[3]))], axis=1).astype(np.float32).reshape(-1)
+
+    def bits_per_dimension(self, nats: float, values: int) -> float | None:
+        """See `Likelihood`."""
+        return to_bits_per_dimension(nats, values)
+
+    def _unpack(self, parameters: tf.Tensor) -> Mixture:
+        parts = tf.split(tf.transpose(tf.reshape(parameters, [-1, self.output_channels])), self._sizes, axis=0)
+        shape = [-1, self.mixtures, tf.shape(parts[0])[1]]
+        return Mixture(parts[0], *(tf.reshape(part, shape) for part in parts[1:]))
+
+    def _mean_given(self, mixture: Mixture, channel: int, before: list[tf.Tensor]) -> tf.Tensor:
+        """Means of the components in that channel given the channels before, in [-1, 1] (eq. 3 there): [K, N]."""
+        mean, first = mixture.means[channel], channel * (channel - 1) // 2
+        for i in range(channel):
+            mean += tf.tanh(mixture.couplings[first + i]) * before[i]
+        return mean
+
+    def _as_pictures(self, channels: list[tf.Tensor], parameters: tf.Tensor) -> tf.Tensor:
+        pixels = tf.clip_by_value(tf.stack(channels, axis=1), 0.0, 1.0)
+        return tf.reshape(pixels, tf.concat([tf.shape(parameters)[:3], [self.channels]], axis=0))
+
+
+def _bounded(log_precisions: tf.Tensor) -> tf.Tensor:
+    return tf.clip_by_value(log_precisions + LOG_PRECISION_AT_ZERO, MIN_LOG_PRECISION, MAX_LOG_PRECISION)
+
+
+@tf.custom_gradient
+def log_interval_mass(
+    logits: tf.Tensor, means: tf.Tensor, log_precisions: tf.Tensor, lower: tf.Tensor, upper: tf.Tensor
+) -> tf.Tensor:
+    """log sum_k w_k prod_c (sigmoid(b) - sigmoid(a)), b and a being the interval's ends in units of the component's scale.
+
+    The difference is sigmoid(b) sigmoid(-a) (1 - e^(a-b)), in which nothing cancels; and each sigmoid is e^min(.,0) /
+    (1 + e^-|.|), of which only the exponents, with the logits, have to stay logarithms until they are summed. The gradient
+    is written out for speed: by autodiff it, and the logarithm of each component's mass, would take half as long again.
+
+    Args:
+        logits: float32 [K, N]; see `Mixture`.
+        means: float32 [c, K, N].
+        log_precisions: float32 [c, K, N].
+        lower: Where intervals begin, float32 [c, 1, N]; no gradient.
+        upper: Where they end.
+
+    Returns:
+        float32 [N], nats.
+    """
+    bounded = _bounded(log_precisions)
+    precision = tf.exp(bounded)
+    b, a = (upper - means) * precision, (lower - means) * precision
+    half = (0.5 * (upper - lower)) * precision
+    tanh = tf.tanh(half)  # 1 - e^(-2 half) is 2 tanh / (1 + tanh)
+    factor = tanh / ((1 + tanh) * (1 + tf.exp(-tf.abs(b))) * (1 + tf.exp(-tf.abs(a))))
+    exponent = logits + tf.reduce_sum(tf.minimum(b, 0.0) - tf.maximum(a, 0.0), axis=0)
+    largest = tf.reduce_max(exponent, axis=0)
+    joint = tf.exp(exponent - largest) * tf.reduce_prod(factor, axis=0)
+    total = tf.reduce_sum(joint, axis=0)
+    largest_logit = tf.reduce_max(logits, axis=0)
+    prior = tf.exp(logits - largest_logit)
+    prior_total = tf.reduce_sum(prior, axis=0)
+
+    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor | None, ...]:
+        responsibility = joint * (upstream / total)
+        above, below = tf.sigmoid(-b), tf.sigmoid(a)
+        by_mean = responsibility * precision * (below - above)
+        by_log_precision = responsibility * (b * above - a * below + half * ((1 - tanh) / tanh))
+        by_log_precision = tf.where(bounded == log_precisions + LOG_PRECISION_AT_ZERO, by_log_precision, 0.0)
+        return responsibility - prior * (upstream / prior_total), by_mean, by_log_precision, None, None
+
+    twice = means.shape[0] * math.log(2)  # the 2 of each channel's 2 tanh / (1 + tanh)
+    return largest - largest_logit + twice + tf.math.log(total) - tf.math.log(prior_total), gradient
