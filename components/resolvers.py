@@ -28,12 +28,13 @@ class LatestBlessedOther(ResolverStrategy):
     Inputs by key: `subject`, all artifacts of a kind; `blessing`, all of the gate's blessings; `candidate`, this run's own.
 
     Args:
-        protocol: Only for models: what their figures depend on beside the weights (`trainer` writes it into model.json).
-            Models of another protocol are passed over, for nats of other pixels or likelihoods cannot be compared.
+        same_protocol: Only for models: whether those of another protocol than the candidate's are passed over. It says what
+            figures depend on beside the weights (`trainer` writes it into model.json); nats of other pixels or likelihoods
+            cannot be compared. The candidate's own says more than the configuration, over which a search may have laid values.
     """
 
-    def __init__(self, protocol: str | None = None):
-        self._protocol = protocol
+    def __init__(self, same_protocol: bool = False):
+        self._same_protocol = same_protocol
 
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
@@ -57,19 +58,25 @@ class LatestBlessedOther(ResolverStrategy):
             return result
         for id_, blessing in sorted(last_verdicts.items(), key=lambda item: item[1].id, reverse=True):
             blessed = blessing.get_int_custom_property(BLESSED) == 1
-            if blessed and id_ in subjects and id_ not in own and self._comparable(subjects[id_]):
+            if blessed and id_ in subjects and id_ not in own and self._comparable(subjects[id_], input_dict["candidate"]):
                 result["subject"], result["blessing"] = [subjects[id_]], [blessing]
                 break
         return result
 
-    def _comparable(self, artifact: types.Artifact) -> bool:
-        if self._protocol is None:
+    def _comparable(self, artifact: types.Artifact, candidates: list[types.Artifact]) -> bool:
+        if not self._same_protocol:
             return fileio.exists(artifact.uri)
-        path = os.path.join(path_utils.serving_model_path(artifact.uri), "model.json")
-        if not fileio.exists(path):
-            return False
-        with fileio.open(path, "r") as file:
-            return json.load(file).get("protocol") == self._protocol
+        protocol = read_protocol(artifact)
+        return protocol is not None and all(read_protocol(candidate) == protocol for candidate in candidates)
+
+
+def read_protocol(model: types.Artifact) -> str | None:
+    """What a model's figures depend on beside its weights; None where its files are gone."""
+    path = os.path.join(path_utils.serving_model_path(model.uri), "model.json")
+    if not fileio.exists(path):
+        return None
+    with fileio.open(path, "r") as file:
+        return json.load(file).get("protocol")
 
 
 class ForcedBlessing(ResolverStrategy):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from ml_metadata.proto import metadata_store_pb2
@@ -24,6 +25,7 @@ import components.report
 import components.sample_quality
 import components.sample_quality.figures
 import components.serving_check
+import components.tuner
 import serving.c_api
 import serving.errors
 import serving.signatures
@@ -43,6 +45,7 @@ from components.report.component import Report
 from components.resolvers import ForcedBlessing, LatestBlessedOther
 from components.sample_quality.component import SampleQuality
 from components.serving_check.component import ServingCheck
+from components.tuner.component import Tuner
 from pipeline.config import Config, ServingCheckConfig
 from pipeline.thresholds import evaluation_config
 
@@ -125,7 +128,9 @@ def create_pipeline(
         },
     )
     transform.add_upstream_node(data_gate)
-    # Builds, fits and exports the VAE.
+    # Tries other values of the configuration's fields in short trainings, where the configuration asks for that.
+    tuner = hyperparameter_search(config, example_gen, transform) if config.tuning.trials else None
+    # Builds, fits and exports the VAE; the best values of the search are laid over the configuration.
     train = Trainer(
         run_fn="trainer.task.run_fn",
         examples=example_gen.outputs["examples"],
@@ -133,6 +138,7 @@ def create_pipeline(
         schema=schema_importer.outputs["result"],
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         custom_config={"trainer": config.trainer().to_dict(), "code": code_hash(trainer)},
     )
     judged_on = "test" if config.data.test_share else "eval"
@@ -163,7 +169,7 @@ def create_pipeline(
     # The last good model, to judge the new one by.
     last_model = Resolver(
         strategy_class=LatestBlessedOther,
-        config={"protocol": config.trainer().protocol()},
+        config={"same_protocol": True},
         subject=Channel(type=standard_artifacts.Model),
         blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=train.outputs["model"],
@@ -213,6 +219,7 @@ def create_pipeline(
         blessing=model_gate.outputs["blessing"],
         infra_blessing=infra_blessing,
         pushed_model=pusher.outputs["pushed_model"],
+        tuner_results=tuner.outputs["tuner_results"] if tuner else None,
         quality=sample_quality.outputs["quality"],
         title=config.title,
         config=config.to_yaml(),
@@ -236,6 +243,7 @@ def create_pipeline(
             last_statistics,
             data_gate,
             transform,
+            *([tuner] if tuner else []),
             train,
             feature_extractor,
             sample_quality,
@@ -250,6 +258,22 @@ def create_pipeline(
         enable_cache=enable_cache,
         metadata_connection_config=metadata,
         beam_pipeline_args=list(beam_args),
+    )
+
+
+def hyperparameter_search(config: Config, example_gen: BaseComponent, transform: BaseComponent) -> BaseComponent:
+    """The component that looks for better values of the configuration's fields."""
+    return Tuner(
+        tuner_fn="trainer.tuning.task.tuner_fn",
+        examples=example_gen.outputs["examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={
+            "trainer": config.trainer().to_dict(),
+            "tuning": dataclasses.asdict(config.tuning),
+            "code": code_hash(trainer, components.tuner),
+        },
     )
 
 

@@ -11,6 +11,7 @@ from components.evaluation import read_evaluation
 from components.model_gate.forced import WHO, WHY
 from components.sample_quality.figures import QUALITY, Quality, comparable
 from pipeline.outcomes import NodeOutcome, Output
+from trainer.tuning.trials import FILE as TRIALS
 
 SERVING = "Format-Serving"  # where TFX keeps a servable model in a Model artifact
 
@@ -35,6 +36,31 @@ def _examples(outputs: dict[str, Output]) -> str:
     return f"{sum(pictures.values()):,} pictures ({splits}), {refused:,} refused" if refused else (
         f"{sum(pictures.values()):,} pictures ({splits})"
     )
+
+
+def read_search(outputs: dict[str, Output]) -> dict[str, Any]:
+    """The verdict's words on a search for hyperparameters: see `tuning` in `docs/verdict.md`."""
+    found = read_json(Path(outputs["tuner_results"].uri, TRIALS))
+    best = found["trials"][found["best"] - 1]
+    return {
+        "trials": len(found["trials"]),
+        "failed": sum(trial["state"] == "failed" for trial in found["trials"]),
+        "objective": found["objective"],
+        "best": {"trial": best["number"], "score": best[found["objective"]], "values": best["values"]},
+    }
+
+
+def _search(outputs: dict[str, Output]) -> str:
+    search = read_search(outputs)
+    best, trials = search["best"], search["trials"]
+    figure = f"ELBO {best['score']:.2f} nats" if search["objective"] == "elbo" else f"{best['score']:.3f} bits per dimension"
+    values = ", ".join(f"{name.split('.')[1]} {_short(value)}" for name, value in best["values"].items())
+    failed = f"; {search['failed']} failed" if search["failed"] else ""
+    return f"trial {best['trial']} of {trials} is the best: {figure} with {values}{failed}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _model(outputs: dict[str, Output]) -> str:
@@ -100,6 +126,7 @@ def _pushed(outputs: dict[str, Output]) -> str:
 _DESCRIBERS: dict[str, Callable[[dict[str, Output]], str]] = {
     "ImageExampleGen": _examples,
     "DataGate": lambda _: "passed",
+    "Tuner": _search,
     "Trainer": _model,
     "FeatureExtractor": _features,
     "SampleQuality": _quality,

@@ -11,7 +11,7 @@ from components.evaluation import read_evaluation
 from components.model_gate.forced import RECORD as BLESSING
 from components.sample_quality.figures import QUALITY
 from pipeline.outcomes import NodeOutcome
-from pipeline.results import SERVING, read_json
+from pipeline.results import SERVING, read_json, read_search
 from pipeline.status import Status
 
 
@@ -31,6 +31,7 @@ class Verdict:
         gate: Which gate refused.
         reasons: Why it ended other than with a push, a sentence each.
         data: Pictures by split, and how many were refused.
+        tuning: What came of the search for hyperparameters; empty where there was none.
         figures: The model's figures on the pictures that it was judged by, nats per picture.
         baseline: Those of the last blessed model on the same pictures; empty where there is none.
         quality: How near generated and rebuilt pictures come to held-out ones: the content of quality.json.
@@ -52,6 +53,7 @@ class Verdict:
     gate: str | None = None
     reasons: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    tuning: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     baseline: dict[str, float] = field(default_factory=dict)
     quality: dict[str, Any] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class Verdict:
         if outcome.name == "ImageExampleGen" and outputs:
             summary = read_json(Path(outputs["examples"].uri, "summary.json"))
             self.data = {"pictures": summary["pictures"], "rejected": summary["rejected"]}
+        elif outcome.name == "Tuner" and outputs:
+            self.tuning = read_search(outputs)
         elif outcome.name == "Trainer" and outputs:
             self.model = {"artifact": str(Path(outputs["model"].uri, SERVING))}
         elif outcome.name == "Evaluator" and outputs:

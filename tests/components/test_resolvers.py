@@ -30,9 +30,9 @@ def blessing(number, of, blessed=1):
     return artifact
 
 
-def resolve(models, blessings, candidate, protocol="p"):
+def resolve(models, blessings, candidate):
     inputs = {"subject": list(models), "blessing": list(blessings), "candidate": [candidate]}
-    found = LatestBlessedOther(protocol=protocol).resolve_artifacts(None, inputs)
+    found = LatestBlessedOther(same_protocol=True).resolve_artifacts(None, inputs)
     assert found["candidate"] == [candidate]
     return [artifact.id for artifact in found["subject"]]
 
@@ -63,6 +63,8 @@ def test_the_last_verdict_on_a_model_counts(model):
 def test_models_of_another_protocol_are_passed_over(model):
     models = [model(1), model(2, "other"), model(3)]
     assert resolve(models, [blessing(10, 1), blessing(11, 2)], models[2]) == [1]
+    models.append(model(4, "other"))
+    assert resolve(models, [blessing(10, 1), blessing(11, 2)], models[3]) == [2]
 
 
 def test_a_model_whose_files_are_gone_is_passed_over(model, tmp_path):

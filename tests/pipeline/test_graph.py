@@ -46,6 +46,7 @@ def test_nothing_is_materialised():
     [
         ({}, set()),
         ({"training": {"epochs": 7}}, {"Trainer", "Report"}),
+        ({"tuning": {"pictures": 7}}, {"Report"}),
         ({"preprocessing": {"height": 7}}, {"Transform", "Trainer", "Report"}),
         ({"data": {"eval_share": 0.2}}, {"ImageExampleGen", "Report"}),
         ({"evaluation": {"max_drop": 9.0}}, {"Evaluator", "Report"}),
@@ -55,6 +56,26 @@ def test_a_change_reaches_the_parameters_of_what_it_concerns(change, missed):
     before, after = nodes(graph()), nodes(graph(**change))
     differ = {n for n in before if str(before[n].exec_properties) != str(after[n].exec_properties)}
     assert differ - {"LastModel"} == missed
+
+
+def test_a_search_is_made_where_the_configuration_asks_for_one():
+    without, searched = nodes(graph()), nodes(graph(tuning={"trials": 3}))
+    assert set(searched) - set(without) == {"Tuner"}
+    assert "DataGate" in upstream(searched["Tuner"])
+    assert {"Tuner"} <= upstream(searched["Trainer"]) & upstream(searched["Report"])
+    handed = searched["Tuner"].outputs["best_hyperparameters"]
+    assert searched["Trainer"].inputs["hyperparameters"] is handed and "hyperparameters" not in without["Trainer"].inputs
+    ir = Compiler().compile(graph(tuning={"trials": 3}))
+    assert all(n.pipeline_node.execution_options.caching_options.enable_cache for n in ir.nodes)
+
+
+@pytest.mark.parametrize(
+    ("change", "missed"),
+    [({"tuning": {"trials": 2}}, {"Tuner", "Report"}), ({"training": {"epochs": 7}}, {"Tuner", "Trainer", "Report"})],
+)
+def test_a_change_reaches_the_parameters_of_the_search(change, missed):
+    before, after = (nodes(graph(**{"tuning": {"trials": 3}, **values})) for values in ({}, change))
+    assert {n for n in before if str(before[n].exec_properties) != str(after[n].exec_properties)} == missed
 
 
 def test_infra_validator_can_take_the_place_of_the_serving_check():

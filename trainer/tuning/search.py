@@ -41,6 +41,9 @@ class _ConfigurationFirst:
         if not self.trials:
             return {"status": "RUNNING", "values": {hp.name: hp.default for hp in self.hyperparameters.space}}
         found = super().populate_space(trial_id)
+        for hp in self.hyperparameters.space if found.get("values") else ():
+            if hasattr(hp, "max_value"):  # the Gaussian process may propose 1 above a whole number's highest
+                found["values"][hp.name] = min(found["values"][hp.name], hp.max_value)
         tried = [trial.hyperparameters.values for trial in self.trials.values()]
         # A Gaussian process proposes the same again where it is sure of it, though the answer would be the same.
         return found if found.get("values") not in tried else RandomSearchOracle.populate_space(self, trial_id)

@@ -1,0 +1,1 @@
+"""TFX's Tuner, which also writes down what came of each trial."""

@@ -1,0 +1,33 @@
+"""TFX's search for hyperparameters, with a table of all trials beside the best values."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import Any
+
+from tfx.components.tuner import executor as tuner_executor
+from tfx.dsl.io import fileio
+from tfx.types import Artifact, artifact_utils, standard_component_specs
+
+from trainer.tuning.trials import FILE
+
+
+class Executor(tuner_executor.Executor):
+    """Adds `trials.json` to the output `tuner_results`: TFX's own table has neither trials that failed nor their figures."""
+
+    def Do(  # noqa: N802
+        self,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Searches, and writes the best values and all trials."""
+        # Pixels are kept in a folder that goes however the search ends; TFX's would stay after a failure.
+        with tempfile.TemporaryDirectory(prefix="darkroom-search-") as folder:
+            search = tuner_executor.search(input_dict, exec_properties, folder, print_tuning_summary=False)
+            tuner_executor.write_best_hyperparameters(search, output_dict)
+        uri = artifact_utils.get_single_uri(output_dict[standard_component_specs.TUNER_RESULTS_KEY])
+        with fileio.open(os.path.join(uri, FILE), "w") as file:
+            file.write(json.dumps(search.results.to_dict(), indent=2) + "\n")

@@ -1,0 +1,34 @@
+"""What a run says of a component, on the console and in its verdict."""
+
+import json
+
+from pipeline.outcomes import NodeOutcome, Output
+from pipeline.results import describe
+from pipeline.verdict import Verdict
+
+
+def searched(folder, objective, *trials):
+    """The outcome of a Tuner."""
+    found = {"objective": objective, "best": 2, "trials": [{"number": i, **t} for i, t in enumerate(trials, start=1)]}
+    (folder / "trials.json").write_text(json.dumps(found))
+    return NodeOutcome("Tuner", "done", 3.0, {"tuner_results": Output(str(folder), {})})
+
+
+def test_a_search(tmp_path):
+    values = {"model.hidden": [64, 64], "training.learning_rate": 0.0012345, "model.prior": "vampprior"}
+    outcome = searched(
+        tmp_path, "elbo", {"state": "failed", "elbo": None, "values": {}}, {"state": "done", "elbo": -12.345, "values": values}
+    )
+    assert describe(outcome) == (
+        "trial 2 of 2 is the best: ELBO -12.35 nats with hidden [64, 64], learning_rate 0.00123, prior vampprior; 1 failed"
+    )
+    verdict = Verdict(run="r", title="t", images="i", started="s")
+    verdict.add(outcome)
+    best = {"trial": 2, "score": -12.345, "values": values}
+    assert verdict.tuning == {"trials": 2, "failed": 1, "objective": "elbo", "best": best}
+
+
+def test_a_search_by_bits(tmp_path):
+    trial = {"state": "done", "bits_per_dimension": 3.14159, "values": {"model.latent_dim": 3}}
+    outcome = searched(tmp_path, "bits_per_dimension", trial, trial)
+    assert describe(outcome) == "trial 2 of 2 is the best: 3.142 bits per dimension with latent_dim 3"
