@@ -19,7 +19,9 @@ COMPONENTS = [
     "ExampleValidator",
     "DataGate",
     "Transform",
+    "FeatureExtractor",
     "Trainer",
+    "SampleQuality",
     "ServingCheck",
     "Evaluator",
     "ModelGate",
@@ -110,6 +112,8 @@ def test_the_verdict(project, first):
     assert figures["elbo"] == pytest.approx(-figures["reconstruction"] - figures["kl"], rel=1e-4)
     assert figures["importance_weighted"] >= figures["elbo"]
     assert [c["name"] for c in verdict["components"]] == list(first.states())
+    assert verdict["quality"]["generated"] is None  # of 300 pictures too few are held out
+    assert verdict["quality"]["reason"] in first.out
 
 
 def test_a_second_run_takes_everything_from_the_cache(project, first):

@@ -30,6 +30,16 @@ def test_nothing_is_trained_before_the_data_gate_and_nothing_pushed_before_both_
     assert {"Pusher"} <= upstream(made["Report"])
 
 
+def test_what_pictures_are_compared_by_knows_no_model():
+    made = nodes(graph())
+    assert "Trainer" not in upstream(made["FeatureExtractor"])
+    assert {"FeatureExtractor", "Trainer"} <= upstream(made["SampleQuality"])
+    assert "SampleQuality" in upstream(made["Report"])
+    assert "SampleQuality" not in upstream(made["Pusher"])
+    others = nodes(graph(model={"latent_dim": 5}, training={"seed": 3}))
+    assert str(made["FeatureExtractor"].exec_properties) == str(others["FeatureExtractor"].exec_properties)
+
+
 def test_it_compiles_with_caching():
     ir = Compiler().compile(graph())
     assert all(n.pipeline_node.execution_options.caching_options.enable_cache for n in ir.nodes)

@@ -18,8 +18,8 @@ FIGURES = {
     "coverage": ("Coverage", "share of held-out ones with one of these near by"),
 }
 FEATURES = {
-    "classifier": "a small classifier trained on these pictures",
-    "encoder": "the model's own encoder: another model's figures cannot be compared with them",
+    "classifier": "a small classifier that learned the labels of these pictures",
+    "encoder": "this model's own, for there are no labels to learn: no other model's figures compare with these",
 }
 
 
@@ -36,7 +36,7 @@ def quality(report: ReportData) -> Section:
         "Quality",
         "Sample quality",
         "How near new pictures come to held-out ones, as many of each. The floor is what the training pictures reach, being "
-        "as like the held-out ones as pictures can be: what lies between is the model's.",
+        "as like the held-out ones as pictures can be: what lies above it is what the model lacks.",
         body,
     )
 
@@ -78,11 +78,12 @@ def _value(figures: Distances, field: str) -> str:
 def _basis(found: Quality) -> Html:
     """What the figures rest on: without it none of them means anything."""
     figures, accuracy = found.generated, found.classifier_accuracy
-    right = f", which names {percent(accuracy)} of held-out ones right" if accuracy is not None else ""
+    right = f" and names {percent(accuracy)} of held-out ones right" if accuracy is not None else ""
     return fragment(
-        f"N = {count(figures.pictures, 'picture')} on either side, the held-out ones of the split {found.split}. Features of "
-        f"{FEATURES[figures.features]}{right}. Only figures of the same features, pictures and N compare. {figures.features} ",
+        f"N = {count(figures.pictures, 'picture')} on either side, the held-out ones of the split {found.split}. Features: "
+        f"{figures.features} ",
         tag("code", figures.features_hash[:SHORT_HASH], title=figures.features_hash),
+        f", {FEATURES[figures.features]}{right}. Figures compare only where features, pictures and N are the same.",
     )
 
 

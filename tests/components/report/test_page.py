@@ -33,6 +33,7 @@ ANCHORS = [
     "data",
     "curves",
     "reconstructions",
+    "quality",
     "interpolation",
     "latent",
     "manifold",
