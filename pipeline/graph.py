@@ -34,6 +34,7 @@ import trainer.data
 import trainer.golden
 import trainer.metrics
 import trainer.preprocessing
+import trainer.tuning.trials
 from components.code_hash import code_hash
 from components.data_gate.artifacts import DataBlessing
 from components.data_gate.component import DataGate
@@ -230,6 +231,7 @@ def create_pipeline(
             components.model_gate,
             components.sample_quality.figures,
             trainer.preprocessing,
+            trainer.tuning.trials,
         ),
     )
     return Pipeline(

@@ -297,6 +297,46 @@ class Push:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One configuration that the search for hyperparameters tried.
+
+    Attributes:
+        number: In the order of trial.
+        values: By the fields' full names; of a list of layers, a list.
+        reason: Why it failed; empty where it did not.
+        score: What trials are compared by; None where it failed.
+        elbo: Held-out, nats in the units of its own likelihood.
+        epochs: Epochs trained.
+        seconds: In all.
+    """
+
+    number: int
+    values: dict[str, object]
+    reason: str = ""
+    score: float | None = None
+    elbo: float | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """The search for hyperparameters.
+
+    Attributes:
+        objective: `elbo`, or `bits_per_dimension`.
+        epochs: Of each trial at the most.
+        pictures: Training pictures of each.
+        trials: Best first, those that failed last.
+    """
+
+    objective: str
+    epochs: int | None
+    pictures: int | None
+    trials: list[Trial]
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything on the page."""
 
@@ -310,6 +350,7 @@ class ReportData:
     serving: Serving | None = None
     push: Push | None = None
     quality: Quality | None = None
+    search: Search | None = None
     run_id: str = ""
     config: str = ""
     locations: dict[str, str] = field(default_factory=dict)

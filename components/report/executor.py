@@ -18,6 +18,7 @@ from components.report.sources.gates import read_evaluation, read_push, read_ser
 from components.report.sources.model import interview
 from components.report.sources.quality import read_quality
 from components.report.sources.run import known_labels, read_model_facts, read_training
+from components.report.sources.search import read_search
 from components.report.stills import stills
 from trainer.config import PreprocessingConfig
 
@@ -66,6 +67,7 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         serving=read_serving(found.get("infra_blessing")),
         push=read_push(found.get("pushed_model")),
         quality=read_quality(found.get("quality")),
+        search=read_search(found.get("tuner_results")),
         run_id=run_id,
         config=config,
         locations={name.replace("_", " "): artifact.uri for name, artifact in found.items()},

@@ -14,6 +14,7 @@ from components.report.sections.header import header
 from components.report.sections.latent import kl, latent_map, manifold
 from components.report.sections.layout import Section
 from components.report.sections.quality import quality
+from components.report.sections.search import search
 from components.report.sections.sheets import by_label, denoising, generated, interpolation, reconstructions
 from components.report.sections.verdict import verdict
 
@@ -21,6 +22,7 @@ SECTIONS = (
     generated,
     by_label,
     dataset,
+    search,
     curves,
     reconstructions,
     denoising,

@@ -67,15 +67,16 @@ def two_sizes(draw: Callable[[int, int], Html], wide: tuple[int, int], narrow: t
     )
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, numbers_from: int = 1) -> Html:
-    """A table whose columns from `numbers_from` on hold numbers."""
+def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, numbers_from: int = 1, marked: int | None = None) -> Html:
+    """A table whose columns from `numbers_from` on hold numbers; the row `marked` stands out."""
     style = lambda i: "n" if i >= numbers_from else None  # noqa: E731
+    cells = lambda row: [tag("td", cell, class_=style(i)) for i, cell in enumerate(row)]  # noqa: E731
     return tag(
         "div",
         tag(
             "table",
             tag("thead", tag("tr", [tag("th", cell, class_=style(i)) for i, cell in enumerate(head)])),
-            tag("tbody", [tag("tr", [tag("td", cell, class_=style(i)) for i, cell in enumerate(row)]) for row in rows]),
+            tag("tbody", [tag("tr", cells(row), class_="marked" if i == marked else None) for i, row in enumerate(rows)]),
         ),
         class_="scroll",
     )
