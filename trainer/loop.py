@@ -197,15 +197,15 @@ class Loop:
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.random.experimental.stateless_fold_in(tf.stack([self.config.seed, step]), replica)
         beta = kl_weight(step, self.config, self.total_steps)
+        # XLA draws other numbers from the same seed: what is random stays outside, so that it changes nothing but speed.
+        drawn = self._draw(*batch, seed)
         compute = tf.function(self._gradients, jit_compile=True) if self.config.jit_compile else self._gradients
-        sums, gradients = compute(*batch, seed, beta)
+        sums, gradients = compute(*drawn, beta)
         self.optimizer.apply(gradients, self.vae.trainable_variables)
         return sums
 
-    def _gradients(
-        self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor, beta: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        variables = [v.value for v in self.vae.trainable_variables]
+    def _draw(self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """A batch as it is trained on: pictures, what the encoder sees of them, labels, and noise for their codes."""
         count = tf.shape(levels)[0]
         code_seed, pixel_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         x = scale(levels)
@@ -215,7 +215,12 @@ class Loop:
         if self.vae.labels:
             hidden = tf.random.stateless_uniform([count], label_seed) < LABELS_HIDDEN
             labels = tf.where(hidden, UNLABELLED, labels)
-        noise = tf.random.stateless_normal([count, self.vae.latent_dim], code_seed)
+        return x, corrupted, labels, tf.random.stateless_normal([count, self.vae.latent_dim], code_seed)
+
+    def _gradients(
+        self, x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        variables = [v.value for v in self.vae.trainable_variables]
         with tf.GradientTape() as tape:
             terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
             # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,

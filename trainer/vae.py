@@ -182,7 +182,7 @@ class VAE(keras.Model):
             float32 [n], nats.
         """
         parameters = tf.reshape(self.initial_bias, [1, *self.image_shape[:2], -1])
-        return elbo - self.likelihood.log_prob(x, tf.repeat(parameters, tf.shape(x)[0], axis=0))
+        return elbo - self.likelihood.reference_log_prob(x, tf.repeat(parameters, tf.shape(x)[0], axis=0))
 
     def _encode_top(self, x: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, ...]:
         """The encoder's outputs: mean and log-variance of the upper level and, of a hierarchical model, its features."""
