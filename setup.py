@@ -25,6 +25,7 @@ setup(
         "tensorflow-transform>=1.16,<1.17",
         "tensorflow-data-validation>=1.16.1,<1.17",
         "tensorflow-model-analysis>=0.47.1,<0.48",
+        "keras-tuner>=1.4.8,<1.5",
         "apache-beam>=2.61,<3",
         "dill==0.3.1.1",
         "keras>=3.12,<3.13",
