@@ -34,6 +34,8 @@ def main() -> None:
     for seed, row in zip(arguments.seeds, rows):
         print(f"| {seed} | {' | '.join(f'{row[name]:.2f}' for name in names)} |")
     if len(rows) > 1:
+        spread = " | ".join(f"{statistics.stdev(row[name] for row in rows):.2f}" for name in names)
+        print(f"| standard deviation | {spread} |")
         print(f"| median | {' | '.join(f'{statistics.median(row[name] for row in rows):.2f}' for name in names)} |")
 
 
