@@ -117,12 +117,13 @@ class DiscretizedLogisticMixture(Likelihood):
         """
         mean, deviation = (np.reshape(a, (-1, self.channels, 1)).astype(np.float64) for a in (mean_picture, deviation))
         narrow = max(1, self.mixtures - 1)
-        # As all below, of [-1, 1]. A component alone has to leave room itself for what never happened in training.
+        # As all below, of [-1, 1]. Components start apart; and one alone has to leave room for what training never showed.
         deviation = np.maximum(2 * deviation, HALF_LEVEL * (1 if self.mixtures > narrow else 16))
         quantiles = np.array([NormalDist().inv_cdf((k + 0.5) / narrow) for k in range(narrow)])
         scale = deviation * math.sqrt(3 * (1 - np.mean(quantiles**2))) / math.pi  # a logistic's variance is (pi scale)^2 / 3
         logits, means = np.zeros((len(mean), 1, narrow)), 2 * mean - 1 + deviation * quantiles
-        log_precisions = np.broadcast_to(-np.log(scale), means.shape)
+        # Short of the bound: beyond it there are no gradients.
+        log_precisions = np.broadcast_to(np.minimum(-np.log(scale), MAX_LOG_PRECISION - 0.1), means.shape)
         if self.mixtures > narrow:
             broad = {"pad_width": ((0, 0), (0, 0), (0, 1))}
             logits = np.pad(logits, **broad, constant_values=math.log(BROAD_SHARE * narrow))

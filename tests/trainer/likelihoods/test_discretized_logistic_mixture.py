@@ -202,6 +202,16 @@ def test_channels_of_a_pixel_are_of_the_same_component() -> None:
     np.testing.assert_allclose(shares, special.softmax([0.0, 0.5, 1.0]), atol=0.03)
 
 
+@pytest.mark.parametrize("mixtures", [1, 2, 5, 10, 30])
+def test_components_start_apart_and_each_can_be_learned_where_nothing_ever_changed(mixtures: int) -> None:
+    likelihood = make(NAME, mixtures=mixtures)
+    parameters = start(likelihood, np.full((1, 1, 1), 0.4), np.zeros((1, 1, 1)))
+    logits, means, log_precisions = np.split(parameters.ravel(), 3)
+    assert len(set(means)) == mixtures and np.abs(means[: max(1, mixtures - 1)] - (2 * 0.4 - 1)).max() < 0.02
+    assert (log_precisions + LOG_PRECISION_AT_ZERO < MAX_LOG_PRECISION).all()
+    assert (log_precisions + LOG_PRECISION_AT_ZERO > MIN_LOG_PRECISION).all()
+
+
 def test_a_uniform_guess_costs_eight_bits_and_the_start_of_plain_pictures_less() -> None:
     x = np.round(255 * np.clip(np.random.default_rng(0).normal(0.5, 0.05, (200, 5, 5, 1)), 0, 1)) / 255
     uniform = pixel([0.0] * K, [[0.0] * K], [[100.0] * K])  # all tails: each end has half, which is dearer still
