@@ -112,9 +112,18 @@ def conditional(tmp_path_factory: pytest.TempPathFactory, graph: tft.TFTransform
 @pytest.fixture(scope="session")
 def replicas(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """What `tests.trainer.replicas` found in a process of its own."""
-    folder = tmp_path_factory.mktemp("replicas")
+    return run_replicas(tmp_path_factory.mktemp("replicas"), "plain")
+
+
+@pytest.fixture(scope="session")
+def replicas_of_variants(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The same of other kinds of models and of noise."""
+    return run_replicas(tmp_path_factory.mktemp("variants"), "variants")
+
+
+def run_replicas(folder: Path, what: str) -> dict:
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "tests.trainer.replicas", str(folder)]
+    command = [sys.executable, "-m", "tests.trainer.replicas", str(folder), what]
     run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-3000:]
     return json.loads((folder / "found.json").read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """A process with two logical CPUs, which have to be set before TensorFlow starts: what replicas do is compared here.
 
-`python -m tests.trainer.replicas FOLDER` writes what it found to FOLDER/found.json.
+`python -m tests.trainer.replicas FOLDER plain|variants` writes what it found to FOLDER/found.json.
 """
 
 from __future__ import annotations
@@ -14,28 +14,81 @@ import numpy as np
 import tensorflow as tf
 
 from tests.trainer import tiny
+from trainer.data import Pictures
 from trainer.loop import get_strategy
 from trainer.losses import ElboTerms
 from trainer.schedules import WarmupCosine
 from trainer.vae import VAE
 
 STEPS = 20
+MODELS = {
+    "plain": {"plain": {}},
+    "variants": {
+        "two levels, vampprior": {**tiny.HIERARCHICAL, **tiny.VAMPPRIOR},
+        "optimal sigma": {"likelihood": "gaussian", "sigma": "optimal"},
+    },
+}
 
 
 class Noiseless(VAE):
     """A VAE whose codes are the posteriors' means: without noise, replicas together do what one device does."""
 
-    def elbo_terms(self, x: tf.Tensor, noise: tf.Tensor) -> ElboTerms:
-        return super().elbo_terms(x, tf.zeros_like(noise))
+    def elbo_terms(self, x: tf.Tensor, noise: tf.Tensor, *args: object, **options: object) -> ElboTerms:
+        return super().elbo_terms(x, tf.zeros_like(noise), *args, **options)
 
 
 class Telltale(VAE):
-    """A VAE whose reconstruction term is the first replica's noise, and whose KL divergence is the second's."""
+    """A VAE whose reconstruction term is the first replica's figure, and whose KL divergence is the second's."""
 
-    def elbo_terms(self, x: tf.Tensor, noise: tf.Tensor) -> ElboTerms:
-        nothing = 0.0 * super().elbo_terms(x, noise).elbo
+    def tell(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor, corrupted: tf.Tensor) -> tf.Tensor:
+        """The figure, float32 [n]: of the code's noise."""
+        return noise[:, 0]
+
+    def elbo_terms(
+        self,
+        x: tf.Tensor,
+        noise: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        corrupted: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> ElboTerms:
+        told = self.tell(x, noise, labels, x if corrupted is None else corrupted)
+        told += 0.0 * super().elbo_terms(x, noise, labels).elbo
         second = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)
-        return ElboTerms(nothing + (1.0 - second) * noise[:, 0], nothing + second * noise[:, 0])
+        return ElboTerms((1.0 - second) * told, second * told[:, tf.newaxis])
+
+
+class TellsCorruption(Telltale):
+    """The same with the spoilt share of the pictures."""
+
+    def tell(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor, corrupted: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(tf.cast(x != corrupted, tf.float32), axis=[1, 2, 3])
+
+
+class TellsBinarisation(Telltale):
+    """The same with the share of white pixels."""
+
+    def tell(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor, corrupted: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(x, axis=[1, 2, 3])
+
+
+class TellsLabels(Telltale):
+    """The same with the labels that are hidden, each at a place of its own in the batch."""
+
+    def tell(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor, corrupted: tf.Tensor) -> tf.Tensor:
+        places = tf.sqrt(tf.cast(tf.range(1, tf.shape(x)[0] + 1), tf.float32))
+        return places * tf.cast(labels < 0, tf.float32)
+
+
+# What is random in a step beside the order of pictures, by the model and the options that make it show.
+RANDOM = {
+    "plain": {"noise": (Telltale, {}, {}), "noise of another seed": (Telltale, {}, {"seed": 1})},
+    "variants": {
+        "corruption": (TellsCorruption, {}, {"corruption": "masking"}),
+        "binarisation": (TellsBinarisation, {"binarisation": "dynamic"}, {}),
+        "hidden labels": (TellsLabels, tiny.CONDITIONAL, {}),
+    },
+}
 
 
 def adam_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
@@ -56,37 +109,46 @@ def adam_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
     return [np.asarray(variable) for variable in variables]
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, what: str) -> None:
     """Runs what is compared.
 
     Args:
         folder: Where to work.
+        what: `plain`, or `variants` for all other kinds of models and of noise, which takes longer.
     """
     (cpu,) = tf.config.list_physical_devices("CPU")
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
     # One mirrored strategy for all: a second one's collective operations would get the first one's numbers.
     mirrored, alone = get_strategy("mirrored"), get_strategy("one_device")
-    across = [a - b for a, b in zip(adam_weights(mirrored), adam_weights(alone))]
-    found = {
-        "replicas": {"mirrored": mirrored.num_replicas_in_sync, "one_device": alone.num_replicas_in_sync},
-        "adam_across": max(float(np.abs(a).max()) for a in across),
-        "history": {},
-        "noiseless": {},
-    }
+    found = {"noiseless": {}, "random": {}}
+    if what == "plain":
+        found |= compare_histories(folder, mirrored, alone)
     for name, strategy in (("mirrored", mirrored), ("one_device", alone)):
-        fitted = tiny.fit(folder / name, strategy=strategy)
-        found["history"][name] = fitted.history
-        found["noiseless"][name] = tiny.fit(folder / name, strategy=strategy, vae_class=Noiseless).history
-        if strategy is mirrored:
-            copies = [[copy.numpy() for copy in v.value.values] for v in fitted.vae.trainable_variables]
-            found["copies_differ"] = max(float(np.abs(a - b).max()) for a, b in copies)
-    found["noise"] = []  # sums of two steps of each of two seeds: both replicas' parts
-    for seed in (0, 1):
-        options = {"seed": seed, "batch_size": 96, "epochs": 2}
-        history = tiny.fit(folder, tiny.bars(96), strategy=mirrored, vae_class=Telltale, **options).history
-        found["noise"] += [line["train"][term] for line in history for term in ("reconstruction", "kl")]
+        found["noiseless"][name] = {
+            kind: tiny.fit(folder / name, None, None, strategy, Noiseless, model, epochs=2).history
+            for kind, model in MODELS[what].items()
+        }
+    # Sums of two steps, both replicas' parts; pictures are all alike, so that nothing else differs.
+    alike = Pictures(np.repeat(tiny.bars(1), 96, axis=0), np.zeros(96, np.int32))
+    for kind, (vae_class, model, training) in RANDOM[what].items():
+        options = {"batch_size": 96, "epochs": 2, **training}
+        history = tiny.fit(folder, alike, alike, mirrored, vae_class, model, **options).history
+        found["random"][kind] = [line["train"][term] for line in history for term in ("reconstruction", "kl")]
     (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
 
 
+def compare_histories(folder: Path, mirrored: tf.distribute.Strategy, alone: tf.distribute.Strategy) -> dict:
+    """Adam's steps and whole trainings, of replicas and of one device."""
+    across = [a - b for a, b in zip(adam_weights(mirrored), adam_weights(alone))]
+    together, single = (tiny.fit(folder / "history", strategy=strategy) for strategy in (mirrored, alone))
+    copies = [[copy.numpy() for copy in v.value.values] for v in together.vae.trainable_variables]
+    return {
+        "replicas": {"mirrored": mirrored.num_replicas_in_sync, "one_device": alone.num_replicas_in_sync},
+        "adam_across": max(float(np.abs(a).max()) for a in across),
+        "history": {"mirrored": together.history, "one_device": single.history},
+        "copies_differ": max(float(np.abs(a - b).max()) for a, b in copies),
+    }
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])
