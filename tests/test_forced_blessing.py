@@ -1,10 +1,11 @@
 """A model that the Evaluator refuses, run by run: refused, forced by a person, standing, and the next one's baseline."""
 
 import getpass
+import shutil
 
 import pytest
 
-from tests.project import darkroom, last_verdict, write_discs
+from tests.project import ROOT, darkroom, last_verdict, write_discs
 
 pytestmark = pytest.mark.slow
 
@@ -13,16 +14,19 @@ WHY = "a test of the gate"
 
 
 class Folder:
-    """Pictures and a work folder."""
+    """Pictures, a work folder, and a copy of the project: nothing is to miss the cache because someone edits the original."""
 
     def __init__(self, folder):
-        self.images, self.work = folder / "discs", folder / "work"
+        self.root, self.images, self.work = folder / "project", folder / "discs", folder / "work"
+        for name in ("pipeline", "components", "trainer", "serving", "configs"):
+            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
         write_discs(self.images, 300)
 
     def run(self, *arguments, images=None):
         """`darkroom run` with a small model."""
         quick = [f"--set={value}" for value in ("training.epochs=40", "model.hidden=[64]", "model.latent_dim=3")]
-        return darkroom("run", "--images", images or self.images, "--work", self.work, *quick, *arguments)
+        where = ("--images", images or self.images, "--work", self.work)
+        return darkroom("run", *where, *quick, *arguments, root=self.root)
 
     def verdict(self):
         """The last run's."""
