@@ -14,6 +14,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.files import join, open_file
 from components.image_example_gen.sources import Sources, find_sources
 from components.image_example_gen.splits import SplitRule
+from trainer.config import ModelConfig
 
 LOOKED_AT = 200  # pictures, evenly spread; their headers are read
 NATIVE_SIZE = 64  # pictures up to this side keep their own size; a larger model takes hours on a CPU
@@ -22,8 +23,9 @@ DENSE_VALUES = 32 * 32  # up to so many values the dense network is the better o
 FEW_PICTURES = 3000  # below, small batches: a few hundred pictures make too few steps otherwise
 STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # how long to train: about so many steps, within these bounds
 # Another seed moves the held-out ELBO by about so many nats (a standard deviation) x values / sqrt(held-out pictures); measured,
-# see docs/configuration.md. The margin is five times that of the difference between two models.
-SEED_NOISE = 0.02
+# see docs/configuration.md. The margin is five times that of the difference between two models. Densities of grey values have
+# more to say of a value than `bernoulli`, which takes it as a probability, and say it less alike.
+SEED_NOISE, DENSITY_SEED_NOISE = 0.02, 0.1
 MARGIN = 5 * math.sqrt(2)
 TERM_MARGIN = 3  # times the ELBO's: another seed moves the terms against each other
 
@@ -54,20 +56,23 @@ def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
     size = [preprocessing[key] for key in ("height", "width", "channels")]
     model.setdefault("network", "dense" if math.prod(size) <= DENSE_VALUES else "convolutional")
     if "max_drop" not in evaluation:
-        evaluation["max_drop"] = max_drop(math.prod(size), judged(sources, values.get("data") or {}))
+        likelihood = model.get("likelihood", ModelConfig.likelihood)
+        evaluation["max_drop"] = max_drop(math.prod(size), judged(sources, values.get("data") or {}), likelihood)
     drop = evaluation["max_drop"]
     evaluation.setdefault("max_reconstruction_rise", None if drop is None else TERM_MARGIN * float(drop))
     return {**values, **sections}
 
 
-def max_drop(values: int, pictures: float) -> float:
+def max_drop(values: int, pictures: float, likelihood: str = "bernoulli") -> float:
     """How far a model may be below the last one and pass for as good, nats per picture, to two digits.
 
     Args:
         values: Of a picture: height x width x channels.
         pictures: How many the Evaluator judges by.
+        likelihood: The model's p(x|z).
     """
-    margin = MARGIN * SEED_NOISE * values / math.sqrt(max(pictures, 1))
+    noise = SEED_NOISE if likelihood == "bernoulli" else DENSITY_SEED_NOISE
+    margin = MARGIN * noise * values / math.sqrt(max(pictures, 1))
     return float(f"{margin:.2g}")
 
 

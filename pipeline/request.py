@@ -42,7 +42,8 @@ def make_request(
     if "" in (images, dataset, work):
         raise InputError("--images, --dataset and --work must not be empty; is a variable of your shell unset?")
     name = dataset or (None if images else DEFAULT_DATASET)
-    values = read_values(config or (name if name and preset_path(name) else None))
+    chosen = config or (name if name and preset_path(name) else None)
+    values = read_values(chosen)
     if name:
         work = work or str(Path("work", name))
         Workspace.create(Path(work))  # data sets are kept there
@@ -56,7 +57,8 @@ def make_request(
         work = work or str(Path("work", title))
         values = {"title": title, **values}
     source = config or "the configuration"
-    values = apply_overrides(values, overrides)
+    own = chosen is not None and Path(chosen).expanduser().is_file()
+    values = apply_overrides(values if own else without_margins(values, overrides), overrides)
     build_config(values, source)  # a mistyped field is found before the pictures are looked at
     built = build_config(complete(values, images), source)
     return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless)
@@ -74,6 +76,13 @@ def checked_reason(why: str | None) -> str:
     if not re.search(r"\w", words) or words.startswith("-"):
         raise InputError(f"--bless needs a reason, which the verdict records, and not {why!r}")
     return words
+
+
+def without_margins(preset: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A preset's values without its margins, which were measured, where what they were measured on is overridden."""
+    names = {override.partition("=")[0].strip() for override in overrides}
+    other = {"model.likelihood", "model.binarisation"} & names or any(name.startswith("preprocessing.") for name in names)
+    return {key: value for key, value in preset.items() if key != "evaluation"} if other else dict(preset)
 
 
 def read_values(config: str | None) -> dict[str, Any]:

@@ -69,12 +69,15 @@ def test_the_margin_grows_with_the_values_and_falls_with_the_pictures_that_it_is
     assert max_drop(64, 193) == 0.65
     assert max_drop(784, 10_000) == 1.1
     assert max_drop(640, 193) == pytest.approx(10 * max_drop(64, 193), rel=0.05)
+    assert max_drop(64, 193, "gaussian") == pytest.approx(5 * max_drop(64, 193), rel=0.05)
     assert max_drop(64, 4 * 193) == pytest.approx(max_drop(64, 193) / 2, rel=0.05)
 
 
 def test_the_margins_are_for_the_pictures_that_are_judged_by(tmp_path):
     images = folder_of(tmp_path, [("L", (20, 20))] * 100)
     assert complete({}, images)["evaluation"] == {"max_drop": max_drop(400, 10), "max_reconstruction_rise": 3 * max_drop(400, 10)}
+    gaussian = complete({"model": {"likelihood": "gaussian"}}, images)
+    assert gaussian["evaluation"]["max_drop"] == max_drop(400, 10, "gaussian")
     shares = {"test_share": 0.0, "eval_share": "0.25"}
     assert complete({"data": shares}, images)["evaluation"]["max_drop"] == max_drop(400, 25)
 

@@ -78,3 +78,15 @@ def test_a_reason_to_bless_is_one_line(cats):
 def test_a_blessing_needs_a_reason(cats, why):
     with pytest.raises(InputError, match="--bless needs a reason"):
         request(images=str(cats), bless=why)
+
+
+def test_a_presets_margin_is_for_what_it_was_measured_on(tmp_path):
+    def margin(*overrides, **values):
+        return request(dataset="digits", work=str(tmp_path / "w"), overrides=overrides, **values).config.evaluation.max_drop
+
+    assert margin() == margin("training.seed=3") == 0.6
+    assert margin("model.likelihood=gaussian") == pytest.approx(5 * 0.65, rel=0.1)
+    assert margin("preprocessing.height=16") == pytest.approx(2 * 0.65, rel=0.1)
+    assert margin("model.likelihood=gaussian", "evaluation.max_drop=7") == 7
+    (tmp_path / "own.yaml").write_text("evaluation: {max_drop: 5}\n")
+    assert margin("model.likelihood=gaussian", config=str(tmp_path / "own.yaml")) == 5
