@@ -18,7 +18,7 @@ from trainer.config import TrainerConfig
 from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.loop import Loop, get_strategy
-from trainer.progress import Progress, reported_as
+from trainer.progress import Progress, report_progress, reported_as
 from trainer.task import training_data
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.levels import bits_per_dimension
@@ -27,7 +27,7 @@ from trainer.tuning.trials import HIGHER_IS_BETTER, Trial, Trials
 from trainer.vae import VAE
 
 LOGGER = logging.getLogger("darkroom.tuning")
-WORDS = {"elbo": "best ELBO", "bits_per_dimension": "best bits/value"}  # beside the progress bar
+WORDS = {"elbo": "best ELBO", "bits_per_dimension": "best bits"}  # beside the progress bar
 
 
 class _ConfigurationFirst:
@@ -112,6 +112,7 @@ class Search(BaseTuner):
         done = Trial(len(self.results.trials) + 1, values, "failed")
         try:
             with reported_as(self._as_part):
+                report_progress("building", done=0, total=1, unit="model")  # seconds before the first step
                 figures = self._train(encoded, train, held_out)
             done = dataclasses.replace(done, state="done", **figures)
             return {self.tuning.objective: done.score(self.tuning.objective)}

@@ -135,3 +135,10 @@ def test_progress_is_that_of_the_search(tmp_path: Path, caplog: pytest.LogCaptur
     assert shares == sorted(shares) and 0.5 < shares[-1] <= 1
     assert seen[0].figures == {"trial": 1, "of": 3}
     assert seen[-1].figures == {"trial": 2, "of": 3, "best ELBO": found.trials[0].elbo}
+
+
+def test_conditional_models_see_their_labels_in_trials_too(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, model=dataclasses.replace(CONFIG.model, conditional=True))
+    (trial,) = search(tmp_path, {"model.latent_dim": [2]}, config).trials
+    (plain,) = search(tmp_path / "plain", {"model.latent_dim": [2]}).trials
+    assert trial.state == "done" and trial.elbo != plain.elbo
