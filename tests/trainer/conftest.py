@@ -36,6 +36,7 @@ class Trained:
         run: The folder of the `model_run` artifact.
         held_out: The held-out pictures' bytes, in the order of the files.
         labels: Their labels, "" for none.
+        train_labels: Those of the training pictures.
         loaded: The exported model.
     """
 
@@ -43,6 +44,7 @@ class Trained:
     run: Path
     held_out: list[bytes]
     labels: list[str]
+    train_labels: list[str]
     loaded: tf.Module
 
     def json(self, name: str) -> dict:
@@ -76,7 +78,7 @@ def run_trainer(
             custom_config=json.loads(json.dumps({"trainer": config.to_dict()})),
         )
     )
-    return Trained(model, run, splits["eval"], labels["eval"], tf.saved_model.load(str(model)))
+    return Trained(model, run, splits["eval"], labels["eval"], labels["train"], tf.saved_model.load(str(model)))
 
 
 @pytest.fixture(scope="session")
