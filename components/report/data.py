@@ -362,8 +362,8 @@ class ReportData:
 
     @property
     def bits_per_dimension(self) -> float | None:
-        """-ELBO in bits per value of a picture; None for `bernoulli`, which is no density of grey values."""
+        """-ELBO in bits per value of a picture; None for likelihoods that are no probability of 256 levels."""
         values = math.prod(self.model.image_shape)
-        if self.held_out.elbo is None or not values or self.model.likelihood == "bernoulli":
+        if self.held_out.elbo is None or not values or self.model.likelihood != "discretized_logistic_mixture":
             return None
         return -self.held_out.elbo / (values * math.log(2))

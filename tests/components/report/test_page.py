@@ -172,7 +172,9 @@ def test_the_last_blessed_model_is_compared_with() -> None:
 
 def test_bits_per_dimension_only_where_they_make_sense() -> None:
     assert report().bits_per_dimension is None
-    model = dataclasses.replace(report().model, likelihood="discretized_logistic")
+    density = dataclasses.replace(report().model, likelihood="gaussian")
+    assert report(model=density).bits_per_dimension is None
+    model = dataclasses.replace(report().model, likelihood="discretized_logistic_mixture")
     made = report(model=model)
     assert made.bits_per_dimension == pytest.approx(240 / 64 / math.log(2))
     assert "bits per dimension" in Page(render(made)).words
