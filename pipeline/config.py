@@ -199,6 +199,8 @@ def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
 
 
 def _words(error: Mapping[str, Any]) -> str:
+    if error["type"] == "value_error":  # a section's own words, on fields that do not go together
+        return str(error["ctx"]["error"])
     return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
 
 

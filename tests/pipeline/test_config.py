@@ -61,6 +61,15 @@ def _lists(value):
         ({"evaluation": {"min_kl": 3, "max_kl": 2}}, ["evaluation.min_kl, 3, is above evaluation.max_kl, 2"]),
         ({"model": 3}, ["model", "section"]),
         ({"training": {"epochs": 0, "batch_size": 0}}, ["training.epochs", "training.batch_size"]),
+        ({"training": {"corruption": "rain"}}, ["training.corruption", "'salt_and_pepper'", "'rain'"]),
+        ({"training": {"corruption_level": 0}}, ["training.corruption_level", "greater than 0"]),
+        ({"training": {"free_bits": -1}}, ["training.free_bits", "greater than or equal to 0"]),
+        ({"training": {"kl_warmup": "steps"}}, ["training.kl_warmup", "'linear' or 'cyclical'"]),
+        ({"model": {"prior": "flow"}}, ["model.prior", "'standard_normal' or 'vampprior'", "'flow'"]),
+        ({"model": {"pseudo_inputs": 0}}, ["model.pseudo_inputs", "greater than 0"]),
+        ({"model": {"conditional": "maybe"}}, ["model.conditional", "'maybe'"]),
+        ({"generation": {"density": "kde"}}, ["generation.density", "'prior' or 'mixture'"]),
+        ({"generation": {"pixels": "all"}}, ["generation.pixels", "'mean' or 'sample'"]),
     ],
 )
 def test_what_is_not_allowed_is_named_in_one_line(values, words):
@@ -70,6 +79,28 @@ def test_what_is_not_allowed_is_named_in_one_line(values, words):
     assert "\n" not in message
     for word in ["my.yaml", *words]:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (
+            {"binarisation": "dynamic", "likelihood": "gaussian"},
+            "binarisation: dynamic makes pictures for likelihood: bernoulli, not for gaussian",
+        ),
+        (
+            {"network": "hierarchical", "latent_dim": 4, "top_latent_dim": 4},
+            "top_latent_dim must be below latent_dim, 4, for network: hierarchical",
+        ),
+    ],
+)
+def test_fields_that_do_not_go_together_are_told_in_the_sections_own_words(model, words):
+    with pytest.raises(InputError) as caught:
+        build_config({"model": model}, "my.yaml")
+    assert str(caught.value) == f"in my.yaml: model: {words}"
+    with pytest.raises(InputError) as caught:
+        build_config({"model": model, "training": {"epochs": 0}}, "my.yaml")
+    assert f"model: {words}; training.epochs: " in str(caught.value)
 
 
 def test_overrides_are_yaml_and_make_sections():
