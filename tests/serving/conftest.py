@@ -28,6 +28,14 @@ def colour_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def conditional_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A work folder with a model that draws pictures of labels."""
+    folder = tmp_path_factory.mktemp("conditional_work")
+    tiny_model.save(tiny_model.ConditionalModel(), folder / "serving" / "1")
+    return folder
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """A folder of five pictures, one of them in a folder of its own, beside a file that is none."""

@@ -34,11 +34,11 @@ def test_signatures_are_those_that_tensorflow_reads(model: Path) -> None:
         assert set(signature.outputs) == set(expected[name].structured_outputs)
 
 
-@pytest.mark.parametrize("signature", sorted(tiny_model.requests()))
-def test_answers_are_those_of_the_model_in_memory(session: Session, model: Path, signature: str) -> None:
+def agree(session: Session, model: Path, signature: str, kind: type[tiny_model.TinyModel]) -> None:
+    """Puts the golden request to the runtime; it must answer what the model in memory does."""
     found = read_signatures(model)[signature]
-    request = tiny_model.requests()[signature]
-    expected = tiny_model.answers(tiny_model.TinyModel())[signature]
+    request = tiny_model.requests(conditional=kind is tiny_model.ConditionalModel)[signature]
+    expected = tiny_model.answers(kind())[signature]
     values = session.run({found.inputs[name]: value for name, value in request.items()}, list(found.outputs.values()))
     for name, value in zip(found.outputs, values):
         if isinstance(value, list):
@@ -46,6 +46,35 @@ def test_answers_are_those_of_the_model_in_memory(session: Session, model: Path,
         else:
             assert value.dtype == expected[name].dtype
             np.testing.assert_allclose(value, expected[name], rtol=1e-5)
+
+
+@pytest.mark.parametrize("signature", sorted(tiny_model.requests()))
+def test_answers_are_those_of_the_model_in_memory(session: Session, model: Path, signature: str) -> None:
+    agree(session, model, signature, tiny_model.TinyModel)
+
+
+def test_a_label_is_one_string(conditional_work: Path) -> None:
+    """A scalar of strings: as bytes, or as NumPy keeps it in the golden requests."""
+    model = conditional_work / "serving" / "1"
+    session = Session(find_library(), model)
+    for signature in ("generate", "generate_png", "generate_prior"):
+        agree(session, model, signature, tiny_model.ConditionalModel)
+    found = read_signatures(model)["generate"]
+    request = {name: value for name, value in tiny_model.requests(conditional=True)["generate"].items() if name != "label"}
+
+    def ask(label: object) -> np.ndarray:
+        feeds = {found.inputs[name]: value for name, value in {**request, "label": label}.items()}
+        return session.run(feeds, [found.outputs["images"]])[0]
+
+    np.testing.assert_array_equal(ask("täglich".encode()), ask(np.array("täglich".encode())))
+    assert not np.array_equal(ask(b""), ask(b"boot"))
+    for wrong in ("boot", [b"boot", "sneaker"]):
+        with pytest.raises(TypeError):
+            ask(wrong)
+    with pytest.raises(TensorFlowError) as caught:
+        ask(b"hat")
+    assert caught.value.code == INVALID_ARGUMENT
+    session.close()
 
 
 def test_no_rows_are_no_rows(session: Session, model: Path) -> None:

@@ -59,6 +59,25 @@ def test_generate_is_repeated_by_its_seed(work: Path, tmp_path: Path) -> None:
     assert len(set(sheets)) == 3
 
 
+def test_generate_draws_pictures_of_a_label(conditional_work: Path, tmp_path: Path) -> None:
+    sheets = []
+    for name, options in (("any", ()), ("a", ("--label", "boot")), ("b", ("--label", "täglich"))):
+        out = tmp_path / f"{name}.png"
+        result = run("generate", "--work", conditional_work, "--count", 5, "--out", out, *options)
+        assert result.output == f"wrote 5 pictures to {out}\n"
+        sheets.append(out.read_bytes())
+    assert len(set(sheets)) == 3
+
+
+def test_a_label_that_is_not_known_is_told_in_one_line(work: Path, conditional_work: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.png"
+    line = refused("generate", "--work", conditional_work, "--label", "hat", "--out", out)
+    assert "unknown label 'hat': the model knows boot, sneaker, täglich" in line
+    line = refused("generate", "--work", work, "--label", "boot", "--out", out)
+    assert "was trained without labels" in line and "model.conditional=true" in line
+    assert not out.exists()
+
+
 def test_generate_writes_a_folder_of_the_models_own_pictures(work: Path, tmp_path: Path) -> None:
     out = tmp_path / "new"
     assert run("generate", "--work", work, "--count", 70, "--out", out).output == f"wrote 70 pictures to {out}/\n"

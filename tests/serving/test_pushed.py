@@ -93,6 +93,32 @@ def test_64_pictures_are_what_a_server_answers(pushed: PushedModel) -> None:
     np.testing.assert_array_equal(pushed.generate(64, 7, 0.5), served)
 
 
+@pytest.fixture(scope="module")
+def conditional(conditional_work: Path) -> PushedModel:
+    return PushedModel(conditional_work / "serving" / "1")
+
+
+def test_pictures_of_a_label_are_what_the_model_draws_of_it(conditional: PushedModel) -> None:
+    drawn = {label: conditional.generate(70, seed=7, label=label) for label in (None, *tiny_model.LABELS)}
+    assert len({images.tobytes() for images in drawn.values()}) == 4
+    for label, images in drawn.items():
+        np.testing.assert_array_equal(conditional.generate(3, seed=7, label=label), images[:3])
+        request = {"count": np.int32(64), "seed": np.int64(7), "temperature": np.float32(1)}
+        served = conditional.call("generate", **request, label=(label or "").encode())["images"]
+        np.testing.assert_array_equal(images[:64], served)
+
+
+def test_a_label_that_the_model_does_not_know_is_told_with_those_it_knows(
+    conditional: PushedModel, pushed: PushedModel
+) -> None:
+    for label in ("hat", "Boot", ""):
+        with pytest.raises(InputError, match="unknown label.*boot, sneaker, täglich") as caught:
+            conditional.generate(1, seed=7, label=label)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="was trained without labels.*model.conditional=true"):
+        pushed.generate(1, seed=7, label="boot")
+
+
 def test_the_largest_seed_and_no_temperature(pushed: PushedModel) -> None:
     images = pushed.generate(70, seed=2**63 - 1, temperature=0.0)
     assert (images == images[0]).all()

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 LATENT_DIM = 4
+LABELS = ("boot", "sneaker", "täglich")  # of a conditional model
 
 
 class TinyModel(tf.Module):
@@ -79,15 +80,48 @@ class TinyModel(tf.Module):
         return mean, log_variance - 2.0
 
 
+class ConditionalModel(TinyModel):
+    """One that draws pictures of labels, by codes that are moved along an axis; and has a prior beside its density."""
+
+    def generate(
+        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return self._draw(count, seed, temperature, label, scale=1.0)
+
+    def generate_png(
+        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        images = self.generate(count, seed, temperature, label)["images"]
+        return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
+
+    def generate_prior(
+        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return self._draw(count, seed, temperature, label, scale=0.5)
+
+    def _draw(
+        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor, scale: float
+    ) -> dict[str, tf.Tensor]:
+        noise = tf.random.stateless_normal(tf.stack([count, LATENT_DIM]), tf.stack([seed, 0]))
+        asked = tf.cast(tf.equal(label, tf.constant(LABELS)), tf.float32)  # nothing where any will do
+        known = tf.debugging.Assert(tf.reduce_any(asked > 0) | tf.equal(label, ""), ["unknown label"])
+        with tf.control_dependencies([known] if known is not None else []):
+            return self.decode(scale * noise * temperature + tf.concat([2.0 * asked, [0.0]], axis=0))
+
+
 def signatures(model: TinyModel) -> dict[str, tf.types.experimental.ConcreteFunction]:
     """Returns the contract's signatures of `model`, by name."""
     drawing = [tf.TensorSpec([], tf.int32, "count"), tf.TensorSpec([], tf.int64, "seed")]
     drawing.append(tf.TensorSpec([], tf.float32, "temperature"))
+    conditional = isinstance(model, ConditionalModel)
+    if conditional:
+        drawing.append(tf.TensorSpec([], tf.string, "label"))
     pictures = tf.TensorSpec([None], tf.string, "image_bytes")
     specs = {
         "serving_default": (model.decode, [tf.TensorSpec([None, LATENT_DIM], tf.float32, "latents")]),
         "generate": (model.generate, drawing),
         "generate_png": (model.generate_png, drawing),
+        **({"generate_prior": (model.generate_prior, drawing)} if conditional else {}),
         "encode": (model.encode, [pictures]),
         "reconstruct": (model.reconstruct, [pictures]),
         "interpolate": (model.interpolate, [pictures, tf.TensorSpec([], tf.int64, "steps")]),
@@ -110,7 +144,9 @@ def save(model: TinyModel, folder: Path, without: tuple[str, ...] = ()) -> Path:
     """
     kept = {name: function for name, function in signatures(model).items() if name not in without}
     tf.saved_model.save(model, str(folder), signatures=kept)
-    about = {"schema": 1, "image_shape": list(model.shape), "latent_dim": LATENT_DIM}
+    conditional = isinstance(model, ConditionalModel)
+    about = {"schema": 1, "image_shape": list(model.shape), "latent_dim": LATENT_DIM, "conditional": conditional}
+    about["labels"] = list(LABELS)  # known of the training pictures, whether the model sees them or not
     (folder / "model.json").write_text(json.dumps(about), encoding="utf-8")
     return folder
 
@@ -127,14 +163,19 @@ def example(content: bytes) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature={"image/encoded": value})).SerializeToString()
 
 
-def requests(shape: tuple[int, int, int] = (8, 8, 1)) -> dict[str, dict[str, np.ndarray | list[bytes]]]:
+def requests(
+    shape: tuple[int, int, int] = (8, 8, 1), conditional: bool = False
+) -> dict[str, dict[str, np.ndarray | list[bytes]]]:
     """Returns a request for every signature."""
     pictures = [picture(shape, seed) for seed in range(5)]
     drawing = {"count": np.int32(6), "seed": np.int64(7), "temperature": np.float32(0.8)}
+    if conditional:
+        drawing["label"] = np.array("täglich".encode())
     return {
         "serving_default": {"latents": np.random.default_rng(0).normal(size=(5, LATENT_DIM)).astype(np.float32)},
         "generate": drawing,
         "generate_png": drawing,
+        **({"generate_prior": drawing} if conditional else {}),
         "encode": {"image_bytes": pictures},
         "reconstruct": {"image_bytes": pictures},
         "interpolate": {"image_bytes": pictures[:2], "steps": np.int64(4)},
@@ -147,7 +188,7 @@ def answers(model: TinyModel) -> dict[str, dict[str, np.ndarray | list[bytes]]]:
     """Returns what the model in memory answers to `requests`."""
     functions = signatures(model)
     golden: dict[str, dict[str, np.ndarray | list[bytes]]] = {}
-    for name, request in requests(model.shape).items():
+    for name, request in requests(model.shape, isinstance(model, ConditionalModel)).items():
         outputs = functions[name](**{key: tf.constant(value) for key, value in request.items()})
         golden[name] = {
             key: value.numpy().tolist() if value.dtype == tf.string else value.numpy() for key, value in outputs.items()

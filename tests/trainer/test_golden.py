@@ -13,6 +13,7 @@ INPUTS = {
     "generate": {"count": np.int32(6), "seed": np.int64(2**63 - 1)},
     "encode": {"image_bytes": [b"\x89PNG\0\0", b"", b"\0"]},
     "empty": {"image_bytes": []},
+    "label": {"known": "täglich".encode(), "any": b""},
 }
 ANSWERS = {"generate": {"images": np.zeros((2, 8, 8, 1), np.uint8)}, "generate_png": {"png_bytes": [b"a", b"bc"]}}
 
@@ -25,6 +26,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert inputs["encode"]["image_bytes"] == INPUTS["encode"]["image_bytes"]
     assert inputs["empty"]["image_bytes"] == []
     assert inputs["generate"]["seed"] == 2**63 - 1 and inputs["generate"]["count"].dtype == np.int32
+    assert inputs["label"]["known"].item() == "täglich".encode() and inputs["label"]["any"].item() == b""
     assert answers["generate"]["images"].shape == (2, 8, 8, 1)
 
 
