@@ -7,6 +7,7 @@ complaint and then fail there at the first request (their variables are not foun
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ STRINGS = tf.TensorSpec([None], tf.string, "image_bytes")
 COUNT = tf.TensorSpec([], tf.int64, "count")
 SEED = tf.TensorSpec([], tf.int64, "seed")
 LABEL = tf.TensorSpec([], tf.string, "label")
+LABELS = tf.TensorSpec([None], tf.string, "label")
 TEMPERATURE = tf.TensorSpec([], tf.float32, "temperature")
 
 
@@ -80,24 +82,43 @@ class Servable(tf.Module):
         """The same from the model's own prior, to see what the mixture gains."""
         return self._generate(self._vae.draw_codes, count, seed, temperature, label)
 
+    def decode_label(self, latents: tf.Tensor, label: tf.Tensor) -> Answer:
+        """Latent codes float32 [n, d], each of a label, string [n] -> the decoder's mean, uint8 [n, h, w, c]."""
+        return {"images": to_levels(self._vae.decode_mean(latents, self._known(label)))}
+
     def encode(self, image_bytes: tf.Tensor) -> Answer:
-        """Picture files string [n] -> mean and log-variance of the posterior, float32 [n, d]."""
-        x, _ = self._see(image_bytes)
-        mean, log_variance = self._vae.encode(x)
-        return {"mean": mean, "log_variance": log_variance}
+        """Picture files string [n] -> mean and log-variance of the posterior, float32 [n, d].
+
+        A conditional model codes them, here and below, given the label under which it finds each likeliest.
+        """
+        return self._encode(image_bytes)[0]
 
     def reconstruct(self, image_bytes: tf.Tensor) -> Answer:
         """Picture files string [n] -> what the decoder makes of their posterior means, uint8 [n, h, w, c]."""
-        return self.decode(self.encode(image_bytes)["mean"])
+        code, labels = self._encode(image_bytes)
+        return {"images": to_levels(self._vae.decode_mean(code["mean"], labels))}
 
     def interpolate(self, image_bytes: tf.Tensor, steps: tf.Tensor) -> Answer:
         """Two picture files string [2] -> the way from one to the other along the sphere, uint8 [steps, h, w, c]."""
-        mean = self.encode(image_bytes)["mean"]
-        return self.decode(slerp(mean[0], mean[1], tf.cast(steps, tf.int32)))
+        code, labels = self._encode(image_bytes)
+        mean, steps = code["mean"], tf.cast(steps, tf.int32)
+        if labels is not None:
+            ends = tf.one_hot(labels, self._vae.labels)
+            labels = ends[0] + tf.linspace(0.0, 1.0, steps)[:, tf.newaxis] * (ends[1] - ends[0])
+        return {"images": to_levels(self._vae.decode_mean(slerp(mean[0], mean[1], steps), labels))}
 
     def score(self, image_bytes: tf.Tensor) -> Answer:
-        """Picture files string [n] -> `elbo`, `reconstruction`, `kl`, float32 [n], nats; noise from each picture's key."""
-        return self._score(*self._see(image_bytes), None)
+        """Picture files string [n] -> `elbo`, `reconstruction`, `kl`, float32 [n], nats; noise from each picture's key.
+
+        Of a conditional model the label is part of the code: `kl` has its -log p(label), and so `elbo` is a bound of log p(x).
+        """
+        x, keys = self._see(image_bytes)
+        if not self._labels:
+            return self._score(x, keys, None)
+        labels = self._vae.infer_labels(x)
+        answer, log_shares = self._score(x, keys, labels), tf.nn.log_softmax(tf.math.log(self._shares()))
+        kl = answer["kl"] - tf.gather(log_shares, labels)
+        return {**answer, "kl": kl, "elbo": -(answer["reconstruction"] + kl)}
 
     def evaluate(self, examples: tf.Tensor) -> Answer:
         """Serialised tf.Examples string [n] -> what the Evaluator judges by, float32 [n], nats.
@@ -121,6 +142,13 @@ class Servable(tf.Module):
         levels = to_levels(self._pixels(encoded))
         return self._vae.observe(levels), example_keys(levels)
 
+    def _encode(self, image_bytes: tf.Tensor) -> tuple[Answer, tf.Tensor | None]:
+        """The answer of `encode`, and the labels, int32 [n], that it was given under; None where there are none."""
+        x, _ = self._see(image_bytes)
+        labels = self._vae.infer_labels(x) if self._labels else None
+        mean, log_variance = self._vae.encode(x, labels)
+        return {"mean": mean, "log_variance": log_variance}, labels
+
     def _score(self, x: tf.Tensor, keys: tf.Tensor, labels: tf.Tensor | None) -> Answer:
         terms = self._vae.elbo_terms(x, keyed_normal(keys, (self._vae.latent_dim,)), labels)
         return {"elbo": terms.elbo, "reconstruction": terms.reconstruction, "kl": terms.kl}
@@ -143,26 +171,35 @@ class Servable(tf.Module):
 
     def _labels_of(self, label: tf.Tensor, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The labels, int32 [count], of new pictures of one label, string [], or of all where it is empty."""
+        unsaid = tf.equal(label, "")
+        asked = self._known(tf.where(unsaid, next(iter(self._labels)), label)[tf.newaxis])
+        any_label = tf.random.stateless_categorical(tf.math.log(self._shares())[tf.newaxis], count, seed, dtype=tf.int32)[0]
+        return tf.where(unsaid, any_label, tf.repeat(asked, count))
+
+    def _known(self, names: tf.Tensor) -> tf.Tensor:
+        """Where names, string [n], stand among the known labels, int32 [n]; one that is not known is an error."""
         known = list(self._labels)
-        asked = label_indices(label[tf.newaxis], known)
-        check = tf.debugging.Assert(
-            tf.logical_or(tf.equal(label, ""), asked[0] >= 0), [f"unknown label; known are: {', '.join(known)}"]
-        )
-        shares = tf.math.log(tf.constant([list(self._labels.values())], tf.float32))
+        labels = label_indices(names, known)
+        check = tf.debugging.Assert(tf.reduce_all(labels >= 0), [f"unknown label; known are: {', '.join(known)}"])
         with tf.control_dependencies([check] if check is not None else []):
-            any_label = tf.random.stateless_categorical(shares, count, seed, dtype=tf.int32)[0]
-            return tf.where(tf.equal(label, ""), any_label, tf.repeat(asked, count))
+            return tf.identity(labels)
+
+    def _shares(self) -> tf.Tensor:
+        """How many training pictures each label has, float32 [labels]."""
+        return tf.constant(list(self._labels.values()), tf.float32)
 
     def signatures(self) -> dict[str, tuple[Callable[..., Answer], list[tf.TensorSpec]]]:
         """Every signature: its method, and its arguments in order."""
         latents = tf.TensorSpec([None, self._vae.latent_dim], tf.float32, "latents")
         new = [COUNT, SEED, TEMPERATURE, *([LABEL] if self._labels else [])]
         prior = {"generate_prior": (self.generate_prior, new)} if self._mixture else {}
+        labelled = {"decode_label": (self.decode_label, [latents, LABELS])} if self._labels else {}
         return {
             "serving_default": (self.decode, [latents]),
             "generate": (self.generate, new),
             "generate_png": (self.generate_png, new),
             **prior,
+            **labelled,
             "encode": (self.encode, [STRINGS]),
             "reconstruct": (self.reconstruct, [STRINGS]),
             "interpolate": (self.interpolate, [tf.TensorSpec([2], tf.string, "image_bytes"), tf.TensorSpec([], tf.int64, "steps")]),
@@ -197,15 +234,17 @@ class Servable(tf.Module):
             "serving_default": {"latents": latents},
             "generate": made,
             "generate_png": made,
-            **({"generate_prior": made} if self._mixture else {}),
+            "generate_prior": made,
+            "decode_label": {"latents": latents, "label": [name.encode() for name in islice(cycle(self._labels), len(latents))]},
             "encode": pictures,
             "reconstruct": pictures,
             "interpolate": {"image_bytes": [encoded[0], encoded[-1]], "steps": np.int64(5)},
             "score": pictures,
             "evaluate": {"examples": examples},
         }
-        answers = {}
-        for name, (method, _) in self.signatures().items():
+        answers, signatures = {}, self.signatures()
+        inputs = {name: inputs[name] for name in signatures}
+        for name, (method, _) in signatures.items():
             answer = method(**{key: tf.constant(value) for key, value in inputs[name].items()})
             answers[name] = {key: _plain(value) for key, value in answer.items()}
         return inputs, answers

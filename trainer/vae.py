@@ -105,7 +105,10 @@ class VAE(keras.Model):
         return self._sample(self._encode_top(x, labels), noise)
 
     def decode(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """The likelihood's parameters: float32 [n, latent_dim] -> [n, h, w, output_channels]."""
+        """The likelihood's parameters: float32 [n, latent_dim] -> [n, h, w, output_channels].
+
+        Labels are int32 [n], or float32 [n, labels] with shares of each, for pictures between two.
+        """
         return self.decoder([z, self._one_hot(labels, z)] if self.labels else z)
 
     def decode_mean(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
@@ -169,6 +172,16 @@ class VAE(keras.Model):
         """Codes of the prior, made of draws of N(0, 1), float32 [n, latent_dim], and a seed, int [2]."""
         return tf.concat([self.prior.draw(noise[:, : self.top_dim], seed), noise[:, self.top_dim :]], axis=1)
 
+    def infer_labels(self, x: tf.Tensor) -> tf.Tensor:
+        """The label under which each picture is likeliest, by the ELBO at the posterior mean: float32 [n, h, w, c] -> int32 [n].
+
+        One label at a time, so memory does not grow with their number.
+        """
+        count = tf.shape(x)[0]
+        elbo = lambda label: self.elbo_terms(x, tf.zeros([count, self.latent_dim]), tf.repeat(label, count)).elbo  # noqa: E731
+        elbos = tf.map_fn(elbo, tf.range(self.labels), fn_output_signature=tf.float32, parallel_iterations=1)  # [labels, n]
+        return tf.argmax(elbos, axis=0, output_type=tf.int32)
+
     def gain(self, x: tf.Tensor, elbo: tf.Tensor) -> tf.Tensor:
         """Nats by which the ELBO beats the likelihood of the mean training picture.
 
@@ -207,7 +220,8 @@ class VAE(keras.Model):
         return tf.concat([upper, kl_to_standard_normal(q.mean[:, top:], q.log_variance[:, top:])], axis=1)
 
     def _one_hot(self, labels: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor:
-        """Labels as the networks see them, float32 [n, labels]; all zeros for a picture without."""
+        """Labels as the networks see them, float32 [n, labels]; all zeros for a picture without, and shares as they are."""
         if labels is None:
             return tf.zeros([tf.shape(like)[0], self.labels])
-        return tf.one_hot(labels, self.labels)
+        labels = tf.convert_to_tensor(labels)
+        return labels if labels.dtype.is_floating else tf.one_hot(labels, self.labels)

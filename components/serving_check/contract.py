@@ -35,10 +35,13 @@ SIGNATURES = {
     "evaluate": Signature(("examples",), (*_BOUNDS, "importance_weighted")),
 }
 
-# What a model may answer beside; where it does, it is checked like the others.
-OPTIONAL = {"generate_prior": SIGNATURES["generate"]}
+# What a model may answer beside; where it does, in its export or in training, it is checked like the others.
+OPTIONAL = {
+    "generate_prior": SIGNATURES["generate"],
+    "decode_label": Signature(("latents", "label"), ("images",)),
+}
 
 
-def expected_of(exported: Iterable[str]) -> dict[str, Signature]:
-    """The signatures that a model with the exported names is checked by."""
-    return {**SIGNATURES, **{name: signature for name, signature in OPTIONAL.items() if name in set(exported)}}
+def expected_of(answered: Iterable[str]) -> dict[str, Signature]:
+    """The signatures that a model is checked by that answers those of these names."""
+    return {**SIGNATURES, **{name: signature for name, signature in OPTIONAL.items() if name in set(answered)}}

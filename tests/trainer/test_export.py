@@ -132,7 +132,7 @@ def test_every_signature_answers_as_the_model_in_memory_does(
 ) -> None:
     model = exports(kind)
     assert list(model.inputs) == list(model.answers) == list(model.servable.signatures())
-    assert set(model.inputs) == set(SIGNATURES) | ({"generate_prior"} if kind == "conditional" else set())
+    assert set(model.inputs) == set(SIGNATURES) | ({"generate_prior", "decode_label"} if kind == "conditional" else set())
     for signature, expected in model.answers.items():
         agree(getattr(model, runtime)(signature, **model.inputs[signature]), expected)
 
@@ -146,7 +146,11 @@ def test_signatures_are_the_contracts(exports: Callable[[str], Exported], kind: 
         "serving_default": ({"latents"}, {"images"}),
         "generate": (drawing, {"images"}),
         "generate_png": (drawing, {"png_bytes"}),
-        **({"generate_prior": (drawing, {"images"})} if kind == "conditional" else {}),
+        **(
+            {"generate_prior": (drawing, {"images"}), "decode_label": ({"latents", "label"}, {"images"})}
+            if kind == "conditional"
+            else {}
+        ),
         "encode": ({"image_bytes"}, {"mean", "log_variance"}),
         "reconstruct": ({"image_bytes"}, {"images"}),
         "interpolate": ({"image_bytes", "steps"}, {"images"}),
@@ -262,8 +266,37 @@ def test_examples_are_judged_given_their_labels(exports: Callable[[str], Exporte
     terms = vae.elbo_terms(vae.observe(levels), noise, labels)
     expected = {"elbo": terms.elbo, "reconstruction": terms.reconstruction, "kl": terms.kl}
     agree({name: found[name] for name in expected}, {name: value.numpy() for name, value in expected.items()})
-    unlabelled = model.ask("score", image_bytes=PICTURES)["elbo"]
-    assert ((np.abs(found["elbo"] - unlabelled) > 1e-2) == [True, True, False, False, False]).all()
+
+
+def test_pictures_are_read_under_the_label_that_suits_them_best(exports: Callable[[str], Exported]) -> None:
+    model = exports("conditional")
+    vae, levels = model.servable._vae, to_levels(model.servable._pixels(tf.constant(PICTURES)))
+    x, nothing = vae.observe(levels), tf.zeros([5, 2])
+    elbos = np.stack([vae.elbo_terms(x, nothing, tf.fill([5], label)).elbo for label in range(3)])
+    labels = vae.infer_labels(x).numpy()
+    np.testing.assert_array_equal(labels, elbos.argmax(axis=0))
+    mean, log_variance = vae.encode(x, labels)
+    agree(model.ask("encode", image_bytes=PICTURES), {"mean": mean.numpy(), "log_variance": log_variance.numpy()})
+    names = [list(WEIGHTS)[label].encode() for label in labels]
+    rebuilt = model.ask("reconstruct", image_bytes=PICTURES)
+    agree(rebuilt, model.ask_session("decode_label", latents=mean.numpy(), label=names))
+    way = model.ask("interpolate", image_bytes=[PICTURES[0], PICTURES[4]], steps=5)["images"].astype(int)
+    assert np.abs(way[[0, -1]] - rebuilt["images"][[0, 4]]).max() <= 1
+    score = model.ask("score", image_bytes=PICTURES)
+    terms = vae.elbo_terms(x, keyed_normal(example_keys(levels), (2,)), labels)
+    log_shares = np.log(np.array(list(WEIGHTS.values())) / sum(WEIGHTS.values()))[labels]
+    np.testing.assert_allclose(score["elbo"], terms.elbo + log_shares, rtol=1e-4)
+    np.testing.assert_allclose(score["elbo"], -(score["reconstruction"] + score["kl"]), rtol=1e-5)
+
+
+def test_a_code_is_decoded_under_any_known_label_and_no_other(exports: Callable[[str], Exported]) -> None:
+    model = exports("conditional")
+    for runtime, kind in (("ask", tf.errors.InvalidArgumentError), ("ask_session", TensorFlowError)):
+        ask = getattr(model, runtime)
+        one = ask("decode_label", latents=np.ones((3, 2), np.float32), label=[b"a", b"b", b"a"])["images"]
+        assert (one[0] == one[2]).all() and (one[0] != one[1]).any()
+        with pytest.raises(kind, match="unknown label; known are: b, a, "):
+            ask("decode_label", latents=np.ones((2, 2), np.float32), label=[b"a", b""])
 
 
 class NoGraph:

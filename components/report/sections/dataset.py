@@ -18,7 +18,7 @@ def dataset(report: ReportData) -> Section:
     """Strips of samples by label with counts, then facts on the files."""
     data = report.data
     body = fragment(
-        _strips(data), _more_labels(data), tag("div", _splits(data), _files(data), _rejects(data), class_="facts")
+        _strips(data), _more_labels(data), tag("div", _splits(data, report.model.conditional), _files(data), _rejects(data), class_="facts")
     )
     return Section(
         "data",
@@ -77,12 +77,13 @@ def _more_labels(data: DataSet) -> Html | None:
     return tag("details", summary, table(["Label", *splits, "All"], rows), remark)
 
 
-def _splits(data: DataSet) -> Html:
+def _splits(data: DataSet, seen: bool) -> Html:
     total = sum(data.pictures.values())
     rows = [[split, number(n), percent(n / total) if total else ""] for split, n in data.pictures.items()]
     labels = data.label_counts()
     remark = (
-        f"{count(len(labels), 'label')}. The model never sees them: they only sort this page."
+        f"{count(len(labels), 'label')}. "
+        + ("The model sees them." if seen else "The model never sees them: they only sort this page.")
         if labels
         else "The pictures have no labels."
     )

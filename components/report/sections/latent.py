@@ -29,8 +29,11 @@ def latent_map(report: ReportData) -> Section:
         by = "by label" if any(group.is_label for group in groups) else "by density"
         body = _map(codes, projection, groups)
     told = (
-        "dots of one colour carry one label. Labels that gather in clouds of their own were told apart "
-        "without ever being shown"
+        "dots of one colour carry one label. " + (
+            "The model is told the label, so the place has to tell only what is left"
+            if report.model.conditional
+            else "Labels that gather in clouds of their own were told apart without ever being shown"
+        )
         if by == "by label"
         else "the lighter a dot, the more pictures lie around it. Clouds and gaps show what the model sees as alike"
     )

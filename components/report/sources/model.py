@@ -52,6 +52,12 @@ class ExportedModel:
         given = {"label": label} if "label" in takes else {}
         return self.ask("generate", count=count, seed=seed, temperature=1.0, **given)["images"]
 
+    def decode(self, latents: np.ndarray, label: list[str]) -> np.ndarray:
+        """Pictures, uint8 [n, h, w, c], of codes, float32 [n, latent_dim]; of a label where the list has one."""
+        if label:
+            return self.ask("decode_label", latents=latents, label=label * len(latents))["images"]
+        return self.ask("serving_default", latents=latents)["images"]
+
     def ask(self, signature: str, **inputs: object) -> dict[str, np.ndarray]:
         """All outputs of a signature; inputs are cast to the types it declares."""
         function = self._signatures[signature]
@@ -113,7 +119,7 @@ def interview(
         interpolations=asking.attempt("interpolate", lambda: _interpolate(model, held_out, view, seed), []),
         codes=asking.attempt("encode", lambda: _encode(model, held_out, view), None),
         manifold=asking.attempt(
-            "decode a grid", lambda: _manifold(model, view.shape, _axes(model.latent_dim, kl)), None
+            "decode a grid", lambda: _manifold(model, view.shape, _axes(model.latent_dim, kl), labels[:1]), None
         ),
         problems=asking.problems,
     )
@@ -162,8 +168,8 @@ def _axes(dimensions: int, kl: np.ndarray | None) -> tuple[int, ...]:
     return tuple(sorted(int(i) for i in np.argsort(-np.nan_to_num(kl), kind="stable")[:2]))
 
 
-def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int, ...]) -> Manifold:
-    """Decoded pictures at the prior's quantiles; the second axis runs upwards."""
+def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int, ...], label: list[str]) -> Manifold:
+    """Decoded pictures at the prior's quantiles, of a label where there is one; the second axis runs upwards."""
     side = 20 if max(shape[:2]) <= 32 else 16 if max(shape[:2]) <= 64 else 12
     values = np.array([NormalDist().inv_cdf(p) for p in np.linspace(OUTERMOST, 1 - OUTERMOST, side)])
     rows = side if len(axes) > 1 else 1
@@ -172,6 +178,6 @@ def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int
     if len(axes) > 1:
         latents[..., axes[1]] = values[::-1, None]
     flat = latents.reshape(rows * side, -1)
-    decoded = [model.ask("serving_default", latents=flat[i : i + BATCH])["images"] for i in range(0, len(flat), BATCH)]
+    decoded = [model.decode(flat[i : i + BATCH], label) for i in range(0, len(flat), BATCH)]
     tiles = np.stack([shrink(picture, 2 * THUMBNAIL) for picture in np.concatenate(decoded)])
     return Manifold(tiles.reshape(rows, side, *tiles.shape[1:]), axes, values)
