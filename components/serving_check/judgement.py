@@ -50,7 +50,7 @@ def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any
             inputs, answers = golden.load_golden(here["golden"])
         except (OSError, ValueError) as error:
             return _report([f"the model or its golden answers cannot be read: {one_line(error)}"])
-        lacking = {name: _lacking(name, signatures, inputs, answers) for name in expected_of(signatures)}
+        lacking = {name: _lacking(name, signatures, inputs, answers) for name in expected_of([*signatures, *answers])}
         calls = {name: _call(name, signatures[name], answers[name]) for name, reason in lacking.items() if not reason}
         work = folder / "process"
         work.mkdir()

@@ -57,7 +57,7 @@ def test_a_label_is_one_string(conditional_work: Path) -> None:
     """A scalar of strings: as bytes, or as NumPy keeps it in the golden requests."""
     model = conditional_work / "serving" / "1"
     session = Session(find_library(), model)
-    for signature in ("generate", "generate_png", "generate_prior"):
+    for signature in ("generate", "generate_png", "generate_prior", "decode_label"):
         agree(session, model, signature, tiny_model.ConditionalModel)
     found = read_signatures(model)["generate"]
     request = {name: value for name, value in tiny_model.requests(conditional=True)["generate"].items() if name != "label"}

@@ -81,7 +81,7 @@ class TinyModel(tf.Module):
 
 
 class ConditionalModel(TinyModel):
-    """One that draws pictures of labels, by codes that are moved along an axis; and has a prior beside its density."""
+    """One that draws and decodes pictures of labels, by moving codes; and has a prior beside its density."""
 
     def generate(
         self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor
@@ -99,14 +99,20 @@ class ConditionalModel(TinyModel):
     ) -> dict[str, tf.Tensor]:
         return self._draw(count, seed, temperature, label, scale=0.5)
 
+    def decode_label(self, latents: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
+        return self.decode(latents + self._shift(label))
+
     def _draw(
         self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor, scale: float
     ) -> dict[str, tf.Tensor]:
         noise = tf.random.stateless_normal(tf.stack([count, LATENT_DIM]), tf.stack([seed, 0]))
-        asked = tf.cast(tf.equal(label, tf.constant(LABELS)), tf.float32)  # nothing where any will do
-        known = tf.debugging.Assert(tf.reduce_any(asked > 0) | tf.equal(label, ""), ["unknown label"])
+        known = tf.debugging.Assert(tf.reduce_any(tf.equal(label, ("", *LABELS))), ["unknown label"])
         with tf.control_dependencies([known] if known is not None else []):
-            return self.decode(scale * noise * temperature + tf.concat([2.0 * asked, [0.0]], axis=0))
+            return self.decode(scale * noise * temperature + self._shift(label[tf.newaxis]))
+
+    def _shift(self, label: tf.Tensor) -> tf.Tensor:
+        """By how much codes of labels, string [n], are moved, float32 [n, d]; not at all where any will do."""
+        return tf.pad(2.0 * tf.cast(tf.equal(label[:, tf.newaxis], LABELS), tf.float32), [[0, 0], [0, 1]])
 
 
 def signatures(model: TinyModel) -> dict[str, tf.types.experimental.ConcreteFunction]:
@@ -121,7 +127,7 @@ def signatures(model: TinyModel) -> dict[str, tf.types.experimental.ConcreteFunc
         "serving_default": (model.decode, [tf.TensorSpec([None, LATENT_DIM], tf.float32, "latents")]),
         "generate": (model.generate, drawing),
         "generate_png": (model.generate_png, drawing),
-        **({"generate_prior": (model.generate_prior, drawing)} if conditional else {}),
+        **(_optional(model, drawing) if conditional else {}),
         "encode": (model.encode, [pictures]),
         "reconstruct": (model.reconstruct, [pictures]),
         "interpolate": (model.interpolate, [pictures, tf.TensorSpec([], tf.int64, "steps")]),
@@ -129,6 +135,11 @@ def signatures(model: TinyModel) -> dict[str, tf.types.experimental.ConcreteFunc
         "evaluate": (model.evaluate, [tf.TensorSpec([None], tf.string, "examples")]),
     }
     return {name: tf.function(function).get_concrete_function(*spec) for name, (function, spec) in specs.items()}
+
+
+def _optional(model: ConditionalModel, drawing: list[tf.TensorSpec]) -> dict[str, tuple]:
+    codes = [tf.TensorSpec([None, LATENT_DIM], tf.float32, "latents"), tf.TensorSpec([None], tf.string, "label")]
+    return {"generate_prior": (model.generate_prior, drawing), "decode_label": (model.decode_label, codes)}
 
 
 def save(model: TinyModel, folder: Path, without: tuple[str, ...] = ()) -> Path:
@@ -171,11 +182,14 @@ def requests(
     drawing = {"count": np.int32(6), "seed": np.int64(7), "temperature": np.float32(0.8)}
     if conditional:
         drawing["label"] = np.array("täglich".encode())
+    latents = np.random.default_rng(0).normal(size=(5, LATENT_DIM)).astype(np.float32)
+    labels = [name.encode() for name in (*LABELS, *LABELS)][:5]
+    optional = {"generate_prior": drawing, "decode_label": {"latents": latents, "label": labels}} if conditional else {}
     return {
-        "serving_default": {"latents": np.random.default_rng(0).normal(size=(5, LATENT_DIM)).astype(np.float32)},
+        "serving_default": {"latents": latents},
         "generate": drawing,
         "generate_png": drawing,
-        **({"generate_prior": drawing} if conditional else {}),
+        **optional,
         "encode": {"image_bytes": pictures},
         "reconstruct": {"image_bytes": pictures},
         "interpolate": {"image_bytes": pictures[:2], "steps": np.int64(4)},

@@ -27,3 +27,13 @@ def model_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model_run")
     save_golden(folder / "golden", tiny_model.requests(), tiny_model.answers(tiny_model.TinyModel()))
     return folder
+
+
+@pytest.fixture(scope="session")
+def conditional(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the export and the golden answers of a model that has labels, and signatures beyond those of all."""
+    folder = tmp_path_factory.mktemp("conditional")
+    tiny_model.save(tiny_model.ConditionalModel(), folder / "export")
+    requests = tiny_model.requests(conditional=True)
+    save_golden(folder / "golden", requests, tiny_model.answers(tiny_model.ConditionalModel()))
+    return folder

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from components.serving_check import check, clean_process
-from components.serving_check.contract import SIGNATURES
+from components.serving_check.contract import OPTIONAL, SIGNATURES
 from components.serving_check.judgement import check_model
 from tests.serving import tiny_model
 from trainer.golden import load_golden, save_golden
@@ -198,3 +198,45 @@ def test_an_output_beyond_the_contract_is_checked_too(model: Path, model_run: Pa
     save_golden(tmp_path / "golden", inputs, answers)
     reasons = judge(model / "Format-Serving", tmp_path)["reasons"]
     assert reasons == ["evaluate: the exported signature has no output gain"]
+
+
+def test_a_conditional_model_is_asked_for_a_label(conditional: Path) -> None:
+    report = judge(conditional / "export", conditional)
+    assert report["blessed"], report["reasons"]
+    assert set(report["signatures"]) == {*SIGNATURES, *OPTIONAL}
+    assert all(verdict["ok"] and verdict["milliseconds"] > 0 for verdict in report["signatures"].values())
+
+
+def test_an_export_that_confuses_labels_is_refused(conditional: Path, tmp_path: Path) -> None:
+    class Confused(tiny_model.ConditionalModel):
+        def _shift(self, label: tf.Tensor) -> tf.Tensor:
+            return super()._shift(label)[:, ::-1]
+
+    report = judge(tiny_model.save(Confused(), tmp_path / "export"), conditional)
+    refused = {name for name, verdict in report["signatures"].items() if not verdict["ok"]}
+    assert refused == {"generate", "generate_png", "generate_prior", "decode_label"}
+
+
+def test_a_golden_request_without_the_label_does_not_do(conditional: Path, tmp_path: Path) -> None:
+    inputs, answers = load_golden(conditional / "golden")
+    del inputs["generate"]["label"]
+    save_golden(tmp_path / "golden", inputs, answers)
+    reasons = judge(conditional / "export", tmp_path)["reasons"]
+    assert reasons == ["generate: the trainer left no golden answer to check it by"]
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_what_a_model_may_answer_beside_is_checked_where_export_or_trainer_has_it(
+    conditional: Path, tmp_path: Path, name: str
+) -> None:
+    inputs, answers = load_golden(conditional / "golden")
+    for tensors in (inputs, answers):
+        del tensors[name]
+    save_golden(tmp_path / "golden", inputs, answers)
+    assert judge(conditional / "export", tmp_path)["reasons"] == [
+        f"{name}: the trainer left no golden answer to check it by"
+    ]
+    export = tiny_model.save(tiny_model.ConditionalModel(), tmp_path / "export", without=(name,))
+    assert judge(export, conditional)["reasons"] == [f"{name}: the exported model has no such signature"]
+    report = judge(export, tmp_path)
+    assert report["blessed"] and name not in report["signatures"], "neither: it is none of this model's"
