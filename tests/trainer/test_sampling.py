@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from trainer.sampling import example_keys, keyed_normal, reparameterise, slerp
+from trainer.sampling import binarise, example_keys, keyed_normal, reparameterise, slerp
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +75,13 @@ def test_draws_are_standard_normal_and_independent_of_one_another(keys: tf.Tenso
     assert np.abs(between_dimensions).max() < 5 * len(draws) ** -0.5
     between_pictures = [stats.pearsonr(draws[:-lag].ravel(), draws[lag:].ravel())[0] for lag in (1, 2, 250)]
     assert np.abs(between_pictures).max() < 4 * error
+
+
+def test_pictures_of_several_sizes_can_be_binarised_in_one_process() -> None:
+    for size in (4, 6, 9, 4):
+        levels = np.random.default_rng(size).integers(0, 256, (5, size, size + 1, 1), dtype=np.uint8)
+        seen = binarise(levels / np.float32(255), example_keys(levels)).numpy()
+        assert seen.shape == levels.shape and set(np.unique(seen)) == {0.0, 1.0}
 
 
 def great_circle(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
