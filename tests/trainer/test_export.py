@@ -355,7 +355,9 @@ def test_interpolate_between_a_picture_and_itself_stays(exported: Exported) -> N
     assert np.abs(way - exported.ask("reconstruct", image_bytes=PICTURES[1:2])["images"]).max() <= 1
 
 
-def test_scores_do_not_depend_on_batch_order_or_file_format(exported: Exported) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_do_not_depend_on_batch_order_or_file_format(exports: Callable[[str], Exported], kind: str) -> None:
+    exported = exports(kind)
     together = exported.ask("score", image_bytes=PICTURES)
     for i, content in enumerate(PICTURES):
         agree({k: v[i : i + 1] for k, v in together.items()}, exported.ask("score", image_bytes=[content]))
@@ -383,14 +385,18 @@ def test_evaluate_gives_the_scores_of_examples_and_more(exported: Exported) -> N
 
 
 @pytest.mark.parametrize("runtime", ["ask", "ask_session"])
-def test_empty_batches(exported: Exported, runtime: str) -> None:
-    ask = getattr(exported, runtime)
+@pytest.mark.parametrize("kind", KINDS)
+def test_empty_batches(exports: Callable[[str], Exported], kind: str, runtime: str) -> None:
+    exported = exports(kind)
+    ask, dim = getattr(exported, runtime), exported.servable._vae.latent_dim
     empty = tf.constant([], tf.string) if runtime == "ask" else []
-    assert ask("encode", image_bytes=empty)["mean"].shape == (0, 2)
+    assert ask("encode", image_bytes=empty)["mean"].shape == (0, dim)
     assert ask("reconstruct", image_bytes=empty)["images"].shape == (0, 8, 8, 1)
     assert ask("score", image_bytes=empty)["elbo"].shape == (0,)
     assert ask("evaluate", examples=empty)["importance_weighted"].shape == (0,)
-    assert ask("serving_default", latents=np.zeros((0, 2), np.float32))["images"].shape == (0, 8, 8, 1)
+    assert ask("serving_default", latents=np.zeros((0, dim), np.float32))["images"].shape == (0, 8, 8, 1)
+    if kind == "conditional":
+        assert ask("decode_label", latents=np.zeros((0, dim), np.float32), label=empty)["images"].shape == (0, 8, 8, 1)
 
 
 def test_what_is_no_picture_is_refused(exported: Exported) -> None:

@@ -262,6 +262,25 @@ def test_no_label_is_no_label_however_it_is_said() -> None:
     np.testing.assert_allclose(vae.decode(z), vae.decoder([z, tf.zeros([4, 3])]), rtol=1e-5)
 
 
+def test_the_likeliest_label_is_that_of_the_highest_elbo() -> None:
+    vae, x = make_vae((3, 3, 1), spread=0.5, **LABELLED), binary(40)
+    elbos = [vae.elbo_terms(x, tf.zeros([40, 2]), tf.fill([40], label)).elbo for label in range(3)]
+    found = vae.infer_labels(x)
+    assert found.dtype == tf.int32 and len(set(found.numpy())) > 1
+    np.testing.assert_array_equal(found, np.argmax(elbos, axis=0))
+    np.testing.assert_array_equal(tf.concat([vae.infer_labels(x[:1]), vae.infer_labels(x[1:])], axis=0), found)
+    assert vae.infer_labels(x[:0]).shape == (0,)
+
+
+def test_shares_of_labels_lead_from_one_to_another() -> None:
+    vae, z = make_vae((3, 3, 1), spread=0.3, **LABELLED), many(normal(2), 5)
+    way = tf.linspace(tf.one_hot(0, 3), tf.one_hot(2, 3), 5)
+    pictures = vae.decode_mean(z, way).numpy()
+    np.testing.assert_allclose(pictures[[0, -1]], vae.decode_mean(z[:2], tf.constant([0, 2])), rtol=1e-5)
+    steps = np.abs(np.diff(pictures, axis=0)).max(axis=(1, 2, 3))
+    assert (steps > 1e-4).all() and steps.max() < 0.8 * np.abs(pictures[-1] - pictures[0]).max()
+
+
 def test_a_model_without_labels_does_not_look_at_them() -> None:
     vae = make_vae((3, 3, 1), spread=0.3, labels=3)
     assert vae.labels == 0
