@@ -39,8 +39,13 @@ def describe_model(vae: VAE, config: TrainerConfig, labels: list[str], pictures:
 
 
 def describe_networks(vae: VAE) -> dict[str, list[dict[str, Any]]]:
-    """`networks.json`: the layers of encoder and decoder in order, for drawings and summaries."""
-    return {"encoder": _layers(vae.encoder), "decoder": _layers(vae.decoder)}
+    """`networks.json`: the layers of encoder and decoder in order, for drawings and summaries.
+
+    Those of a lower level's encoder come after the upper level's, without its inputs, which are among the others.
+    """
+    lower = [] if vae.lower_encoder is None else _layers(vae.lower_encoder)
+    lower = [{**layer, "name": f"lower_{layer['name']}"} for layer in lower if layer["kind"] != "InputLayer"]
+    return {"encoder": _layers(vae.encoder) + lower, "decoder": _layers(vae.decoder)}
 
 
 def _layers(network: keras.Model) -> list[dict[str, Any]]:

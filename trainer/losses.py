@@ -55,11 +55,10 @@ def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0) 
     Returns:
         float32 [], the sum over the batch; nats per picture, times n, where beta is 1.
     """
-    if not free_bits:
-        return tf.reduce_sum(terms.reconstruction + beta * terms.kl)
-    least = free_bits * tf.cast(tf.shape(terms.reconstruction)[0], tf.float32)
-    kl = tf.reduce_sum(tf.maximum(tf.reduce_sum(terms.kl_per_dimension, axis=0), least))
-    return tf.reduce_sum(terms.reconstruction) + beta * kl
+    kl = tf.reduce_sum(terms.kl_per_dimension, axis=0)
+    if free_bits:
+        kl = tf.maximum(kl, free_bits * tf.cast(tf.shape(terms.reconstruction)[0], tf.float32))
+    return tf.reduce_sum(terms.reconstruction) + beta * tf.reduce_sum(kl)
 
 
 def log_normal(z: tf.Tensor, mean: tf.Tensor | float = 0.0, log_variance: tf.Tensor | float = 0.0) -> tf.Tensor:

@@ -62,10 +62,10 @@ def binarise(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [n, h, w, c], 0 or 1.
     """
-    shape = x.shape[1:]
+    shape = tf.shape(x)[1:]  # not known in a graph that is shared by pictures of several sizes
     other_keys = tf.bitwise.bitwise_xor(keys, BINARISATION)  # not the stream that the latent noise is drawn from
     draw = lambda key: tf.random.stateless_uniform(shape, seed=key)  # noqa: E731
-    uniform = tf.map_fn(draw, other_keys, fn_output_signature=tf.TensorSpec(shape, tf.float32))
+    uniform = tf.map_fn(draw, other_keys, fn_output_signature=tf.TensorSpec(x.shape[1:], tf.float32))
     return tf.cast(uniform < x, tf.float32)
 
 

@@ -131,13 +131,16 @@ def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> Tra
 
 def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
     """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `MIXTURE_PICTURES` pictures."""
-    sample = tf.function(lambda levels, noise: vae.sample_posterior(vae.observe(levels), noise).z, reduce_retracing=True)
-    step = max(1, len(pictures) // MIXTURE_PICTURES)
-    chosen = Pictures(pictures.levels[::step])
+    sample = tf.function(
+        lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z, reduce_retracing=True
+    )
+    step = -(-len(pictures) // MIXTURE_PICTURES)
+    # With their labels: a code that tells the label as well would contradict the one that a new picture is asked to have.
+    chosen = Pictures(pictures.levels[::step], pictures.labels[::step])
     noise = np.random.default_rng(0).standard_normal((len(chosen), vae.latent_dim), np.float32)
     starts = range(0, len(chosen), EVAL_BATCH)
     batches = zip(starts, chosen.in_order(EVAL_BATCH))
-    return np.concatenate([sample(levels, noise[start : start + len(levels)]) for start, (levels, _) in batches])
+    return np.concatenate([sample(levels, noise[at : at + len(levels)], labels) for at, (levels, labels) in batches])
 
 
 def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
