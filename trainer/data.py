@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from trainer.preprocessing import ENCODED, LABEL, PIXELS, to_levels
 from trainer.progress import report_progress
 
+BLOCK_BYTES = 2 << 20  # of pixels handed over at once: each time costs some Python, which a fast model would wait for
 READ_BATCH = 128  # pictures decoded at once; more takes gigabytes where pictures are large
 
 
@@ -148,12 +149,17 @@ class Pictures:
             uint8 [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches an epoch.
         """
 
-        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        block = batch_size * max(1, BLOCK_BYTES // (batch_size * self.levels[0].nbytes))
+
+        def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for epoch in itertools.count():
                 order = np.random.default_rng([seed, epoch]).permutation(len(self))
-                for start in range(0, len(self), batch_size):
-                    chosen = np.sort(order[start : start + batch_size])  # sorted: kinder to the disk
+                for start in range(0, len(self), block):
+                    chosen = order[start : start + block]
+                    batches = (np.sort(chosen[i : i + batch_size]) for i in range(0, len(chosen), batch_size))
+                    chosen = np.concatenate(list(batches))  # sorted: kinder to the disk
                     yield self.levels[chosen], self.labels[chosen]
 
         spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.uint8), tf.TensorSpec([None], tf.int32)
-        return tf.data.Dataset.from_generator(batches, output_signature=spec).prefetch(4)
+        split = lambda *block: tf.data.Dataset.from_tensors(block).rebatch(batch_size)  # noqa: E731
+        return tf.data.Dataset.from_generator(blocks, output_signature=spec).flat_map(split).prefetch(4)

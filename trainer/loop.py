@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,6 +15,7 @@ from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.losses import vae_loss
+from trainer.optimizer import FusedAdam
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
 from trainer.corruption import corrupt_variously
@@ -86,7 +86,7 @@ class Loop:
         self.total_steps = total = self.steps_per_epoch * config.epochs
         with strategy.scope():
             self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
-            self.optimizer = keras.optimizers.Adam(self.learning_rate)
+            self.optimizer = FusedAdam(self.learning_rate)
             self.optimizer.build(vae.trainable_variables)
         self.held_out = held_out
         self.held_out_noise = np.concatenate(

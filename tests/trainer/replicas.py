@@ -17,6 +17,7 @@ from tests.trainer import tiny
 from trainer.data import Pictures
 from trainer.loop import get_strategy
 from trainer.losses import ElboTerms
+from trainer.optimizer import FusedAdam
 from trainer.schedules import WarmupCosine
 from trainer.vae import VAE
 
@@ -97,7 +98,7 @@ def adam_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     with strategy.scope():
         variables = [keras.Variable(rng.standard_normal(shape), dtype="float32") for shape in ((5, 3), (3,), ())]
-        optimizer = keras.optimizers.Adam(WarmupCosine(1e-2, STEPS, 4))
+        optimizer = FusedAdam(WarmupCosine(1e-2, STEPS, 4))
         optimizer.build(variables)
     share = 1.0 / strategy.num_replicas_in_sync
 

@@ -54,6 +54,16 @@ def test_the_seed_decides_the_order(numbered: Pictures) -> None:
     assert orders(seed=3) != orders(seed=4)
 
 
+@pytest.mark.parametrize("block", [1, 30, 10_000], ids=lambda block: f"{block} bytes")
+def test_how_many_are_handed_over_at_once_changes_nothing(
+    numbered: Pictures, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    expected = epochs(numbered, 2, seed=3)
+    monkeypatch.setattr(trainer.data, "BLOCK_BYTES", block)
+    for found, wanted in zip(epochs(numbered, 2, seed=3), expected):
+        assert [batch.tolist() for batch in found] == [batch.tolist() for batch in wanted]
+
+
 def test_batches_in_order(numbered: Pictures) -> None:
     batches = list(numbered.in_order(20))
     assert [len(levels) for levels, _ in batches] == [20, 20, 13]

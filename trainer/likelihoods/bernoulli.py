@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -25,7 +27,7 @@ class Bernoulli(Likelihood):
 
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
         """See `Likelihood`."""
-        return -tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=parameters), axis=[1, 2, 3])
+        return -tf.reduce_sum(cross_entropy(x, parameters), axis=[1, 2, 3])
 
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
         """See `Likelihood`."""
@@ -43,3 +45,16 @@ class Bernoulli(Likelihood):
     def bits_per_dimension(self, nats: float, values: int) -> float | None:
         """Of black and white pictures; the cross-entropy of grey ones is no code's length."""
         return to_bits_per_dimension(nats, values) if self.binary else None
+
+
+@tf.custom_gradient
+def cross_entropy(x: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
+    """-x log p - (1 - x) log(1 - p) of p = sigmoid(logits), float32 of any shape, nats.
+
+    log(1 + e^t) - x t, whose gradient is sigmoid(t) - x: five passes over the pictures, where TensorFlow's own has twenty.
+    """
+
+    def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return -upstream * logits, upstream * (tf.sigmoid(logits) - x)
+
+    return tf.nn.softplus(logits) - x * logits, gradients

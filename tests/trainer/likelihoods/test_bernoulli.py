@@ -28,6 +28,18 @@ def test_log_prob_of_grey_pictures_is_the_formula() -> None:
     np.testing.assert_allclose(BERNOULLI.log_prob(x, parameters), expected, rtol=1e-5)
 
 
+def test_gradients_are_those_of_tensorflows_cross_entropy() -> None:
+    x, parameters = tf.constant(grey(6, 3, 5, 1)), tf.constant(normal(6, 3, 5, 1, spread=20))
+    weights = tf.range(1.0, 7.0)  # pictures' own, so that a gradient that forgets what it is told shows
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([x, parameters])
+        ours = tf.reduce_sum(weights * BERNOULLI.log_prob(x, parameters))
+        terms = tf.nn.sigmoid_cross_entropy_with_logits(labels=x, logits=parameters)
+        theirs = -tf.reduce_sum(weights * tf.reduce_sum(terms, axis=[1, 2, 3]))
+    for found, expected in zip(tape.gradient(ours, [x, parameters]), tape.gradient(theirs, [x, parameters])):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(2, 2, 1), (1, 2, 3), (3, 3, 1)])
 def test_probabilities_of_all_binary_pictures_sum_to_one(shape: tuple[int, int, int]) -> None:
     every = np.array(list(itertools.product([0.0, 1.0], repeat=int(np.prod(shape)))), np.float32).reshape(-1, *shape)
