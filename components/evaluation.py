@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass, field
 
 LABEL = "image/label"
+MARGIN = 5 * math.sqrt(2)  # standard deviations over seeds that a model may be below another: 5 of their difference
 UNPAID_RISE = "unpaid_rise"  # a metric of our own, `components.unpaid_rise`
 WORDS = {
     "elbo": "ELBO",

@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from components.evaluation import MARGIN
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.files import join, open_file
 from components.image_example_gen.sources import Sources, find_sources
@@ -26,7 +27,6 @@ STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # how long to train: about so 
 # see docs/configuration.md. The margin is five times that of the difference between two models. Densities of grey values have
 # more to say of a value than `bernoulli`, which takes it as a probability, and say it less alike.
 SEED_NOISE, DENSITY_SEED_NOISE = 0.02, 0.1
-MARGIN = 5 * math.sqrt(2)
 TERM_MARGIN = 3  # times the ELBO's: another seed moves the terms against each other
 
 

@@ -1,6 +1,6 @@
 """The table of quality: each preset from pictures to pushed model, by seed, beside what is to be reached and what others do.
 
-Run: python -m benchmarks.quality [--rows grey-2d 8-bit] [--seeds 0 1 2] [--emoji DIR] [--out quality.json]
+Run: python -m benchmarks.quality [--rows grey-2d 8-bit] [--seeds 0 1 2] [--emoji DIR] [--out FILE] [--keep DIR]
 All rows with three seeds take about six hours on 2 cores.
 """
 
@@ -16,10 +16,11 @@ from benchmarks.quality.rows import ROWS, Row
 from benchmarks.runs import run
 
 
-def measure(row: Row, seeds: list[int], emoji: str | None) -> list[dict[str, Any]]:
+def measure(row: Row, seeds: list[int], emoji: str | None, keep: str | None) -> list[dict[str, Any]]:
     """Runs a row once for each seed."""
     images = emoji if row.emoji else None
-    return [run(row.preset, images, [*row.overrides, f"training.seed={seed}"]) for seed in seeds]
+    folders = {seed: str(Path(keep) / f"{row.name}-{seed}") if keep else None for seed in seeds}
+    return [run(row.preset, images, [*row.overrides, f"training.seed={seed}"], folders[seed]) for seed in seeds]
 
 
 def line(row: Row, runs: list[dict[str, Any]]) -> str:
@@ -40,12 +41,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--emoji", metavar="DIR", help="The folder of emoji pictures; without it their row is left out.")
     parser.add_argument("--out", metavar="FILE", help="Gets every run's figures and learning curve as JSON.")
+    parser.add_argument("--keep", metavar="DIR", help="Keeps the runs' work folders there, with their reports.")
     arguments = parser.parse_args()
     found: dict[str, list[dict[str, Any]]] = {}
     lines = []
     for row in ROWS:
         if row.name in arguments.rows and (arguments.emoji or not row.emoji):
-            found[row.name] = measure(row, arguments.seeds, arguments.emoji)
+            found[row.name] = measure(row, arguments.seeds, arguments.emoji, arguments.keep)
             lines.append(line(row, found[row.name]))
             print(lines[-1], flush=True)
             if arguments.out:

@@ -99,6 +99,7 @@ class ModelFacts:
     prior: str = "standard_normal"
     density: str = "prior"
     conditional: bool = False
+    binarised: bool = False
     code: Code = Code()
     importance_samples: int | None = None
     seconds: float | None = None
@@ -338,7 +339,12 @@ class Search:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything on the page."""
+    """Everything on the page.
+
+    Attributes:
+        seed_spread: Standard deviation of the held-out ELBO over seeds, nats, as the Evaluator's margin has it; None where it has
+            none.
+    """
 
     title: str
     when: datetime
@@ -351,6 +357,7 @@ class ReportData:
     push: Push | None = None
     quality: Quality | None = None
     search: Search | None = None
+    seed_spread: float | None = None
     run_id: str = ""
     config: str = ""
     locations: dict[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import yaml
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact
 
+from components.evaluation import MARGIN
 from components.report.data import ReportData
 from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
@@ -68,6 +69,7 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         push=read_push(found.get("pushed_model")),
         quality=read_quality(found.get("quality")),
         search=read_search(found.get("tuner_results")),
+        seed_spread=_seed_spread(config),
         run_id=run_id,
         config=config,
         locations={name.replace("_", " "): artifact.uri for name, artifact in found.items()},
@@ -84,10 +86,20 @@ def write(report: ReportData, folder: str) -> None:
         file.write(render(report).encode("utf-8"))
 
 
+def _seed_spread(config: str) -> float | None:
+    """By how much another seed moves the ELBO, nats: what the configuration's margin was made of."""
+    margin = _section(config, "evaluation").get("max_drop")
+    return margin / MARGIN if isinstance(margin, (int, float)) else None
+
+
+def _section(config: str, name: str) -> dict[str, Any]:
+    document = yaml.safe_load(config) if config else None
+    return dict((document or {}).get(name) or {})
+
+
 def _preprocessing(shape: tuple[int, int, int], config: str) -> PreprocessingConfig:
     """How pictures are brought to the model's shape: as the configuration's `preprocessing` says, where it does."""
-    document = yaml.safe_load(config) if config else None
-    settings = dict((document or {}).get("preprocessing") or {})
+    settings = _section(config, "preprocessing")
     if "background" in settings:
         settings["background"] = tuple(settings["background"])
     height, width, channels = shape

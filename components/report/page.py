@@ -16,6 +16,7 @@ from components.report.sections.layout import Section
 from components.report.sections.quality import quality
 from components.report.sections.search import search
 from components.report.sections.sheets import by_label, denoising, generated, interpolation, reconstructions
+from components.report.sections.standing import standing
 from components.report.sections.verdict import verdict
 
 SECTIONS = (
@@ -24,6 +25,7 @@ SECTIONS = (
     dataset,
     search,
     curves,
+    standing,
     reconstructions,
     denoising,
     quality,

@@ -71,6 +71,7 @@ def read_model_facts(folder: str) -> ModelFacts:
         prior=str(model.get("prior", "standard_normal")),
         density=str(model.get("density", "prior")),
         conditional=bool(model.get("conditional")),
+        binarised=bool(model.get("binarised")),
         code=_code(metrics),
         importance_samples=to_int(held_out.get("importance_samples")),
         seconds=to_float(metrics.get("seconds")),

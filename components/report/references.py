@@ -1,0 +1,68 @@
+"""Published and measured figures that a run on a well-known data set can be set beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.report.data import ReportData
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What a figure depends on beside the model.
+
+    Attributes:
+        title: Of the data set.
+        image_shape: What its pictures are brought to.
+        held_out: How many pictures it is judged by.
+        likelihood: p(x|z).
+        binarised: Whether pictures are made black and white.
+        latent_dim: Where the figure is that of so many dimensions; None where they are free.
+    """
+
+    title: str
+    image_shape: tuple[int, int, int]
+    held_out: int
+    likelihood: str
+    binarised: bool = False
+    latent_dim: int | None = None
+
+    def holds(self, report: ReportData) -> bool:
+        """Whether the run was judged by it."""
+        model = report.model
+        found = (report.title, model.image_shape, report.held_out.pictures, model.likelihood, model.binarised)
+        wanted = (self.title, self.image_shape, self.held_out, self.likelihood, self.binarised)
+        return found == wanted and self.latent_dim in (None, model.latent_dim) and not model.conditional
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A figure: `measure` is `elbo`, `importance_weighted` (nats per picture) or `bits_per_dimension` (lower is better)."""
+
+    who: str
+    measure: str
+    value: float
+
+
+_FASHION = ("fashion-mnist", (28, 28, 1), 10_000)
+REFERENCES: dict[Protocol, tuple[Reference, ...]] = {
+    Protocol(*_FASHION, "bernoulli", binarised=True): (
+        Reference("pythae's VAE, 512 wide, 10 minutes of such a machine", "importance_weighted", -232.1),
+        Reference("published VAE, up to 2,000 epochs", "importance_weighted", -228.70),
+        Reference("published ConvHVAE + VampPrior", "importance_weighted", -224.67),
+    ),
+    Protocol(*_FASHION, "bernoulli", latent_dim=2): (
+        Reference("a plain 512-512 VAE, 3 minutes", "elbo", -253.1),
+    ),
+    Protocol(*_FASHION, "bernoulli"): (Reference("a plain 512-512 VAE with 20 dimensions, 200 seconds", "elbo", -236.7),),
+    Protocol(*_FASHION, "discretized_logistic_mixture"): (
+        Reference("BB-ANS (Townsend et al. 2019), a VAE", "bits_per_dimension", 3.66),
+        Reference("HCLT (Liu et al. 2022)", "bits_per_dimension", 3.34),
+    ),
+}
+
+
+def references(report: ReportData) -> tuple[Reference, ...]:
+    """Figures that the run can be set beside: those of the narrowest protocol that holds; none where none does."""
+    holding = [protocol for protocol in REFERENCES if protocol.holds(report)]
+    return REFERENCES[min(holding, key=lambda protocol: protocol.latent_dim is None)] if holding else ()
