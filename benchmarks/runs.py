@@ -37,6 +37,8 @@ def run(preset: str, images: str | None, overrides: Sequence[str], keep: str | N
         if not paths:
             raise SystemExit(f"benchmark: {preset} did not run; give its pictures by --images")
         verdict = json.loads(paths[-1].read_text())
+        if "artifact" not in verdict["model"]:
+            raise SystemExit(f"benchmark: {preset} ended without a model: {'; '.join(verdict['reasons'])}")
         model = Path(verdict["model"]["artifact"])
         history = sorted(work.glob("artifacts/Trainer/model_run/*/history.jsonl"))[-1]
         return {

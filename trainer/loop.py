@@ -15,7 +15,7 @@ from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.losses import vae_loss
-from trainer.optimizer import FusedAdam
+from trainer.optimizer import FusedAdam, bound_norm
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
 from trainer.corruption import corrupt_variously
@@ -25,6 +25,7 @@ from trainer.vae import UNLABELLED, VAE
 
 CALL_SECONDS = 0.25  # how long one compiled call may take: progress is shown, and Ctrl-C heard, between calls
 LABELS_HIDDEN = 0.1  # share of the labels that a conditional model does not see, so that it knows pictures without as well
+MOST_GRADIENT = 4.0  # its norm, nats per value of a picture: ten times what is usual for a Bernoulli, twice for a mixture
 EVAL_BATCH = 250  # larger ones are no faster, and take gigabytes where pictures are large
 
 
@@ -201,7 +202,8 @@ class Loop:
         drawn = self._draw(*batch, seed)
         compute = tf.function(self._gradients, jit_compile=True) if self.config.jit_compile else self._gradients
         sums, gradients = compute(*drawn, beta)
-        self.optimizer.apply(gradients, self.vae.trainable_variables)
+        most = MOST_GRADIENT * math.prod(self.vae.image_shape)
+        self.optimizer.apply(bound_norm(gradients, most), self.vae.trainable_variables)
         return sums
 
     def _draw(self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:

@@ -1,4 +1,4 @@
-"""Adam with one kernel for each variable."""
+"""Adam with one kernel for each variable, and a bound on gradients."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ class FusedAdam(keras.optimizers.Adam):
             epsilon=tf.cast(self.epsilon, dtype),
             grad=tf.cast(gradient, dtype),
         )
+
+
+def bound_norm(gradients: list[tf.Tensor], most: float) -> list[tf.Tensor]:
+    """Gradients scaled down together to a norm of `most` where it is larger (Pascanu et al. 2013, algorithm 1).
+
+    One odd batch would else throw all weights at once, for Adam trusts a gradient's direction whatever its size. Usual ones are
+    left as they are, without a pass over them; so is a norm that is not a number, for the loss to show it.
+
+    Args:
+        gradients: One for each variable, of any shapes.
+        most: Above 0.
+
+    Returns:
+        As many, of the same shapes.
+    """
+    norm = tf.linalg.global_norm(gradients)
+    return tf.cond(norm > most, lambda: [gradient * (most / norm) for gradient in gradients], lambda: gradients)

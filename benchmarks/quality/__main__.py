@@ -47,7 +47,8 @@ def main() -> None:
     lines = []
     for row in ROWS:
         if row.name in arguments.rows and (arguments.emoji or not row.emoji):
-            found[row.name] = measure(row, arguments.seeds, arguments.emoji, arguments.keep)
+            same = next((other for other in ROWS if other.run == row.run and other.name in found), None)
+            found[row.name] = found[same.name] if same else measure(row, arguments.seeds, arguments.emoji, arguments.keep)
             lines.append(line(row, found[row.name]))
             print(lines[-1], flush=True)
             if arguments.out:

@@ -1,4 +1,4 @@
-"""FusedAdam against Keras' own Adam; on replicas in test_loop.py."""
+"""FusedAdam against Keras' own Adam (on replicas in test_loop.py), and bounded gradients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.optimizer import FusedAdam
+from trainer.optimizer import FusedAdam, bound_norm
 from trainer.schedules import WarmupCosine
 
 
@@ -23,3 +23,14 @@ def test_same_weights_as_keras_own(options: dict[str, float]) -> None:
         finals.append(np.concatenate([np.ravel(v) for v in variables]))
     assert np.abs(finals[0] - 1).max() > 0.01, "weights moved"
     np.testing.assert_allclose(*finals, atol=1e-6)
+
+
+def test_large_gradients_are_scaled_down_together_and_others_left() -> None:
+    gradients = [tf.constant([[3.0, 0.0]]), tf.constant([4.0, 0.0, 0.0])]
+    for most, scale in ((5.1, 1.0), (5.0, 1.0), (2.5, 0.5), (0.01, 0.002)):
+        for before, after in zip(gradients, tf.function(bound_norm)(gradients, most)):
+            np.testing.assert_allclose(after, scale * before, rtol=1e-6)
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    assert np.isnan(bound_norm([tf.constant([1.0, np.nan])], 1.0)[0]).any()

@@ -9,7 +9,16 @@ import keras
 import numpy as np
 
 from trainer.config import ModelConfig
-from trainer.networks.shared import ACTIVATION, Networks, dense_output, dense_stack, posterior_heads, with_labels
+from trainer.networks.shared import (
+    ACTIVATION,
+    MOST_LOG_VARIANCE,
+    Bounded,
+    Networks,
+    dense_output,
+    dense_stack,
+    posterior_heads,
+    with_labels,
+)
 
 
 class FromPrior(keras.layers.Layer):
@@ -78,5 +87,5 @@ def build(
 def prior_heads(features: keras.KerasTensor, dim: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Mean and log-scale of p(z_low|z_top) from features [n, f], each [n, dim]; both start near 0."""
     mean = keras.layers.Dense(dim, kernel_initializer="glorot_uniform", name="prior_mean")(features)
-    log_scale = keras.layers.Dense(dim, kernel_initializer="zeros", name="prior_log_scale")(features)
-    return mean, log_scale
+    log_scale = keras.layers.Dense(dim, kernel_initializer="zeros", name="unbounded_prior_log_scale")(features)
+    return mean, Bounded(MOST_LOG_VARIANCE / 2, name="prior_log_scale")(log_scale)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.networks.shared import Bias, posterior_heads, small
+from trainer.networks.shared import Bias, Bounded, posterior_heads, small
 
 
 def test_bias_adds_its_values_and_is_trained() -> None:
@@ -37,3 +37,13 @@ def test_small_is_a_tenth_of_the_usual_spread() -> None:
     keras.utils.set_random_seed(0)
     usual = keras.initializers.VarianceScaling(1.0)((100, 100))
     assert np.std(small()((100, 100))) / np.std(usual) < 0.12
+
+def test_log_variances_stay_where_their_exponentials_are_numbers() -> None:
+    x = tf.constant([-1e9, -5.0, 0.0, 0.5, 1e9])
+    bounded = Bounded(20.0)(x)
+    np.testing.assert_allclose(bounded, [-20.0, -4.9, 0.0, 0.5, 20.0], rtol=0.01)
+    features = keras.Input((3,))
+    _, log_variance = keras.Model(features, posterior_heads(features, 4))(1e9 * tf.ones([2, 3]))
+    assert np.isfinite(tf.exp(log_variance)).all()
+    again = Bounded.from_config(Bounded(3.0, name="b").get_config())
+    assert again.most == 3.0 and again.name == "b"
