@@ -169,13 +169,29 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {_words(e)}" for e in error.errors()]
         raise InputError(f"in {source}: {'; '.join(problems)}") from None
-    lowest, highest = built.evaluation.min_kl, built.evaluation.max_kl
-    if None not in (lowest, highest) and lowest > highest:
-        raise InputError(f"in {source}: evaluation.min_kl, {lowest:g}, is above evaluation.max_kl, {highest:g}: no model has both")
     try:
+        _check_together(built)
         return dataclasses.replace(built, tuning=checked_tuning(built.tuning, built.trainer()))
     except InputError as error:
         raise InputError(f"in {source}: {error}") from None
+
+
+def _check_together(config: Config) -> None:
+    """What each section by itself cannot know.
+
+    Raises:
+        InputError: Two fields do not go together.
+    """
+    lowest, highest = config.evaluation.min_kl, config.evaluation.max_kl
+    if None not in (lowest, highest) and lowest > highest:
+        raise InputError(f"evaluation.min_kl, {lowest:g}, is above evaluation.max_kl, {highest:g}: no model has both")
+    model, training = config.model, config.training
+    optimal = model.likelihood == "gaussian" and model.sigma == "optimal"
+    if optimal and training.strategy == "mirrored" and training.jit_compile:
+        raise InputError(
+            "model.sigma: optimal is summed over all replicas within a step, which training.jit_compile cannot under "
+            "training.strategy: mirrored; set one of the three otherwise"
+        )
 
 
 _ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)

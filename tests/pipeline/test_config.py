@@ -59,6 +59,10 @@ def _lists(value):
         ({"evaluation": {"max_drop": -1}}, ["evaluation.max_drop", "greater than or equal to 0"]),
         ({"evaluation": {"max_kl_rise": "far"}}, ["evaluation.max_kl_rise", "'far'"]),
         ({"evaluation": {"min_kl": 3, "max_kl": 2}}, ["evaluation.min_kl, 3, is above evaluation.max_kl, 2"]),
+        (
+            {"model": {"likelihood": "gaussian", "sigma": "optimal"}, "training": {"strategy": "mirrored", "jit_compile": True}},
+            ["model.sigma: optimal", "training.jit_compile", "training.strategy: mirrored"],
+        ),
         ({"model": 3}, ["model", "section"]),
         ({"training": {"epochs": 0, "batch_size": 0}}, ["training.epochs", "training.batch_size"]),
         ({"training": {"corruption": "rain"}}, ["training.corruption", "'salt_and_pepper'", "'rain'"]),
