@@ -64,9 +64,10 @@ def binarise(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     """
     shape = tf.shape(x)[1:]  # not known in a graph that is shared by pictures of several sizes
     other_keys = tf.bitwise.bitwise_xor(keys, BINARISATION)  # not the stream that the latent noise is drawn from
+    other_keys = tf.concat([other_keys, [[0, 0]]], axis=0)  # one more than is needed: draws of no known shape need a first one
     draw = lambda key: tf.random.stateless_uniform(shape, seed=key)  # noqa: E731
     uniform = tf.map_fn(draw, other_keys, fn_output_signature=tf.TensorSpec(x.shape[1:], tf.float32))
-    return tf.cast(uniform < x, tf.float32)
+    return tf.cast(uniform[:-1] < x, tf.float32)
 
 
 def slerp(start: tf.Tensor, end: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
