@@ -133,6 +133,7 @@ def test_a_deleted_version_is_pushed_again(project, first):
     assert (project.work / "serving" / "1" / "saved_model.pb").is_file()
 
 
+@pytest.mark.slow
 def test_an_edited_loss_is_not_taken_from_the_cache(project, first):
     losses = project.root / "trainer" / "losses.py"
     text = losses.read_text()
@@ -167,6 +168,7 @@ def test_a_worse_model_is_refused_and_the_one_before_stays(project, first):
     assert verdict["reasons"] and verdict["blessed_by"] is None
 
 
+@pytest.mark.slow
 def test_a_model_below_the_absolute_bound_is_refused(project, first):
     ended = project.run("--set", "evaluation.min_elbo=-1")
     assert ended.status == 3
@@ -183,6 +185,7 @@ def test_inverted_pictures_are_refused_for_drift(project, first, tmp_path):
     assert project.run().states()["DataGate"] in ("cached", "done")
 
 
+@pytest.mark.slow
 def test_black_pictures_are_refused_for_drift(project, first, tmp_path):
     for i in range(200):
         path = tmp_path / ("big" if i % 2 else "small") / f"{i}.png"

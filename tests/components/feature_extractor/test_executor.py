@@ -51,6 +51,7 @@ def test_labelled_pictures_make_a_classifier(made: Path) -> None:
     assert classifier.features(read_digits()[0][:5]).shape == (5, description.dimensions)
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same(made: Path, digits_uri: str, graph_uri: str, tmp_path: Path) -> None:
     script = (
         "import sys; from components.feature_extractor.executor import extract; "

@@ -71,7 +71,8 @@ def test_the_table_shows_every_trial_and_marks_the_best(tmp_path: Path) -> None:
     assert "3.250 bits per value with likelihood discretized logistic mixture, learning rate 0.00123, hidden 64 · 32" in words
     assert "3 models with other values were trained for 3 epochs at the most on 100 pictures" in words
     assert "Trial 2 failed: training diverged." in words
-    (marked,) = content.split('class="marked"')[1:]
+    section = content[content.index('<section id="search">') :].split("</section>")[0]
+    (marked,) = section.split('class="marked"')[1:]
     assert "3.250" in marked.split("</tr>")[0]
     assert content.count("✓ done") == 2 and content.count("✕ failed") == 1
     assert "ELBO, own units" in words

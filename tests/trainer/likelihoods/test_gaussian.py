@@ -153,6 +153,7 @@ def test_samples_cost_the_entropy(sigma: str) -> None:
     assert abs(cost.mean() - 9 * stats.norm(scale=0.03).entropy()) < 4 * cost.std() / np.sqrt(len(cost))
 
 
+@pytest.mark.slow
 def test_replicas_have_the_same_sigma_that_one_device_has(tmp_path: Path) -> None:
     # In a process of its own: a device can be divided only before TensorFlow has used it.
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
