@@ -15,7 +15,7 @@ from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.losses import vae_loss
-from trainer.optimizer import FusedAdam, bound_norm
+from trainer.optimizer import FusedAdam, GradientBound
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
 from trainer.corruption import corrupt_variously
@@ -89,6 +89,7 @@ class Loop:
             self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
             self.optimizer = FusedAdam(self.learning_rate)
             self.optimizer.build(vae.trainable_variables)
+            self.bound = GradientBound(MOST_GRADIENT * math.prod(vae.image_shape))
         self.held_out = held_out
         self.held_out_noise = np.concatenate(
             [keyed_normal(example_keys(levels), (vae.latent_dim,)) for levels, _ in held_out.in_order(EVAL_BATCH)]
@@ -202,8 +203,7 @@ class Loop:
         drawn = self._draw(*batch, seed)
         compute = tf.function(self._gradients, jit_compile=True) if self.config.jit_compile else self._gradients
         sums, gradients = compute(*drawn, beta)
-        most = MOST_GRADIENT * math.prod(self.vae.image_shape)
-        self.optimizer.apply(bound_norm(gradients, most), self.vae.trainable_variables)
+        self.optimizer.apply(self.bound(gradients), self.vae.trainable_variables)
         return sums
 
     def _draw(self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:

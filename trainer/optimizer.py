@@ -38,18 +38,39 @@ class FusedAdam(keras.optimizers.Adam):
         )
 
 
-def bound_norm(gradients: list[tf.Tensor], most: float) -> list[tf.Tensor]:
-    """Gradients scaled down together to a norm of `most` where it is larger (Pascanu et al. 2013, algorithm 1).
+class GradientBound(tf.Module):
+    """Scales gradients down together where their norm is far above the usual one (Pascanu et al. 2013, algorithm 1, with a
+    threshold that follows the training).
 
-    One odd batch would else throw all weights at once, for Adam trusts a gradient's direction whatever its size. Usual ones are
-    left as they are, without a pass over them; so is a norm that is not a number, for the loss to show it.
+    One odd batch would else throw all weights at once, for Adam trusts a gradient's direction whatever its size, and a model
+    with a learned prior may take epochs to come back, with latent dimensions lost for good. Usual gradients are left as they
+    are, without a pass over them; so is a norm that is not a number, for the loss to show it.
 
     Args:
-        gradients: One for each variable, of any shapes.
-        most: Above 0.
+        most: The norm that is too large from the beginning, above 0.
 
-    Returns:
-        As many, of the same shapes.
+    Example:
+        >>> bound = GradientBound(5.0)
+        >>> bound([tf.constant([30.0, 40.0])])[0].numpy().round(3)
+        array([3., 4.], dtype=float32)
     """
-    norm = tf.linalg.global_norm(gradients)
-    return tf.cond(norm > most, lambda: [gradient * (most / norm) for gradient in gradients], lambda: gradients)
+
+    SPREAD = 4.0  # times the usual norm: batches differ by far less
+    MEMORY = 100  # steps over which the usual norm is a running mean
+
+    def __init__(self, most: float):
+        super().__init__()
+        # Each replica has its own, of its own part of the batches.
+        self.usual = tf.Variable(
+            most / self.SPREAD,
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.MEAN,
+        )
+
+    def __call__(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """Gradients, one for each variable and of any shapes, as they shall be applied; as many, of the same shapes."""
+        norm, most = tf.linalg.global_norm(gradients), self.SPREAD * self.usual
+        taken = tf.where(tf.math.is_finite(norm), tf.minimum(norm, most), self.usual)
+        self.usual.assign_add((taken - self.usual) / self.MEMORY)
+        return tf.cond(norm > most, lambda: [gradient * (most / norm) for gradient in gradients], lambda: gradients)

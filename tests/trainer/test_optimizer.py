@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.optimizer import FusedAdam, bound_norm
+from trainer.optimizer import FusedAdam, GradientBound
 from trainer.schedules import WarmupCosine
 
 
@@ -25,12 +25,30 @@ def test_same_weights_as_keras_own(options: dict[str, float]) -> None:
     np.testing.assert_allclose(*finals, atol=1e-6)
 
 
-def test_large_gradients_are_scaled_down_together_and_others_left() -> None:
-    gradients = [tf.constant([[3.0, 0.0]]), tf.constant([4.0, 0.0, 0.0])]
-    for most, scale in ((5.1, 1.0), (5.0, 1.0), (2.5, 0.5), (0.01, 0.002)):
-        for before, after in zip(gradients, tf.function(bound_norm)(gradients, most)):
-            np.testing.assert_allclose(after, scale * before, rtol=1e-6)
+GRADIENTS = [tf.constant([[3.0, 0.0]]), tf.constant([4.0, 0.0, 0.0])]  # of norm 5
 
 
-def test_what_is_not_a_number_stays_so() -> None:
-    assert np.isnan(bound_norm([tf.constant([1.0, np.nan])], 1.0)[0]).any()
+@pytest.mark.parametrize("most, scale", [(5.1, 1.0), (2.5, 0.5), (0.01, 0.002)])
+def test_large_gradients_are_scaled_down_together_and_others_left(most: float, scale: float) -> None:
+    for before, after in zip(GRADIENTS, tf.function(GradientBound(most))(GRADIENTS)):
+        np.testing.assert_allclose(after, scale * before, rtol=1e-6)
+
+
+def test_the_bound_follows_the_usual_norm() -> None:
+    bound = GradientBound(1e6)
+    step = tf.function(bound)
+    for _ in range(2000):
+        step(GRADIENTS)
+    np.testing.assert_allclose(float(bound.usual), 5.0, rtol=1e-3)
+    for before, after in zip(GRADIENTS, step([1e9 * gradient for gradient in GRADIENTS])):
+        np.testing.assert_allclose(after, bound.SPREAD * before, rtol=1e-3)
+    assert float(bound.usual) < 5.2, "an outlier hardly moves it"
+    for _ in range(1000):
+        step([10.0 * gradient for gradient in GRADIENTS])
+    np.testing.assert_allclose(step([10.0 * gradient for gradient in GRADIENTS])[0], 10.0 * GRADIENTS[0], rtol=1e-6)
+
+
+def test_what_is_not_a_number_stays_so_and_is_forgotten() -> None:
+    bound = GradientBound(1.0)
+    assert np.isnan(bound([tf.constant([1.0, np.nan])])[0]).any()
+    assert float(bound.usual) == 0.25

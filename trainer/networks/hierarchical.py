@@ -88,4 +88,4 @@ def prior_heads(features: keras.KerasTensor, dim: int) -> tuple[keras.KerasTenso
     """Mean and log-scale of p(z_low|z_top) from features [n, f], each [n, dim]; both start near 0."""
     mean = keras.layers.Dense(dim, kernel_initializer="glorot_uniform", name="prior_mean")(features)
     log_scale = keras.layers.Dense(dim, kernel_initializer="zeros", name="unbounded_prior_log_scale")(features)
-    return mean, Bounded(MOST_LOG_VARIANCE / 2, name="prior_log_scale")(log_scale)
+    return mean, Bounded(MOST_LOG_VARIANCE / 3, name="prior_log_scale")(log_scale)
