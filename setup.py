@@ -31,6 +31,7 @@ setup(
         "keras>=3.12,<3.13",
         "numpy>=1.26,<2",
         "Pillow>=11",
+        "google-crc32c>=1.5",
         "matplotlib>=3.8",
         "rich>=13",
         "click>=8.1",
@@ -41,7 +42,11 @@ setup(
         "setuptools<81",
     ],
     extras_require={
-        "test": ["pytest>=8"],
+        # Pictures in cloud stores: gs://, s3:// and azfs://.
+        "gcp": ["apache-beam[gcp]"],
+        "aws": ["apache-beam[aws]"],
+        "azure": ["apache-beam[azure]"],
+        "test": ["pytest>=8", "apache-beam[aws,azure]", "moto[s3]>=5", "flask", "flask-cors"],
     },
     entry_points={"console_scripts": ["darkroom=local_runner:main"]},
     classifiers=[

@@ -3,16 +3,21 @@ another seed may lead."""
 
 from __future__ import annotations
 
+import io
+import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageOps
+from pydantic import TypeAdapter
 
 from components.evaluation import MARGIN
+from components.image_example_gen.arrays import ArrayPictures
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.files import join, open_file
+from components.image_example_gen.found import Encoded
 from components.image_example_gen.sources import Sources, find_sources
 from components.image_example_gen.splits import SplitRule
 from trainer.config import ModelConfig
@@ -48,8 +53,9 @@ def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
     # Listing many files takes its time: only where there is something to look for.
     told = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
     if not told or "max_drop" not in evaluation:
-        sources = find_sources(images)
-        height, width, channels = look(sources)
+        data = data_config(values)
+        sources = find_sources(images, data)
+        height, width, channels = look(sources, data)
         sections["preprocessing"] = preprocessing = {"height": height, "width": width, "channels": channels, **preprocessing}
         training.setdefault("batch_size", 32 if sources.count < FEW_PICTURES else 128)
         training.setdefault("epochs", epochs_for(sources.count, training["batch_size"]))
@@ -57,10 +63,16 @@ def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
     model.setdefault("network", "dense" if math.prod(size) <= DENSE_VALUES else "convolutional")
     if "max_drop" not in evaluation:
         likelihood = model.get("likelihood", ModelConfig.likelihood)
-        evaluation["max_drop"] = max_drop(math.prod(size), judged(sources, values.get("data") or {}), likelihood)
+        evaluation["max_drop"] = max_drop(math.prod(size), judged(sources, data), likelihood)
     drop = evaluation["max_drop"]
     evaluation.setdefault("max_reconstruction_rise", None if drop is None else TERM_MARGIN * float(drop))
     return {**values, **sections}
+
+
+def data_config(values: Mapping[str, Any]) -> DataConfig:
+    """The section on data of a configuration's values, which have been validated."""
+    given = values.get("data") or {}
+    return TypeAdapter(DataConfig).validate_python({name: value for name, value in given.items() if value is not None})
 
 
 def max_drop(values: int, pictures: float, likelihood: str = "bernoulli") -> float:
@@ -76,13 +88,14 @@ def max_drop(values: int, pictures: float, likelihood: str = "bernoulli") -> flo
     return float(f"{margin:.2g}")
 
 
-def judged(sources: Sources, data: Mapping[str, Any]) -> float:
+def judged(sources: Sources, config: DataConfig) -> float:
     """About how many pictures the Evaluator judges by: those of test, or of eval where there are none."""
-    config = DataConfig(**{name: float(data[name]) for name in ("eval_share", "test_share") if data.get(name) is not None})
     split = "test" if config.test_share else "eval"
-    splits = Counter(sources.split_of(path) for path in sources.pictures)
-    for idx in sources.idx:
-        splits[idx.split] += idx.shape[0]
+    if config.splits == "content":
+        return SplitRule.of((), config).expected(split, sources.count)
+    splits = Counter(sources.file_splits)
+    for container in sources.containers:
+        splits[container.split] += container.count
     return splits[split] or SplitRule.of((), config).expected(split, splits[None] + splits["train"])
 
 
@@ -91,21 +104,40 @@ def epochs_for(pictures: int, batch_size: int) -> int:
     return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS * batch_size / pictures)))
 
 
-def look(sources: Sources) -> tuple[int, int, int]:
+def look(sources: Sources, config: DataConfig) -> tuple[int, int, int]:
     """The height, width and channels to bring pictures to: their own where they are small and alike, grey where all are."""
     sizes: Counter[tuple[int, int]] = Counter()
     grey = True
-    for idx in sources.idx:
-        sizes[idx.shape[1:3]] += idx.shape[0]
-        grey &= len(idx.shape) == 3 or idx.shape[3] == 1
-    step = max(1, len(sources.pictures) // LOOKED_AT)
-    for path in sources.pictures[::step]:
-        try:
-            with open_file(join(sources.folder, path)) as file, Image.open(file) as picture:
-                sizes[picture.height, picture.width] += 1
-                grey &= picture.mode in ("1", "L", "LA", "I", "I;16")
-        except Exception:  # whatever is wrong with it, ingestion will say it better
-            continue
+    for height, width, channels in _shapes(sources, config):
+        sizes[height, width] += 1
+        grey &= channels < 3
     alike = len(sizes) == 1 and max(next(iter(sizes))) <= NATIVE_SIZE
     height, width = next(iter(sizes)) if alike else (DEFAULT_SIZE, DEFAULT_SIZE)
     return height, width, 1 if grey and sizes else 3
+
+
+def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, int]]:
+    """Height, width and channels of some pictures, by their headers; what is wrong with others, ingestion says better."""
+    for container in sources.containers:
+        if isinstance(container, ArrayPictures):
+            yield container.picture_shape
+            continue
+        for item in itertools.islice(container.read(sources.folder, 0, container.count, config), LOOKED_AT):
+            if isinstance(item, Encoded):
+                yield from _shape(io.BytesIO(item.data))
+    for path in sources.sample[:LOOKED_AT]:
+        try:
+            with open_file(join(sources.folder, path)) as file:
+                yield from _shape(file)
+        except OSError:
+            continue
+
+
+def _shape(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
+    try:
+        with Image.open(file) as picture:
+            # Pictures are turned upright when they are read.
+            upright = ImageOps.exif_transpose(picture) if picture.getexif().get(0x0112, 1) > 4 else picture
+            yield upright.height, upright.width, 1 if picture.mode in ("1", "L", "LA", "I", "I;16") else 3
+    except Exception:  # Pillow's readers raise all kinds
+        return

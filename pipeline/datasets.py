@@ -174,18 +174,19 @@ def _link(files: Iterable[Path], folder: Path) -> None:
 
 def _prepare_cifar10(own: Path, roots: list[Path]) -> PreparedDataset:
     """Converts CIFAR-10's binary batches to IDX files of the shape (pictures, 32, 32, 3)."""
-    targets = [own / f"{split}-{kind}-ubyte" for split in CIFAR10_BATCHES for kind in ("images-idx4", "labels-idx1")]
+    converted = own / "idx"
+    targets = [converted / f"{split}-{kind}-ubyte" for split in CIFAR10_BATCHES for kind in ("images-idx4", "labels-idx1")]
     if not all(target.exists() for target in targets):
         (archive,) = CIFAR10.files
         folders = [folder / CIFAR10_FOLDER for folder in (*roots, own)]
         archives = [folder / archive for folder in (*roots, own)]
         batches = next((folder for folder in folders if _has_batches(folder)), None)
         if batches:
-            _convert_cifar10(batches, own)
+            _convert_cifar10(batches, converted)
         else:
             found = next((path for path in archives if path.is_file()), None)
-            _unpack_and_convert_cifar10(found or _download(CIFAR10, archive, own), own)
-    return PreparedDataset(str(own), CIFAR10.label_names)
+            _unpack_and_convert_cifar10(found or _download(CIFAR10, archive, own), converted)
+    return PreparedDataset(str(converted), CIFAR10.label_names)
 
 
 def _has_batches(folder: Path) -> bool:

@@ -28,6 +28,7 @@ import components.serving_check
 import components.tuner
 import serving.c_api
 import serving.errors
+import serving.picture_files
 import serving.signatures
 import trainer.config
 import trainer.data
@@ -72,7 +73,7 @@ def create_pipeline(
     Args:
         name: The pipeline's name; runs of one name share their history.
         root: Where artifacts go.
-        images: The folder of pictures.
+        images: Where the pictures are; see `ImageExampleGen`.
         schema: A folder that holds the curated schema, `schema.pbtxt`, alone.
         push_to: Where models are pushed to, a folder each version.
         config: The configuration.
@@ -89,7 +90,7 @@ def create_pipeline(
     """
     # Pictures become tf.Examples in splits; what cannot be decoded is refused here, so that nothing fails on it later.
     example_gen = ImageExampleGen(
-        images=images, config=config.data, code=code_hash(components.image_example_gen)
+        images=images, config=config.data, code=code_hash(components.image_example_gen, serving.picture_files)
     )
     # What the pictures are like, feature by feature: sizes, labels, brightness, contrast.
     statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components.image_example_gen.archives import ARCHIVE_SUFFIXES
+from components.image_example_gen.arrays import ARRAY_SUFFIXES
+from components.image_example_gen.manifests import MANIFEST_SUFFIXES
 from pipeline.auto import complete
 from pipeline.config import apply_overrides, build_config, load_values, preset_names, preset_path
 from pipeline.datasets import prepare_dataset
@@ -49,11 +52,11 @@ def make_request(
         Workspace.create(Path(work))  # data sets are kept there
         prepared = prepare_dataset(name, data_root, work)
         images, values = str(prepared.folder), with_default(values, "data", "label_names", list(prepared.label_names))
+        values = with_default(values, "data", "follow_links", True)  # what lies elsewhere is linked, not copied
         values = {"title": name, **values}
     else:
-        folder = Path(images).expanduser()
-        images = images if "://" in images else str(folder.absolute())
-        title = re.sub(r"[^\w.-]+", "-", folder.resolve().name).strip("-.") or "pictures"
+        images = images if "://" in images else str(Path(images).expanduser().absolute())
+        title = title_of(images)
         work = work or str(Path("work", title))
         values = {"title": title, **values}
     source = config or "the configuration"
@@ -62,6 +65,15 @@ def make_request(
     build_config(values, source)  # a mistyped field is found before the pictures are looked at
     built = build_config(complete(values, images), source)
     return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless)
+
+
+def title_of(images: str) -> str:
+    """What the pictures are called after where they are: the last folder without a span in its name, or the file."""
+    parts = [part for part in Path(images).parts if "{" not in part and not re.fullmatch(r"\*+|\.+|/|\w+:", part)]
+    name = Path(images).resolve().name if parts and "://" not in images and "{" not in images else (parts or [""])[-1]
+    known = (*ARCHIVE_SUFFIXES, *ARRAY_SUFFIXES, *MANIFEST_SUFFIXES, ".tfrecord")
+    stem = next((name[: -len(suffix)] for suffix in known if name.lower().endswith(suffix)), name)
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "pictures"
 
 
 def checked_reason(why: str | None) -> str:

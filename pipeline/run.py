@@ -41,7 +41,7 @@ class Request:
     """What a run is asked for.
 
     Attributes:
-        images: The folder of pictures.
+        images: Where the pictures are: an absolute path or a URI.
         config: The configuration.
         work: The work folder.
         orchestrator: `local` or `beam`.
@@ -127,16 +127,18 @@ class _Run:
         started = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         self.verdict = Verdict(run=run_id, title=request.config.title, images=request.images, started=started)
         self.rejects: list[dict[str, str]] = []
+        self.duplicates: list[dict[str, str]] = []
 
     def to_the_end(self) -> Status:
         """Runs, and ends in order whatever happens."""
-        self.display.line(f"darkroom: {self.request.config.title} from {shown(Path(self.request.images))}", style="bold")
+        self.display.line(f"darkroom: {self.request.config.title} from {place(self.request.images)}", style="bold")
         with interruptible(lambda: self.end(Status.INTERRUPTED, None, [INTERRUPTED])) as signalled:
             ended = Status.INTERRUPTED, None, [INTERRUPTED]
             try:
                 with progress_shown(self.display):
                     ended = self.execute()
             except GateRefused as refusal:
+                self.rejects = refusal.rejects or self.rejects
                 ended = Status.REFUSED, refusal.gate, refusal.reasons
             except InputError as error:
                 self.rejects = error.rejects
@@ -205,7 +207,8 @@ class _Run:
         self.verdict.add(outcome)
         self.display.ended(outcome.name, outcome.state, outcome.seconds, describe(outcome))
         if outcome.name == "ImageExampleGen" and outcome.outputs:
-            self.rejects = read_lines(Path(outcome.outputs["examples"].uri, "rejects.jsonl"))
+            examples = Path(outcome.outputs["examples"].uri)
+            self.rejects, self.duplicates = (read_lines(examples / f"{name}.jsonl") for name in ("rejects", "duplicates"))
         elif outcome.name == "Report" and outcome.outputs:
             place_report(Path(outcome.outputs["report"].uri), self.workspace, self.run_id)
             self.verdict.report = str(self.workspace.run(self.run_id) / "report" / "index.html")
@@ -215,11 +218,14 @@ class _Run:
         self.display.close()
         self.verdict.end(status, gate, reasons)
         self.verdict.seconds = round(time.perf_counter() - self.begin, 3)
+        rejects = self.workspace.rejects(self.run_id)
         if self.rejects:
-            path = self.workspace.rejects(self.run_id)
-            path.parent.mkdir(exist_ok=True)
-            path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in self.rejects), encoding="utf-8")
-            self.display.line(f"{len(self.rejects):,} pictures were refused, listed in {shown(path)}")
+            write_lines(rejects, self.rejects)
+            self.display.line(f"{len(self.rejects):,} pictures were refused, listed in {shown(rejects)}")
+        if self.duplicates:
+            path = rejects.with_name(f"{self.run_id}-duplicates.jsonl")
+            write_lines(path, self.duplicates)
+            self.display.line(f"{len(self.duplicates):,} exact duplicates were left out, listed in {shown(path)}")
         folder = self.workspace.run(self.run_id)
         self.verdict.write(folder / "verdict.json")
         if self.verdict.report:
@@ -273,10 +279,21 @@ def read_lines(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
+def write_lines(path: Path, lines: Sequence[dict[str, str]]) -> None:
+    """Writes a file of JSON lines."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
 def one_line(error: BaseException) -> str:
     """An exception in one line, short enough to read."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def place(images: str) -> str:
+    """Where pictures are, as a person would type it."""
+    return images if "://" in images else shown(Path(images))
 
 
 def shown(path: Path) -> str:

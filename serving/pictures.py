@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from serving.errors import InputError
+from serving.picture_files import Refused, read_picture_file
 
-# The last line's formats are none that a model can decode: listed, so that they are left out aloud, not passed over.
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif"}
-SUFFIXES |= {".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".ico", ".tga"}
+# The last line's formats are none that are read: listed, so that they are left out aloud, not passed over.
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+SUFFIXES |= {".heic", ".heif", ".avif", ".jp2", ".ico", ".tga", ".svg"}
 _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -35,7 +37,7 @@ def list_pictures(names: Sequence[str | Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if _is_picture(file.relative_to(path)) and file.is_file())
             if not inside:
-                raise InputError(f"there are no pictures in {path}: PNG, JPEG, BMP or GIF files")
+                raise InputError(f"there are no pictures in {path}: PNG, JPEG, GIF, WebP, BMP or TIFF files")
             found += inside
         elif path.exists():
             found.append(path)
@@ -65,7 +67,9 @@ def as_the_model_sees(path: Path, shape: tuple[int, int, int], preprocessing: Ma
     background = tuple(preprocessing.get("background", (255, 255, 255)))
     resample = _FILTERS[preprocessing.get("resize", "lanczos3")]
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(read_picture_file(path.read_bytes()).data)) as found:
+            # Pillow would clip 16 bits to 8 where TensorFlow scales them.
+            image = Image.fromarray((np.asarray(found) >> 8).astype(np.uint8)) if found.mode.startswith("I;16") else found
             opaque = Image.new("RGBA", image.size, background)
             opaque.alpha_composite(image.convert("RGBA"))
             plain = opaque.convert("RGB")
@@ -76,6 +80,6 @@ def as_the_model_sees(path: Path, shape: tuple[int, int, int], preprocessing: Ma
                 fitted = ImageOps.pad(plain, (width, height), resample, color=background)
             else:
                 fitted = ImageOps.fit(plain, (width, height), resample)
-    except OSError:
+    except (OSError, Refused):
         return np.full(shape, 128, np.uint8)
     return np.asarray(fitted.convert("L") if channels == 1 else fitted).reshape(shape)

@@ -13,6 +13,7 @@ import numpy as np
 
 from serving.c_api import FAILED_PRECONDITION, INVALID_ARGUMENT, Session, TensorFlowError, find_library
 from serving.errors import InputError, one_line
+from serving.picture_files import Refused, read_picture_file
 from serving.signatures import read_signatures
 
 BATCH = 256  # Pictures put to the model at once: enough to keep it busy, few enough for the memory.
@@ -162,8 +163,10 @@ class PushedModel:
         """
         for path, reason in self.encode([start, end]).unreadable:
             raise InputError(f"{path} cannot be read as a picture: {reason}")
-        contents = [Path(path).read_bytes() for path in (start, end)]
-        return self.call("interpolate", image_bytes=contents, steps=np.int64(steps))["images"]
+        contents, unreadable = _read([Path(start), Path(end)])
+        if unreadable:
+            raise InputError(f"{unreadable[0][0]}: {unreadable[0][1]}")
+        return self.call("interpolate", image_bytes=[content for _, content in contents], steps=np.int64(steps))["images"]
 
     def encode(self, paths: Sequence[str | Path]) -> PictureAnswers:
         """Returns `mean` and `log_variance`, float32 [n, latent_dim], of the codes of picture files. See `score`."""
@@ -268,13 +271,15 @@ class PushedModel:
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[tuple[Path, bytes]], list[tuple[Path, str]]]:
-    """Returns the files' contents, and the files that cannot be read with the reason."""
+    """Returns the files' contents as the model's graph reads them, and the files that cannot be read with the reason."""
     contents, missing = [], []
     for path in paths:
         try:
-            contents.append((path, path.read_bytes()))
+            contents.append((path, read_picture_file(path.read_bytes()).data))
         except OSError as error:
             missing.append((path, error.strerror or str(error)))
+        except Refused as refused:
+            missing.append((path, refused.reason))
     return contents, missing
 
 

@@ -38,8 +38,15 @@ def parse_examples(serialised: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 def read_examples(files: Sequence[str]) -> tf.data.Dataset:
     """Batches of pictures' bytes and labels, each string [<= READ_BATCH], in the order of the files."""
-    records = tf.data.TFRecordDataset(list(files), compression_type="GZIP", buffer_size=8 << 20)
-    return records.batch(READ_BATCH).map(parse_examples)
+    return read_records(files).batch(READ_BATCH).map(parse_examples)
+
+
+def read_records(files: Sequence[str]) -> tf.data.Dataset:
+    """The records of TFRecord files, string [], in their order; packed are those whose names end in .gz."""
+    packed = {path.endswith(".gz") for path in files}
+    if len(packed) > 1:
+        raise ValueError("TFRecord files are either all packed or none")
+    return tf.data.TFRecordDataset(list(files), "GZIP" if packed == {True} else None, buffer_size=8 << 20)
 
 
 def label_indices(names: tf.Tensor, known: Sequence[str]) -> tf.Tensor:

@@ -26,9 +26,11 @@ class GateRefused(RuntimeError):
     Args:
         gate: Which gate: "data", "model" or "serving".
         reasons: What was wrong, a sentence each.
+        rejects: Pictures refused on the way, as `{"path": ..., "reason": ...}`, so that they are listed all the same.
     """
 
-    def __init__(self, gate: str, reasons: Sequence[str]):
+    def __init__(self, gate: str, reasons: Sequence[str], rejects: Sequence[dict[str, str]] = ()):
         super().__init__(f"the {gate} gate said no: {'; '.join(reasons)}")
         self.gate = gate
         self.reasons = list(reasons)
+        self.rejects = list(rejects)

@@ -17,7 +17,7 @@ import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer.config import TrainerConfig
-from trainer.data import Pictures, list_records, pixel_graph
+from trainer.data import Pictures, list_records, pixel_graph, read_records
 from trainer.describe import describe_model, describe_networks, model_card
 from trainer.errors import InputError
 from trainer.export import Servable
@@ -145,7 +145,7 @@ def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
 
 def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
     """The first few examples, serialised, and their pictures' bytes."""
-    records = tf.data.TFRecordDataset(list_records(patterns), compression_type="GZIP").take(GOLDEN_PICTURES)
+    records = read_records(list_records(patterns)).take(GOLDEN_PICTURES)
     examples = [record.numpy() for record in records]
     pictures = [tf.train.Example.FromString(e).features.feature[ENCODED].bytes_list.value[0] for e in examples]
     return examples, pictures

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from trainer.data import READ_BATCH, list_records, parse_examples, read_examples
+from trainer.data import READ_BATCH, list_records, parse_examples, read_examples, read_records
 from trainer.preprocessing import to_levels
 
 PixelGraph = Callable[[tf.Tensor], tf.Tensor]
@@ -51,7 +51,7 @@ class Split:
             return
         wanted = np.zeros(len(self), bool)
         wanted[chosen] = True
-        records = tf.data.TFRecordDataset(self._files, compression_type="GZIP", buffer_size=8 << 20)
+        records = read_records(self._files)
         picked = records.enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
         batches = picked.batch(READ_BATCH).map(
             lambda examples: to_levels(graph(parse_examples(examples)[0])),

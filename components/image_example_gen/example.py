@@ -1,35 +1,87 @@
-"""The tf.Example of a picture."""
+"""The tf.Examples of pictures."""
 
 from __future__ import annotations
 
-import tensorflow as tf
-
-from components.image_example_gen.files import printable
-from components.image_example_gen.pictures import Picture, mean_and_std
+import struct
+from typing import NamedTuple
 
 
-def serialize(picture: Picture, sha256: str) -> bytes:
-    """The picture as a serialised tf.Example, every feature present with one value; equal pictures give equal bytes.
+class Row(NamedTuple):
+    """What an example says of a picture.
+
+    Attributes:
+        encoded: A picture file's bytes, as TensorFlow reads them.
+        format: Their format: png, jpeg, gif or bmp.
+        reencoded_from: The format in which the picture was found where `encoded` was made from it; '' where it is as found.
+        label: Its label; '' where there is none.
+        path: Where it came from, printable.
+        sha256: The hash of its pixels, as hexadecimal digits.
+        height: Of the picture.
+        width: Of the picture.
+        channels: 1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha).
+        mean: Of its levels, 0 to 255.
+        std: Their standard deviation.
+        exposure: One of `pictures.EXPOSURES`.
+    """
+
+    encoded: bytes
+    format: str
+    reencoded_from: str
+    label: str
+    path: str
+    sha256: str
+    height: int
+    width: int
+    channels: int
+    mean: float
+    std: float
+    exposure: str
+
+
+def serialize(row: Row) -> bytes:
+    """A picture as a serialised tf.Example, every feature present with one value; equal pictures give equal bytes.
+
+    It writes the bytes that `tf.train.Example.SerializeToString(deterministic=True)` would, in a tenth of the time: a message
+    for each feature costs more than to decode a small picture.
 
     Args:
-        picture: The picture.
-        sha256: The hash of its pixels, as hexadecimal digits.
+        row: What it says; the features are called `image/` and the field's name.
 
     Returns:
-        A tf.Example with the features image/encoded, image/format, image/label, image/path, image/sha256 (bytes),
-        image/height, image/width, image/channels (int64), image/mean and image/std (float, 0 to 255).
+        A tf.Example: whole numbers as int64_list, `mean` and `std` as float_list, all others as bytes_list.
     """
-    height, width, channels = picture.pixels.shape
-    mean, std = mean_and_std(picture.pixels)
-    texts = {"format": picture.format, "label": picture.label, "path": printable(picture.path), "sha256": sha256}
-    example = tf.train.Example()
-    # Filled in place: half the time of building it from Feature messages.
-    feature = example.features.feature
-    feature["image/encoded"].bytes_list.value.append(picture.encoded)
-    for name, text in texts.items():
-        feature[f"image/{name}"].bytes_list.value.append(text.encode())
-    for name, number in {"height": height, "width": width, "channels": channels}.items():
-        feature[f"image/{name}"].int64_list.value.append(number)
-    for name, level in {"mean": mean, "std": std}.items():
-        feature[f"image/{name}"].float_list.value.append(level)
-    return example.SerializeToString(deterministic=True)
+    entries = []
+    for place, key in _KEYS:
+        value = row[place]
+        if type(value) is int:
+            kind, values = _INT64_LIST, _varint(value)
+        elif type(value) is float:
+            kind, values = _FLOAT_LIST, struct.pack("<f", value)
+        else:
+            kind, values = _BYTES_LIST, value if type(value) is bytes else value.encode()
+        inner = _delimited(_FIRST, values)  # packed numbers and a single text look alike
+        entries.append(_delimited(_FIRST, key + _delimited(_SECOND, _delimited(kind, inner))))
+    return _delimited(_FIRST, b"".join(entries))
+
+
+# Tags of length-delimited fields: the number of the field times 8, plus 2 (protobuf.dev/programming-guides/encoding).
+_FIRST, _SECOND = b"\x0a", b"\x12"
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"  # the fields of tf.train.Feature
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+def _delimited(tag: bytes, content: bytes) -> bytes:
+    size = len(content)
+    return tag + (bytes((size,)) if size < 128 else _varint(size)) + content
+
+
+# The features in the order of their names, as deterministic serialisation has them.
+_KEYS = [(Row._fields.index(name), _delimited(_FIRST, f"image/{name}".encode())) for name in sorted(Row._fields)]

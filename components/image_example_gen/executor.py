@@ -1,4 +1,4 @@
-"""The executor of `ImageExampleGen`: from the pictures of a folder to the Examples artifact."""
+"""The executor of `ImageExampleGen`: from pictures to the Examples artifact."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
 
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.develop import Developer
+from components.image_example_gen.duplicates import drop_duplicates, find_duplicates, to_lines
 from components.image_example_gen.files import join, printable
-from components.image_example_gen.ingest import METER, IngestShard, records_name, tally_name
-from components.image_example_gen.options import pictures_folder, unpack_options
-from components.image_example_gen.reading import check_label_names
-from components.image_example_gen.shards import plan_shards
-from components.image_example_gen.sources import Sources, find_sources
+from components.image_example_gen.ingest import METER, IngestUnit, records_name, rejects_name, tally_name
+from components.image_example_gen.listing import Listing
+from components.image_example_gen.options import unpack_options
+from components.image_example_gen.sources import Sources, described, find_sources
 from components.image_example_gen.splits import SPLITS, SplitRule
 from components.image_example_gen.tally import Tally
-from trainer.errors import InputError
+from components.image_example_gen.units import ContainerUnit, FileUnit, plan_units
+from trainer.errors import GateRefused, InputError
 
 _LOGGER = logging.getLogger("darkroom.ingest")
 
@@ -34,8 +36,8 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
     """Decodes every picture once, refuses those that cannot be used, and writes the others as splits of tf.Examples."""
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
-        """Not used: `Do` writes each shard as a whole, which keeps the order."""
-        raise NotImplementedError("ImageExampleGen writes its shards in Do")
+        """Not used: `Do` writes each unit as a whole, which keeps the order."""
+        raise NotImplementedError("ImageExampleGen writes its units in Do")
 
     def Do(  # noqa: N802
         self,
@@ -43,49 +45,58 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes Split-*/data_tfrecord-*.gz, summary.json and rejects.jsonl into the `examples` artifact.
+        """Writes Split-*/data_tfrecord-*, summary.json, rejects.jsonl and duplicates.jsonl into the `examples` artifact.
 
         Args:
             input_dict: Empty.
             output_dict: `examples`: the artifact to fill.
-            exec_properties: `input_base` and `input_config`: the folder; `custom_config`: the options.
+            exec_properties: `input_base`: where the pictures are; `custom_config`: the options.
 
         Raises:
-            InputError: There are no pictures, all were refused, a split is empty, or an IDX file is damaged.
+            InputError: There are no pictures, a split is empty, or a file of many pictures is damaged.
+            GateRefused: More pictures were refused than the configuration allows.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         started = time.monotonic()
         examples = artifact_utils.get_single_instance(output_dict[specs.EXAMPLES_KEY])
         config = unpack_options(exec_properties[specs.CUSTOM_CONFIG_KEY])
-        sources = find_sources(pictures_folder(exec_properties))
-        check_label_names(sources, config.label_names)
-
         working = join(examples.uri, "ingesting")
-        rule = SplitRule.of(sources.splits(), config)
-        tallies = self._ingest(sources, config, rule, working)
+        fileio.makedirs(working)
+        with Listing() as listing:
+            sources = find_sources(exec_properties[specs.INPUT_BASE_KEY], config, listing.add)
+            units = plan_units(sources, listing, config, working)
+        rule = SplitRule.of(sources.own_splits, config)
+
+        folder = join(working, "by-content")
+        tallies = self._ingest(sources, units, Developer(rule, config), folder)
+        copies = _copies_of_a_few(Tally.total(tallies), rule)
+        if copies:
+            _LOGGER.warning("nearly all pictures are copies of a few: split by path instead of content, duplicates kept")
+            folder = join(working, "by-path")
+            rule = dataclasses.replace(rule, by_path=True)
+            tallies = self._ingest(sources, units, Developer(rule, config), folder)
+        rejects = _rejects(sources, folder, len(units))
+        _check(Tally.total(tallies), sources, config, rejects)
+        listed = []
+        if not (copies or config.keep_duplicates):
+            listed = drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
         total = Tally.total(tallies)
-        if _copies_of_a_few(total, rule):
-            _LOGGER.warning("nearly all pictures are copies of a few: split by path instead of content")
-            fileio.rmtree(working)
-            tallies = self._ingest(sources, config, dataclasses.replace(rule, by_path=True), working)
-            total = Tally.total(tallies)
-        _check(total, sources, config)
-        _publish(examples, tallies, working)
-        _write_reports(examples.uri, total, time.monotonic() - started)
+        _check_splits(total, sources, config, rejects)
+        _publish(examples, tallies, folder)
+        _write_text(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
+        _write_text(join(examples.uri, "duplicates.jsonl"), to_lines(listed))
+        _write_summary(examples.uri, total, sources, time.monotonic() - started)
         fileio.rmtree(working)
 
-    def _ingest(self, sources: Sources, config: DataConfig, rule: SplitRule, working: str) -> list[Tally]:
-        """Reads all shards into the folder `working` and returns what each held."""
-        shards = plan_shards(sources, config.pictures_per_shard)
-        fileio.makedirs(working)
+    def _ingest(
+        self, sources: Sources, units: list[FileUnit | ContainerUnit], developer: Developer, folder: str
+    ) -> list[Tally]:
+        """Reads all units, writes into `folder` and returns what each held."""
+        fileio.makedirs(folder)
         METER.start(sources.count)
         with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(shards)
-                | "Ingest" >> beam.ParDo(IngestShard(working, rule, config.label_names))
-            )
-        return [Tally.from_json(_read_text(join(working, tally_name(shard.index)))) for shard in shards]
+            _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, developer))
+        return [Tally.from_json(_read_text(join(folder, tally_name(unit.index)))) for unit in units]
 
 
 def _copies_of_a_few(total: Tally, rule: SplitRule) -> bool:
@@ -97,26 +108,50 @@ def _copies_of_a_few(total: Tally, rule: SplitRule) -> bool:
     return any(not total.pictures(split) and rule.expected(split, pictures) >= 5 for split in SPLITS)
 
 
-def _check(total: Tally, sources: Sources, config: DataConfig) -> None:
-    """Raises an InputError where the pictures cannot be used."""
-    where = printable(sources.folder)
+def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
+    """All that was refused, as `{"path": ..., "reason": ...}`, sorted by path."""
+    rejects = [{"path": printable(left.path), "reason": left.reason} for left in sources.left_out]
+    for unit in range(units):
+        rejects += map(json.loads, _read_text(join(folder, rejects_name(unit))).splitlines())
+    return sorted(rejects, key=lambda reject: reject["path"])
+
+
+def _check(total: Tally, sources: Sources, config: DataConfig, rejects: list[dict[str, str]]) -> None:
+    """Raises an InputError where a file of many pictures cannot be read, a GateRefused where too much was refused."""
     if total.mistake:
-        raise InputError(total.mistake, total.rejects)
-    if len(total.rejects) == sources.count:
-        raise InputError(f"all {sources.count:,} pictures of {where} were refused: {_commonest(total)}", total.rejects)
+        raise InputError(total.mistake, rejects)
+    total.reasons.update(left.reason for left in sources.left_out)
+    seen = total.accepted + total.rejected
+    if seen and total.rejected > config.max_rejects * seen:
+        raise GateRefused(
+            "data",
+            [
+                f"{total.rejected:,} of {seen:,} pictures in {printable(sources.folder)} were refused, data.max_rejects allows "
+                f"{config.max_rejects:.0%}: {_commonest(total)}"
+            ],
+            rejects,
+        )
+
+
+def _check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: list[dict[str, str]]) -> None:
+    """Raises an InputError where a split is empty."""
+    where = printable(sources.folder)
     shares = {"eval": config.eval_share, "test": config.test_share}
-    own_splits = sources.splits()
+    own_splits = sources.own_splits if config.splits == "folders" else ()
     for split in SPLITS:
         if total.pictures(split):
             continue
         if split in own_splits or split == "train":
-            reason = f"refused were {_commonest(total)}" if total.rejects else "add pictures"
-            raise InputError(f"no picture is left for the split {split!r} of {where}: {reason}", total.rejects)
+            reason = f"refused were {_commonest(total)}" if rejects else "add pictures"
+            if total.duplicates:
+                reason = f"{total.duplicates:,} were left out, for another split has the same ones"
+            raise InputError(f"no picture is left for the split {split!r} of {where}: {reason}", rejects)
         if shares[split]:
+            copies = f", of which {total.duplicates:,} are copies of others" if total.duplicates else ""
             raise InputError(
-                f"the split {split!r} is empty: a share of {shares[split]:g} of the pictures in {where} took none; "
+                f"the split {split!r} is empty: a share of {shares[split]:g} of the pictures in {where}{copies} took none; "
                 f"add pictures, raise data.{split}_share, or make a folder {split!r}",
-                total.rejects,
+                rejects,
             )
 
 
@@ -125,29 +160,32 @@ def _commonest(total: Tally) -> str:
     return ", ".join(f"{count:,} x {reason}" for reason, count in total.reasons.most_common(3))
 
 
-def _publish(examples: Artifact, tallies: list[Tally], working: str) -> None:
-    """Moves the shards' files to where TFX reads them, numbered anew split by split, and describes the artifact."""
+def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
+    """Moves the units' files to where TFX reads them, numbered anew split by split, and describes the artifact."""
     splits = [split for split in SPLITS if any(tally.pictures(split) for tally in tallies)]
     examples.split_names = artifact_utils.encode_split_names(splits)
     for split in splits:
         uri = artifact_utils.get_split_uri([examples], split)
         fileio.makedirs(uri)
-        shards = [index for index, tally in enumerate(tallies) if tally.pictures(split)]
-        for number, index in enumerate(shards):
-            final = join(uri, f"data_tfrecord-{number:05d}-of-{len(shards):05d}.gz")
-            fileio.rename(join(working, records_name(index, split)), final)
+        units = [index for index, tally in enumerate(tallies) if tally.pictures(split)]
+        for number, index in enumerate(units):
+            final = join(uri, f"data_tfrecord-{number:05d}-of-{len(units):05d}")
+            fileio.rename(join(folder, records_name(index, split)), final)
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+    # TFX has no other word for TFRecords; whether they are packed, its readers see by their names.
     examples_utils.set_file_format(examples, "tfrecords_gzip")
 
 
-def _write_reports(uri: str, total: Tally, seconds: float) -> None:
-    summary = total.summary(seconds)
+def _write_summary(uri: str, total: Tally, sources: Sources, seconds: float) -> None:
+    total.reasons.update(left.reason for left in sources.left_out)
+    summary = total.summary(seconds, sources.others)
     _write_text(join(uri, "summary.json"), json.dumps(summary, indent=2) + "\n")
-    _write_text(join(uri, "rejects.jsonl"), "".join(json.dumps(reject) + "\n" for reject in total.rejects))
     pictures = ", ".join(f"{count:,} {split}" for split, count in summary["pictures"].items())
-    _LOGGER.info("ingested %s pictures in %.1f s; refused %d", pictures, seconds, len(total.rejects))
+    _LOGGER.info("ingested %s pictures in %.1f s; refused %d", pictures, seconds, total.rejected)
     for reason, count in total.reasons.most_common():
         _LOGGER.warning("refused %d: %s", count, reason)
+    if sources.others:
+        _LOGGER.warning("passed over files that are not called like pictures: %s", described(sources.others))
 
 
 def _read_text(path: str) -> str:

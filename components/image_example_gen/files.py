@@ -1,14 +1,21 @@
-"""Listing and opening the files of a folder: on this machine, or by any URI that Beam knows (gs://, s3:// ...)."""
+"""Listing and opening files: on this machine, or by any URI that Beam knows (gs://, s3://, azfs:// ...) and http(s)://."""
 
 from __future__ import annotations
 
 import os
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
+from components.image_example_gen.stores import is_stored_file, list_stored, open_stored
 from trainer.errors import InputError
+
+_TIMEOUT_SECONDS = 30
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -26,17 +33,33 @@ class FoundFile:
     mtime_ns: int
 
 
-def list_files(folder: str) -> list[FoundFile]:
-    """Lists all files below `folder`, sorted by path, without opening any.
+@dataclass(frozen=True)
+class LeftOut:
+    """What was found and is not read.
 
-    Names that begin with a dot are left out, folders and files alike. Links are followed. What is neither a file nor a
-    folder (a pipe would block its reader for ever) is left out too.
+    Attributes:
+        path: Relative to the folder.
+        reason: Why, in a person's words.
+    """
+
+    path: str
+    reason: str
+
+
+def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | LeftOut]:
+    """Yields all files below `folder`, without opening any, one after the other as the file system names them.
+
+    Names that begin with a dot are left out, folders and files alike. What is neither a file nor a folder (a pipe would
+    block its reader for ever) is left out too. Nothing is held in memory: the folder may have millions of files.
+
+    Args:
+        folder: A path, or a URI.
+        follow_links: Whether links may lead out of the folder; within it they always may.
 
     Raises:
         InputError: `folder` does not exist, is not a folder or may not be read.
     """
-    found = _list_remote(folder) if is_remote(folder) else _list_local(folder)
-    return sorted(found, key=lambda file: file.path)
+    return _list_remote(folder) if is_remote(folder) else _list_local(folder, follow_links)
 
 
 def is_remote(path: str) -> bool:
@@ -45,8 +68,8 @@ def is_remote(path: str) -> bool:
 
 
 def join(folder: str, path: str) -> str:
-    """The full path of a relative one below `folder`."""
-    return f"{folder.rstrip('/')}/{path}"
+    """The full path of one that is relative to `folder`; an absolute one, or a URI, is that already."""
+    return path if is_remote(path) or path.startswith("/") else f"{folder.rstrip('/')}/{path}"
 
 
 def open_file(path: str) -> BinaryIO:
@@ -57,10 +80,23 @@ def open_file(path: str) -> BinaryIO:
     """
     if not is_remote(path):
         return open(path, "rb")
-    from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
+    if path.startswith(("http://", "https://")):
+        return _open_url(path)
+    return open_stored(path)
 
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+def is_file(path: str) -> bool:
+    """Whether `path` names a file, and no folder; what lies behind http(s) always is one."""
+    if not is_remote(path):
+        return os.path.isfile(path)
+    if path.startswith(("http://", "https://")):
+        return True
+    try:
+        return is_stored_file(path)
+    except InputError:
+        raise
+    except Exception as error:  # each store has its own
+        raise InputError(f"{path} cannot be reached: {one_line(error)}") from error
 
 
 def printable(path: str) -> str:
@@ -68,48 +104,82 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _list_local(folder: str) -> Iterator[FoundFile]:
+def one_line(error: BaseException) -> str:
+    """An error's words in one line, cut where they go on for long."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | LeftOut]:
     if not os.path.exists(folder):
         raise InputError(f"the folder {printable(folder)} does not exist: check the path of the pictures")
-    if not os.path.isdir(folder):
-        raise InputError(f"{printable(folder)} is a file, not a folder: unpack an archive, and give its folder")
-    yield from _walk(folder, "", ())
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise InputError(f"the folder {printable(folder)} cannot be read: {error.strerror}") from error
+    yield from _walk(folder, "", (), None if follow_links else os.path.realpath(folder))
 
 
-def _walk(folder: str, prefix: str, above: tuple[str, ...]) -> Iterator[FoundFile]:
-    """Yields the files of a folder and of those below; `above` are the folders on the way, against circular links."""
+def _walk(folder: str, prefix: str, above: tuple[str, ...], root: str | None) -> Iterator[FoundFile | LeftOut]:
+    """Yields the files of a folder, then of those below; `above` are the folders on the way, against circular links."""
     real = os.path.realpath(folder)
     if real in above:
         return
+    below = []
     try:
-        entries = list(os.scandir(folder))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                path = f"{prefix}{entry.name}"
+                if root and entry.is_symlink() and not _is_within(entry.path, root):
+                    yield LeftOut(path, "a link that leads out of the folder: data.follow_links lets it")
+                    continue
+                try:
+                    stat = entry.stat()
+                except OSError:
+                    yield FoundFile(path, -1, -1)
+                    continue
+                if S_ISDIR(stat.st_mode):
+                    below.append(entry.name)
+                elif S_ISREG(stat.st_mode):
+                    yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
-        raise InputError(f"the folder {printable(folder)} cannot be read: {error.strerror}") from error
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        path = f"{prefix}{entry.name}"
-        try:
-            stat = entry.stat()
-        except OSError:
-            yield FoundFile(path, -1, -1)
-            continue
-        if S_ISDIR(stat.st_mode):
-            yield from _walk(entry.path, f"{path}/", (*above, real))
-        elif S_ISREG(stat.st_mode):
-            yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
+        yield LeftOut(prefix.rstrip("/"), f"the folder cannot be read: {error.strerror}")
+    for name in below:
+        yield from _walk(os.path.join(folder, name), f"{prefix}{name}/", (*above, real), root)
+
+
+def _is_within(path: str, root: str) -> bool:
+    real = os.path.realpath(path)
+    return real == root or real.startswith(root.rstrip("/") + "/")
 
 
 def _list_remote(folder: str) -> Iterator[FoundFile]:
-    from apache_beam.io.filesystem import BeamIOError
-    from apache_beam.io.filesystems import FileSystems
-
     root = folder.rstrip("/") + "/"
     try:
-        (result,) = FileSystems.match([f"{root}**"])
-    except (BeamIOError, ValueError) as error:
-        raise InputError(f"{folder} cannot be listed: {' '.join(str(error).split())[:200]}") from error
-    for file in result.metadata_list:
-        path = file.path[len(root) :]
-        if path and not path.endswith("/") and not any(part.startswith(".") for part in path.split("/")):
-            yield FoundFile(path, file.size_in_bytes, int(file.last_updated_in_seconds * 1_000_000_000))
+        for uri, size, changed in list_stored(root):
+            path = uri[len(root) :]
+            if path and not path.endswith("/") and not any(part.startswith(".") for part in path.split("/")):
+                yield FoundFile(path, size, int(changed * 1_000_000_000))
+    except InputError:
+        raise
+    except Exception as error:  # each store has its own
+        raise InputError(f"{folder} cannot be listed: {one_line(error)}") from error
+
+
+def _open_url(url: str) -> BinaryIO:
+    for left in reversed(range(_TRIES)):
+        try:
+            return urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                raise FileNotFoundError(url) from error
+            if error.code in (401, 403):
+                raise PermissionError(url) from error
+            if not left or error.code < 500:
+                raise
+        except OSError:
+            if not left:
+                raise
+        time.sleep(1)
+    raise AssertionError("not reached")

@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-
 from components.image_example_gen.files import open_file, printable
 from trainer.errors import InputError
 
@@ -35,7 +33,7 @@ def read_shape(path: str, size: int, ranks: Sequence[int]) -> tuple[int, ...]:
         InputError: It is not such a file, or is longer or shorter than its header says.
     """
     try:
-        with _open(path) as stream:
+        with open_idx(path) as stream:
             magic = stream.read(4)
             rank = magic[3] if len(magic) == 4 else 0
             if magic[:3] != _UNSIGNED_BYTES or rank not in ranks:
@@ -48,44 +46,30 @@ def read_shape(path: str, size: int, ranks: Sequence[int]) -> tuple[int, ...]:
         actual = _stored_size(path, size)
     except (OSError, EOFError, zlib.error) as error:
         raise damaged(path, error) from error
-    expected = _header_size(shape) + math.prod(shape)
+    expected = header_size(len(shape)) + math.prod(shape)
     # The gzip trailer holds the length modulo 2**32.
-    if _is_gzip(path):
+    if is_gzip(path):
         expected %= 2**32
     if actual != expected:
         raise InputError(f"{printable(path)} holds {actual:,} bytes where its header says {expected:,}: fetch it again")
     return shape
 
 
-def read_entries(path: str, shape: Sequence[int], start: int, stop: int) -> Iterator[np.ndarray]:
-    """Yields the entries `start` to `stop` of an IDX file one by one.
+@contextlib.contextmanager
+def open_idx(path: str) -> Iterator[BinaryIO]:
+    """Opens an IDX file for reading from its header on, unpacked."""
+    with open_file(path) as stream:
+        yield gzip.GzipFile(fileobj=stream) if is_gzip(path) else stream
 
-    Args:
-        path: The file.
-        shape: As `read_shape` gave it.
-        start: The first entry.
-        stop: One behind the last entry.
 
-    Yields:
-        Each entry: uint8 of shape `shape[1:]`.
+def header_size(rank: int) -> int:
+    """Bytes before the data of an IDX file with so many dimensions."""
+    return 4 + 4 * rank
 
-    Raises:
-        InputError: The file cannot be read that far.
-    """
-    size = math.prod(shape[1:])
-    try:
-        with _open(path) as stream:
-            stream.seek(_header_size(shape) + start * size)
-            for _ in range(start, stop):
-                data = stream.read(size)
-                if len(data) < size:
-                    raise EOFError("it ends too early")
-                yield np.frombuffer(data, np.uint8).reshape(shape[1:])
-            # Reading up to the very end makes gzip compare its checksum.
-            if stop == shape[0] and stream.read(1):
-                raise EOFError("it goes on behind its end")
-    except (OSError, EOFError, zlib.error) as error:
-        raise damaged(path, error) from error
+
+def is_gzip(path: str) -> bool:
+    """Whether a file is packed, by its name."""
+    return path.lower().endswith(".gz")
 
 
 def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None:
@@ -99,7 +83,7 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
     temporary = path.with_name(f"{path.name}.part")
     with contextlib.ExitStack() as stack:
         stream: BinaryIO = stack.enter_context(open(temporary, "wb"))
-        if _is_gzip(path.name):
+        if is_gzip(path.name):
             stream = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0))
         stream.write(_UNSIGNED_BYTES + struct.pack(f">B{len(shape)}I", len(shape), *shape))
         for block in blocks:
@@ -108,28 +92,14 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
 
 
 def damaged(path: str, error: Exception) -> InputError:
-    """The mistake to report where reading an IDX file failed with `error`."""
+    """The mistake to report where reading a file of many pictures failed with `error`."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else error
     return InputError(f"{printable(path)} cannot be read ({reason}): fetch it again")
 
 
-def _is_gzip(path: str) -> bool:
-    return path.lower().endswith(".gz")
-
-
-@contextlib.contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
-    with open_file(path) as stream:
-        yield gzip.GzipFile(fileobj=stream) if _is_gzip(path) else stream
-
-
-def _header_size(shape: Sequence[int]) -> int:
-    return 4 + 4 * len(shape)
-
-
 def _stored_size(path: str, size: int) -> int:
     """The size of the data in bytes; for gzip the one that its trailer states, without unpacking."""
-    if not _is_gzip(path):
+    if not is_gzip(path):
         return size
     with open_file(path) as stream:
         stream.seek(max(size - 4, 0))

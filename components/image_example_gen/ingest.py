@@ -1,46 +1,55 @@
-"""The worker's part: reads a shard and writes its examples, one file per split.
+"""The worker's part: develops a unit's pictures and writes their examples, one file per split.
 
 Nothing here imports TFX: a worker process starts several seconds sooner without it.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from types import TracebackType
 
 import apache_beam as beam
+import numpy as np
 import tensorflow as tf
 
-from components.image_example_gen.example import serialize
+from components.image_example_gen.develop import Developed, Developer
 from components.image_example_gen.files import join
-from components.image_example_gen.pictures import hash_of
-from components.image_example_gen.reading import Rejected, read_shard
-from components.image_example_gen.shards import FileShard, IdxShard
-from components.image_example_gen.splits import SplitRule
+from components.image_example_gen.found import Rejected
+from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.tally import Tally
+from components.image_example_gen.units import ContainerUnit, FileUnit
 from trainer.errors import InputError
 from trainer.progress import report_progress
 
-# Pictures are compressed already: a higher level costs time and saves nothing. No time is written, so that equal
-# examples give equal files.
-_OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 _SECONDS_BETWEEN_REPORTS = 0.2
 
 
-def records_name(shard: int, split: str) -> str:
-    """The name of the file that holds a shard's examples of one split."""
-    return f"{shard:05d}-{split}.gz"
+def records_name(unit: int, split: str) -> str:
+    """The name of the file that holds a unit's examples of one split."""
+    return f"{unit:05d}-{split}"
 
 
-def tally_name(shard: int) -> str:
-    """The name of the file that holds a shard's counts."""
-    return f"{shard:05d}.json"
+def tally_name(unit: int) -> str:
+    """The name of the file that holds a unit's counts."""
+    return f"{unit:05d}.json"
+
+
+def rejects_name(unit: int) -> str:
+    """The name of the file that lists what a unit refused."""
+    return f"{unit:05d}.jsonl"
+
+
+def digests_name(unit: int) -> str:
+    """The name of the file with the hashes of a unit's pictures: uint8 [n, 33], SHA-256 and the split's place in SPLITS."""
+    return f"{unit:05d}.npy"
 
 
 class Meter:
-    """Counts pictures over all shards that this process reads, on however many threads, and reports them."""
+    """Counts pictures over all units that this process reads, on however many threads, and reports them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,50 +67,61 @@ class Meter:
             if self._done < self._total and time.monotonic() - self._reported < _SECONDS_BETWEEN_REPORTS:
                 return
             self._reported = time.monotonic()
-            report_progress("ingesting", done=self._done, total=self._total or None, rejects=self._rejects)
+            total = max(self._total, self._done) or None  # what an archive holds is counted by names
+            report_progress("ingesting", done=self._done, total=total, rejects=self._rejects)
 
 
 # One for the process: a DoFn is copied for each thread.
 METER = Meter()
 
 
-class IngestShard(beam.DoFn):
-    """Reads a shard's pictures and writes their examples and its counts into a folder.
+class IngestUnit(beam.DoFn):
+    """Develops a unit's pictures and writes their examples, their hashes, what is refused and its counts into a folder.
 
     Args:
         folder: Where to.
-        rule: Which split a picture belongs to.
-        label_names: Names of the labels of IDX files.
+        developer: How.
     """
 
-    def __init__(self, folder: str, rule: SplitRule, label_names: tuple[str, ...]):
+    def __init__(self, folder: str, developer: Developer):
         super().__init__()
         self._folder = folder
-        self._rule = rule
-        self._label_names = label_names
+        self._developer = developer
 
-    def process(self, shard: FileShard | IdxShard) -> None:
-        """Reads one shard. A worker that repeats it writes the same files again."""
+    def process(self, unit: FileUnit | ContainerUnit) -> None:
+        """Reads one unit. A worker that repeats it writes the same files again."""
         tally = Tally()
+        rejects: list[str] = []
+        digests: list[bytes] = []
         try:
-            with _ShardWriter(self._folder, shard.index) as writer:
-                for item in read_shard(shard, self._label_names):
+            with RecordWriters(self._folder, unit.index) as writers:
+                for item in self._developer.develop(unit):
                     if isinstance(item, Rejected):
-                        tally.reject(item)
+                        tally.reasons[item.reason] += 1
+                        rejects.append(json.dumps({"path": item.path, "reason": item.reason}) + "\n")
                     else:
-                        sha256 = hash_of(item.pixels)
-                        split = self._rule.split_of(item.split, sha256, item.path)
-                        writer.write(split, serialize(item, sha256))
-                        tally.add(split, item)
+                        self._write(item, writers, digests, tally)
                     METER.count(rejected=isinstance(item, Rejected))
         except InputError as mistake:
             # Beam would wrap it in a text of its own: the executor raises it once more.
             tally = Tally(mistake=str(mistake))
-        _write_text(join(self._folder, tally_name(shard.index)), tally.to_json())
+        hashes = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 33)
+        _write(join(self._folder, digests_name(unit.index)), lambda stream: np.save(stream, hashes, allow_pickle=False))
+        _write(join(self._folder, rejects_name(unit.index)), lambda stream: stream.write("".join(rejects).encode()))
+        _write(join(self._folder, tally_name(unit.index)), lambda stream: stream.write(tally.to_json().encode()))
+
+    @staticmethod
+    def _write(item: Developed, writers: RecordWriters, digests: list[bytes], tally: Tally) -> None:
+        writers.write(item.split, item.record)
+        digests.append(item.digest + bytes([SPLITS.index(item.split)]))
+        tally.add(item.split, item.row)
 
 
-class _ShardWriter:
-    """TFRecord files of one shard, opened when the first example comes, renamed when all are written."""
+class RecordWriters:
+    """TFRecord files of one unit, opened when the first example comes, renamed when all are written.
+
+    They are not compressed: most pictures are already, and unpacking would cost every reader more than the bytes do.
+    """
 
     def __init__(self, folder: str, index: int):
         self._folder = folder
@@ -110,11 +130,12 @@ class _ShardWriter:
         self._writers: dict[str, tf.io.TFRecordWriter] = {}
 
     def write(self, split: str, record: bytes) -> None:
+        """Writes an example."""
         if split not in self._writers:
-            self._writers[split] = tf.io.TFRecordWriter(self._temporary(split), _OPTIONS)
+            self._writers[split] = tf.io.TFRecordWriter(self._temporary(split))
         self._writers[split].write(record)
 
-    def __enter__(self) -> _ShardWriter:
+    def __enter__(self) -> RecordWriters:
         return self
 
     def __exit__(
@@ -131,8 +152,8 @@ class _ShardWriter:
         return join(self._folder, f"{records_name(self._index, split)}.{self._suffix}")
 
 
-def _write_text(path: str, text: str) -> None:
+def _write(path: str, write: Callable[[tf.io.gfile.GFile], object]) -> None:
     temporary = f"{path}.{uuid.uuid4().hex}"
-    with tf.io.gfile.GFile(temporary, "w") as stream:
-        stream.write(text)
+    with tf.io.gfile.GFile(temporary, "wb") as stream:
+        write(stream)
     tf.io.gfile.rename(temporary, path, overwrite=True)

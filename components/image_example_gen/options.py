@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import posixpath
-from collections.abc import Mapping
-from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from tfx.proto import example_gen_pb2
-from tfx.types import standard_component_specs as specs
 from tfx.utils import proto_utils
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import join
 
 
 def pack_options(config: DataConfig, code: str) -> example_gen_pb2.CustomConfig:
@@ -37,18 +32,7 @@ def unpack_options(text: str) -> DataConfig:
     message.custom_config.Unpack(struct)
     values = json_format.MessageToDict(struct)["config"]
     # A Struct knows neither whole numbers nor tuples.
-    whole = {"pictures_per_shard": int(values["pictures_per_shard"]), "label_names": tuple(values["label_names"])}
-    return DataConfig(**values | whole)
-
-
-def pictures_folder(exec_properties: Mapping[str, Any]) -> str:
-    """The folder to read: `input_base`, or what the pattern of `input_config` makes of it once the span is resolved."""
-    input_config = example_gen_pb2.Input()
-    proto_utils.json_to_proto(exec_properties[specs.INPUT_CONFIG_KEY], input_config)
-    return folder_of_pattern(exec_properties[specs.INPUT_BASE_KEY], input_config.splits[0].pattern)
-
-
-def folder_of_pattern(base: str, pattern: str) -> str:
-    """The folder whose files a pattern selects: `span-3/*` those of span-3, `*` all of `base`."""
-    below = posixpath.dirname(pattern)
-    return join(base, below) if below else base
+    for field in dataclasses.fields(DataConfig):
+        if isinstance(field.default, (int, tuple)) and not isinstance(field.default, bool):
+            values[field.name] = type(field.default)(values[field.name])
+    return DataConfig(**values)

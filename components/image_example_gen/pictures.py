@@ -4,77 +4,77 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-_SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "png",
-    b"\xff\xd8\xff": "jpeg",
-    b"GIF87a": "gif",
-    b"GIF89a": "gif",
-    b"BM": "bmp",
-}
-_OTHER_SIGNATURES = {b"RIFF": "WebP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF", b"<svg": "SVG"}
+from serving.picture_files import PictureFile, Refused, damaged, read_picture_file
+
+# Levels from 0 to 255. A sparse drawing on black is no black picture: its few strokes make the deviation large.
+NEAR_BLACK, NEAR_WHITE, HARDLY_VARIES, NEAR_CONSTANT = 5.0, 250.0, 10.0, 3.0
+EXPOSURES = ("usual", "near-black", "near-white", "near-constant")
+_CHUNK = 1 << 13  # values summed at once: they stay in the processor's cache, and one thread does it
 
 
-class Refused(Exception):
-    """A picture that cannot be used.
+def decode(file: PictureFile) -> np.ndarray:
+    """Decodes a picture file.
 
     Args:
-        reason: Why, in a person's words and without particulars, so that equal reasons can be counted.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture that was read.
-
-    Attributes:
-        path: Where it came from, relative to the folder.
-        label: Its label; '' where there is none.
-        split: The split of its folder or file, or None.
-        encoded: The bytes of the picture file.
-        format: Their format: png, jpeg, gif or bmp.
-        pixels: uint8 of shape [height, width, channels], 0 to 255, with 1 (grey), 2 (grey, alpha), 3 (colour) or 4
-            (colour, alpha) channels.
-    """
-
-    path: str
-    label: str
-    split: str | None
-    encoded: bytes
-    format: str
-    pixels: np.ndarray
-
-
-def decode(data: bytes) -> tuple[str, np.ndarray]:
-    """Decodes a picture file; of an animation the first frame.
-
-    Args:
-        data: The bytes of the file.
+        file: As `read_picture_file` gives it.
 
     Returns:
-        Its format and its pixels, as in `Picture`.
+        uint8 of shape [height, width, channels], 0 to 255, with 1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha)
+        channels.
 
     Raises:
-        Refused: It is no picture, or a damaged one.
+        Refused: It is damaged.
     """
-    kind = _format_of(data)
-    if kind == "bmp":
-        _check_bmp(data)
     try:
-        pixels = tf.io.decode_image(data, channels=0, expand_animations=False).numpy()
+        # The operation by itself: around it `tf.io.decode_image` takes as long again for a small picture.
+        pixels = tf.raw_ops.DecodeImage(contents=file.data, channels=0, dtype=tf.uint8, expand_animations=False).numpy()
     except tf.errors.OpError as error:
-        raise Refused(f"damaged or cut short {kind.upper()} data") from error
-    if not pixels.size:
-        raise Refused(f"{kind.upper()} picture without pixels")
-    return kind, pixels
+        raise damaged(file.format) from error
+    if pixels.ndim != 3 or not pixels.size:
+        raise damaged(file.format)
+    return pixels
+
+
+def read_picture(data: bytes, max_megapixels: float) -> tuple[PictureFile, np.ndarray]:
+    """Brings a picture file into a form that TensorFlow reads, and decodes it.
+
+    Raises:
+        Refused: It is no picture, a damaged one, or too large.
+    """
+    file = read_picture_file(data, max_megapixels)
+    try:
+        return file, decode(file)
+    except Refused:
+        # TensorFlow knows neither compressed BMPs nor every GIF; of PNG and JPEG it reads all that are sound.
+        if file.reencoded_from or file.format not in ("gif", "bmp"):
+            raise
+    file = read_picture_file(data, max_megapixels, anew=True)
+    return file, decode(file)
+
+
+def encode_bmps(pixels: np.ndarray) -> list[bytes]:
+    """Encodes pictures, without loss and at next to no cost, as uncompressed BMPs: a header and the rows.
+
+    Args:
+        pixels: uint8 of shape [n, height, width, 1, 3 or 4]. One channel is written without the table of 256 greys that
+            some readers expect: TensorFlow takes such levels as they are.
+    """
+    count, height, width, channels = pixels.shape
+    row = (width * channels + 3) // 4 * 4
+    # The negative height says that the first row comes first.
+    file_header = struct.pack("<2sIHHI", b"BM", 54 + row * height, 0, 0, 54)
+    picture_header = struct.pack("<IiiHHIIiiII", 40, width, -height, 1, 8 * channels, 0, row * height, 0, 0, 0, 0)
+    if channels >= 3:
+        pixels = pixels[..., [2, 1, 0, 3][:channels]]  # blue comes first
+    whole = np.zeros((count, 54 + row * height), np.uint8)
+    whole[:, :54] = np.frombuffer(file_header + picture_header, np.uint8)
+    whole[:, 54:].reshape(count, height, row)[:, :, : width * channels] = pixels.reshape(count, height, width * channels)
+    data, size = whole.tobytes(), whole.shape[1]
+    return [data[at : at + size] for at in range(0, len(data), size)]
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -82,11 +82,16 @@ def encode_png(pixels: np.ndarray) -> bytes:
     return tf.io.encode_png(pixels).numpy()
 
 
+def digest_of(pixels: np.ndarray) -> bytes:
+    """SHA-256 of the pixels and their shape: one value whatever file format held them."""
+    digest = hashlib.sha256(b"%d,%d,%d" % pixels.shape)
+    digest.update(pixels if pixels.flags.c_contiguous else np.ascontiguousarray(pixels))
+    return digest.digest()
+
+
 def hash_of(pixels: np.ndarray) -> str:
-    """SHA-256, in hexadecimal digits, of the pixels and their shape: one value whatever file format held them."""
-    digest = hashlib.sha256(",".join(map(str, pixels.shape)).encode())
-    digest.update(np.ascontiguousarray(pixels))
-    return digest.hexdigest()
+    """`digest_of` in hexadecimal digits."""
+    return digest_of(pixels).hex()
 
 
 def mean_and_std(pixels: np.ndarray) -> tuple[float, float]:
@@ -94,36 +99,30 @@ def mean_and_std(pixels: np.ndarray) -> tuple[float, float]:
 
     Sums of whole numbers below 2**53 are exact in float64, in any order: the result is the same on every machine.
     """
-    values = pixels.reshape(-1).astype(np.float64)
-    count, total, squares = values.size, int(values.sum()), int(values @ values)
+    values = pixels.reshape(-1)
+    total = squares = 0
+    for start in range(0, values.size, _CHUNK):
+        chunk = values[start : start + _CHUNK].astype(np.float64)
+        total += int(chunk.sum())
+        squares += int(chunk @ chunk)
+    return _moments(values.size, total, squares)
+
+
+def means_and_stds(pixels: np.ndarray) -> list[tuple[float, float]]:
+    """The same for each of many pictures, uint8 of shape [n, ...], at once."""
+    values = pixels.reshape(len(pixels), -1).astype(np.float64)
+    totals, squares = values.sum(axis=1), np.einsum("ij,ij->i", values, values)
+    return [_moments(values.shape[1], int(total), int(square)) for total, square in zip(totals, squares, strict=True)]
+
+
+def exposure(mean: float, std: float) -> str:
+    """One of `EXPOSURES`, by a picture's mean and standard deviation."""
+    if std < HARDLY_VARIES and mean < NEAR_BLACK:
+        return "near-black"
+    if std < HARDLY_VARIES and mean > NEAR_WHITE:
+        return "near-white"
+    return "near-constant" if std < NEAR_CONSTANT else "usual"
+
+
+def _moments(count: int, total: int, squares: int) -> tuple[float, float]:
     return total / count, (count * squares - total * total) ** 0.5 / count
-
-
-def _format_of(data: bytes) -> str:
-    if not data:
-        raise Refused("the file is empty")
-    for signature, kind in _SIGNATURES.items():
-        if data.startswith(signature):
-            return kind
-    for signature, name in _OTHER_SIGNATURES.items():
-        if data.startswith(signature):
-            raise Refused(f"{name} data, which is not read: save it as PNG or JPEG")
-    raise Refused("not a PNG, JPEG, GIF or BMP picture, whatever the name says")
-
-
-def _check_bmp(data: bytes) -> None:
-    """Refuses the BMPs that TensorFlow reads wrongly without a word, and those that it does not know.
-
-    Pixels of a byte or less are indices into a table of colours; TensorFlow takes them for grey levels.
-    """
-    if len(data) < 54:
-        return
-    pixels_at, header_size = struct.unpack_from("<II", data, 10)
-    bits, compression = struct.unpack_from("<HI", data, 28)
-    if header_size < 40 or bits not in (8, 24, 32) or compression not in (0, 3):
-        raise Refused("a BMP of a kind that is not read: save it as PNG")
-    if bits == 8:
-        table = np.frombuffer(data[14 + header_size : pixels_at], np.uint8)
-        table = table[: table.size // 4 * 4].reshape(-1, 4)[:, :3]
-        if not (table == np.arange(len(table))[:, None]).all():
-            raise Refused("a BMP with a table of colours, which is not read: save it as PNG")

@@ -1,173 +1,326 @@
-"""Finds the pictures of a folder without reading any."""
+"""Finds the pictures of a folder, an archive, a manifest ... and what they are, without decoding any."""
 
 from __future__ import annotations
 
 import hashlib
+import heapq
 import os
 import posixpath
-import re
+import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from components.image_example_gen.files import FoundFile, is_remote, join, list_files, printable
-from components.image_example_gen.idx import read_shape
-from components.image_example_gen.splits import split_of_folder, split_of_prefix
+from components.image_example_gen import archives, records
+from components.image_example_gen.archives import ARCHIVE_SUFFIXES, ArchivePictures
+from components.image_example_gen.arrays import (
+    ARRAY_SUFFIXES,
+    ArrayPictures,
+    find_idx,
+    find_numpy,
+    is_idx,
+    is_idx_images,
+    split_of_idx,
+)
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.files import FoundFile, LeftOut, is_file, is_remote, join, list_files, printable
+from components.image_example_gen.manifests import MANIFEST_SUFFIXES, read_manifest
+from components.image_example_gen.names import PICTURE_SUFFIXES, is_picture
+from components.image_example_gen.records import RecordPictures
+from components.image_example_gen.spans import find_spans, has_spans
+from components.image_example_gen.splits import Labels, split_of_folder
 from trainer.errors import InputError
+from trainer.progress import report_progress
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp")
-# Pictures of kinds that are not read: taken up all the same, so that each is refused by name and not passed over.
-OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".ico", ".tga")
+Container = ArrayPictures | ArchivePictures | RecordPictures
 
-_IDX_IMAGES = re.compile(r"(?P<prefix>.*?)[-_.]?images?[-.]idx[34]-ubyte(?P<gzip>\.gz)?", re.IGNORECASE)
-_IDX_LABELS = re.compile(r"(?P<prefix>.*?)[-_.]?labels?[-.]idx1-ubyte(?P<gzip>\.gz)?", re.IGNORECASE)
-_LOOKED_FOR = f"looked for {' '.join(PICTURE_SUFFIXES)} and IDX files (...-images-idx3-ubyte, also .gz)"
+SAMPLE = 200  # paths kept of all pictures, to look at some
+_LOOKED_FOR = (
+    f"looked for pictures ({' '.join(PICTURE_SUFFIXES)}), archives of them (.zip .tar .tar.gz), arrays (IDX, .npy, .npz) "
+    "and .tfrecord"
+)
+_SECONDS_BETWEEN_REPORTS = 0.2
 
 
-@dataclass(frozen=True)
-class IdxPictures:
-    """The pictures of one IDX file.
+class Entry(NamedTuple):
+    """A picture file that was found.
 
     Attributes:
-        images: Its path relative to the folder.
-        labels: The path of the label file beside it, or None.
-        split: The split that its name or its folder says, or None.
-        shape: (pictures, height, width) or (pictures, height, width, channels).
+        path: Relative to the folder; or absolute, or a URI, from a manifest.
+        size: In bytes; -1 where it is not known.
+        label: What a manifest says; None where its path is to say.
+        split: The same for its split.
     """
 
-    images: str
-    labels: str | None
-    split: str | None
-    shape: tuple[int, ...]
+    path: str
+    size: int
+    label: str | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What a folder holds.
+    """What there is to read. It holds no list of the picture files, which may be millions; see `find_sources`.
 
     Attributes:
-        folder: The folder.
-        files: All files that are read, sorted by path.
-        pictures: The paths of the picture files, relative, sorted.
-        idx: The IDX files, sorted by path.
-        split_folders: Whether the first folder of each picture's path names its split; if not, it is a label.
+        folder: The folder that all paths are relative to.
+        files: How many picture files there are.
+        containers: The files of many pictures, sorted by path.
+        labels: How a picture file's path tells its label and split.
+        own_splits: The splits that folders, files and manifests say; None among them where some say nothing.
+        file_splits: Picture files of each split that they say, None for none.
+        sample: Some picture files, spread evenly: the paths of lowest hash, sorted.
+        left_out: What was found and cannot be read, sorted by path.
+        others: Files that are not called like pictures, by suffix.
+        span: The number of the latest span; 0 where there are none.
+        fingerprint: A hash that changes when a file is added, removed, renamed or edited.
     """
 
     folder: str
-    files: tuple[FoundFile, ...]
-    pictures: tuple[str, ...]
-    idx: tuple[IdxPictures, ...]
-    split_folders: bool
+    files: int = 0
+    containers: tuple[Container, ...] = ()
+    labels: Labels = Labels(False)
+    own_splits: frozenset[str | None] = frozenset()
+    file_splits: Counter[str | None] = field(default_factory=Counter)
+    sample: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    others: Counter[str] = field(default_factory=Counter)
+    span: int = 0
+    fingerprint: str = ""
 
     @property
     def count(self) -> int:
         """The number of pictures, readable or not."""
-        return len(self.pictures) + sum(idx.shape[0] for idx in self.idx)
-
-    def split_of(self, picture: str) -> str | None:
-        """The split of a picture file's folder, or None."""
-        return split_of_folder(picture) if self.split_folders else None
-
-    def splits(self) -> set[str | None]:
-        """The splits that folders and IDX files say; None among them where some say nothing."""
-        return {self.split_of(path) for path in self.pictures} | {idx.split for idx in self.idx}
-
-    def fingerprint(self) -> str:
-        """A hash that changes when a file is added, removed, renamed or edited: SHA-256 of paths, sizes and times."""
-        digest = hashlib.sha256()
-        for file in self.files:
-            digest.update(f"{file.path}\0{file.size}\0{file.mtime_ns}\n".encode("utf-8", "surrogateescape"))
-        return digest.hexdigest()
+        return self.files + sum(container.count for container in self.containers)
 
 
-def find_sources(folder: str) -> Sources:
-    """Finds the pictures below `folder`; of IDX files it reads the headers.
+def find_sources(images: str, config: DataConfig = DataConfig(), sink: Callable[[Entry], None] | None = None) -> Sources:
+    """Finds the pictures of a folder, or in a file; of files that hold many it reads the headers.
+
+    Args:
+        images: A folder or one file: an archive, an array, TFRecords or a manifest; a path or a URI. With {SPAN} or
+            {YYYY}-{MM}-{DD} in it the folders of the last spans.
+        config: How pictures are read.
+        sink: Is given every picture file, in no order; nothing else holds them all.
 
     Raises:
-        InputError: The folder does not exist, holds no picture, or none to train on; a split's folder is empty; an IDX file
-            is damaged.
+        InputError: The folder does not exist, holds no picture, or none to train on; a split's folder is empty; a file of
+            many pictures is damaged.
     """
-    files = list_files(folder)
-    pictures = tuple(file.path for file in files if file.path.lower().endswith(PICTURE_SUFFIXES + OTHER_SUFFIXES))
-    pairs = _idx_pairs(files)
-    if not pictures and not pairs:
-        raise InputError(f"no pictures in {printable(folder)}: {_LOOKED_FOR}; found {_what_is_there(files)}")
-    undecided = [*pictures, *(images for images in pairs if _prefix_split(images) is None)]
-    split_folders = bool(undecided) and all(split_of_folder(path) for path in undecided)
-    if split_folders:
-        _check_split_folders(folder, undecided)
-    sizes = {file.path: file.size for file in files}
-    idx = tuple(_inspect(folder, images, labels, sizes, split_folders) for images, labels in pairs.items())
-    wanted = {*pictures, *pairs, *pairs.values()}
-    sources = Sources(folder, tuple(file for file in files if file.path in wanted), pictures, idx, split_folders)
-    _check_trainable(sources)
-    return sources
+    survey = _Survey(images, config, sink or (lambda entry: None))
+    return survey.of_spans() if has_spans(images) else survey.of_file() if is_file(images) else survey.of_folder()
 
 
-def _idx_pairs(files: Iterable[FoundFile]) -> dict[str, str | None]:
-    """Maps the path of each IDX file of images to that of its labels, or to None."""
-    images = _by_prefix(files, _IDX_IMAGES)
-    labels = _by_prefix(files, _IDX_LABELS)
-    return {path: labels.get(key) for key, path in images.items()}
+class _Survey:
+    """Goes through all that there is, and adds up what has to be known before any of it is read."""
 
+    def __init__(self, images: str, config: DataConfig, sink: Callable[[Entry], None]):
+        self.images, self.config, self.sink = images, config, sink
+        self.splits_of_files: Counter[str | None] = Counter()  # by their first folders
+        self.splits_told: Counter[str | None] = Counter()  # by a manifest
+        self.sample: list[tuple[int, str]] = []  # the largest of (-hash, path)
+        self.containers: list[FoundFile] = []
+        self.left_out: list[LeftOut] = []
+        self.others: Counter[str] = Counter()
+        self.print = 0
+        self.count = 0
+        self.reported = time.monotonic()
 
-def _by_prefix(files: Iterable[FoundFile], pattern: re.Pattern[str]) -> dict[tuple[str, str], str]:
-    """Maps (folder, prefix) to a file; of a file and the same one packed beside it, the unpacked one."""
-    found: dict[tuple[str, str], str] = {}
-    for file in files:
-        folder, name = posixpath.split(file.path)
-        match = pattern.fullmatch(name)
-        if match and not (match["gzip"] and (folder, match["prefix"]) in found):
-            found[folder, match["prefix"]] = file.path
-    return found
+    def of_folder(self) -> Sources:
+        """A folder's pictures."""
+        folder = self.images
+        for file in list_files(folder, self.config.follow_links):
+            self.take(file)
+        split_folders = self.all_in_split_folders()
+        if split_folders:
+            self.check_split_folders(folder)
+        return self.sources(folder, Labels(split_folders, self.config.label_pattern))
 
+    def of_spans(self) -> Sources:
+        """The pictures of the last spans' folders."""
+        base, spans = find_spans(self.images, self.config.span_window)
+        for span in spans:
+            for file in list_files(join(base, span.folder), self.config.follow_links):
+                self.take(file, f"{span.folder}/")
+        skipped = spans[0].folder.count("/") + 1
+        labels = Labels(self.all_in_split_folders(), self.config.label_pattern, skipped)
+        return self.sources(base, labels, spans[-1].number)
 
-def _prefix_split(images: str) -> str | None:
-    return split_of_prefix(_IDX_IMAGES.fullmatch(posixpath.basename(images))["prefix"])
+    def of_file(self) -> Sources:
+        """The pictures that one file holds or lists."""
+        folder, name = posixpath.split(self.images)
+        folder = folder or "."
+        if name.lower().endswith(MANIFEST_SUFFIXES):
+            for row in read_manifest(self.images):
+                reason = is_remote(folder) and _leads_out(row.path)
+                if reason:
+                    self.left_out.append(LeftOut(row.path, reason))
+                else:
+                    self.add(self.entry_of_row(folder, row), self.splits_told, row.split)
+            self.print = (self.print + _hash(f"{self.images}\0{self.print}")) % 2**256
+            return self.sources(folder, Labels(False, self.config.label_pattern))
+        if is_picture(name):
+            raise InputError(f"{printable(self.images)} is a single picture: give a folder of them")
+        size = os.path.getsize(self.images) if not is_remote(self.images) else -1
+        mtime = os.stat(self.images).st_mtime_ns if not is_remote(self.images) else -1
+        self.take(FoundFile(name, size, mtime))
+        if is_idx_images(name):  # with the labels beside it
+            for file in list_files(folder, self.config.follow_links):
+                if isinstance(file, FoundFile) and is_idx(file.path) and not is_idx_images(file.path):
+                    self.take(file)
+        return self.sources(folder, Labels(False, self.config.label_pattern))
 
+    def entry_of_row(self, folder: str, row: object) -> Entry:
+        """A manifest's line as a picture file, with the time of its last change where that costs nothing."""
+        size = mtime = -1
+        path = join(folder, row.path)
+        if not is_remote(path):
+            try:
+                stat = os.stat(path)
+                size, mtime = stat.st_size, stat.st_mtime_ns
+            except OSError:
+                pass  # said when it is read
+        self.print = (self.print + _hash(f"{row.path}\0{row.label}\0{row.split}\0{size}\0{mtime}")) % 2**256
+        label = None if self.config.label_pattern else row.label
+        return Entry(row.path, size, label, row.split)
 
-def _inspect(folder: str, images: str, labels: str | None, sizes: dict[str, int], split_folders: bool) -> IdxPictures:
-    """Checks an IDX file and its labels by their headers."""
-    path = join(folder, images)
-    shape = read_shape(path, sizes[images], ranks=(3, 4))
-    if 0 in shape:
-        raise InputError(f"{printable(path)} holds no pictures: its header says {' x '.join(map(str, shape))}")
-    if len(shape) == 4 and shape[3] not in (1, 3, 4):
-        raise InputError(f"{printable(path)} has {shape[3]} channels: only 1 (grey), 3 and 4 (colour) are read")
-    if labels is not None:
-        (count,) = read_shape(join(folder, labels), sizes[labels], ranks=(1,))
-        if count != shape[0]:
+    def take(self, file: FoundFile | LeftOut, prefix: str = "") -> None:
+        """Looks at a file that was found."""
+        path = f"{prefix}{file.path}"
+        if isinstance(file, LeftOut):
+            self.left_out.append(LeftOut(path, file.reason))
+            return
+        if is_picture(path):
+            self.add(Entry(path, file.size), self.splits_of_files, split_of_folder(file.path))
+        elif is_idx(path) or path.lower().endswith(ARRAY_SUFFIXES + ARCHIVE_SUFFIXES) or records.is_records(path):
+            self.containers.append(FoundFile(path, file.size, file.mtime_ns))
+        else:
+            self.others[posixpath.splitext(path)[1].lower() or "without a suffix"] += 1
+            return
+        self.print = (self.print + _hash(f"{path}\0{file.size}\0{file.mtime_ns}")) % 2**256
+
+    def add(self, entry: Entry, splits: Counter[str | None], split: str | None) -> None:
+        """Counts a picture file and hands it on."""
+        self.count += 1
+        splits[split] += 1
+        if self.config.label_pattern and "split" in self.config.label_pattern:
+            self.splits_told[Labels(False, self.config.label_pattern).of(entry.path)[1]] += 1
+        place = (-_hash(entry.path), entry.path)
+        if len(self.sample) < SAMPLE:
+            heapq.heappush(self.sample, place)
+        elif place > self.sample[0]:
+            heapq.heapreplace(self.sample, place)
+        self.sink(entry)
+        if time.monotonic() - self.reported > _SECONDS_BETWEEN_REPORTS:
+            self.reported = time.monotonic()
+            report_progress("listing", done=self.count)
+
+    def all_in_split_folders(self) -> bool:
+        """Whether all pictures, and all files of many that do not say it themselves, lie in folders called like splits."""
+        undecided = [file.path for file in self.containers if is_idx_images(file.path) and split_of_idx(file.path) is None]
+        undecided += [file.path for file in self.containers if not is_idx(file.path)]
+        splits = {*self.splits_of_files, *map(split_of_folder, undecided)}
+        return bool(splits) and None not in splits
+
+    def check_split_folders(self, folder: str) -> None:
+        """Refuses an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere."""
+        if is_remote(folder):  # object stores have no empty folders
+            return
+        filled = {*self.splits_of_files, *(split_of_folder(file.path) for file in self.containers)}
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            split = split_of_folder(f"{entry.name}/")
+            if split and split not in filled and entry.is_dir():
+                raise InputError(
+                    f"the split {split!r} is empty: there are no pictures in {printable(entry.path)}; "
+                    "add some, or remove the folder, and a share of the training pictures is taken"
+                )
+
+    def sources(self, folder: str, labels: Labels, span: int = 0) -> Sources:
+        """The sum of it all.
+
+        Raises:
+            InputError: There is nothing to read, or nothing to train on.
+        """
+        found = sorted(self.find_containers(folder, labels.split_folders), key=lambda container: container.path)
+        if not self.count and not found:
+            raise InputError(f"no pictures in {printable(self.images)}: {_LOOKED_FOR}; found {self.what_is_there()}")
+        file_splits = +self.splits_told or (self.splits_of_files if labels.split_folders else Counter({None: self.count}))
+        own = {split for split, count in file_splits.items() if count}
+        own |= self.splits_of_label_file(folder)
+        for container in found:
+            inside = getattr(container, "own_splits", None)
+            own |= set(inside) if inside else {container.split}
+        if not own & {"train", None} and self.config.splits == "folders":
             raise InputError(
-                f"{printable(path)} holds {shape[0]:,} pictures, but {printable(labels)} {count:,} labels: "
-                "they do not belong together"
+                f"no pictures to train on in {printable(self.images)}: all belong to {' and '.join(sorted(own))}; "
+                "add a folder 'train', or give the folder above where those names are labels"
             )
-    split = _prefix_split(images) or (split_of_folder(images) if split_folders else None)
-    return IdxPictures(images, labels, split, shape)
-
-
-def _check_trainable(sources: Sources) -> None:
-    splits = sources.splits()
-    if not splits & {"train", None}:
-        raise InputError(
-            f"no pictures to train on in {printable(sources.folder)}: all belong to {' and '.join(sorted(splits))}; "
-            "add a folder 'train', or give the folder above where those names are labels"
+        return Sources(
+            folder=folder,
+            files=self.count,
+            containers=tuple(found),
+            labels=labels,
+            own_splits=frozenset(own),
+            file_splits=file_splits,
+            sample=tuple(sorted(path for _, path in self.sample)),
+            left_out=tuple(sorted(self.left_out, key=lambda left: left.path)),
+            others=self.others,
+            span=span,
+            fingerprint=f"{self.print:064x}",
         )
 
+    def splits_of_label_file(self, folder: str) -> set[str | None]:
+        """The splits that the label file names; it becomes part of the fingerprint."""
+        if not self.config.label_file:
+            return set()
+        found: set[str | None] = set()
+        for row in read_manifest(label_file(folder, self.config)):
+            found.add(row.split)
+            self.print = (self.print + _hash(f"{row.path}\0{row.label}\0{row.split}")) % 2**256
+        return found
 
-def _check_split_folders(folder: str, pictures: Iterable[str]) -> None:
-    """Refuses an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere."""
-    if is_remote(folder):  # object stores have no empty folders
-        return
-    filled = {split_of_folder(path) for path in pictures}
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        split = split_of_folder(f"{entry.name}/")
-        if split and split not in filled and entry.is_dir():
-            raise InputError(
-                f"the split {split!r} is empty: there are no pictures in {printable(entry.path)}; "
-                "add some, or remove the folder, and a share of the training pictures is taken"
-            )
+    def find_containers(self, folder: str, split_folders: bool) -> Iterator[Container]:
+        """The files of many pictures."""
+        pictures = sorted(self.containers, key=lambda file: file.path)
+        idx = [file for file in pictures if is_idx(file.path)]
+        undecided = lambda path: split_folders and not (is_idx_images(path) and split_of_idx(path))  # noqa: E731
+        yield from find_idx(folder, idx, undecided)
+        yield from find_numpy(folder, [file for file in pictures if file.path.lower().endswith(ARRAY_SUFFIXES)], undecided)
+        for file in pictures:
+            if file.path.lower().endswith(ARCHIVE_SUFFIXES):
+                archive = archives.inspect(folder, file, split_folders)
+                self.others.update(archive.others)
+                if archive.count or archive.damaged:
+                    yield archive
+            elif records.is_records(file.path):
+                yield records.inspect(folder, file, split_folders)
+
+    def what_is_there(self) -> str:
+        """The kinds of files that are no pictures, in words."""
+        kinds = self.others + Counter(posixpath.splitext(file.path)[1].lower() for file in self.containers)
+        return described(kinds) or "nothing"
 
 
-def _what_is_there(files: Iterable[FoundFile]) -> str:
-    kinds = Counter(posixpath.splitext(file.path)[1].lower() or "without a suffix" for file in files)
-    return ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds.most_common(5)) or "nothing"
+def _leads_out(path: str) -> str:
+    """Why a manifest from elsewhere may not name a path; '' where it may."""
+    if path.startswith(("/", "file:")):
+        return "a file of this machine, named by a manifest from elsewhere"
+    return "" if is_remote(path) or ".." not in path.split("/") else "its path leads out of the manifest's folder"
+
+
+def described(kinds: Counter[str]) -> str:
+    """Files counted by suffix, the commonest five, in words."""
+    return ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds.most_common(5))
+
+
+def label_file(folder: str, config: DataConfig) -> str:
+    """Where the label file is: as it is named, from the current folder, or else in the folder of pictures."""
+    name = config.label_file
+    return name if is_remote(name) or os.path.isfile(name) else join(folder, name)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest(), "big")
+
+

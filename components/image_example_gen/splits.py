@@ -1,4 +1,4 @@
-"""Which split a picture belongs to: its folder's, its IDX file's, or by its content."""
+"""Which label and which split a picture has: its folder's, its file's, its manifest's, or by its content."""
 
 from __future__ import annotations
 
@@ -6,30 +6,74 @@ import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from components.image_example_gen.config import DataConfig
 
 SPLITS = ("train", "eval", "test")
 
-_FOLDERS = {"train": "train", "test": "test"} | dict.fromkeys(("eval", "val", "valid", "validation"), "eval")
-_IDX_PREFIXES = _FOLDERS | {"t10k": "test"}
+_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("eval", "val", "valid", "validation"), "eval")
+_PREFIXES = _NAMES | {"training": "train", "t10k": "test", "testing": "test"}
+
+
+def split_named(name: str) -> str | None:
+    """The split of the given name, or None: train; eval, val, valid or validation; test."""
+    return _NAMES.get(name.lower())
 
 
 def split_of_folder(path: str) -> str | None:
     """The split that the first folder of a relative path is named after, or None."""
     first, slash, _ = path.partition("/")
-    return _FOLDERS.get(first.lower()) if slash else None
+    return split_named(first) if slash else None
 
 
 def split_of_prefix(prefix: str) -> str | None:
-    """The split that an IDX file's name begins with, e.g. `t10k` or `emnist-letters-train`; or None."""
-    return _IDX_PREFIXES.get(re.split("[-_.]", prefix)[-1].lower())
+    """The split that a file's name begins with, e.g. `t10k` or `emnist-letters-train`; or None."""
+    return _PREFIXES.get(re.split("[-_.]", prefix)[-1].lower())
+
+
+def split_in_name(name: str) -> str | None:
+    """The split that is one of the words of a name, e.g. `x_train` or `cats-val-00001.tar`; None where none or several are."""
+    found = {_PREFIXES[word] for word in re.split("[-_.0-9]", name.lower()) if word in _PREFIXES}
+    return found.pop() if len(found) == 1 else None
 
 
 def label_of_path(path: str, split_folders: bool) -> str:
     """The folders that a picture lies in, below its split's folder, joined by `/`; '' where there is none."""
     folders = path.split("/")[:-1]
     return "/".join(folders[1:] if split_folders else folders)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How a picture file's path tells its label and its split.
+
+    Attributes:
+        split_folders: Whether the first folder names the split; if not, it is a label.
+        pattern: See `DataConfig.label_pattern`.
+        skipped: How many folders at the beginning of a path are a span's, and say nothing of the picture.
+    """
+
+    split_folders: bool
+    pattern: str | None = None
+    skipped: int = 0
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        return None if self.pattern is None else re.compile(self.pattern)
+
+    def of(self, path: str) -> tuple[str, str | None]:
+        """The label, '' for none, and the split, None for none, of a path relative to the folder of pictures."""
+        path = "/".join(path.split("/")[self.skipped :]) if self.skipped else path
+        split = split_of_folder(path) if self.split_folders else None
+        if self._pattern is None:
+            return label_of_path(path, self.split_folders), split
+        match = self._pattern.search(path)
+        if match is None:
+            return "", split
+        groups = match.groupdict()
+        label = groups["label"] if "label" in groups else ("" if "split" in groups and len(match.groups()) == 1 else match[1])
+        return label or "", split_named(groups.get("split") or "") or split
 
 
 @dataclass(frozen=True)
@@ -44,22 +88,26 @@ class SplitRule:
         test_share: The same for test.
         by_path: Goes by the hash of the path instead; for pictures that are copies of a few, which by content would all
             fall on one side.
+        heed_own: Whether a picture's own split counts.
     """
 
     eval_share: float
     test_share: float
     by_path: bool = False
+    heed_own: bool = True
 
     def expected(self, split: str, pictures: int) -> float:
         """How many of so many pictures this rule takes for `eval` or `test`, on average."""
         return pictures * {"eval": self.eval_share, "test": self.test_share}.get(split, 0.0)
 
     @classmethod
-    def of(cls, own_splits: Collection[str], config: DataConfig) -> SplitRule:
+    def of(cls, own_splits: Collection[str | None], config: DataConfig) -> SplitRule:
         """The rule for data that has `own_splits`, with the configured shares for the others."""
+        heed = config.splits == "folders"
         return cls(
-            eval_share=0.0 if "eval" in own_splits else config.eval_share,
-            test_share=0.0 if "test" in own_splits else config.test_share,
+            eval_share=0.0 if heed and "eval" in own_splits else config.eval_share,
+            test_share=0.0 if heed and "test" in own_splits else config.test_share,
+            heed_own=heed,
         )
 
     def split_of(self, own: str | None, sha256: str, path: str) -> str:
@@ -70,7 +118,7 @@ class SplitRule:
             sha256: The hash of its pixels, as hexadecimal digits.
             path: Its path.
         """
-        if own not in (None, "train"):
+        if self.heed_own and own not in (None, "train"):
             return own
         if self.by_path:
             sha256 = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from components.image_example_gen.pictures import Picture
-from components.image_example_gen.reading import Rejected
+from components.image_example_gen.example import Row
 from components.image_example_gen.splits import SPLITS
 
 _SIZES_SHOWN = 20
+_SIZES_COUNTED = 10_000  # different ones; further ones are counted together
 
 
 def _per_split() -> dict[str, Counter[str]]:
@@ -24,36 +24,47 @@ class Tally:
 
     Attributes:
         labels: For each split the pictures of each label, '' for those without.
-        formats: Pictures of each file format.
+        formats: Pictures of each file format, as they are kept.
+        reencoded: Pictures that were encoded anew, by the format in which they were found.
+        exposures: Pictures of each exposure.
         sizes: Pictures of each size, written as 28x28x1: height, width, channels.
-        rejects: The pictures that were refused, as {"path": ..., "reason": ...}.
-        mistake: Why the shard could not be read at all, or ''.
+        reasons: Refused pictures of each reason.
+        duplicates: Pictures that were left out because another one is exactly the same.
+        mistake: Why the unit could not be read at all, or ''.
     """
 
     labels: dict[str, Counter[str]] = field(default_factory=_per_split)
     formats: Counter[str] = field(default_factory=Counter)
+    reencoded: Counter[str] = field(default_factory=Counter)
+    exposures: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)
-    rejects: list[dict[str, str]] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
     mistake: str = ""
 
-    def add(self, split: str, picture: Picture) -> None:
-        """Counts a picture of `split`."""
-        self.labels[split][picture.label] += 1
-        self.formats[picture.format] += 1
-        self.sizes["x".join(map(str, picture.pixels.shape))] += 1
-
-    def reject(self, rejected: Rejected) -> None:
-        """Counts a refused picture."""
-        self.rejects.append({"path": rejected.path, "reason": rejected.reason})
+    def add(self, split: str, row: Row, times: int = 1) -> None:
+        """Counts a picture of `split`; with -1 takes it back."""
+        self.labels[split][row.label] += times
+        self.formats[row.format] += times
+        if row.reencoded_from:
+            self.reencoded[row.reencoded_from] += times
+        self.exposures[row.exposure] += times
+        size = f"{row.height}x{row.width}x{row.channels}"
+        self.sizes[size if size in self.sizes or len(self.sizes) < _SIZES_COUNTED else "others"] += times
 
     def pictures(self, split: str) -> int:
         """The pictures of `split`."""
         return self.labels[split].total()
 
     @property
-    def reasons(self) -> Counter[str]:
-        """Refused pictures of each reason."""
-        return Counter(reject["reason"] for reject in self.rejects)
+    def accepted(self) -> int:
+        """The pictures of all splits."""
+        return sum(map(self.pictures, SPLITS))
+
+    @property
+    def rejected(self) -> int:
+        """The pictures that were refused."""
+        return self.reasons.total()
 
     def to_json(self) -> str:
         """All of it as JSON."""
@@ -64,36 +75,41 @@ class Tally:
         """The reverse of `to_json`."""
         values = json.loads(text)
         values["labels"] = {split: Counter(counts) for split, counts in values["labels"].items()}
-        return cls(**values | {name: Counter(values[name]) for name in ("formats", "sizes")})
+        counters = ("formats", "reencoded", "exposures", "sizes", "reasons")
+        return cls(**values | {name: Counter(values[name]) for name in counters})
 
     @classmethod
     def total(cls, tallies: Iterable[Tally]) -> Tally:
-        """The sum; the refused pictures in the order of their paths."""
+        """The sum."""
         result = cls()
         for tally in tallies:
             for split in SPLITS:
                 result.labels[split].update(tally.labels[split])
-            result.formats.update(tally.formats)
-            result.sizes.update(tally.sizes)
-            result.rejects += tally.rejects
+            for name in ("formats", "reencoded", "exposures", "sizes", "reasons"):
+                getattr(result, name).update(getattr(tally, name))
+            result.duplicates += tally.duplicates
             result.mistake = result.mistake or tally.mistake
-        result.rejects.sort(key=lambda reject: reject["path"])
         return result
 
-    def summary(self, seconds: float) -> dict[str, object]:
+    def summary(self, seconds: float, others: Counter[str]) -> dict[str, object]:
         """The contents of summary.json.
 
         Args:
             seconds: How long it took.
+            others: Files that are not called like pictures, by suffix.
         """
         splits = [split for split in SPLITS if self.pictures(split)]
-        named = {split: {label: n for label, n in sorted(self.labels[split].items()) if label} for split in splits}
+        named = {split: {label: n for label, n in sorted((+self.labels[split]).items()) if label} for split in splits}
         return {
             "pictures": {split: self.pictures(split) for split in splits},
             "labels": named,
-            "rejected": len(self.rejects),
+            "rejected": self.rejected,
             "rejects_by_reason": dict(self.reasons.most_common()),
-            "formats": dict(self.formats.most_common()),
-            "sizes": dict(self.sizes.most_common(_SIZES_SHOWN)),
+            "duplicates": self.duplicates,
+            "formats": dict((+self.formats).most_common()),
+            "reencoded": dict((+self.reencoded).most_common()),
+            "exposures": dict((+self.exposures).most_common()),
+            "sizes": dict((+self.sizes).most_common(_SIZES_SHOWN)),
+            "others": dict(others.most_common(_SIZES_SHOWN)),
             "seconds": round(seconds, 3),
         }

@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.image_example_gen.idx import read_entries, read_shape, write_idx
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.idx import header_size, open_idx, read_shape, write_idx
 from components.image_example_gen.sources import find_sources
 from pipeline import datasets
 from pipeline.datasets import CIFAR10_BATCHES, CIFAR10_FOLDER, prepare_dataset
 from trainer.errors import InputError
 
+LINKED = DataConfig(follow_links=True)
 IDX_FILES = list(datasets.MNIST.files)
 DATA_ROOT = os.environ.get(datasets.ENVIRONMENT_VARIABLE)  # before the fixture below hides it
 
@@ -74,7 +76,8 @@ def mistake(*arguments) -> str:
 def read(folder: str, name: str) -> np.ndarray:
     path = os.path.join(folder, name)
     shape = read_shape(path, os.path.getsize(path), (1, 3, 4))
-    return np.stack(list(read_entries(path, shape, 0, shape[0])))
+    with open_idx(path) as stream:
+        return np.frombuffer(stream.read()[header_size(len(shape)) :], np.uint8).reshape(shape)
 
 
 def test_digits_are_written_once_and_the_same_everywhere(tmp_path):
@@ -84,8 +87,8 @@ def test_digits_are_written_once_and_the_same_everywhere(tmp_path):
     assert images.shape == (1797, 8, 8) and (images.min(), images.max()) == (0, 255) and 128 in images  # 8 of 16
     assert labels[:10].tolist() == list(range(10))
 
-    fingerprint = find_sources(prepared.folder).fingerprint()
-    assert find_sources(prepare_dataset("digits", None, str(tmp_path / "one")).folder).fingerprint() == fingerprint
+    fingerprint = find_sources(prepared.folder).fingerprint
+    assert find_sources(prepare_dataset("digits", None, str(tmp_path / "one")).folder).fingerprint == fingerprint
     again = Path(prepare_dataset("digits", None, str(tmp_path / "two")).folder)
     for path in Path(prepared.folder).iterdir():
         assert (again / path.name).read_bytes() == path.read_bytes()
@@ -104,10 +107,10 @@ def test_found_beside_other_things_only_its_own_files_are_read(tmp_path):
     write_mnist_like(tmp_path / "root")
     (tmp_path / "root/holiday.png").write_bytes(b"x")
     first = prepare_dataset("mnist", str(tmp_path / "root"), str(tmp_path / "work"))
-    sources = find_sources(first.folder)
-    assert not sources.pictures and len(sources.idx) == 2
+    sources = find_sources(first.folder, LINKED)
+    assert not sources.files and len(sources.containers) == 2
     second = prepare_dataset("mnist", str(tmp_path / "root"), str(tmp_path / "work"))
-    assert find_sources(second.folder).fingerprint() == sources.fingerprint()
+    assert find_sources(second.folder, LINKED).fingerprint == sources.fingerprint
 
 
 def test_files_of_another_data_set_are_not_mistaken_for_it(tmp_path, monkeypatch, served):
@@ -166,9 +169,9 @@ def test_cifar10_is_converted_once(tmp_path, monkeypatch, place, packed):
     np.testing.assert_array_equal(labels, records[:5, :, 0].reshape(-1))
     assert read(prepared.folder, "test-images-idx4-ubyte").shape == (2, 32, 32, 3)
     sources = find_sources(prepared.folder)
-    assert [idx.split for idx in sources.idx] == ["test", "train"] and not sources.pictures
+    assert [idx.split for idx in sources.containers] == ["test", "train"] and not sources.files
     again = prepare_dataset("cifar10", None, str(tmp_path / "work"))
-    assert find_sources(again.folder).fingerprint() == sources.fingerprint()
+    assert find_sources(again.folder).fingerprint == sources.fingerprint
 
 
 def test_cifar10_downloaded(tmp_path, monkeypatch, served):

@@ -82,7 +82,7 @@ class Ingested:
         found = {}
         for split in splits or self.splits:
             files = sorted(str(path) for path in (self.uri / f"Split-{split}").iterdir())
-            for record in tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator():
+            for record in tf.data.TFRecordDataset(files).as_numpy_iterator():
                 features = _features(record)
                 found[features["image/path"].decode()] = features
         return found

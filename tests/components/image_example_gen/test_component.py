@@ -15,9 +15,9 @@ from tfx.utils import io_utils
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.driver import ImageExampleGenDriver
-from components.image_example_gen.options import pictures_folder, unpack_options
+from components.image_example_gen.options import unpack_options
 from tests.components.image_example_gen.ingestion import BEAM_ARGS, write_pictures
-from trainer.errors import InputError
+from trainer.errors import GateRefused, InputError
 
 
 def run(images: Path, work: Path, *, code: str = "1", statistics: bool = False) -> int:
@@ -62,35 +62,36 @@ def test_a_missing_folder_is_reported_before_anything_is_read(tmp_path):
 def test_a_mistake_found_while_reading_reaches_the_caller_and_leaves_no_artifact(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images/empty.png").write_bytes(b"")
-    with pytest.raises(InputError, match="all 1 pictures") as caught:
+    with pytest.raises(GateRefused, match="1 of 1 pictures") as caught:
         run(tmp_path / "images", tmp_path)
     assert caught.value.rejects == [{"path": "empty.png", "reason": "the file is empty"}]
     assert not list(tmp_path.glob("artifacts/ImageExampleGen/examples/*"))
 
 
 def test_options_survive_their_way_through_tfx():
-    config = DataConfig(0.25, 0, ("a", "b"), 12)
+    config = DataConfig(
+        0.25, 0, "content", ("a", "b"), label_pattern="(x)", keep_duplicates=True, max_rejects=1, span_window=3, pictures_per_shard=12
+    )
     component = ImageExampleGen(images="/pictures", config=config, code="c")
     assert unpack_options(component.exec_properties["custom_config"]) == config
-    assert pictures_folder(component.exec_properties) == "/pictures"
 
 
 def test_the_latest_span(tmp_path):
     for span in (1, 2, 10):
         write_pictures(tmp_path / f"span-{span}/train", 3, first=span)
-    properties = _resolve(ImageExampleGen(images=str(tmp_path), config=DataConfig(), code="", pattern="span-{SPAN}/*"))
+    component = ImageExampleGen(images=f"{tmp_path}/span-{{SPAN}}", config=DataConfig(), code="")
+    properties = _resolve(component)
     assert properties["span"] == 10
-    assert pictures_folder(properties) == f"{tmp_path}/span-10"
     before = properties[FINGERPRINT_PROPERTY_NAME]
-    write_pictures(tmp_path / "span-10/train", 4, first=10)
-    component = ImageExampleGen(images=str(tmp_path), config=DataConfig(), code="", pattern="span-{SPAN}/*")
+    write_pictures(tmp_path / "span-2/train", 4, first=20)
+    assert _resolve(component)[FINGERPRINT_PROPERTY_NAME] == before
+    write_pictures(tmp_path / "span-10/train", 4, first=30)
     assert _resolve(component)[FINGERPRINT_PROPERTY_NAME] != before
 
 
 def test_no_span(tmp_path):
-    component = ImageExampleGen(images=str(tmp_path), config=DataConfig(), code="", pattern="span-{SPAN}/*")
-    with pytest.raises(InputError, match="nothing in .* matches"):
-        _resolve(component)
+    with pytest.raises(InputError, match="no folder in .* matches"):
+        _resolve(ImageExampleGen(images=f"{tmp_path}/span-{{SPAN}}/*", config=DataConfig(), code=""))
 
 
 def _resolve(component: ImageExampleGen) -> dict:

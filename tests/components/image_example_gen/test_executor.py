@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.ingest import IngestShard
+from components.image_example_gen.develop import Developer
+from components.image_example_gen.ingest import IngestUnit
 from components.image_example_gen.pictures import hash_of
 from components.image_example_gen.splits import SplitRule
 from tests.components.image_example_gen.ingestion import (
@@ -22,7 +23,7 @@ from tests.components.image_example_gen.ingestion import (
     write_idx_pair,
     write_pictures,
 )
-from trainer.errors import InputError
+from trainer.errors import GateRefused, InputError
 
 SMALL_SHARDS = DataConfig(eval_share=0.3, test_share=0.3, pictures_per_shard=7)
 
@@ -52,7 +53,7 @@ def test_the_good_are_kept_and_the_bad_are_listed(mixed):
         "odd/cut.png": "damaged or cut short PNG data",
         "odd/empty.png": "the file is empty",
         "odd/gone.png": "the file is gone, or a link that leads nowhere",
-        "odd/text.png": "not a PNG, JPEG, GIF or BMP picture, whatever the name says",
+        "odd/text.png": "not a PNG, JPEG, GIF, WebP, BMP or TIFF picture, whatever the name says",
     }
     assert len(mixed.examples()) == 45
 
@@ -71,6 +72,8 @@ def test_every_feature_of_an_example(mixed):
         "image/sha256": hash_of(pixels).encode(),
         "image/mean": pytest.approx(pixels.mean()),
         "image/std": pytest.approx(pixels.std()),
+        "image/exposure": b"usual",
+        "image/reencoded_from": b"",
     }
 
 
@@ -94,8 +97,8 @@ def test_shards_are_numbered_without_gaps_and_none_is_empty(mixed):
     assert mixed.splits == ["train", "eval", "test"]
     for split in mixed.splits:
         names = sorted(path.name for path in (mixed.uri / f"Split-{split}").iterdir())
-        assert names == [f"data_tfrecord-{i:05d}-of-{len(names):05d}.gz" for i in range(len(names))]
-    assert sorted(path.name for path in mixed.uri.iterdir() if path.is_file()) == ["rejects.jsonl", "summary.json"]
+        assert names == [f"data_tfrecord-{i:05d}-of-{len(names):05d}" for i in range(len(names))]
+    assert sorted(path.name for path in mixed.uri.iterdir() if path.is_file()) == ["duplicates.jsonl", "rejects.jsonl", "summary.json"]
     assert not (mixed.uri / "ingesting").exists()
 
 
@@ -105,8 +108,8 @@ def test_a_shard_leaves_no_file_in_a_split_it_has_no_picture_of(tmp_path):
     write_pictures(tmp_path / "in/test", 1, first=7)
     result = ingest(tmp_path / "in", tmp_path / "out", DataConfig(pictures_per_shard=2))
     assert [name for name in result.files() if "train" not in name] == [
-        "Split-eval/data_tfrecord-00000-of-00001.gz",
-        "Split-test/data_tfrecord-00000-of-00001.gz",
+        "Split-eval/data_tfrecord-00000-of-00001",
+        "Split-test/data_tfrecord-00000-of-00001",
     ]
 
 
@@ -142,16 +145,17 @@ def test_a_picture_keeps_its_side_in_any_container(tmp_path):
     assert sides(by_png) == sides(by_idx) and len(sides(by_idx)) == 60
 
 
-def test_idx_pictures_become_png_with_labels(tmp_path):
+def test_idx_pictures_become_bmp_with_labels(tmp_path):
     colour = np.stack([picture(seed, 6, 5, 3) for seed in range(8)])
     write_idx_pair(tmp_path / "in", "train", colour, np.arange(8), suffix="")
     write_idx_pair(tmp_path / "in/sub", "t10k", colour[:3], np.array([2, 1, 0]))
     result = ingest(tmp_path / "in", tmp_path / "out", DataConfig(eval_share=0.49, pictures_per_shard=3))
     example = result.examples("test")["sub/t10k-images-idx4-ubyte.gz#0"]
-    assert (example["image/label"], example["image/format"]) == (b"2", b"png")
+    assert (example["image/label"], example["image/format"]) == (b"2", b"bmp")
     np.testing.assert_array_equal(tf.io.decode_image(example["image/encoded"]).numpy(), colour[0])
     assert result.summary["pictures"]["test"] == 3
-    assert result.summary["pictures"]["train"] + result.summary["pictures"]["eval"] == 8
+    # Three of the eight are in the test file as well.
+    assert result.summary["pictures"]["train"] + result.summary["pictures"]["eval"] == 5
 
 
 def test_idx_without_labels(tmp_path):
@@ -189,15 +193,18 @@ def mistake(*arguments) -> InputError:
     return caught.value
 
 
-def test_all_refused(tmp_path):
+def test_more_refused_than_allowed(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     for name in "abc":
         (folder / f"{name}.png").write_bytes(b"")
     (folder / "d.png").write_text("x")
-    error = mistake(folder, tmp_path / "out")
-    assert "all 4 pictures" in str(error) and "3 x the file is empty" in str(error)
-    assert [reject["path"] for reject in error.rejects] == ["a.png", "b.png", "c.png", "d.png"]
+    write_pictures(folder, 3)
+    with pytest.raises(GateRefused) as caught:
+        ingest(folder, tmp_path / "out")
+    (reason,) = caught.value.reasons
+    assert "4 of 7 pictures" in reason and "allows 50%" in reason and "3 x the file is empty" in reason
+    assert [reject["path"] for reject in caught.value.rejects] == ["a.png", "b.png", "c.png", "d.png"]
 
 
 def test_a_share_that_takes_nothing(tmp_path):
@@ -229,7 +236,7 @@ def test_an_idx_file_damaged_inside(tmp_path):
 
 
 def test_the_worker_can_be_sent_to_another_process():
-    assert isinstance(pickle.loads(pickle.dumps(IngestShard("folder", SplitRule(0.1, 0.1), ()))), IngestShard)
+    assert isinstance(pickle.loads(pickle.dumps(IngestUnit("folder", Developer(SplitRule(0.1, 0.1), DataConfig())))), IngestUnit)
 
 
 def test_progress_ends_with_all_pictures_counted(tmp_path, caplog):

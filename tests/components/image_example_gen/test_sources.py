@@ -8,8 +8,10 @@ import os
 import numpy as np
 import pytest
 
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.files import LeftOut
 from components.image_example_gen.idx import write_idx
-from components.image_example_gen.sources import find_sources
+from components.image_example_gen.sources import Entry, Sources, find_sources
 from tests.components.image_example_gen.ingestion import picture, write_idx_pair, write_pictures
 from trainer.errors import InputError
 
@@ -24,33 +26,50 @@ def touch(folder, *paths):
     return str(folder)
 
 
-def splits_of(sources):
-    return {path: sources.split_of(path) for path in sources.pictures}
+def found(folder, config=DataConfig()) -> tuple[Sources, list[str]]:
+    """The sources, and the paths of the picture files."""
+    entries: list[Entry] = []
+    sources = find_sources(str(folder), config, entries.append)
+    assert sources.files == len(entries)
+    return sources, sorted(entry.path for entry in entries)
+
+
+def splits_of(folder):
+    sources, paths = found(folder)
+    return {path: sources.labels.of(path)[1] for path in paths}
 
 
 def test_finds_pictures_by_suffix_in_all_folders(tmp_path):
     touch(tmp_path, "b/2.PNG", "b/a/1.Jpeg", "3.jpg", "4.gif", "5.bmp", "notes.txt", ".hidden.png", ".git/x.gif")
     (tmp_path / "folder.png").mkdir()
-    assert find_sources(str(tmp_path)).pictures == ("3.jpg", "4.gif", "5.bmp", "b/2.PNG", "b/a/1.Jpeg")
+    sources, paths = found(tmp_path)
+    assert paths == ["3.jpg", "4.gif", "5.bmp", "b/2.PNG", "b/a/1.Jpeg"] == list(sources.sample)
+    assert sources.others == {".txt": 1}
 
 
-def test_follows_links_but_not_in_circles(tmp_path):
+def test_follows_links_but_not_in_circles_nor_out_of_the_folder(tmp_path):
     touch(tmp_path, "elsewhere/a/1.png", "pictures/2.png")
     (tmp_path / "pictures/linked").symlink_to(tmp_path / "elsewhere/a")
+    (tmp_path / "pictures/out.png").symlink_to(tmp_path / "elsewhere/a/1.png")
+    (tmp_path / "pictures/within.png").symlink_to(tmp_path / "pictures/2.png")
     (tmp_path / "pictures/circle").symlink_to(tmp_path / "pictures")
     (tmp_path / "pictures/self.png").symlink_to(tmp_path / "pictures/self.png")
     os.mkfifo(tmp_path / "pictures/pipe.png")
-    assert find_sources(str(tmp_path / "pictures")).pictures == ("2.png", "linked/1.png", "self.png")
+    sources, paths = found(tmp_path / "pictures")
+    assert paths == ["2.png", "self.png", "within.png"]
+    why = "a link that leads out of the folder: data.follow_links lets it"
+    assert sources.left_out == (LeftOut("linked", why), LeftOut("out.png", why))
+    sources, paths = found(tmp_path / "pictures", DataConfig(follow_links=True))
+    assert paths == ["2.png", "linked/1.png", "out.png", "self.png", "within.png"] and not sources.left_out
 
 
 def test_split_folders_under_any_of_their_names(tmp_path):
-    sources = find_sources(touch(tmp_path, "Train/cat/1.png", "VALID/cat/2.png", "test/3.png"))
-    assert splits_of(sources) == {"Train/cat/1.png": "train", "VALID/cat/2.png": "eval", "test/3.png": "test"}
+    folder = touch(tmp_path, "Train/cat/1.png", "VALID/cat/2.png", "test/3.png")
+    assert splits_of(folder) == {"Train/cat/1.png": "train", "VALID/cat/2.png": "eval", "test/3.png": "test"}
 
 
 def test_split_names_are_labels_unless_all_pictures_lie_beneath_them(tmp_path):
-    sources = find_sources(touch(tmp_path, "train/1.png", "car/2.png"))
-    assert set(splits_of(sources).values()) == {None}
+    assert set(splits_of(touch(tmp_path, "train/1.png", "car/2.png")).values()) == {None}
 
 
 @pytest.mark.parametrize(
@@ -60,31 +79,31 @@ def test_split_names_are_labels_unless_all_pictures_lie_beneath_them(tmp_path):
 def test_split_of_an_idx_file(tmp_path, prefix, split):
     write_idx_pair(tmp_path, "train", PIXELS, LABELS)
     write_idx_pair(tmp_path / "more", prefix, PIXELS, LABELS)
-    assert find_sources(str(tmp_path)).idx[0].split == split
+    assert find_sources(str(tmp_path)).containers[0].split == split
 
 
 def test_idx_in_the_spelling_with_a_dot_and_beside_its_packed_self(tmp_path):
     for suffix in ("", ".gz"):
         write_idx(tmp_path / f"train-images.idx3-ubyte{suffix}", PIXELS.shape, [PIXELS.tobytes()])
         write_idx(tmp_path / f"train-labels.idx1-ubyte{suffix}", (4,), [bytes(4)])
-    (idx,) = find_sources(str(tmp_path)).idx
-    assert (idx.images, idx.labels) == ("train-images.idx3-ubyte", "train-labels.idx1-ubyte")
+    (idx,) = find_sources(str(tmp_path)).containers
+    assert (idx.path, idx.labels) == ("train-images.idx3-ubyte", "train-labels.idx1-ubyte")
 
 
 def test_idx_file_in_a_split_folder(tmp_path):
     write_idx_pair(tmp_path / "train", "a", PIXELS, LABELS)
     write_idx_pair(tmp_path / "val", "a", PIXELS, LABELS)
-    assert [idx.split for idx in find_sources(str(tmp_path)).idx] == ["train", "eval"]
+    assert [idx.split for idx in find_sources(str(tmp_path)).containers] == ["train", "eval"]
 
 
 def test_fingerprint_sees_renames_edits_and_label_files(tmp_path):
     write_pictures(tmp_path, 2)
     write_idx_pair(tmp_path, "a", PIXELS, LABELS)
-    seen = [find_sources(str(tmp_path)).fingerprint()]
-    assert find_sources(str(tmp_path)).fingerprint() == seen[0]
+    seen = [find_sources(str(tmp_path)).fingerprint]
+    assert find_sources(str(tmp_path)).fingerprint == seen[0]
 
     def changed():
-        seen.append(find_sources(str(tmp_path)).fingerprint())
+        seen.append(find_sources(str(tmp_path)).fingerprint)
         return len(set(seen)) == len(seen)
 
     (tmp_path / "0000.png").rename(tmp_path / "renamed.png")
@@ -109,8 +128,9 @@ def test_missing_folder(tmp_path):
     assert "does not exist" in mistake(tmp_path / "nowhere")
 
 
-def test_file_instead_of_a_folder(tmp_path):
-    assert "is a file, not a folder" in mistake(touch(tmp_path, "a.zip") + "/a.zip")
+def test_a_picture_instead_of_a_folder(tmp_path):
+    assert "is a single picture" in mistake(touch(tmp_path, "a.png") + "/a.png")
+    assert "found 1 .txt" in mistake(touch(tmp_path, "a.txt") + "/a.txt")
 
 
 def test_no_pictures_says_what_is_looked_for_and_what_is_there(tmp_path):
@@ -121,7 +141,7 @@ def test_no_pictures_says_what_is_looked_for_and_what_is_there(tmp_path):
 
 
 def test_pictures_of_kinds_that_are_not_read_are_taken_up_to_be_refused_by_name(tmp_path):
-    assert find_sources(str(touch(tmp_path, "a.png", "b.webp", "c.TIFF", "d.txt"))).count == 3
+    assert find_sources(str(touch(tmp_path, "a.png", "b.heic", "c.AVIF", "d.txt"))).count == 3
 
 
 def test_an_empty_split_folder_is_a_mistake(tmp_path):

@@ -1,0 +1,102 @@
+"""The list of picture files on its way to the workers: on disk, for there may be millions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+import tensorflow as tf
+
+from components.image_example_gen.manifests import Row
+from components.image_example_gen.sources import Entry
+
+_BUFFERED = 1 << 16  # bytes for each part before they are written
+
+
+class Listing:
+    """A list of picture files that is written once and then divided into parts, each for one worker.
+
+    Each part holds the files whose paths have hashes in one range. Sorted by name they would be sorted by label, and a
+    worker that reads many of one label would say little about the others; and the parts stay the same whatever order the
+    file system lists files in.
+    """
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="darkroom-listing-")
+        self._path = Path(self._folder.name, "all")
+        self._stream = self._path.open("w", encoding="ascii")
+
+    def __enter__(self) -> Listing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+        self._folder.cleanup()
+
+    def add(self, entry: Entry) -> None:
+        """Takes up a file."""
+        self._stream.write(json.dumps(entry) + "\n")
+
+    def divide(self, parts: int, folder: str, name: str) -> list[str]:
+        """Writes the parts.
+
+        Args:
+            parts: How many.
+            folder: Where to; every worker must reach it.
+            name: What the parts' names begin with.
+
+        Returns:
+            The parts' files.
+        """
+        self._stream.flush()
+        lines = self._path.open(encoding="ascii")
+        with lines:
+            return _divide(((json.loads(line)[0], line) for line in lines), parts, folder, name, self._folder.name)
+
+
+def divide_rows(rows: Iterable[Row], parts: int, folder: str, name: str) -> list[str]:
+    """Divides the lines of a label file as `Listing.divide` does, so that part by part they belong to the same pictures."""
+    lines = ((row.path, json.dumps([row.path, row.label, row.split]) + "\n") for row in rows)
+    with tempfile.TemporaryDirectory(prefix="darkroom-labels-") as local:
+        return _divide(lines, parts, folder, name, local)
+
+
+def read_part(path: str) -> list[list]:
+    """The lines of a part, in the order of a hash of their paths."""
+    with tf.io.gfile.GFile(path) as stream:
+        return sorted((json.loads(line) for line in stream), key=lambda values: place(values[0]))
+
+
+def place(path: str) -> bytes:
+    """Where a path stands among others: SHA-256 of it."""
+    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+
+
+def _divide(lines: Iterator[tuple[str, str]], parts: int, folder: str, name: str, local: str) -> list[str]:
+    names = [f"{name}-{number:05d}" for number in range(parts)]
+    buffers: list[list[str]] = [[] for _ in names]
+    sizes = [0] * parts
+
+    def flush(number: int) -> None:
+        with open(os.path.join(local, names[number]), "a", encoding="ascii") as stream:
+            stream.writelines(buffers[number])
+        buffers[number], sizes[number] = [], 0
+
+    for path, line in lines:
+        number = int.from_bytes(place(path)[:7], "big") * parts >> 56
+        buffers[number].append(line)
+        sizes[number] += len(line)
+        if sizes[number] > _BUFFERED:
+            flush(number)
+    for number, part in enumerate(names):
+        flush(number)
+        tf.io.gfile.copy(os.path.join(local, part), os.path.join(folder, part), overwrite=True)
+        os.remove(os.path.join(local, part))
+    return [os.path.join(folder, part) for part in names]

@@ -1,0 +1,119 @@
+"""Manifests and label files: tables of pictures with their labels and splits, as CSV or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from components.image_example_gen.files import one_line, open_file, printable
+from components.image_example_gen.splits import split_named
+from trainer.errors import InputError
+
+MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+_COLUMNS = {
+    "path": ("path", "uri", "url", "file", "file_name", "filename", "image"),
+    "label": ("label", "class", "category"),
+    "split": ("split", "set", "subset"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a manifest.
+
+    Attributes:
+        path: A path, relative to the manifest's folder where it is not absolute, or a URI.
+        label: The picture's label; '' where there is none.
+        split: Its split: train, eval or test; or None.
+    """
+
+    path: str
+    label: str
+    split: str | None
+
+
+def read_manifest(path: str) -> Iterator[Row]:
+    """Yields the lines of a manifest, one after the other: it may be longer than memory.
+
+    Args:
+        path: A file or a URI. Its first line names the columns if it is CSV (.csv, or .tsv with tabs); each line is a JSON
+            object if it is .jsonl or .ndjson. The columns are `path` (or uri, url, file, filename, image), and if there
+            are such, `label` (or class, category) and `split` (or set, subset).
+
+    Raises:
+        InputError: It cannot be read, has no column of paths, or a line makes no sense; with the line's number.
+    """
+    rows = _json_rows if path.lower().endswith((".jsonl", ".ndjson")) else _csv_rows
+    try:
+        # With utf-8-sig: spreadsheets begin their CSV with a byte order mark.
+        with open_file(path) as binary, io.TextIOWrapper(_Readable(binary), "utf-8-sig", newline="") as stream:
+            yield from rows(path, stream)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{printable(path)} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
+    except (OSError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise InputError(f"{printable(path)} cannot be read: {reason}") from error
+
+
+class _Readable(io.RawIOBase):
+    """Whatever can be read as the kind of stream that text is decoded from."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _csv_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
+    reader = csv.DictReader(stream, delimiter="\t" if path.lower().endswith(".tsv") else ",")
+    columns = _columns(path, reader.fieldnames or ())
+    for values in reader:
+        yield _row(path, reader.line_num, {name: values.get(column) for name, column in columns.items()})
+
+
+def _json_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
+    for number, line in enumerate(stream, 1):
+        if not line.strip():
+            continue
+        try:
+            values = json.loads(line)
+        except ValueError as error:
+            raise InputError(f"{printable(path)}, line {number}, is not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise InputError(f"{printable(path)}, line {number}, is no JSON object such as {{\"path\": \"cat.png\"}}")
+        columns = _columns(f"{path}, line {number},", values)
+        yield _row(path, number, {name: values[column] for name, column in columns.items()})
+
+
+def _columns(where: str, names: Any) -> dict[str, str]:
+    """Which of the columns named is the path, the label, the split."""
+    lower = {str(name).strip().lower(): name for name in names}
+    found = {}
+    for column, spellings in _COLUMNS.items():
+        spelling = next((spelling for spelling in spellings if spelling in lower), None)
+        if spelling is not None:
+            found[column] = lower[spelling]
+    if "path" not in found:
+        has = ", ".join(lower) or "none"
+        raise InputError(f"{printable(where)} has no column path (or {', '.join(_COLUMNS['path'][1:])}); it has {has}")
+    return found
+
+
+def _row(path: str, number: int, values: Mapping[str, Any]) -> Row:
+    picture, label, split = (values.get(name) for name in ("path", "label", "split"))
+    if not isinstance(picture, str) or not picture.strip():
+        raise InputError(f"{printable(path)}, line {number}, names no picture: its path is empty")
+    side = split_named(str(split).strip()) if split not in (None, "") else None
+    if split not in (None, "") and side is None:
+        raise InputError(f"{printable(path)}, line {number}: the split {split!r} is none of train, eval (or val) and test")
+    return Row(picture.strip(), "" if label is None else str(label).strip(), side)

@@ -1,0 +1,112 @@
+"""NumPy's .npy and .npz files, read as streams; never pickles."""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy_format
+
+from components.image_example_gen.files import one_line, open_file, printable
+from components.image_example_gen.idx import damaged
+from trainer.errors import InputError
+
+DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+
+
+@contextlib.contextmanager
+def open_npy(path: str, member: str = "") -> Iterator[BinaryIO]:
+    """Opens a .npy file, or a member of a .npz file, for reading from its header on."""
+    with open_file(path) as stream:
+        if not member:
+            yield stream
+            return
+        with zipfile.ZipFile(stream) as archive, archive.open(member) as inside:
+            yield inside
+
+
+def members_of(path: str) -> list[str]:
+    """The arrays in a .npz file, as the names of its members; of a .npy file there is but one, without a name.
+
+    Raises:
+        InputError: It is no .npz file.
+    """
+    if path.lower().endswith(".npy"):
+        return [""]
+    try:
+        with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+            return [name for name in archive.namelist() if name.endswith(".npy")]
+    except DAMAGED as error:
+        raise damaged(path, error) from error
+
+
+def read_header(stream: BinaryIO, where: str) -> tuple[tuple[int, ...], np.dtype]:
+    """Reads an array's header and leaves the stream at the array's first byte.
+
+    Args:
+        stream: At its beginning.
+        where: What it is, for the message.
+
+    Returns:
+        The array's shape and dtype.
+
+    Raises:
+        InputError: It is none, holds Python objects, or lies in memory in Fortran's order.
+    """
+    try:
+        version = npy_format.read_magic(stream)
+        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+        shape, fortran, dtype = read(stream)
+    except ValueError as error:
+        raise InputError(f"{printable(where)} is no array of NumPy's: {one_line(error)}") from error
+    if dtype.hasobject:
+        raise InputError(f"{printable(where)} holds Python objects (a pickle), which are never loaded: save plain numbers")
+    if fortran and len(shape) > 1:
+        raise InputError(f"{printable(where)} is in Fortran's order: save numpy.ascontiguousarray of it")
+    return shape, dtype
+
+
+def inspect(path: str, member: str) -> tuple[tuple[int, ...], np.dtype]:
+    """The shape and the dtype of an array, of which only the header is read; see `read_header` for the errors."""
+    where = f"{path}/{member}" if member else path
+    try:
+        with open_npy(path, member) as stream:
+            return read_header(stream, where)
+    except DAMAGED as error:
+        raise damaged(where, error) from error
+
+
+def read_array(path: str, member: str) -> np.ndarray:
+    """A whole array; for labels.
+
+    Raises:
+        InputError: It cannot be read to its end.
+    """
+    where = f"{path}/{member}" if member else path
+    try:
+        with open_npy(path, member) as stream:
+            shape, dtype = read_header(stream, where)
+            data = read_fully(stream, int(np.prod(shape)) * dtype.itemsize)
+    except DAMAGED as error:
+        raise damaged(where, error) from error
+    return np.frombuffer(data, dtype).reshape(shape)
+
+
+def read_fully(stream: BinaryIO, size: int) -> bytes:
+    """So many bytes of a stream that may give fewer at a time.
+
+    Raises:
+        EOFError: It has no more.
+    """
+    pieces = []
+    while size:
+        piece = stream.read(size)
+        if not piece:
+            raise EOFError("it ends too early")
+        pieces.append(piece)
+        size -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

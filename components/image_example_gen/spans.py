@@ -1,0 +1,114 @@
+"""Spans: folders that are numbered or dated, such as span-{SPAN} or {YYYY}-{MM}-{DD}, and a window of the last ones."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from components.image_example_gen.files import is_remote, list_files, printable
+from trainer.errors import InputError
+
+_TOKENS = {
+    "{SPAN}": r"(?P<span>\d+)",
+    "{VERSION}": r"(?P<version>\d+)",
+    "{YYYY}": r"(?P<year>\d{4})",
+    "{MM}": r"(?P<month>\d{2})",
+    "{DD}": r"(?P<day>\d{2})",
+}
+_EPOCH = datetime.date(1970, 1, 1)
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """One span's folder.
+
+    Attributes:
+        number: The span's number, or the days since 1970 of its date.
+        version: Its version; 0 where the path names none.
+        folder: Relative to the path before the first token.
+    """
+
+    number: int
+    version: int
+    folder: str
+
+
+def has_spans(images: str) -> bool:
+    """Whether a path has one of the tokens {SPAN}, {YYYY}, {MM}, {DD} or {VERSION} in it."""
+    return any(token in images for token in _TOKENS)
+
+
+def find_spans(images: str, window: int) -> tuple[str, list[Span]]:
+    """The folders of the last spans.
+
+    Args:
+        images: A path or URI with tokens, such as `/data/span-{SPAN}/pictures` or `s3://bucket/{YYYY}-{MM}-{DD}`.
+        window: How many spans; of each the highest version.
+
+    Returns:
+        The path before the first token, and the spans below it, oldest first; fewer than `window` where there are no more.
+
+    Raises:
+        InputError: The tokens make no span, or no folder matches.
+    """
+    base, pattern = _divided(images)
+    expression = re.compile("/".join(_expression(part) for part in pattern))
+    if "span" not in expression.groupindex and not {"year", "month", "day"} <= expression.groupindex.keys():
+        raise InputError(f"{images} needs {{SPAN}}, or all of {{YYYY}}, {{MM}} and {{DD}}, to know the order of its folders")
+    latest: dict[int, Span] = {}
+    for folder in _folders(base, len(pattern)):
+        match = expression.fullmatch(folder)
+        number = match and _number(match.groupdict())
+        if match is None or number is None:
+            continue
+        span = Span(number, int(match.groupdict().get("version") or 0), folder)
+        latest[number] = max(span, latest.get(number, span))
+    if not latest:
+        raise InputError(f"no folder in {printable(base)} matches {'/'.join(pattern)}")
+    return base, sorted(latest.values())[-window:]
+
+
+def _divided(images: str) -> tuple[str, list[str]]:
+    """The part before the first folder with a token, and the folders from there; a closing /* or /** says nothing."""
+    parts = re.sub(r"(/\*\*?)+$", "", images.rstrip("/")).split("/")
+    first = next(i for i, part in enumerate(parts) if has_spans(part))
+    return "/".join(parts[:first]) or ("/" if images.startswith("/") else "."), parts[first:]
+
+
+def _expression(part: str) -> str:
+    for token in _TOKENS:
+        if part.count(token) > 1:
+            raise InputError(f"{token} may stand only once in a path, not as in {part}")
+    return re.sub(r"\\{(\w+)\\}", lambda token: _TOKENS.get(f"{{{token[1]}}}", token[0]), re.escape(part))
+
+
+def _number(groups: dict[str, str | None]) -> int | None:
+    if groups.get("span") is not None:
+        return int(groups["span"])
+    try:
+        return (datetime.date(*(int(groups[name]) for name in ("year", "month", "day"))) - _EPOCH).days
+    except ValueError:  # such as the 31st of a short month
+        return None
+
+
+def _folders(base: str, depth: int) -> Iterable[str]:
+    """The folders that many levels below `base`, relative to it."""
+    if not is_remote(base):
+        return _local_folders(base, "", depth)
+    # Object stores have no folders: what their files' names say.
+    return {"/".join(file.path.split("/")[:depth]) for file in list_files(base) if file.path.count("/") >= depth}
+
+
+def _local_folders(folder: str, prefix: str, depth: int) -> Iterator[str]:
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"the folder {printable(folder)} cannot be read: {error.strerror}") from error
+    for name in names:
+        if depth == 1:
+            yield f"{prefix}{name}"
+        else:
+            yield from _local_folders(os.path.join(folder, name), f"{prefix}{name}/", depth - 1)

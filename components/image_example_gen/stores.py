@@ -1,0 +1,116 @@
+"""Files in cloud stores, through Beam's own clients: gs://, s3:// and azfs://; and any other store that Beam knows.
+
+Credentials come from the environment or the cloud's default chain, never from a configuration.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from trainer.errors import InputError
+
+_EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
+_CLIENTS = threading.local()
+
+
+def open_stored(uri: str) -> BinaryIO:
+    """Opens a file for reading bytes as they are stored.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    client = _client(uri)
+    try:
+        if client is not None:
+            return client.open(uri)
+        from apache_beam.io.filesystem import CompressionTypes
+        from apache_beam.io.filesystems import FileSystems
+
+        return FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
+    except OSError:
+        raise
+    except Exception as error:  # each store has its own
+        if _status(error) == 404:
+            raise FileNotFoundError(uri) from error
+        if _status(error) in (401, 403):
+            raise PermissionError(uri) from error
+        raise OSError(" ".join(str(error).split())[:200]) from error
+
+
+def list_stored(folder: str) -> Iterator[tuple[str, int, float]]:
+    """Yields path, size in bytes and time of the last change, in seconds since 1970, of each file below a folder, as it comes."""
+    client = _client(folder)
+    if client is not None:
+        for path, (size, changed) in client.list_files(folder, with_metadata=True):
+            yield path, size, changed
+        return
+    from apache_beam.io.filesystems import FileSystems
+
+    # Not `match`, which holds the whole list.
+    for file in FileSystems.get_filesystem(folder)._list(folder):
+        yield file.path, file.size_in_bytes, file.last_updated_in_seconds
+
+
+def is_stored_file(uri: str) -> bool:
+    """Whether there is a file of this name."""
+    from apache_beam.io.filesystems import FileSystems
+
+    if uri.endswith("/") or uri.count("/") < 3 + uri.startswith("azfs:"):  # a bucket, or a container of an account
+        return False
+    client = _client(uri)
+    try:
+        return client.exists(uri) if client is not None else FileSystems.exists(uri)
+    except Exception as error:  # each store has its own
+        if _status(error) == 404:  # Azure's way to say no
+            return False
+        raise
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status of a store's answer, whatever its client calls it."""
+    return getattr(error, "code", None) or getattr(error, "status_code", None)
+
+
+def _client(uri: str) -> Any:
+    """This thread's client of a URI's store; None for those that Beam has no client of its own for.
+
+    Beam's file systems make a new one for each file, which takes longer than to fetch a small picture.
+    """
+    scheme = uri.partition("://")[0]
+    if scheme not in _EXTRAS:
+        return None
+    key = "/".join(uri.split("/")[:3]) if scheme == "azfs" else scheme  # an account has its own address
+    clients = _CLIENTS.__dict__.setdefault("clients", {})
+    if key not in clients:
+        try:
+            clients[key] = _new_client(scheme, uri)
+        except ImportError as error:
+            raise InputError(f"{scheme}:// needs one more package: pip install 'apache-beam[{_EXTRAS[scheme]}]'") from error
+        except InputError:
+            raise
+        except Exception as error:  # each cloud has its own
+            raise InputError(f"{uri} cannot be reached: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+    return clients[key]
+
+
+def _new_client(scheme: str, uri: str) -> Any:
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    if scheme == "s3":
+        import boto3  # noqa: F401  Beam tells its absence by an assertion
+        from apache_beam.io.aws.s3io import S3IO
+
+        return S3IO(options=PipelineOptions([]))
+    if scheme == "gs":
+        from apache_beam.io.gcp.gcsio import GcsIO
+
+        return GcsIO(pipeline_options=PipelineOptions([]))
+    import azure.storage.blob  # noqa: F401
+    from apache_beam.io.azure.blobstorageio import BlobStorageIO
+
+    account = uri.split("/")[2]
+    endpoint = [] if os.environ.get("AZURE_STORAGE_CONNECTION_STRING") else [f"https://{account}.blob.core.windows.net"]
+    return BlobStorageIO(pipeline_options=PipelineOptions([f"--blob_service_endpoint={url}" for url in endpoint]))

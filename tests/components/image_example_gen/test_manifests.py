@@ -1,0 +1,127 @@
+"""Manifests and label files."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import threading
+
+import pytest
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.manifests import Row, read_manifest
+from components.image_example_gen.sources import find_sources
+from tests.components.image_example_gen.ingestion import ingest, write_pictures
+from trainer.errors import InputError
+
+ROWS = [Row("a/1.png", "cat", "train"), Row("b,2.png", "", None), Row("s3://bucket/ü.png", "dog", "eval")]
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("m.csv", 'path,label,split\na/1.png,cat,train\n"b,2.png",,\ns3://bucket/ü.png,dog,val\n'),
+        ("m.csv", '\ufeffURI,Class,Set,more\r\na/1.png,cat,TRAIN,x\r\n"b,2.png",,,\r\ns3://bucket/ü.png,dog,validation,\r\n'),
+        ("m.tsv", "split\tfilename\tlabel\ntrain\ta/1.png\tcat\n\tb,2.png\t\neval\ts3://bucket/ü.png\tdog\n"),
+        (
+            "m.jsonl",
+            '{"path": "a/1.png", "label": "cat", "split": "train"}\n\n{"file": "b,2.png"}\n'
+            '{"uri": "s3://bucket/\\u00fc.png", "label": "dog", "split": "val", "size": 7}\n',
+        ),
+    ],
+)
+def test_tables_in_all_their_spellings(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    assert list(read_manifest(str(tmp_path / name))) == ROWS
+
+
+@pytest.mark.parametrize(
+    "name, text, reason",
+    [
+        ("m.csv", "name,label\n1.png,cat\n", "has no column path (or uri, url"),
+        ("m.csv", "", "it has none"),
+        ("m.csv", "path,split\n1.png,train\n2.png,holdout\n", "line 3: the split 'holdout' is none of"),
+        ("m.csv", "path,label\n,cat\n", "line 2, names no picture"),
+        ("m.jsonl", '{"path": "1.png"}\n{"path"\n', "line 2, is not JSON"),
+        ("m.jsonl", '["1.png"]\n', "line 1, is no JSON object"),
+        ("m.jsonl", '{"label": "cat"}\n', "line 1, has no column path"),
+        ("m.csv", b"path\n\xff\xfe.png\n", "is not UTF-8 text"),
+    ],
+)
+def test_mistakes_with_their_lines(tmp_path, name, text, reason):
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError) as caught:
+        list(read_manifest(str(tmp_path / name)))
+    assert reason in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_no_manifest(tmp_path):
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        list(read_manifest(str(tmp_path / "m.csv")))
+
+
+def test_pictures_by_manifest(tmp_path):
+    write_pictures(tmp_path / "in", 40)
+    lines = [{"path": f"{i:04d}.png", "label": "even" if i % 2 == 0 else "odd", "split": "test" if i < 6 else ""} for i in range(30)]
+    lines += [{"path": str(tmp_path / "in/0035.png")}, {"path": "gone.png", "label": "even"}]
+    manifest = tmp_path / "in/list.jsonl"
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = ingest(manifest, tmp_path / "out")
+    assert result.rejects == {"gone.png": "the file is gone, or a link that leads nowhere"}
+    assert result.summary["labels"]["test"] == {"even": 3, "odd": 3} and len(result.examples()) == 31
+    before = find_sources(str(manifest)).fingerprint
+    (tmp_path / "in/0003.png").write_bytes(b"")
+    assert find_sources(str(manifest)).fingerprint != before
+
+
+def test_labels_from_a_file_beside_the_pictures(tmp_path):
+    write_pictures(tmp_path / "in/some", 20)
+    write_pictures(tmp_path / "in/more", 10, 20)
+    rows = "".join(f"some/{i:04d}.png,{'cat' if i < 9 else 'dog'},{'test' if i < 4 else ''}\n" for i in range(20))
+    (tmp_path / "in/labels.csv").write_text(f"file,label,split\n{rows}")
+    config = DataConfig(label_file="labels.csv", pictures_per_shard=7)
+    result = ingest(tmp_path / "in", tmp_path / "out", config)
+    labels = {path: found["image/label"] for path, found in result.examples().items()}
+    assert labels["some/0003.png"] == b"cat" and labels["some/0012.png"] == b"dog" and labels["more/0025.png"] == b""
+    assert result.summary["pictures"]["test"] == 4
+    before = find_sources(str(tmp_path / "in"), config).fingerprint
+    (tmp_path / "in/labels.csv").write_text(f"file,label,split\n{rows.replace('dog', 'fox')}")
+    assert find_sources(str(tmp_path / "in"), config).fingerprint != before
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def web(tmp_path):
+    """A web server for the folder `web`."""
+    (tmp_path / "web").mkdir()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path / "web"))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_manifest_on_the_web_and_its_pictures(tmp_path, web):
+    write_pictures(tmp_path / "web/p", 30)
+    lines = ["p/gone.png,", f"{web}/p/0029.png,there", "/etc/hostname,", "../../secret.png,"]
+    lines += [f"p/{i:04d}.png,{'cat' if i % 2 else 'dog'}" for i in range(29)]
+    (tmp_path / "web/list.csv").write_text("\n".join(["path,label", *lines]) + "\n")
+    result = ingest(f"{web}/list.csv", tmp_path / "out")
+    assert len(result.examples()) == 30
+    assert result.examples()[f"{web}/p/0029.png"]["image/label"] == b"there"
+    assert result.rejects == {
+        "p/gone.png": "the file is gone, or a link that leads nowhere",
+        "/etc/hostname": "a file of this machine, named by a manifest from elsewhere",
+        "../../secret.png": "its path leads out of the manifest's folder",
+    }
+
+
+def test_a_manifest_that_the_web_does_not_have(web):
+    with pytest.raises(InputError, match="list.csv cannot be read"):
+        find_sources(f"{web}/list.csv")

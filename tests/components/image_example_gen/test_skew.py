@@ -1,0 +1,107 @@
+"""What `encode` sees of a file is what the trainer saw of it, bit for bit, in every format."""
+
+from __future__ import annotations
+
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from serving import pushed
+from tests.components.image_example_gen.ingestion import ingest
+from trainer.config import PreprocessingConfig
+from trainer.preprocessing import decode_levels
+
+RNG = np.random.default_rng(0)
+GREY, COLOUR, ALPHA = (RNG.integers(0, 256, shape, np.uint8) for shape in ((30, 20), (30, 20, 3), (30, 20, 4)))
+
+
+def exif(orientation: int) -> Image.Exif:
+    data = Image.Exif()
+    data[0x0112] = orientation
+    return data
+
+
+def formats() -> dict[str, tuple[Image.Image, str, dict]]:
+    """Pictures of every kind: what they are, the format, and how they are saved."""
+    grey, colour, alpha = map(Image.fromarray, (GREY, COLOUR, ALPHA))
+    sixteen = Image.fromarray(GREY.astype(np.uint16) * 250 + 77)
+    found = {
+        "1bit.png": (grey.convert("1"), "PNG", {}),
+        "2bit.png": (colour.quantize(4), "PNG", {"bits": 2}),
+        "4bit.png": (colour.quantize(16), "PNG", {"bits": 4}),
+        "grey.png": (grey, "PNG", {}),
+        "16bit.png": (sixteen, "PNG", {}),
+        "palette.png": (colour.quantize(200), "PNG", {}),
+        "transparent palette.png": (colour.quantize(200), "PNG", {"transparency": 3}),
+        "colour.png": (colour, "PNG", {}),
+        "alpha.png": (alpha, "PNG", {}),
+        "grey alpha.png": (alpha.convert("LA"), "PNG", {}),
+        "turned.png": (colour, "PNG", {"exif": exif(8)}),
+        "plain.jpg": (colour, "JPEG", {"quality": 90}),
+        "grey.jpg": (grey, "JPEG", {}),
+        "progressive.jpg": (colour, "JPEG", {"progressive": True}),
+        "cmyk.jpg": (colour.convert("CMYK"), "JPEG", {}),
+        "plain.gif": (grey, "GIF", {}),
+        "animated.gif": (grey, "GIF", {"save_all": True, "append_images": [colour]}),
+        "transparent.gif": (colour.quantize(100), "GIF", {"transparency": 5}),
+        "plain.webp": (colour, "WEBP", {"quality": 80}),
+        "alpha.webp": (alpha, "WEBP", {"lossless": True}),
+        "animated.webp": (colour, "WEBP", {"save_all": True, "append_images": [alpha]}),
+        "plain.bmp": (colour, "BMP", {}),
+        "grey.bmp": (grey, "BMP", {}),
+        "palette.bmp": (colour.quantize(200), "BMP", {}),
+        "1bit.bmp": (grey.convert("1"), "BMP", {}),
+        "plain.tif": (colour, "TIFF", {}),
+        "lzw.tif": (alpha, "TIFF", {"compression": "tiff_lzw"}),
+        "16bit.tif": (sixteen, "TIFF", {}),
+        "cmyk.tif": (colour.convert("CMYK"), "TIFF", {}),
+        "turned.tif": (colour, "TIFF", {"exif": exif(3)}),
+        "jpeg by content.png": (colour, "JPEG", {}),
+    }
+    return found | {f"turned {how}.jpg": (colour, "JPEG", {"exif": exif(how)}) for how in range(1, 9)}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """The files, and the examples that were made of them."""
+    folder = tmp_path_factory.mktemp("every format")
+    for name, (image, kind, options) in formats().items():
+        image.save(folder / name, kind, **options)
+    for seed in range(40):  # so that no split is empty
+        Image.fromarray(RNG.integers(0, 256, (5, 5), np.uint8)).save(folder / f"more-{seed}.png")
+    result = ingest(folder, tmp_path_factory.mktemp("out") / "examples")
+    assert not result.rejects
+    dropped = {line.split('"')[3] for line in (result.uri / "duplicates.jsonl").read_text().splitlines()}
+    return folder, result.examples(), dropped
+
+
+@pytest.mark.parametrize("name", formats())
+def test_serving_reads_the_very_bytes_that_the_trainer_read(pictures, name):
+    """Both put them through one pixel graph, so the same bytes are the same pixels."""
+    folder, examples, dropped = pictures
+    if name in dropped:  # pixel for pixel another one of them
+        return
+    (contents, unreadable) = pushed._read([folder / name])
+    assert not unreadable and contents == [(folder / name, examples[name]["image/encoded"])]
+
+
+@pytest.mark.parametrize("name", formats())
+def test_what_is_accepted_is_what_a_person_sees(pictures, name):
+    """The pixel graph against Pillow, which shows pictures upright, in their colours, over white where they are transparent."""
+    folder, examples, dropped = pictures
+    if name in dropped:
+        return
+    levels = decode_levels(examples[name]["image/encoded"], PreprocessingConfig(30, 20, 3, fit="stretch")).numpy()
+    with Image.open(folder / name) as image:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I;16"):
+            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+        white = Image.new("RGBA", upright.size, "white")
+        white.alpha_composite(upright.convert("RGBA"))
+    if upright.size != (20, 30):
+        return  # turned on its side and stretched: the pixels are compared in test_picture_files
+    difference = np.abs(levels.astype(int) - np.asarray(white.convert("RGB")))
+    assert difference.mean() < (6 if "cmyk.jpg" in name else 3 if name.endswith((".jpg", "content.png")) else 0.01)
+
+
