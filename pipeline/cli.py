@@ -60,7 +60,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--images", metavar="DIR", help="A folder of PNG or JPEG pictures, or of IDX files.")
+@click.option("--images", metavar="DIR|FILE|URI", help="A folder of pictures, an archive, arrays, TFRecords or a manifest; a path or URI.")
 @click.option("--dataset", metavar="NAME", help="digits (the default), mnist, fashion-mnist or cifar10.")
 @click.option("--data-root", metavar="DIR", help="Where data sets lie; else $DARKROOM_DATASETS, else they are downloaded.")
 @click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
@@ -151,10 +151,12 @@ def report(work: str, run_id: str | None) -> None:
 
 def add_serving_commands() -> None:
     """The commands for pushed models, which live beside the models' own reader."""
+    from pipeline.schema_commands import schema
     from serving.commands import COMMANDS
 
     for command in COMMANDS:
         cli.add_command(command)
+    cli.add_command(schema)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,6 +13,7 @@ import yaml
 from annotated_types import Ge, Gt
 from pydantic import TypeAdapter, ValidationError
 
+from components.data_gate.config import ValidationConfig
 from components.image_example_gen.config import DataConfig
 from pipeline.search_space import checked_tuning
 from trainer.config import GenerationConfig, ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
@@ -74,7 +75,8 @@ class Config:
     Attributes:
         title: What the pictures are, for the report and the model card.
         schema: A schema of one's own (TFDV's text format) that the data must meet; null takes the project's.
-        data: Splits and labels.
+        data: How pictures are read, labelled and divided.
+        validation: What they must be like beside the schema.
         preprocessing: What pictures are brought to.
         model: The variational autoencoder.
         training: How it is fitted.
@@ -87,6 +89,7 @@ class Config:
     title: str = "pictures"
     schema: str | None = None
     data: DataConfig = field(default_factory=DataConfig)
+    validation: ValidationConfig = field(default_factory=ValidationConfig)
     preprocessing: PreprocessingConfig = field(default_factory=PreprocessingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)

@@ -113,6 +113,7 @@ def create_pipeline(
         schema=schema_importer.outputs["result"],
         anomalies=validator.outputs["anomalies"],
         baseline_statistics=None if accept_drift else last_statistics.outputs["subject"],
+        config=config.validation,
         code=code_hash(components.data_gate),
     )
     # The pixel graph, from a file's bytes to pixels, for training and serving alike. Nothing is materialised: decoding is

@@ -14,6 +14,7 @@ from pipeline.auto import complete
 from pipeline.config import apply_overrides, build_config, load_values, preset_names, preset_path
 from pipeline.datasets import prepare_dataset
 from pipeline.run import Request
+from pipeline.schemas import schema_of
 from pipeline.workspace import Workspace
 from trainer.errors import InputError
 
@@ -61,6 +62,8 @@ def make_request(
         values = {"title": title, **values}
     source = config or "the configuration"
     own = chosen is not None and Path(chosen).expanduser().is_file()
+    if own and values.get("schema"):
+        values = {**values, "schema": str(schema_of(Path(chosen).expanduser()).absolute())}
     values = apply_overrides(values if own else without_margins(values, overrides), overrides)
     build_config(values, source)  # a mistyped field is found before the pictures are looked at
     built = build_config(complete(values, images), source)

@@ -92,19 +92,11 @@ def place_schema(path: str | None, workspace: Workspace) -> Path:
     Raises:
         InputError: There is no such schema, or it is none.
     """
-    from google.protobuf import text_format
-    from tensorflow_metadata.proto.v0 import schema_pb2
+    from pipeline.schemas import default_schema, read_schema
 
-    import components.data_gate
-
-    source = Path(path) if path else Path(components.data_gate.__file__).with_name("schema.pbtxt")
-    try:
-        text = source.read_text(encoding="utf-8")
-        text_format.Parse(text, schema_pb2.Schema())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the schema {source}: {getattr(error, 'strerror', None) or error}") from None
-    except text_format.ParseError as error:
-        raise InputError(f"the schema {source} is not a TFDV schema in text format: line {error}") from None
+    source = Path(path) if path else default_schema()
+    read_schema(source)
+    text = source.read_text(encoding="utf-8")
     folder = workspace.artifacts / "schemas" / hashlib.sha256(text.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "schema.pbtxt").write_text(text, encoding="utf-8")
@@ -128,6 +120,7 @@ class _Run:
         self.verdict = Verdict(run=run_id, title=request.config.title, images=request.images, started=started)
         self.rejects: list[dict[str, str]] = []
         self.duplicates: list[dict[str, str]] = []
+        self.examples = ""
 
     def to_the_end(self) -> Status:
         """Runs, and ends in order whatever happens."""
@@ -139,6 +132,8 @@ class _Run:
                     ended = self.execute()
             except GateRefused as refusal:
                 self.rejects = refusal.rejects or self.rejects
+                if refusal.gate == "data":
+                    self.show(refusal)
                 ended = Status.REFUSED, refusal.gate, refusal.reasons
             except InputError as error:
                 self.rejects = error.rejects
@@ -208,10 +203,34 @@ class _Run:
         self.display.ended(outcome.name, outcome.state, outcome.seconds, describe(outcome))
         if outcome.name == "ImageExampleGen" and outcome.outputs:
             examples = Path(outcome.outputs["examples"].uri)
+            self.examples = str(examples)
             self.rejects, self.duplicates = (read_lines(examples / f"{name}.jsonl") for name in ("rejects", "duplicates"))
         elif outcome.name == "Report" and outcome.outputs:
             place_report(Path(outcome.outputs["report"].uri), self.workspace, self.run_id)
             self.verdict.report = str(self.workspace.run(self.run_id) / "report" / "index.html")
+
+    def show(self, refusal: GateRefused) -> None:
+        """Writes a report on pictures that were refused; whatever goes wrong with it, the refusal stands."""
+        from components.report.refusal import Refusal, write_refusal
+        from pipeline.lineage import examples_of
+
+        try:
+            before = examples_of(self.workspace.metadata, refusal.compared_with) if refusal.compared_with else ""
+            page = Refusal(
+                title=self.request.config.title,
+                run_id=self.run_id,
+                reasons=refusal.reasons,
+                evidence=refusal.evidence,
+                examples=self.examples,
+                before=before,
+                rejects=self.rejects,
+            )
+            folder = self.workspace.run(self.run_id) / "report"
+            write_refusal(page, self.request.config.preprocessing, folder)
+            place_report(folder, self.workspace, self.run_id)
+            self.verdict.report = str(folder / "index.html")
+        except Exception:
+            LOGGER.exception("there is no report on the refusal")
 
     def end(self, status: Status, gate: str | None, reasons: list[str]) -> None:
         """Writes down how the run ended, and says so."""
@@ -267,7 +286,9 @@ def whoami() -> str:
 
 def place_report(source: Path, workspace: Workspace, run_id: str) -> None:
     """Copies a report into the run's folder, and to where the last one is looked for."""
-    shutil.copytree(source, workspace.run(run_id) / "report", dirs_exist_ok=True)
+    own = workspace.run(run_id) / "report"
+    if source != own:
+        shutil.copytree(source, own, dirs_exist_ok=True)
     fresh = workspace.root / f".report-{run_id}"
     shutil.copytree(source, fresh, dirs_exist_ok=True)
     shutil.rmtree(workspace.report, ignore_errors=True)

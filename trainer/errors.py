@@ -27,10 +27,21 @@ class GateRefused(RuntimeError):
         gate: Which gate: "data", "model" or "serving".
         reasons: What was wrong, a sentence each.
         rejects: Pictures refused on the way, as `{"path": ..., "reason": ...}`, so that they are listed all the same.
+        evidence: For each reason what shows it, in the gate's own terms.
+        compared_with: The URI of what the gate compared with, '' for nothing.
     """
 
-    def __init__(self, gate: str, reasons: Sequence[str], rejects: Sequence[dict[str, str]] = ()):
+    def __init__(
+        self,
+        gate: str,
+        reasons: Sequence[str],
+        rejects: Sequence[dict[str, str]] = (),
+        evidence: Sequence[dict[str, object]] = (),
+        compared_with: str = "",
+    ):
         super().__init__(f"the {gate} gate said no: {'; '.join(reasons)}")
         self.gate = gate
         self.reasons = list(reasons)
         self.rejects = list(rejects)
+        self.evidence = list(evidence)
+        self.compared_with = compared_with

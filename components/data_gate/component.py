@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.data_gate.artifacts import DataBlessing
+from components.data_gate.config import ValidationConfig
 from components.data_gate.executor import Executor
 
 
 class DataGateSpec(ComponentSpec):
     """Inputs, outputs and parameters of `DataGate`."""
 
-    PARAMETERS = {"code": ExecutionParameter(type=str)}
+    PARAMETERS = {"config": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}
     INPUTS = {
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "schema": ChannelParameter(type=standard_artifacts.Schema),
@@ -28,13 +32,14 @@ class DataGate(base_component.BaseComponent):
     """Ends the run where the data is not what the schema says, or has drifted from the last data that passed.
 
     TFX's ExampleValidator only writes its anomalies down, and a run goes on regardless; and it does not compare with
-    earlier data. The thresholds of the drift are the schema's (`drift_comparator`).
+    earlier data.
 
     Args:
         statistics: Of this run's examples.
         schema: The curated schema.
         anomalies: What ExampleValidator found.
         baseline_statistics: Of the last examples that passed, where there are any.
+        config: What the pictures must be like beside the schema.
         code: Hash of the code, for the cache.
     """
 
@@ -48,6 +53,7 @@ class DataGate(base_component.BaseComponent):
         schema: types.BaseChannel,
         anomalies: types.BaseChannel,
         baseline_statistics: types.BaseChannel | None = None,
+        config: ValidationConfig = ValidationConfig(),
         code: str = "",
     ):
         spec = DataGateSpec(
@@ -56,6 +62,7 @@ class DataGate(base_component.BaseComponent):
             anomalies=anomalies,
             baseline_statistics=baseline_statistics,
             blessing=types.Channel(type=DataBlessing),
+            config=json.dumps(dataclasses.asdict(config)),
             code=code,
         )
         super().__init__(spec=spec)

@@ -7,13 +7,16 @@ import os
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.data_gate.config import ValidationConfig
+from components.data_gate.odd import odd_exposures, odd_labels
+from components.data_gate.statistics import read_statistics, splits_of
 from components.data_gate.words import Found, describe_anomalies
 from components.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
 from trainer.errors import GateRefused
@@ -37,15 +40,19 @@ class Executor(base_executor.BaseExecutor):
         """
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
-        found = validated(statistics, anomalies)
+        schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
+        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
+        config = ValidationConfig(**json.loads(exec_properties["config"]))
         baseline = input_dict.get("baseline_statistics")
+        found = validated(statistics, anomalies)
         if baseline:
-            schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
-            schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schema_uri))
-            found += drifted(statistics, baseline[0], schema)
-        reasons = describe_anomalies(found)
-        if reasons:
-            raise GateRefused("data", reasons)
+            found += drifted(statistics, baseline[0], with_thresholds(schema, config))
+        wrong = describe_anomalies(found)
+        wrong += odd_exposures(statistics, config)
+        wrong += odd_labels(statistics, baseline[0] if baseline else None, schema, config)
+        if wrong:
+            sentences, evidence = [anomaly.sentence for anomaly in wrong], [anomaly.to_dict() for anomaly in wrong]
+            raise GateRefused("data", sentences, evidence=evidence, compared_with=baseline[0].uri if baseline else "")
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_int_custom_property(BLESSED, 1)
         blessing.set_int_custom_property(SUBJECT_ID, statistics.id)
@@ -56,8 +63,7 @@ class Executor(base_executor.BaseExecutor):
 
 def validated(statistics: types.Artifact, anomalies: types.Artifact) -> list[Found]:
     """What ExampleValidator found, by split."""
-    splits = artifact_utils.decode_split_names(statistics.split_names)
-    return [(split, read_anomalies(anomalies, split)) for split in splits]
+    return [(split, read_anomalies(anomalies, split)) for split in splits_of(statistics)]
 
 
 def read_anomalies(anomalies: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
@@ -67,10 +73,16 @@ def read_anomalies(anomalies: types.Artifact, split: str) -> anomalies_pb2.Anoma
         return anomalies_pb2.Anomalies.FromString(file.read())
 
 
-def read_statistics(statistics: types.Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """The statistics of a split."""
-    path = os.path.join(artifact_utils.get_split_uri([statistics], split), "FeatureStats.pb")
-    return tfdv.load_stats_binary(path)
+def with_thresholds(schema: schema_pb2.Schema, config: ValidationConfig) -> schema_pb2.Schema:
+    """The schema with the configuration's thresholds of drift in place of its own; what that leaves open stays."""
+    changed = schema_pb2.Schema()
+    changed.CopyFrom(schema)
+    thresholds = config.drift()
+    for feature in changed.feature:
+        if feature.name in thresholds:
+            feature.drift_comparator.Clear()
+            feature.drift_comparator.jensen_shannon_divergence.threshold = thresholds[feature.name]
+    return changed
 
 
 def drifted(statistics: types.Artifact, baseline: types.Artifact, schema: schema_pb2.Schema) -> list[Found]:
@@ -78,7 +90,7 @@ def drifted(statistics: types.Artifact, baseline: types.Artifact, schema: schema
 
     Held-out splits of fewer than `FEW` pictures are passed over: their histograms differ by chance alone.
     """
-    now, before = (artifact_utils.decode_split_names(a.split_names) for a in (statistics, baseline))
+    now, before = splits_of(statistics), splits_of(baseline)
     found = []
     for split in now:
         if split not in before:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 FEATURES = {
     "image/mean": "brightness (mean pixel)",
     "image/std": "contrast (standard deviation of the pixels)",
+    "image/exposure": "the shares of nearly black, white and constant pictures",
     "image/label": "the labels",
     "image/height": "height",
     "image/width": "width",
     "image/channels": "number of channels",
     "image/format": "file format",
+    "image/reencoded_from": "file format before encoding anew",
     "image/encoded": "the pictures' bytes",
 }
 
@@ -22,34 +25,68 @@ FEATURES = {
 Found = tuple[str, anomalies_pb2.Anomalies]  # a split, and what was found in it
 
 
-def describe_anomalies(found: Iterable[Found]) -> list[str]:
-    """A sentence for each anomaly: which pictures, what of them, what is wrong; the same in several splits is said once.
+@dataclass(frozen=True)
+class Anomaly:
+    """Something that is wrong with the pictures.
+
+    Attributes:
+        sentence: What, in words.
+        feature: The feature that shows it, e.g. image/label; '' for the data set as a whole.
+        values: Those of its values that are wrong, where they are few and known.
+        drifted: Whether it is so only beside the pictures before.
+    """
+
+    sentence: str
+    feature: str = ""
+    values: tuple[str, ...] = ()
+    drifted: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """As plain values."""
+        return asdict(self)
+
+
+def describe_anomalies(found: Iterable[Found]) -> list[Anomaly]:
+    """One for each anomaly: which pictures, what of them, what is wrong; the same in several splits is said once.
 
     Args:
         found: What was found, by split; the same anomaly may come twice.
     """
-    splits: dict[str, list[str]] = {}
+    splits: dict[Anomaly, list[str]] = {}
     for split, anomalies in found:
         infos = dict(anomalies.anomaly_info)
         if anomalies.HasField("dataset_anomaly_info"):
             infos[""] = anomalies.dataset_anomaly_info
         for feature, info in sorted(infos.items()):
-            where = splits.setdefault(f"{FEATURES.get(feature, feature) or 'the data set'}{_detail(info)}", [])
+            drifted = any(reason.type in _DRIFT for reason in info.reason)
+            sentence = f"{FEATURES.get(feature, feature) or 'the data set'}{_detail(info, drifted)}"
+            where = splits.setdefault(Anomaly(sentence, feature, _values(info), drifted), [])
             if split not in where:
                 where.append(split)
-    return [f"{_listed(where)} pictures: {sentence}" for sentence, where in splits.items()]
+    return [
+        Anomaly(f"{listed(where)} pictures: {anomaly.sentence}", anomaly.feature, anomaly.values, anomaly.drifted)
+        for anomaly, where in splits.items()
+    ]
 
 
-def _listed(words: list[str]) -> str:
+def listed(words: list[str]) -> str:
+    """Words as an enumeration: a, b and c."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
-def _detail(info: anomalies_pb2.AnomalyInfo) -> str:
+def _detail(info: anomalies_pb2.AnomalyInfo, drifted: bool) -> str:
     divergence = re.search(r"(?:divergence|distance)[^0-9]*([0-9.eE+-]+).*?threshold ([0-9.eE+-]+)", info.description)
-    if divergence and any(reason.type in _DRIFT for reason in info.reason):
+    if divergence and drifted:
         value, threshold = (float(number.rstrip(".")) for number in divergence.groups())
         return f" drifted from the pictures before (Jensen-Shannon divergence {value:.3f}, at most {threshold:g} is allowed)"
     return f": {(info.description or info.short_description).strip().rstrip('.')}"
+
+
+def _values(info: anomalies_pb2.AnomalyInfo) -> tuple[str, ...]:
+    """The values that TFDV names in 'Examples contain values missing from the schema: fox (~3%), hen (<1%)'."""
+    if not any(reason.type == anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUES for reason in info.reason):
+        return ()
+    return tuple(re.findall(r"(?:: |, )(.+?) \([~<]?\d", info.description))
 
 
 _DRIFT = (anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH, anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH)

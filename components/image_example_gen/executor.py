@@ -117,12 +117,14 @@ def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
 
 
 def _check(total: Tally, sources: Sources, config: DataConfig, rejects: list[dict[str, str]]) -> None:
-    """Raises an InputError where a file of many pictures cannot be read, a GateRefused where too much was refused."""
+    """Raises an InputError where nothing can be read, a GateRefused where more was refused than the configuration allows."""
     if total.mistake:
         raise InputError(total.mistake, rejects)
     total.reasons.update(left.reason for left in sources.left_out)
     seen = total.accepted + total.rejected
-    if seen and total.rejected > config.max_rejects * seen:
+    if seen and not total.accepted:
+        raise InputError(f"all {seen:,} pictures of {printable(sources.folder)} were refused: {_commonest(total)}", rejects)
+    if total.rejected > config.max_rejects * seen:
         raise GateRefused(
             "data",
             [

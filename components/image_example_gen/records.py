@@ -9,9 +9,9 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import google_crc32c
-import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.files import FoundFile, join, open_file
@@ -77,6 +77,8 @@ def inspect(folder: str, file: FoundFile, split_folders: bool) -> RecordPictures
 
 
 def _picture(record: bytes, path: str, split: str | None, config: DataConfig) -> Encoded | Rejected:
+    import tensorflow as tf  # here, so that a command line can check its arguments at once
+
     try:
         features = tf.train.Example.FromString(record).features.feature
     except Exception:  # protobuf's versions have different errors
@@ -88,7 +90,7 @@ def _picture(record: bytes, path: str, split: str | None, config: DataConfig) ->
     return Encoded(path, label, split, data[0])
 
 
-def _label(feature: tf.train.Feature, names: Sequence[str]) -> str:
+def _label(feature: Any, names: Sequence[str]) -> str:
     if feature.bytes_list.value:
         return feature.bytes_list.value[0].decode("utf-8", "replace")
     if not feature.int64_list.value:

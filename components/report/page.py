@@ -42,17 +42,22 @@ SECTIONS = (
 def render(report: ReportData) -> str:
     """The whole page as HTML."""
     sections = [made for section in SECTIONS if (made := section(report)) is not None]
+    return document(report.title, header(report), sections)
+
+
+def document(title: str, top: Html, sections: list[Section]) -> Html:
+    """A page of sections below its head."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="dark"),
-        tag("title", f"{report.title} · Darkroom"),
+        tag("title", f"{title} · Darkroom"),
         tag("style", _resource("style.css")),
     )
     main = tag("main", [_section(i, section) for i, section in enumerate(sections, start=1)])
     footer = tag("footer", tag("p", "Darkroom · give it a folder of pictures, and it develops a latent image."))
-    body = tag("body", header(report), _navigation(sections), main, footer, _resource("script.html"))
+    body = tag("body", top, _navigation(sections), main, footer, _resource("script.html"))
     return fragment(Html("<!doctype html>\n"), tag("html", head, body, lang="en"), Html("\n"))
 
 

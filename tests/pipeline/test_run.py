@@ -20,10 +20,10 @@ def test_an_edited_schema_lies_somewhere_else_and_the_same_one_in_the_same_place
     assert place_schema(None, workspace) == usual
     assert [p.name for p in usual.iterdir()] == ["schema.pbtxt"]
     own = tmp_path / "own.txt"
-    own.write_text((usual / "schema.pbtxt").read_text().replace("threshold: 0.3", "threshold: 0.1"))
+    own.write_text((usual / "schema.pbtxt").read_text().replace("max: 65535", "max: 65534"))
     placed = place_schema(str(own), workspace)
     assert placed != usual
-    assert "threshold: 0.1" in (placed / "schema.pbtxt").read_text()
+    assert "max: 65534" in (placed / "schema.pbtxt").read_text()
 
 
 @pytest.mark.parametrize("text", ["feature {", "not a schema", "feature { nonsense: 1 }"])

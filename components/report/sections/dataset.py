@@ -17,9 +17,7 @@ MOST_REJECTS = 20
 def dataset(report: ReportData) -> Section:
     """Strips of samples by label with counts, then facts on the files."""
     data = report.data
-    body = fragment(
-        _strips(data), _more_labels(data), tag("div", _splits(data, report.model.conditional), _files(data), _rejects(data), class_="facts")
-    )
+    body = fragment(_strips(data), _more_labels(data), facts(data, report.model.conditional))
     return Section(
         "data",
         "Data",
@@ -28,6 +26,11 @@ def dataset(report: ReportData) -> Section:
         "how many there are of it. A rare label is a label the model has hardly met.",
         body,
     )
+
+
+def facts(data: DataSet, seen: bool) -> Html:
+    """How the pictures were divided, what they are, and what was refused; `seen` is whether the model knows their labels."""
+    return tag("div", _splits(data, seen), _files(data), _rejects(data), class_="facts")
 
 
 def _strips(data: DataSet) -> Html:

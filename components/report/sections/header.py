@@ -18,7 +18,7 @@ def header(report: ReportData) -> Html:
     verdict = judge(report)
     words = tag(
         "div",
-        tag("p", _mark(), "Darkroom", class_="brand"),
+        tag("p", mark(), "Darkroom", class_="brand"),
         tag("h1", report.title or "Pictures"),
         tag("p", "Developed ", moment(report.when), f" · run {report.run_id}" if report.run_id else "", class_="when"),
         _badge(verdict),
@@ -34,7 +34,7 @@ def header(report: ReportData) -> Html:
     )
 
 
-def _mark() -> Html:
+def mark() -> Html:
     """The project's mark: a safelight."""
     return tag(
         "svg",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,6 +120,18 @@ def _samples(uri: str, data: DataSet, view: View) -> list[Samples]:
         if i >= MOST_READ or all(len(pictures) >= most for pictures in found.values()):
             break
     return [Samples(label, view(pictures)) for label, pictures in found.items() if pictures]
+
+
+def where(uri: str, matches: Callable[[Mapping[str, tf.train.Feature]], bool], most: int) -> list[Picture]:
+    """The first pictures of the `examples` artifact at `uri` whose features match, of all splits in turn."""
+    found: list[Picture] = []
+    for split in ("train", *HELD_OUT_SPLITS):
+        for record in _records(uri, split):
+            if len(found) == most:
+                return found
+            if matches(tf.train.Example.FromString(record).features.feature):
+                found.append(_parse(record))
+    return found
 
 
 def _files(uri: str, split: str) -> list[str]:

@@ -1,5 +1,7 @@
 """The data gate on real statistics, the project's own schema, and TFX's own ExampleValidator."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 import components.data_gate
 from components.data_gate.artifacts import DataBlessing
+from components.data_gate.config import ValidationConfig
 from components.data_gate.executor import Executor
 from trainer.errors import GateRefused
 
@@ -32,6 +35,8 @@ def pictures(n=300, seed=0, **changed):
         "image/sha256": [rng.bytes(32).hex() for _ in range(n)],
         "image/mean": rng.normal(70, 20, n).clip(0, 255).astype(np.float32),
         "image/std": rng.normal(80, 10, n).clip(0, 255).astype(np.float32),
+        "image/exposure": ["usual"] * n,
+        "image/reencoded_from": [""] * n,
     }
     return pd.DataFrame({name: changed.get(name, values) for name, values in features.items()})
 
@@ -64,12 +69,13 @@ class Gate:
             (folder / "FeatureStats.pb").write_bytes(made.SerializeToString())
         return artifact
 
-    def judge(self, statistics, baseline=None):
+    def judge(self, statistics, baseline=None, config=None, schema=None):
         anomalies, blessing = self.artifact(standard_artifacts.ExampleAnomalies), self.artifact(DataBlessing)
-        inputs = {"statistics": [statistics], "schema": [self.schema]}
+        inputs = {"statistics": [statistics], "schema": [schema or self.schema]}
         Validator().Do(inputs, {"anomalies": [anomalies]}, {"exclude_splits": "[]"})
         inputs |= {"anomalies": [anomalies], "baseline_statistics": [baseline] if baseline else []}
-        Executor().Do(inputs, {"blessing": [blessing]}, {"code": ""})
+        config = json.dumps(dataclasses.asdict(config or ValidationConfig()))
+        Executor().Do(inputs, {"blessing": [blessing]}, {"code": "", "config": config})
         return blessing
 
 
@@ -139,3 +145,49 @@ def test_a_sentence_is_said_once_for_all_splits(gate, usual):
     with pytest.raises(GateRefused) as caught:
         gate.judge(odd, usual)
     assert len(caught.value.reasons) == len(set(caught.value.reasons)) == 1
+
+
+@pytest.mark.parametrize("exposure", ["near-black", "near-white", "near-constant"])
+def test_too_many_pictures_of_nothing_are_refused_at_once(gate, exposure):
+    odd = gate.statistics(pictures(**{"image/exposure": [exposure] * 180 + ["usual"] * 120}))
+    config = ValidationConfig(max_near_constant=0.5)
+    with pytest.raises(GateRefused) as caught:
+        gate.judge(odd, config=config)
+    assert caught.value.reasons[0] == (
+        f"train pictures: 60% of them are {exposure}, validation.max_{exposure.replace('-', '_')} allows 50%"
+    )
+    assert caught.value.evidence[0]["values"] == (exposure,)
+    gate.judge(odd, config=ValidationConfig(max_near_black=0.7, max_near_white=None))
+
+
+def test_labels_that_come_and_go(gate, usual):
+    more = gate.statistics(pictures(**{"image/label": ["cat", "dog", "dog", "fox", "cat", "dog"] * 50}))
+    lenient = ValidationConfig(drift_labels=None)
+    with pytest.raises(GateRefused, match="a label is new: the pictures before had none of 'fox'"):
+        gate.judge(more, usual, lenient)
+    with pytest.raises(GateRefused, match="a label has vanished: the pictures before had 'fox'"):
+        gate.judge(usual, more, lenient)
+    gate.judge(more, usual, ValidationConfig(drift_labels=None, label_set="free"))
+
+
+def test_labels_that_the_schema_names(gate, tmp_path):
+    schema = tfdv.load_schema_text(str(SCHEMA))
+    label = next(feature for feature in schema.feature if feature.name == "image/label")
+    label.string_domain.value.extend(["cat", "dog", "hen"])
+    artifact = standard_artifacts.Schema()
+    artifact.uri = str(tmp_path)
+    tfdv.write_schema_text(schema, str(tmp_path / "schema.pbtxt"))
+    with pytest.raises(GateRefused) as caught:
+        gate.judge(gate.statistics(pictures(**{"image/label": ["cat", "fox", "dog"] * 100})), schema=artifact)
+    text = "; ".join(caught.value.reasons)
+    assert "values missing from the schema: fox" in text and "a label has vanished: the schema names 'hen'" in text
+    assert {"feature": "image/label", "values": ("fox",)}.items() <= caught.value.evidence[0].items()
+
+
+def test_thresholds_are_the_configurations(gate, usual):
+    brighter = gate.statistics(pictures(seed=3, **{"image/mean": pictures(seed=3)["image/mean"] + np.float32(15)}))
+    gate.judge(brighter, usual)
+    with pytest.raises(GateRefused, match="brightness .* at most 0.01 is allowed"):
+        gate.judge(brighter, usual, ValidationConfig(drift_brightness=0.01))
+    inverted = gate.statistics(pictures(seed=2, **{"image/mean": np.float32(255) - pictures()["image/mean"]}))
+    gate.judge(inverted, usual, ValidationConfig(drift_brightness=None))

@@ -17,7 +17,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.driver import ImageExampleGenDriver
 from components.image_example_gen.options import unpack_options
 from tests.components.image_example_gen.ingestion import BEAM_ARGS, write_pictures
-from trainer.errors import GateRefused, InputError
+from trainer.errors import InputError
 
 
 def run(images: Path, work: Path, *, code: str = "1", statistics: bool = False) -> int:
@@ -62,7 +62,7 @@ def test_a_missing_folder_is_reported_before_anything_is_read(tmp_path):
 def test_a_mistake_found_while_reading_reaches_the_caller_and_leaves_no_artifact(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images/empty.png").write_bytes(b"")
-    with pytest.raises(GateRefused, match="1 of 1 pictures") as caught:
+    with pytest.raises(InputError, match="all 1 pictures") as caught:
         run(tmp_path / "images", tmp_path)
     assert caught.value.rejects == [{"path": "empty.png", "reason": "the file is empty"}]
     assert not list(tmp_path.glob("artifacts/ImageExampleGen/examples/*"))

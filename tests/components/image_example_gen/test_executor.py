@@ -207,6 +207,14 @@ def test_more_refused_than_allowed(tmp_path):
     assert [reject["path"] for reject in caught.value.rejects] == ["a.png", "b.png", "c.png", "d.png"]
 
 
+def test_all_refused(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        (tmp_path / f"in/{name}.png").write_bytes(b"")
+    error = mistake(tmp_path / "in", tmp_path / "out", DataConfig(max_rejects=1))
+    assert "all 3 pictures" in str(error) and "3 x the file is empty" in str(error) and len(error.rejects) == 3
+
+
 def test_a_share_that_takes_nothing(tmp_path):
     write_pictures(tmp_path / "in", 3)
     message = str(mistake(tmp_path / "in", tmp_path / "out", DataConfig(eval_share=1e-9, test_share=0)))

@@ -1,0 +1,60 @@
+"""What TFDV's statistics say of pictures."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx import types
+from tfx.types import artifact_utils
+
+
+@dataclass(frozen=True)
+class Values:
+    """A feature's different values.
+
+    Attributes:
+        counts: Pictures of each; of the commonest where there are very many.
+        complete: Whether these are all.
+    """
+
+    counts: Counter[str]
+    complete: bool
+
+
+def splits_of(statistics: types.Artifact) -> list[str]:
+    """The splits that there are statistics of."""
+    return artifact_utils.decode_split_names(statistics.split_names)
+
+
+def read_statistics(statistics: types.Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+    """The statistics of a split."""
+    path = os.path.join(artifact_utils.get_split_uri([statistics], split), "FeatureStats.pb")
+    return tfdv.load_stats_binary(path)
+
+
+def feature_of(
+    statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str
+) -> statistics_pb2.FeatureNameStatistics | None:
+    """The statistics of one feature, None where there are none."""
+    features = statistics.datasets[0].features
+    return next((feature for feature in features if feature.path.step[:1] == [name]), None)
+
+
+def values_of(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> Values | None:
+    """The values of a feature that is text, None where there is no such feature."""
+    feature = feature_of(statistics, name)
+    if feature is None:
+        return None
+    buckets = feature.string_stats.rank_histogram.buckets
+    counts = Counter({bucket.label: round(bucket.sample_count) for bucket in buckets})
+    return Values(counts, len(counts) >= feature.string_stats.unique)
+
+
+def range_of(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> tuple[float, float] | None:
+    """The least and the greatest value of a feature that is a number, None where there is no such feature."""
+    feature = feature_of(statistics, name)
+    return None if feature is None else (feature.num_stats.min, feature.num_stats.max)
