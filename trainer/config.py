@@ -106,6 +106,7 @@ class TrainingConfig:
         seed: Makes a run repeatable.
         strategy: The tf.distribute strategy: `one_device`, or `mirrored` over all GPUs of this machine.
         jit_compile: XLA. Off: on CPUs it made the convolutional step slower.
+        memory_megabytes: Decoded pixels of a split are kept in memory up to so many megabytes, and on disk beyond.
         importance_samples: K of the importance-weighted bound that the exported model answers with.
     """
 
@@ -124,6 +125,7 @@ class TrainingConfig:
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
     strategy: Literal["one_device", "mirrored"] = "one_device"
     jit_compile: bool = False
+    memory_megabytes: Annotated[float, Ge(0)] = 4000.0  # all of CIFAR-10 twenty times over
     importance_samples: PositiveInt = 50
 
 

@@ -67,12 +67,10 @@ def pixel_graph(tft_output: tft.TFTransformOutput) -> Callable[[tf.Tensor], tf.T
 
 
 class Pictures:
-    """One split's pixels, uint8 [n, h, w, c], decoded once and kept in a file that is mapped into memory.
-
-    The page cache is the budget: pixels that fit stay in memory, others are read from disk as they are needed.
+    """One split's pixels, uint8 [n, h, w, c], decoded once: kept in memory, or in a file that is mapped into it.
 
     Args:
-        levels: The mapped array.
+        levels: The pixels.
         labels: The pictures' labels, int32 [n], -1 for none; None for none at all.
     """
 
@@ -91,6 +89,7 @@ class Pictures:
         tft_output: tft.TFTransformOutput,
         folder: Path,
         known_labels: Sequence[str] = (),
+        memory_megabytes: float = 0.0,
     ) -> Pictures:
         """Decodes every picture of a split through the Transform graph.
 
@@ -100,6 +99,8 @@ class Pictures:
             tft_output: The Transform graph.
             folder: Where the pixels are kept.
             known_labels: The labels that there are; other pictures count as unlabelled.
+            memory_megabytes: Up to so many megabytes of pixels are kept in memory, more on disk, from where they are read as
+                they are needed.
 
         Returns:
             The split's pictures, in the order of the files.
@@ -121,7 +122,11 @@ class Pictures:
                 labels.append(indices)
                 count, shape = count + len(levels), levels.shape[1:]
                 report_progress(f"decoding {name}", done=count)
-        return cls(np.memmap(path, np.uint8, "r", shape=(count, *shape)), np.concatenate(labels))
+        if path.stat().st_size > memory_megabytes * 1e6:
+            return cls(np.memmap(path, np.uint8, "r", shape=(count, *shape)), np.concatenate(labels))
+        kept = np.fromfile(path, np.uint8).reshape(count, *shape)
+        path.unlink()
+        return cls(kept, np.concatenate(labels))
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the standard deviation of each value, each float32 [h, w, c] in [0, 1]."""

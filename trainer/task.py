@@ -84,8 +84,9 @@ def train(
     if config.model.conditional and len(known) < 2:
         raise InputError("model.conditional needs pictures of at least two labels, such as folders of different names")
     with tempfile.TemporaryDirectory(prefix="darkroom-pixels-") as pixels:
-        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known)
-        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known)
+        most = config.training.memory_megabytes
+        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known, most)
+        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known, most)
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)

@@ -123,6 +123,10 @@ def test_decoding_is_what_the_pixel_graph_does(
     pattern = str(tmp_path / "examples" / "Split-train" / "*")
     pictures = Pictures.decode("train", [pattern], graph, tmp_path / "pixels", ["lying", "upright"])
     assert len(pictures) == len(encoded) and pictures.levels.dtype == np.uint8
+    assert isinstance(pictures.levels, np.memmap), "on disk, without a budget"
+    few = Pictures.decode("train", [pattern], graph, tmp_path / "few", ["lying", "upright"], memory_megabytes=1)
+    assert not isinstance(few.levels, np.memmap) and not list((tmp_path / "few").iterdir())
+    np.testing.assert_array_equal(few.levels, pictures.levels)
     direct = [decode_levels(tf.constant(content), PREPROCESSING).numpy() for content in encoded]
     np.testing.assert_array_equal(pictures.levels, direct)
     assert pictures.labels.dtype == np.int32
