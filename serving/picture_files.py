@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ class PictureFile:
         data: Its bytes.
         format: Their format: png, jpeg, gif or bmp.
         reencoded_from: The format in which it was found where `data` is a PNG made from it, else ''.
+        area: Height times width by its header; 0 where that was not looked at.
     """
 
     data: bytes
     format: str
     reencoded_from: str = ""
+    area: int = field(default=0, compare=False)
 
 
 def read_picture_file(data: bytes, max_megapixels: float = MAX_MEGAPIXELS, anew: bool = False) -> PictureFile:
@@ -86,19 +88,19 @@ def read_picture_file(data: bytes, max_megapixels: float = MAX_MEGAPIXELS, anew:
     Raises:
         Refused: It is no picture, too large, or of a kind that is not read.
     """
-    kind = format_of(data)
+    kind, area = format_of(data), 0
     if kind == "png":
-        _check_size(_png_size(data), max_megapixels)
+        area = _check_size(_png_size(data), max_megapixels)
         plain = data.find(b"eXIf") < 0 or _orientation(data, "png") == 1
     elif kind == "jpeg":
         size, exif = _jpeg_header(data)
-        _check_size(size, max_megapixels)
+        area = _check_size(size, max_megapixels)
         plain = not exif or _orientation(data, "jpeg") == 1
     elif kind == "bmp":
         plain = _bmp_is_plain(data, max_megapixels)
     else:
         plain = kind == "gif" and _gif_is_plain(data, max_megapixels)
-    return PictureFile(data, kind) if plain and not anew else PictureFile(_reencode(data, kind, max_megapixels), "png", kind)
+    return PictureFile(data, kind, area=area) if plain and not anew else PictureFile(_reencode(data, kind, max_megapixels), "png", kind)
 
 
 def format_of(data: bytes) -> str:
@@ -126,12 +128,14 @@ def damaged(kind: str) -> Refused:
     return Refused(f"damaged or cut short {_NAMES[kind]} data")
 
 
-def _check_size(size: tuple[int, int], max_megapixels: float) -> None:
+def _check_size(size: tuple[int, int], max_megapixels: float) -> int:
+    """Refuses what is too large, or nothing; gives height times width."""
     width, height = size
     if width < 1 or height < 1:
         raise Refused("its header says that it has no pixels")
     if width * height > max_megapixels * 1e6:
         raise Refused(f"more than {max_megapixels:g} million pixels by its header: nothing of it was decoded")
+    return width * height
 
 
 def _png_size(data: bytes) -> tuple[int, int]:

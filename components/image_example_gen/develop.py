@@ -16,6 +16,8 @@ from components.image_example_gen.example import Row, serialize
 from components.image_example_gen.files import is_remote, join, open_file, printable
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.pictures import (
+    ALIKE,
+    decode_alike,
     digest_of,
     encode_bmps,
     encode_png,
@@ -27,10 +29,10 @@ from components.image_example_gen.pictures import (
 from components.image_example_gen.sources import Entry
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.units import ContainerUnit, FileUnit
-from serving.picture_files import PictureFile, Refused
+from serving.picture_files import PictureFile, Refused, read_picture_file
 
 # What one thread takes at a time: enough that handing it over costs nothing, little enough to hold several.
-_GROUP, _GROUP_BYTES = 64, 4 << 20
+_GROUP, _GROUP_BYTES = ALIKE, 4 << 20
 _THREADS = 2
 _THREADS_REMOTE = 16  # a store answers late, and many at once
 
@@ -78,7 +80,7 @@ class Developer:
 
     def _files(self, folder: str, entries: Sequence[Entry]) -> Iterator[Callable[[], list[Developed | Rejected]]]:
         for group in _grouped(entries, lambda entry: max(entry.size, 0)):
-            yield lambda group=group: [self._read(folder, entry) for entry in group]
+            yield lambda group=group: self._developed([self._read(folder, entry) for entry in group])
 
     def _container(self, unit: ContainerUnit) -> Iterator[Callable[[], list[Developed | Rejected]]]:
         items = unit.read(self.config)
@@ -88,14 +90,31 @@ class Developer:
                     yield lambda block=block: self._block(block)
                 continue
             for group in _grouped(run, lambda item: len(getattr(item, "data", b""))):
-                yield lambda group=group: [self._decoded(item) for item in group]
+                yield lambda group=group: self._developed(group)
 
-    def _read(self, folder: str, entry: Entry) -> Developed | Rejected:
+    def _read(self, folder: str, entry: Entry) -> Encoded | Rejected:
         try:
             data = read_bytes(join(folder, entry.path), self.config.max_file_megabytes)
         except Refused as refused:
-            return Rejected(printable(entry.path), refused.reason)
-        return self._decoded(Encoded(entry.path, entry.label or "", entry.split, data))
+            return Rejected(entry.path, refused.reason)
+        return Encoded(entry.path, entry.label or "", entry.split, data)
+
+    def _developed(self, group: Sequence[Encoded | Rejected]) -> list[Developed | Rejected]:
+        return self._alike(group) or [self._decoded(item) for item in group]
+
+    def _alike(self, group: Sequence[Encoded | Rejected]) -> list[Developed] | None:
+        """A whole group at once, None if its pictures are not small, of one size, and sound."""
+        if len(group) != ALIKE or any(isinstance(item, Rejected) for item in group):
+            return None
+        try:
+            files = [read_picture_file(item.data, self.config.max_megapixels) for item in group]
+        except Refused:
+            return None
+        pixels = decode_alike(files)
+        if pixels is None:
+            return None
+        each = zip(group, files, pixels, means_and_stds(pixels), strict=True)
+        return [self._measured(item.path, item.label, item.split, *rest) for item, *rest in each]
 
     def _decoded(self, item: Encoded | Rejected) -> Developed | Rejected:
         if isinstance(item, Rejected):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import NamedTuple
 
@@ -50,18 +51,19 @@ def serialize(row: Row) -> bytes:
     Returns:
         A tf.Example: whole numbers as int64_list, `mean` and `std` as float_list, all others as bytes_list.
     """
-    entries = []
-    for place, key in _KEYS:
-        value = row[place]
-        if type(value) is int:
-            kind, values = _INT64_LIST, _varint(value)
-        elif type(value) is float:
-            kind, values = _FLOAT_LIST, struct.pack("<f", value)
-        else:
-            kind, values = _BYTES_LIST, value if type(value) is bytes else value.encode()
-        inner = _delimited(_FIRST, values)  # packed numbers and a single text look alike
-        entries.append(_delimited(_FIRST, key + _delimited(_SECOND, _delimited(kind, inner))))
-    return _delimited(_FIRST, b"".join(entries))
+    return _delimited(_FIRST, b"".join([entry(place, row[place]) for place, entry in _ENTRIES]))
+
+
+def _entry(place: int, value: int | float | bytes | str) -> bytes:
+    """A feature as an entry of the map that `tf.train.Features` is."""
+    if type(value) is int:
+        kind, values = _INT64_LIST, _varint(value)
+    elif type(value) is float:
+        kind, values = _FLOAT_LIST, struct.pack("<f", value)
+    else:
+        kind, values = _BYTES_LIST, value if type(value) is bytes else value.encode()
+    inner = _delimited(_FIRST, values)  # packed numbers and a single text look alike
+    return _delimited(_FIRST, _KEYS[place] + _delimited(_SECOND, _delimited(kind, inner)))
 
 
 # Tags of length-delimited fields: the number of the field times 8, plus 2 (protobuf.dev/programming-guides/encoding).
@@ -83,5 +85,8 @@ def _delimited(tag: bytes, content: bytes) -> bytes:
     return tag + (bytes((size,)) if size < 128 else _varint(size)) + content
 
 
-# The features in the order of their names, as deterministic serialisation has them.
-_KEYS = [(Row._fields.index(name), _delimited(_FIRST, f"image/{name}".encode())) for name in sorted(Row._fields)]
+_KEYS = [_delimited(_FIRST, f"image/{name}".encode()) for name in Row._fields]
+_OWN = {"encoded", "path", "sha256", "mean", "std"}  # what differs from picture to picture; the rest is remembered
+_remembered = functools.lru_cache(maxsize=1 << 12)(_entry)
+# In the order of the features' names, as deterministic serialisation has them.
+_ENTRIES = [(Row._fields.index(name), _entry if name in _OWN else _remembered) for name in sorted(Row._fields)]

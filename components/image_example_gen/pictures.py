@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,7 @@ from serving.picture_files import PictureFile, Refused, damaged, read_picture_fi
 # Levels from 0 to 255. A sparse drawing on black is no black picture: its few strokes make the deviation large.
 NEAR_BLACK, NEAR_WHITE, HARDLY_VARIES, NEAR_CONSTANT = 5.0, 250.0, 10.0, 3.0
 EXPOSURES = ("usual", "near-black", "near-white", "near-constant")
+ALIKE, SMALL = 64, 128 * 128  # how many pictures are decoded at once, and up to how many pixels each
 _CHUNK = 1 << 13  # values summed at once: they stay in the processor's cache, and one thread does it
 
 
@@ -37,6 +39,29 @@ def decode(file: PictureFile) -> np.ndarray:
     if pixels.ndim != 3 or not pixels.size:
         raise damaged(file.format)
     return pixels
+
+
+def decode_alike(files: Sequence[PictureFile]) -> np.ndarray | None:
+    """Decodes `ALIKE` small pictures at once, which takes a third of the time.
+
+    Args:
+        files: So many, as `read_picture_file` gives them.
+
+    Returns:
+        uint8 of shape [ALIKE, height, width, channels]; None if they are not all small, of one size, and sound.
+    """
+    if not all(0 < file.area <= SMALL for file in files):
+        return None
+    try:
+        return _decode_many(tf.constant([file.data for file in files])).numpy()
+    except tf.errors.OpError:
+        return None
+
+
+@tf.function(input_signature=[tf.TensorSpec([ALIKE], tf.string)], autograph=False)
+def _decode_many(encoded: tf.Tensor) -> tf.Tensor:
+    one = lambda data: tf.raw_ops.DecodeImage(contents=data, channels=0, dtype=tf.uint8, expand_animations=False)  # noqa: E731
+    return tf.stack([one(data) for data in tf.unstack(encoded)])
 
 
 def read_picture(data: bytes, max_megapixels: float) -> tuple[PictureFile, np.ndarray]:
