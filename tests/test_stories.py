@@ -49,3 +49,29 @@ def test_drift_can_be_accepted_and_is_the_new_usual_then(tmp_path):
     assert darkroom("run", "--images", tmp_path / "inverted", *usual, "--accept-drift").status == 0
     assert darkroom("run", "--images", tmp_path / "inverted", *usual).status == 0
     assert darkroom("run", "--images", tmp_path / "discs", *usual).status == 0, "seen and passed before"
+
+
+def test_spans_a_new_label_is_refused_shown_and_accepted_and_a_schema_made_of_it(tmp_path):
+    for span, seed in ((1, 0), (2, 1)):
+        write_discs(tmp_path / f"data/span-{span}", 200, seed=seed)
+    images = ["--images", f"{tmp_path}/data/span-{{SPAN}}", "--work", tmp_path / "work", "--set", "training.epochs=3"]
+    images += ["--set", "evaluation.max_drop=1000"]
+    first = darkroom("run", *images)
+    assert first.status == 0, first.out + first.err
+    write_discs(tmp_path / "data/span-3", 200, seed=2)
+    (tmp_path / "data/span-3/small").rename(tmp_path / "data/span-3/tiny")
+    (tmp_path / "data/span-3/big/broken.png").write_bytes(b"no picture")
+    refused = darkroom("run", *images)
+    assert refused.status == 3 and "a label is new: the pictures before had none of 'tiny'" in refused.err
+    page = (tmp_path / "work/report/index.html").read_text()
+    assert "Refused by the data gate" in page and "pictures with tiny" in page and "broken.png" in page
+    assert last_verdict(tmp_path / "work")["report"]
+    assert darkroom("run", *images, "--accept-drift").status == 0
+
+    config = tmp_path / "own.yaml"
+    accepted = darkroom("schema", "accept", "--work", tmp_path / "work", "--config", config)
+    assert accepted.status == 0 and "the labels: any, then big, tiny" in accepted.out
+    assert darkroom("run", *images, "--config", config).status == 0
+    write_discs(tmp_path / "data/span-4", 200, seed=3)
+    unknown = darkroom("run", *images, "--config", config, "--accept-drift")
+    assert unknown.status == 3 and "values missing from the schema: small" in unknown.err

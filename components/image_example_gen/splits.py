@@ -34,7 +34,8 @@ def split_of_prefix(prefix: str) -> str | None:
 
 def split_in_name(name: str) -> str | None:
     """The split that is one of the words of a name, e.g. `x_train` or `cats-val-00001.tar`; None where none or several are."""
-    found = {_PREFIXES[word] for word in re.split("[-_.0-9]", name.lower()) if word in _PREFIXES}
+    words = re.split("[-_.]", name.lower())
+    found = {_PREFIXES[word] for word in (*words, *(word.rstrip("0123456789") for word in words)) if word in _PREFIXES}
     return found.pop() if len(found) == 1 else None
 
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.splits import SplitRule
+from components.image_example_gen.splits import Labels, SplitRule, split_in_name
 
 HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
 
@@ -45,3 +45,43 @@ def test_limits_of_the_configuration(values):
 
 def test_the_configuration_of_no_test_split():
     assert TypeAdapter(DataConfig).validate_python({"test_share": 0, "label_names": ["a"]}).label_names == ("a",)
+
+
+@pytest.mark.parametrize(
+    "pattern, path, expected",
+    [
+        (r"([a-z]+)_\d+", "cat_17.png", ("cat", None)),
+        (r"(?P<label>[a-z]+)_\d+", "x/dog_1.png", ("dog", None)),
+        (r"(?P<split>train|val)-(?P<label>\w+)", "val-fox-3.png", ("fox", "eval")),
+        (r"(?P<split>test)", "test-3.png", ("", "test")),
+        (r"(cat)?\d", "7.png", ("", None)),
+        (r"(cat)", "dog.png", ("", None)),
+    ],
+)
+def test_labels_by_a_pattern(pattern, path, expected):
+    assert Labels(False, pattern).of(path) == expected
+
+
+def test_labels_by_folders():
+    assert Labels(False).of("cat/siamese/1.png") == ("cat/siamese", None)
+    assert Labels(True).of("val/cat/1.png") == ("cat", "eval")
+    assert Labels(True, skipped=2).of("2026/week-1/test/cat/1.png") == ("cat", "test")
+
+
+def test_own_splits_do_not_count_where_content_decides():
+    rule = SplitRule.of({"train", "test"}, DataConfig(splits="content"))
+    assert {rule.split_of("test", sha256, "a.png") for sha256 in HASHES} == {"train", "eval", "test"}
+
+
+@pytest.mark.parametrize(
+    "name, split",
+    [("x_train", "train"), ("cats-val-00001", "eval"), ("test", "test"), ("train_test", None), ("trainer", None), ("t10k-x", "test")],
+)
+def test_splits_in_names(name, split):
+    assert split_in_name(name) == split
+
+
+@pytest.mark.parametrize("values", [{"label_pattern": "("}, {"label_pattern": "cat"}, {"label_pattern": "(c)", "label_file": "x.csv"}])
+def test_labels_of_which_the_configuration_makes_no_sense(values):
+    with pytest.raises(ValidationError):
+        TypeAdapter(DataConfig).validate_python(values)
