@@ -17,8 +17,9 @@ def _config(required: bool) -> Callable:
     )
 
 
-@click.group()
-def schema() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def schema(context: click.Context) -> None:
     """What pictures must be like: proposed from those that a run has read, compared, accepted.
 
     \b
@@ -29,6 +30,8 @@ def schema() -> None:
     From now on, pictures must be like these:
         darkroom schema accept --work work/cats --config cats.yaml
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @schema.command()
