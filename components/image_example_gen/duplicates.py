@@ -37,7 +37,7 @@ class Duplicates:
 
 
 def find_duplicates(folder: str, units: int) -> Duplicates:
-    """Finds them by the hashes that the workers wrote; 40 bytes are held for each picture.
+    """Finds them by the hashes that the workers wrote; some forty bytes are held for each picture.
 
     Of several the one in test is kept, for figures on it are compared with others', else the one in eval; then the first.
 
@@ -46,10 +46,10 @@ def find_duplicates(folder: str, units: int) -> Duplicates:
         units: How many units there were.
     """
     parts = [_load(join(folder, digests_name(unit))) for unit in range(units)]
-    ends = np.cumsum([len(part) for part in parts])
-    hashes = np.concatenate([part[:, :16] for part in parts]).view(np.uint64)  # half of it is far more than enough
-    splits = np.concatenate([part[:, 32] for part in parts])
+    ends = np.cumsum([len(splits) for _, splits in parts])
+    hashes, splits = (np.concatenate(column) for column in zip(*parts))
     del parts
+    hashes = hashes.view(np.uint64)
     order = np.lexsort((_PRECEDENCE[splits], hashes[:, 1], hashes[:, 0]))  # stable: then in the order of the units
     same = np.zeros(len(order), bool)
     same[1:] = (hashes[order[1:]] == hashes[order[:-1]]).all(axis=1)
@@ -105,9 +105,11 @@ def to_lines(listed: Sequence[dict[str, str]]) -> str:
     return "".join(json.dumps(line) + "\n" for line in listed)
 
 
-def _load(path: str) -> np.ndarray:
+def _load(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """The hashes of a unit's pictures, of which half is far more than enough, and their splits."""
     with tf.io.gfile.GFile(path, "rb") as stream:
-        return np.load(stream, allow_pickle=False)
+        found = np.load(stream, allow_pickle=False)
+    return np.ascontiguousarray(found[:, :16]), found[:, 32].copy()
 
 
 def _records(folder: str, place: Place) -> Iterator[bytes]:
