@@ -177,8 +177,9 @@ def test_progress_counts_every_picture(work: Path, pictures: Path) -> None:
 
 def test_a_signature_that_is_not_there_is_told(tmp_path: Path) -> None:
     tiny_model.save(tiny_model.TinyModel(), tmp_path / "model", without=("score",))
+    (tmp_path / "one.png").write_bytes(tiny_model.picture((8, 8, 1), 0))
     with pytest.raises(InputError, match="score"):
-        PushedModel(tmp_path / "model").score([tmp_path / "model" / "model.json"])
+        PushedModel(tmp_path / "model").score([tmp_path / "one.png"])
 
 
 def test_model_json_is_kept(pushed: PushedModel) -> None:
