@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from components.image_example_gen.arrays import ArrayPictures
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.example import Row, serialize
 from components.image_example_gen.files import is_remote, join, open_file, printable
@@ -34,6 +35,8 @@ from serving.picture_files import PictureFile, Refused, read_picture_file
 # What one thread takes at a time: enough that handing it over costs nothing, little enough to hold several.
 _GROUP, _GROUP_BYTES = ALIKE, 4 << 20
 _THREADS = 2
+# Below so many bytes a picture's share of Python is larger than that of the decoder: two threads would wait for each other.
+_SMALL_FILE = 16 << 10
 _THREADS_REMOTE = 16  # a store answers late, and many at once
 
 
@@ -72,11 +75,13 @@ class Developer:
             InputError: A file of many pictures cannot be read.
         """
         if isinstance(unit, ContainerUnit):
-            yield from _in_order(self._container(unit), _THREADS)
+            yield from _in_order(self._container(unit), 1 if isinstance(unit.container, ArrayPictures) else _THREADS)
             return
         entries = list(unit.entries())
-        remote = any(is_remote(join(unit.folder, entry.path)) for entry in entries)
-        yield from _in_order(self._files(unit.folder, entries), _THREADS_REMOTE if remote else _THREADS)
+        threads = _THREADS if sum(entry.size for entry in entries) > _SMALL_FILE * len(entries) else 1
+        if any(is_remote(join(unit.folder, entry.path)) for entry in entries):
+            threads = _THREADS_REMOTE
+        yield from _in_order(self._files(unit.folder, entries), threads)
 
     def _files(self, folder: str, entries: Sequence[Entry]) -> Iterator[Callable[[], list[Developed | Rejected]]]:
         for group in _grouped(entries, lambda entry: max(entry.size, 0)):
