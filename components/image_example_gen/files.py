@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
+from components.image_example_gen.found import Rejected
 from components.image_example_gen.stores import is_stored_file, list_stored, open_stored
 from trainer.errors import InputError
 
@@ -33,20 +34,7 @@ class FoundFile:
     mtime_ns: int
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """What was found and is not read.
-
-    Attributes:
-        path: Relative to the folder.
-        reason: Why, in a person's words.
-    """
-
-    path: str
-    reason: str
-
-
-def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | LeftOut]:
+def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | Rejected]:
     """Yields all files below `folder`, without opening any, one after the other as the file system names them.
 
     Names that begin with a dot are left out, folders and files alike. What is neither a file nor a folder (a pipe would
@@ -109,7 +97,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | LeftOut]:
+def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | Rejected]:
     if not os.path.exists(folder):
         raise InputError(f"the folder {printable(folder)} does not exist: check the path of the pictures")
     try:
@@ -119,7 +107,7 @@ def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | LeftOut
     yield from _walk(folder, "", (), None if follow_links else os.path.realpath(folder))
 
 
-def _walk(folder: str, prefix: str, above: tuple[str, ...], root: str | None) -> Iterator[FoundFile | LeftOut]:
+def _walk(folder: str, prefix: str, above: tuple[str, ...], root: str | None) -> Iterator[FoundFile | Rejected]:
     """Yields the files of a folder, then of those below; `above` are the folders on the way, against circular links."""
     real = os.path.realpath(folder)
     if real in above:
@@ -132,7 +120,7 @@ def _walk(folder: str, prefix: str, above: tuple[str, ...], root: str | None) ->
                     continue
                 path = f"{prefix}{entry.name}"
                 if root and entry.is_symlink() and not _is_within(entry.path, root):
-                    yield LeftOut(path, "a link that leads out of the folder: data.follow_links lets it")
+                    yield Rejected(path, "a link that leads out of the folder: data.follow_links lets it")
                     continue
                 try:
                     stat = entry.stat()
@@ -144,7 +132,7 @@ def _walk(folder: str, prefix: str, above: tuple[str, ...], root: str | None) ->
                 elif S_ISREG(stat.st_mode):
                     yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
-        yield LeftOut(prefix.rstrip("/"), f"the folder cannot be read: {error.strerror}")
+        yield Rejected(prefix.rstrip("/"), f"the folder cannot be read: {error.strerror}")
     for name in below:
         yield from _walk(os.path.join(folder, name), f"{prefix}{name}/", (*above, real), root)
 

@@ -46,7 +46,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A picture that was refused.
+    """A picture that was refused, or a file or folder that is not read.
 
     Attributes:
         path: Relative to the folder.

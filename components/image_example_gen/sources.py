@@ -24,7 +24,8 @@ from components.image_example_gen.arrays import (
     split_of_idx,
 )
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import FoundFile, LeftOut, is_file, is_remote, join, list_files, printable
+from components.image_example_gen.files import FoundFile, is_file, is_remote, join, list_files, printable
+from components.image_example_gen.found import Rejected
 from components.image_example_gen.manifests import MANIFEST_SUFFIXES, read_manifest
 from components.image_example_gen.names import PICTURE_SUFFIXES, is_picture
 from components.image_example_gen.records import RecordPictures
@@ -84,7 +85,7 @@ class Sources:
     own_splits: frozenset[str | None] = frozenset()
     file_splits: Counter[str | None] = field(default_factory=Counter)
     sample: tuple[str, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Rejected, ...] = ()
     others: Counter[str] = field(default_factory=Counter)
     span: int = 0
     fingerprint: str = ""
@@ -121,7 +122,7 @@ class _Survey:
         self.splits_told: Counter[str | None] = Counter()  # by a manifest
         self.sample: list[tuple[int, str]] = []  # the largest of (-hash, path)
         self.containers: list[FoundFile] = []
-        self.left_out: list[LeftOut] = []
+        self.left_out: list[Rejected] = []
         self.others: Counter[str] = Counter()
         self.print = 0
         self.count = 0
@@ -155,7 +156,7 @@ class _Survey:
             for row in read_manifest(self.images):
                 reason = is_remote(folder) and _leads_out(row.path)
                 if reason:
-                    self.left_out.append(LeftOut(row.path, reason))
+                    self.left_out.append(Rejected(row.path, reason))
                 else:
                     self.add(self.entry_of_row(folder, row), self.splits_told, row.split)
             self.print = (self.print + _hash(f"{self.images}\0{self.print}")) % 2**256
@@ -185,11 +186,11 @@ class _Survey:
         label = None if self.config.label_pattern else row.label
         return Entry(row.path, size, label, row.split)
 
-    def take(self, file: FoundFile | LeftOut, prefix: str = "") -> None:
+    def take(self, file: FoundFile | Rejected, prefix: str = "") -> None:
         """Looks at a file that was found."""
         path = f"{prefix}{file.path}"
-        if isinstance(file, LeftOut):
-            self.left_out.append(LeftOut(path, file.reason))
+        if isinstance(file, Rejected):
+            self.left_out.append(Rejected(path, file.reason))
             return
         if is_picture(path):
             self.add(Entry(path, file.size), self.splits_of_files, split_of_folder(file.path))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import LeftOut
+from components.image_example_gen.found import Rejected
 from components.image_example_gen.idx import write_idx
 from components.image_example_gen.sources import Entry, Sources, find_sources
 from tests.components.image_example_gen.ingestion import picture, write_idx_pair, write_pictures
@@ -58,7 +58,7 @@ def test_follows_links_but_not_in_circles_nor_out_of_the_folder(tmp_path):
     sources, paths = found(tmp_path / "pictures")
     assert paths == ["2.png", "self.png", "within.png"]
     why = "a link that leads out of the folder: data.follow_links lets it"
-    assert sources.left_out == (LeftOut("linked", why), LeftOut("out.png", why))
+    assert sources.left_out == (Rejected("linked", why), Rejected("out.png", why))
     sources, paths = found(tmp_path / "pictures", DataConfig(follow_links=True))
     assert paths == ["2.png", "linked/1.png", "out.png", "self.png", "within.png"] and not sources.left_out
 
