@@ -150,6 +150,9 @@ class _Run:
 
     def execute(self) -> tuple[Status, str | None, list[str]]:
         """Runs the graph; gives the verdict on a run that came to its end."""
+        from pipeline.leftovers import clear
+
+        clear(self.workspace.metadata, self.workspace.artifacts)
         ended = self.run_graph()
         if ended[0] is Status.PUSHED and not self.serves():
             # The cache knows that this model was pushed once; it has been deleted since, or another took its place.

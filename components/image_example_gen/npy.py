@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from components.image_example_gen.idx import damaged
 from trainer.errors import InputError
 
 DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+_PIECE = 1 << 24  # Python makes room for all that is asked for, and a damaged header may ask for anything
 
 
 @contextlib.contextmanager
@@ -90,7 +92,7 @@ def read_array(path: str, member: str) -> np.ndarray:
     try:
         with open_npy(path, member) as stream:
             shape, dtype = read_header(stream, where)
-            data = read_fully(stream, int(np.prod(shape)) * dtype.itemsize)
+            data = read_fully(stream, math.prod(shape) * dtype.itemsize)
     except DAMAGED as error:
         raise damaged(where, error) from error
     return np.frombuffer(data, dtype).reshape(shape)
@@ -104,7 +106,7 @@ def read_fully(stream: BinaryIO, size: int) -> bytes:
     """
     pieces = []
     while size:
-        piece = stream.read(size)
+        piece = stream.read(min(size, _PIECE))
         if not piece:
             raise EOFError("it ends too early")
         pieces.append(piece)

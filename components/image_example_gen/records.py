@@ -22,6 +22,7 @@ from components.image_example_gen.splits import split_in_name, split_of_folder
 
 DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrecords?(-\d+-of-\d+)?(\.gz)?|.*[-_.]tfrecords?-\d+-of-\d+(\.gz)?", re.IGNORECASE)
+_PIECE = 1 << 20
 _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
 
 
@@ -46,8 +47,12 @@ class RecordPictures:
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
         """Yields the pictures in their order, and what is refused."""
         try:
-            for number, record in enumerate(_records(join(folder, self.path))):
-                yield _picture(record, f"{self.path}#{number}", self.split, config)
+            for number, record in enumerate(_records(join(folder, self.path), int(config.max_file_megabytes * 1e6))):
+                path = f"{self.path}#{number}"
+                if record is None:
+                    yield Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
+                else:
+                    yield _picture(record, path, self.split, config)
         except _BROKEN:
             yield Rejected(self.path, DAMAGED)
 
@@ -69,7 +74,7 @@ def inspect(folder: str, file: FoundFile, split_folders: bool) -> RecordPictures
     split = split_of_folder(file.path) if split_folders else None
     count = 0
     try:
-        for _ in _records(join(folder, file.path)):
+        for _ in _records(join(folder, file.path), most=0):
             count += 1
     except _BROKEN:
         pass  # said when it is read
@@ -99,8 +104,11 @@ def _label(feature: Any, names: Sequence[str]) -> str:
     return names[number] if 0 <= number < len(names) else str(number)
 
 
-def _records(path: str) -> Iterator[bytes]:
-    """The records of a file that any store may hold; the format is in tensorflow/core/lib/io/record_writer.h."""
+def _records(path: str, most: int) -> Iterator[bytes | None]:
+    """The records of a file that any store may hold; None for each of more than `most` bytes, which is passed over.
+
+    The format is in tensorflow/core/lib/io/record_writer.h.
+    """
     with open_file(path) as stream:
         unpacked = gzip.GzipFile(fileobj=stream) if is_gzip(path) else stream
         while True:
@@ -111,6 +119,11 @@ def _records(path: str) -> Iterator[bytes]:
                 header += read_fully(unpacked, 12 - len(header))
             _check(header[:8], header[8:])
             (length,) = struct.unpack("<Q", header[:8])
+            if length > most:
+                for piece in range(0, length + 4, _PIECE):
+                    read_fully(unpacked, min(_PIECE, length + 4 - piece))
+                yield None
+                continue
             data = read_fully(unpacked, length)
             _check(data, read_fully(unpacked, 4))
             yield data

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+
+import google_crc32c
 import pytest
 import tensorflow as tf
 
@@ -62,6 +65,26 @@ def test_what_is_refused(tmp_path):
         "a.tfrecord#4": "a record without the feature image/encoded: data.record_image names another",
         "a.tfrecord#5": "not a PNG, JPEG, GIF, WebP, BMP or TIFF picture, whatever the name says",
     }
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_record_that_is_too_large_is_passed_over(tmp_path, suffix):
+    records = [example(image_encoded=encode(picture(i))) for i in range(30)]
+    records[4] = bytes(3_000_000)
+    config = DataConfig(max_file_megabytes=2)
+    result = ingest(write(tmp_path / f"in/a.tfrecord{suffix}", records), tmp_path / "out", config)
+    assert result.rejects == {f"a.tfrecord{suffix}#4": "larger than 2 megabytes: not read"}
+    assert len(result.examples()) == 29
+
+
+@pytest.mark.parametrize("length", [1 << 40, (1 << 64) - 1])
+def test_a_header_that_promises_more_than_there_is(tmp_path, length):
+    path = write(tmp_path / "in/a.tfrecord", [example(image_encoded=encode(picture(i))) for i in range(30)])
+    crc = google_crc32c.value(header := struct.pack("<Q", length))
+    masked = (((crc >> 15 | crc << 17) & 0xFFFFFFFF) + 0xA282EAD8) & 0xFFFFFFFF
+    path.write_bytes(path.read_bytes() + header + struct.pack("<I", masked) + b"no end")
+    result = ingest(path, tmp_path / "out")
+    assert result.rejects == {"a.tfrecord": DAMAGED} and len(result.examples()) == 30
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

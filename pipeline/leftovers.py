@@ -1,0 +1,39 @@
+"""What a run that was killed left behind: nothing may take it for a result."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from ml_metadata.metadata_store import ListOptions, metadata_store
+from ml_metadata.proto import metadata_store_pb2
+from tfx.orchestration import metadata
+
+LOGGER = logging.getLogger(__name__)
+
+
+def clear(database: Path, artifacts: Path) -> list[int]:
+    """Ends the executions that nobody ended, and removes what they had written.
+
+    Call it while no run holds the work folder: what is running then has been killed.
+
+    Args:
+        database: ML Metadata's file.
+        artifacts: The pipeline's root, where outputs lie in `NODE/KEY/EXECUTION`.
+
+    Returns:
+        The executions' ids.
+    """
+    if not database.is_file():
+        return []
+    store = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(database)))
+    running = store.get_executions(ListOptions(filter_query="last_known_state = NEW OR last_known_state = RUNNING"))
+    for execution in running:
+        for folder in (*artifacts.glob(f"*/*/{execution.id}"), *artifacts.glob(f"*/.system/*/{execution.id}")):
+            LOGGER.warning("removing %s: it was never finished", folder)
+            shutil.rmtree(folder)
+        execution.last_known_state = metadata_store_pb2.Execution.CANCELED
+    if running:
+        store.put_executions(running)
+    return [execution.id for execution in running]
