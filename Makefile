@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
-PYTEST := .venv/bin/python -m pytest -q
+PYTEST := .venv/bin/python -m pytest -q -n 2 --dist loadfile
 
 run: $(READY)  ## the whole pipeline on the embedded data set
 	@.venv/bin/python local_runner.py --dataset digits

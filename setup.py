@@ -46,7 +46,7 @@ setup(
         "gcp": ["apache-beam[gcp]"],
         "aws": ["apache-beam[aws]"],
         "azure": ["apache-beam[azure]"],
-        "test": ["pytest>=8", "apache-beam[aws,azure]", "moto[s3]>=5", "flask", "flask-cors"],
+        "test": ["pytest>=8", "pytest-xdist>=3.6", "apache-beam[aws,azure]", "moto[s3]>=5", "flask", "flask-cors"],
     },
     entry_points={"console_scripts": ["darkroom=local_runner:main"]},
     classifiers=[

@@ -15,7 +15,7 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
-import components.data_gate
+import components.data_gate.statistics
 import components.evaluation
 import components.feature_extractor
 import components.image_example_gen
@@ -93,7 +93,9 @@ def create_pipeline(
         images=images, config=config.data, code=code_hash(components.image_example_gen, serving.picture_files)
     )
     # What the pictures are like, feature by feature: sizes, labels, brightness, contrast.
-    statistics_gen = StatisticsGen(examples=example_gen.outputs["examples"])
+    statistics_gen = StatisticsGen(
+        examples=example_gen.outputs["examples"], stats_options=components.data_gate.statistics.options()
+    )
     # What the pictures must be like, written by people and not inferred from the data that it is to judge.
     schema_importer = Importer(source_uri=schema, artifact_type=standard_artifacts.Schema).with_id("Schema")
     # Compares the two.

@@ -3,7 +3,7 @@
 Run: python -m benchmarks.ingestion [--rows png idx jpeg growth listing statistics] [--rounds 3] [--largest 700000]
 
 `growth` reads three numbers of pictures up to the largest, each ten times the one before, as PNG files and from an IDX file;
-`statistics` runs TFDV over the largest. Each measurement is a process of its own, timed after its imports.
+`statistics` runs TFDV over what came of the latter. Each measurement is a process of its own, timed after its imports.
 """
 
 from __future__ import annotations
@@ -61,22 +61,27 @@ def pair(name: str, folder: Path, rounds: int) -> None:
     shutil.rmtree(images)
 
 
-def growth(name: str, write: Callable[[Path, int], None], folder: Path, largest: int, side: str = "ours") -> Path | None:
-    """Time and memory at three sizes; gives where the largest one's examples were kept."""
-    found = {}
-    kept = None
-    for count in (largest // 100, largest // 10, largest):
-        images = folder / f"{name}-{count}"
-        write(images, count)
-        kept = folder / f"{name}-{count}-out" if side == "ours" and count == largest else None
-        found[count] = measure(side, images, kept)
-        say(f"| {side}, {name}, {count:,} | {found[count]['seconds']:.2f} s | {found[count]['mebibytes']:,.0f} MiB |")
-        shutil.rmtree(images)
-    first, last = found[largest // 100], found[largest]
-    exponent = math.log(last["seconds"] / first["seconds"]) / math.log(100)
+def growth(side: str, images: dict[int, Path], keep: bool = False) -> dict[int, Path]:
+    """Time and memory of a side at several sizes; gives where the examples are, if they are kept."""
+    found, kept = {}, {}
+    for count, folder in images.items():
+        if keep:
+            kept[count] = folder.with_name(f"{folder.name}-examples")
+        found[count] = measure(side, folder, kept.get(count))
+        say(f"| {side}, {folder.name} | {found[count]['seconds']:.2f} s | {found[count]['mebibytes']:,.0f} MiB |")
+    (least, first), *_, (most, last) = sorted(found.items())
+    exponent = math.log(last["seconds"] / first["seconds"]) / math.log(most / least)
     memory = last["mebibytes"] / first["mebibytes"] - 1
-    say(f"| {side}, {name}: time grows with the power | {exponent:.3f} | memory by {memory:.1%} |")
+    say(f"| {side}: time grows with the power | {exponent:.3f} | memory by {memory:.1%} |")
     return kept
+
+
+def written(name: str, write: Callable[[Path, int], None], folder: Path, largest: int) -> dict[int, Path]:
+    """Pictures in three numbers, each ten times the one before."""
+    folders = {count: folder / f"{name}-{count}" for count in (largest // 100, largest // 10, largest)}
+    for count, images in folders.items():
+        write(images, count)
+    return folders
 
 
 def main() -> None:
@@ -93,18 +98,18 @@ def main() -> None:
             say("| pictures | ours, images/s | plain loop, images/s | ratio, median (each round) | to reach |\n|---|---|---|---|---|")
             for name in (name for name in PAIRS if name in arguments.rows):
                 pair(name, folder, arguments.rounds)
-        if {"growth", "statistics"} & set(arguments.rows):
+        if {"growth", "statistics", "listing"} & set(arguments.rows):
             say("| side, pictures | seconds | peak memory |\n|---|---|---|")
-            for name, write in GROWTH.items():
-                kept = growth(name, write, folder, arguments.largest)
-                if kept and name == "idx" and "statistics" in arguments.rows:
-                    found = measure("statistics", kept / "examples")
-                    say(f"| statistics and validation, {arguments.largest:,} | {found['seconds']:.1f} s | {found['mebibytes']:,.0f} MiB |")
-                if kept:
-                    shutil.rmtree(kept)
+        for name, write in GROWTH.items():
+            statistics_too = name == "idx" and "statistics" in arguments.rows
+            if "growth" in arguments.rows or statistics_too:
+                kept = growth("ours", written(name, write, folder, arguments.largest), keep=statistics_too)
+                if statistics_too:
+                    growth("statistics", {count: out / "examples" for count, out in kept.items()})
+                for left in folder.iterdir():
+                    shutil.rmtree(left)
         if "listing" in arguments.rows:
-            say("| listing, files | seconds | peak memory |\n|---|---|---|")
-            growth("empty", pictures.write_empty, folder, 1_000_000, side="listing")
+            growth("listing", written("empty", pictures.write_empty, folder, 1_000_000))
 
 
 if __name__ == "__main__":

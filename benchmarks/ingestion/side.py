@@ -93,6 +93,7 @@ def listing(images: Path, out: Path) -> Callable[[], None]:
 def statistics(images: Path, out: Path) -> Callable[[], None]:
     """StatisticsGen and ExampleValidator on examples that were ingested before; `images` is their artifact."""
     import components.data_gate
+    from components.data_gate.statistics import options
     from pipeline.run import LOCAL_BEAM
     from tfx.components.example_validator.executor import Executor as Validator
     from tfx.components.statistics_gen.executor import Executor as StatisticsGen
@@ -116,7 +117,8 @@ def statistics(images: Path, out: Path) -> Callable[[], None]:
         text = Path(components.data_gate.__file__).with_name("schema.pbtxt").read_text()
         Path(schema.uri, "schema.pbtxt").write_text(text)
         context = BaseBeamExecutor.Context(beam_pipeline_args=list(LOCAL_BEAM))
-        StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [found]}, {"exclude_splits": "[]"})
+        properties = {"exclude_splits": "[]", "stats_options_json": options().to_json()}
+        StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [found]}, properties)
         Validator().Do({"statistics": [found], "schema": [schema]}, {"anomalies": [anomalies]}, {"exclude_splits": "[]"})
 
     return run
