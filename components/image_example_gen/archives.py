@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import FoundFile, join, open_file
+from components.image_example_gen.files import FoundFile, join, open_file, open_seekable
 from components.image_example_gen.found import Encoded, Rejected
 from components.image_example_gen.names import is_picture
 from components.image_example_gen.splits import Labels, split_in_name, split_of_folder
@@ -169,7 +169,7 @@ def _members(path: str, size: int) -> Iterator[_Member]:
 
 
 def _zip_members(path: str) -> Iterator[_Member]:
-    with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+    with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive:
         for info in archive.infolist():
             if info.is_dir():
                 continue

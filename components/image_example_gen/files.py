@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.stores import is_stored_file, list_stored, open_stored
+from components.image_example_gen.stores import is_stored_file, list_stored, open_stored, stat_stored
 from trainer.errors import InputError
 
 _TIMEOUT_SECONDS = 30
 _TRIES = 3
+_REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the server does not allow it"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,22 @@ def open_file(path: str) -> BinaryIO:
     return open_stored(path)
 
 
+def open_seekable(path: str) -> BinaryIO:
+    """Opens a file for reading anywhere in it; what comes from the web is copied to a temporary file, which deletes itself.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    stream = open_file(path)
+    if stream.seekable():
+        return stream
+    with stream:
+        copy = tempfile.TemporaryFile()
+        shutil.copyfileobj(stream, copy)
+    copy.seek(0)
+    return copy
+
+
 def is_file(path: str) -> bool:
     """Whether `path` names a file, and no folder; what lies behind http(s) always is one."""
     if not is_remote(path):
@@ -85,6 +105,31 @@ def is_file(path: str) -> bool:
         raise
     except Exception as error:  # each store has its own
         raise InputError(f"{path} cannot be reached: {one_line(error)}") from error
+
+
+def stat_file(folder: str, name: str) -> FoundFile:
+    """Size and time of the last change of one file, wherever it is; -1 for what a web server does not say.
+
+    Raises:
+        InputError: It cannot be reached.
+    """
+    path = join(folder, name)
+    try:
+        if not is_remote(path):
+            found = os.stat(path)
+            return FoundFile(name, found.st_size, found.st_mtime_ns)
+        if path.startswith(("http://", "https://")):
+            with _open_url(path) as stream:
+                size, changed = (stream.headers.get(key) for key in ("Content-Length", "Last-Modified"))
+            seconds = parsedate_to_datetime(changed).timestamp() if changed else -1
+            return FoundFile(name, int(size or -1), int(seconds * 1_000_000_000))
+        size, seconds = stat_stored(path)
+        return FoundFile(name, size, int(seconds * 1_000_000_000))
+    except InputError:
+        raise
+    except Exception as error:  # each store has its own
+        reason = _REASONS.get(type(error)) or one_line(error)
+        raise InputError(f"{printable(path)} cannot be reached: {reason}") from error
 
 
 def printable(path: str) -> str:

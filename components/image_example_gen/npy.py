@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from components.image_example_gen.files import one_line, open_file, printable
+from components.image_example_gen.files import one_line, open_file, open_seekable, printable
 from components.image_example_gen.idx import damaged
 from trainer.errors import InputError
 
@@ -23,12 +23,12 @@ _PIECE = 1 << 24  # Python makes room for all that is asked for, and a damaged h
 @contextlib.contextmanager
 def open_npy(path: str, member: str = "") -> Iterator[BinaryIO]:
     """Opens a .npy file, or a member of a .npz file, for reading from its header on."""
-    with open_file(path) as stream:
-        if not member:
+    if not member:
+        with open_file(path) as stream:
             yield stream
-            return
-        with zipfile.ZipFile(stream) as archive, archive.open(member) as inside:
-            yield inside
+        return
+    with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive, archive.open(member) as inside:
+        yield inside
 
 
 def members_of(path: str) -> list[str]:
@@ -40,7 +40,7 @@ def members_of(path: str) -> list[str]:
     if path.lower().endswith(".npy"):
         return [""]
     try:
-        with open_file(path) as stream, zipfile.ZipFile(stream) as archive:
+        with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive:
             return [name for name in archive.namelist() if name.endswith(".npy")]
     except DAMAGED as error:
         raise damaged(path, error) from error

@@ -24,7 +24,7 @@ from components.image_example_gen.arrays import (
     split_of_idx,
 )
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import FoundFile, is_file, is_remote, join, list_files, printable
+from components.image_example_gen.files import FoundFile, is_file, is_remote, join, list_files, printable, stat_file
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.manifests import MANIFEST_SUFFIXES, read_manifest
 from components.image_example_gen.names import PICTURE_SUFFIXES, is_picture
@@ -163,9 +163,10 @@ class _Survey:
             return self.sources(folder, Labels(False, self.config.label_pattern))
         if is_picture(name):
             raise InputError(f"{printable(self.images)} is a single picture: give a folder of them")
-        size = os.path.getsize(self.images) if not is_remote(self.images) else -1
-        mtime = os.stat(self.images).st_mtime_ns if not is_remote(self.images) else -1
-        self.take(FoundFile(name, size, mtime))
+        if self.images.startswith(("http://", "https://")) and not stands_alone(name):
+            kinds = " ".join((*MANIFEST_SUFFIXES, *ARCHIVE_SUFFIXES, *ARRAY_SUFFIXES, ".tfrecord"))
+            raise InputError(f"{self.images} is none of {kinds}, and the web cannot be listed: give a manifest")
+        self.take(stat_file(folder, name))
         if is_idx_images(name):  # with the labels beside it
             for file in list_files(folder, self.config.follow_links):
                 if isinstance(file, FoundFile) and is_idx(file.path) and not is_idx_images(file.path):
@@ -194,7 +195,7 @@ class _Survey:
             return
         if is_picture(path):
             self.add(Entry(path, file.size), self.splits_of_files, split_of_folder(file.path))
-        elif is_idx(path) or path.lower().endswith(ARRAY_SUFFIXES + ARCHIVE_SUFFIXES) or records.is_records(path):
+        elif is_idx(path) or stands_alone(path):
             self.containers.append(FoundFile(path, file.size, file.mtime_ns))
         else:
             self.others[posixpath.splitext(path)[1].lower() or "without a suffix"] += 1
@@ -301,6 +302,11 @@ class _Survey:
         """The kinds of files that are no pictures, in words."""
         kinds = self.others + Counter(posixpath.splitext(file.path)[1].lower() for file in self.containers)
         return described(kinds) or "nothing"
+
+
+def stands_alone(name: str) -> bool:
+    """Whether a file is called like one of many pictures that needs no other file beside it."""
+    return name.lower().endswith(ARRAY_SUFFIXES + ARCHIVE_SUFFIXES) or records.is_records(name)
 
 
 def _leads_out(path: str) -> str:

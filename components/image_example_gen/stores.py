@@ -69,6 +69,17 @@ def is_stored_file(uri: str) -> bool:
         raise
 
 
+def stat_stored(uri: str) -> tuple[int, float]:
+    """Size in bytes and time of the last change, in seconds since 1970, of a file."""
+    client = _client(uri)
+    if client is not None:
+        return client.size(uri), client.last_updated(uri)
+    from apache_beam.io.filesystems import FileSystems
+
+    (found,) = FileSystems.match([uri])[0].metadata_list
+    return found.size_in_bytes, found.last_updated_in_seconds
+
+
 def _status(error: Exception) -> int | None:
     """The HTTP status of a store's answer, whatever its client calls it."""
     return getattr(error, "code", None) or getattr(error, "status_code", None)

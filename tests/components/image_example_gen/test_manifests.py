@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import shutil
 import threading
+import zipfile
 
+import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.manifests import Row, read_manifest
 from components.image_example_gen.sources import find_sources
-from tests.components.image_example_gen.ingestion import ingest, write_pictures
+from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from trainer.errors import InputError
 
 ROWS = [Row("a/1.png", "cat", "train"), Row("b,2.png", "", None), Row("s3://bucket/ü.png", "dog", "eval")]
@@ -120,6 +123,33 @@ def test_a_manifest_on_the_web_and_its_pictures(tmp_path, web):
         "/etc/hostname": "a file of this machine, named by a manifest from elsewhere",
         "../../secret.png": "its path leads out of the manifest's folder",
     }
+
+
+def test_archives_and_arrays_on_the_web(tmp_path, web):
+    pictures = [picture(seed) for seed in range(60)]
+    with zipfile.ZipFile(tmp_path / "web/a.zip", "w") as archive:
+        for number, levels in enumerate(pictures):
+            archive.writestr(f"{'cat' if number % 2 else 'dog'}/{number}.png", encode(levels))
+    shutil.copy(tmp_path / "web/a.zip", tmp_path / "here.zip")
+    np.savez(tmp_path / "web/a.npz", x_train=np.stack(pictures), y_train=np.arange(60) % 2)
+    there = ingest(f"{web}/a.zip", tmp_path / "zip")
+    here = ingest(tmp_path / "here.zip", tmp_path / "here")
+    labels = [sorted(found["image/label"] for found in result.examples().values()) for result in (here, there)]
+    assert labels[0] == labels[1] and len(labels[0]) == 60
+    assert len(ingest(f"{web}/a.npz", tmp_path / "npz").examples()) == 60
+
+
+@pytest.mark.parametrize(
+    "path, words",
+    [
+        ("gone.zip", "gone.zip cannot be reached: there is no such file"),
+        ("", "is none of .csv .* and the web cannot be listed: give a manifest"),
+        ("train-images-idx3-ubyte", "is none of .csv .* and the web cannot be listed"),
+    ],
+)
+def test_what_of_the_web_cannot_be_read(web, path, words):
+    with pytest.raises(InputError, match=words):
+        find_sources(f"{web}/{path}")
 
 
 def test_a_manifest_that_the_web_does_not_have(web):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import logging
 import tarfile
+import time
 
 import pytest
 
 from components.image_example_gen import stores
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.idx import write_idx
 from components.image_example_gen.sources import find_sources
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from tests.emulators.azure import ACCOUNT, KEY, azure_server
@@ -38,7 +40,7 @@ def azure(fresh_clients):
     with azure_server("pictures") as (container, environment):
         for name, value in environment.items():
             fresh_clients.setenv(name, value)
-        yield f"azfs://{ACCOUNT}/pictures", lambda name, data: container.upload_blob(name, data)
+        yield f"azfs://{ACCOUNT}/pictures", lambda name, data: container.upload_blob(name, data, overwrite=True)
 
 
 STORES = ["s3", pytest.param("azure", marks=pytest.mark.slow)]
@@ -97,6 +99,22 @@ def test_spans_there(tmp_path, store):
     sources = find_sources(f"{uri}/{{YYYY}}-{{MM}}-{{DD}}", DataConfig(span_window=2))
     assert sources.count == 40 and {path.split("/")[0] for path in sources.sample} == {"2026-01-02", "2026-01-03"}
     assert sources.labels.of("2026-01-02/cat/1.png") == ("cat", None)
+
+
+def test_a_single_file_there_and_that_it_has_changed(tmp_path, store):
+    uri, put = store
+    for number in (60, 70):
+        write_idx(tmp_path / "images-idx3-ubyte.gz", (number, 20, 20), [bytes(range(200)) * (2 * number)])
+        put("idx/train-images-idx3-ubyte.gz", (tmp_path / "images-idx3-ubyte.gz").read_bytes())
+        write_idx(tmp_path / "labels-idx1-ubyte", (number,), [bytes(number)])
+        put("idx/train-labels-idx1-ubyte", (tmp_path / "labels-idx1-ubyte").read_bytes())
+        found = find_sources(f"{uri}/idx/train-images-idx3-ubyte.gz")
+        assert found.count == number
+    before = find_sources(f"{uri}/idx/train-images-idx3-ubyte.gz").fingerprint
+    assert before == found.fingerprint
+    time.sleep(1.1)  # stores keep whole seconds
+    put("idx/train-images-idx3-ubyte.gz", (tmp_path / "images-idx3-ubyte.gz").read_bytes())
+    assert find_sources(f"{uri}/idx/train-images-idx3-ubyte.gz").fingerprint != before
 
 
 def test_what_is_not_there(store):
