@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-all lock clean
+.PHONY: run test test-slow test-all lock clean
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -11,8 +11,10 @@ run: $(READY)  ## the whole pipeline on the embedded data set
 test: $(READY)  ## the quick tests
 	@$(PYTEST) -m "not slow"
 
-test-all: $(READY)  ## all tests, the slow ones too
-	@$(PYTEST)
+test-slow: $(READY)  ## the others
+	@$(PYTEST) -m slow
+
+test-all: test test-slow  ## all tests
 
 $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
 	@requirements/install.sh

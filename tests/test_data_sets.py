@@ -43,6 +43,7 @@ def test_emoji_in_colour_with_transparency(tmp_path):
     arguments = ["--images", tmp_path / "emoji", "--config", "emoji", "--set", "training.epochs=3"]
     ended = darkroom("run", *arguments, "--work", tmp_path / "work")
     assert ended.status == 0, ended.out + ended.err
-    assert sum(last_verdict(tmp_path / "work")["data"]["pictures"].values()) == 3_583
+    data = last_verdict(tmp_path / "work")["data"]
+    assert sum(data["pictures"].values()) + data["duplicates"] == 3_583 and data["duplicates"] == 10
     out = tmp_path / "new.png"
     assert darkroom("generate", "--work", tmp_path / "work", "--out", out).status == 0
