@@ -30,7 +30,7 @@ class Verdict:
         outcome: The same in a word.
         gate: Which gate refused.
         reasons: Why it ended other than with a push, a sentence each.
-        data: Pictures by split, and how many were refused.
+        data: Pictures by split, how many were refused, and how many were left out as copies of others.
         tuning: What came of the search for hyperparameters; empty where there was none.
         figures: The model's figures on the pictures that it was judged by, nats per picture.
         baseline: Those of the last blessed model on the same pictures; empty where there is none.
@@ -74,7 +74,7 @@ class Verdict:
         outputs = outcome.outputs
         if outcome.name == "ImageExampleGen" and outputs:
             summary = read_json(Path(outputs["examples"].uri, "summary.json"))
-            self.data = {"pictures": summary["pictures"], "rejected": summary["rejected"]}
+            self.data = {name: summary[name] for name in ("pictures", "rejected", "duplicates")}
         elif outcome.name == "Tuner" and outputs:
             self.tuning = read_search(outputs)
         elif outcome.name == "Trainer" and outputs:
