@@ -17,10 +17,12 @@ import os
 import statistics
 import subprocess
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+warnings.filterwarnings("ignore", category=FutureWarning)  # libraries', at their import
 
 import numpy as np
 import tensorflow as tf
