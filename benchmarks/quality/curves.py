@@ -45,7 +45,10 @@ def main() -> None:
     parser.add_argument("found", nargs="+", help="Files that benchmarks.quality wrote.")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
-    found = {name: runs for path in arguments.found for name, runs in json.loads(Path(path).read_text()).items()}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in arguments.found:  # of one preset's seeds some may be in one file and some in another
+        for name, runs in json.loads(Path(path).read_text()).items():
+            found.setdefault(name, []).extend(runs)
     rows = {row.run: row for row in reversed(ROWS) if row.name in found}  # rows that share their runs are one
     columns = min(2, len(rows))
     lines = -(-len(rows) // columns)
