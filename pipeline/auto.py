@@ -10,16 +10,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import TypeAdapter
 
 from components.evaluation import MARGIN
 from components.image_example_gen.arrays import ArrayPictures
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import join, open_file
+from components.image_example_gen.files import join, read_bytes
 from components.image_example_gen.found import Encoded
 from components.image_example_gen.sources import Sources, find_sources
 from components.image_example_gen.splits import SplitRule
+from serving.picture_files import Refused
 from trainer.config import ModelConfig
 
 LOOKED_AT = 200  # pictures, evenly spread; their headers are read
@@ -127,17 +128,18 @@ def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, in
                 yield from _shape(io.BytesIO(item.data))
     for path in sources.sample[:LOOKED_AT]:
         try:
-            with open_file(join(sources.folder, path)) as file:
-                yield from _shape(file)
-        except OSError:
+            data = read_bytes(join(sources.folder, path), config.max_file_megabytes)
+        except Refused:
             continue
+        yield from _shape(io.BytesIO(data))
 
 
 def _shape(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
     try:
         with Image.open(file) as picture:
             # Pictures are turned upright when they are read.
-            upright = ImageOps.exif_transpose(picture) if picture.getexif().get(0x0112, 1) > 4 else picture
-            yield upright.height, upright.width, 1 if picture.mode in ("1", "L", "LA", "I", "I;16") else 3
+            turned = picture.getexif().get(0x0112, 1) > 4
+            height, width = (picture.width, picture.height) if turned else (picture.height, picture.width)
+            yield height, width, 1 if picture.mode in ("1", "L", "LA", "I", "I;16") else 3
     except Exception:  # Pillow's readers raise all kinds
         return

@@ -41,7 +41,8 @@ class Group(click.Group):
 
 def fail(message: str, status: Status) -> None:
     """Says why on standard error, and exits."""
-    click.secho(f"{status.word}: {message}", err=True, fg="red", bold=True)
+    line = message.replace("\n", "\\n").replace("\r", "\\r")  # a name may have line breaks in it
+    click.secho(f"{status.word}: {line}", err=True, fg="red", bold=True)
     sys.exit(int(status))
 
 

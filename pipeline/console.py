@@ -63,8 +63,8 @@ class Display:
         self._task = None
 
     def line(self, text: str, style: str = "") -> None:
-        """Writes a line."""
-        self._console.print(Text(text, style=style))
+        """Writes a line; a name with a line break in it does not make it two."""
+        self._console.print(Text(text.replace("\n", "\\n").replace("\r", "\\r"), style=style))
 
     def started(self, name: str) -> None:
         """A component starts."""

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import lzma
 import posixpath
+import re
 import tarfile
 import zipfile
 import zlib
@@ -51,6 +52,9 @@ class ArchivePictures:
         count: How many members are called like pictures.
         top: The one folder that all of them lie in, with a slash behind it, which says nothing of them; or ''.
         own_splits: The splits that the folders inside name, if all pictures lie in such folders; else none.
+        told: The splits that `label_pattern` says of its pictures, None among them where it says nothing; empty where it
+            has no group for splits.
+        above: The labels that the folders which the archive lies in say.
         others: Members that are not called like pictures, by suffix.
         damaged: Whether its list of members breaks off.
     """
@@ -61,6 +65,8 @@ class ArchivePictures:
     count: int = 0
     top: str = ""
     own_splits: frozenset[str] = frozenset()
+    told: frozenset[str | None] = frozenset()
+    above: str = ""
     others: Counter[str] = field(default_factory=Counter, compare=False)
     damaged: bool = False
 
@@ -72,7 +78,6 @@ class ArchivePictures:
         """Yields the pictures in their order, and what is refused: members and, where it breaks off, the archive."""
         labels = Labels(bool(self.own_splits), config.label_pattern)
         most = config.max_file_megabytes * 1e6
-        inside = posixpath.dirname(self.path)
         members = _members(join(folder, self.path), self.size)
         try:
             for member in members:
@@ -86,8 +91,7 @@ class ArchivePictures:
                     yield Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
                 else:
                     label, split = labels.of(member.name.removeprefix(self.top))
-                    above = "" if self.split and split_of_folder(f"{inside}/") else inside
-                    label = label if config.label_pattern else "/".join(filter(None, (above, label)))
+                    label = label if config.label_pattern else "/".join(filter(None, (self.above, label)))
                     data = _data(member)
                     if data is None:
                         yield Rejected(path, "damaged within its archive")
@@ -98,19 +102,19 @@ class ArchivePictures:
 
 
 @functools.lru_cache
-def inspect(folder: str, file: FoundFile, split_folders: bool) -> ArchivePictures:
+def inspect(folder: str, file: FoundFile, by_pattern: Labels | None = None) -> ArchivePictures:
     """Goes through an archive's list of members; of a packed tar all is unpacked for that, and forgotten.
 
     Args:
         folder: That the file's path is relative to.
-        file: The archive.
-        split_folders: Whether its folder says its split.
+        file: The archive. The folders that it lies in are left to the caller.
+        by_pattern: How its pictures' names tell their splits, where a pattern does.
     """
     name = posixpath.basename(file.path)
-    split = split_of_folder(file.path) if split_folders else None
-    split = split or split_in_name(name[: len(name) - len(_suffix(name))])
+    split = split_in_name(name[: len(name) - len(_suffix(name))])
     count, tops, others, broken = 0, set(), Counter(), False
     first, second, outside = Counter(), Counter(), False
+    told = set()
     try:
         for member in _members(join(folder, file.path), file.size):
             if member.refused:
@@ -119,6 +123,8 @@ def inspect(folder: str, file: FoundFile, split_folders: bool) -> ArchivePicture
                 others[posixpath.splitext(member.name)[1].lower() or "without a suffix"] += 1
                 continue
             count += 1
+            if by_pattern:
+                told.add(by_pattern.of(member.name)[1])
             head, slash, rest = member.name.partition("/")
             if len(tops) < 2:
                 tops.add(head if slash else "")
@@ -131,7 +137,7 @@ def inspect(folder: str, file: FoundFile, split_folders: bool) -> ArchivePicture
     top = f"{next(iter(tops))}/" if wrapped else ""
     splits = second if wrapped else first
     own = frozenset() if not count or None in splits else frozenset(splits)
-    return ArchivePictures(file.path, file.size, split, count, top, own, others, broken)
+    return ArchivePictures(file.path, file.size, split, count, top, own, frozenset(told), others=others, damaged=broken)
 
 
 def _suffix(name: str) -> str:
@@ -143,7 +149,7 @@ def _data(member: _Member) -> bytes | None:
     try:
         with member.open() as stream:
             data = stream.read(member.size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, NotImplementedError):
         return None
     return data if len(data) == member.size else None
 
@@ -158,7 +164,7 @@ def _members(path: str, size: int) -> Iterator[_Member]:
             if total > allowed:
                 yield _Member("", refused=ENDLESS)
                 return
-            name = member.name.replace("\\", "/").removeprefix("./")
+            name = re.sub(r"(^|/)(\./)+", r"\1", member.name.replace("\\", "/"))
             parts = name.split("/")
             if member.refused:
                 yield _Member(name, refused=member.refused)

@@ -19,7 +19,7 @@ from components.image_example_gen.files import FoundFile, join, printable
 from components.image_example_gen.found import Block
 from components.image_example_gen.idx import damaged, header_size, is_gzip, open_idx, read_shape
 from components.image_example_gen.npy import read_fully
-from components.image_example_gen.splits import split_in_name, split_of_folder, split_of_prefix
+from components.image_example_gen.splits import split_in_name, split_of_prefix
 from trainer.errors import InputError
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -185,13 +185,13 @@ class NumpyPictures(ArrayPictures):
         return values.reshape(-1)[start:stop]
 
 
-def find_idx(folder: str, files: Sequence[FoundFile], split_folders: Callable[[str], bool]) -> list[IdxPictures]:
+def find_idx(folder: str, files: Sequence[FoundFile], split_of: Callable[[str], str | None]) -> list[IdxPictures]:
     """The IDX files of pictures among `files`, each with the labels beside it; headers are read.
 
     Args:
         folder: That their paths are relative to.
         files: All that may be such files.
-        split_folders: Whether the folder of a file says its split where its name does not.
+        split_of: The split that the folder of a file says, or None; asked where its name says none.
 
     Raises:
         InputError: One is damaged, or its labels do not belong to it.
@@ -206,7 +206,7 @@ def find_idx(folder: str, files: Sequence[FoundFile], split_folders: Callable[[s
             (count,) = read_shape(join(folder, beside), sizes[beside], ranks=(1,))
             _check_counts(join(folder, path), shape[0], beside, count)
         _check_shape(join(folder, path), shape)
-        split = split_of_idx(path) or (split_of_folder(path) if split_folders(path) else None)
+        split = split_of_idx(path) or split_of(path)
         found.append(IdxPictures(path, beside, split, shape))
     return found
 
@@ -227,7 +227,7 @@ def is_idx_images(path: str) -> bool:
     return bool(_IDX_IMAGES.fullmatch(posixpath.basename(path)))
 
 
-def find_numpy(folder: str, files: Sequence[FoundFile], split_folders: Callable[[str], bool]) -> list[NumpyPictures]:
+def find_numpy(folder: str, files: Sequence[FoundFile], split_of: Callable[[str], str | None]) -> list[NumpyPictures]:
     """The arrays of pictures in NumPy's files, each with the labels that are called alike: x_train and y_train.
 
     See `find_idx` for the arguments.
@@ -254,7 +254,7 @@ def find_numpy(folder: str, files: Sequence[FoundFile], split_folders: Callable[
             _check_counts(where, shape[0], "/".join(filter(None, beside)), headers[beside][0][0])
         stem = (member or posixpath.basename(path)).removesuffix(".npy")
         split = split_in_name(stem) or split_in_name(posixpath.basename(path).rsplit(".", 1)[0])
-        split = split or (split_of_folder(path) if split_folders(path) else None)
+        split = split or split_of(path)
         found.append(NumpyPictures(path, beside and beside[0], split, shape, member, beside[1] if beside else ""))
     return found
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,7 +14,7 @@ import numpy as np
 from components.image_example_gen.arrays import ArrayPictures
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.example import Row, serialize
-from components.image_example_gen.files import is_remote, join, open_file, printable
+from components.image_example_gen.files import is_remote, join, printable, read_bytes
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.pictures import (
     ALIKE,
@@ -40,7 +38,6 @@ _THREADS = 2
 # Below so many bytes a picture's share of Python is larger than that of the decoder: two threads would wait for each other.
 _SMALL_FILE = 16 << 10
 _THREADS_REMOTE = 16  # a store answers late, and many at once
-_PIECE = 1 << 24  # bytes read at once; Python makes room for all that is asked for
 
 
 class Developed(NamedTuple):
@@ -162,48 +159,6 @@ class Developer:
             exposure(*moments),
         )
         return Developed(self.rule.split_of(split, sha256, path), digest, row, serialize(row))
-
-
-def read_bytes(path: str, max_megabytes: float) -> bytes:
-    """A file's bytes.
-
-    Raises:
-        Refused: It cannot be read, or is larger than that.
-    """
-    most = int(max_megabytes * 1e6)
-    try:
-        if is_remote(path):
-            with open_file(path) as stream:
-                data = stream.read(most + 1)
-        else:
-            data = _read_local(path, most + 1)
-    except FileNotFoundError as error:
-        raise Refused("the file is gone, or a link that leads nowhere") from error
-    except PermissionError as error:
-        raise Refused("no permission to read the file") from error
-    except IsADirectoryError as error:
-        raise Refused("a folder, not a file") from error
-    except OSError as error:
-        raise Refused(f"the file cannot be read: {error.strerror or type(error).__name__}") from error
-    if len(data) > most:
-        raise Refused(f"larger than {max_megabytes:g} megabytes: not read")
-    return data
-
-
-def _read_local(path: str, most: int) -> bytes:
-    """The first bytes of a file, sooner than by Python's own streams, which matters where files are small."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would block for ever
-    try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
-            raise IsADirectoryError(path) if stat.S_ISDIR(found.st_mode) else Refused("a device or a pipe, not a file")
-        pieces = [os.read(file, min(most, found.st_size, _PIECE) + 1)]
-        if len(pieces[0]) != found.st_size:  # large, or being written
-            while sum(map(len, pieces)) < most and (piece := os.read(file, _PIECE)):
-                pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)[:most]
-    finally:
-        os.close(file)
 
 
 def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list]:

@@ -7,19 +7,23 @@ import shutil
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.stores import is_stored_file, list_stored, open_stored, stat_stored
+from serving.picture_files import Refused
 from trainer.errors import InputError
 
 _TIMEOUT_SECONDS = 30
 _TRIES = 3
+_PIECE = 1 << 24  # bytes read at once; Python makes room for all that is asked for
 _REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the server does not allow it"}
 
 
@@ -93,6 +97,34 @@ def open_seekable(path: str) -> BinaryIO:
     return copy
 
 
+def read_bytes(path: str, max_megabytes: float) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        Refused: It cannot be read, or is larger than that.
+    """
+    most = int(max_megabytes * 1e6)
+    try:
+        if is_remote(path):
+            with open_file(path) as stream:
+                data = stream.read(most + 1)
+        else:
+            data = _read_local(path, most + 1)
+    except FileNotFoundError as error:
+        raise Refused("the file is gone, or a link that leads nowhere") from error
+    except PermissionError as error:
+        raise Refused("no permission to read the file") from error
+    except IsADirectoryError as error:
+        raise Refused("a folder, not a file") from error
+    except OSError as error:
+        raise Refused(f"the file cannot be read: {error.strerror or type(error).__name__}") from error
+    except (ValueError, HTTPException) as error:  # a name that no file can have, or an answer that is none
+        raise Refused(f"the file cannot be read: {type(error).__name__}") from error
+    if len(data) > most:
+        raise Refused(f"larger than {max_megabytes:g} megabytes: not read")
+    return data
+
+
 def is_file(path: str) -> bool:
     """Whether `path` names a file, and no folder; what lies behind http(s) always is one."""
     if not is_remote(path):
@@ -140,6 +172,22 @@ def printable(path: str) -> str:
 def one_line(error: BaseException) -> str:
     """An error's words in one line, cut where they go on for long."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _read_local(path: str, most: int) -> bytes:
+    """The first bytes of a file, sooner than by Python's own streams, which matters where files are small."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would block for ever
+    try:
+        found = os.fstat(file)
+        if not S_ISREG(found.st_mode):
+            raise IsADirectoryError(path) if S_ISDIR(found.st_mode) else Refused("a device or a pipe, not a file")
+        pieces = [os.read(file, min(most, found.st_size, _PIECE) + 1)]
+        if len(pieces[0]) != found.st_size:  # large, or being written
+            while sum(map(len, pieces)) < most and (piece := os.read(file, _PIECE)):
+                pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)[:most]
+    finally:
+        os.close(file)
 
 
 def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | Rejected]:
@@ -201,6 +249,7 @@ def _list_remote(folder: str) -> Iterator[FoundFile]:
 
 
 def _open_url(url: str) -> BinaryIO:
+    url = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")  # spaces and other letters, as browsers do it
     for left in reversed(range(_TRIES)):
         try:
             return urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,8 +88,8 @@ def _json_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
             continue
         try:
             values = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{printable(path)}, line {number}, is not JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{printable(path)}, line {number}, is not JSON: {one_line(error)}") from None
         if not isinstance(values, dict):
             raise InputError(f"{printable(path)}, line {number}, is no JSON object such as {{\"path\": \"cat.png\"}}")
         columns = _columns(f"{path}, line {number},", values)
@@ -116,4 +117,7 @@ def _row(path: str, number: int, values: Mapping[str, Any]) -> Row:
     side = split_named(str(split).strip()) if split not in (None, "") else None
     if split not in (None, "") and side is None:
         raise InputError(f"{printable(path)}, line {number}: the split {split!r} is none of train, eval (or val) and test")
-    return Row(picture.strip(), "" if label is None else str(label).strip(), side)
+    row = Row(picture.strip(), "" if label is None else str(label).strip(), side)
+    if not (row.path + row.label).isprintable() and re.search("[\0\ud800-\udfff]", row.path + row.label):
+        raise InputError(f"{printable(path)}, line {number}: its path or label has a character in it that no text can have")
+    return row

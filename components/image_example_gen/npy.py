@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import math
 import zipfile
 import zlib
@@ -16,7 +17,7 @@ from components.image_example_gen.files import one_line, open_file, open_seekabl
 from components.image_example_gen.idx import damaged
 from trainer.errors import InputError
 
-DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _PIECE = 1 << 24  # Python makes room for all that is asked for, and a damaged header may ask for anything
 
 
@@ -65,6 +66,8 @@ def read_header(stream: BinaryIO, where: str) -> tuple[tuple[int, ...], np.dtype
         shape, fortran, dtype = read(stream)
     except ValueError as error:
         raise InputError(f"{printable(where)} is no array of NumPy's: {one_line(error)}") from error
+    if any(length < 0 for length in shape):
+        raise InputError(f"{printable(where)} is no array of NumPy's: it has the shape {shape}")
     if dtype.hasobject:
         raise InputError(f"{printable(where)} holds Python objects (a pickle), which are never loaded: save plain numbers")
     if fortran and len(shape) > 1:

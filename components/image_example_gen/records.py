@@ -18,7 +18,7 @@ from components.image_example_gen.files import FoundFile, join, open_file
 from components.image_example_gen.found import Encoded, Rejected
 from components.image_example_gen.idx import is_gzip
 from components.image_example_gen.npy import read_fully
-from components.image_example_gen.splits import split_in_name, split_of_folder
+from components.image_example_gen.splits import split_in_name
 
 DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrecords?(-\d+-of-\d+)?(\.gz)?|.*[-_.]tfrecords?-\d+-of-\d+(\.gz)?", re.IGNORECASE)
@@ -69,16 +69,15 @@ def is_records(path: str) -> bool:
     return bool(_NAME.fullmatch(posixpath.basename(path)))
 
 
-def inspect(folder: str, file: FoundFile, split_folders: bool) -> RecordPictures:
+def inspect(folder: str, file: FoundFile) -> RecordPictures:
     """Counts a file's records; see `archives.inspect` for the arguments."""
-    split = split_of_folder(file.path) if split_folders else None
     count = 0
     try:
         for _ in _records(join(folder, file.path), most=0):
             count += 1
     except _BROKEN:
         pass  # said when it is read
-    return RecordPictures(file.path, split or split_in_name(posixpath.basename(file.path)), count)
+    return RecordPictures(file.path, split_in_name(posixpath.basename(file.path)), count)
 
 
 def _picture(record: bytes, path: str, split: str | None, config: DataConfig) -> Encoded | Rejected:

@@ -6,10 +6,11 @@ import hashlib
 import heapq
 import os
 import posixpath
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from components.image_example_gen import archives, records
@@ -30,7 +31,7 @@ from components.image_example_gen.manifests import MANIFEST_SUFFIXES, read_manif
 from components.image_example_gen.names import PICTURE_SUFFIXES, is_picture
 from components.image_example_gen.records import RecordPictures
 from components.image_example_gen.spans import find_spans, has_spans
-from components.image_example_gen.splits import Labels, split_of_folder
+from components.image_example_gen.splits import Labels, label_of_path, split_in_name, split_of_folder
 from trainer.errors import InputError
 from trainer.progress import report_progress
 
@@ -124,6 +125,9 @@ class _Survey:
         self.containers: list[FoundFile] = []
         self.left_out: list[Rejected] = []
         self.others: Counter[str] = Counter()
+        names_split = "split" in re.compile(config.label_pattern or "").groupindex
+        self.splits_by_pattern = Labels(False, config.label_pattern) if names_split else None
+        self.skipped = 0  # folders at the beginning of a path that are a span's
         self.print = 0
         self.count = 0
         self.reported = time.monotonic()
@@ -144,8 +148,8 @@ class _Survey:
         for span in spans:
             for file in list_files(join(base, span.folder), self.config.follow_links):
                 self.take(file, f"{span.folder}/")
-        skipped = spans[0].folder.count("/") + 1
-        labels = Labels(self.all_in_split_folders(), self.config.label_pattern, skipped)
+        self.skipped = spans[0].folder.count("/") + 1
+        labels = Labels(self.all_in_split_folders(), self.config.label_pattern, self.skipped)
         return self.sources(base, labels, spans[-1].number)
 
     def of_file(self) -> Sources:
@@ -206,8 +210,8 @@ class _Survey:
         """Counts a picture file and hands it on."""
         self.count += 1
         splits[split] += 1
-        if self.config.label_pattern and "split" in self.config.label_pattern:
-            self.splits_told[Labels(False, self.config.label_pattern).of(entry.path)[1]] += 1
+        if self.splits_by_pattern:
+            self.splits_told[self.splits_by_pattern.of(entry.path)[1]] += 1
         place = (-_hash(entry.path), entry.path)
         if len(self.sample) < SAMPLE:
             heapq.heappush(self.sample, place)
@@ -219,17 +223,24 @@ class _Survey:
             report_progress("listing", done=self.count)
 
     def all_in_split_folders(self) -> bool:
-        """Whether all pictures, and all files of many that do not say it themselves, lie in folders called like splits."""
-        undecided = [file.path for file in self.containers if is_idx_images(file.path) and split_of_idx(file.path) is None]
-        undecided += [file.path for file in self.containers if not is_idx(file.path)]
-        splits = {*self.splits_of_files, *map(split_of_folder, undecided)}
+        """Whether all pictures lie in folders called like splits.
+
+        Where there are no picture files, it is whether all files of many do that do not say their split themselves.
+        """
+        splits = set(self.splits_of_files)
+        if not splits:
+            splits = {split_of_folder(self.inside(file.path)) for file in self.containers if not _says_its_split(file.path)}
         return bool(splits) and None not in splits
+
+    def inside(self, path: str) -> str:
+        """A path without the folders that are a span's."""
+        return "/".join(path.split("/")[self.skipped :])
 
     def check_split_folders(self, folder: str) -> None:
         """Refuses an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere."""
         if is_remote(folder):  # object stores have no empty folders
             return
-        filled = {*self.splits_of_files, *(split_of_folder(file.path) for file in self.containers)}
+        filled = {*self.splits_of_files, *(split_of_folder(self.inside(file.path)) for file in self.containers)}
         for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
             split = split_of_folder(f"{entry.name}/")
             if split and split not in filled and entry.is_dir():
@@ -251,7 +262,7 @@ class _Survey:
         own = {split for split, count in file_splits.items() if count}
         own |= self.splits_of_label_file(folder)
         for container in found:
-            inside = getattr(container, "own_splits", None)
+            inside = getattr(container, "told", None) or getattr(container, "own_splits", None)
             own |= set(inside) if inside else {container.split}
         if not own & {"train", None} and self.config.splits == "folders":
             raise InputError(
@@ -286,17 +297,23 @@ class _Survey:
         """The files of many pictures."""
         pictures = sorted(self.containers, key=lambda file: file.path)
         idx = [file for file in pictures if is_idx(file.path)]
-        undecided = lambda path: split_folders and not (is_idx_images(path) and split_of_idx(path))  # noqa: E731
-        yield from find_idx(folder, idx, undecided)
-        yield from find_numpy(folder, [file for file in pictures if file.path.lower().endswith(ARRAY_SUFFIXES)], undecided)
+
+        def split_of(path: str) -> str | None:
+            return split_of_folder(self.inside(path)) if split_folders else None
+
+        yield from find_idx(folder, idx, split_of)
+        yield from find_numpy(folder, [file for file in pictures if file.path.lower().endswith(ARRAY_SUFFIXES)], split_of)
         for file in pictures:
             if file.path.lower().endswith(ARCHIVE_SUFFIXES):
-                archive = archives.inspect(folder, file, split_folders)
+                found, by_folder = archives.inspect(folder, file, self.splits_by_pattern), split_of(file.path)
+                above = label_of_path(self.inside(file.path), by_folder is not None)
+                archive = replace(found, split=by_folder or found.split, above=above)
                 self.others.update(archive.others)
                 if archive.count or archive.damaged:
                     yield archive
             elif records.is_records(file.path):
-                yield records.inspect(folder, file, split_folders)
+                found = records.inspect(folder, file)
+                yield replace(found, split=split_of(file.path) or found.split)
 
     def what_is_there(self) -> str:
         """The kinds of files that are no pictures, in words."""
@@ -307,6 +324,13 @@ class _Survey:
 def stands_alone(name: str) -> bool:
     """Whether a file is called like one of many pictures that needs no other file beside it."""
     return name.lower().endswith(ARRAY_SUFFIXES + ARCHIVE_SUFFIXES) or records.is_records(name)
+
+
+def _says_its_split(path: str) -> bool:
+    """Whether the name of a file of many pictures says which split they belong to; labels say nothing of it."""
+    if is_idx(path):
+        return not is_idx_images(path) or split_of_idx(path) is not None
+    return split_in_name(posixpath.basename(path)) is not None
 
 
 def _leads_out(path: str) -> str:
