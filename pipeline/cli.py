@@ -37,6 +37,11 @@ class Group(click.Group):
             fail(f"{error.format_message().rstrip('.')} (see {where})", Status.MISTAKE)
         except click.ClickException as error:
             fail(error.format_message(), Status(error.exit_code))
+        except Exception as error:  # a run keeps a log with the traceback; what comes before it, or is no run, has none
+            if os.environ.get("DARKROOM_TRACEBACK"):
+                raise
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            fail(f"{words} (DARKROOM_TRACEBACK=1 shows where)", Status.FAULT)
 
 
 def fail(message: str, status: Status) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from components.image_example_gen.archives import ARCHIVE_SUFFIXES
 from components.image_example_gen.arrays import ARRAY_SUFFIXES
-from components.image_example_gen.files import printable
+from components.image_example_gen.files import local_path, printable
 from components.image_example_gen.manifests import MANIFEST_SUFFIXES
 from pipeline.auto import complete
 from pipeline.config import apply_overrides, build_config, load_values, preset_names, preset_path
@@ -57,6 +57,7 @@ def make_request(
         values = with_default(values, "data", "follow_links", True)  # what lies elsewhere is linked, not copied
         values = {"title": name, **values}
     else:
+        images = local_path(images)
         images = images if "://" in images else str(Path(images).expanduser().absolute())
         if not images.isprintable() and re.search("[\udc80-\udcff]", images):
             raise InputError(f"{printable(images)} is not UTF-8 text: give another name, such as that of a link to it")

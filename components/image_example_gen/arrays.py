@@ -123,6 +123,8 @@ class ArrayPictures(abc.ABC):
                     f"data.label_names names only {len(names)} (0 to {len(names) - 1}): name them all, or none"
                 )
             return [names[value] for value in values]
+        if values.dtype.kind == "S":
+            return [value.decode("utf-8", "replace") for value in values.tolist()]
         return [str(value) for value in values.tolist()]
 
 
@@ -182,7 +184,9 @@ class NumpyPictures(ArrayPictures):
 
     def label_values(self, folder: str, start: int, stop: int) -> np.ndarray:
         values = npy.read_array(join(folder, self.labels), self.labels_member)
-        return values.reshape(-1)[start:stop]
+        values = values.reshape(-1)[start:stop]
+        whole = values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.floor(values)).all()
+        return values.astype(np.int64) if whole else values
 
 
 def find_idx(folder: str, files: Sequence[FoundFile], split_of: Callable[[str], str | None]) -> list[IdxPictures]:
@@ -235,8 +239,12 @@ def find_numpy(folder: str, files: Sequence[FoundFile], split_of: Callable[[str]
     Raises:
         InputError: An array is damaged or no array of pictures, or its labels do not belong to it.
     """
-    members = [(file.path, member) for file in files for member in npy.members_of(join(folder, file.path))]
-    headers = {key: npy.inspect(join(folder, key[0]), key[1]) for key in sorted(members)}
+    sizes = {
+        (file.path, member): size
+        for file in files
+        for member, size in npy.members_of(join(folder, file.path), file.size).items()
+    }
+    headers = {key: npy.inspect(join(folder, key[0]), key[1], sizes[key]) for key in sorted(sizes)}
     labels = {_label_key(key): key for key, (shape, _) in headers.items() if _is_labels(shape)}
     found = []
     for key, (shape, dtype) in headers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -65,7 +66,13 @@ def is_remote(path: str) -> bool:
 
 def join(folder: str, path: str) -> str:
     """The full path of one that is relative to `folder`; an absolute one, or a URI, is that already."""
+    path = local_path(path)
     return path if is_remote(path) or path.startswith("/") else f"{folder.rstrip('/')}/{path}"
+
+
+def local_path(path: str) -> str:
+    """The path that a URI of this machine (file://) means; any other as it is."""
+    return urllib.parse.unquote(re.sub("^file://", "", path)) if path.startswith("file:///") else path
 
 
 def open_file(path: str) -> BinaryIO:
@@ -197,37 +204,41 @@ def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | Rejecte
         os.scandir(folder).close()
     except OSError as error:
         raise InputError(f"the folder {printable(folder)} cannot be read: {error.strerror}") from error
-    yield from _walk(folder, "", (), None if follow_links else os.path.realpath(folder))
+    yield from _walk(folder, None if follow_links else os.path.realpath(folder))
 
 
-def _walk(folder: str, prefix: str, above: tuple[str, ...], root: str | None) -> Iterator[FoundFile | Rejected]:
-    """Yields the files of a folder, then of those below; `above` are the folders on the way, against circular links."""
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    below = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                path = f"{prefix}{entry.name}"
-                if root and entry.is_symlink() and not _is_within(entry.path, root):
-                    yield Rejected(path, "a link that leads out of the folder: data.follow_links lets it")
-                    continue
-                try:
-                    stat = entry.stat()
-                except OSError:
-                    yield FoundFile(path, -1, -1)
-                    continue
-                if S_ISDIR(stat.st_mode):
-                    below.append(entry.name)
-                elif S_ISREG(stat.st_mode):
-                    yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
-    except OSError as error:
-        yield Rejected(prefix.rstrip("/"), f"the folder cannot be read: {error.strerror}")
-    for name in below:
-        yield from _walk(os.path.join(folder, name), f"{prefix}{name}/", (*above, real), root)
+def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
+    """Yields the files of a folder, then of those below, each folder once: by a link only what there is no other way to."""
+    visited = set()
+    waiting, links = [(folder, "")], []
+    while waiting or links:
+        if not waiting:
+            links.sort(reverse=True)
+        folder, prefix = (waiting or links).pop()
+        real = os.path.realpath(folder)
+        if real in visited:
+            continue
+        visited.add(real)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    path = f"{prefix}{entry.name}"
+                    if root and entry.is_symlink() and not _is_within(entry.path, root):
+                        yield Rejected(path, "a link that leads out of the folder: data.follow_links lets it")
+                        continue
+                    try:
+                        stat = entry.stat()
+                    except OSError:
+                        yield FoundFile(path, -1, -1)
+                        continue
+                    if S_ISDIR(stat.st_mode):
+                        (links if entry.is_symlink() else waiting).append((entry.path, f"{path}/"))
+                    elif S_ISREG(stat.st_mode):
+                        yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
+        except OSError as error:
+            yield Rejected(prefix.rstrip("/"), f"the folder cannot be read: {error.strerror}")
 
 
 def _is_within(path: str, root: str) -> bool:

@@ -32,17 +32,24 @@ def open_npy(path: str, member: str = "") -> Iterator[BinaryIO]:
         yield inside
 
 
-def members_of(path: str) -> list[str]:
+def members_of(path: str, size: int) -> dict[str, int]:
     """The arrays in a .npz file, as the names of its members; of a .npy file there is but one, without a name.
+
+    Args:
+        path: The file.
+        size: Its size in bytes; -1 where it is not known.
+
+    Returns:
+        Of each array its size in bytes, unpacked and with its header.
 
     Raises:
         InputError: It is no .npz file.
     """
     if path.lower().endswith(".npy"):
-        return [""]
+        return {"": size}
     try:
         with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive:
-            return [name for name in archive.namelist() if name.endswith(".npy")]
+            return {info.filename: info.file_size for info in archive.infolist() if info.filename.endswith(".npy")}
     except DAMAGED as error:
         raise damaged(path, error) from error
 
@@ -75,14 +82,22 @@ def read_header(stream: BinaryIO, where: str) -> tuple[tuple[int, ...], np.dtype
     return shape, dtype
 
 
-def inspect(path: str, member: str) -> tuple[tuple[int, ...], np.dtype]:
-    """The shape and the dtype of an array, of which only the header is read; see `read_header` for the errors."""
+def inspect(path: str, member: str, size: int) -> tuple[tuple[int, ...], np.dtype]:
+    """The shape and the dtype of an array, of which only the header is read.
+
+    Raises:
+        InputError: It is none, see `read_header`; or it holds less than its header says.
+    """
     where = f"{path}/{member}" if member else path
     try:
         with open_npy(path, member) as stream:
-            return read_header(stream, where)
+            shape, dtype = read_header(stream, where)
     except DAMAGED as error:
         raise damaged(where, error) from error
+    expected = math.prod(shape) * dtype.itemsize
+    if 0 <= size < expected:
+        raise InputError(f"{printable(where)} holds {size:,} bytes where its header says {expected:,}: fetch it again")
+    return shape, dtype
 
 
 def read_array(path: str, member: str) -> np.ndarray:

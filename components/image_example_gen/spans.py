@@ -87,7 +87,10 @@ def _expression(part: str) -> str:
 
 def _number(groups: dict[str, str | None]) -> int | None:
     if groups.get("span") is not None:
-        return int(groups["span"])
+        span = int(groups["span"])
+        if span >= 2**63:
+            raise InputError(f"the span {span} is too large a number: the largest is {2**63 - 1}")
+        return span
     try:
         return (datetime.date(*(int(groups[name]) for name in ("year", "month", "day"))) - _EPOCH).days
     except ValueError:  # such as the 31st of a short month

@@ -93,7 +93,7 @@ def test_a_file_that_is_cut_short(tmp_path, kind):
     path = tmp_path / f"images.{kind}"
     (np.save if kind == "npy" else np.savez)(path, PIXELS)
     path.write_bytes(path.read_bytes()[:-400])
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="fetch it again"):
         ingest(path, tmp_path / "out")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 
@@ -12,6 +13,7 @@ import pytest
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.sources import find_sources
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
+from trainer.errors import InputError
 
 
 def write_zip(path, names, first=0, method=zipfile.ZIP_STORED):
@@ -93,3 +95,53 @@ def test_one_damaged_member_of_a_zip_loses_no_other(tmp_path, method):
     path.write_bytes(data)
     result = ingest(path, tmp_path / "out")
     assert result.rejects == {"a.zip/30.png": "damaged within its archive"} and len(result.examples()) == 59
+
+
+def test_labels_as_bytes_and_as_whole_floats(tmp_path):
+    pictures = np.stack([picture(seed) for seed in range(60)])
+    np.savez(tmp_path / "a.npz", images=pictures, labels=np.array([b"cat", b"dog"] * 30))
+    np.savez(tmp_path / "b.npz", images=pictures, labels=np.array([0.0, 1.0] * 30))
+    for name, config in (("a.npz", DataConfig()), ("b.npz", DataConfig(label_names=("cat", "dog")))):
+        result = ingest(tmp_path / name, tmp_path / f"out-{name}", config)
+        assert {found["image/label"] for found in result.examples().values()} == {b"cat", b"dog"}
+
+
+@pytest.mark.parametrize("shape, words", [((10**9, 28, 28), "bytes where its header says"), ((-5, 28, 28), "no array")])
+def test_an_array_that_promises_more_than_there_is(tmp_path, shape, words):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode() + bytes(100))
+    with pytest.raises(InputError, match=words):
+        find_sources(str(tmp_path))
+
+
+def test_folders_that_link_to_each_other_and_deep_ones(tmp_path):
+    for name in "abcdefghi":
+        write_pictures(tmp_path / f"in/{name}", 2, ord(name))
+        for other in "abcdefghi":
+            (tmp_path / f"in/{name}/to-{other}").symlink_to(tmp_path / f"in/{other}")
+    assert find_sources(str(tmp_path / "in")).count == 18
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    here = os.open(deep, os.O_RDONLY)
+    for _ in range(1100):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    write_pictures(deep, 3)
+    found = find_sources(str(deep))
+    assert found.count == 3
+
+
+def test_a_file_uri_in_a_manifest(tmp_path):
+    write_pictures(tmp_path / "some where", 60)
+    rows = [f"file://{tmp_path}/some%20where/{i:04d}.png" for i in range(60)]
+    (tmp_path / "list.csv").write_text("\n".join(["uri", *rows]))
+    assert len(ingest(tmp_path / "list.csv", tmp_path / "out").examples()) == 60
+
+
+def test_a_span_that_is_no_number_of_a_database(tmp_path):
+    write_pictures(tmp_path / "span-20260101123000123456", 3)
+    with pytest.raises(InputError, match="too large a number"):
+        find_sources(str(tmp_path / "span-{SPAN}"))
