@@ -83,7 +83,8 @@ class ArchivePictures:
             for member in members:
                 path = f"{self.path}/{member.name}"
                 if member.refused:
-                    yield Rejected(path if member.name else self.path, member.refused)
+                    if is_picture(member.name) or not member.name or member.refused == LEADS_OUT:
+                        yield Rejected(path if member.name else self.path, member.refused)
                 elif not is_picture(member.name):
                     if member.name.lower().endswith(ARCHIVE_SUFFIXES):
                         yield Rejected(path, "an archive within an archive, which is not read: unpack it")

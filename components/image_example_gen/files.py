@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -266,9 +267,9 @@ def _open_url(url: str) -> BinaryIO:
             return urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS)
         except urllib.error.HTTPError as error:
             if error.code == 404:
-                raise FileNotFoundError(url) from error
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
             if error.code in (401, 403):
-                raise PermissionError(url) from error
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), url) from error
             if not left or error.code < 500:
                 raise
         except OSError:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 from components.image_example_gen.files import one_line, open_file, printable
@@ -55,7 +56,7 @@ def read_manifest(path: str) -> Iterator[Row]:
             yield from rows(path, stream)
     except UnicodeDecodeError as error:
         raise InputError(f"{printable(path)} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
-    except (OSError, csv.Error) as error:
+    except (OSError, HTTPException, csv.Error) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise InputError(f"{printable(path)} cannot be read: {reason}") from error
 

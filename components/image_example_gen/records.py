@@ -109,7 +109,11 @@ def _records(path: str, most: int) -> Iterator[bytes | None]:
     The format is in tensorflow/core/lib/io/record_writer.h.
     """
     with open_file(path) as stream:
-        unpacked = gzip.GzipFile(fileobj=stream) if is_gzip(path) else stream
+        packed = is_gzip(path)
+        if not packed:  # TensorFlow's option GZIP leaves the name alone; no record is so long that its header begins like that
+            with open_file(path) as begin:
+                packed = begin.read(3) == b"\x1f\x8b\x08"
+        unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
         while True:
             header = unpacked.read(12)
             if not header:

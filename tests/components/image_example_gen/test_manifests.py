@@ -153,5 +153,5 @@ def test_what_of_the_web_cannot_be_read(web, path, words):
 
 
 def test_a_manifest_that_the_web_does_not_have(web):
-    with pytest.raises(InputError, match="list.csv cannot be read"):
+    with pytest.raises(InputError, match="list.csv cannot be read: No such file"):
         find_sources(f"{web}/list.csv")

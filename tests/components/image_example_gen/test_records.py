@@ -43,6 +43,15 @@ def test_pictures_with_labels_by_name_and_by_number(tmp_path, suffix):
     assert labels[f"test.tfrecords{suffix}#3"] == b""
 
 
+def test_packed_whatever_the_name_says(tmp_path):
+    (tmp_path / "in").mkdir()
+    with tf.io.TFRecordWriter(str(tmp_path / "in/a.tfrecord"), "GZIP") as writer:
+        for seed in range(60):
+            writer.write(example(image_encoded=encode(picture(seed))))
+    result = ingest(tmp_path / "in", tmp_path / "out")
+    assert len(result.examples()) == 60 and not result.rejects
+
+
 def test_its_own_examples_are_read_back(tmp_path):
     (tmp_path / "in").mkdir()
     for seed in range(40):
