@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.status import Status
+from pipeline.status import Status, in_one_line
 
 
 class Group(click.Group):
@@ -46,8 +46,7 @@ class Group(click.Group):
 
 def fail(message: str, status: Status) -> None:
     """Says why on standard error, and exits."""
-    line = message.replace("\n", "\\n").replace("\r", "\\r")  # a name may have line breaks in it
-    click.secho(f"{status.word}: {line}", err=True, fg="red", bold=True)
+    click.secho(f"{status.word}: {in_one_line(message)}", err=True, fg="red", bold=True)
     sys.exit(int(status))
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from pipeline.status import in_one_line
 from trainer import progress
 
 MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
@@ -63,8 +64,8 @@ class Display:
         self._task = None
 
     def line(self, text: str, style: str = "") -> None:
-        """Writes a line; a name with a line break in it does not make it two."""
-        self._console.print(Text(text.replace("\n", "\\n").replace("\r", "\\r"), style=style))
+        """Writes a line."""
+        self._console.print(Text(in_one_line(text), style=style))
 
     def started(self, name: str) -> None:
         """A component starts."""

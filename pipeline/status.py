@@ -29,3 +29,8 @@ _WORDS = {
     Status.BUSY: "busy",
     Status.INTERRUPTED: "interrupted",
 }
+
+
+def in_one_line(text: str) -> str:
+    r"""What is said to a person, with the line breaks that a file's name may have in it written as \n and \r."""
+    return text.replace("\n", "\\n").replace("\r", "\\r")

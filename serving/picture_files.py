@@ -11,6 +11,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -90,12 +92,12 @@ def read_picture_file(data: bytes, max_megapixels: float = MAX_MEGAPIXELS, anew:
     """
     kind, area = format_of(data), 0
     if kind == "png":
-        area = _check_size(_png_size(data), max_megapixels)
-        plain = data.find(b"eXIf") < 0 or _orientation(data, "png") == 1
+        area = check_size(_png_size(data), max_megapixels)
+        plain = not _has_colour_key(data) and (data.find(b"eXIf") < 0 or _orientation(data, "png", max_megapixels) == 1)
     elif kind == "jpeg":
         size, exif = _jpeg_header(data)
-        area = _check_size(size, max_megapixels)
-        plain = not exif or _orientation(data, "jpeg") == 1
+        area = check_size(size, max_megapixels)
+        plain = not exif or _orientation(data, "jpeg", max_megapixels) == 1
     elif kind == "bmp":
         plain = _bmp_is_plain(data, max_megapixels)
     else:
@@ -128,20 +130,40 @@ def damaged(kind: str) -> Refused:
     return Refused(f"damaged or cut short {_NAMES[kind]} data")
 
 
-def _check_size(size: tuple[int, int], max_megapixels: float) -> int:
-    """Refuses what is too large, or nothing; gives height times width."""
+def check_size(size: tuple[int, int], max_megapixels: float) -> int:
+    """Height times width of a picture.
+
+    Args:
+        size: Width and height by its header.
+        max_megapixels: How many pixels it may have, in millions.
+
+    Raises:
+        Refused: It has more, or none.
+    """
     width, height = size
     if width < 1 or height < 1:
         raise Refused("its header says that it has no pixels")
     if width * height > max_megapixels * 1e6:
-        raise Refused(f"more than {max_megapixels:g} million pixels by its header: nothing of it was decoded")
+        raise Refused(_too_large(max_megapixels))
     return width * height
+
+
+def _too_large(max_megapixels: float) -> str:
+    return f"more than {max_megapixels:g} million pixels by its header: nothing of it was decoded"
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise damaged("png")
     return struct.unpack_from(">II", data, 16)
+
+
+def _has_colour_key(data: bytes) -> bool:
+    """Whether a PNG of grey or colour says that one level or colour is transparent (PNG specification, 11.3.2.1 tRNS).
+
+    TensorFlow heeds that of palettes alone.
+    """
+    return data[25] in (0, 2) and data.find(b"tRNS", 33, max(data.find(b"IDAT", 33), 0)) > 0
 
 
 def _jpeg_header(data: bytes) -> tuple[tuple[int, int], bool]:
@@ -176,7 +198,7 @@ def _bmp_is_plain(data: bytes, max_megapixels: float) -> bool:
     bits, compression = struct.unpack_from("<HI", data, 28)
     if header_size != 40 or compression != 0 or bits not in (8, 24):
         return False
-    _check_size((width, abs(height)), max_megapixels)
+    check_size((width, abs(height)), max_megapixels)
     if bits == 24:
         return True
     table = data[54:pixels_at]
@@ -192,12 +214,10 @@ def _gif_is_plain(data: bytes, max_megapixels: float) -> bool:
             raise damaged("gif") from error
 
 
-def _orientation(data: bytes, kind: str) -> int:
+def _orientation(data: bytes, kind: str, max_megapixels: float) -> int:
     """Exif's orientation, 1 to 8; 1, upright, where there is none or it makes no sense."""
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(data), formats=[kind.upper()]) as image:
+        with _opened(data, kind, max_megapixels) as image:
             found = image.getexif().get(_ORIENTATION, 1)
     except _UNREADABLE:  # whether its pixels are sound is seen when they are decoded
         return 1
@@ -212,13 +232,15 @@ def _opened(data: bytes, kind: str, max_megapixels: float) -> Image:
     """A picture of which the header was read, and is not too large."""
     from PIL import Image
 
+    if Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own limit, for the whole process, speaks only above ours
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(max_megapixels * 1e6))
     try:
         image = Image.open(io.BytesIO(data), formats=[kind.upper()])
     except Image.DecompressionBombError:
-        raise Refused(f"more than {max_megapixels:g} million pixels by its header: nothing of it was decoded") from None
+        raise Refused(_too_large(max_megapixels)) from None
     except _UNREADABLE as error:
         raise damaged(kind) from error
-    _check_size(image.size, max_megapixels)
+    check_size(image.size, max_megapixels)
     return image
 
 
@@ -231,7 +253,7 @@ def _reencode(data: bytes, kind: str, max_megapixels: float) -> bytes:
             image.load()
             upright = ImageOps.exif_transpose(image)
             if "transparency" in upright.info:
-                upright = upright.convert("LA" if upright.mode in ("1", "L") else "RGBA")
+                upright = _with_alpha(upright, data[24] if kind == "png" else 8)
         except _UNREADABLE as error:
             raise damaged(kind) from error
         if upright.mode.startswith("I;16"):
@@ -244,3 +266,23 @@ def _reencode(data: bytes, kind: str, max_megapixels: float) -> bytes:
         # No profile goes along: TensorFlow would not heed it. A fast level: the bytes are for a disk, not for a network.
         upright.save(buffer, "PNG", compress_level=1, icc_profile=None)
         return buffer.getvalue()
+
+
+def _with_alpha(image: Image, bits: int) -> Image:
+    """A picture of which one level, colour or part of the palette is transparent, with an alpha channel instead.
+
+    Args:
+        image: It, upright.
+        bits: Of a level in its file. Pillow stretches 2 and 4 bits to 0 to 255, and takes the upper 8 of 16, but not of the key.
+    """
+    key = image.info["transparency"]
+    if image.mode == "I;16":  # Pillow knows no 16 bits with alpha: the upper eight are what is used anyway
+        from PIL import Image
+
+        levels = np.asarray(image)
+        return Image.fromarray(np.stack([levels >> 8, 255 * (levels != key)], axis=-1).astype(np.uint8), "LA")
+    if isinstance(key, int) and image.mode == "L" and bits < 8:
+        image.info["transparency"] = key * 255 // (2**bits - 1)
+    elif isinstance(key, tuple) and bits == 16:
+        image.info["transparency"] = tuple(level >> 8 for level in key)
+    return image.convert("LA" if image.mode in ("1", "L") else "RGBA")

@@ -98,6 +98,8 @@ class ArchivePictures:
                         yield Rejected(path, "damaged within its archive")
                     else:
                         yield Encoded(path, label, split or self.split, data)
+        except UnicodeDecodeError:  # Python then reads no name at all
+            yield Rejected(self.path, "a zip archive with a name that claims to be UTF-8 and is not: pack it anew")
         except _BROKEN:
             yield Rejected(self.path, DAMAGED)
 

@@ -16,10 +16,11 @@ import numpy as np
 from components.image_example_gen import npy
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.files import FoundFile, join, printable
-from components.image_example_gen.found import Block
+from components.image_example_gen.found import Block, Rejected
 from components.image_example_gen.idx import damaged, header_size, is_gzip, open_idx, read_shape
 from components.image_example_gen.npy import read_fully
 from components.image_example_gen.splits import split_in_name, split_of_prefix
+from serving.picture_files import Refused, check_size
 from trainer.errors import InputError
 
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -60,12 +61,17 @@ class ArrayPictures(abc.ABC):
             return [(0, self.count)]
         return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
 
-    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block]:
-        """Yields the pictures `start` to `stop`, about a megabyte at a time.
+    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
+        """Yields the pictures `start` to `stop`, about a megabyte at a time; or, if they are too large, why not.
 
         Raises:
             InputError: The file cannot be read that far.
         """
+        try:
+            check_size(self.shape[1:3], config.max_megapixels)
+        except Refused as refused:
+            yield from (Rejected(f"{self.name}#{number}", refused.reason) for number in range(start, stop))
+            return
         size = math.prod(self.shape[1:])
         step = max(1, _BLOCK_BYTES // max(size, 1))
         labels = self.label_texts(folder, start, stop, config.label_names)

@@ -26,7 +26,8 @@ class DataConfig:
         label_pattern: A regular expression that is searched in a picture's path: its group `label` (or the first) is the
             label, its group `split` the split; a path that it is not found in has no label. Null: the folder is the label.
         label_file: A CSV or JSON-lines file with the columns path and label (and split), the paths relative to the folder
-            of pictures; what it does not name has no label. Null: the folder is the label.
+            of pictures (in an archive: pictures.zip/cat.png); what it does not name has no label. Null: the folder is the
+            label.
         keep_duplicates: Keeps pictures whose pixels are exactly the same; else one of them is kept, of several splits the
             one in test, or else in eval, so that no picture is on both sides.
         max_rejects: The share of pictures that may be refused before the data gate says no.

@@ -77,6 +77,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
             tallies = self._ingest(sources, units, Developer(rule, config), folder)
         rejects = _rejects(sources, folder, len(units))
         _check(Tally.total(tallies), sources, config, rejects)
+        _check_label_file(Tally.total(tallies), sources, config)
         listed = []
         if not (copies or config.keep_duplicates):
             listed = drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
@@ -135,6 +136,20 @@ def _check(total: Tally, sources: Sources, config: DataConfig, rejects: list[dic
         )
 
 
+def _check_label_file(total: Tally, sources: Sources, config: DataConfig) -> None:
+    """Raises an InputError where the label file names no picture at all; warns where some of its pictures are not there."""
+    if not config.label_file:
+        return
+    if not total.found:
+        such = f", such as {printable(sources.sample[0])}" if sources.sample else ""
+        raise InputError(
+            f"the label file {printable(config.label_file)} names none of the pictures in {printable(sources.folder)}: its "
+            f"paths must be relative to that folder{such}"
+        )
+    if total.found < total.told:
+        _LOGGER.warning("the label file names %d pictures that are not there", total.told - total.found)
+
+
 def _check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: list[dict[str, str]]) -> None:
     """Raises an InputError where a split is empty."""
     where = printable(sources.folder)
@@ -144,7 +159,7 @@ def _check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: l
         if total.pictures(split):
             continue
         if split in own_splits or split == "train":
-            reason = f"refused were {_commonest(total)}" if rejects else "add pictures"
+            reason = f"refused were {_commonest(total)}" if rejects else _elsewhere(total)
             if total.duplicates:
                 reason = f"{total.duplicates:,} were left out, for another split has the same ones"
             raise InputError(f"no picture is left for the split {split!r} of {where}: {reason}", rejects)
@@ -155,6 +170,12 @@ def _check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: l
                 f"add pictures, raise data.{split}_share, or make a folder {split!r}",
                 rejects,
             )
+
+
+def _elsewhere(total: Tally) -> str:
+    """What became of the pictures where one split has none of them, and what to do."""
+    others = " and ".join(f"{total.pictures(split):,} went to {split}" for split in SPLITS if total.pictures(split))
+    return f"of {total.accepted:,} in all, {others}; add pictures"
 
 
 def _commonest(total: Tally) -> str:

@@ -71,6 +71,17 @@ def join(folder: str, path: str) -> str:
     return path if is_remote(path) or path.startswith("/") else f"{folder.rstrip('/')}/{path}"
 
 
+def relative(folder: str, path: str) -> str:
+    """The reverse of `join`, for a path as a person writes it; one that leads elsewhere stays what it is."""
+    path = local_path(path)
+    if is_remote(path):
+        return path.removeprefix(f"{folder.rstrip('/')}/")
+    path = os.path.normpath(path)
+    if is_remote(folder):
+        return path
+    return path.removeprefix(f"{os.path.abspath(folder).rstrip('/')}/")
+
+
 def local_path(path: str) -> str:
     """The path that a URI of this machine (file://) means; any other as it is."""
     return urllib.parse.unquote(re.sub("^file://", "", path)) if path.startswith("file:///") else path
@@ -260,8 +271,23 @@ def _list_remote(folder: str) -> Iterator[FoundFile]:
         raise InputError(f"{folder} cannot be listed: {one_line(error)}") from error
 
 
+def quoted(url: str) -> str:
+    """A URL with spaces and letters as browsers write them: of the host by RFC 3490, elsewhere by %.
+
+    Raises:
+        OSError: Its host is no name.
+    """
+    try:
+        parts = urllib.parse.urlsplit(url)
+        user, at, host = parts.netloc.rpartition("@")
+        host = f"{user}{at}{host if host.isascii() else host.encode('idna').decode('ascii')}"
+    except ValueError as error:
+        raise OSError(f"no address on the web: {one_line(error)}") from error
+    return urllib.parse.quote(urllib.parse.urlunsplit(parts._replace(netloc=host)), safe="%/:=&?~#+!$,;'@()*[]")
+
+
 def _open_url(url: str) -> BinaryIO:
-    url = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")  # spaces and other letters, as browsers do it
+    url = quoted(url)
     for left in reversed(range(_TRIES)):
         try:
             return urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS)

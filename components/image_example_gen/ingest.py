@@ -21,7 +21,7 @@ from components.image_example_gen.files import join
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.tally import Tally
-from components.image_example_gen.units import ContainerUnit, FileUnit
+from components.image_example_gen.units import ContainerUnit, FileUnit, read_told
 from trainer.errors import InputError
 from trainer.progress import report_progress
 
@@ -90,18 +90,21 @@ class IngestUnit(beam.DoFn):
 
     def process(self, unit: FileUnit | ContainerUnit) -> None:
         """Reads one unit. A worker that repeats it writes the same files again."""
-        tally = Tally()
+        told = read_told(unit.told)
+        tally = Tally(told=len(told))
         rejects: list[str] = []
         digests: list[bytes] = []
         try:
             with RecordWriters(self._folder, unit.index) as writers:
                 for item in self._developer.develop(unit):
-                    if isinstance(item, Rejected):
+                    refused = isinstance(item, Rejected)
+                    tally.found += (item.path if refused else item.row.path) in told
+                    if refused:
                         tally.reasons[item.reason] += 1
                         rejects.append(json.dumps({"path": item.path, "reason": item.reason}) + "\n")
                     else:
                         self._write(item, writers, digests, tally)
-                    METER.count(rejected=isinstance(item, Rejected))
+                    METER.count(rejected=refused)
         except InputError as mistake:
             # Beam would wrap it in a text of its own: the executor raises it once more.
             tally = Tally(mistake=str(mistake))

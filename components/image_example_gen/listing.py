@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -58,14 +58,34 @@ class Listing:
         self._stream.flush()
         lines = self._path.open(encoding="ascii")
         with lines:
-            return _divide(((json.loads(line)[0], line) for line in lines), parts, folder, name, self._folder.name)
+            placed = ((_part_of(json.loads(line)[0], parts), line) for line in lines)
+            return _divide(placed, parts, folder, name, self._folder.name)
 
 
-def divide_rows(rows: Iterable[Row], parts: int, folder: str, name: str) -> list[str]:
-    """Divides the lines of a label file as `Listing.divide` does, so that part by part they belong to the same pictures."""
-    lines = ((row.path, json.dumps([row.path, row.label, row.split]) + "\n") for row in rows)
+def divide_rows(rows: Iterable[Row], parts: int, archives: Sequence[str], folder: str, name: str) -> list[str]:
+    """Divides the lines of a label file so that part by part they belong to the same pictures.
+
+    Args:
+        rows: The lines; their paths are relative to the folder of pictures.
+        parts: Into how many parts `Listing.divide` divides the picture files.
+        archives: The paths of the archives; what lies in the first one belongs to the part behind those, and so on.
+        folder: Where to; every worker must reach it.
+        name: What the parts' names begin with.
+
+    Returns:
+        The parts' files, `parts` for the picture files and one for each archive.
+    """
+    places = {path: number for number, path in enumerate(archives, parts)}
+
+    def part_of(path: str) -> int | None:
+        above = (path[:at] for at, letter in enumerate(path) if letter == "/")
+        inside = next((places[folder] for folder in above if folder in places), None) if places else None
+        return inside if inside is not None else _part_of(path, parts) if parts else None
+
+    placed = ((part_of(row.path), json.dumps([row.path, row.label, row.split]) + "\n") for row in rows)
     with tempfile.TemporaryDirectory(prefix="darkroom-labels-") as local:
-        return _divide(lines, parts, folder, name, local)
+        known = ((number, line) for number, line in placed if number is not None)
+        return _divide(known, parts + len(archives), folder, name, local)
 
 
 def read_part(path: str) -> list[list]:
@@ -79,7 +99,12 @@ def place(path: str) -> bytes:
     return hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
 
 
-def _divide(lines: Iterator[tuple[str, str]], parts: int, folder: str, name: str, local: str) -> list[str]:
+def _part_of(path: str, parts: int) -> int:
+    """The part that a picture file belongs to."""
+    return int.from_bytes(place(path)[:7], "big") * parts >> 56
+
+
+def _divide(lines: Iterator[tuple[int, str]], parts: int, folder: str, name: str, local: str) -> list[str]:
     names = [f"{name}-{number:05d}" for number in range(parts)]
     buffers: list[list[str]] = [[] for _ in names]
     sizes = [0] * parts
@@ -89,8 +114,7 @@ def _divide(lines: Iterator[tuple[str, str]], parts: int, folder: str, name: str
             stream.writelines(buffers[number])
         buffers[number], sizes[number] = [], 0
 
-    for path, line in lines:
-        number = int.from_bytes(place(path)[:7], "big") * parts >> 56
+    for number, line in lines:
         buffers[number].append(line)
         sizes[number] += len(line)
         if sizes[number] > _BUFFERED:

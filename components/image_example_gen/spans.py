@@ -65,7 +65,10 @@ def find_spans(images: str, window: int) -> tuple[str, list[Span]]:
         if match is None or number is None:
             continue
         span = Span(number, int(match.groupdict().get("version") or 0), folder)
-        latest[number] = max(span, latest.get(number, span))
+        other = latest.get(number, span)
+        if other.version == span.version and other != span:
+            raise InputError(f"{other.folder} and {folder} in {printable(base)} are the same span, {number}: rename one of them")
+        latest[number] = max(span, other)
     if not latest:
         raise InputError(f"no folder in {printable(base)} matches {'/'.join(pattern)}")
     return base, sorted(latest.values())[-window:]

@@ -30,6 +30,8 @@ class Tally:
         sizes: Pictures of each size, written as 28x28x1: height, width, channels.
         reasons: Refused pictures of each reason.
         duplicates: Pictures that were left out because another one is exactly the same.
+        told: Pictures that the label file names.
+        found: Those of them that there are.
         mistake: Why the unit could not be read at all, or ''.
     """
 
@@ -40,6 +42,8 @@ class Tally:
     sizes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
+    told: int = 0
+    found: int = 0
     mistake: str = ""
 
     def add(self, split: str, row: Row, times: int = 1) -> None:
@@ -87,7 +91,8 @@ class Tally:
                 result.labels[split].update(tally.labels[split])
             for name in ("formats", "reencoded", "exposures", "sizes", "reasons"):
                 getattr(result, name).update(getattr(tally, name))
-            result.duplicates += tally.duplicates
+            for name in ("duplicates", "told", "found"):
+                setattr(result, name, getattr(result, name) + getattr(tally, name))
             result.mistake = result.mistake or tally.mistake
         return result
 

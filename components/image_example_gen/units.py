@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from components.image_example_gen.archives import ArchivePictures
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import printable
+from components.image_example_gen.files import printable, relative
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.listing import Listing, divide_rows, read_part
-from components.image_example_gen.manifests import read_manifest
+from components.image_example_gen.manifests import Row, read_manifest
 from components.image_example_gen.sources import Container, Entry, Sources, label_file
 from components.image_example_gen.splits import Labels
 
@@ -34,7 +35,7 @@ class FileUnit:
 
     def entries(self) -> Iterator[Entry]:
         """The files, each with its label and its split."""
-        told = {path: (label, split) for path, label, split in read_part(self.told)} if self.told else {}
+        told = read_told(self.told)
         for path, size, label, split in read_part(self.part):
             by_path = self.labels.of(path)
             if self.told:
@@ -52,6 +53,7 @@ class ContainerUnit:
         container: The file.
         start: The first picture.
         stop: One behind the last picture.
+        told: The file with what the label file says of them; '' where there is none, or they have labels of their own.
     """
 
     index: int
@@ -59,10 +61,21 @@ class ContainerUnit:
     container: Container
     start: int
     stop: int
+    told: str = ""
 
     def read(self, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
         """Yields the pictures, and what is refused."""
-        return self.container.read(self.folder, self.start, self.stop, config)
+        told = read_told(self.told)
+        for item in self.container.read(self.folder, self.start, self.stop, config):
+            if self.told and isinstance(item, Encoded):
+                label, split = told.get(item.path, ("", None))
+                item = replace(item, label=label, split=split or item.split)
+            yield item
+
+
+def read_told(part: str) -> dict[str, tuple[str, str | None]]:
+    """What the label file says: the label and the split, None for none, by path; nothing where `part` is ''."""
+    return {path: (label, split) for path, label, split in read_part(part)} if part else {}
 
 
 def plan_units(sources: Sources, listing: Listing, config: DataConfig, working: str) -> list[FileUnit | ContainerUnit]:
@@ -80,12 +93,24 @@ def plan_units(sources: Sources, listing: Listing, config: DataConfig, working: 
     size = config.pictures_per_shard
     parts = -(-sources.files // size)
     files = listing.divide(parts, working, "files") if parts else []
-    rows = read_manifest(label_file(sources.folder, config)) if config.label_file else ()
-    told = divide_rows(rows, parts, working, "labels") if parts and config.label_file else [""] * parts
+    archives = [container.path for container in sources.containers if isinstance(container, ArchivePictures)]
+    told = [""] * (parts + len(archives))
+    if config.label_file:
+        told = divide_rows(_rows(sources, archives, config), parts, archives, working, "labels")
     units: list[FileUnit | ContainerUnit] = [
-        FileUnit(index, sources.folder, *pair) for index, pair in enumerate(zip(files, [sources.labels] * parts, told))
+        FileUnit(index, sources.folder, part, sources.labels, told[index]) for index, part in enumerate(files)
     ]
+    of_archives = dict(zip(archives, told[parts:], strict=True))
     for container in sources.containers:
         for start, stop in container.units(size):
-            units.append(ContainerUnit(len(units), sources.folder, container, start, stop))
+            unit = ContainerUnit(len(units), sources.folder, container, start, stop, of_archives.get(container.path, ""))
+            units.append(unit)
     return units
+
+
+def _rows(sources: Sources, archives: Sequence[str], config: DataConfig) -> Iterator[Row]:
+    """The lines of the label file, their paths relative to the folder as those of the pictures are."""
+    only = f"{archives[0]}/" if archives and len(sources.containers) == 1 and not sources.files else ""
+    for row in read_manifest(label_file(sources.folder, config)):
+        path = relative(sources.folder, row.path)
+        yield replace(row, path=path if path.startswith(only) else f"{only}{path}")

@@ -133,6 +133,45 @@ def test_of_an_animation_the_first_frame(kind):
     assert file.format == "png" and (decoded(file)[..., 0] == 10).all()
 
 
+def png(bits: int, kind: int, rows: list[bytes], width: int, key: bytes) -> bytes:
+    """A PNG file with a transparent level or colour, written by the specification."""
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, len(rows), bits, kind, 0, 0, 0)),
+        (b"tRNS", key),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))),
+        (b"IEND", b""),
+    )
+    body = (struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(body)
+
+
+@pytest.mark.parametrize(
+    "bits, kind, row, key, expected",
+    [
+        (1, 0, "40", "0001", [[0, 255], [255, 0]]),
+        (2, 0, "60", "0001", [[85, 0], [170, 255]]),
+        (4, 0, "34", "0003", [[51, 0], [68, 255]]),
+        (8, 0, "34ff", "0034", [[52, 0], [255, 255]]),
+        (16, 0, "34ff34fe", "34ff", [[52, 0], [52, 255]]),
+        (8, 2, "0102ff0102fe", "0001000200ff", [[1, 2, 255, 0], [1, 2, 254, 255]]),
+        (16, 2, "010002000300" + "ff00ff00ff00", "010002000300", [[1, 2, 3, 0], [255, 255, 255, 255]]),
+    ],
+)
+def test_one_transparent_level_or_colour_of_a_png_becomes_alpha(bits, kind, row, key, expected):
+    file = read_picture_file(png(bits, kind, [bytes.fromhex(row)], 2, bytes.fromhex(key)))
+    assert (file.format, file.reencoded_from) == ("png", "png")
+    np.testing.assert_array_equal(decoded(file), [expected])
+
+
+def test_the_limit_of_pixels_is_ours_above_that_of_pillow(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    turned = saved(np.zeros((100, 50, 3), np.uint8), "JPEG", exif=exif(6))
+    assert decoded(read_picture_file(turned)).shape == (50, 100, 3)
+    assert decoded(read_picture_file(saved(np.zeros((100, 50), np.uint8), "TIFF"))).shape == (100, 50, 1)
+    with pytest.raises(Refused, match="more than 0.004 million pixels by its header"):
+        read_picture_file(turned, 0.004)
+
+
 def test_a_transparent_gif_keeps_its_transparency():
     image = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).convert("P")
     file = read_picture_file(saved(image, "GIF", transparency=0))

@@ -12,7 +12,7 @@ from components.image_example_gen import archives
 from components.image_example_gen.archives import DAMAGED, ENDLESS, LEADS_OUT
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.sources import find_sources
-from tests.components.image_example_gen.ingestion import encode, ingest, picture
+from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 
 SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
 
@@ -144,3 +144,14 @@ def test_no_archive_at_all(tmp_path, suffix):
     (tmp_path / f"in/a{suffix}").write_bytes(b"<html>not found</html>")
     pack(tmp_path / "in/b.zip", pictures(30))
     assert ingest(tmp_path / "in", tmp_path / "out").rejects == {f"a{suffix}": DAMAGED}
+
+
+def test_a_zip_with_a_name_that_is_not_the_utf_8_it_claims_to_be(tmp_path):
+    folder = write_pictures(tmp_path / "in", 20)
+    with zipfile.ZipFile(folder / "some.zip", "w") as archive:
+        archive.writestr("\u00fc.png", encode(picture(1)))
+    data = (folder / "some.zip").read_bytes()
+    (folder / "some.zip").write_bytes(data.replace("\u00fc".encode(), b"\xfc\xfc"))
+    result = ingest(folder, tmp_path / "out")
+    assert len(result.examples()) == 20
+    assert result.rejects == {"some.zip": "a zip archive with a name that claims to be UTF-8 and is not: pack it anew"}

@@ -104,3 +104,12 @@ def test_idx_in_many_units_is_read_as_in_one(tmp_path, suffix):
         ingest(tmp_path / "in", tmp_path / f"{size}", DataConfig(pictures_per_shard=size)).examples() for size in (1000, 7)
     )
     assert one == many and len(one) == 40
+
+
+def test_pictures_of_an_array_that_are_too_large(tmp_path):
+    np.save(tmp_path / "large.npy", np.zeros((5, 40, 30), np.uint8))
+    np.save(tmp_path / "small.npy", PIXELS)
+    result = ingest(tmp_path, tmp_path / "out", DataConfig(max_megapixels=0.001, keep_duplicates=True))
+    assert len(result.examples()) == len(PIXELS)
+    assert list(result.rejects) == [f"large.npy#{number}" for number in range(5)]
+    assert all("more than 0.001 million pixels by its header" in reason for reason in result.rejects.values())

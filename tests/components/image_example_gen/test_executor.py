@@ -254,3 +254,15 @@ def test_progress_ends_with_all_pictures_counted(tmp_path, caplog):
         ingest(tmp_path / "in", tmp_path / "out")
     last = [record.progress for record in caplog.records if hasattr(record, "progress")][-1]
     assert (last.step, last.done, last.total, last.figures) == ("ingesting", 31, 31, {"rejects": 1})
+
+
+def test_a_single_picture_that_falls_to_another_split(tmp_path):
+    for seed in range(40):
+        folder = write_pictures(tmp_path / str(seed), 1, seed)
+        try:
+            ingest(folder, tmp_path / f"out{seed}", DataConfig(eval_share=0.4, test_share=0.0))
+        except InputError as error:
+            if "for the split 'train'" in str(error):
+                assert str(error).endswith("of 1 in all, 1 went to eval; add pictures")
+                return
+    raise AssertionError("none of 40 pictures fell to eval")

@@ -12,6 +12,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from components.image_example_gen import files
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.manifests import Row, read_manifest
 from components.image_example_gen.sources import find_sources
@@ -93,6 +94,44 @@ def test_labels_from_a_file_beside_the_pictures(tmp_path):
     assert find_sources(str(tmp_path / "in"), config).fingerprint != before
 
 
+def labelled(folder, out, rows: str, **options) -> tuple[dict[str, str], object]:
+    (folder / "labels.csv").write_text(f"path,label\n{rows}")
+    result = ingest(folder, out, DataConfig(label_file="labels.csv", keep_duplicates=True, eval_share=0.3, **options))
+    return {path: found["image/label"].decode() for path, found in result.examples().items()}, result
+
+
+def test_paths_of_a_label_file_may_be_written_as_people_write_them(tmp_path):
+    folder = write_pictures(tmp_path / "in", 20)
+    rows = "".join(f"./{i:04d}.png,cat\n" for i in range(5))
+    rows += "".join(f"{folder}/{i:04d}.png,dog\n" for i in range(5, 10))
+    rows += "".join(f"file://{folder}/sub/../{i:04d}.png,owl\n" for i in range(10, 20))
+    labels, _ = labelled(folder, tmp_path / "out", rows)
+    assert labels == {f"{i:04d}.png": "cat" if i < 5 else "dog" if i < 10 else "owl" for i in range(20)}
+
+
+def test_a_label_file_names_what_is_in_archives(tmp_path, caplog):
+    pictures = write_pictures(tmp_path / "pictures", 30)
+    folder = write_pictures(tmp_path / "in", 10, 50)
+    with zipfile.ZipFile(folder / "some.zip", "w") as archive:
+        for path in sorted(pictures.iterdir()):
+            archive.write(path, f"cats/{path.name}")
+    rows = "some.zip/cats/0003.png,dog\n0055.png,owl\nsome.zip/cats/9999.png,fox\nelsewhere.png,fox\n"
+    labels, _ = labelled(folder, tmp_path / "out", rows)
+    assert {path: label for path, label in labels.items() if label} == {"some.zip/cats/0003.png": "dog", "0055.png": "owl"}
+    assert "names 2 pictures that are not there" in caplog.text
+
+    (folder / "labels.csv").write_text("path,label\ncats/0004.png,cat\nsome.zip/cats/0005.png,dog\n")
+    alone = ingest(folder / "some.zip", tmp_path / "alone", DataConfig(label_file="labels.csv"))
+    labels = {path: found["image/label"].decode() for path, found in alone.examples().items()}
+    assert labels["some.zip/cats/0004.png"] == "cat" and labels["some.zip/cats/0005.png"] == "dog"
+
+
+def test_a_label_file_that_names_no_picture_is_a_mistake(tmp_path):
+    folder = write_pictures(tmp_path / "in", 20)
+    with pytest.raises(InputError, match="labels.csv names none of the pictures in .*relative to that folder, such as 00"):
+        labelled(folder, tmp_path / "out", "in/0001.png,cat\n")
+
+
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *arguments):
         pass
@@ -155,3 +194,13 @@ def test_what_of_the_web_cannot_be_read(web, path, words):
 def test_a_manifest_that_the_web_does_not_have(web):
     with pytest.raises(InputError, match="list.csv cannot be read: No such file"):
         find_sources(f"{web}/list.csv")
+
+
+def test_hosts_with_letters_outside_ascii():
+    for url, expected in (
+        ("http://b\u00fccher.de:80/\u00e4 b.png?x=1", "http://xn--bcher-kva.de:80/%C3%A4%20b.png?x=1"),
+        ("https://me@b\u00fccher.de/x", "https://me@xn--bcher-kva.de/x"),
+    ):
+        assert files.quoted(url) == expected
+    with pytest.raises(InputError, match="no address on the web"):
+        find_sources("http://a..\u00fc/list.csv")

@@ -73,3 +73,9 @@ def test_split_folders_in_each_span(tmp_path):
         write_pictures(tmp_path / f"{span}/val/cat", 5, 100 * span + 50)
     result = ingest(f"{tmp_path}/{{SPAN}}", tmp_path / "out", DataConfig(span_window=2, test_share=0))
     assert result.summary["pictures"] == {"train": 40, "eval": 10} and result.summary["labels"]["eval"] == {"cat": 10}
+
+
+def test_two_folders_of_the_same_span(tmp_path):
+    folders(tmp_path, "span-10", "span-010", "span-9")
+    with pytest.raises(InputError, match="span-010 and span-10 in .* are the same span, 10: rename one of them"):
+        find_spans(f"{tmp_path}/span-{{SPAN}}", 1)
