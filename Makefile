@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-all lock clean
+.PHONY: run test test-slow test-all lock image clean
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -24,6 +24,15 @@ lock: $(READY)  ## resolves the dependencies anew; the only time that anything i
 		--custom-compile-command "make lock" --quiet --output-file requirements/lock.txt
 	@.uv/bin/uv pip compile requirements/build.in --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/build.txt
+
+VERSION = $(shell sed -n 's/^ *version="\(.*\)",$$/\1/p' setup.py)
+IMAGE ?= darkroom:$(VERSION)
+BUILD = build --file kubeflow/Dockerfile --build-arg VERSION=$(VERSION)
+
+image:  ## the image for Kubeflow, named IMAGE; BUILD_ARGS=--build-arg=DIGEST=sha256:... pins what it is built from
+	@if docker info >/dev/null 2>&1; then DOCKER_BUILDKIT=1 docker $(BUILD) $(BUILD_ARGS) --tag $(IMAGE) .; \
+	elif podman info >/dev/null 2>&1; then podman $(BUILD) --ignorefile kubeflow/Dockerfile.dockerignore $(BUILD_ARGS) --tag $(IMAGE) .; \
+	else echo "darkroom: an image needs a running docker, or podman; neither answers here" >&2; exit 1; fi
 
 clean:  ## the environment and what was built; work folders stay
 	@rm -rf .venv .uv build dist *.egg-info

@@ -46,7 +46,19 @@ setup(
         "gcp": ["apache-beam[gcp]"],
         "aws": ["apache-beam[aws]"],
         "azure": ["apache-beam[azure]"],
-        "test": ["pytest>=8", "pytest-xdist>=3.6", "apache-beam[aws,azure]", "moto[s3]>=5", "flask", "flask-cors"],
+        # `darkroom compile`, `submit` and `schedule`: Kubeflow Pipelines, and Vertex AI.
+        "kubeflow": ["kfp>=2.5,<2.6"],
+        "vertex": ["kfp>=2.5,<2.6", "google-cloud-aiplatform>=1.60"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "apache-beam[aws,azure]",
+            "kfp>=2.5,<2.6",
+            "google-cloud-aiplatform>=1.60",
+            "moto[s3]>=5",
+            "flask",
+            "flask-cors",
+        ],
     },
     entry_points={"console_scripts": ["darkroom=local_runner:main"]},
     classifiers=[

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.config import DataConfig
+from pipeline.cluster_config import ClusterConfig
 from pipeline.search_space import checked_tuning
 from trainer.config import GenerationConfig, ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.errors import InputError
@@ -84,6 +85,7 @@ class Config:
         generation: How it makes new pictures.
         evaluation: By what it is judged.
         serving_check: By what its export is tried.
+        cluster: How it runs on Kubeflow Pipelines or Vertex AI.
     """
 
     title: str = "pictures"
@@ -97,6 +99,7 @@ class Config:
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     serving_check: ServingCheckConfig = field(default_factory=ServingCheckConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
     def to_yaml(self) -> str:
         """As a file that `load_config` reads back to the same configuration."""

@@ -9,11 +9,9 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.components import Evaluator, ExampleValidator, InfraValidator, Pusher, StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.base.base_component import BaseComponent
-from tfx.dsl.components.common.importer import Importer
-from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
-from tfx.types import Channel, standard_artifacts
+from tfx.types import Channel
 
 import components.data_gate.statistics
 import components.evaluation
@@ -37,18 +35,17 @@ import trainer.metrics
 import trainer.preprocessing
 import trainer.tuning.trials
 from components.code_hash import code_hash
-from components.data_gate.artifacts import DataBlessing
 from components.data_gate.component import DataGate
 from components.feature_extractor.component import FeatureExtractor
 from components.image_example_gen.component import ImageExampleGen
 from components.pusher.executor import AtomicPush
 from components.model_gate.component import ModelGate
 from components.report.component import Report
-from components.resolvers import ForcedBlessing, LatestBlessedOther
 from components.sample_quality.component import SampleQuality
 from components.serving_check.component import ServingCheck
 from components.tuner.component import Tuner
 from pipeline.config import Config, ServingCheckConfig
+from pipeline.plumbing import Plumbing
 from pipeline.thresholds import evaluation_config
 
 
@@ -57,7 +54,7 @@ def create_pipeline(
     name: str,
     root: str,
     images: str,
-    schema: str,
+    plumbing: Plumbing,
     push_to: str,
     config: Config,
     metadata: metadata_store_pb2.ConnectionConfig | None = None,
@@ -74,7 +71,7 @@ def create_pipeline(
         name: The pipeline's name; runs of one name share their history.
         root: Where artifacts go.
         images: Where the pictures are; see `ImageExampleGen`.
-        schema: A folder that holds the curated schema, `schema.pbtxt`, alone.
+        plumbing: Where the schema comes from and what a run is compared with, which differs by the orchestrator.
         push_to: Where models are pushed to, a folder each version.
         config: The configuration.
         metadata: Where ML Metadata is kept; None where the orchestrator brings its own.
@@ -96,33 +93,27 @@ def create_pipeline(
     statistics_gen = StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=components.data_gate.statistics.options()
     )
-    # What the pictures must be like, written by people and not inferred from the data that it is to judge.
-    schema_importer = Importer(source_uri=schema, artifact_type=standard_artifacts.Schema).with_id("Schema")
+    # What the pictures must be like.
+    schema = plumbing.schema()
     # Compares the two.
-    validator = ExampleValidator(
-        statistics=statistics_gen.outputs["statistics"], schema=schema_importer.outputs["result"]
-    )
-    # The last pictures that passed, to see drift by.
-    last_statistics = Resolver(
-        strategy_class=LatestBlessedOther,
-        subject=Channel(type=standard_artifacts.ExampleStatistics),
-        blessing=Channel(type=DataBlessing),
-        candidate=statistics_gen.outputs["statistics"],
-    ).with_id("LastStatistics")
+    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema.channel)
+    # The last pictures that passed.
+    last_statistics = plumbing.last_statistics(statistics_gen.outputs["statistics"])
     # Ends the run where there are anomalies or drift.
     data_gate = DataGate(
         statistics=statistics_gen.outputs["statistics"],
-        schema=schema_importer.outputs["result"],
+        schema=schema.channel,
         anomalies=validator.outputs["anomalies"],
-        baseline_statistics=None if accept_drift else last_statistics.outputs["subject"],
+        baseline_statistics=None if accept_drift else last_statistics.channel,
         config=config.validation,
+        registry=plumbing.registry,
         code=code_hash(components.data_gate),
     )
     # The pixel graph, from a file's bytes to pixels, for training and serving alike. Nothing is materialised: decoding is
     # cheaper than writing and reading float pixels.
     transform = Transform(
         examples=example_gen.outputs["examples"],
-        schema=schema_importer.outputs["result"],
+        schema=schema.channel,
         preprocessing_fn="trainer.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=["train"]),
         materialize=False,
@@ -140,7 +131,7 @@ def create_pipeline(
         run_fn="trainer.task.run_fn",
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
-        schema=schema_importer.outputs["result"],
+        schema=schema.channel,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
@@ -171,33 +162,23 @@ def create_pipeline(
             trainer.preprocessing,
         ),
     )
-    # The last good model, to judge the new one by.
-    last_model = Resolver(
-        strategy_class=LatestBlessedOther,
-        config={"same_protocol": True},
-        subject=Channel(type=standard_artifacts.Model),
-        blessing=Channel(type=standard_artifacts.ModelBlessing),
-        candidate=train.outputs["model"],
-    ).with_id("LastModel")
+    # The last good model.
+    last_model = plumbing.last_model(train.outputs["model"])
     # Blesses the model, or does not, on pictures that took no part in training.
     evaluator = Evaluator(
         examples=example_gen.outputs["examples"],
         model=train.outputs["model"],
-        baseline_model=last_model.outputs["subject"],
+        baseline_model=last_model.channel,
         eval_config=evaluation_config(config.evaluation),
         example_splits=[judged_on],
     )
     # A blessing that was forced on this very evaluation stands.
-    forced_blessing = Resolver(
-        strategy_class=ForcedBlessing,
-        evaluation=evaluator.outputs["evaluation"],
-        blessing=Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("ForcedBlessing")
+    forced_blessing = plumbing.forced_blessing(evaluator.outputs["evaluation"])
     # The Evaluator's decision, or a person's against it.
     model_gate = ModelGate(
         evaluation=evaluator.outputs["evaluation"],
         evaluator_blessing=evaluator.outputs["blessing"],
-        forced_blessing=forced_blessing.outputs["blessing"],
+        forced_blessing=forced_blessing.channel,
         who=bless_who,
         why=bless_why,
         code=code_hash(components.model_gate, components.evaluation),
@@ -238,29 +219,30 @@ def create_pipeline(
             trainer.tuning.trials,
         ),
     )
+    nodes = [
+        example_gen,
+        statistics_gen,
+        schema.node,
+        validator,
+        last_statistics.node,
+        data_gate,
+        transform,
+        tuner,
+        train,
+        feature_extractor,
+        sample_quality,
+        last_model.node,
+        evaluator,
+        forced_blessing.node,
+        model_gate,
+        check,
+        pusher,
+        report,
+    ]
     return Pipeline(
         pipeline_name=name,
         pipeline_root=root,
-        components=[
-            example_gen,
-            statistics_gen,
-            schema_importer,
-            validator,
-            last_statistics,
-            data_gate,
-            transform,
-            *([tuner] if tuner else []),
-            train,
-            feature_extractor,
-            sample_quality,
-            last_model,
-            evaluator,
-            forced_blessing,
-            model_gate,
-            check,
-            pusher,
-            report,
-        ],
+        components=[node for node in nodes if node is not None],
         enable_cache=enable_cache,
         metadata_connection_config=metadata,
         beam_pipeline_args=list(beam_args),

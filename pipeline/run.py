@@ -173,6 +173,7 @@ class _Run:
         from tfx.orchestration import metadata
 
         from pipeline.graph import create_pipeline
+        from pipeline.plumbing import Local
         from pipeline.runner import run_pipeline
 
         logging.getLogger().setLevel(logging.INFO)
@@ -180,7 +181,7 @@ class _Run:
             name="darkroom",
             root=str(self.workspace.artifacts),
             images=self.request.images,
-            schema=str(self.schema),
+            plumbing=Local(str(self.schema)),
             push_to=str(self.workspace.serving),
             config=self.request.config,
             metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),

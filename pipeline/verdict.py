@@ -101,11 +101,21 @@ class Verdict:
 
 def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[str]]:
     """The verdict on a run that came to its end: status, the gate that refused, and why."""
-    if outcomes["ModelGate"].outputs["blessing"].properties.get("blessed") != 1:
-        reasons = read_evaluation(outcomes["Evaluator"].outputs["evaluation"].uri).failures
-        return Status.REFUSED, "model", reasons or ["the Evaluator did not bless it"]
-    check = next(o for name, o in outcomes.items() if name in ("ServingCheck", "InfraValidator")).outputs["blessing"]
-    if check.properties.get("blessed") != 1:
-        found = read_json(Path(check.uri, "serving_check.json"))
-        return Status.REFUSED, "serving", found.get("reasons") or ["the exported model could not be served"]
+    refusals = {name: refusal_of(outcome) for name, outcome in outcomes.items()}
+    for name in ("ModelGate", "ServingCheck", "InfraValidator"):
+        if refusals.get(name):
+            return Status.REFUSED, *refusals[name]
     return Status.PUSHED, None, []
+
+
+def refusal_of(outcome: NodeOutcome) -> tuple[str, list[str]] | None:
+    """Which gate a component is that has refused the model, and why; None where it has not."""
+    if outcome.name not in ("ModelGate", "ServingCheck", "InfraValidator"):
+        return None
+    blessing = outcome.outputs["blessing"]
+    if blessing.properties.get("blessed") == 1:
+        return None
+    if outcome.name == "ModelGate":
+        return "model", read_json(Path(blessing.uri, BLESSING))["failures"] or ["the Evaluator did not bless it"]
+    found = read_json(Path(blessing.uri, "serving_check.json"))
+    return "serving", found.get("reasons") or ["the exported model could not be served"]

@@ -8,4 +8,4 @@ from tfx.types.artifact import Artifact
 class DataBlessing(Artifact):
     """Says that statistics passed the gate: custom properties `blessed` = 1 and `current_model_id`, the statistics' id."""
 
-    TYPE_NAME = "DarkroomDataBlessing"
+    TYPE_NAME = "darkroom.DataBlessing"

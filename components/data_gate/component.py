@@ -18,7 +18,11 @@ from components.data_gate.executor import Executor
 class DataGateSpec(ComponentSpec):
     """Inputs, outputs and parameters of `DataGate`."""
 
-    PARAMETERS = {"config": ExecutionParameter(type=str), "code": ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "config": ExecutionParameter(type=str),
+        "registry": ExecutionParameter(type=str),
+        "code": ExecutionParameter(type=str),
+    }
     INPUTS = {
         "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "schema": ChannelParameter(type=standard_artifacts.Schema),
@@ -40,6 +44,7 @@ class DataGate(base_component.BaseComponent):
         anomalies: What ExampleValidator found.
         baseline_statistics: Of the last examples that passed, where there are any.
         config: What the pictures must be like beside the schema.
+        registry: Where statistics that pass are recorded for later runs; '' where ML Metadata does that.
         code: Hash of the code, for the cache.
     """
 
@@ -54,6 +59,7 @@ class DataGate(base_component.BaseComponent):
         anomalies: types.BaseChannel,
         baseline_statistics: types.BaseChannel | None = None,
         config: ValidationConfig = ValidationConfig(),
+        registry: str = "",
         code: str = "",
     ):
         spec = DataGateSpec(
@@ -63,6 +69,7 @@ class DataGate(base_component.BaseComponent):
             baseline_statistics=baseline_statistics,
             blessing=types.Channel(type=DataBlessing),
             config=json.dumps(dataclasses.asdict(config)),
+            registry=registry,
             code=code,
         )
         super().__init__(spec=spec)

@@ -18,6 +18,7 @@ from components.data_gate.config import ValidationConfig
 from components.data_gate.odd import odd_exposures, odd_labels
 from components.data_gate.statistics import read_statistics, splits_of
 from components.data_gate.words import Found, describe_anomalies
+from components.registry.baselines import record_statistics
 from components.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
 from trainer.errors import GateRefused
 
@@ -57,6 +58,8 @@ class Executor(base_executor.BaseExecutor):
         blessing.set_int_custom_property(BLESSED, 1)
         blessing.set_int_custom_property(SUBJECT_ID, statistics.id)
         blessing.set_int_custom_property(BASELINE_ID, baseline[0].id if baseline else 0)
+        if exec_properties.get("registry"):
+            record_statistics(statistics, exec_properties["registry"])
         verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None}
         io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
 

@@ -8,4 +8,4 @@ from tfx.types.artifact import Artifact
 class Features(Artifact):
     """A folder with `features.json`, which says what the features are, and the classifier's `weights.npz` if it is one."""
 
-    TYPE_NAME = "DarkroomFeatures"
+    TYPE_NAME = "darkroom.Features"

@@ -31,7 +31,7 @@ class FeatureExtractor(base_component.BaseComponent):
     model on the same pictures, and their figures can be compared. Where pictures have no labels it says that the features
     are to be those of each model's own encoder.
 
-    The output `features` is a `DarkroomFeatures` artifact.
+    The output `features` is a `darkroom.Features` artifact.
     """
 
     SPEC_CLASS = FeatureExtractorSpec

@@ -14,6 +14,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.registry import store
 from components.pusher.versions import in_service, versions
 
 UNFINISHED = ".pushing-"
@@ -23,8 +24,8 @@ class AtomicPush(pusher_executor.Executor):
     """Pushes to `<base>/<version>/`, version 1 above the highest there is.
 
     TFX's own executor copies file by file into the version's folder, so a run that dies in the middle leaves half a model
-    where servers look; and it numbers by the clock, which may jump back. Remote destinations, which know no rename, are left
-    to TFX, which copies saved_model.pb last.
+    where servers look; and it numbers by the clock, which may jump back. Stores know no rename: there saved_model.pb, without
+    which no server takes a folder for a model, comes last.
     """
 
     def Do(
@@ -37,18 +38,20 @@ class AtomicPush(pusher_executor.Executor):
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         base = destination.filesystem.base_directory
-        if "://" in base:
-            super().Do(input_dict, output_dict, exec_properties)
-            return
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
         model = Path(self.GetModelPath(input_dict))
         # Blessed anew, for other reasons than before, it is still the same model: one copy of it is enough.
-        target = in_service(model, Path(base)) or push(model, Path(base))
-        self._MarkPushed(pushed, pushed_destination=str(target), pushed_version=target.name)
-        record = json.dumps({"version": int(target.name), "destination": str(target)}, indent=2) + "\n"
+        if store.is_uri(base):
+            version = str(store.add(str(model), base.rstrip("/")))
+            target = f"{base.rstrip('/')}/{version}"
+        else:
+            folder = in_service(model, Path(base)) or push(model, Path(base))
+            target, version = str(folder), folder.name
+        self._MarkPushed(pushed, pushed_destination=target, pushed_version=version)
+        record = json.dumps({"version": int(version), "destination": target}, indent=2) + "\n"
         Path(pushed.uri, "pushed.json").write_text(record, encoding="utf-8")
 
 

@@ -8,4 +8,4 @@ from tfx.types.artifact import Artifact
 class Report(Artifact):
     """A folder with `index.html`, which needs nothing beside it, and `pictures/*.png` for other documents."""
 
-    TYPE_NAME = "DarkroomReport"
+    TYPE_NAME = "darkroom.Report"

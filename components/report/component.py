@@ -36,7 +36,7 @@ class ReportSpec(ComponentSpec):
 class Report(base_component.BaseComponent):
     """Writes `index.html`, one page that needs no other file, and `pictures/*.png` for other documents.
 
-    The output `report` is a `DarkroomReport` artifact.
+    The output `report` is a `darkroom.Report` artifact.
     """
 
     SPEC_CLASS = ReportSpec
@@ -70,7 +70,7 @@ class Report(base_component.BaseComponent):
             infra_blessing: The serving check's decision (InfraBlessing) with serving_check.json.
             pushed_model: What was pushed (PushedModel).
             tuner_results: What came of the search for hyperparameters (TunerResults) with trials.json.
-            quality: How near generated and rebuilt pictures come to held-out ones (DarkroomQuality).
+            quality: How near generated and rebuilt pictures come to held-out ones (darkroom.Quality).
             title: Name of the data set or run.
             config: The configuration as YAML, shown as it is.
             code: Hash of the code, so that a change of it is not answered from the cache.

@@ -8,4 +8,4 @@ from tfx.types.artifact import Artifact
 class Quality(Artifact):
     """A folder with `quality.json`; see `components.sample_quality.figures.Quality`."""
 
-    TYPE_NAME = "DarkroomQuality"
+    TYPE_NAME = "darkroom.Quality"

@@ -36,7 +36,7 @@ class SampleQuality(base_component.BaseComponent):
     It judges nothing and stops nothing: where there are too few held-out pictures, or the model does not answer, it writes
     why there are no figures.
 
-    The output `quality` is a `DarkroomQuality` artifact.
+    The output `quality` is a `darkroom.Quality` artifact.
     """
 
     SPEC_CLASS = SampleQualitySpec

@@ -5,11 +5,12 @@ from tfx.dsl.compiler.compiler import Compiler
 
 from pipeline.config import build_config
 from pipeline.graph import create_pipeline
+from pipeline.plumbing import Local
 
 
 def graph(**values):
     config = build_config(values)
-    return create_pipeline(name="n", root="r", images="i", schema="s", push_to="p", config=config)
+    return create_pipeline(name="n", root="r", images="i", plumbing=Local("s"), push_to="p", config=config)
 
 
 def nodes(pipeline):
@@ -109,6 +110,6 @@ def test_what_counts_is_the_model_gates_blessing():
 
 def test_who_asks_for_a_blessing_reaches_the_model_gate_only():
     config = build_config({})
-    arguments = {"name": "n", "root": "r", "images": "i", "schema": "s", "push_to": "p", "config": config}
+    arguments = {"name": "n", "root": "r", "images": "i", "plumbing": Local("s"), "push_to": "p", "config": config}
     before, after = (nodes(create_pipeline(**arguments, **more)) for more in ({}, {"bless_who": "ada@host", "bless_why": "w"}))
     assert [n for n in before if str(before[n].exec_properties) != str(after[n].exec_properties)] == ["ModelGate"]

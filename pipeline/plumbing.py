@@ -1,0 +1,134 @@
+"""The nodes that differ by where the graph runs: where the schema comes from, and what a run is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.importer import Importer
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.types import BaseChannel, Channel, standard_artifacts
+
+from components.curated_schema.component import CuratedSchema
+from components.data_gate.artifacts import DataBlessing
+from components.registry.baselines import LastModel, LastStatistics
+from components.resolvers import ForcedBlessing, LatestBlessedOther
+
+
+class Source(NamedTuple):
+    """A node, and what is taken of it; both None where there is no such thing."""
+
+    node: BaseNode | None
+    channel: BaseChannel | None
+
+
+class Plumbing(Protocol):
+    """See `Local` and `Cluster`."""
+
+    registry: str
+
+    def schema(self) -> Source:
+        """The curated schema: what the pictures must be like, written by people and not inferred from what it is to judge."""
+
+    def last_statistics(self, candidate: BaseChannel) -> Source:
+        """The last pictures that passed, to see drift by."""
+
+    def last_model(self, candidate: BaseChannel) -> Source:
+        """The last good model, to judge the new one by."""
+
+    def forced_blessing(self, evaluation: BaseChannel) -> Source:
+        """A blessing that was forced on this very evaluation, which stands."""
+
+
+@dataclass(frozen=True)
+class Local:
+    """One machine: ML Metadata knows what was before.
+
+    Attributes:
+        schema_folder: A folder that holds the curated schema, `schema.pbtxt`, alone.
+        registry: None is needed.
+    """
+
+    schema_folder: str
+    registry: str = ""
+
+    def schema(self) -> Source:
+        """See `Plumbing`."""
+        node = Importer(source_uri=self.schema_folder, artifact_type=standard_artifacts.Schema).with_id("Schema")
+        return Source(node, node.outputs["result"])
+
+    def last_statistics(self, candidate: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        node = Resolver(
+            strategy_class=LatestBlessedOther,
+            subject=Channel(type=standard_artifacts.ExampleStatistics),
+            blessing=Channel(type=DataBlessing),
+            candidate=candidate,
+        ).with_id("LastStatistics")
+        return Source(node, node.outputs["subject"])
+
+    def last_model(self, candidate: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        node = Resolver(
+            strategy_class=LatestBlessedOther,
+            config={"same_protocol": True},
+            subject=Channel(type=standard_artifacts.Model),
+            blessing=Channel(type=standard_artifacts.ModelBlessing),
+            candidate=candidate,
+        ).with_id("LastModel")
+        return Source(node, node.outputs["subject"])
+
+    def forced_blessing(self, evaluation: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        node = Resolver(
+            strategy_class=ForcedBlessing,
+            evaluation=evaluation,
+            blessing=Channel(type=standard_artifacts.ModelBlessing),
+        ).with_id("ForcedBlessing")
+        return Source(node, node.outputs["blessing"])
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Kubeflow Pipelines or Vertex AI: the registry knows what was before. Nobody can force a blessing there.
+
+    Attributes:
+        schema_text: The curated schema in TFDV's text format.
+        registry: The folder where runs leave what the runs after them need.
+        push_to: Where models are pushed to.
+        resolver: Whether the last good model comes from a resolver: Vertex AI has two of them, open-source Kubeflow
+            Pipelines none. It is the last one blessed, of whatever protocol.
+    """
+
+    schema_text: str
+    registry: str
+    push_to: str
+    resolver: bool = False
+
+    def schema(self) -> Source:
+        """See `Plumbing`."""
+        node = CuratedSchema(text=self.schema_text).with_id("Schema")
+        return Source(node, node.outputs["schema"])
+
+    def last_statistics(self, candidate: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        node = LastStatistics(registry=self.registry)
+        return Source(node, node.outputs["statistics"])
+
+    def last_model(self, candidate: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        if not self.resolver:
+            node = LastModel(candidate=candidate, push_to=self.push_to)
+            return Source(node, node.outputs["model"])
+        node = Resolver(
+            strategy_class=LatestBlessedModelStrategy,
+            model=Channel(type=standard_artifacts.Model),
+            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        ).with_id("LastModel")
+        return Source(node, node.outputs["model"])
+
+    def forced_blessing(self, evaluation: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        return Source(None, None)
