@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
-from pipeline.cli import main
+from kubeflow.cluster_commands import COMMANDS as CLUSTER_COMMANDS
+from kubeflow.compile_commands import COMMANDS as COMPILE_COMMANDS
+from pipeline import cli
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script.
+
+    Args:
+        arguments: Without the program's name; None takes this process's own.
+    """
+    cli.main(arguments, (*COMPILE_COMMANDS, *CLUSTER_COMMANDS))
+
 
 if __name__ == "__main__":
     main(["run", *sys.argv[1:]])

@@ -22,6 +22,7 @@ from components.image_example_gen.sources import Sources, find_sources
 from components.image_example_gen.splits import SplitRule
 from serving.picture_files import Refused
 from trainer.config import ModelConfig
+from trainer.errors import InputError
 
 LOOKED_AT = 200  # pictures, evenly spread; their headers are read
 NATIVE_SIZE = 64  # pictures up to this side keep their own size; a larger model takes hours on a CPU
@@ -36,6 +37,17 @@ SEED_NOISE, DENSITY_SEED_NOISE = 0.02, 0.1
 TERM_MARGIN = 3  # times the ELBO's: another seed moves the terms against each other
 
 
+# What a configuration must say where nobody can look at the pictures.
+TOLD_BY_PICTURES = (
+    *("preprocessing.height", "preprocessing.width", "preprocessing.channels"),
+    *("training.batch_size", "training.epochs", "evaluation.max_drop"),
+)
+
+
+class PicturesUnseen(InputError):
+    """The configuration leaves open what a look at the pictures tells, and there are none to look at."""
+
+
 def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
     """Fills in size, channels, network, batch size, epochs and the Evaluator's margins where the configuration leaves them open.
 
@@ -47,7 +59,7 @@ def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
         The values, with none of these open.
 
     Raises:
-        InputError: There are no pictures.
+        PicturesUnseen: There are no pictures.
     """
     sections = {name: dict(values.get(name) or {}) for name in ("preprocessing", "model", "training", "evaluation")}
     preprocessing, model, training, evaluation = sections.values()
@@ -55,7 +67,10 @@ def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
     told = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
     if not told or "max_drop" not in evaluation:
         data = data_config(values)
-        sources = find_sources(images, data)
+        try:
+            sources = find_sources(images, data)
+        except InputError as error:
+            raise PicturesUnseen(str(error)) from error
         height, width, channels = look(sources, data)
         sections["preprocessing"] = preprocessing = {"height": height, "width": width, "channels": channels, **preprocessing}
         training.setdefault("batch_size", 32 if sources.count < FEW_PICTURES else 128)

@@ -26,6 +26,8 @@ class Group(click.Group):
 
         try:
             return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort):  # --help has been answered
+            raise
         except InputError as error:
             fail(str(error), Status.MISTAKE)
         except KeyboardInterrupt:
@@ -114,22 +116,24 @@ def run(
         3  a gate said no to the data, the model or its export: nothing was pushed
         4  another run holds the work folder
     """
+    from pipeline.console import hushed
     from pipeline.request import make_request
     from pipeline.run import run as run_request
 
-    request = make_request(
-        images=images,
-        dataset=dataset,
-        data_root=data_root,
-        config=config,
-        overrides=overrides,
-        work=work,
-        orchestrator=orchestrator,
-        beam_args=beam_args,
-        enable_cache=not no_cache,
-        accept_drift=accept_drift,
-        bless=bless,
-    )
+    with hushed():
+        request = make_request(
+            images=images,
+            dataset=dataset,
+            data_root=data_root,
+            config=config,
+            overrides=overrides,
+            work=work,
+            orchestrator=orchestrator,
+            beam_args=beam_args,
+            enable_cache=not no_cache,
+            accept_drift=accept_drift,
+            bless=bless,
+        )
     status = run_request(request)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -154,21 +158,16 @@ def report(work: str, run_id: str | None) -> None:
         click.echo(line)
 
 
-def add_serving_commands() -> None:
-    """The commands for pushed models, which live beside the models' own reader."""
-    from pipeline.schema_commands import schema
-    from serving.commands import COMMANDS
-
-    for command in COMMANDS:
-        cli.add_command(command)
-    cli.add_command(schema)
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script.
+def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] = ()) -> None:
+    """Runs a command: those above, those for pushed models, which live beside the models' own reader, and `more`.
 
     Args:
         arguments: Without the program's name; None takes this process's own.
+        more: The commands of packages above this one.
     """
-    add_serving_commands()
+    from pipeline.schema_commands import schema
+    from serving.commands import COMMANDS
+
+    for command in (*COMMANDS, schema, *more):
+        cli.add_command(command)
     cli(args=arguments, prog_name="darkroom")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,18 @@ def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
         err.close()
         for fd in (target, *saved):
             os.close(fd)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keeps libraries' warnings and log lines from the terminal, for what is done before there is a log to send them to."""
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 class Display:

@@ -11,8 +11,8 @@ from components.image_example_gen.archives import ARCHIVE_SUFFIXES
 from components.image_example_gen.arrays import ARRAY_SUFFIXES
 from components.image_example_gen.files import local_path, printable
 from components.image_example_gen.manifests import MANIFEST_SUFFIXES
-from pipeline.auto import complete
-from pipeline.config import apply_overrides, build_config, load_values, preset_names, preset_path
+from pipeline.auto import TOLD_BY_PICTURES, PicturesUnseen, complete
+from pipeline.config import Config, apply_overrides, build_config, load_values, preset_names, preset_path
 from pipeline.datasets import prepare_dataset
 from pipeline.run import Request
 from pipeline.schemas import schema_of
@@ -64,14 +64,32 @@ def make_request(
         title = title_of(images)
         work = work or str(Path("work", title))
         values = {"title": title, **values}
-    source = config or "the configuration"
+    built = _built(values, chosen, overrides, images, config or "the configuration")
+    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless)
+
+
+def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Config:
+    """The configuration of a pipeline that runs elsewhere, on pictures that this machine may or may not reach.
+
+    Raises:
+        InputError: Something is wrong with it; or it leaves open what only a look at the pictures tells, and they are out of
+            reach.
+    """
+    values = {"title": title_of(images), **read_values(config)}
+    try:
+        return _built(values, config, overrides, images, config or "the configuration")
+    except PicturesUnseen as error:
+        raise InputError(f"{error}; to do without a look at the pictures, set {', '.join(TOLD_BY_PICTURES)}") from error
+
+
+def _built(values: Mapping[str, Any], chosen: str | None, overrides: Sequence[str], images: str, source: str) -> Config:
+    """The configuration that values make, with what they leave open filled in by a look at the pictures."""
     own = chosen is not None and Path(chosen).expanduser().is_file()
     if own and values.get("schema"):
         values = {**values, "schema": str(schema_of(Path(chosen).expanduser()).absolute())}
-    values = apply_overrides(values if own else without_margins(values, overrides), overrides)
+    values = apply_overrides(dict(values) if own else without_margins(values, overrides), overrides)
     build_config(values, source)  # a mistyped field is found before the pictures are looked at
-    built = build_config(complete(values, images), source)
-    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless)
+    return build_config(complete(values, images), source)
 
 
 def title_of(images: str) -> str:

@@ -33,9 +33,10 @@ def _examples(outputs: dict[str, Output]) -> str:
     summary = read_json(Path(outputs["examples"].uri, "summary.json"))
     pictures, refused = summary["pictures"], summary["rejected"]
     splits = ", ".join(f"{count:,} {split}" for split, count in pictures.items() if count)
-    return f"{sum(pictures.values()):,} pictures ({splits}), {refused:,} refused" if refused else (
-        f"{sum(pictures.values()):,} pictures ({splits})"
-    )
+    said = f"{sum(pictures.values()):,} pictures ({splits})"
+    said += f", {refused:,} refused" if refused else ""
+    missing = summary["labelled_but_missing"]
+    return f"{said}; the label file names {missing:,} that are not there" if missing else said
 
 
 def read_search(outputs: dict[str, Output]) -> dict[str, Any]:

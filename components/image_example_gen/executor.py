@@ -137,7 +137,7 @@ def _check(total: Tally, sources: Sources, config: DataConfig, rejects: list[dic
 
 
 def _check_label_file(total: Tally, sources: Sources, config: DataConfig) -> None:
-    """Raises an InputError where the label file names no picture at all; warns where some of its pictures are not there."""
+    """Raises an InputError where the label file names no picture at all."""
     if not config.label_file:
         return
     if not total.found:
@@ -146,8 +146,6 @@ def _check_label_file(total: Tally, sources: Sources, config: DataConfig) -> Non
             f"the label file {printable(config.label_file)} names none of the pictures in {printable(sources.folder)}: its "
             f"paths must be relative to that folder{such}"
         )
-    if total.found < total.told:
-        _LOGGER.warning("the label file names %d pictures that are not there", total.told - total.found)
 
 
 def _check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: list[dict[str, str]]) -> None:

@@ -190,6 +190,8 @@ def printable(path: str) -> str:
 
 def one_line(error: BaseException) -> str:
     """An error's words in one line, cut where they go on for long."""
+    if type(error).__name__ == "ClientAuthenticationError":  # Azure's list of all that it has tried
+        return "there are no credentials: set AZURE_STORAGE_CONNECTION_STRING, or sign in by az login"
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 

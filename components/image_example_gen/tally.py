@@ -111,6 +111,7 @@ class Tally:
             "rejected": self.rejected,
             "rejects_by_reason": dict(self.reasons.most_common()),
             "duplicates": self.duplicates,
+            "labelled_but_missing": self.told - self.found,
             "formats": dict((+self.formats).most_common()),
             "reencoded": dict((+self.reencoded).most_common()),
             "exposures": dict((+self.exposures).most_common()),

@@ -109,16 +109,16 @@ def test_paths_of_a_label_file_may_be_written_as_people_write_them(tmp_path):
     assert labels == {f"{i:04d}.png": "cat" if i < 5 else "dog" if i < 10 else "owl" for i in range(20)}
 
 
-def test_a_label_file_names_what_is_in_archives(tmp_path, caplog):
+def test_a_label_file_names_what_is_in_archives(tmp_path):
     pictures = write_pictures(tmp_path / "pictures", 30)
     folder = write_pictures(tmp_path / "in", 10, 50)
     with zipfile.ZipFile(folder / "some.zip", "w") as archive:
         for path in sorted(pictures.iterdir()):
             archive.write(path, f"cats/{path.name}")
     rows = "some.zip/cats/0003.png,dog\n0055.png,owl\nsome.zip/cats/9999.png,fox\nelsewhere.png,fox\n"
-    labels, _ = labelled(folder, tmp_path / "out", rows)
+    labels, result = labelled(folder, tmp_path / "out", rows)
     assert {path: label for path, label in labels.items() if label} == {"some.zip/cats/0003.png": "dog", "0055.png": "owl"}
-    assert "names 2 pictures that are not there" in caplog.text
+    assert result.summary["labelled_but_missing"] == 2
 
     (folder / "labels.csv").write_text("path,label\ncats/0004.png,cat\nsome.zip/cats/0005.png,dog\n")
     alone = ingest(folder / "some.zip", tmp_path / "alone", DataConfig(label_file="labels.csv"))
