@@ -1,1 +1,1 @@
-"""Kubeflow Pipelines: the graph of `pipeline.graph.create_pipeline` is the one to compile; nothing here does so yet."""
+"""Kubeflow Pipelines and Vertex AI: compiling, checking, submitting and scheduling the graph, and what runs in its containers."""

@@ -1,0 +1,197 @@
+"""From the graph to a file that Kubeflow Pipelines or Vertex AI runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from pipeline.cluster_config import ClusterConfig
+from pipeline.config import Config
+from pipeline.run import LOCAL_BEAM
+from trainer.errors import InputError
+
+Target = Literal["kfp", "vertex"]
+TARGETS = ("kfp", "vertex")
+ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
+# Without a retry: it would say the same again.
+FINAL = ("DataGate", "Verdict")
+# Without the cache: what they give depends on more than their inputs, and no driver runs that would say so.
+ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "Pusher", "Verdict")
+MOST_BACKOFF = "3600s"
+Document = dict[str, Any]
+
+
+def compile_pipeline(config: Config, images: str, schema: str, target: Target) -> list[Document]:
+    """Compiles the graph.
+
+    Args:
+        config: The configuration.
+        images: Where the pictures are, as the cluster sees it: a URI, or a path of a mounted volume.
+        schema: The curated schema in TFDV's text format.
+        target: Open-source Kubeflow Pipelines or Vertex AI.
+
+    Returns:
+        The PipelineSpec (schema 2.1.0), and for `kfp` where the configuration has secrets, volumes or a node selector the
+        platform's own part.
+
+    Raises:
+        InputError: The graph cannot run there.
+    """
+    # Imported here: it takes seconds.
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
+
+    from kubeflow.verdict import Verdict
+    from pipeline.graph import create_pipeline
+    from pipeline.plumbing import Cluster
+
+    check(config, images, target)
+    cluster = config.cluster
+    registry = cluster.registry_folder
+    pipeline = create_pipeline(
+        name=name_of(config),
+        root=cluster.root,
+        images=images,
+        plumbing=Cluster(schema, registry, cluster.push_to, resolver=target == "vertex"),
+        push_to=cluster.push_to,
+        config=config,
+        beam_args=LOCAL_BEAM,
+        enable_cache=cluster.caching,
+    )
+    compiler = runner.KubeflowV2DagRunner(
+        runner.KubeflowV2DagRunnerConfig(
+            default_image=cluster.image or f"darkroom:{version('darkroom-tfx')}",
+            default_commands=[*ENTRYPOINT, f"--registry={registry}"],
+            use_pipeline_spec_2_1=True,
+        )
+    )
+    compiler.set_exit_handler(
+        Verdict(registry=registry, title=config.title, images=images, webhook_env=cluster.webhook_env)
+    )
+    spec = compiler.run(pipeline, write_out=False)["pipelineSpec"]
+    spec["defaultPipelineRoot"] = cluster.root
+    for task_name, task in tasks_of(spec):
+        _complete_task(task_name, task, cluster)
+    for label, executor in spec["deploymentSpec"]["executors"].items():
+        if "container" in executor:
+            _complete_container(label.removesuffix("_executor"), executor["container"], spec, cluster)
+    platform = platform_spec(spec, cluster) if target == "kfp" else None
+    return [spec] if platform is None else [spec, platform]
+
+
+def check(config: Config, images: str, target: Target) -> None:
+    """Looks for what would fail hours later.
+
+    Raises:
+        InputError: There is such a thing.
+    """
+    cluster = config.cluster
+    mounted = tuple(f"{volume.path.rstrip('/')}/" for volume in cluster.volumes)
+    for what, place in (("the pictures", images), ("cluster.push_to", cluster.push_to), ("cluster.registry", cluster.registry_folder)):
+        if "://" not in place and not place.startswith(mounted):
+            raise InputError(f"{what}: {place} is a folder of this machine; on a cluster it must be a URI, or lie on one of cluster.volumes")
+        if place.startswith("minio://"):
+            raise InputError(f"{what}: {place}: only cluster.root may be minio://; here it is s3://, with AWS_ENDPOINT_URL for MinIO")
+    if target == "vertex" and not cluster.root.startswith("gs://"):
+        raise InputError(f"cluster.root is {cluster.root}, but Vertex AI keeps artifacts in gs:// alone")
+    if target == "vertex" and (cluster.secrets or cluster.volumes or cluster.node_selector):
+        raise InputError("cluster.secrets, cluster.volumes and cluster.node_selector are Kubernetes', which Vertex AI has none of")
+    if config.serving_check.kind == "infra_validator":
+        raise InputError("serving_check.kind: infra_validator does not compile for a cluster; c_api does the same without docker")
+
+
+def name_of(config: Config) -> str:
+    """The pipeline's name on the cluster."""
+    return config.cluster.name or f"darkroom-{re.sub('[^a-z0-9]+', '-', config.title.lower()).strip('-')}"[:128].strip("-")
+
+
+def tasks_of(spec: Document) -> list[tuple[str, Document]]:
+    """All tasks, those of inner graphs too, by name."""
+    graphs = [spec["root"]["dag"], *(body["dag"] for body in spec["components"].values() if "dag" in body)]
+    return [item for graph in graphs for item in graph["tasks"].items()]
+
+
+def dump(documents: list[Document], target: Target) -> str:
+    """The file's text."""
+    name = documents[0]["pipelineInfo"]["name"]
+    where = {"kfp": "Kubeflow Pipelines", "vertex": "Vertex AI"}[target]
+    return f"# The pipeline {name}, compiled for {where}.\n" + yaml.dump_all(documents, Dumper=_Plain, sort_keys=True)
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what is there twice twice, for a person to read and for any parser."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """See the base class."""
+        return True
+
+
+def write(documents: list[Document], target: Target, path: Path) -> None:
+    """Writes the file, whole or not at all.
+
+    Raises:
+        InputError: It cannot be written, or is not called *.yaml, as which alone Kubeflow Pipelines takes it.
+    """
+    if path.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{path} must be called *.yaml: a PipelineSpec of this schema is refused as JSON")
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(dump(documents, target), encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _complete_task(name: str, task: Document, cluster: ClusterConfig) -> None:
+    """Adds what TFX's compiler does not know of: retries, and which tasks the cache must leave alone."""
+    if name in ALWAYS:
+        task.pop("cachingOptions", None)
+    if cluster.retries and name not in FINAL and "tfx-dag" not in name:
+        task["retryPolicy"] = {
+            "maxRetryCount": cluster.retries,
+            "backoffDuration": f"{cluster.backoff_seconds}s",
+            "backoffFactor": 2.0,
+            "backoffMaxDuration": MOST_BACKOFF,
+        }
+
+
+def _complete_container(name: str, container: Document, spec: Document, cluster: ClusterConfig) -> None:
+    """Adds resources, and takes away the driver, which open-source Kubeflow Pipelines ignores: the entrypoint runs it."""
+    container.pop("lifecycle", None)
+    container["command"] = [*container["command"], f"--component={name}"]
+    given = cluster.resources_of(name)
+    resources: Document = {
+        "cpuLimit": float(given.cpu),
+        "cpuRequest": float(given.cpu),
+        "memoryLimit": float(given.memory_gb),
+        "memoryRequest": float(given.memory_gb),
+    }
+    if given.gpus:
+        resources["accelerator"] = {"type": given.gpu_kind, "count": str(given.gpus)}
+    container["resources"] = resources
+
+
+def platform_spec(spec: Document, cluster: ClusterConfig) -> Document | None:
+    """What only Kubernetes knows, in the form of the `kubernetes` platform of Kubeflow Pipelines; None where nothing is asked for."""
+    if not (cluster.secrets or cluster.volumes or cluster.node_selector):
+        return None
+    each: Document = {}
+    if cluster.secrets:
+        each["secretAsEnv"] = [_secret(secret.name, secret.env) for secret in cluster.secrets]
+    if cluster.volumes:
+        each["pvcMount"] = [{"constant": volume.claim, "mountPath": volume.path} for volume in cluster.volumes]
+    if cluster.node_selector:
+        each["nodeSelector"] = {"labels": dict(cluster.node_selector)}
+    labels = [label for label, executor in spec["deploymentSpec"]["executors"].items() if "container" in executor]
+    executors = {label: each for label in labels}
+    return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
+
+
+def _secret(name: str, env: Mapping[str, str]) -> Document:
+    keys = [{"secretKey": key, "envVar": variable} for key, variable in sorted(env.items())]
+    return {"secretName": name, "keyToEnv": keys}

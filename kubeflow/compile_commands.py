@@ -1,0 +1,77 @@
+"""`darkroom compile` and `darkroom lint`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from trainer.errors import InputError
+
+TARGET = click.option(
+    "--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Kubeflow Pipelines or Vertex AI."
+)
+
+
+@click.command(name="compile")
+@TARGET
+@click.option("--images", metavar="URI", required=True, help="Where the pictures are, as the cluster sees it.")
+@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
+@click.option("--out", metavar="FILE.yaml", required=True, help="The file to write.")
+def compile_command(target: str, images: str, config: str | None, overrides: Sequence[str], out: str) -> None:
+    """Writes the pipeline as a file that Kubeflow Pipelines or Vertex AI runs.
+
+    \b
+    Pictures in a store, models to another one (see kubeflow/README.md):
+        darkroom compile --images s3://pictures/cats --config cats.yaml --out cats.yaml
+    The newest of the folders of each day, with the last one it was pushed from to judge by:
+        darkroom compile --images 's3://pictures/{YYYY}-{MM}-{DD}' --set cluster.push_to=s3://models/cats --out cats.yaml
+    """
+    from kubeflow.compile import compile_pipeline, dump, write
+    from kubeflow.lint import lint
+    from pipeline.console import hushed, quiet
+    from pipeline.request import make_config
+    from pipeline.schemas import default_schema, read_schema
+
+    with hushed():
+        built = make_config(images, config, overrides)
+    schema = Path(built.schema) if built.schema else default_schema()
+    read_schema(schema)
+    with quiet(Path(os.devnull)):
+        documents = compile_pipeline(built, images, schema.read_text(encoding="utf-8"), target)
+    violations = lint(dump(documents, target), target)
+    if violations:
+        raise InputError(f"the compiled pipeline would not run: {'; '.join(map(str, violations))}")
+    write(documents, target, Path(out))
+    name = documents[0]["pipelineInfo"]["name"]
+    click.echo(f"compiled: {name}, {out}")
+    click.echo(f"try: darkroom submit {out}" + (" --target vertex" if target == "vertex" else ""))
+
+
+@click.command(name="lint")
+@click.argument("file", metavar="FILE")
+@TARGET
+def lint_command(file: str, target: str) -> None:
+    """Says what of a compiled TFX pipeline, anybody's, Kubeflow Pipelines would refuse, ignore or misunderstand.
+
+    \b
+        darkroom lint pipeline.yaml
+    """
+    from kubeflow.lint import lint
+
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}") from error
+    violations = lint(text, target)
+    for violation in violations:
+        click.echo(str(violation))
+    if violations:
+        raise InputError(f"{file} breaks {len(violations)} rule{'s' if violations[1:] else ''} of {target}, above")
+    click.echo(f"{file}: nothing stands against it")
+
+
+COMMANDS = (compile_command, lint_command)

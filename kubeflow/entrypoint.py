@@ -1,0 +1,189 @@
+"""What runs in every container: TFX's own executor, with the gaps closed that open-source Kubeflow Pipelines leaves.
+
+Its driver sends input artifacts without a type, on which TFX's entrypoint dies; its URIs (minio://, s3://) are none that
+TensorFlow opens, but its launcher maps them to folders and uploads what is written there; and it runs no drivers, so that
+nobody would look which spans there are. Vertex AI mounts gs:// at /gcs in the same way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+LOGGER = logging.getLogger("darkroom.entrypoint")
+# Where the launcher puts what it has downloaded, and looks for what it is to upload.
+FOLDERS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
+# Our own artifacts' classes by their types' names: on a cluster a type's name has two parts, the path of a class more.
+TYPES = {
+    "darkroom.DataBlessing": "components.data_gate.artifacts.DataBlessing",
+    "darkroom.Features": "components.feature_extractor.artifacts.Features",
+    "darkroom.Quality": "components.sample_quality.artifacts.Quality",
+    "darkroom.Report": "components.report.artifacts.Report",
+}
+MOUNTS_ENV = "DARKROOM_LAUNCHER_ROOT"  # the folder above those; / in a container
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one component; the arguments are those that `kubeflow.compile` writes, and TFX's compiler behind them.
+
+    Returns:
+        The exit status: see `pipeline.status`.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    parser = argparse.ArgumentParser(prog="python -m kubeflow.entrypoint", description=__doc__.partition("\n")[0])
+    parser.add_argument("--component", required=True)
+    parser.add_argument("--registry", required=True)
+    parser.add_argument("--executor_class_path", required=True)
+    parser.add_argument("--json_serialized_invocation_args", required=True)
+    parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
+    parsed, beam_args = parser.parse_known_args(arguments)
+
+    # Imported here: it takes seconds, and what it prints is noise.
+    from kubeflow.records import record_of, run_of, write_record
+    from pipeline.outcomes import NodeOutcome
+    from trainer.errors import GateRefused, InputError
+
+    invocation = json.loads(parsed.json_serialized_invocation_args)
+    uris = [artifact["uri"] for _, artifact in artifacts_of(invocation["outputs"])]
+    run = run_of(uris[0], parsed.component)
+    begin, started = time.perf_counter(), time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+    error: BaseException | None = None
+    outputs: dict[str, Any] = {}
+    try:
+        outputs = run_component(parsed, invocation, beam_args)
+    except Exception as caught:
+        error = caught
+        if not isinstance(caught, (GateRefused, InputError)):
+            LOGGER.exception("the component failed")
+    outcome = NodeOutcome(parsed.component, "failed" if error else "done", time.perf_counter() - begin, outputs, error)
+    record = record_of(outcome) | {"started": started}
+    if parsed.component != "Verdict":
+        write_record(parsed.registry, run, record)
+    found = record.get("error")
+    if error is None:
+        LOGGER.info("%s: %s", parsed.component, record["said"] or "done")
+        return 0
+    LOGGER.error("%s: %s", parsed.component, "; ".join(found["reasons"]))
+    return found["status"]
+
+
+def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_args: list[str]) -> dict[str, Any]:
+    """Runs TFX's executor on an invocation that is mended first; gives the outputs as `NodeOutcome` has them.
+
+    Raises:
+        Exception: What the component raised.
+    """
+    from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+    from tfx.orchestration.kubeflow.v2 import compiler_utils
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+    from tfx.utils import import_utils
+
+    from pipeline.outcomes import Output
+
+    compiler_utils.TITLE_TO_CLASS_PATH.update(TYPES)
+    spec = json.loads(parsed.json_serialized_inputs_spec_args)
+    fill_in_types(invocation, spec)
+    drop_absent(invocation)
+    to_folders(invocation)
+    invocation["outputs"]["outputFile"] = to_folder(invocation["outputs"]["outputFile"])
+    found: dict[str, Any] = {}
+    if issubclass(import_utils.import_class_by_path(parsed.executor_class_path), BaseExampleGenExecutor):
+        found = run_driver(invocation)
+    parsed.json_serialized_invocation_args = json.dumps(invocation)
+    kubeflow_v2_run_executor._run_executor(parsed, beam_args)
+
+    with open(invocation["outputs"]["outputFile"], encoding="utf-8") as file:
+        written = json.load(file)
+    outputs = {}
+    for key, artifact in artifacts_of(written):
+        artifact.setdefault("metadata", {}).update(found)
+        outputs[key] = Output(artifact["uri"], whole_numbers(artifact["metadata"]))
+        artifact["uri"] = to_uri(artifact["uri"])
+    with open(invocation["outputs"]["outputFile"], "w", encoding="utf-8") as file:
+        json.dump(written, file)
+    return outputs
+
+
+def artifacts_of(part: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The artifacts of an invocation's inputs or outputs, each with its key."""
+    return [(key, one) for key, many in part.get("artifacts", {}).items() for one in many.get("artifacts", ())]
+
+
+def fill_in_types(invocation: dict[str, Any], spec: dict[str, Any]) -> None:
+    """Gives each input artifact the type that the component's definition says, and a name, by which TFX tells them apart."""
+    for key, artifact in artifacts_of(invocation.get("inputs", {})):
+        if not any(artifact.get("type", {}).values()):
+            artifact["type"] = spec["artifacts"][key]["artifactType"]
+        artifact["name"] = artifact.get("name") or artifact["uri"]
+
+
+def drop_absent(invocation: dict[str, Any]) -> None:
+    """Leaves out inputs that stand for nothing: see `components.registry.baselines`."""
+    from components.registry.baselines import ABSENT
+
+    inputs = invocation.get("inputs", {}).get("artifacts", {})
+    absent = [key for key, artifact in artifacts_of(invocation.get("inputs", {})) if artifact.get("metadata", {}).get(ABSENT)]
+    for key in absent:
+        del inputs[key]
+
+
+def to_folders(invocation: dict[str, Any]) -> None:
+    """Writes the launcher's folders in place of URIs; those of outputs are made."""
+    for _, artifact in artifacts_of(invocation.get("inputs", {})):
+        artifact["uri"] = to_folder(artifact["uri"])
+    for _, artifact in artifacts_of(invocation["outputs"]):
+        artifact["uri"] = to_folder(artifact["uri"])
+        os.makedirs(artifact["uri"], exist_ok=True)
+
+
+def to_folder(uri: str) -> str:
+    """The folder that the launcher maps a URI to; what it maps none to stays what it is."""
+    for scheme, folder in FOLDERS.items():
+        if uri.startswith(scheme):
+            return f"{_mounts()}{folder}{uri[len(scheme) :]}"
+    return uri
+
+
+def to_uri(folder: str) -> str:
+    """The reverse of `to_folder`."""
+    for scheme, mounted in FOLDERS.items():
+        if folder.startswith(f"{_mounts()}{mounted}"):
+            return f"{scheme}{folder[len(_mounts()) + len(mounted) :]}"
+    return folder
+
+
+def run_driver(invocation: dict[str, Any]) -> dict[str, Any]:
+    """Does what the driver of `ImageExampleGen` does elsewhere: finds the latest span and what has changed.
+
+    Returns:
+        What the examples' properties are to say of it.
+    """
+    from tfx.components.example_gen import utils
+    from tfx.types import standard_component_specs as specs
+
+    from components.image_example_gen.options import unpack_options
+    from components.image_example_gen.sources import find_sources
+
+    given = invocation["inputs"]["parameterValues"]
+    sources = find_sources(given[specs.INPUT_BASE_KEY], unpack_options(given[specs.CUSTOM_CONFIG_KEY]))
+    return {utils.SPAN_PROPERTY_NAME: sources.span, utils.FINGERPRINT_PROPERTY_NAME: sources.fingerprint}
+
+
+def whole_numbers(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Properties as ML Metadata has them: JSON knows no whole numbers."""
+    return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in metadata.items()}
+
+
+def _mounts() -> str:
+    return os.environ.get(MOUNTS_ENV, "/").rstrip("/")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

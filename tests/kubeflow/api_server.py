@@ -1,0 +1,434 @@
+"""A stand-in for the API server of Kubeflow Pipelines, for client contract tests: what it shows is that the client speaks the
+published API v2beta1, not that anything runs in a cluster.
+
+It keeps what it is given, checks every request and every answer against `api_schema`, and fails when it is told to. What it knows
+of the server's ways beyond the schema: names of pipelines and of their versions are unique (409), comparisons by name do not tell
+capitals from small letters, a page has an end, a cron of five fields is taken without a word, and a run that is not given a value
+for each parameter is refused, since default values are lost on the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import email
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import yaml
+
+from tests.kubeflow.api_schema import ENDPOINTS, faults, filter_faults, find_endpoint
+
+TOKEN = "a-token-that-must-appear-nowhere"
+_SORTS = ("created_at desc", "created_at", "")
+
+
+class Refused(Exception):
+    """An answer other than 200."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass
+class Fault:
+    """A failure to come: of which endpoint, how often, with which status (0 drops the connection), before or after the work."""
+
+    endpoint: str
+    times: int
+    status: int
+    after: bool
+
+
+@dataclass
+class ApiServer:
+    """What the server knows, and how it is to behave."""
+
+    url: str = ""
+    token: str | None = None
+    multi_user: bool = False
+    page_limit: int = 2
+    born_disabled: bool = False
+    run_states: list[str] = field(default_factory=lambda: ["SUCCEEDED"])
+    run_error: str = ""
+    pipelines: dict[str, dict] = field(default_factory=dict)
+    versions: dict[str, dict] = field(default_factory=dict)
+    experiments: dict[str, dict] = field(default_factory=dict)
+    runs: dict[str, dict] = field(default_factory=dict)
+    recurring: dict[str, dict] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _clock: datetime = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+    def fail(self, endpoint: str, status: int = 503, times: int = 1, *, after: bool = False) -> None:
+        """Tells the server to fail; status 0 drops the connection, `after` does so when the work is done."""
+        assert endpoint in ENDPOINTS
+        self.faults.append(Fault(endpoint, times, status, after))
+
+    def asked(self, endpoint: str) -> int:
+        """How often an endpoint was asked."""
+        return self.requests.count(endpoint)
+
+    def now(self) -> str:
+        """The time, a second later at each look."""
+        self._clock += timedelta(seconds=1)
+        return self._clock.isoformat().replace("+00:00", "Z")
+
+    def due(self, endpoint: str, after: bool) -> Fault | None:
+        """The next failure of an endpoint."""
+        for fault in self.faults:
+            if fault.endpoint == endpoint and fault.after is after and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None
+
+
+@contextlib.contextmanager
+def api_server(**options: Any) -> Iterator[ApiServer]:
+    """A server on this machine; at the end there must have been no request and no answer that the API does not know."""
+    state = ApiServer(**options)
+
+    class Handler(_Handler):
+        server_state = state
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False  # so that closing it waits for all
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    state.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+        assert not thread.is_alive()
+    assert not state.problems, state.problems
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_state: ApiServer
+    timeout = 10
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    do_POST = do_DELETE = do_PUT = do_PATCH = do_GET
+
+    def _serve(self) -> None:
+        state = self.server_state
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with state.lock:
+            parts = urlsplit(self.path)
+            found = find_endpoint(self.command, parts.path)
+            name = found[0] if found else ""
+            state.requests.append(name or f"{self.command} {parts.path}")
+            fault = state.due(name, after=False)
+            if fault:
+                return self._break(fault)
+            try:
+                status, answer = 200, self._answer(found, parts.query, body)
+            except Refused as refusal:
+                status, answer = refusal.status, {"error": str(refusal), "code": 3, "message": str(refusal)}
+            if status == 200:
+                wrong = faults(ENDPOINTS[name].answers, answer)
+                state.problems += [f"answer of {name}: {each}" for each in wrong]
+            fault = state.due(name, after=True)
+        if fault:
+            return self._break(fault)
+        self._send(status, answer, twice=status == 409 and "upload" in name)
+
+    def _send(self, status: int, answer: object, twice: bool = False) -> None:
+        text = json.dumps(answer).encode() * (2 if twice else 1)  # after a conflict some releases go on to a second body
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def _break(self, fault: Fault) -> None:
+        if fault.status:
+            return self._send(fault.status, {"error": "told to fail", "code": 14, "message": "told to fail"})
+        self.close_connection = True
+        self.connection.shutdown(2)
+
+    def _answer(self, found: tuple[str, dict] | None, query: str, body: bytes) -> Any:
+        state = self.server_state
+        if found is None:
+            return self._problem(f"{self.command} {self.path} is no endpoint", 404)
+        name, named = found
+        endpoint = ENDPOINTS[name]
+        if state.token is not None and self.headers.get("authorization") != f"Bearer {state.token}":
+            raise Refused(401, f"not authenticated: {self.headers.get('authorization')}")  # repeats the token, as some do
+        values = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
+        wrong = [f"query {key!r} is unknown" for key in values if key not in endpoint.query]
+        if values.get("filter"):
+            wrong += filter_faults(values["filter"])
+        if values.get("page_size") and not values["page_size"].isdigit():
+            wrong.append(f"page_size {values['page_size']!r} is no number")
+        if values.get("sort_by", "") not in _SORTS:
+            wrong.append(f"sort_by {values['sort_by']!r} is none")
+        if endpoint.upload:
+            wrong += [f"query {key!r} is missing" for key in endpoint.needs if not values.get(key)]
+            given = self._uploaded(body, wrong)
+        else:
+            given = self._json(endpoint, body, wrong)
+        if wrong:
+            return self._problem(f"{name}: {'; '.join(wrong)}", 400)
+        named = {key: unquote(value) for key, value in named.items()}
+        return _WORK[name](state, given, **named, **values)
+
+    def _json(self, endpoint: Any, body: bytes, wrong: list[str]) -> Any:
+        if endpoint.takes is None:
+            if body:
+                wrong.append("a body where none belongs")
+            return None
+        if self.headers.get("Content-Type") != "application/json":
+            wrong.append(f"Content-Type {self.headers.get('Content-Type')!r}")
+        try:
+            value = json.loads(body)
+        except ValueError as error:
+            wrong.append(f"no JSON: {error}")
+            return None
+        wrong += faults(endpoint.takes, value, needs=endpoint.needs)
+        return value
+
+    def _uploaded(self, body: bytes, wrong: list[str]) -> Any:
+        """The pipeline of a multipart upload: its documents."""
+        head = f"Content-Type: {self.headers.get('Content-Type')}\r\n\r\n".encode()
+        parts = email.message_from_bytes(head + body).get_payload()
+        if (
+            not isinstance(parts, list)
+            or len(parts) != 1
+            or parts[0].get_param("name", header="content-disposition") != "uploadfile"
+        ):
+            wrong.append("no multipart/form-data with the one part `uploadfile`")
+            return None
+        if not (parts[0].get_filename() or "").endswith((".yaml", ".yml")):
+            wrong.append(f"the file's name is {parts[0].get_filename()!r}")
+        try:
+            documents = list(yaml.safe_load_all(parts[0].get_payload(decode=True)))
+            assert documents[0]["pipelineInfo"]["name"] and documents[0]["root"]
+            return documents
+        except (yaml.YAMLError, AssertionError, KeyError, TypeError, IndexError):
+            wrong.append("the file is no pipeline")
+            return None
+
+    def _problem(self, message: str, status: int) -> Any:
+        self.server_state.problems.append(message)
+        raise Refused(status, message)
+
+
+def _listed(
+    items: str, everything: list[dict], filter: str = "", page_token: str = "", page_size: str = "", limit: int = 2
+) -> dict:
+    """A page of a list."""
+    for predicate in json.loads(filter or "{}").get("predicates", []):
+        if predicate["operation"] not in (1, "EQUALS"):
+            raise Refused(400, f"this stand-in knows equality only, not {predicate['operation']}")
+        value = predicate.get("stringValue", predicate.get("string_value"))
+        everything = [each for each in everything if str(each.get(predicate["key"], "")).lower() == value.lower()]
+    start, size = int(page_token or 0), min(int(page_size or 0) or 10, limit)
+    page: dict[str, Any] = {items: everything[start : start + size], "total_size": len(everything)}
+    if start + size < len(everything):
+        page["next_page_token"] = str(start + size)
+    return page if page[items] else {key: value for key, value in page.items() if key != items}
+
+
+def _sorted(values: Any, sort_by: str = "") -> list[dict]:
+    return sorted(values, key=lambda each: each["created_at"], reverse=sort_by.endswith("desc"))
+
+
+def _named(state: ApiServer, namespace: str = "") -> str:
+    """A namespace as this server takes one."""
+    if namespace and not state.multi_user:
+        raise Refused(400, "in single-user mode there is no namespace")
+    return namespace
+
+
+def _list_pipelines(state: ApiServer, _: Any, namespace: str = "", sort_by: str = "", **page: str) -> dict:
+    mine = [each for each in state.pipelines.values() if each.get("namespace", "") == _named(state, namespace)]
+    return _listed("pipelines", _sorted(mine, sort_by), limit=state.page_limit, **page)
+
+
+def _create_pipeline(state: ApiServer, given: dict) -> dict:
+    _named(state, given.get("namespace", ""))
+    for each in state.pipelines.values():
+        if each["display_name"].lower() == given["display_name"].lower() and each.get("namespace") == given.get("namespace"):
+            raise Refused(409, f"the name {given['display_name']} already exists")
+    made = {**given, "pipeline_id": str(uuid.uuid4()), "created_at": state.now()}
+    return state.pipelines.setdefault(made["pipeline_id"], made)
+
+
+def _upload_pipeline(state: ApiServer, given: list, name: str = "", namespace: str = "", description: str = "") -> dict:
+    more = {"namespace": namespace} if namespace else {}
+    made = _create_pipeline(state, {"display_name": name, **more})
+    _upload_version(state, given, name=name, pipelineid=made["pipeline_id"])
+    return made
+
+
+def _upload_version(state: ApiServer, given: list, pipelineid: str = "", name: str = "", description: str = "") -> dict:
+    _of(state.pipelines, pipelineid, "pipeline")
+    if any(each["pipeline_id"] == pipelineid and each["display_name"].lower() == name.lower() for each in state.versions.values()):
+        raise Refused(409, f"the version {name} already exists")
+    spec = given[0] if len(given) == 1 else {"pipeline_spec": given[0], "platform_spec": given[1]}
+    made = {
+        "pipeline_id": pipelineid,
+        "pipeline_version_id": str(uuid.uuid4()),
+        "display_name": name,
+        "created_at": state.now(),
+        "pipeline_spec": spec,
+    }
+    return state.versions.setdefault(made["pipeline_version_id"], made)
+
+
+def _list_versions(state: ApiServer, _: Any, pipeline_id: str, sort_by: str = "", **page: str) -> dict:
+    mine = [each for each in state.versions.values() if each["pipeline_id"] == pipeline_id]
+    return _listed("pipeline_versions", _sorted(mine, sort_by), limit=state.page_limit, **page)
+
+
+def _by_name(state: ApiServer, _: Any, name: str, namespace: str = "") -> dict:
+    found = [each for each in state.pipelines.values() if each["display_name"].lower() == name.lower()]
+    if not found:
+        raise Refused(404, f"there is no pipeline {name}")
+    return found[0]
+
+
+def _list_experiments(state: ApiServer, _: Any, namespace: str = "", sort_by: str = "", **page: str) -> dict:
+    mine = [each for each in state.experiments.values() if each.get("namespace", "") == _named(state, namespace)]
+    return _listed("experiments", _sorted(mine, sort_by), limit=state.page_limit, **page)
+
+
+def _create_experiment(state: ApiServer, given: dict) -> dict:
+    if state.multi_user and not given.get("namespace"):
+        raise Refused(400, "an experiment needs a namespace")
+    _named(state, given.get("namespace", ""))
+    for each in state.experiments.values():
+        if each["display_name"].lower() == given["display_name"].lower() and each.get("namespace") == given.get("namespace"):
+            raise Refused(409, f"the experiment {given['display_name']} already exists")
+    made = {**given, "experiment_id": str(uuid.uuid4()), "created_at": state.now(), "storage_state": "AVAILABLE"}
+    return state.experiments.setdefault(made["experiment_id"], made)
+
+
+def _check_config(state: ApiServer, given: dict) -> None:
+    """Refuses a run whose version is unknown, or whose parameters are not all there: default values are lost on the way."""
+    version = _of(state.versions, given["pipeline_version_reference"].get("pipeline_version_id", ""), "version")
+    spec = version["pipeline_spec"].get("pipeline_spec", version["pipeline_spec"])
+    wanted = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    values = given["runtime_config"].get("parameters", {})
+    missing = [name for name, definition in wanted.items() if name not in values and not definition.get("isOptional")]
+    if missing or values.keys() - wanted.keys():
+        raise Refused(400, f"parameters are missing ({missing}) or unknown ({sorted(values.keys() - wanted.keys())})")
+    _of(state.experiments, given.get("experiment_id", ""), "experiment")
+
+
+def _create_run(state: ApiServer, given: dict) -> dict:
+    _check_config(state, given)
+    made = {**given, "run_id": str(uuid.uuid4()), "created_at": state.now(), "state": "PENDING", "storage_state": "AVAILABLE"}
+    return state.runs.setdefault(made["run_id"], made)
+
+
+def _get_run(state: ApiServer, _: Any, run_id: str) -> dict:
+    run = _of(state.runs, run_id, "run")
+    run["state"] = state.run_states.pop(0) if len(state.run_states) > 1 else state.run_states[0]
+    if run["state"] == "FAILED" and state.run_error:
+        run["error"] = {"code": 2, "message": state.run_error}
+    return run
+
+
+def _list_runs(state: ApiServer, _: Any, namespace: str = "", experiment_id: str = "", sort_by: str = "", **page: str) -> dict:
+    if state.multi_user and not (namespace or experiment_id):
+        raise Refused(400, "a namespace or an experiment is needed")
+    mine = [each for each in state.runs.values() if experiment_id in ("", each.get("experiment_id"))]
+    return _listed("runs", _sorted(mine, sort_by), limit=state.page_limit, **page)
+
+
+def _create_recurring(state: ApiServer, given: dict) -> dict:
+    _check_config(state, given)
+    if state.multi_user and not given.get("namespace"):
+        raise Refused(400, "Recurring run has no namespace.")
+    _named(state, given.get("namespace", ""))
+    cron = given["trigger"].get("cron_schedule", {}).get("cron")
+    if cron is not None and len(cron.split()) not in (5, 6):  # five are taken too, as second, minute, hour, day of month, month
+        raise Refused(400, "Schedule cron is not a supported format(https://godoc.org/github.com/robfig/cron)")
+    if not 1 <= int(given["max_concurrency"]) <= 10:
+        raise Refused(400, "The max concurrency of the recurring run is out of range. Support 1-10.")
+    enabled = given["mode"] == "ENABLE" and not state.born_disabled
+    made = {
+        **given,
+        "recurring_run_id": str(uuid.uuid4()),
+        "created_at": state.now(),
+        "mode": "ENABLE" if enabled else "DISABLE",
+        "status": "STATUS_UNSPECIFIED" if enabled else "DISABLED",  # until the controller has seen it
+        "max_concurrency": str(given["max_concurrency"]),
+        "service_account": given.get("service_account", "pipeline-runner"),
+    }
+    return state.recurring.setdefault(made["recurring_run_id"], made)
+
+
+def _list_recurring(state: ApiServer, _: Any, namespace: str = "", experiment_id: str = "", sort_by: str = "", **page: str) -> dict:
+    if state.multi_user and not (namespace or experiment_id):
+        raise Refused(400, "a namespace or an experiment is needed")
+    mine = [
+        each
+        for each in state.recurring.values()
+        if experiment_id in ("", each.get("experiment_id")) and each.get("namespace", "") == _named(state, namespace)
+    ]
+    return _listed("recurringRuns", _sorted(mine, sort_by), limit=state.page_limit, **page)
+
+
+def _switch(mode: str) -> Callable[..., dict]:
+    def switch(state: ApiServer, _: Any, recurring_run_id: str) -> dict:
+        found = _of(state.recurring, recurring_run_id, "recurring run")
+        found.update(mode=mode, status=f"{mode}D")
+        return {}
+
+    return switch
+
+
+def _delete_recurring(state: ApiServer, _: Any, recurring_run_id: str) -> dict:
+    _of(state.recurring, recurring_run_id, "recurring run")
+    del state.recurring[recurring_run_id]
+    return {}
+
+
+def _of(store: dict[str, dict], id: str, what: str) -> dict:
+    if id not in store:
+        raise Refused(404, f"there is no {what} {id!r}")
+    return store[id]
+
+
+_WORK: dict[str, Callable[..., Any]] = {
+    "get_healthz": lambda state, _: {"multi_user": True} if state.multi_user else {},
+    "list_pipelines": _list_pipelines,
+    "create_pipeline": _create_pipeline,
+    "upload_pipeline": _upload_pipeline,
+    "upload_pipeline_version": _upload_version,
+    "get_pipeline_by_name": _by_name,
+    "get_pipeline": lambda state, _, pipeline_id: _of(state.pipelines, pipeline_id, "pipeline"),
+    "list_pipeline_versions": _list_versions,
+    "get_pipeline_version": lambda state, _, pipeline_id, pipeline_version_id: _of(state.versions, pipeline_version_id, "version"),
+    "list_experiments": _list_experiments,
+    "create_experiment": _create_experiment,
+    "list_runs": _list_runs,
+    "create_run": _create_run,
+    "get_run": _get_run,
+    "list_recurring_runs": _list_recurring,
+    "create_recurring_run": _create_recurring,
+    "get_recurring_run": lambda state, _, recurring_run_id: _of(state.recurring, recurring_run_id, "recurring run"),
+    "delete_recurring_run": _delete_recurring,
+    "enable_recurring_run": _switch("ENABLE"),
+    "disable_recurring_run": _switch("DISABLE"),
+}

@@ -1,0 +1,152 @@
+"""`darkroom submit` and `darkroom schedule` as they are typed: what they print, and their exit statuses."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from kubeflow import cluster_commands, connection, submission
+from kubeflow.connection import Retry
+from pipeline.cli import Group
+from tests.kubeflow.api_server import TOKEN, api_server
+from tests.kubeflow.tiny_pipeline import write_pipeline
+
+VARIABLES = ("KFP_HOST", "KFP_NAMESPACE", "KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID", "KUBERNETES_SERVICE_HOST")
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits(monkeypatch):
+    for name in (*VARIABLES, "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_REGION", "DARKROOM_TRACEBACK"):
+        monkeypatch.delenv(name, raising=False)
+    connect = connection.connect
+    monkeypatch.setattr(connection, "connect", lambda host, namespace: connect(host, namespace, retry=Retry(sleep=lambda _: None)))
+    monkeypatch.setitem(submission.wait_for.__kwdefaults__, "sleep", lambda _: None)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with api_server(token=TOKEN) as running:
+        monkeypatch.setenv("KFP_HOST", running.url)
+        monkeypatch.setenv("KFP_TOKEN", TOKEN)
+        yield running
+
+
+@pytest.fixture
+def file(tmp_path):
+    return str(write_pipeline(tmp_path))
+
+
+def typed(*words):
+    """Runs a command of a group that is like `darkroom`; (status, what was printed, the complaint)."""
+    group = Group("darkroom", commands={command.name: command for command in cluster_commands.COMMANDS})
+    done = CliRunner().invoke(group, words)
+    assert TOKEN not in done.output
+    return done.exit_code, done.stdout, done.stderr
+
+
+def mistake(*words):
+    status, out, complaint = typed(*words)
+    assert (status, out) == (2, "") and complaint.startswith("invalid: ") and complaint.count("\n") == 1
+    return complaint
+
+
+def test_submit(server, file):
+    status, out, complaint = typed("submit", file, "--parameter", "epochs=3", "--run-name", "the first", "--experiment", "cats")
+    assert (status, complaint) == (0, "")
+    (run,) = server.runs.values()
+    version = next(iter(server.versions.values()))["display_name"]
+    assert out == f"version: {version} (uploaded)\nrun: {run['run_id']}\nurl: {server.url}/#/runs/details/{run['run_id']}\n"
+    assert run["runtime_config"]["parameters"]["epochs"] == 3 and run["display_name"] == "the first"
+    assert "(was there)" in typed("submit", file, "--host", server.url)[1]
+
+
+def test_submit_and_wait(server, file):
+    server.run_states = ["RUNNING", "SUCCEEDED"]
+    status, out, _ = typed("submit", file, "--wait")
+    assert status == 0 and out.endswith("state: running\nstate: succeeded\n")
+    server.run_states, server.run_error = ["RUNNING", "FAILED"], "no room"
+    status, out, complaint = typed("submit", file, "--wait")
+    assert status == 1 and complaint.startswith("failed: the run ended FAILED, no room: http://")
+
+
+def test_ctrl_c_while_waiting_leaves_the_run_alone(server, file, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(submission, "wait_for", interrupt)
+    status, _, complaint = typed("submit", file, "--wait")
+    assert status == 130 and "the run goes on: http://" in complaint
+
+
+def test_a_server_that_fails_is_no_mistake_of_the_users(server, file):
+    server.fail("create_run", 500)
+    status, _, complaint = typed("submit", file)
+    assert status == 1 and complaint.startswith("failed: ") and "told to fail" in complaint
+
+
+def test_a_day_with_schedules(server, file):
+    status, out, _ = typed("schedule", file, "--cron", "0 3 * * MON-FRI", "--name", "nightly")
+    assert status == 0 and re.search(r"version: \w{12} \(uploaded\)\nscheduled: nightly, 0 0 3 \* \* 1-5 \([-\w]+\)\n$", out)
+    assert "nothing to do: nightly is there already" in typed("schedule", file, "--cron", "0 3 * * 1-5", "--name", "nightly")[1]
+    status, out, _ = typed("schedule", file, "--every", "6h", "--name", "nightly")
+    assert status == 0 and "scheduled: nightly, every 6h" in out and "removed: the older " in out
+    status, out, _ = typed("schedule", "--list")
+    assert status == 0 and re.match(r"nightly: every 6h, enabled, version \w{12}\n    id [-\w]+\n$", out)
+    assert typed("schedule", "--pause", "nightly")[:2] == (0, "paused: nightly\n")
+    assert "paused" in typed("schedule", "--list")[1]
+    assert typed("schedule", "--resume", "nightly")[:2] == (0, "resumed: nightly\n")
+    assert typed("schedule", "--remove", "nightly")[:2] == (0, "removed: nightly\n")
+    assert typed("schedule", "--list")[:2] == (0, "there are no schedules\n")
+    assert "there is no schedule 'nightly'; there are: none at all" in mistake("schedule", "--pause", "nightly")
+
+
+def test_the_list_shows_both_crons(server, file):
+    typed("schedule", file, "--cron", "@daily")
+    assert "darkroom: 0 0 * * *, enabled, version" in (out := typed("schedule", "--list")[1]) and "cron 0 0 0 * * *, id" in out
+
+
+def test_what_is_left_ends_with_status_1(server, file):
+    typed("schedule", file, "--cron", "0 3 * * *")
+    (old,) = server.recurring
+    server.fail("disable_recurring_run", 500)
+    status, out, complaint = typed("schedule", file, "--cron", "0 4 * * *")
+    assert status == 1 and "scheduled: darkroom" in out and f"{old} STILL FIRES" in complaint
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["schedule"], "say what: FILE.yaml with --cron or --every"),
+        (["schedule", "FILE"], "say either --cron '0 3 * * *' or --every 6h"),
+        (["schedule", "FILE", "--cron", "0 3 * * *", "--every", "6h"], "say either"),
+        (["schedule", "FILE", "--list"], "--list and FILE.yaml do not go together"),
+        (["schedule", "--pause", "a", "--resume", "a"], "--pause and --resume do not go together"),
+        (["schedule", "--list", "--cron", "0 3 * * *"], "--cron belongs to FILE.yaml, not to --list"),
+        (["schedule", "--pause", "a", "--parameter", "a=1"], "--parameter belongs to FILE.yaml"),
+        (["schedule", "--remove", "a", "--pipeline-root", "b"], "--pipeline-root belongs to FILE.yaml"),
+        (["schedule", "--pause", ""], "--pause needs a schedule's name"),
+        (["schedule", "FILE", "--cron", "0 0 3 * * *"], "6 fields, not five"),
+        (["schedule", "FILE", "--cron", "0 3 * * *", "--timezone", "Europe/Berlin"], "Kubeflow Pipelines takes none"),
+        (["schedule", "FILE", "--every", "10s"], "is no interval"),
+        (["schedule", "FILE", "--cron", "0 3 * * *", "--parameter", "colour=red"], "has no parameters colour"),
+        (["schedule", "none.yaml", "--cron", "0 3 * * *"], "cannot read none.yaml"),
+        (["submit"], "Missing argument 'FILE.yaml'"),
+        (["submit", "FILE", "--project", "a", "--region", "b"], "--project, --region has no meaning with --target kfp"),
+        (["submit", "FILE", "--target", "vertex", "--host", "a"], "--host has no meaning with --target vertex"),
+        (["submit", "FILE", "--target", "vertex"], "Vertex AI needs a project"),
+        (["submit", "FILE", "--target", "vertex", "--project", "a"], "Vertex AI needs a region"),
+        (["submit", "FILE", "--target", "elsewhere"], "'elsewhere' is not one of"),
+        (["submit", "FILE"], "no server is named"),
+        (["schedule", "--list"], "no server is named"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(file, words, said):
+    assert said in mistake(*[file if word == "FILE" else word for word in words])
+
+
+def test_help_teaches_by_example():
+    for command in cluster_commands.COMMANDS:
+        done = CliRunner().invoke(command, ["--help"])
+        assert done.exit_code == 0 and done.output.count(f"darkroom {command.name} ") >= 3

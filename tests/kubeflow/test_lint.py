@@ -1,0 +1,128 @@
+"""The linter: each rule by a pipeline that breaks it and no other, and stock TFX's own output."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from kubeflow.lint import STOCK, lint
+
+GOOD: dict[str, Any] = {
+    "pipelineInfo": {"name": "p"},
+    "schemaVersion": "2.1.0",
+    "root": {
+        "dag": {
+            "tasks": {
+                "Read": {
+                    "componentRef": {"name": "Read"},
+                    "inputs": {"parameters": {"input_base": {"runtimeValue": {"constant": "s3://b"}}}},
+                },
+                "Train": {
+                    "componentRef": {"name": "Train"},
+                    "dependentTasks": ["Read"],
+                    "cachingOptions": {"enableCache": True},
+                    "inputs": {"artifacts": {"e": {"taskOutputArtifact": {"producerTask": "Read", "outputArtifactKey": "e"}}}},
+                },
+            }
+        }
+    },
+    "components": {"Read": {"executorLabel": "read"}, "Train": {"executorLabel": "train"}},
+    "deploymentSpec": {
+        "executors": {
+            "read": {"container": {"image": "i", "command": ["python", "-m", "kubeflow.entrypoint"]}},
+            "train": {
+                "container": {"image": "i", "resources": {"accelerator": {"type": "nvidia.com/gpu", "count": "1"}}, "args": ["a"]}
+            },
+        }
+    },
+}
+
+
+def rules(spec: Any, target: str = "kfp") -> list[str]:
+    text = spec if isinstance(spec, str) else yaml.safe_dump(spec)
+    return [violation.rule for violation in lint(text, target)]
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    spec = copy.deepcopy(GOOD)
+    *above, last = path.split("/")
+    place = spec
+    for key in above:
+        place = place.setdefault(key, {})
+    place[last] = value
+    return spec
+
+
+def test_nothing_stands_against_a_good_one():
+    assert rules(GOOD) == rules(GOOD, "vertex") == []
+    assert rules(yaml.safe_dump_all([GOOD, {"platforms": {}}])) == []
+
+
+READ, TRAIN = "deploymentSpec/executors/read", "deploymentSpec/executors/train/container"
+TASK = "root/dag/tasks/Train"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "rule", "vertex"),
+    [
+        ("schemaVersion", "2.0.0", "schema", True),
+        (READ, {"resolver": {}}, "resolver", False),
+        (f"{READ}/container/lifecycle", {"preCacheCheck": {"command": ["x"]}}, "driver", False),
+        ("root/dag/tasks/Read/cachingOptions", {"enableCache": True}, "stale", False),
+        (f"{TRAIN}/command", ["python", "-m", STOCK], "entrypoint", False),
+        ("root/inputDefinitions", {"parameters": {"epochs": {"parameterType": "NUMBER_INTEGER"}}}, "parameter", False),
+        ("components/Train/outputDefinitions", {"parameters": {"l": {"parameterType": "NUMBER_DOUBLE"}}}, "double", False),
+        (f"{TRAIN}/resources", {"accelerator": {"type": "NVIDIA_TESLA_T4", "count": "1"}}, "accelerator", False),
+        (f"{TRAIN}/args", ["tfx.components.infra_validator.executor.Executor"], "infra-validator", False),
+        ("components/Train/executorLabel", "other", "reference", True),
+        (f"{TASK}/componentRef", {"name": "Other"}, "reference", True),
+        (f"{TASK}/dependentTasks", ["Read_task"], "reference", True),
+        (f"{TASK}/triggerPolicy", {"condition": "inputs.artifacts['other'].value > 1"}, "condition", True),
+    ],
+)
+def test_each_rule_by_what_breaks_it(path, value, rule, vertex):
+    spec = changed(path, value)
+    assert rules(spec) == [rule]
+    assert rules(spec, "vertex") == ([rule] if vertex else [])
+
+
+def test_a_condition_on_what_the_task_is_given_is_fine():
+    assert rules(changed(f"{TASK}/triggerPolicy", {"condition": "inputs.artifacts['e'].metadata['n'] > 1"})) == []
+
+
+def test_files_that_are_no_pipeline():
+    assert rules("a: [") == ["not-yaml"]
+    assert rules("") == rules("[]") == rules("a: 1") == ["no-pipeline"]
+    assert rules(json.dumps(GOOD)) == ["json"] and rules(json.dumps(GOOD), "vertex") == []
+    assert rules(json.dumps({"pipelineSpec": GOOD})) == ["wrapped"] and rules(json.dumps({"pipelineSpec": GOOD}), "vertex") == []
+
+
+def test_every_violation_is_a_sentence_with_its_place():
+    (violation,) = lint(yaml.safe_dump(changed(READ, {"resolver": {}})))
+    assert str(violation) == (
+        "read: resolver executors are not implemented: let a component look for the artifact [resolver]"
+    )
+
+
+def test_what_stock_tfx_compiles(tmp_path):
+    from tfx.components import CsvExampleGen
+    from tfx.dsl.components.common.resolver import Resolver
+    from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import LatestArtifactStrategy
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
+    from tfx.orchestration.pipeline import Pipeline
+    from tfx.types import Channel, standard_artifacts
+
+    resolver = Resolver(strategy_class=LatestArtifactStrategy, model=Channel(type=standard_artifacts.Model)).with_id("Last")
+    pipeline = Pipeline("p", "s3://root", components=[CsvExampleGen(input_base="s3://data"), resolver], enable_cache=True)
+
+    def compiled(name, **options):
+        config = runner.KubeflowV2DagRunnerConfig(default_image="i", **options)
+        runner.KubeflowV2DagRunner(config, output_dir=str(tmp_path), output_filename=name).run(pipeline)
+        return set(rules((tmp_path / name).read_text()))
+
+    assert compiled("p.yaml", use_pipeline_spec_2_1=True) == {"resolver", "driver", "stale", "entrypoint"}
+    assert {"wrapped", "schema"} <= compiled("p.json")
