@@ -87,8 +87,8 @@ def post(address: str, verdict: RunVerdict) -> None:
     if not address:
         return
     body = json.dumps(asdict(verdict)).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method="POST")
     try:
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method="POST")
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):
             LOGGER.info("posted the verdict")
     except (OSError, ValueError) as error:

@@ -33,7 +33,7 @@ class Ended:
 def darkroom(*arguments: object, root: Path = ROOT, **environment: str) -> Ended:
     """Runs `darkroom ...` of a checkout."""
     # Without the first entry, which is the current folder: the checkout asked for is the one that runs.
-    script = "import sys; del sys.path[0]; from pipeline.cli import main; main(sys.argv[1:])"
+    script = "import sys; del sys.path[0]; from local_runner import main; main(sys.argv[1:])"
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
         capture_output=True,

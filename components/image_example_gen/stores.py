@@ -42,6 +42,31 @@ def open_stored(uri: str) -> BinaryIO:
         raise OSError(" ".join(str(error).split())[:200]) from error
 
 
+def write_empty(uri: str) -> None:
+    """Writes a file with nothing in it."""
+    if uri.startswith("s3://"):  # Beam's client sends files in parts, and fails where there are none
+        import boto3
+
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=b"")
+        return
+    create_stored(uri).close()
+
+
+def create_stored(uri: str) -> BinaryIO:
+    """Opens a file for writing, in place of one that is there; it is there once the stream is closed.
+
+    Something has to be written: see `write_empty`.
+    """
+    client = _client(uri)
+    if client is not None:
+        return client.open(uri, "wb" if uri.startswith("s3:") else "w")
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
+    return FileSystems.create(uri, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
 def list_stored(folder: str) -> Iterator[tuple[str, int, float]]:
     """Yields path, size in bytes and time of the last change, in seconds since 1970, of each file below a folder, as it comes."""
     client = _client(folder)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from components.image_example_gen.stores import list_stored, open_stored
+from components.image_example_gen.stores import create_stored, list_stored, open_stored, write_empty
 
 COMPLETE = ("saved_model.pb", "complete")  # a folder without either is one that is still being written
 
@@ -46,6 +46,9 @@ def read(path: str) -> bytes:
 
 def write(path: str, data: bytes) -> None:
     """Writes a file, in place of one that is there."""
+    if is_uri(path) and not data:
+        write_empty(path)
+        return
     with _writing(path) as stream:
         stream.write(data)
 
@@ -59,7 +62,11 @@ def upload(folder: str, target: str) -> None:
     """
     names = sorted(list_tree(folder), key=lambda name: (name in COMPLETE, name))
     for name in names:
-        with open(os.path.join(folder, name), "rb") as source, _writing(f"{target}/{name}") as stream:
+        path = os.path.join(folder, name)
+        if not os.path.getsize(path):
+            write(f"{target}/{name}", b"")
+            continue
+        with open(path, "rb") as source, _writing(f"{target}/{name}") as stream:
             shutil.copyfileobj(source, stream)
     if not names or names[-1] not in COMPLETE:
         write(f"{target}/{COMPLETE[1]}", b"")
@@ -103,7 +110,4 @@ def _writing(path: str) -> BinaryIO:
     if not is_uri(path):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         return open(path, "wb")
-    from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
-
-    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return create_stored(path)

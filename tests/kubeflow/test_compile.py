@@ -1,0 +1,158 @@
+"""Compiling: every configuration for both targets, and what TFX's compiler does not add."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import yaml
+
+from kubeflow.compile import compile_pipeline, dump, name_of, tasks_of, write
+from kubeflow.lint import lint
+from pipeline.cluster_config import ClusterConfig, Resources, SecretKeys, Volume
+from pipeline.config import build_config, load_values, preset_names, preset_path
+from pipeline.schemas import default_schema
+from trainer.errors import InputError
+
+SCHEMA = default_schema().read_text()
+IMAGES = {"kfp": "s3://pictures/cats", "vertex": "gs://pictures/cats"}
+CLUSTERS = {
+    "kfp": ClusterConfig(push_to="s3://models/cats"),
+    "vertex": ClusterConfig(root="gs://bucket/root", push_to="gs://models/cats"),
+}
+
+
+def compiled(target="kfp", values=None, **cluster):
+    config = build_config(values or {})
+    config = dataclasses.replace(config, cluster=dataclasses.replace(CLUSTERS[target], **cluster))
+    return compile_pipeline(config, IMAGES[target], SCHEMA, target)
+
+
+def containers(spec):
+    found = spec["deploymentSpec"]["executors"].items()
+    return {label.removesuffix("_executor"): executor["container"] for label, executor in found if "container" in executor}
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return compiled()
+
+
+@pytest.mark.parametrize("target", ["kfp", "vertex"])
+@pytest.mark.parametrize("preset", list(preset_names()))
+def test_every_configuration_compiles_for_both_and_the_linter_has_nothing_against_it(preset, target):
+    documents = compiled(target, load_values(preset_path(preset)))
+    assert lint(dump(documents, target), target) == []
+    tasks = dict(tasks_of(documents[0]))
+    assert ("Tuner" in tasks) == (preset == "digits-search")
+    assert ("LastModel" in tasks) == (target == "kfp"), "Vertex AI resolves, Kubeflow Pipelines asks the registry"
+
+
+def test_the_spec_is_bare_and_of_the_one_schema(plain):
+    (spec,) = plain
+    assert spec["schemaVersion"] == "2.1.0" and spec["defaultPipelineRoot"] == ClusterConfig().root
+    assert spec["pipelineInfo"]["name"] == "darkroom-pictures"
+    assert "inputDefinitions" not in spec["root"], "no parameter whose default would be dropped"
+    assert "&id" not in dump(plain, "kfp")
+
+
+def test_everything_runs_through_the_entrypoint_and_knows_its_name(plain):
+    for name, container in containers(plain[0]).items():
+        assert container["command"][:3] == ["python", "-m", "kubeflow.entrypoint"]
+        assert f"--component={name}" in container["command"] and "lifecycle" not in container
+
+
+def test_the_exit_handler_runs_whatever_happens(plain):
+    task = plain[0]["root"]["dag"]["tasks"]["Verdict"]
+    assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED" and task["dependentTasks"] == ["tfx-dag"]
+
+
+def test_the_cache_leaves_alone_what_depends_on_more_than_its_inputs(plain):
+    cached = {name for name, task in tasks_of(plain[0]) if task.get("cachingOptions", {}).get("enableCache")}
+    assert not cached & {"ImageExampleGen", "LastModel", "LastStatistics", "Pusher", "Verdict"}
+    assert {"Trainer", "Transform", "Evaluator"} <= cached
+    (without,) = compiled(caching=False)
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for _, task in tasks_of(without))
+
+
+def test_retries_with_backoff_but_not_for_a_gate_that_would_say_the_same():
+    (spec,) = compiled(retries=3, backoff_seconds=30)
+    policies = {name: task.get("retryPolicy") for name, task in tasks_of(spec)}
+    assert policies["Trainer"] == {
+        "maxRetryCount": 3, "backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "3600s"
+    }
+    assert policies["DataGate"] is policies["Verdict"] is None
+    assert not any(task.get("retryPolicy") for _, task in tasks_of(compiled(retries=0)[0]))
+
+
+def test_resources_by_component():
+    resources = {"default": Resources(0.5, 2), "Trainer": Resources(8, 32, 1)}
+    (spec,) = compiled(resources=resources)
+    found = containers(spec)
+    assert found["Trainer"]["resources"] == {
+        "cpuLimit": 8.0, "cpuRequest": 8.0, "memoryLimit": 32.0, "memoryRequest": 32.0,
+        "accelerator": {"type": "nvidia.com/gpu", "count": "1"},
+    }  # fmt: skip
+    assert found["Report"]["resources"]["cpuLimit"] == 0.5 and "accelerator" not in found["Report"]["resources"]
+
+
+def test_secrets_volumes_and_nodes_are_a_second_document():
+    _, platform = compiled(
+        secrets=(SecretKeys("s3-credentials", {"key": "AWS_SECRET_ACCESS_KEY"}),),
+        volumes=(Volume("pictures", "/mnt/pictures"),),
+        node_selector={"disk": "ssd"},
+    )
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert executors["Trainer_executor"] == {
+        "secretAsEnv": [
+            {"secretName": "s3-credentials", "keyToEnv": [{"secretKey": "key", "envVar": "AWS_SECRET_ACCESS_KEY"}]}
+        ],
+        "pvcMount": [{"constant": "pictures", "mountPath": "/mnt/pictures"}],
+        "nodeSelector": {"labels": {"disk": "ssd"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("images", "target", "cluster", "words"),
+    [
+        ("/home/me/cats", "kfp", {}, "a folder of this machine"),
+        ("minio://b/cats", "kfp", {}, "AWS_ENDPOINT_URL"),
+        ("s3://b/cats", "kfp", {"push_to": "/models"}, "cluster.push_to"),
+        ("gs://b/cats", "vertex", {"root": "s3://b"}, "Vertex AI keeps artifacts in gs://"),
+        ("gs://b/cats", "vertex", {"root": "gs://b", "node_selector": {"a": "b"}}, "Vertex AI has none"),
+    ],
+)
+def test_what_would_fail_hours_later_is_said_now(images, target, cluster, words):
+    config = dataclasses.replace(build_config({}), cluster=ClusterConfig(**cluster))
+    with pytest.raises(InputError, match=words):
+        compile_pipeline(config, images, SCHEMA, target)
+
+
+def test_what_lies_on_a_mounted_volume_is_a_path():
+    config = dataclasses.replace(build_config({}), cluster=ClusterConfig(volumes=(Volume("v", "/mnt"),), push_to="/mnt/models"))
+    assert compile_pipeline(config, "/mnt/cats", SCHEMA, "kfp")
+
+
+def test_infra_validator_is_refused_in_words():
+    config = build_config({"serving_check": {"kind": "infra_validator"}})
+    with pytest.raises(InputError, match="infra_validator does not compile"):
+        compile_pipeline(config, "s3://b/cats", SCHEMA, "kfp")
+
+
+def test_names_that_a_cluster_takes():
+    assert name_of(build_config({"title": "My  Cats & Dogs!"})) == "darkroom-my-cats-dogs"
+    assert name_of(build_config({"cluster": {"name": "cats"}})) == "cats"
+    with pytest.raises(InputError, match="cluster.name"):
+        build_config({"cluster": {"name": "Cats"}})
+    with pytest.raises(InputError, match="cluster.push_to"):
+        build_config({"cluster": {"push_to": "models"}})
+
+
+def test_a_file_that_is_written_whole(plain, tmp_path):
+    write(plain, "kfp", tmp_path / "new" / "p.yaml")
+    assert list(yaml.safe_load_all((tmp_path / "new" / "p.yaml").read_text())) == plain
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["p.yaml"]
+    with pytest.raises(InputError, match="must be called"):
+        write(plain, "kfp", tmp_path / "p.json")
+    with pytest.raises(InputError, match="cannot write"):
+        write(plain, "kfp", tmp_path / "new" / "p.yaml" / "q.yaml")

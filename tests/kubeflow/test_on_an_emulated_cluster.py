@@ -1,0 +1,140 @@
+"""The whole pipeline from its YAML alone, each step a process that sees what a pod would: see `tests.kubeflow.runner`."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from kubeflow.lint import STOCK
+from tests.emulators.s3 import s3_server
+from tests.kubeflow.runner import Runner
+from tests.project import darkroom
+
+SETTINGS = (
+    *("preprocessing.height=8", "preprocessing.width=8", "preprocessing.channels=1"),
+    *("training.batch_size=32", "training.epochs=12", "evaluation.max_drop=2", "validation.drift_brightness=0.1"),
+    *("cluster.push_to=s3://store/models", "cluster.retries=1", "cluster.name=digits"),
+)
+IMAGES = "s3://store/pictures/span-{SPAN}"
+
+
+@pytest.fixture(scope="module")
+def store():
+    """An S3 store, and the environment by which it is found."""
+    with s3_server("store") as (client, environment):
+        yield client, environment
+
+
+@pytest.fixture(scope="module")
+def posted():
+    """A web server; what is posted to it, as JSON, and its address."""
+    found = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            found.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield found, f"http://127.0.0.1:{server.server_port}/secret-path"
+        server.shutdown()
+        thread.join()
+
+
+def compiled(folder, *settings) -> str:
+    """The YAML that the command writes."""
+    options = [option for setting in (*SETTINGS, *settings) for option in ("--set", setting)]
+    ended = darkroom("compile", "--images", IMAGES, "--out", folder / "digits.yaml", *options)
+    assert ended.status == 0, ended.err
+    return (folder / "digits.yaml").read_text()
+
+
+def add_span(client, number: int, levels: np.ndarray) -> None:
+    """Puts digits into a span's folder; its labels are folders."""
+    import io
+
+    for index, (picture, label) in enumerate(zip(levels, load_digits().target)):
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "PNG")
+        client.put_object(Bucket="store", Key=f"pictures/span-{number}/{label}/{index:04d}.png", Body=buffer.getvalue())
+
+
+def states(tasks) -> dict[str, str]:
+    return {name: task.state for name, task in tasks.items()}
+
+
+def verdict(client, run: str) -> dict:
+    return json.loads(client.get_object(Bucket="store", Key=f"models-registry/runs/{run}/verdict.json")["Body"].read())
+
+
+def versions(client) -> set[str]:
+    keys = [found["Key"] for found in client.list_objects_v2(Bucket="store", Prefix="models/").get("Contents", ())]
+    return {match[1] for key in keys if (match := re.fullmatch(r"models/(\d+)/saved_model.pb", key))}
+
+
+@pytest.mark.slow
+def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store, posted):
+    client, environment = store
+    received, address = posted
+    levels = np.round(load_digits().images * 255 / 16).astype(np.uint8)[:900]
+    cluster = Runner(tmp_path / "cluster", {**environment, "DARKROOM_WEBHOOK": address})
+    text = compiled(tmp_path)
+
+    add_span(client, 1, levels[:450])
+    first = cluster.run(text, "run-1")
+    assert set(states(first).values()) == {"SUCCEEDED"}, [task.said[-2000:] for task in first.values() if task.state == "FAILED"]
+    assert versions(client) == {"1"}
+    ended = verdict(client, "run-1")
+    assert (ended["outcome"], ended["status"], ended["baseline"]) == ("pushed", 0, {})
+    assert ended["model"]["version"] == 1 and sum(ended["data"]["pictures"].values()) == 450
+    assert received == [ended]
+
+    # The next span: read though nothing of the file has changed, and judged against the first.
+    add_span(client, 2, levels[450:])
+    second = cluster.run(text, "run-2")
+    assert states(second)["Verdict"] in ("SUCCEEDED", "FAILED")
+    ended = verdict(client, "run-2")
+    assert ended["baseline"]["elbo"] < 0, "judged against the model of the first span"
+    assert ended["outcome"] in ("pushed", "refused") and (ended["outcome"] == "refused") == (ended["gate"] == "model")
+    assert versions(client) == ({"1", "2"} if ended["outcome"] == "pushed" else {"1"})
+    assert states(second)["Verdict"] == ("SUCCEEDED" if ended["outcome"] == "pushed" else "FAILED")
+
+    # A span that nobody should train on: the gate ends the run, the exit handler tells, the model stays.
+    before = versions(client)
+    add_span(client, 3, 255 - levels[:450])
+    third = cluster.run(text, "run-3")
+    assert states(third)["DataGate"] == "FAILED" and third["DataGate"].status == 3 and third["DataGate"].tries == 1
+    assert states(third)["Trainer"] == states(third)["Pusher"] == "SKIPPED" and states(third)["Verdict"] == "SUCCEEDED"
+    ended = verdict(client, "run-3")
+    assert (ended["outcome"], ended["gate"]) == ("refused", "data") and any("brightness" in reason for reason in ended["reasons"])
+    assert versions(client) == before and [one["run"] for one in received] == ["run-1", "run-2", "run-3"]
+    everything = "".join(task.said for tasks in (first, second, third) for task in tasks.values())
+    assert "secret-path" not in everything and environment["AWS_SECRET_ACCESS_KEY"] not in everything + text
+
+
+@pytest.mark.slow
+def test_the_stock_entrypoint_still_fails_here(tmp_path, store):
+    """Once it no longer does, ours can go."""
+    client, environment = store
+    add_span(client, 1, np.round(load_digits().images * 255 / 16).astype(np.uint8)[:60])
+    text = compiled(tmp_path, "cluster.retries=0")
+    stock = re.sub(r"- kubeflow\.entrypoint\n( *)- --registry=\S+\n *- --component=\S+\n", rf"- {STOCK}\n", text)
+    assert "kubeflow.entrypoint" not in stock
+    tasks = Runner(tmp_path / "cluster", environment).run(stock, "run-1")
+    failed = [task for task in tasks.values() if task.state == "FAILED" and task.tries]
+    assert failed and tasks["Pusher"].state == "SKIPPED"
+    known = "'NoneType' object has no attribute 'get'", "minio"
+    assert all(any(words in task.said for words in known) for task in failed), [task.said[-1500:] for task in failed]
