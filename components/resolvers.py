@@ -6,6 +6,7 @@ import json
 import os
 
 from ml_metadata import metadata_store
+from ml_metadata.proto import metadata_store_pb2
 from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
@@ -68,6 +69,52 @@ class LatestBlessedOther(ResolverStrategy):
             return fileio.exists(artifact.uri)
         protocol = read_protocol(artifact)
         return protocol is not None and all(read_protocol(candidate) == protocol for candidate in candidates)
+
+
+class StartingPoint(ResolverStrategy):
+    """The model whose weights training starts from: the last one that was blessed.
+
+    The same pictures start from what they started from before: in a run where nothing has changed, the last blessed model
+    is the very one that they gave, and training would go on and on.
+
+    Inputs by key: `model`, all models; `blessing`, all blessings of models; `examples`, this run's own.
+    """
+
+    def resolve_artifacts(
+        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]]:
+        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        result = {key: [] for key in input_dict} | {"examples": input_dict["examples"]}
+        models = {artifact.id: artifact for artifact in input_dict["model"]}
+        found = _started_from(store, {artifact.id for artifact in input_dict["examples"]}, set(models))
+        if found is None:
+            found = next((id_ for id_ in _blessed(input_dict["blessing"]) if id_ in models), 0)
+        if found in models and fileio.exists(models[found].uri):
+            result["model"] = [models[found]]
+        return result
+
+
+def _blessed(blessings: list[types.Artifact]) -> list[int]:
+    """The models that were blessed, by their ids, the last one first; our gate's blessings count, not the Evaluator's own."""
+    verdicts = {
+        artifact.get_int_custom_property(SUBJECT_ID): artifact
+        for artifact in sorted(blessings, key=lambda a: (a.has_custom_property(EVALUATION_ID), a.id))
+    }
+    blessed = [item for item in verdicts.items() if item[1].get_int_custom_property(BLESSED) == 1]
+    return [id_ for id_, _ in sorted(blessed, key=lambda item: item[1].id, reverse=True)]
+
+
+def _started_from(store: metadata_store.MetadataStore, examples: set[int], models: set[int]) -> int | None:
+    """What the first training on these examples that gave a model started from: a model's id, 0 for none, None if there was none."""
+    events = store.get_events_by_artifact_ids(list(examples)) if examples else []
+    users = sorted({event.execution_id for event in events if event.type == metadata_store_pb2.Event.INPUT})
+    for execution in users:
+        of_it = store.get_events_by_execution_ids([execution])
+        given = {event.artifact_id for event in of_it if event.type == metadata_store_pb2.Event.OUTPUT}
+        if given & models:
+            bases = [event.artifact_id for event in of_it if event.path.steps and event.path.steps[0].key == "base_model"]
+            return bases[0] if bases else 0
+    return None
 
 
 def read_protocol(model: types.Artifact) -> str | None:

@@ -21,7 +21,7 @@ ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 # Without a retry: it would say the same again.
 FINAL = ("DataGate", "Verdict")
 # Without the cache: what they give depends on more than their inputs, and no driver runs that would say so.
-ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "Pusher", "Verdict")
+ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "StartingPoint", "Pusher", "Verdict")
 MOST_BACKOFF = "3600s"
 Document = dict[str, Any]
 

@@ -45,7 +45,7 @@ from components.sample_quality.component import SampleQuality
 from components.serving_check.component import ServingCheck
 from components.tuner.component import Tuner
 from pipeline.config import Config, ServingCheckConfig
-from pipeline.plumbing import Plumbing
+from pipeline.plumbing import NONE, Plumbing
 from pipeline.thresholds import evaluation_config
 
 
@@ -126,6 +126,8 @@ def create_pipeline(
     transform.add_upstream_node(data_gate)
     # Tries other values of the configuration's fields in short trainings, where the configuration asks for that.
     tuner = hyperparameter_search(config, example_gen, transform) if config.tuning.trials else None
+    # The last good model, where training is to go on from it.
+    starting_point = plumbing.starting_point(example_gen.outputs["examples"]) if config.training.warm_start else NONE
     # Builds, fits and exports the VAE; the best values of the search are laid over the configuration.
     train = Trainer(
         run_fn="trainer.task.run_fn",
@@ -135,6 +137,7 @@ def create_pipeline(
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+        base_model=starting_point.channel,
         custom_config={"trainer": config.trainer().to_dict(), "code": code_hash(trainer)},
     )
     judged_on = "test" if config.data.test_share else "eval"
@@ -228,6 +231,7 @@ def create_pipeline(
         data_gate,
         transform,
         tuner,
+        starting_point.node,
         train,
         feature_extractor,
         sample_quality,

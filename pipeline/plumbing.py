@@ -14,7 +14,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 from components.curated_schema.component import CuratedSchema
 from components.data_gate.artifacts import DataBlessing
 from components.registry.baselines import LastModel, LastStatistics
-from components.resolvers import ForcedBlessing, LatestBlessedOther
+from components.resolvers import ForcedBlessing, LatestBlessedOther, StartingPoint
 
 
 class Source(NamedTuple):
@@ -22,6 +22,9 @@ class Source(NamedTuple):
 
     node: BaseNode | None
     channel: BaseChannel | None
+
+
+NONE = Source(None, None)
 
 
 class Plumbing(Protocol):
@@ -34,6 +37,9 @@ class Plumbing(Protocol):
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
         """The last pictures that passed, to see drift by."""
+
+    def starting_point(self, examples: BaseChannel) -> Source:
+        """The last good model, to start training from."""
 
     def last_model(self, candidate: BaseChannel) -> Source:
         """The last good model, to judge the new one by."""
@@ -68,6 +74,16 @@ class Local:
             candidate=candidate,
         ).with_id("LastStatistics")
         return Source(node, node.outputs["subject"])
+
+    def starting_point(self, examples: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        node = Resolver(
+            strategy_class=StartingPoint,
+            model=Channel(type=standard_artifacts.Model),
+            blessing=Channel(type=standard_artifacts.ModelBlessing),
+            examples=examples,
+        ).with_id("StartingPoint")
+        return Source(node, node.outputs["model"])
 
     def last_model(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
@@ -117,18 +133,25 @@ class Cluster:
         node = LastStatistics(registry=self.registry)
         return Source(node, node.outputs["statistics"])
 
+    def starting_point(self, examples: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        return self._last("StartingPoint", None)
+
     def last_model(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
+        return self._last("LastModel", candidate)
+
+    def _last(self, name: str, candidate: BaseChannel | None) -> Source:
         if not self.resolver:
-            node = LastModel(candidate=candidate, push_to=self.push_to)
+            node = LastModel(candidate=candidate, push_to=self.push_to).with_id(name)
             return Source(node, node.outputs["model"])
         node = Resolver(
             strategy_class=LatestBlessedModelStrategy,
             model=Channel(type=standard_artifacts.Model),
             model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-        ).with_id("LastModel")
+        ).with_id(name)
         return Source(node, node.outputs["model"])
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
         """See `Plumbing`."""
-        return Source(None, None)
+        return NONE

@@ -103,6 +103,8 @@ class TrainingConfig:
         corruption_level: The most of it: standard deviation of the noise (1 is white), or share of the pixels. Each picture
             gets between nothing and that.
         patience: Epochs without a better held-out ELBO after which training stops; the best weights are kept.
+        warm_start: Starts from the weights of the last good model, if its networks are the same, and without a warm-up of the
+            KL divergence's weight. The same pictures again start from what they started from before.
         seed: Makes a run repeatable.
         strategy: The tf.distribute strategy: `one_device`, or `mirrored` over all GPUs of this machine.
         jit_compile: XLA. Off: on CPUs it made the convolutional step slower.
@@ -122,6 +124,7 @@ class TrainingConfig:
     corruption: Literal["none", "gaussian", "masking", "salt_and_pepper"] = "none"
     corruption_level: Annotated[float, Gt(0), Le(1)] = 0.3
     patience: PositiveInt = 10
+    warm_start: bool = False
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
     strategy: Literal["one_device", "mirrored"] = "one_device"
     jit_compile: bool = False

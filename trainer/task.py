@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Sequence
@@ -30,7 +32,9 @@ from trainer.priors import Mixture
 from trainer.progress import report_progress
 from trainer.tuning.space import with_values
 from trainer.vae import VAE, TrainingData
+from trainer.warm_start import load_weights, save_weights
 
+LOGGER = logging.getLogger("darkroom.trainer")
 GOLDEN_PICTURES = 4
 MIXTURE_PICTURES = 20_000  # more make the mixture no better, and its fit slower
 
@@ -52,6 +56,7 @@ def run_fn(fn_args: FnArgs) -> None:
         tft_output=tft.TFTransformOutput(fn_args.transform_output),
         model_folder=Path(fn_args.serving_model_dir),
         run_folder=Path(fn_args.model_run_dir),
+        start_from=Path(fn_args.base_model) if fn_args.base_model else None,
     )
 
 
@@ -63,6 +68,7 @@ def train(
     tft_output: tft.TFTransformOutput,
     model_folder: Path,
     run_folder: Path,
+    start_from: Path | None = None,
 ) -> Outcome:
     """From examples to an exported model.
 
@@ -73,6 +79,7 @@ def train(
         tft_output: The Transform graph.
         model_folder: Gets the SavedModel, `model.json`, `metrics.json`, `model_card.md` and `config.yaml`.
         run_folder: Gets the history, TensorBoard's logs, the networks' layers and the golden answers.
+        start_from: The folder of an exported model whose weights to start from, if its networks are the same.
 
     Returns:
         What training came to.
@@ -90,7 +97,14 @@ def train(
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)
-        outcome = Loop(vae, pictures, held_out, config.training, strategy).fit(history)
+        training, started_anew = config.training, ""
+        if start_from is not None:
+            started_anew = load_weights(vae, start_from)
+            if started_anew:
+                LOGGER.warning("training starts anew, not from the last good model: %s", started_anew)
+            else:
+                training = dataclasses.replace(training, kl_warmup="linear", kl_warmup_share=0.0)
+        outcome = Loop(vae, pictures, held_out, training, strategy).fit(history)
         history.close()
         figures, precision = held_out_figures(vae, held_out, config.training)
         if figures["denoising"]:
@@ -106,6 +120,7 @@ def train(
         vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, mixture
     )
     servable.save(model_folder)
+    save_weights(vae, model_folder)
     save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
     metrics = {
         **figures,
@@ -113,6 +128,7 @@ def train(
         "best_epoch": outcome.best_epoch,
         "seconds": outcome.seconds,
         "images_per_second": outcome.images_per_second,
+        "warm_start": start_from is not None and not started_anew,
     }
     description = describe_model(vae, config, list(labels), counts)
     _write_json(model_folder / "model.json", {**description, "code_precision": precision})

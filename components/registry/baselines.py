@@ -35,11 +35,10 @@ class LastModelExecutor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Copies the last pushed model that can be compared with the candidate, or marks the output absent."""
-        candidate = artifact_utils.get_single_instance(input_dict["candidate"])
         model = artifact_utils.get_single_instance(output_dict["model"])
-        protocol = read_protocol(candidate)
+        protocols = {read_protocol(candidate) for candidate in input_dict.get("candidate", ())}
         for number, folder in store.newest_first(exec_properties["push_to"]):
-            if json.loads(store.read(f"{folder}/model.json")).get("protocol") == protocol:
+            if not protocols or json.loads(store.read(f"{folder}/model.json")).get("protocol") in protocols:
                 store.download(folder, path_utils.serving_model_path(model.uri))
                 model.set_int_custom_property(VERSION, number)
                 return
@@ -79,22 +78,22 @@ class LastModelSpec(ComponentSpec):
     """Inputs, outputs and parameters of `LastModel`."""
 
     PARAMETERS = {"push_to": ExecutionParameter(type=str)}
-    INPUTS = {"candidate": ChannelParameter(type=standard_artifacts.Model)}
+    INPUTS = {"candidate": ChannelParameter(type=standard_artifacts.Model, optional=True)}
     OUTPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}
 
 
 class LastModel(base_component.BaseComponent):
-    """The model that was pushed last and whose figures can be compared with the candidate's.
+    """The model that was pushed last.
 
     Args:
-        candidate: This run's model.
+        candidate: This run's model: its figures must be comparable with those of the one that is looked for; None: any will do.
         push_to: Where models are pushed to, a folder each version.
     """
 
     SPEC_CLASS = LastModelSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LastModelExecutor)
 
-    def __init__(self, *, candidate: types.BaseChannel, push_to: str):
+    def __init__(self, *, candidate: types.BaseChannel | None, push_to: str):
         spec = LastModelSpec(candidate=candidate, push_to=push_to, model=types.Channel(type=standard_artifacts.Model))
         super().__init__(spec=spec)
 

@@ -1,0 +1,46 @@
+"""Retraining that goes on from the last good model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.project import darkroom, last_verdict, write_discs
+
+SETTINGS = ("--set", "training.warm_start=true", "--set", "training.epochs=8", "--set", "training.batch_size=32")
+MARGIN = ("--set", "evaluation.max_drop=20", "--accept-drift")
+
+
+def trained(work: Path) -> dict:
+    """What the last run's Trainer wrote, and its learning curve."""
+    model = Path(last_verdict(work)["model"]["artifact"])
+    newest = max((work / "artifacts/Trainer/model_run").iterdir(), key=lambda path: int(path.name))
+    curve = [json.loads(line) for line in (newest / "history.jsonl").read_text().splitlines()]
+    return {**json.loads((model / "metrics.json").read_text()), "curve": curve}
+
+
+@pytest.mark.slow
+def test_new_pictures_start_from_the_last_good_model_and_the_same_ones_do_not_train_again(tmp_path):
+    pictures, work = tmp_path / "discs", tmp_path / "work"
+    run = ("run", "--images", pictures, "--work", work, *SETTINGS, *MARGIN)
+    write_discs(pictures, 300)
+    assert darkroom(*run).status == 0
+    first = trained(work)
+    assert not first["warm_start"]
+
+    again = darkroom(*run)
+    assert again.status == 0 and again.states()["Trainer"] == "cached", again.out
+
+    write_discs(pictures / "more", 300, seed=1)
+    assert darkroom(*run).status == 0
+    second = trained(work)
+    assert second["warm_start"]
+    assert second["curve"][0]["eval"]["elbo"] > first["curve"][0]["eval"]["elbo"], "its first epoch begins where the other had ended"
+
+    again = darkroom(*run)
+    assert again.status == 0 and again.states()["Trainer"] == "cached", again.out
+
+    other = darkroom(*run, "--set", "model.latent_dim=3")
+    assert other.status == 0 and not trained(work)["warm_start"], "other networks start anew"
