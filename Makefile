@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
+# The libraries are compiled once and not by every process anew, of which the tests start hundreds.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := .venv/bin/python -m pytest -q -n 2 --dist loadfile
 
 run: $(READY)  ## the whole pipeline on the embedded data set

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -66,33 +66,31 @@ def cli() -> None:
     """
 
 
+def asks_for_a_run(command: Callable) -> Callable:
+    """The options of a command that may run the pipeline."""
+    options = (
+        click.option("--images", metavar="DIR|FILE|URI", help="A folder of pictures, an archive, arrays, TFRecords or a manifest; a path or URI."),
+        click.option("--dataset", metavar="NAME", help="digits (the default), mnist, fashion-mnist or cifar10."),
+        click.option("--data-root", metavar="DIR", help="Where data sets lie; else $DARKROOM_DATASETS, else they are downloaded."),
+        click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project."),
+        click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly."),
+        click.option("--work", metavar="DIR", help="The work folder; else work/ and the data set's or folder's name."),
+        click.option(
+            "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph."
+        ),
+        click.option("--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @cli.command()
-@click.option("--images", metavar="DIR|FILE|URI", help="A folder of pictures, an archive, arrays, TFRecords or a manifest; a path or URI.")
-@click.option("--dataset", metavar="NAME", help="digits (the default), mnist, fashion-mnist or cifar10.")
-@click.option("--data-root", metavar="DIR", help="Where data sets lie; else $DARKROOM_DATASETS, else they are downloaded.")
-@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
-@click.option("--work", metavar="DIR", help="The work folder; else work/ and the data set's or folder's name.")
-@click.option(
-    "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph."
-)
-@click.option("--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner.")
+@asks_for_a_run
 @click.option("--no-cache", is_flag=True, help="Does everything anew.")
 @click.option("--accept-drift", is_flag=True, help="Takes pictures that differ from those before as the new usual ones.")
 @click.option("--bless", metavar="WHY", help="Pushes the model even if it is worse than the last; WHY is recorded.")
-def run(
-    images: str | None,
-    dataset: str | None,
-    data_root: str | None,
-    config: str | None,
-    overrides: Sequence[str],
-    work: str | None,
-    orchestrator: str,
-    beam_args: Sequence[str],
-    no_cache: bool,
-    accept_drift: bool,
-    bless: str | None,
-) -> None:
+def run(no_cache: bool, **asked: Any) -> None:
     """Ingests pictures, trains a VAE, judges it, and pushes its decoder.
 
     \b
@@ -121,23 +119,40 @@ def run(
     from pipeline.run import run as run_request
 
     with hushed():
-        request = make_request(
-            images=images,
-            dataset=dataset,
-            data_root=data_root,
-            config=config,
-            overrides=overrides,
-            work=work,
-            orchestrator=orchestrator,
-            beam_args=beam_args,
-            enable_cache=not no_cache,
-            accept_drift=accept_drift,
-            bless=bless,
-        )
-    status = run_request(request)
+        request = make_request(enable_cache=not no_cache, **asked)
+    leave(run_request(request))
+
+
+@cli.command()
+@asks_for_a_run
+def retrain(**asked: Any) -> None:
+    """Runs the pipeline if there is something new, and says so in one line if there is not: for cron and timers.
+
+    \b
+    New is what was added, removed or edited among the pictures of the last spans, another configuration, or a last run that
+    did not come to its end. It is judged against the last good model, and what is not blessed is not pushed:
+        darkroom retrain --images '/data/span-{SPAN}' --config cats.yaml --work ~/cats
+    The last seven days together, from the weights of the last good model:
+        darkroom retrain --images '/data/{YYYY}-{MM}-{DD}' --set data.span_window=7 --set training.warm_start=true
+    Every night at three, by crontab -e:
+        0 3 * * *  darkroom retrain --images '/data/span-{SPAN}' --work ~/cats >> ~/cats.log 2>&1
+
+    It ends with the statuses of `darkroom run`; 0 where nothing was new, 4 where another run is at work.
+    """
+    from pipeline.console import hushed
+    from pipeline.request import make_request
+    from pipeline.retrain import retrain as retrain_request
+
+    with hushed():
+        request = make_request(**asked)
+    leave(retrain_request(request, click.echo))
+
+
+def leave(status: Status) -> None:
+    """Ends the process at once: all is written; the libraries' threads would take seconds to wind up, and say so."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(int(status))  # all is written; the libraries' threads would take seconds to wind up, and say so
+    os._exit(int(status))
 
 
 @cli.command()

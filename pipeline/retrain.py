@@ -1,0 +1,84 @@
+"""`darkroom retrain`: a run where there is something new, and one line where there is not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.run import Request, run
+from pipeline.status import Status
+from pipeline.workspace import Workspace
+
+RECORD = "retrained.json"
+# Ends after which the same pictures and configuration would come to the same end again.
+SETTLED = (Status.PUSHED, Status.REFUSED)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a run was about.
+
+    Attributes:
+        pictures: The fingerprint of all that was there to be read: names, sizes and times of change, of the last spans.
+        config: SHA-256 of the configuration.
+        count: How many pictures there were.
+        span: The latest span's number, 0 where there are none.
+        status: How the run ended; None before that.
+    """
+
+    pictures: str
+    config: str
+    count: int
+    span: int
+    status: int | None = None
+
+
+def retrain(request: Request, tell: Callable[[str], object]) -> Status:
+    """Runs the pipeline if pictures or configuration are not those of the last run, or that one did not come to its end.
+
+    Args:
+        request: What a run would be asked for.
+        tell: Is called with the one line that is said where nothing is to be done.
+
+    Raises:
+        InputError: There are no pictures.
+        WorkFolderBusy: Another run holds the work folder.
+    """
+    now = look(request)
+    workspace = Workspace.create(request.work)
+    before = read(workspace.root)
+    if before and before.status in SETTLED and (before.pictures, before.config) == (now.pictures, now.config):
+        span = f" in span {now.span}" if now.span else ""
+        ended = Status(before.status).word
+        tell(f"nothing new: the {now.count:,} pictures{span} and the configuration are those of the last run, which ended as {ended}")
+        return Status.PUSHED
+    status = run(request)
+    write(workspace.root, State(now.pictures, now.config, now.count, now.span, int(status)))
+    return status
+
+
+def look(request: Request) -> State:
+    """What there is now."""
+    from components.image_example_gen.sources import find_sources
+
+    sources = find_sources(request.images, request.config.data)
+    config = hashlib.sha256(request.config.to_yaml().encode()).hexdigest()
+    return State(sources.fingerprint, config, sources.count, sources.span)
+
+
+def read(work: Path) -> State | None:
+    """What the last `retrain` was about; None where there was none, or its record is of no use."""
+    try:
+        return State(**json.loads((work / RECORD).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write(work: Path, state: State) -> None:
+    """Writes the record, whole or not at all."""
+    fresh = work / f".{RECORD}.new"
+    fresh.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
+    fresh.replace(work / RECORD)
