@@ -55,6 +55,7 @@ setup(
             "apache-beam[aws,azure]",
             "kfp>=2.5,<2.6",
             "google-cloud-aiplatform>=1.60",
+            "cel-python>=0.5,<0.6",
             "moto[s3]>=5",
             "flask",
             "flask-cors",

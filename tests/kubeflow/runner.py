@@ -73,8 +73,12 @@ class _Run:
             task = dag["tasks"][name]
             waits = predecessors(task)
             always = task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
-            assert "condition" not in task.get("triggerPolicy", {}), "no component of ours runs on a condition"
             if not always and any(done[other].state in ("FAILED", "SKIPPED") for other in waits):
+                done[name] = Task(name, "SKIPPED")
+                continue
+            given = {key: self.artifact(one, done) for key, one in task.get("inputs", {}).get("artifacts", {}).items()}
+            condition = task.get("triggerPolicy", {}).get("condition", "")
+            if condition and not holds(condition, given):
                 done[name] = Task(name, "SKIPPED")
                 continue
             component = self.spec["components"][task["componentRef"]["name"]]
@@ -84,17 +88,17 @@ class _Run:
                 failed = any(one.state == "FAILED" for one in inner.values())
                 done[name] = Task(name, "FAILED" if failed else "SUCCEEDED")
                 continue
-            done[name] = self.task(name, task, component, done, parameters)
+            values = task.get("inputs", {}).get("parameters", {})
+            values = {key: self.parameter(one, done, parameters) for key, one in values.items()}
+            done[name] = self.task(name, task, component, given, values)
         return done
 
-    def task(self, name: str, task: dict, component: dict, done: dict[str, Task], parameters: dict[str, Any]) -> Task:
+    def task(self, name: str, task: dict, component: dict, artifacts: dict[str, dict], values: dict[str, Any]) -> Task:
         executor = self.spec["deploymentSpec"]["executors"][component["executorLabel"]]
-        inputs = task.get("inputs", {})
-        artifacts = {key: self.artifact(one, done) for key, one in inputs.get("artifacts", {}).items()}
-        values = {key: self.parameter(one, done, parameters) for key, one in inputs.get("parameters", {}).items()}
         if "importer" in executor:
             uri = executor["importer"]["artifactUri"]["constant"]
-            return Task(name, "SUCCEEDED", artifacts={"result": {"name": uri, "uri": uri, "metadata": {}}})
+            (key,) = component["outputDefinitions"]["artifacts"]
+            return Task(name, "SUCCEEDED", artifacts={key: {"name": uri, "uri": uri, "metadata": {}}})
         assert "container" in executor, "resolver executors are not implemented in open-source Kubeflow Pipelines"
         key = cache_key(component, executor["container"], artifacts, values)
         if task.get("cachingOptions", {}).get("enableCache") and key in self.runner.cache:
@@ -170,6 +174,16 @@ class _Run:
 
     def stored(self, uri: str) -> Path:
         return self.runner.store / mounted(uri)
+
+
+def holds(condition: str, artifacts: dict[str, dict[str, Any]]) -> bool:
+    """Whether a condition in CEL (cel.dev) holds for a task's input artifacts."""
+    import celpy
+
+    inputs = {"artifacts": {key: {"artifacts": [artifact]} for key, artifact in artifacts.items()}}
+    environment = celpy.Environment()
+    program = environment.program(environment.compile(condition))
+    return bool(program.evaluate({"inputs": celpy.json_to_cel(inputs)}))
 
 
 def mounted(uri: str) -> str:

@@ -20,6 +20,7 @@ from tests.project import darkroom
 SETTINGS = (
     *("preprocessing.height=8", "preprocessing.width=8", "preprocessing.channels=1"),
     *("training.batch_size=32", "training.epochs=12", "evaluation.max_drop=2", "validation.drift_brightness=0.1"),
+    "training.warm_start=true",
     *("cluster.push_to=s3://store/models", "cluster.retries=1", "cluster.name=digits"),
 )
 IMAGES = "s3://store/pictures/span-{SPAN}"
@@ -80,6 +81,10 @@ def verdict(client, run: str) -> dict:
     return json.loads(client.get_object(Bucket="store", Key=f"models-registry/runs/{run}/verdict.json")["Body"].read())
 
 
+def metrics(client, version: int) -> dict:
+    return json.loads(client.get_object(Bucket="store", Key=f"models/{version}/metrics.json")["Body"].read())
+
+
 def versions(client) -> set[str]:
     keys = [found["Key"] for found in client.list_objects_v2(Bucket="store", Prefix="models/").get("Contents", ())]
     return {match[1] for key in keys if (match := re.fullmatch(r"models/(\d+)/saved_model.pb", key))}
@@ -101,6 +106,7 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
     assert (ended["outcome"], ended["status"], ended["baseline"]) == ("pushed", 0, {})
     assert ended["model"]["version"] == 1 and sum(ended["data"]["pictures"].values()) == 450
     assert received == [ended]
+    assert not metrics(client, 1)["warm_start"], "there was nothing to start from"
 
     # The next span: read though nothing of the file has changed, and judged against the first.
     add_span(client, 2, levels[450:])
@@ -110,6 +116,7 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
     assert ended["baseline"]["elbo"] < 0, "judged against the model of the first span"
     assert ended["outcome"] in ("pushed", "refused") and (ended["outcome"] == "refused") == (ended["gate"] == "model")
     assert versions(client) == ({"1", "2"} if ended["outcome"] == "pushed" else {"1"})
+    assert ended["outcome"] == "refused" or metrics(client, 2)["warm_start"]
     assert states(second)["Verdict"] == ("SUCCEEDED" if ended["outcome"] == "pushed" else "FAILED")
 
     # A span that nobody should train on: the gate ends the run, the exit handler tells, the model stays.
