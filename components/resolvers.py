@@ -45,12 +45,7 @@ class LatestBlessedOther(ResolverStrategy):
         result["candidate"] = input_dict["candidate"]
         own = {artifact.id for artifact in input_dict["candidate"]}
         subjects = {artifact.id: artifact for artifact in input_dict["subject"]}
-        # On models TFX's Evaluator and our gate both leave a blessing. The gate's counts, for a person may have overruled the
-        # Evaluator; where there is none, the work folder is older than the gate.
-        last_verdicts = {
-            artifact.get_int_custom_property(SUBJECT_ID): artifact
-            for artifact in sorted(input_dict["blessing"], key=lambda a: (a.has_custom_property(EVALUATION_ID), a.id))
-        }
+        last_verdicts = _last_verdicts(input_dict["blessing"])
         judged_before = [last_verdicts[id_] for id_ in own if id_ in last_verdicts]
         if judged_before and judged_before[0].has_custom_property(BASELINE_ID):
             # The same pictures again: compared with what they were compared with, also where they were accepted as they are.
@@ -94,13 +89,19 @@ class StartingPoint(ResolverStrategy):
         return result
 
 
+def _last_verdicts(blessings: list[types.Artifact]) -> dict[int, types.Artifact]:
+    """The blessing that counts of each artifact that was judged, by the artifact's id.
+
+    On models TFX's Evaluator and our gate both leave one. The gate's counts, for a person may have overruled the Evaluator;
+    where there is none, the work folder is older than the gate.
+    """
+    ordered = sorted(blessings, key=lambda blessing: (blessing.has_custom_property(EVALUATION_ID), blessing.id))
+    return {blessing.get_int_custom_property(SUBJECT_ID): blessing for blessing in ordered}
+
+
 def _blessed(blessings: list[types.Artifact]) -> list[int]:
-    """The models that were blessed, by their ids, the last one first; our gate's blessings count, not the Evaluator's own."""
-    verdicts = {
-        artifact.get_int_custom_property(SUBJECT_ID): artifact
-        for artifact in sorted(blessings, key=lambda a: (a.has_custom_property(EVALUATION_ID), a.id))
-    }
-    blessed = [item for item in verdicts.items() if item[1].get_int_custom_property(BLESSED) == 1]
+    """The models that were blessed, by their ids, the last one first."""
+    blessed = [item for item in _last_verdicts(blessings).items() if item[1].get_int_custom_property(BLESSED) == 1]
     return [id_ for id_, _ in sorted(blessed, key=lambda item: item[1].id, reverse=True)]
 
 
