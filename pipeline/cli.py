@@ -173,6 +173,37 @@ def report(work: str, run_id: str | None) -> None:
         click.echo(line)
 
 
+@cli.group(invoke_without_command=True)
+@click.option("--work", metavar="DIR", help="The work folder.")
+@click.pass_context
+def runs(context: click.Context, work: str | None) -> None:
+    """Lists the runs of a work folder: how they ended, on how many pictures, and their figures beside the one before.
+
+    \b
+        darkroom runs --work work/digits
+        darkroom runs show 20261120-093015 --work work/digits
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if work is None:
+        raise click.UsageError("--work is missing", context)
+    from pipeline.runs import list_runs, table
+
+    for line in table(list_runs(work)):
+        click.echo(line)
+
+
+@runs.command(name="show")
+@click.argument("run_id", metavar="ID")
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+def show_run(run_id: str, work: str) -> None:
+    """Shows a run in full."""
+    from pipeline.runs import show
+
+    for line in show(run_id, work):
+        click.echo(line)
+
+
 def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] = ()) -> None:
     """Runs a command: those above, those for pushed models, which live beside the models' own reader, and `more`.
 

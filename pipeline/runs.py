@@ -1,0 +1,109 @@
+"""`darkroom runs`: every run of a work folder, a line each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.history import tell
+from trainer.errors import InputError
+
+HEADINGS = ("run", "ended as", "pictures", "ELBO, nats", "the one before", "version", "seconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, as its verdict has it.
+
+    Attributes:
+        id: Its id, which names the time at which it began.
+        outcome: `pushed`, `refused (data)` and so on; `unended` where it was killed, or is at work.
+        pictures: All that it read; None where it did not come to that.
+        elbo: Of its model on the pictures that it was judged by, nats per picture.
+        baseline: Of the last good model on the same pictures.
+        version: Of the model that it pushed.
+        seconds: How long it took.
+    """
+
+    id: str
+    outcome: str
+    pictures: int | None = None
+    elbo: float | None = None
+    baseline: float | None = None
+    version: int | None = None
+    seconds: float | None = None
+
+
+def list_runs(work: str) -> list[Run]:
+    """The runs of a work folder, the oldest first.
+
+    Raises:
+        InputError: There is no such folder, or nothing was run in it.
+    """
+    folders = sorted(path for path in Path(work, "runs").glob("*") if path.is_dir())
+    if not folders:
+        raise InputError(f"nothing was run in {work} yet: do 'darkroom run --work {work}' first")
+    return [_read(folder) for folder in folders]
+
+
+def _read(folder: Path) -> Run:
+    try:
+        verdict: dict[str, Any] = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Run(folder.name, "unended")
+    except ValueError:
+        return Run(folder.name, "verdict damaged")
+    gate = f" ({verdict['gate']})" if verdict["gate"] else ""
+    pictures = verdict["data"].get("pictures")
+    return Run(
+        id=folder.name,
+        outcome=f"{verdict['outcome']}{gate}",
+        pictures=sum(pictures.values()) if pictures else None,
+        elbo=verdict["figures"].get("elbo"),
+        baseline=verdict["baseline"].get("elbo"),
+        version=verdict["model"].get("version"),
+        seconds=verdict["seconds"],
+    )
+
+
+def table(runs: Sequence[Run]) -> list[str]:
+    """Runs as lines of equal columns, with headings."""
+    rows = [HEADINGS, *(_cells(run) for run in runs)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    lines = []
+    for row in rows:
+        text = [cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))]
+        lines.append("  ".join(text).rstrip())
+    return lines
+
+
+def _cells(run: Run) -> tuple[str, ...]:
+    return (
+        run.id,
+        run.outcome,
+        "" if run.pictures is None else f"{run.pictures:,}",
+        "" if run.elbo is None else f"{run.elbo:.2f}",
+        "" if run.baseline is None else f"{run.baseline:.2f}",
+        "" if run.version is None else str(run.version),
+        "" if run.seconds is None else f"{run.seconds:.0f}",
+    )
+
+
+def show(run_id: str, work: str) -> list[str]:
+    """A run in full: how it ended, its figures beside those of the last good model, and each step with its time.
+
+    Raises:
+        InputError: There is no such run, or it has not ended.
+    """
+    lines = tell(run_id, work)
+    verdict = json.loads(Path(work, "runs", run_id, "verdict.json").read_text(encoding="utf-8"))
+    lines.append(f"pictures: {verdict['images']}, " + ", ".join(f"{n:,} {split}" for split, n in verdict["data"].get("pictures", {}).items()))
+    for name, value in verdict["figures"].items():
+        before = verdict["baseline"].get(name)
+        beside = f", the one before {before:.2f} ({value - before:+.2f})" if before is not None else ""
+        lines.append(f"  {name}: {value:.2f} nats{beside}")
+    lines += [f"  {step['name']}: {step['state']}, {step['seconds']:.1f} s" for step in verdict["components"]]
+    return lines
