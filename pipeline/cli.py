@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -201,6 +202,26 @@ def show_run(run_id: str, work: str) -> None:
     from pipeline.runs import show
 
     for line in show(run_id, work):
+        click.echo(line)
+
+
+@cli.command()
+@click.argument("version", metavar="VERSION", type=int)
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+def lineage(version: int, work: str) -> None:
+    """Says which pictures, configuration, code and earlier model made a pushed one, by ML Metadata.
+
+    \b
+        darkroom lineage 3 --work work/digits
+    """
+    from pipeline.console import quiet
+
+    with quiet(Path(os.devnull)):
+        from pipeline.lineage import lineage as lineage_of
+        from pipeline.workspace import Workspace
+
+        found = lineage_of(Workspace(Path(work).absolute()).metadata, version)
+    for line in found.lines():
         click.echo(line)
 
 

@@ -104,6 +104,20 @@ def test_a_broken_picture_is_refused_listed_and_counted(project, first):
     assert "1 refused" in first.out
 
 
+def test_where_the_model_came_from_and_the_list_of_runs(project, first):
+    told = darkroom("lineage", 1, "--work", project.work, root=project.root)
+    assert (told.status, told.err) == (0, "")
+    verdict = last_verdict(project.work)
+    lines = told.out.splitlines()
+    assert lines[0] == f"version 1: trained by run {verdict['run']}"
+    assert f"pictures: {project.images} (" in lines[1] and f"{verdict['data']['pictures']['train']:,} train" in lines[1]
+    assert '"latent_dim": 3' in lines[2] and "started from: nothing" in told.out and "judged against: nothing" in told.out
+    unknown = darkroom("lineage", 7, "--work", project.work, root=project.root)
+    assert unknown.status == 2 and "no version 7 was pushed; pushed were 1" in unknown.err and len(unknown.err.splitlines()) == 1
+    listed = darkroom("runs", "--work", project.work, root=project.root).out.splitlines()
+    assert len(listed) == 2 and listed[1].startswith(f"{verdict['run']}  pushed")
+
+
 def test_the_verdict(project, first):
     verdict = last_verdict(project.work)
     assert (verdict["schema"], verdict["status"], verdict["outcome"], verdict["gate"]) == (1, 0, "pushed", None)

@@ -42,5 +42,9 @@ def test_new_pictures_start_from_the_last_good_model_and_the_same_ones_do_not_tr
     again = darkroom(*run)
     assert again.status == 0 and again.states()["Trainer"] == "cached", again.out
 
+    told = darkroom("lineage", 2, "--work", work).out
+    assert f"started from: {work}/artifacts/Trainer/model/" in told
+    assert "started from: nothing" in darkroom("lineage", 1, "--work", work).out
+
     other = darkroom(*run, "--set", "model.latent_dim=3")
     assert other.status == 0 and not trained(work)["warm_start"], "other networks start anew"
