@@ -26,6 +26,7 @@ TYPES = {
     "darkroom.Quality": "components.sample_quality.artifacts.Quality",
     "darkroom.Report": "components.report.artifacts.Report",
 }
+LOGS = "executor-logs"  # an output that newer drivers add, and their launchers write
 MOUNTS_ENV = "DARKROOM_LAUNCHER_ROOT"  # the folder above those; / in a container
 
 
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from trainer.errors import GateRefused, InputError
 
     invocation = json.loads(parsed.json_serialized_invocation_args)
-    uris = [artifact["uri"] for _, artifact in artifacts_of(invocation["outputs"])]
+    uris = [artifact["uri"] for key, artifact in artifacts_of(invocation["outputs"]) if key != LOGS]
     run = run_of(uris[0], parsed.component)
     begin, started = time.perf_counter(), time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     error: BaseException | None = None
@@ -91,6 +92,7 @@ def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_a
     spec = json.loads(parsed.json_serialized_inputs_spec_args)
     fill_in_types(invocation, spec)
     drop_absent(invocation)
+    invocation["outputs"]["artifacts"].pop(LOGS, None)
     to_folders(invocation)
     invocation["outputs"]["outputFile"] = to_folder(invocation["outputs"]["outputFile"])
     found: dict[str, Any] = {}

@@ -51,9 +51,13 @@ def test_numbers_are_whole_again():
 def run(tmp_path, component: str, executor: str, parameters: dict, output: str, kind: str) -> tuple[int, dict]:
     file = tmp_path / "kfp_outputs" / "output_metadata.json"
     uri = f"minio://root/pipeline/run-1/{component}/{output}"
+    logs = {"uri": f"minio://root/pipeline/run-1/{component}/executor-logs", "type": {"schemaTitle": "system.Artifact"}}
     given = {
         "inputs": {"parameterValues": parameters},
-        "outputs": {"artifacts": {output: {"artifacts": [{"uri": uri, "type": {"schemaTitle": kind}}]}}, "outputFile": str(file)},
+        "outputs": {
+            "artifacts": {"executor-logs": {"artifacts": [logs]}, output: {"artifacts": [{"uri": uri, "type": {"schemaTitle": kind}}]}},
+            "outputFile": str(file),
+        },
     }
     spec = {"parameters": {name: {"parameterType": "STRING"} for name in parameters}}
     status = main(
