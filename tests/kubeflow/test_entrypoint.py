@@ -50,8 +50,8 @@ def test_numbers_are_whole_again():
 
 def run(tmp_path, component: str, executor: str, parameters: dict, output: str, kind: str) -> tuple[int, dict]:
     file = tmp_path / "kfp_outputs" / "output_metadata.json"
-    uri = f"minio://root/pipeline/run-1/{component}/{output}"
-    logs = {"uri": f"minio://root/pipeline/run-1/{component}/executor-logs", "type": {"schemaTitle": "system.Artifact"}}
+    uri = f"minio://artifacts/pipeline/run-1/{component}/{output}"
+    logs = {"uri": f"minio://artifacts/pipeline/run-1/{component}/executor-logs", "type": {"schemaTitle": "system.Artifact"}}
     given = {
         "inputs": {"parameterValues": parameters},
         "outputs": {
@@ -76,8 +76,8 @@ def test_a_component_that_ends_well(tmp_path, mounts):
     executor = "components.curated_schema.component.Executor"
     status, written = run(tmp_path, "Schema", executor, {"text": "feature {}"}, "schema", "tfx.Schema")
     assert status == 0
-    assert (mounts / "minio/root/pipeline/run-1/Schema/schema/schema.pbtxt").read_text() == "feature {}"
-    assert written["artifacts"]["schema"]["artifacts"][0]["uri"] == "minio://root/pipeline/run-1/Schema/schema"
+    assert (mounts / "minio/artifacts/pipeline/run-1/Schema/schema/schema.pbtxt").read_text() == "feature {}"
+    assert written["artifacts"]["schema"]["artifacts"][0]["uri"] == "minio://artifacts/pipeline/run-1/Schema/schema"
     (record,) = read_records(str(tmp_path / "registry"), "run-1")
     assert record["state"] == "done" and "error" not in record and record["started"].startswith("20")
 
