@@ -13,6 +13,7 @@ import numpy as np
 
 from serving.c_api import FAILED_PRECONDITION, INVALID_ARGUMENT, Session, TensorFlowError, find_library
 from serving.errors import InputError, one_line
+from serving.manifest import verify
 from serving.picture_files import Refused, read_picture_file
 from serving.signatures import read_signatures
 
@@ -98,7 +99,7 @@ class PushedModel:
         latent_dim: Length of its codes.
 
     Raises:
-        InputError: The folder holds no model of Darkroom's, or a broken one.
+        InputError: The folder holds no model of Darkroom's, or a broken or changed one.
     """
 
     def __init__(self, path: str | Path, *, batch: int = BATCH, progress: Callable[[int], None] | None = None):
@@ -106,6 +107,7 @@ class PushedModel:
         self.progress = progress or (lambda done: None)
         self._batch = batch
         self.about = _read_about(self.path)
+        verify(self.path)
         self.image_shape: tuple[int, int, int] = self.about["image_shape"]
         self.latent_dim: int = self.about["latent_dim"]
         try:

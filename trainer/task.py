@@ -18,6 +18,7 @@ import tensorflow_transform as tft
 import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from serving.manifest import write_manifest
 from trainer.config import TrainerConfig
 from trainer.data import Pictures, list_records, pixel_graph, read_records
 from trainer.describe import describe_model, describe_networks, model_card
@@ -77,7 +78,8 @@ def train(
         train_patterns: TFRecord files of the training pictures.
         held_out_patterns: TFRecord files of the pictures that decide when to stop.
         tft_output: The Transform graph.
-        model_folder: Gets the SavedModel, `model.json`, `metrics.json`, `model_card.md` and `config.yaml`.
+        model_folder: Gets the SavedModel, `model.json`, `metrics.json`, `model_card.md`, `config.yaml`, and `manifest.json`
+            with the sums of them all.
         run_folder: Gets the history, TensorBoard's logs, the networks' layers and the golden answers.
         start_from: The folder of an exported model whose weights to start from, if its networks are the same.
 
@@ -137,6 +139,7 @@ def train(
     _write_json(run_folder / "kl_per_dimension.json", {"kl": figures["kl_per_dimension"]})
     (model_folder / "model_card.md").write_text(model_card(description, metrics, outcome), encoding="utf-8")
     (model_folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+    write_manifest(model_folder)  # last: it names all that is there
     return outcome
 
 

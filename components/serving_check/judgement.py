@@ -14,6 +14,7 @@ from components.serving_check.clean_process import Outcome, question
 from components.serving_check.compare import compare
 from components.serving_check.contract import OPTIONAL, SIGNATURES, expected_of
 from serving.errors import one_line
+from serving.manifest import verify
 from serving.signatures import Signature, read_signatures
 from trainer import golden
 
@@ -46,6 +47,7 @@ def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any
                 if not fileio.exists(uri):
                     raise FileNotFoundError(f"{uri} is missing")
                 io_utils.copy_dir(uri, str(copy))
+            verify(here["model"])
             signatures = read_signatures(here["model"])
             inputs, answers = golden.load_golden(here["golden"])
         except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from serving.errors import InputError
+from serving.manifest import write_manifest
 from serving.pushed import GENERATE_BLOCK, PushedModel, find_model
 from tests.serving import tiny_model
 
@@ -73,9 +74,20 @@ def test_a_broken_model_is_told(work: Path, tmp_path: Path) -> None:
         ("no json", "model.json is missing"),
         ("variables", "is broken"),
     ):
+        write_manifest(tmp_path / name)
         with pytest.raises(InputError, match=words) as caught:
             PushedModel(tmp_path / name).generate(1, seed=7)
         assert "\n" not in str(caught.value)
+
+
+def test_a_changed_model_is_not_loaded(work: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copytree(work / "serving" / "3", tmp_path / "model"))
+    data = model / "variables" / "variables.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    with pytest.raises(InputError, match="has been changed since it was exported: variables/variables.data"):
+        PushedModel(model)
 
 
 def test_the_same_seed_draws_the_same_pictures_whatever_the_count(pushed: PushedModel) -> None:

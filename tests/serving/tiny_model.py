@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from serving.manifest import write_manifest
+
 LATENT_DIM = 4
 LABELS = ("boot", "sneaker", "täglich")  # of a conditional model
 
@@ -143,7 +145,7 @@ def _optional(model: ConditionalModel, drawing: list[tf.TensorSpec]) -> dict[str
 
 
 def save(model: TinyModel, folder: Path, without: tuple[str, ...] = ()) -> Path:
-    """Exports `model` as the Trainer does: a SavedModel with model.json beside it.
+    """Exports `model` as the Trainer does: a SavedModel with model.json and manifest.json beside it.
 
     Args:
         model: What to export.
@@ -159,6 +161,7 @@ def save(model: TinyModel, folder: Path, without: tuple[str, ...] = ()) -> Path:
     about = {"schema": 1, "image_shape": list(model.shape), "latent_dim": LATENT_DIM, "conditional": conditional}
     about["labels"] = list(LABELS)  # known of the training pictures, whether the model sees them or not
     (folder / "model.json").write_text(json.dumps(about), encoding="utf-8")
+    write_manifest(folder)
     return folder
 
 

@@ -26,7 +26,7 @@ from trainer.task import aggregate_posterior, read_labels
 
 
 def test_every_file_of_the_contract_is_there(trained: Trained) -> None:
-    for name in ("saved_model.pb", "variables", "model.json", "metrics.json", "model_card.md", "config.yaml"):
+    for name in ("saved_model.pb", "variables", "model.json", "metrics.json", "model_card.md", "config.yaml", "manifest.json"):
         assert (trained.model / name).exists(), name
     for name in ("history.jsonl", "networks.json", "kl_per_dimension.json", "golden/inputs.npz", "golden/answers.npz"):
         assert (trained.run / name).exists(), name

@@ -15,6 +15,7 @@ import tensorflow as tf
 from components.serving_check import check, clean_process
 from components.serving_check.contract import OPTIONAL, SIGNATURES
 from components.serving_check.judgement import check_model
+from serving.manifest import write_manifest
 from tests.serving import tiny_model
 from trainer.golden import load_golden, save_golden
 
@@ -66,11 +67,14 @@ def test_weights_damaged_on_disk_are_refused(export: Path, model_run: Path) -> N
     content = bytearray(data.read_bytes())
     content[100] ^= 0xFF
     data.write_bytes(content)
+    assert "has been changed since it was exported: variables/variables.data" in judge(export, model_run)["reasons"][0]
+    write_manifest(export)
     assert "cannot load it" in judge(export, model_run)["reasons"][0]
 
 
 def test_weights_missing_are_refused(export: Path, model_run: Path) -> None:
     shutil.rmtree(export / "variables")
+    write_manifest(export)
     report = judge(export, model_run)
     assert not report["blessed"]
     assert "Could not find variable" in report["signatures"]["encode"]["reason"]
@@ -139,15 +143,23 @@ def test_an_export_that_only_python_can_run_is_refused(model_run: Path, tmp_path
 def test_a_saved_model_cut_short_is_refused(export: Path, model_run: Path, kept: int) -> None:
     file = export / "saved_model.pb"
     file.write_bytes(file.read_bytes()[:kept])
+    assert "has been changed since it was exported: saved_model.pb" in judge(export, model_run)["reasons"][0]
+    write_manifest(export)
     assert "cannot be read" in judge(export, model_run)["reasons"][0]
 
 
 def test_a_graph_that_the_runtime_cannot_parse_is_refused(export: Path, model_run: Path) -> None:
     file = export / "saved_model.pb"
     file.write_bytes(file.read_bytes().replace(b"StatefulPartitionedCall", b"StatefulPartitionedBall"))
+    write_manifest(export)
     report = judge(export, model_run)
     assert "cannot load it" in report["reasons"][0] and report["load_milliseconds"] is None
     assert not any(verdict["ok"] for verdict in report["signatures"].values())
+
+
+def test_an_export_without_its_manifest_is_refused(export: Path, model_run: Path) -> None:
+    (export / "manifest.json").unlink()
+    assert "has no manifest.json" in judge(export, model_run)["reasons"][0]
 
 
 def test_missing_or_damaged_golden_answers_are_refused(model: Path, model_run: Path, tmp_path: Path) -> None:
