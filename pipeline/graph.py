@@ -26,6 +26,7 @@ import components.serving_check
 import components.tuner
 import serving.c_api
 import serving.errors
+import serving.manifest
 import serving.picture_files
 import serving.signatures
 import trainer.config
@@ -138,7 +139,11 @@ def create_pipeline(
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         base_model=starting_point.channel,
-        custom_config={"trainer": config.trainer().to_dict(), "code": code_hash(trainer)},
+        custom_config={
+            "trainer": config.trainer().to_dict(),
+            "code": code_hash(trainer, serving.manifest),
+            "checkpoints": plumbing.checkpoints,
+        },
     )
     judged_on = "test" if config.data.test_share else "eval"
     # What pictures are compared by: it knows the pictures and no model, so that figures of different models can be compared.
@@ -278,7 +283,14 @@ def serving_check(
             model=train.outputs["model"],
             model_run=train.outputs["model_run"],
             timeout_seconds=config.timeout_seconds,
-            code=code_hash(components.serving_check, serving.c_api, serving.errors, serving.signatures, trainer.golden),
+            code=code_hash(
+                components.serving_check,
+                serving.c_api,
+                serving.errors,
+                serving.manifest,
+                serving.signatures,
+                trainer.golden,
+            ),
         )
         return check, check.outputs["blessing"]
     check = InfraValidator(

@@ -31,6 +31,7 @@ class Plumbing(Protocol):
     """See `Local` and `Cluster`."""
 
     registry: str
+    checkpoints: str
 
     def schema(self) -> Source:
         """The curated schema: what the pictures must be like, written by people and not inferred from what it is to judge."""
@@ -54,10 +55,12 @@ class Local:
 
     Attributes:
         schema_folder: A folder that holds the curated schema, `schema.pbtxt`, alone.
+        checkpoints: Where training leaves how far it has come; '' for nowhere.
         registry: None is needed.
     """
 
     schema_folder: str
+    checkpoints: str = ""
     registry: str = ""
 
     def schema(self) -> Source:
@@ -116,12 +119,14 @@ class Cluster:
         push_to: Where models are pushed to.
         resolver: Whether the last good model comes from a resolver: Vertex AI has two of them, open-source Kubeflow
             Pipelines none. It is the last one blessed, of whatever protocol.
+        checkpoints: None are left, for a pod's folders end with it.
     """
 
     schema_text: str
     registry: str
     push_to: str
     resolver: bool = False
+    checkpoints: str = ""
 
     def schema(self) -> Source:
         """See `Plumbing`."""

@@ -67,10 +67,11 @@ def _short(value: Any) -> str:
 def _model(outputs: dict[str, Output]) -> str:
     metrics = read_json(Path(outputs["model"].uri, SERVING, "metrics.json"))
     figures = metrics["eval"]
+    resumed = f", gone on after epoch {metrics['resumed_from']}" if metrics.get("resumed_from") else ""
     return (
         f"ELBO {figures['elbo']:.2f} nats on eval pictures "
         f"(reconstruction {figures['reconstruction']:.2f}, KL {figures['kl']:.2f}), "
-        f"epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s"
+        f"epoch {metrics['best_epoch']} of {metrics['epochs']}, {metrics['images_per_second']:,.0f} images/s{resumed}"
     )
 
 

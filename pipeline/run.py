@@ -181,7 +181,7 @@ class _Run:
             name="darkroom",
             root=str(self.workspace.artifacts),
             images=self.request.images,
-            plumbing=Local(str(self.schema)),
+            plumbing=Local(str(self.schema), str(self.workspace.checkpoints)),
             push_to=str(self.workspace.serving),
             config=self.request.config,
             metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),
@@ -209,6 +209,8 @@ class _Run:
             examples = Path(outcome.outputs["examples"].uri)
             self.examples = str(examples)
             self.rejects, self.duplicates = (read_lines(examples / f"{name}.jsonl") for name in ("rejects", "duplicates"))
+        elif outcome.name == "Trainer" and outcome.outputs:
+            shutil.rmtree(self.workspace.checkpoints, ignore_errors=True)  # it is at its end, and its output is known
         elif outcome.name == "Report" and outcome.outputs:
             place_report(Path(outcome.outputs["report"].uri), self.workspace, self.run_id)
             self.verdict.report = str(self.workspace.run(self.run_id) / "report" / "index.html")

@@ -59,6 +59,11 @@ class Workspace:
         return self.root / "artifacts"
 
     @property
+    def checkpoints(self) -> Path:
+        """How far a training has come that is not at its end."""
+        return self.root / "checkpoints"
+
+    @property
     def serving(self) -> Path:
         """Pushed models, a folder each version."""
         return self.root / "serving"

@@ -150,12 +150,13 @@ class Pictures:
             batch = slice(start, start + batch_size)
             yield np.ascontiguousarray(self.levels[batch]), self.labels[batch]
 
-    def shuffled(self, batch_size: int, seed: int) -> tf.data.Dataset:
+    def shuffled(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
         """Endless batches for training: each epoch a new permutation, each picture exactly once in an epoch.
 
         Args:
             batch_size: Pictures per batch; the last of an epoch may have fewer.
             seed: Of the permutations.
+            first_epoch: Epochs before it are left out.
 
         Returns:
             uint8 [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches an epoch.
@@ -164,7 +165,7 @@ class Pictures:
         block = batch_size * max(1, BLOCK_BYTES // (batch_size * self.levels[0].nbytes))
 
         def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for epoch in itertools.count():
+            for epoch in itertools.count(first_epoch):
                 order = np.random.default_rng([seed, epoch]).permutation(len(self))
                 for start in range(0, len(self), block):
                     chosen = order[start : start + block]

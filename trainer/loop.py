@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.checkpoint import Checkpoint, Course
 from trainer.config import TrainingConfig
 from trainer.data import Pictures
 from trainer.errors import InputError
@@ -23,6 +26,7 @@ from trainer.sampling import example_keys, keyed_normal
 from trainer.schedules import WarmupCosine, kl_weight
 from trainer.vae import UNLABELLED, VAE
 
+LOGGER = logging.getLogger("darkroom.trainer")
 CALL_SECONDS = 0.25  # how long one compiled call may take: progress is shown, and Ctrl-C heard, between calls
 LABELS_HIDDEN = 0.1  # share of the labels that a conditional model does not see, so that it knows pictures without as well
 MOST_GRADIENT = 4.0  # its norm, nats per value of a picture: ten times what is usual for a Bernoulli, twice for a mixture
@@ -50,12 +54,14 @@ class Outcome:
         best_epoch: The one whose weights the model has now.
         seconds: In all.
         images_per_second: Median over the epochs, training steps only.
+        resumed_from: The epoch after which it went on from an earlier, unfinished training; 0 if it did not.
     """
 
     epochs: int
     best_epoch: int
     seconds: float
     images_per_second: float
+    resumed_from: int = 0
 
 
 def get_strategy(name: str) -> tf.distribute.Strategy:
@@ -97,11 +103,12 @@ class Loop:
         self._steps = tf.function(self._many_steps, jit_compile=False)
         self._sums = tf.function(self._sums_of_terms, reduce_retracing=True)
 
-    def fit(self, history: History) -> Outcome:
+    def fit(self, history: History, checkpoint: Checkpoint | None = None) -> Outcome:
         """Trains until the last epoch, or until the held-out ELBO has not risen for `patience` epochs.
 
         Args:
             history: Gets a line per epoch.
+            checkpoint: Where an earlier training that was killed has left how far it had come, and where this one leaves it.
 
         Returns:
             What it came to; the model has the best epoch's weights.
@@ -109,33 +116,52 @@ class Loop:
         Raises:
             InputError: The loss is no longer a number.
         """
-        batches = iter(self.strategy.experimental_distribute_dataset(self._dataset()))
-        best_elbo, best_epoch, best_weights, speeds = -math.inf, 0, None, []
-        begin = time.perf_counter()
-        for epoch in range(1, self.config.epochs + 1):
-            train, beta, speed = self._epoch(batches, epoch)
-            held_out = self.evaluate()
-            if not math.isfinite(train.reconstruction + train.kl + held_out.reconstruction + held_out.kl):
-                raise InputError(
-                    f"training diverged in epoch {epoch}: the loss is not a number; lower training.learning_rate"
-                )
-            speeds.append(speed)
-            history.write(
-                epoch=epoch,
-                seconds=time.perf_counter() - begin,
-                images_per_second=speed,
-                learning_rate=float(self.learning_rate(self._last_step())),
-                beta=beta,
-                train=train.as_dict(beta),
-                eval=held_out.as_dict(),
+        course = self._resume(checkpoint, history)
+        first, begin = course.epoch, time.perf_counter() - course.seconds
+        batches = iter(self.strategy.experimental_distribute_dataset(self._dataset(first)))
+        while course.epoch < self.config.epochs and (course.epoch - course.best_epoch < self.config.patience or not course.epoch):
+            self._train_epoch(batches, course, begin)
+            history.write(**course.lines[-1])
+            if checkpoint:
+                checkpoint.save(course, [variable.numpy() for variable in self._changing()])
+        self.vae.set_weights(course.best_weights)
+        speed = float(np.median(course.speeds))
+        return Outcome(course.epoch, course.best_epoch, time.perf_counter() - begin, speed, first)
+
+    def _train_epoch(self, batches, course: Course, begin: float) -> None:
+        """Trains for an epoch, and adds what came of it to the course."""
+        course.epoch += 1
+        train, beta, speed = self._epoch(batches, course.epoch)
+        held_out = self.evaluate()
+        if not math.isfinite(train.reconstruction + train.kl + held_out.reconstruction + held_out.kl):
+            raise InputError(
+                f"training diverged in epoch {course.epoch}: the loss is not a number; lower training.learning_rate"
             )
-            elbo = held_out.as_dict()["elbo"]
-            if elbo > best_elbo:
-                best_elbo, best_epoch, best_weights = elbo, epoch, self.vae.get_weights()
-            elif epoch - best_epoch >= self.config.patience:
-                break
-        self.vae.set_weights(best_weights)
-        return Outcome(epoch, best_epoch, time.perf_counter() - begin, float(np.median(speeds)))
+        course.speeds.append(speed)
+        course.seconds = time.perf_counter() - begin
+        line = {"epoch": course.epoch, "seconds": course.seconds, "images_per_second": speed}
+        line |= {"learning_rate": float(self.learning_rate(self._last_step())), "beta": beta}
+        course.lines.append({**line, "train": train.as_dict(beta), "eval": held_out.as_dict()})
+        elbo = held_out.as_dict()["elbo"]
+        if elbo > course.best_elbo:
+            course.best_elbo, course.best_epoch, course.best_weights = elbo, course.epoch, self.vae.get_weights()
+
+    def _resume(self, checkpoint: Checkpoint | None, history: History) -> Course:
+        """How far an earlier training had come, with all variables and the history as they were then; else the beginning."""
+        found = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
+        if found is None:
+            return Course()
+        course, values = found
+        for variable, value in zip(self._changing(), values):
+            variable.assign(value)
+        for line in course.lines:
+            history.write(**line)
+        LOGGER.info("training goes on after epoch %d of an earlier run, which did not end", course.epoch)
+        return course
+
+    def _changing(self) -> list[tf.Variable | keras.Variable]:
+        """All that training changes: weights, the optimizer's moments and its count of steps, the usual gradient."""
+        return [*self.vae.weights, *self.optimizer.variables, self.bound.usual]
 
     def evaluate(self) -> Figures:
         """ELBO terms on the held-out pictures, with noise from each picture's own key: the same model, the same figures."""
@@ -150,11 +176,11 @@ class Loop:
         terms = self.vae.elbo_terms(self.vae.observe(levels), noise, labels)
         return tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
 
-    def _dataset(self) -> tf.data.Dataset:
+    def _dataset(self, first_epoch: int) -> tf.data.Dataset:
         options = tf.data.Options()
         # There are no files to share out: every worker runs the generator and takes its part of each batch.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return self.train.shuffled(self.config.batch_size, self.config.seed).with_options(options)
+        return self.train.shuffled(self.config.batch_size, self.config.seed, first_epoch).with_options(options)
 
     def _epoch(self, batches, epoch: int) -> tuple[Figures, float, float]:
         """One epoch: its mean terms, the KL weight at its end, and images per second."""

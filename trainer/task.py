@@ -19,6 +19,7 @@ import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from serving.manifest import write_manifest
+from trainer.checkpoint import Checkpoint, training_key
 from trainer.config import TrainerConfig
 from trainer.data import Pictures, list_records, pixel_graph, read_records
 from trainer.describe import describe_model, describe_networks, model_card
@@ -58,7 +59,18 @@ def run_fn(fn_args: FnArgs) -> None:
         model_folder=Path(fn_args.serving_model_dir),
         run_folder=Path(fn_args.model_run_dir),
         start_from=Path(fn_args.base_model) if fn_args.base_model else None,
+        checkpoint=find_checkpoint(config, fn_args),
     )
+
+
+def find_checkpoint(config: TrainerConfig, fn_args: FnArgs) -> Checkpoint | None:
+    """Where this very training leaves how far it has come; None where nothing outlives it."""
+    folder = fn_args.custom_config.get("checkpoints")
+    if not folder:
+        return None
+    told = {"config": config.to_dict(), "code": fn_args.custom_config["code"], "base_model": fn_args.base_model}
+    records = list_records([*fn_args.train_files, *fn_args.eval_files])
+    return Checkpoint(Path(folder), training_key({**told, "transform": fn_args.transform_output}, records))
 
 
 def train(
@@ -70,6 +82,7 @@ def train(
     model_folder: Path,
     run_folder: Path,
     start_from: Path | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """From examples to an exported model.
 
@@ -82,6 +95,7 @@ def train(
             with the sums of them all.
         run_folder: Gets the history, TensorBoard's logs, the networks' layers and the golden answers.
         start_from: The folder of an exported model whose weights to start from, if its networks are the same.
+        checkpoint: Where the training leaves how far it has come, and finds how far it had come when it was killed.
 
     Returns:
         What training came to.
@@ -106,7 +120,7 @@ def train(
                 LOGGER.warning("training starts anew, not from the last good model: %s", started_anew)
             else:
                 training = dataclasses.replace(training, kl_warmup="linear", kl_warmup_share=0.0)
-        outcome = Loop(vae, pictures, held_out, training, strategy).fit(history)
+        outcome = Loop(vae, pictures, held_out, training, strategy).fit(history, checkpoint)
         history.close()
         figures, precision = held_out_figures(vae, held_out, config.training)
         if figures["denoising"]:
@@ -130,6 +144,7 @@ def train(
         "best_epoch": outcome.best_epoch,
         "seconds": outcome.seconds,
         "images_per_second": outcome.images_per_second,
+        "resumed_from": outcome.resumed_from,
         "warm_start": start_from is not None and not started_anew,
     }
     description = describe_model(vae, config, list(labels), counts)

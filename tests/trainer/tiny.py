@@ -19,6 +19,7 @@ import tensorflow_transform.beam as tft_beam
 from PIL import Image
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
+from trainer.checkpoint import Checkpoint
 from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.data import Pictures
 from trainer.history import History
@@ -167,6 +168,7 @@ def fit(
     strategy: tf.distribute.Strategy | None = None,
     vae_class: type[VAE] = VAE,
     model: dict[str, object] | None = None,
+    checkpoint: Checkpoint | None = None,
     **training: object,
 ) -> Fitted:
     """Trains the little model for a few steps.
@@ -178,6 +180,7 @@ def fit(
         strategy: Where replicas run; one device if None.
         vae_class: The model's class.
         model: Replaces fields of `MODEL`.
+        checkpoint: Where it leaves how far it has come.
         training: Replaces fields of `TRAINING`.
     """
     config = dataclasses.replace(
@@ -190,7 +193,7 @@ def fit(
         vae = vae_class(config.model, SHAPE, training_data(config, pictures, len(LABELS)))
     loop = Loop(vae, pictures, others, config.training, strategy)
     history = History(folder)
-    outcome = loop.fit(history)
+    outcome = loop.fit(history, checkpoint)
     history.close()
     return Fitted(vae, loop, outcome, read_lines(folder / "history.jsonl"))
 
