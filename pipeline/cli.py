@@ -220,7 +220,7 @@ def lineage(version: int, work: str) -> None:
         from pipeline.lineage import lineage as lineage_of
         from pipeline.workspace import Workspace
 
-        found = lineage_of(Workspace(Path(work).absolute()).metadata, version)
+        found = lineage_of(Workspace(Path(work).absolute()), version)
     for line in found.lines():
         click.echo(line)
 

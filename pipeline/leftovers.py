@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import logging
 import shutil
-from pathlib import Path
 
-from ml_metadata.metadata_store import ListOptions, metadata_store
+from ml_metadata.metadata_store import ListOptions
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
+
+from pipeline.metadata_store import exists, open_store
+from pipeline.workspace import Workspace
 
 LOGGER = logging.getLogger(__name__)
 
 
-def clear(database: Path, artifacts: Path) -> list[int]:
+def clear(workspace: Workspace) -> list[int]:
     """Ends the executions that nobody ended, and removes what they had written.
 
     Call it while no run holds the work folder: what is running then has been killed.
 
     Args:
-        database: ML Metadata's file.
-        artifacts: The pipeline's root, where outputs lie in `NODE/KEY/EXECUTION`.
+        workspace: The work folder, in whose `artifacts` outputs lie in `NODE/KEY/EXECUTION`.
 
     Returns:
         The executions' ids.
     """
-    if not database.is_file():
+    if not exists(workspace):
         return []
-    store = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(database)))
+    store, artifacts = open_store(workspace), workspace.artifacts
     running = store.get_executions(ListOptions(filter_query="last_known_state = NEW OR last_known_state = RUNNING"))
     for execution in running:
         for folder in (*artifacts.glob(f"*/*/{execution.id}"), *artifacts.glob(f"*/.system/*/{execution.id}")):

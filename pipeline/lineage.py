@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml_metadata.metadata_store import metadata_store
+from ml_metadata.metadata_store.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
-from tfx.orchestration import metadata
 
+from pipeline.metadata_store import exists, open_store
+from pipeline.workspace import Workspace
 from trainer.errors import InputError
 
 _INPUTS = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT)
@@ -65,19 +66,19 @@ class Lineage:
         ]
 
 
-def lineage(database: Path, version: int) -> Lineage:
+def lineage(workspace: Workspace, version: int) -> Lineage:
     """Where a pushed model came from.
 
     Args:
-        database: ML Metadata's file.
+        workspace: The work folder.
         version: The model's.
 
     Raises:
         InputError: ML Metadata does not know it.
     """
-    if not database.is_file():
-        raise InputError(f"there is no {database}: nothing was run in that work folder yet")
-    store = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(database)))
+    if not exists(workspace):
+        raise InputError(f"there is no {workspace.metadata}: nothing was run in that work folder yet")
+    store = open_store(workspace)
     known = {
         artifact.custom_properties["pushed_version"].string_value: artifact
         for artifact in sorted(store.get_artifacts_by_type("PushedModel"), key=lambda artifact: artifact.id)
@@ -107,26 +108,26 @@ def lineage(database: Path, version: int) -> Lineage:
     )
 
 
-def _maker(store: metadata_store.MetadataStore, artifact: int) -> metadata_store_pb2.Execution:
+def _maker(store: MetadataStore, artifact: int) -> metadata_store_pb2.Execution:
     """The execution that made an artifact: the first that gave it, later ones took it from the cache."""
     events = [event for event in store.get_events_by_artifact_ids([artifact]) if event.type not in _INPUTS]
     (execution,) = store.get_executions_by_id([min(event.execution_id for event in events)])
     return execution
 
 
-def _inputs(store: metadata_store.MetadataStore, execution: metadata_store_pb2.Execution) -> dict[str, metadata_store_pb2.Artifact]:
+def _inputs(store: MetadataStore, execution: metadata_store_pb2.Execution) -> dict[str, metadata_store_pb2.Artifact]:
     """An execution's input artifacts by key."""
     events = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type in _INPUTS]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])}
     return {event.path.steps[0].key: artifacts[event.artifact_id] for event in events}
 
 
-def _run_of(store: metadata_store.MetadataStore, execution: int) -> str:
+def _run_of(store: MetadataStore, execution: int) -> str:
     types = {kind.id: kind.name for kind in store.get_context_types()}
     return next(context.name for context in store.get_contexts_by_execution(execution) if types[context.type_id] == "pipeline_run")
 
 
-def _baseline(store: metadata_store.MetadataStore, model: int) -> str:
+def _baseline(store: MetadataStore, model: int) -> str:
     """The model that another one was first compared with, by its URI."""
     events = sorted(store.get_events_by_artifact_ids([model]), key=lambda event: event.execution_id)
     for event in events:
@@ -137,17 +138,17 @@ def _baseline(store: metadata_store.MetadataStore, model: int) -> str:
     return ""
 
 
-def examples_of(database: Path, statistics: str) -> str:
+def examples_of(workspace: Workspace, statistics: str) -> str:
     """The examples that statistics were taken of.
 
     Args:
-        database: ML Metadata's file.
+        workspace: The work folder.
         statistics: The URI of the statistics.
 
     Returns:
         Their URI; '' where it is not known any more, or they have been deleted.
     """
-    store = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(database)))
+    store = open_store(workspace)
     made = {artifact.id for artifact in store.get_artifacts_by_uri(statistics)}
     runs = {event.execution_id for event in store.get_events_by_artifact_ids(made)} if made else set()
     inputs = [

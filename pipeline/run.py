@@ -152,7 +152,7 @@ class _Run:
         """Runs the graph; gives the verdict on a run that came to its end."""
         from pipeline.leftovers import clear
 
-        clear(self.workspace.metadata, self.workspace.artifacts)
+        clear(self.workspace)
         ended = self.run_graph()
         if ended[0] is Status.PUSHED and not self.serves():
             # The cache knows that this model was pushed once; it has been deleted since, or another took its place.
@@ -170,9 +170,8 @@ class _Run:
     def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
         """Runs the graph once; see `create_pipeline` for the argument."""
         # Imported here: it takes seconds, and what it prints belongs into the log.
-        from tfx.orchestration import metadata
-
         from pipeline.graph import create_pipeline
+        from pipeline.metadata_store import connection
         from pipeline.plumbing import Local
         from pipeline.runner import run_pipeline
 
@@ -184,7 +183,7 @@ class _Run:
             plumbing=Local(str(self.schema), str(self.workspace.checkpoints)),
             push_to=str(self.workspace.serving),
             config=self.request.config,
-            metadata=metadata.sqlite_metadata_connection_config(str(self.workspace.metadata)),
+            metadata=connection(self.workspace),
             beam_args=beam_args(self.request.beam_args),
             enable_cache=self.request.enable_cache,
             accept_drift=self.request.accept_drift,
@@ -221,7 +220,7 @@ class _Run:
         from pipeline.lineage import examples_of
 
         try:
-            before = examples_of(self.workspace.metadata, refusal.compared_with) if refusal.compared_with else ""
+            before = examples_of(self.workspace, refusal.compared_with) if refusal.compared_with else ""
             page = Refusal(
                 title=self.request.config.title,
                 run_id=self.run_id,

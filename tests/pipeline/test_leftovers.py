@@ -1,17 +1,17 @@
-from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
-from tfx.orchestration import metadata
 
 from pipeline.leftovers import clear
+from pipeline.metadata_store import open_store
+from pipeline.workspace import Workspace
 
 
 def test_without_a_run_before_there_is_nothing_to_clear(tmp_path):
-    assert clear(tmp_path / "metadata.db", tmp_path / "artifacts") == []
+    assert clear(Workspace(tmp_path)) == []
     assert not (tmp_path / "metadata.db").exists()
 
 
 def test_what_was_running_is_canceled_and_its_files_are_removed_and_no_others(tmp_path):
-    store = metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(tmp_path / "metadata.db")))
+    store = open_store(Workspace(tmp_path))
     trainer = store.put_execution_type(pb.ExecutionType(name="Trainer"))
     states = [pb.Execution.COMPLETE, pb.Execution.RUNNING, pb.Execution.FAILED, pb.Execution.CACHED, pb.Execution.NEW]
     ids = store.put_executions([pb.Execution(type_id=trainer, last_known_state=state) for state in states])
@@ -19,10 +19,10 @@ def test_what_was_running_is_canceled_and_its_files_are_removed_and_no_others(tm
         for kind in ("model", "model_run", ".system/executor_execution"):
             (tmp_path / "artifacts" / "Trainer" / kind / str(number)).mkdir(parents=True)
     killed = [ids[1], ids[4]]
-    assert sorted(clear(tmp_path / "metadata.db", tmp_path / "artifacts")) == killed
+    assert sorted(clear(Workspace(tmp_path))) == killed
     left = {int(path.name) for path in tmp_path.glob("artifacts/Trainer/model*/*")}
     assert left == {*ids, 21} - set(killed)
     assert {int(path.name) for path in tmp_path.glob("artifacts/Trainer/.system/*/*")} == left
     after = [store.get_executions_by_id([number])[0].last_known_state for number in ids]
     assert after == [pb.Execution.COMPLETE, pb.Execution.CANCELED, pb.Execution.FAILED, pb.Execution.CACHED, pb.Execution.CANCELED]
-    assert clear(tmp_path / "metadata.db", tmp_path / "artifacts") == []
+    assert clear(Workspace(tmp_path)) == []
