@@ -12,7 +12,7 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
-from components.model_gate.forced import EVALUATION_ID, FIRST_ID, read_forced
+from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, Forced, RolledBack
 
 BLESSED = "blessed"
 BASELINE_ID = "baseline_id"  # what the blessed one was compared with, 0 for nothing; only our data gate says so
@@ -145,7 +145,26 @@ class ForcedBlessing(ResolverStrategy):
         forced = [
             artifact
             for artifact in input_dict["blessing"]
-            if read_forced(artifact) and artifact.get_int_custom_property(EVALUATION_ID) in own
+            if Forced.read(artifact) and artifact.get_int_custom_property(EVALUATION_ID) in own
             and not artifact.has_custom_property(FIRST_ID)
         ]
         return {**input_dict, "blessing": sorted(forced, key=lambda a: a.id)[-1:]}
+
+
+class Withdrawal(ResolverStrategy):
+    """The rollback that took this run's model out of service, unless it was put back since.
+
+    Inputs by key: `candidate`, this run's own model; `blessing`, all blessings of models.
+    """
+
+    def resolve_artifacts(
+        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]]:
+        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        own = {artifact.id for artifact in input_dict["candidate"]}
+        decided = [
+            artifact
+            for artifact in sorted(input_dict["blessing"], key=lambda artifact: artifact.id)
+            if RolledBack.read(artifact) and artifact.get_int_custom_property(SUBJECT_ID) in own
+        ]
+        return {**input_dict, "blessing": [artifact for artifact in decided[-1:] if not artifact.get_int_custom_property(BLESSED)]}

@@ -188,9 +188,10 @@ def runs(context: click.Context, work: str | None) -> None:
         return
     if work is None:
         raise click.UsageError("--work is missing", context)
+    from pipeline.rollback import rollbacks
     from pipeline.runs import list_runs, table
 
-    for line in table(list_runs(work)):
+    for line in [*table(list_runs(work)), *map(str, rollbacks(Path(work)))]:
         click.echo(line)
 
 
@@ -220,9 +221,45 @@ def lineage(version: int, work: str) -> None:
         from pipeline.lineage import lineage as lineage_of
         from pipeline.workspace import Workspace
 
-        found = lineage_of(Workspace(Path(work).absolute()), version)
-    for line in found.lines():
+        from pipeline.rollback import rollbacks
+
+        workspace = Workspace.open(work)
+        lines = lineage_of(workspace, version).lines()
+        lines += [str(done) for done in rollbacks(workspace.root) if done.became == version]
+    for line in lines:
         click.echo(line)
+
+
+@cli.command()
+@click.argument("version", metavar="[VERSION]", type=int, required=False)
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@click.option("--why", metavar="TEXT", default="", help="The reason, which is recorded.")
+def rollback(version: int | None, work: str, why: str) -> None:
+    """Puts an earlier pushed model back into service, and has new ones judged against it.
+
+    It is pushed under a new number, for servers take the highest. The models that were pushed after it are withdrawn: a run
+    that comes to one of them again ends as refused. To take it back, roll back to the withdrawn version.
+
+    
+    The model before the one in service:
+        darkroom rollback --work work/digits --why "grey stripes"
+    A certain one:
+        darkroom rollback 3 --work work/digits
+    """
+    from pipeline.console import quiet
+    from pipeline.run import shown, whoami
+
+    with quiet(Path(os.devnull)):
+        from components.model_gate.decisions import RolledBack
+        from pipeline.rollback import rollback as roll_back
+        from pipeline.workspace import Workspace
+
+        workspace = Workspace.open(work)
+        done = roll_back(workspace, version, RolledBack.now(whoami(), why))
+    if done.withdrawn:
+        numbers = ", ".join(map(str, done.withdrawn))
+        click.echo(f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is not pushed again unless you say so")
+    click.secho(f"rolled back: version {done.version} is in service as version {done.became}, {shown(workspace.serving / str(done.became))}", fg="green", bold=True)
 
 
 def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] = ()) -> None:

@@ -182,11 +182,14 @@ def create_pipeline(
     )
     # A blessing that was forced on this very evaluation stands.
     forced_blessing = plumbing.forced_blessing(evaluator.outputs["evaluation"])
+    # Nor is a model pushed again from which a person has rolled back.
+    withdrawal = plumbing.withdrawal(train.outputs["model"])
     # The Evaluator's decision, or a person's against it.
     model_gate = ModelGate(
         evaluation=evaluator.outputs["evaluation"],
         evaluator_blessing=evaluator.outputs["blessing"],
         forced_blessing=forced_blessing.channel,
+        withdrawal=withdrawal.channel,
         who=bless_who,
         why=bless_why,
         code=code_hash(components.model_gate, components.evaluation),
@@ -243,6 +246,7 @@ def create_pipeline(
         last_model.node,
         evaluator,
         forced_blessing.node,
+        withdrawal.node,
         model_gate,
         check,
         pusher,

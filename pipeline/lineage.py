@@ -79,17 +79,13 @@ def lineage(workspace: Workspace, version: int) -> Lineage:
     if not exists(workspace):
         raise InputError(f"there is no {workspace.metadata}: nothing was run in that work folder yet")
     store = open_store(workspace)
-    known = {
-        artifact.custom_properties["pushed_version"].string_value: artifact
-        for artifact in sorted(store.get_artifacts_by_type("PushedModel"), key=lambda artifact: artifact.id)
-        if artifact.custom_properties["pushed"].int_value
-    }
-    if str(version) not in known:
-        raise InputError(f"no version {version} was pushed; pushed were {', '.join(sorted(known, key=int)) or 'none'}")
-    model = _inputs(store, _maker(store, known[str(version)].id))["model"]
-    training = _maker(store, model.id)
-    given = _inputs(store, training)
-    reading = _maker(store, given["examples"].id).custom_properties
+    known = pushed_models(store)
+    if version not in known:
+        raise InputError(f"no version {version} was pushed; pushed were {', '.join(map(str, sorted(known))) or 'none'}")
+    (model,) = store.get_artifacts_by_id([known[version]])
+    training = maker_of(store, model.id)
+    given = inputs_of(store, training)
+    reading = maker_of(store, given["examples"].id).custom_properties
     told = json.loads(training.custom_properties["custom_config"].string_value)
     summary = Path(given["examples"].uri, "summary.json")
     return Lineage(
@@ -108,14 +104,24 @@ def lineage(workspace: Workspace, version: int) -> Lineage:
     )
 
 
-def _maker(store: MetadataStore, artifact: int) -> metadata_store_pb2.Execution:
+def pushed_models(store: metadata_store.MetadataStore) -> dict[int, int]:
+    """The id of the model of each version that was pushed."""
+    pushed = {
+        int(artifact.custom_properties["pushed_version"].string_value): artifact.id
+        for artifact in store.get_artifacts_by_type("PushedModel")
+        if artifact.custom_properties["pushed"].int_value
+    }
+    return {version: inputs_of(store, maker_of(store, artifact))["model"].id for version, artifact in pushed.items()}
+
+
+def maker_of(store: MetadataStore, artifact: int) -> metadata_store_pb2.Execution:
     """The execution that made an artifact: the first that gave it, later ones took it from the cache."""
     events = [event for event in store.get_events_by_artifact_ids([artifact]) if event.type not in _INPUTS]
     (execution,) = store.get_executions_by_id([min(event.execution_id for event in events)])
     return execution
 
 
-def _inputs(store: MetadataStore, execution: metadata_store_pb2.Execution) -> dict[str, metadata_store_pb2.Artifact]:
+def inputs_of(store: MetadataStore, execution: metadata_store_pb2.Execution) -> dict[str, metadata_store_pb2.Artifact]:
     """An execution's input artifacts by key."""
     events = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type in _INPUTS]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])}
@@ -132,7 +138,7 @@ def _baseline(store: MetadataStore, model: int) -> str:
     events = sorted(store.get_events_by_artifact_ids([model]), key=lambda event: event.execution_id)
     for event in events:
         (execution,) = store.get_executions_by_id([event.execution_id])
-        given = _inputs(store, execution)
+        given = inputs_of(store, execution)
         if "baseline_model" in given and given.get("model") is not None and given["model"].id == model:
             return given["baseline_model"].uri
     return ""

@@ -14,7 +14,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 from components.curated_schema.component import CuratedSchema
 from components.data_gate.artifacts import DataBlessing
 from components.registry.baselines import LastModel, LastStatistics
-from components.resolvers import ForcedBlessing, LatestBlessedOther, StartingPoint
+from components.resolvers import ForcedBlessing, LatestBlessedOther, StartingPoint, Withdrawal
 
 
 class Source(NamedTuple):
@@ -47,6 +47,9 @@ class Plumbing(Protocol):
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
         """A blessing that was forced on this very evaluation, which stands."""
+
+    def withdrawal(self, candidate: BaseChannel) -> Source:
+        """The rollback that took this very model out of service."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,15 @@ class Local:
         ).with_id("ForcedBlessing")
         return Source(node, node.outputs["blessing"])
 
+    def withdrawal(self, candidate: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        node = Resolver(
+            strategy_class=Withdrawal,
+            candidate=candidate,
+            blessing=Channel(type=standard_artifacts.ModelBlessing),
+        ).with_id("Withdrawal")
+        return Source(node, node.outputs["blessing"])
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -158,5 +170,9 @@ class Cluster:
         return Source(node, node.outputs["model"])
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
+        """See `Plumbing`."""
+        return NONE
+
+    def withdrawal(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
         return NONE

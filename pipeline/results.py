@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluation import read_evaluation
-from components.model_gate.forced import WHO, WHY
+from components.model_gate.decisions import Forced
 from components.sample_quality.figures import QUALITY, Quality, comparable
 from pipeline.outcomes import NodeOutcome, Output
 from trainer.tuning.trials import FILE as TRIALS
@@ -107,8 +107,9 @@ def _evaluation(outputs: dict[str, Output]) -> str:
 
 def _model_gate(outputs: dict[str, Output]) -> str:
     properties = outputs["blessing"].properties
-    if WHO in properties:
-        return f"blessed by {properties[WHO]}, who overruled the Evaluator: {properties[WHY]}"
+    who, why = (properties.get(Forced.property(name)) for name in ("who", "why"))
+    if who:
+        return f"blessed by {who}, who overruled the Evaluator: {why}"
     return "passed" if properties.get("blessed") == 1 else "refused"
 
 

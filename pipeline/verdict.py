@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluation import read_evaluation
-from components.model_gate.forced import RECORD as BLESSING
+from components.model_gate.decisions import RECORD as BLESSING
 from components.sample_quality.figures import QUALITY
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import SERVING, read_json, read_search

@@ -48,6 +48,18 @@ class Workspace:
             raise InputError(f"cannot write to the work folder {root}; choose another with --work")
         return cls(root)
 
+    @classmethod
+    def open(cls, root: str | Path) -> Workspace:
+        """A folder that a run has made.
+
+        Raises:
+            InputError: There is no such folder.
+        """
+        folder = Path(root).expanduser().absolute()
+        if not folder.is_dir():
+            raise InputError(f"there is no work folder {root}: `darkroom run --work {root}` makes it")
+        return cls(folder)
+
     @property
     def metadata(self) -> Path:
         """ML Metadata's database."""

@@ -22,6 +22,7 @@ class ModelGateSpec(ComponentSpec):
         "evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
         "evaluator_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "forced_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+        "withdrawal": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
     }
     OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.ModelBlessing)}
 
@@ -31,12 +32,14 @@ class ModelGate(base_component.BaseComponent):
 
     TFX's Evaluator knows no exception. A model that it refused is blessed here if `why` says for what reason; the blessing
     carries who, why and when. It stands for that evaluation: a run in which nothing has changed finds it again, and need not
-    be told twice. Where the Evaluator blesses, `why` changes nothing.
+    be told twice. Where the Evaluator blesses, `why` changes nothing. A model from which a person has rolled back is refused,
+    whatever the Evaluator says, until a person says otherwise.
 
     Args:
         evaluation: What the Evaluator measured.
         evaluator_blessing: What it decided.
         forced_blessing: One that was forced on the same evaluation before, where there is one.
+        withdrawal: The rollback that took this very model out of service, where there was one.
         who: The person that asks for a blessing, as user@host.
         why: The reason; empty asks for none.
         code: Hash of the code, for the cache.
@@ -51,6 +54,7 @@ class ModelGate(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         evaluator_blessing: types.BaseChannel,
         forced_blessing: types.BaseChannel | None = None,
+        withdrawal: types.BaseChannel | None = None,
         who: str = "",
         why: str = "",
         code: str = "",
@@ -59,6 +63,7 @@ class ModelGate(base_component.BaseComponent):
             evaluation=evaluation,
             evaluator_blessing=evaluator_blessing,
             forced_blessing=forced_blessing,
+            withdrawal=withdrawal,
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             who=who,
             why=why,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 import os
 from typing import Any
@@ -15,7 +14,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.evaluation import read_evaluation
-from components.model_gate.forced import EVALUATION_ID, FIRST_ID, RECORD, Forced, read_forced
+from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, RECORD, Forced, RolledBack
 from components.resolvers import BLESSED, SUBJECT_ID
 
 PASSED_ON = (constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
@@ -35,8 +34,11 @@ class Executor(base_executor.BaseExecutor):
         decided = artifact_utils.get_single_instance(input_dict["evaluator_blessing"])
         earlier = next(iter(input_dict.get("forced_blessing") or ()), None)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
-        refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE
-        forced = decide(read_forced(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
+        withdrawal = next(iter(input_dict.get("withdrawal") or ()), None)
+        if withdrawal and earlier and earlier.id < withdrawal.id:
+            earlier = None  # what a person decided last counts
+        refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE or withdrawal is not None
+        forced = decide(Forced.read(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
 
         blessing.set_int_custom_property(SUBJECT_ID, decided.get_int_custom_property(SUBJECT_ID))
         blessing.set_int_custom_property(EVALUATION_ID, evaluation.id)
@@ -45,7 +47,7 @@ class Executor(base_executor.BaseExecutor):
                 blessing.set_string_custom_property(name, decided.get_string_custom_property(name))
         if forced:
             forced.write(blessing)
-            if earlier and forced == read_forced(earlier):
+            if earlier and forced == Forced.read(earlier):
                 blessing.set_int_custom_property(FIRST_ID, earlier.id)
         blessed = bool(forced) or not refused
         blessing.set_int_custom_property(BLESSED, constants.BLESSED_VALUE if blessed else constants.NOT_BLESSED_VALUE)
@@ -55,7 +57,7 @@ class Executor(base_executor.BaseExecutor):
             "blessed": blessed,
             "forced": dataclasses.asdict(forced) if forced else None,
             "evaluation": evaluation.uri,
-            "failures": read_evaluation(evaluation.uri).failures,
+            "failures": [*read_evaluation(evaluation.uri).failures, *withdrawn(RolledBack.read(withdrawal))],
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         io_utils.write_string_file(os.path.join(blessing.uri, RECORD), text)
@@ -64,5 +66,10 @@ class Executor(base_executor.BaseExecutor):
 def decide(earlier: Forced | None, who: str, why: str) -> Forced | None:
     """Whose blessing a refused model gets: the one asked for now, else one that was forced before, else none."""
     if why and (earlier is None or (earlier.who, earlier.why) != (who, why)):
-        return Forced(who, why, datetime.datetime.now().astimezone().isoformat(timespec="seconds"))
+        return Forced.now(who, why)
     return earlier
+
+
+def withdrawn(rollback: RolledBack | None) -> list[str]:
+    """Why a model is refused from which a person has rolled back to an earlier one."""
+    return [f"this very model was taken out of service on {rollback}"] if rollback else []

@@ -5,7 +5,7 @@ import json
 import pytest
 from tfx.types import standard_artifacts
 
-from components.model_gate.forced import Forced
+from components.model_gate.decisions import Forced
 from components.resolvers import ForcedBlessing, LatestBlessedOther
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from tfx.types import Artifact
 
 from components import evaluation as tfma_results
-from components.model_gate.forced import read_forced
+from components.model_gate import decisions
 from components.report.data import Evaluation, Forced, Push, Serving, SignatureCheck
 from components.report.sources.files import read_json, to_float
 from components.report.sources.run import figures
@@ -20,16 +20,17 @@ MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 
 def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Evaluation:
     """What the Evaluator measured and decided; empty as far as it did not."""
-    blessed, forced = _flag(blessing, "blessed"), read_forced(blessing)
+    blessed, forced = _flag(blessing, "blessed"), decisions.Forced.read(blessing)
     if measured is None:
         return Evaluation(blessed=blessed)
     found = tfma_results.read_evaluation(measured.uri)
+    failures = read_json(blessing.uri, decisions.RECORD).get("failures", found.failures) if blessing else found.failures
     return Evaluation(
         candidate=figures({**found.candidate, "pictures": found.pictures}),
         baseline=figures(found.baseline) if found.baseline else None,
         by_label={label: figures(values) for label, values in found.per_label.items()},
         blessed=blessed,
-        failures=[] if blessed and not forced else [MINUS_SIGN.sub(MINUS, sentence) for sentence in found.failures],
+        failures=[] if blessed and not forced else [MINUS_SIGN.sub(MINUS, sentence) for sentence in failures],
         forced=Forced(forced.who, forced.why, forced.when) if forced else None,
     )
 

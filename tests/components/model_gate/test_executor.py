@@ -7,7 +7,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.model_gate.executor import Executor
-from components.model_gate.forced import EVALUATION_ID, FIRST_ID, Forced, read_forced
+from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, Forced, RolledBack
 from tests.components.report.fakes import artifact, write_evaluation
 
 FAILURE = "ELBO is -240.00 nats, at least -200.00 is asked for: 40.00 too few"
@@ -63,7 +63,7 @@ def test_what_the_evaluator_blessed_is_blessed(gate):
 def test_what_it_refused_is_refused(gate):
     blessing = gate(refused=True)
     assert blessing.get_int_custom_property("blessed") == 0
-    assert read_forced(blessing) is None
+    assert Forced.read(blessing) is None
     assert files(blessing) == {"NOT_BLESSED", "blessing.json"}
     assert record(blessing)["failures"] == [FAILURE]
 
@@ -71,7 +71,7 @@ def test_what_it_refused_is_refused(gate):
 def test_a_person_can_overrule_it_and_is_recorded_with_what_was_worse(gate):
     blessing = gate(refused=True, who="ada@engine", why="the pictures are new")
     assert blessing.get_int_custom_property("blessed") == 1
-    forced = read_forced(blessing)
+    forced = Forced.read(blessing)
     assert (forced.who, forced.why) == ("ada@engine", "the pictures are new")
     assert forced.when.startswith("20") and "T" in forced.when
     assert files(blessing) == {"BLESSED", "blessing.json"}
@@ -82,7 +82,7 @@ def test_a_person_can_overrule_it_and_is_recorded_with_what_was_worse(gate):
 def test_where_nothing_was_refused_nothing_is_recorded_as_forced(gate):
     blessing = gate(refused=False, who="ada@engine", why="to be sure")
     assert blessing.get_int_custom_property("blessed") == 1
-    assert read_forced(blessing) is None
+    assert Forced.read(blessing) is None
     assert record(blessing)["forced"] is None
 
 
@@ -92,12 +92,12 @@ def test_a_forced_blessing_stands_and_stays_the_same(gate, who, why):
     Forced("ada@engine", "the pictures are new", "2026-01-01T00:00:00+00:00").write(first)
     again = gate(refused=True, who=who, why=why, earlier=first)
     assert again.get_int_custom_property("blessed") == 1
-    assert read_forced(again) == read_forced(first)
+    assert Forced.read(again) == Forced.read(first)
     assert again.get_int_custom_property(FIRST_ID) == first.id
 
 
 def test_another_reason_is_another_blessing(gate):
     first = gate(refused=True, who="ada@engine", why="the pictures are new")
     again = gate(refused=True, who="bob@engine", why="as Ada says", earlier=first)
-    assert read_forced(again).who == "bob@engine"
+    assert Forced.read(again).who == "bob@engine"
     assert not again.has_custom_property(FIRST_ID)

@@ -1,0 +1,73 @@
+"""What a person decided about a model, as a `ModelBlessing` artifact keeps it."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+if TYPE_CHECKING:  # importing TFX takes seconds, and whoever reads verdicts imports this module
+    from tfx import types
+
+EVALUATION_ID = "evaluation_id"  # which evaluation was decided on; by it our gate's blessings are told from the Evaluator's
+RECORD = "blessing.json"  # what was decided by whom, in a blessing's folder
+FIRST_ID = "forced_blessing_id"  # the blessing that was forced, where this one only stands by it
+_T = TypeVar("_T", bound="Decision")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decided otherwise than the Evaluator did.
+
+    Attributes:
+        who: The person, as user@host.
+        why: The reason given.
+        when: Local time with offset, ISO 8601.
+    """
+
+    who: str
+    why: str
+    when: str
+    KIND: ClassVar[str]
+
+    @classmethod
+    def now(cls: type[_T], who: str, why: str) -> _T:
+        """One that is made at this moment."""
+        return cls(who, why, datetime.datetime.now().astimezone().isoformat(timespec="seconds"))
+
+    @classmethod
+    def property(cls, name: str) -> str:
+        """The artifact's custom property that holds `who`, `why` or `when`."""
+        return f"{cls.KIND}_{'by' if name == 'who' else name}"
+
+    @classmethod
+    def read(cls: type[_T], blessing: types.Artifact | None) -> _T | None:
+        """The decision that a blessing carries; None where it is none of this kind."""
+        if blessing is None or not blessing.has_custom_property(cls.property("who")):
+            return None
+        return cls(*(blessing.get_string_custom_property(cls.property(name)) for name in ("who", "why", "when")))
+
+    def properties(self) -> dict[str, str]:
+        """It as custom properties."""
+        return {self.property(name): value for name, value in (("who", self.who), ("why", self.why), ("when", self.when))}
+
+    def write(self, blessing: types.Artifact) -> None:
+        """Puts it down in a blessing."""
+        for name, value in self.properties().items():
+            blessing.set_string_custom_property(name, value)
+
+
+class Forced(Decision):
+    """Who had a model blessed that the Evaluator had refused."""
+
+    KIND = "forced"
+
+
+class RolledBack(Decision):
+    """Who put an earlier model back into service: the blessing of that, and the withdrawal of those pushed after it."""
+
+    KIND = "rolled_back"
+
+    def __str__(self) -> str:
+        reason = f": {self.why}" if self.why else ", who gave no reason"
+        return f"{self.when} by {self.who}{reason}"

@@ -1,0 +1,185 @@
+"""`darkroom rollback`: an earlier pushed model is put back into service."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.model_gate.decisions import EVALUATION_ID, RECORD, RolledBack
+from components.pusher.versions import versions
+from pipeline.metadata_store import exists, open_store
+from pipeline.workspace import Workspace
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from ml_metadata.metadata_store.metadata_store import MetadataStore
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+HISTORY = "rollbacks.jsonl"
+PIPELINE = "darkroom"  # the context that all runs of a work folder share
+_NODE = "Rollback"
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """What a rollback has done.
+
+    Attributes:
+        version: The version that was put back.
+        became: The number under which it is in service now: servers take the highest.
+        instead_of: The version that was in service.
+        withdrawn: The versions pushed after it, whose models are not pushed again by themselves.
+        who, why, when: See `RolledBack`.
+    """
+
+    version: int
+    became: int
+    instead_of: int
+    withdrawn: list[int]
+    who: str
+    why: str
+    when: str
+
+    def __str__(self) -> str:
+        decision = RolledBack(self.who, self.why, self.when)
+        return f"version {self.became} is version {self.version}, put back in place of {self.instead_of} on {decision}"
+
+
+def rollback(workspace: Workspace, version: int | None, decision: RolledBack) -> PutBack:
+    """Puts an earlier model back: it is pushed under a new number, and is the one that new models are judged against.
+
+    Args:
+        workspace: The work folder.
+        version: Which; None takes the last one before that in service whose model is another and was not withdrawn.
+        decision: Who wants it, and why.
+
+    Raises:
+        InputError: There is no such version, it is in service, its files have been changed, or ML Metadata does not know it.
+        WorkFolderBusy: A run holds the work folder.
+    """
+    from components.pusher.executor import push
+    from pipeline.lineage import pushed_models
+
+    with workspace.lock():
+        there = versions(workspace.serving)
+        if not there or not exists(workspace):
+            raise InputError(f"nothing was pushed in {workspace.root} yet")
+        store = open_store(workspace)
+        pushes = pushed_models(store)
+        if version is None:
+            version = _one_before(store, there, pushes)
+        _check(version, there, pushes)
+        folder = workspace.serving / str(version)
+        _verify(folder)
+        model, current = pushes[version], there[-1]
+        withdrawn = [number for number in there if number > version and pushes.get(number) not in (None, model)]
+        execution = _decide(store, workspace, model, sorted({pushes[number] for number in withdrawn}), decision, current)
+        target = push(folder, workspace.serving)
+        _record_push(store, execution, target)
+        done = PutBack(version, int(target.name), current, withdrawn, decision.who, decision.why, decision.when)
+        with (workspace.root / HISTORY).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(done), ensure_ascii=False) + "\n")
+        return done
+
+
+def rollbacks(work: Path) -> list[PutBack]:
+    """All that was put back in a work folder, the first one first."""
+    path = work / HISTORY
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [PutBack(**json.loads(line)) for line in lines]
+
+
+def _one_before(store: MetadataStore, there: list[int], pushes: dict[int, int]) -> int:
+    """The version that is meant where none is named."""
+    current, withdrawn = pushes.get(there[-1]), _withdrawn(store)
+    for version in reversed(there):
+        if version in pushes and pushes[version] != current and pushes[version] not in withdrawn:
+            return version
+    raise InputError("there is no earlier model to put back; `darkroom rollback VERSION` takes one that was withdrawn before")
+
+
+def _withdrawn(store: MetadataStore) -> set[int]:
+    """Models that the last rollback which concerned them took out of service."""
+    last: dict[int, bool] = {}
+    for blessing in sorted(store.get_artifacts_by_type("ModelBlessing"), key=lambda blessing: blessing.id):
+        if RolledBack.property("who") in blessing.custom_properties:
+            last[blessing.custom_properties["current_model_id"].int_value] = not blessing.custom_properties["blessed"].int_value
+    return {model for model, gone in last.items() if gone}
+
+
+def _check(version: int, there: list[int], pushes: dict[int, int]) -> None:
+    if version not in there:
+        raise InputError(f"there is no version {version}: there are {', '.join(map(str, there))}")
+    if version not in pushes:
+        raise InputError(f"ML Metadata does not know version {version}: it was not pushed by a run of this folder")
+    if pushes[version] == pushes.get(there[-1]):
+        same = "" if version == there[-1] else f": version {there[-1]} is the same model"
+        raise InputError(f"version {version} is in service already{same}")
+
+
+def _verify(folder: Path) -> None:
+    from serving.errors import InputError as Broken
+    from serving.manifest import verify
+
+    try:
+        verify(folder)
+    except Broken as broken:
+        raise InputError(str(broken)) from None
+
+
+def _decide(
+    store: MetadataStore, workspace: Workspace, model: int, withdrawn: list[int], decision: RolledBack, current: int
+) -> int:
+    """Moves the blessing, in one transaction: the model's is the newest, the others have none; gives the execution's id."""
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    kind = store.get_artifact_type("ModelBlessing").id
+    execution = pb.Execution(
+        type_id=store.put_execution_type(pb.ExecutionType(name=f"darkroom.{_NODE}")), last_known_state=pb.Execution.COMPLETE
+    )
+    told: dict[str, Any] = {**decision.properties(), "instead_of": current}
+    _set(execution.custom_properties, told)
+    (put_back,) = store.get_artifacts_by_id([model])
+    pairs = [(put_back, _event(pb.Event.INPUT, "model"))]
+    for number, (of, blessed) in enumerate([*((other, 0) for other in withdrawn), (model, 1)]):
+        folder = workspace.artifacts / _NODE / "blessing" / f"{decision.when.replace(':', '')}-{of}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+        (folder / RECORD).write_text(json.dumps({"blessed": bool(blessed), "rolled_back": asdict(decision)}, indent=2) + "\n", encoding="utf-8")
+        blessing = pb.Artifact(type_id=kind, uri=str(folder), state=pb.Artifact.LIVE)
+        properties = {"blessed": blessed, "current_model_id": of, EVALUATION_ID: 0, **decision.properties()}
+        _set(blessing.custom_properties, properties)
+        pairs.append((blessing, _event(pb.Event.OUTPUT, "blessing", number)))
+    context = store.get_context_by_type_and_name("pipeline", PIPELINE)
+    id_, _, _ = store.put_execution(execution, pairs, [context], reuse_context_if_already_exist=True)
+    return id_
+
+
+def _record_push(store: MetadataStore, execution: int, target: Path) -> None:
+    """Tells ML Metadata what the new number is."""
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    pushed = pb.Artifact(type_id=store.get_artifact_type("PushedModel").id, uri=str(target), state=pb.Artifact.LIVE)
+    _set(pushed.custom_properties, {"pushed": 1, "pushed_version": target.name, "pushed_destination": str(target)})
+    (made,) = store.get_executions_by_id([execution])
+    context = store.get_context_by_type_and_name("pipeline", PIPELINE)
+    store.put_execution(made, [(pushed, _event(pb.Event.OUTPUT, "pushed_model"))], [context], reuse_context_if_already_exist=True)
+
+
+def _event(kind: pb.Event.Type, key: str, index: int = 0) -> pb.Event:
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    event = pb.Event(type=kind)
+    event.path.steps.add().key = key
+    event.path.steps.add().index = index
+    return event
+
+
+def _set(properties: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if isinstance(value, int):
+            properties[name].int_value = value
+        else:
+            properties[name].string_value = value
