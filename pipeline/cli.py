@@ -262,6 +262,42 @@ def rollback(version: int | None, work: str, why: str) -> None:
     click.secho(f"rolled back: version {done.version} is in service as version {done.became}, {shown(workspace.serving / str(done.became))}", fg="green", bold=True)
 
 
+@cli.command()
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@click.option("--keep", metavar="N", type=int, default=5, show_default=True, help="How many runs and how many pushed versions stay.")
+@click.option("--dry-run", is_flag=True, help="Shows what would go, and removes nothing.")
+@click.option("--yes", is_flag=True, help="Removes it without asking.")
+def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
+    """Removes artifacts, versions and reports that no kept model or run needs; shows them first.
+
+    The model in service, what the next run is compared with, and every run's verdict always stay.
+
+    \b
+    What would go:
+        darkroom gc --keep 5 --work work/digits --dry-run
+    From a timer, without asking:
+        darkroom gc --keep 5 --work work/digits --yes
+    """
+    from pipeline.console import quiet
+    from pipeline.workspace import Workspace
+
+    workspace = Workspace.open(work)
+    with workspace.lock():
+        with quiet(Path(os.devnull)):
+            from pipeline.gc import carry_out, megabytes, plan
+
+            found = plan(workspace, keep)
+        for line in found.lines():
+            click.echo(f"  {line}")
+        if not found.sizes:
+            click.echo("nothing to remove")
+        elif dry_run or not (yes or (sys.stdin.isatty() and click.confirm(f"remove these {megabytes(found.bytes)}?"))):
+            click.echo(f"{megabytes(found.bytes)} could be freed; nothing was removed" + ("" if dry_run else " (--yes removes it)"))
+        else:
+            carry_out(workspace, found)
+            click.echo(f"removed: {megabytes(found.bytes)}")
+
+
 def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] = ()) -> None:
     """Runs a command: those above, those for pushed models, which live beside the models' own reader, and `more`.
 

@@ -20,6 +20,7 @@ from typing import IO
 from components.pusher.versions import in_service
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
+from pipeline.disk import DiskFull, check_room, disk_full
 from pipeline.history import blessed_by
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
@@ -140,9 +141,11 @@ class _Run:
                 ended = Status.MISTAKE, None, [str(error)]
             except KeyboardInterrupt:
                 LOGGER.warning("interrupted")
+            except DiskFull as full:
+                ended = Status.FAULT, None, [str(full)]
             except Exception as error:
                 LOGGER.exception("the run failed")
-                ended = Status.FAULT, None, [one_line(error)]
+                ended = Status.FAULT, None, [disk_full(error, self.workspace.root) or one_line(error)]
             if signalled.is_set():  # whatever a library has made of it
                 ended = Status.INTERRUPTED, None, [INTERRUPTED]
         self.end(*ended)
@@ -153,6 +156,7 @@ class _Run:
         from pipeline.leftovers import clear
 
         clear(self.workspace)
+        check_room(self.workspace, self.request.images, self.request.config)
         ended = self.run_graph()
         if ended[0] is Status.PUSHED and not self.serves():
             # The cache knows that this model was pushed once; it has been deleted since, or another took its place.

@@ -89,6 +89,10 @@ class Workspace:
         """What belongs to one run."""
         return self.root / "runs" / run_id
 
+    def runs(self) -> list[Path]:
+        """The folders of all runs, in the order of their names."""
+        return sorted(path for path in (self.root / "runs").glob("*") if path.is_dir())
+
     def rejects(self, run_id: str) -> Path:
         """The pictures that a run refused, a line of JSON each."""
         return self.root / "rejects" / f"{run_id}.jsonl"

@@ -77,6 +77,7 @@ class Sources:
         others: Files that are not called like pictures, by suffix.
         span: The number of the latest span; 0 where there are none.
         fingerprint: A hash that changes when a file is added, removed, renamed or edited.
+        bytes: The size of all files, as far as it is known without asking a server for each.
     """
 
     folder: str
@@ -90,6 +91,7 @@ class Sources:
     others: Counter[str] = field(default_factory=Counter)
     span: int = 0
     fingerprint: str = ""
+    bytes: int = 0
 
     @property
     def count(self) -> int:
@@ -130,6 +132,7 @@ class _Survey:
         self.skipped = 0  # folders at the beginning of a path that are a span's
         self.print = 0
         self.count = 0
+        self.bytes = 0
         self.reported = time.monotonic()
 
     def of_folder(self) -> Sources:
@@ -201,6 +204,7 @@ class _Survey:
             self.add(Entry(path, file.size), self.splits_of_files, split_of_folder(file.path))
         elif is_idx(path) or stands_alone(path):
             self.containers.append(FoundFile(path, file.size, file.mtime_ns))
+            self.bytes += max(file.size, 0)
         else:
             self.others[posixpath.splitext(path)[1].lower() or "without a suffix"] += 1
             return
@@ -209,6 +213,7 @@ class _Survey:
     def add(self, entry: Entry, splits: Counter[str | None], split: str | None) -> None:
         """Counts a picture file and hands it on."""
         self.count += 1
+        self.bytes += max(entry.size, 0)
         splits[split] += 1
         if self.splits_by_pattern:
             self.splits_told[self.splits_by_pattern.of(entry.path)[1]] += 1
@@ -281,6 +286,7 @@ class _Survey:
             others=self.others,
             span=span,
             fingerprint=f"{self.print:064x}",
+            bytes=self.bytes,
         )
 
     def splits_of_label_file(self, folder: str) -> set[str | None]:

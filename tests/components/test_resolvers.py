@@ -5,8 +5,8 @@ import json
 import pytest
 from tfx.types import standard_artifacts
 
-from components.model_gate.decisions import Forced
-from components.resolvers import ForcedBlessing, LatestBlessedOther
+from components.model_gate.decisions import Forced, RolledBack
+from components.resolvers import ForcedBlessing, LatestBlessedOther, Withdrawal
 
 
 @pytest.fixture
@@ -124,3 +124,32 @@ def test_the_last_forced_blessing_of_an_evaluation_is_found_and_stays_the_one_fo
     stands = gate_blessing(14, 1, evaluation=7, forced=True, first=13)
     assert found(forced, stands) == [13]
     assert found(gate_blessing(15, 1, evaluation=7, forced=True), forced, stands) == [15]
+
+
+def rolled_back(number, of, blessed):
+    artifact = gate_blessing(number, of, blessed)
+    RolledBack("eve@engine", "stripes", "2026-01-01T00:00:00+00:00").write(artifact)
+    return artifact
+
+
+def withdrawal(model, blessings):
+    found = Withdrawal().resolve_artifacts(None, {"candidate": [model], "blessing": blessings})
+    return [artifact.id for artifact in found["blessing"]]
+
+
+def test_the_last_rollback_that_concerns_a_model_counts(model):
+    given = [gate_blessing(11, 1), gate_blessing(12, 2), rolled_back(13, 2, 0), rolled_back(14, 1, 1)]
+    assert withdrawal(model(2), given) == [13] and withdrawal(model(1), given) == [] and withdrawal(model(3), given) == []
+    back = [*given, rolled_back(15, 1, 0), rolled_back(16, 2, 1)]
+    assert withdrawal(model(1), back) == [15] and withdrawal(model(2), back) == []
+
+
+def test_a_verdict_of_the_gate_after_it_changes_no_withdrawal(model):
+    given = [gate_blessing(12, 2), rolled_back(13, 2, 0), rolled_back(14, 1, 1), gate_blessing(15, 2, blessed=0)]
+    assert withdrawal(model(2), given) == [13]
+
+
+def test_what_was_put_back_is_the_one_to_beat(model):
+    models = [model(1), model(2), model(3)]
+    given = [gate_blessing(11, 1), gate_blessing(12, 2), rolled_back(13, 2, 0), rolled_back(14, 1, 1)]
+    assert resolve(models, given, models[2]) == [1]

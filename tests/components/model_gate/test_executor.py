@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
-from components.model_gate.executor import Executor
 from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, Forced, RolledBack
+from components.model_gate.executor import Executor
 from tests.components.report.fakes import artifact, write_evaluation
 
 FAILURE = "ELBO is -240.00 nats, at least -200.00 is asked for: 40.00 too few"
@@ -18,7 +18,7 @@ def gate(tmp_path):
     """Runs the gate on an evaluation that refused or blessed the model, and gives its blessing."""
     count = iter(range(100, 200))
 
-    def run(refused, who="", why="", earlier=None):
+    def run(refused, who="", why="", earlier=None, withdrawal=None):
         number = next(count)
         folder = tmp_path / str(number)
         write_evaluation(folder / "evaluation", {"": {"elbo": -240.0, "pictures": 20}}, bound=-200.0 if refused else None)
@@ -34,6 +34,7 @@ def gate(tmp_path):
         )
         blessing = artifact(standard_artifacts.ModelBlessing, folder / "blessing")
         inputs = {"evaluation": [evaluation], "evaluator_blessing": [decided], "forced_blessing": [earlier] if earlier else []}
+        inputs["withdrawal"] = [withdrawal] if withdrawal else []
         Executor().Do(inputs, {"blessing": [blessing]}, {"who": who, "why": why, "code": ""})
         blessing.id = number
         return blessing
@@ -101,3 +102,30 @@ def test_another_reason_is_another_blessing(gate):
     again = gate(refused=True, who="bob@engine", why="as Ada says", earlier=first)
     assert Forced.read(again).who == "bob@engine"
     assert not again.has_custom_property(FIRST_ID)
+
+
+@pytest.fixture
+def withdrawal(tmp_path):
+    """The rollback that took the model out of service, decided between the gate's first and its later runs."""
+    found = artifact(standard_artifacts.ModelBlessing, tmp_path / "withdrawal", blessed=0, current_model_id=5)
+    found.id = 150
+    RolledBack("eve@engine", "grey stripes", "2026-01-01T00:00:00+00:00").write(found)
+    return found
+
+
+def test_a_model_from_which_a_person_rolled_back_is_refused_whatever_the_evaluator_says(gate, withdrawal):
+    blessing = gate(refused=False, withdrawal=withdrawal)
+    assert blessing.get_int_custom_property("blessed") == 0 and files(blessing) == {"NOT_BLESSED", "blessing.json"}
+    words = "this very model was taken out of service on 2026-01-01T00:00:00+00:00 by eve@engine: grey stripes"
+    assert record(blessing)["failures"] == [words]
+    assert record(gate(refused=True, withdrawal=withdrawal))["failures"] == [FAILURE, words]
+
+
+def test_what_a_person_decided_last_counts(gate, withdrawal):
+    before = gate(refused=True, who="ada@engine", why="it is good")
+    assert before.id < withdrawal.id
+    assert gate(refused=True, earlier=before, withdrawal=withdrawal).get_int_custom_property("blessed") == 0
+    before.id = 151
+    assert gate(refused=True, earlier=before, withdrawal=withdrawal).get_int_custom_property("blessed") == 1
+    anew = gate(refused=False, who="ada@engine", why="the stripes are meant", withdrawal=withdrawal)
+    assert anew.get_int_custom_property("blessed") == 1 and Forced.read(anew).why == "the stripes are meant"

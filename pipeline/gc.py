@@ -1,0 +1,163 @@
+"""`darkroom gc`: removes what no kept model and no kept run needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.model_gate.decisions import RolledBack
+from components.pusher.versions import versions
+from pipeline.metadata_store import exists, open_store
+from pipeline.workspace import Workspace
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    from ml_metadata.metadata_store.metadata_store import MetadataStore
+    from ml_metadata.proto.metadata_store_pb2 import Artifact
+
+KEPT_OF_A_RUN = ("verdict.json", "config.yaml")  # of every run, for `darkroom runs`
+_SUBJECT, _BLESSED = "current_model_id", "blessed"
+
+
+@dataclass
+class Plan:
+    """What is to go.
+
+    Attributes:
+        root: The work folder.
+        sizes: The files and folders to remove, with their bytes.
+        artifacts: Ids of the artifacts that ML Metadata is to know as deleted.
+    """
+
+    root: Path
+    sizes: dict[Path, int] = field(default_factory=dict)
+    artifacts: list[int] = field(default_factory=list)
+
+    @property
+    def bytes(self) -> int:
+        """In all."""
+        return sum(self.sizes.values())
+
+    def add(self, path: Path) -> None:
+        """Has a file or a folder removed."""
+        self.sizes[path] = sum(file.lstat().st_size for file in (path, *path.rglob("*")) if not file.is_dir())
+
+    def lines(self) -> list[str]:
+        """It in words, a line for each kind."""
+        kinds: dict[str, list[Path]] = defaultdict(list)
+        for path in self.sizes:
+            kinds[str(path.parent.relative_to(self.root))].append(path)
+        return [
+            f"{kind}: {', '.join(path.name for path in sorted(paths, key=_number))} ({megabytes(sum(self.sizes[path] for path in paths))})"
+            for kind, paths in sorted(kinds.items())
+        ]
+
+
+def plan(workspace: Workspace, keep: int) -> Plan:
+    """Finds what is not needed.
+
+    Needed are the last runs and the last pushed versions with all that they were made of or compared with, and whatever the
+    next run is compared with: the last good model and the last pictures that passed. Of earlier runs the verdict and the
+    configuration stay; ML Metadata forgets nothing.
+
+    Args:
+        workspace: The work folder; nobody may be at work in it.
+        keep: How many runs and how many versions are kept.
+
+    Raises:
+        InputError: `keep` is below 1, or nothing was run there.
+    """
+    if keep < 1:
+        raise InputError(f"--keep must be at least 1, not {keep}: the model in service always stays")
+    if not exists(workspace):
+        raise InputError(f"nothing was run in {workspace.root} yet")
+    store, found = open_store(workspace), Plan(workspace.root)
+    runs, there = _kept_runs(store, workspace, keep), versions(workspace.serving)
+    needed, executions = _needed(store, runs, there[-keep:])
+    live = [artifact for artifact in store.get_artifacts() if artifact.state != artifact.DELETED]
+    found.artifacts = [artifact.id for artifact in live if artifact.id not in needed and _inside(artifact.uri, workspace)]
+    kept = {artifact.uri for artifact in live if artifact.id in needed}
+    for folder in _artifact_folders(workspace):
+        system = folder.parent.parent.name == ".system"
+        if folder.name not in executions if system else str(folder) not in kept:
+            found.add(folder)
+    for version in there[:-keep]:
+        found.add(workspace.serving / str(version))
+    for run in workspace.runs():
+        if run.name not in runs:
+            for path in (*run.iterdir(), *workspace.root.glob(f"rejects/{run.name}*.jsonl")):
+                if path.name not in KEPT_OF_A_RUN:
+                    found.add(path)
+    return found
+
+
+def carry_out(workspace: Workspace, found: Plan) -> None:
+    """Removes what was found. Where it is interrupted, doing it again does the rest."""
+    store = open_store(workspace)
+    gone = store.get_artifacts_by_id(found.artifacts)
+    for artifact in gone:
+        artifact.state = artifact.DELETED
+    if gone:  # first: nothing may be taken for a result that is half removed
+        store.put_artifacts(gone)
+    for path in found.sizes:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def megabytes(size: int) -> str:
+    """Bytes as a person reads them."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _kept_runs(store: MetadataStore, workspace: Workspace, keep: int) -> set[str]:
+    """The last runs by their names, which say the time; and the last by ML Metadata, should the clock have been turned back."""
+    contexts = store.get_contexts_by_type("pipeline_run")
+    last = max(contexts, key=lambda context: context.id).name if contexts else ""
+    return {*[run.name for run in workspace.runs()][-keep:], last.removesuffix("-push")}
+
+
+def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> tuple[set[int], set[str]]:
+    """The artifacts that are needed, and the executions, by their ids."""
+    from pipeline.lineage import pushed_models
+
+    executions = {
+        execution.id
+        for context in store.get_contexts_by_type("pipeline_run")
+        if context.name.removesuffix("-push") in runs
+        for execution in store.get_executions_by_context(context.id)
+    }
+    needed = {event.artifact_id for event in store.get_events_by_execution_ids(executions)} if executions else set()
+    needed |= {model for version, model in pushed_models(store).items() if version in kept_versions}
+    blessings = [*_of(store, "ModelBlessing"), *_of(store, "darkroom.DataBlessing")]
+    for kind in ("ModelBlessing", "darkroom.DataBlessing"):
+        blessed = [b for b in _of(store, kind) if b.custom_properties[_BLESSED].int_value and b.state != b.DELETED]
+        needed |= {blessing.custom_properties[_SUBJECT].int_value for blessing in blessed[-1:]}
+    for blessing in blessings:  # of what is kept, and what people decided
+        if blessing.custom_properties[_SUBJECT].int_value in needed or RolledBack.property("who") in blessing.custom_properties:
+            needed.add(blessing.id)
+    return needed, {str(execution) for execution in executions}
+
+
+def _of(store: MetadataStore, kind: str) -> list[Artifact]:
+    """The artifacts of a type, the first one first."""
+    return sorted(store.get_artifacts_by_type(kind), key=lambda artifact: artifact.id)
+
+
+def _artifact_folders(workspace: Workspace) -> list[Path]:
+    """NODE/KEY/EXECUTION and NODE/.system/KEY/EXECUTION, and the curated schemas."""
+    root = workspace.artifacts
+    folders = [path for path in root.glob("*/*/*") if path.parent.name != ".system" and path.parent.parent.name != "schemas"]
+    return sorted([*folders, *root.glob("*/.system/*/*"), *root.glob("schemas/*")])
+
+
+def _inside(uri: str, workspace: Workspace) -> bool:
+    return Path(uri).is_relative_to(workspace.artifacts)
+
+
+def _number(path: Path) -> tuple[int, str]:
+    return (int(path.name), "") if path.name.isdigit() else (0, path.name)
