@@ -139,9 +139,10 @@ def withdrawal(model, blessings):
 
 def test_the_last_rollback_that_concerns_a_model_counts(model):
     given = [gate_blessing(11, 1), gate_blessing(12, 2), rolled_back(13, 2, 0), rolled_back(14, 1, 1)]
-    assert withdrawal(model(2), given) == [13] and withdrawal(model(1), given) == [] and withdrawal(model(3), given) == []
+    models = [model(1), model(2), model(3)]
+    assert [withdrawal(each, given) for each in models] == [[], [13], []]
     back = [*given, rolled_back(15, 1, 0), rolled_back(16, 2, 1)]
-    assert withdrawal(model(1), back) == [15] and withdrawal(model(2), back) == []
+    assert [withdrawal(each, back) for each in models] == [[15], [], []]
 
 
 def test_a_verdict_of_the_gate_after_it_changes_no_withdrawal(model):
