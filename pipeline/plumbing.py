@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.importer import Importer
-from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.types import BaseChannel, Channel, standard_artifacts
 
@@ -73,52 +73,27 @@ class Local:
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
-        node = Resolver(
-            strategy_class=LatestBlessedOther,
-            subject=Channel(type=standard_artifacts.ExampleStatistics),
-            blessing=Channel(type=DataBlessing),
-            candidate=candidate,
-        ).with_id("LastStatistics")
-        return Source(node, node.outputs["subject"])
+        statistics, blessing = Channel(type=standard_artifacts.ExampleStatistics), Channel(type=DataBlessing)
+        return _resolved("LastStatistics", "subject", LatestBlessedOther, subject=statistics, blessing=blessing, candidate=candidate)
 
     def starting_point(self, examples: BaseChannel) -> Source:
         """See `Plumbing`."""
-        node = Resolver(
-            strategy_class=StartingPoint,
-            model=Channel(type=standard_artifacts.Model),
-            blessing=Channel(type=standard_artifacts.ModelBlessing),
-            examples=examples,
-        ).with_id("StartingPoint")
-        return Source(node, node.outputs["model"])
+        return _resolved("StartingPoint", "model", StartingPoint, model=_models(), blessing=_blessings(), examples=examples)
 
     def last_model(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
-        node = Resolver(
-            strategy_class=LatestBlessedOther,
-            config={"same_protocol": True},
-            subject=Channel(type=standard_artifacts.Model),
-            blessing=Channel(type=standard_artifacts.ModelBlessing),
-            candidate=candidate,
-        ).with_id("LastModel")
-        return Source(node, node.outputs["subject"])
+        config = {"same_protocol": True}
+        return _resolved(
+            "LastModel", "subject", LatestBlessedOther, config, subject=_models(), blessing=_blessings(), candidate=candidate
+        )
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
         """See `Plumbing`."""
-        node = Resolver(
-            strategy_class=ForcedBlessing,
-            evaluation=evaluation,
-            blessing=Channel(type=standard_artifacts.ModelBlessing),
-        ).with_id("ForcedBlessing")
-        return Source(node, node.outputs["blessing"])
+        return _resolved("ForcedBlessing", "blessing", ForcedBlessing, evaluation=evaluation, blessing=_blessings())
 
     def withdrawal(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
-        node = Resolver(
-            strategy_class=Withdrawal,
-            candidate=candidate,
-            blessing=Channel(type=standard_artifacts.ModelBlessing),
-        ).with_id("Withdrawal")
-        return Source(node, node.outputs["blessing"])
+        return _resolved("Withdrawal", "blessing", Withdrawal, candidate=candidate, blessing=_blessings())
 
 
 @dataclass(frozen=True)
@@ -162,12 +137,7 @@ class Cluster:
         if not self.resolver:
             node = LastModel(candidate=candidate, push_to=self.push_to).with_id(name)
             return Source(node, node.outputs["model"])
-        node = Resolver(
-            strategy_class=LatestBlessedModelStrategy,
-            model=Channel(type=standard_artifacts.Model),
-            model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-        ).with_id(name)
-        return Source(node, node.outputs["model"])
+        return _resolved(name, "model", LatestBlessedModelStrategy, model=_models(), model_blessing=_blessings())
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
         """See `Plumbing`."""
@@ -176,3 +146,21 @@ class Cluster:
     def withdrawal(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
         return NONE
+
+
+def _models() -> Channel:
+    """All models that there are."""
+    return Channel(type=standard_artifacts.Model)
+
+
+def _blessings() -> Channel:
+    """All blessings of models."""
+    return Channel(type=standard_artifacts.ModelBlessing)
+
+
+def _resolved(
+    name: str, key: str, strategy: type[ResolverStrategy], config: dict[str, Any] | None = None, **channels: BaseChannel
+) -> Source:
+    """A resolver of a name and strategy, and what it gives under a key."""
+    node = Resolver(strategy_class=strategy, config=config, **channels).with_id(name)
+    return Source(node, node.outputs[key])
