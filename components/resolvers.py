@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
@@ -12,7 +13,8 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
-from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, Forced, RolledBack
+from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, WEIGHTS_SUM, Forced, RolledBack
+from serving.manifest import sum_of
 
 BLESSED = "blessed"
 BASELINE_ID = "baseline_id"  # what the blessed one was compared with, 0 for nothing; only our data gate says so
@@ -127,6 +129,11 @@ def read_protocol(model: types.Artifact) -> str | None:
         return json.load(file).get("protocol")
 
 
+def weights_sum(model: str) -> str:
+    """SHA-256 of an exported model's weights, as its manifest has it; '' where it has none."""
+    return sum_of(Path(model), "weights.npz")
+
+
 class ForcedBlessing(ResolverStrategy):
     """The blessing that a person forced on an evaluation, if anyone did; the last one where there are several.
 
@@ -152,7 +159,7 @@ class ForcedBlessing(ResolverStrategy):
 
 
 class Withdrawal(ResolverStrategy):
-    """The rollback that took this run's model out of service, unless it was put back since.
+    """The rollback that took this run's model out of service, unless it was put back since; or one of the same weights.
 
     Inputs by key: `candidate`, this run's own model; `blessing`, all blessings of models.
     """
@@ -162,9 +169,11 @@ class Withdrawal(ResolverStrategy):
     ) -> dict[str, list[types.Artifact]]:
         """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
         own = {artifact.id for artifact in input_dict["candidate"]}
+        weights = {weights_sum(path_utils.serving_model_path(artifact.uri)) for artifact in input_dict["candidate"]} - {""}
         decided = [
             artifact
             for artifact in sorted(input_dict["blessing"], key=lambda artifact: artifact.id)
-            if RolledBack.read(artifact) and artifact.get_int_custom_property(SUBJECT_ID) in own
+            if RolledBack.read(artifact)
+            and (artifact.get_int_custom_property(SUBJECT_ID) in own or artifact.get_string_custom_property(WEIGHTS_SUM) in weights)
         ]
         return {**input_dict, "blessing": [artifact for artifact in decided[-1:] if not artifact.get_int_custom_property(BLESSED)]}

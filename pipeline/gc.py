@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ml_metadata.proto.metadata_store_pb2 import Artifact
 
 KEPT_OF_A_RUN = ("verdict.json", "config.yaml")  # of every run, for `darkroom runs`
-_SUBJECT, _BLESSED = "current_model_id", "blessed"
 
 
 @dataclass
@@ -49,7 +48,9 @@ class Plan:
         """It in words, a line for each kind."""
         kinds: dict[str, list[Path]] = defaultdict(list)
         for path in self.sizes:
-            kinds[str(path.parent.relative_to(self.root))].append(path)
+            parent = path.parent.relative_to(self.root)
+            if ".system" not in parent.parts:  # what TFX itself has left: many, and next to empty
+                kinds[str(parent)].append(path)
         return [
             f"{kind}: {', '.join(path.name for path in sorted(paths, key=_number))} ({megabytes(sum(self.sizes[path] for path in paths))})"
             for kind, paths in sorted(kinds.items())
@@ -123,6 +124,7 @@ def _kept_runs(store: MetadataStore, workspace: Workspace, keep: int) -> set[str
 
 def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> tuple[set[int], set[str]]:
     """The artifacts that are needed, and the executions, by their ids."""
+    from components.resolvers import BLESSED, SUBJECT_ID
     from pipeline.lineage import pushed_models
 
     executions = {
@@ -135,10 +137,10 @@ def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> t
     needed |= {model for version, model in pushed_models(store).items() if version in kept_versions}
     blessings = [*_of(store, "ModelBlessing"), *_of(store, "darkroom.DataBlessing")]
     for kind in ("ModelBlessing", "darkroom.DataBlessing"):
-        blessed = [b for b in _of(store, kind) if b.custom_properties[_BLESSED].int_value and b.state != b.DELETED]
-        needed |= {blessing.custom_properties[_SUBJECT].int_value for blessing in blessed[-1:]}
+        blessed = [b for b in _of(store, kind) if b.custom_properties[BLESSED].int_value and b.state != b.DELETED]
+        needed |= {blessing.custom_properties[SUBJECT_ID].int_value for blessing in blessed[-1:]}
     for blessing in blessings:  # of what is kept, and what people decided
-        if blessing.custom_properties[_SUBJECT].int_value in needed or RolledBack.property("who") in blessing.custom_properties:
+        if blessing.custom_properties[SUBJECT_ID].int_value in needed or RolledBack.property("who") in blessing.custom_properties:
             needed.add(blessing.id)
     return needed, {str(execution) for execution in executions}
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.model_gate.decisions import EVALUATION_ID, RECORD, RolledBack
+from components.model_gate.decisions import EVALUATION_ID, RECORD, WEIGHTS_SUM, RolledBack
 from components.pusher.versions import versions
 from pipeline.metadata_store import exists, open_store
 from pipeline.workspace import Workspace
@@ -75,7 +75,8 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
         _verify(folder)
         model, current = pushes[version], there[-1]
         withdrawn = [number for number in there if number > version and pushes.get(number) not in (None, model)]
-        execution = _decide(store, workspace, model, sorted({pushes[number] for number in withdrawn}), decision, current)
+        folders = {pushes[number]: workspace.serving / str(number) for number in (*withdrawn, version)}
+        execution = _decide(store, workspace, model, folders, decision, current)
         target = push(folder, workspace.serving)
         _record_push(store, execution, target)
         done = PutBack(version, int(target.name), current, withdrawn, decision.who, decision.why, decision.when)
@@ -102,10 +103,12 @@ def _one_before(store: MetadataStore, there: list[int], pushes: dict[int, int]) 
 
 def _withdrawn(store: MetadataStore) -> set[int]:
     """Models that the last rollback which concerned them took out of service."""
+    from components.resolvers import BLESSED, SUBJECT_ID
+
     last: dict[int, bool] = {}
     for blessing in sorted(store.get_artifacts_by_type("ModelBlessing"), key=lambda blessing: blessing.id):
         if RolledBack.property("who") in blessing.custom_properties:
-            last[blessing.custom_properties["current_model_id"].int_value] = not blessing.custom_properties["blessed"].int_value
+            last[blessing.custom_properties[SUBJECT_ID].int_value] = not blessing.custom_properties[BLESSED].int_value
     return {model for model, gone in last.items() if gone}
 
 
@@ -130,10 +133,12 @@ def _verify(folder: Path) -> None:
 
 
 def _decide(
-    store: MetadataStore, workspace: Workspace, model: int, withdrawn: list[int], decision: RolledBack, current: int
+    store: MetadataStore, workspace: Workspace, model: int, folders: dict[int, Path], decision: RolledBack, current: int
 ) -> int:
-    """Moves the blessing, in one transaction: the model's is the newest, the others have none; gives the execution's id."""
+    """Moves the blessing, in one transaction: the model's is the newest, the others in `folders` have none; gives the execution's id."""
     from ml_metadata.proto import metadata_store_pb2 as pb
+
+    from components.resolvers import BLESSED, SUBJECT_ID, weights_sum
 
     kind = store.get_artifact_type("ModelBlessing").id
     execution = pb.Execution(
@@ -143,13 +148,14 @@ def _decide(
     _set(execution.custom_properties, told)
     (put_back,) = store.get_artifacts_by_id([model])
     pairs = [(put_back, _event(pb.Event.INPUT, "model"))]
-    for number, (of, blessed) in enumerate([*((other, 0) for other in withdrawn), (model, 1)]):
+    for number, of in enumerate(sorted(folders, key=lambda each: (each == model, each))):
+        blessed = int(of == model)
         folder = workspace.artifacts / _NODE / "blessing" / f"{decision.when.replace(':', '')}-{of}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
         (folder / RECORD).write_text(json.dumps({"blessed": bool(blessed), "rolled_back": asdict(decision)}, indent=2) + "\n", encoding="utf-8")
         blessing = pb.Artifact(type_id=kind, uri=str(folder), state=pb.Artifact.LIVE)
-        properties = {"blessed": blessed, "current_model_id": of, EVALUATION_ID: 0, **decision.properties()}
+        properties = {BLESSED: blessed, SUBJECT_ID: of, EVALUATION_ID: 0, WEIGHTS_SUM: weights_sum(str(folders[of])), **decision.properties()}
         _set(blessing.custom_properties, properties)
         pairs.append((blessing, _event(pb.Event.OUTPUT, "blessing", number)))
     context = store.get_context_by_type_and_name("pipeline", PIPELINE)

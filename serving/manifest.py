@@ -47,6 +47,14 @@ def verify(folder: Path) -> None:
             )
 
 
+def sum_of(folder: Path, name: str) -> str:
+    """What a model's manifest says of a file; '' where it says nothing."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"][name])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _sum(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -1,5 +1,6 @@
 """Which earlier artifact a run is compared with."""
 
+import hashlib
 import json
 
 import pytest
@@ -7,6 +8,7 @@ from tfx.types import standard_artifacts
 
 from components.model_gate.decisions import Forced, RolledBack
 from components.resolvers import ForcedBlessing, LatestBlessedOther, Withdrawal
+from serving.manifest import write_manifest
 
 
 @pytest.fixture
@@ -143,6 +145,17 @@ def test_the_last_rollback_that_concerns_a_model_counts(model):
     assert [withdrawal(each, given) for each in models] == [[], [13], []]
     back = [*given, rolled_back(15, 1, 0), rolled_back(16, 2, 1)]
     assert [withdrawal(each, back) for each in models] == [[15], [], []]
+
+
+def test_the_same_weights_trained_again_are_withdrawn_too(model, tmp_path):
+    models = [model(1), model(2), model(3)]
+    for number, content in ((1, b"one"), (2, b"two"), (3, b"two")):
+        folder = tmp_path / str(number) / "Format-Serving"
+        (folder / "weights.npz").write_bytes(content)
+        write_manifest(folder)
+    gone = rolled_back(13, 2, 0)
+    gone.set_string_custom_property("weights_sha256", hashlib.sha256(b"two").hexdigest())
+    assert [withdrawal(each, [gone]) for each in models] == [[], [13], [13]]
 
 
 def test_a_verdict_of_the_gate_after_it_changes_no_withdrawal(model):
