@@ -14,7 +14,7 @@ from pipeline.status import Status
 from pipeline.verdict import Verdict, refusal_of
 from trainer.errors import GateRefused, InputError
 
-PARTS = ("data", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "model")
+PARTS = ("data", "drift", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "model")
 VERDICT = "verdict.json"
 
 

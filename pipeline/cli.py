@@ -138,15 +138,19 @@ def retrain(**asked: Any) -> None:
     Every night at three, by crontab -e:
         0 3 * * *  darkroom retrain --images '/data/span-{SPAN}' --work ~/cats >> ~/cats.log 2>&1
 
-    It ends with the statuses of `darkroom run`; 0 where nothing was new, 4 where another run is at work.
+    It ends with the statuses of `darkroom run`; 0 where nothing was new, 4 where another run is at work. Whom to tell how it
+    ended is for the configuration's section `notify`.
     """
     from pipeline.console import hushed
     from pipeline.request import make_request
     from pipeline.retrain import retrain as retrain_request
+    from pipeline.told import failure_told
 
-    with hushed():
-        request = make_request(**asked)
-    leave(retrain_request(request, click.echo))
+    with failure_told(asked, lambda warning: click.secho(f"warning: {warning}", err=True, fg="yellow")):
+        with hushed():
+            request = make_request(**asked)
+        status = retrain_request(request, click.echo)
+    leave(status)
 
 
 def leave(status: Status) -> None:

@@ -16,12 +16,15 @@ from pydantic import TypeAdapter, ValidationError
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.config import DataConfig
 from pipeline.cluster_config import ClusterConfig
+from pipeline.mlflow_config import MlflowConfig
+from pipeline.notify_config import NotifyConfig
 from pipeline.search_space import checked_tuning
 from trainer.config import GenerationConfig, ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.errors import InputError
 from trainer.tuning.config import TuningConfig
 
 Margin = Annotated[float, Ge(0)]
+AFTERWARDS = ("notify", "mlflow")  # sections that change nothing about a run, only what becomes known of it
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Config:
         evaluation: By what it is judged.
         serving_check: By what its export is tried.
         cluster: How it runs on Kubeflow Pipelines or Vertex AI.
+        notify: Who is told how it ended.
+        mlflow: Where MLflow keeps a record of it.
     """
 
     title: str = "pictures"
@@ -100,10 +105,17 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     serving_check: ServingCheckConfig = field(default_factory=ServingCheckConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    notify: NotifyConfig = field(default_factory=NotifyConfig)
+    mlflow: MlflowConfig = field(default_factory=MlflowConfig)
 
     def to_yaml(self) -> str:
-        """As a file that `load_config` reads back to the same configuration."""
-        return yaml.safe_dump(_plain(dataclasses.asdict(self)), sort_keys=False, allow_unicode=True)
+        """As a file that reads back to the same configuration, but for a secret address: of that scheme and host are left."""
+        notify = {**dataclasses.asdict(self.notify), "webhook": self.notify.written_webhook}
+        return _dumped({**dataclasses.asdict(self), "notify": notify})
+
+    def essence(self) -> str:
+        """The same of all that a run's end depends on: another address to post it to makes no other run."""
+        return _dumped({name: value for name, value in dataclasses.asdict(self).items() if name not in AFTERWARDS})
 
     def trainer(self) -> TrainerConfig:
         """The part that the Trainer is told."""
@@ -128,6 +140,8 @@ def load_values(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"the configuration {path} must be a mapping such as 'training: {{epochs: 20}}'")
+    if isinstance(values.get("notify"), dict) and True in values["notify"]:  # to YAML the word `on` is true
+        values["notify"]["on"] = values["notify"].pop(True)
     return values
 
 
@@ -223,7 +237,13 @@ def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
 def _words(error: Mapping[str, Any]) -> str:
     if error["type"] == "value_error":  # a section's own words, on fields that do not go together
         return str(error["ctx"]["error"])
+    if error["loc"][:2] == ("notify", "webhook"):  # a secret
+        return f"{error['msg'][0].lower()}{error['msg'][1:]}"
     return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+
+
+def _dumped(values: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(_plain(values), sort_keys=False, allow_unicode=True)
 
 
 def _plain(value: Any) -> Any:

@@ -219,7 +219,7 @@ def create_pipeline(
         tuner_results=tuner.outputs["tuner_results"] if tuner else None,
         quality=sample_quality.outputs["quality"],
         title=config.title,
-        config=config.to_yaml(),
+        config=config.essence(),
         seed=config.training.seed,
         code=code_hash(
             components.report,

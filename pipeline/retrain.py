@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipeline.afterwards import looked, nothing_new
 from pipeline.run import Request, run
 from pipeline.status import Status
 from pipeline.workspace import Workspace
@@ -23,7 +24,7 @@ class State:
 
     Attributes:
         pictures: The fingerprint of all that was there to be read: names, sizes and times of change, of the last spans.
-        config: SHA-256 of the configuration.
+        config: SHA-256 of the configuration, without who is told of the run.
         count: How many pictures there were.
         span: The latest span's number, 0 where there are none.
         status: How the run ended; None before that.
@@ -41,7 +42,7 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
 
     Args:
         request: What a run would be asked for.
-        tell: Is called with the one line that is said where nothing is to be done.
+        tell: Is called with the one line that is said where nothing is to be done, and with a warning if there is one.
 
     Raises:
         InputError: There are no pictures.
@@ -49,11 +50,14 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
     """
     now = look(request)
     workspace = Workspace.create(request.work)
+    looked(workspace)
     before = read(workspace.root)
     if before and before.status in SETTLED and (before.pictures, before.config) == (now.pictures, now.config):
         span = f" in span {now.span}" if now.span else ""
         ended = Status(before.status).word
         tell(f"nothing new: the {now.count:,} pictures{span} and the configuration are those of the last run, which ended as {ended}")
+        for warning in nothing_new(workspace):
+            tell(f"warning: {warning}")
         return Status.PUSHED
     status = run(request)
     write(workspace.root, State(now.pictures, now.config, now.count, now.span, int(status)))
@@ -65,7 +69,7 @@ def look(request: Request) -> State:
     from components.image_example_gen.sources import find_sources
 
     sources = find_sources(request.images, request.config.data)
-    config = hashlib.sha256(request.config.to_yaml().encode()).hexdigest()
+    config = hashlib.sha256(request.config.essence().encode()).hexdigest()
     return State(sources.fingerprint, config, sources.count, sources.span)
 
 

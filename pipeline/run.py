@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from components.pusher.versions import in_service
+from pipeline.afterwards import afterwards
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
 from pipeline.disk import DiskFull, check_room, disk_full
@@ -26,6 +27,7 @@ from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
 from pipeline.signals import interruptible
 from pipeline.status import Status
+from pipeline.tracking import check
 from pipeline.verdict import Verdict, judge
 from pipeline.workspace import Workspace
 from trainer.errors import GateRefused, InputError
@@ -72,9 +74,10 @@ def run(request: Request) -> Status:
         The exit status.
 
     Raises:
-        InputError: The work folder or the schema cannot be used.
+        InputError: The work folder or the schema cannot be used, or MLflow is asked for and not there.
         WorkFolderBusy: Another run holds the work folder.
     """
+    check(request.config)
     workspace = Workspace.create(request.work)
     with workspace.lock():
         schema = place_schema(request.config.schema, workspace)
@@ -133,6 +136,7 @@ class _Run:
                     ended = self.execute()
             except GateRefused as refusal:
                 self.rejects = refusal.rejects or self.rejects
+                self.verdict.drift = refusal.drift or self.verdict.drift
                 if refusal.gate == "data":
                     self.show(refusal)
                 ended = Status.REFUSED, refusal.gate, refusal.reasons
@@ -256,6 +260,8 @@ class _Run:
             self.display.line(f"{len(self.duplicates):,} exact duplicates were left out, listed in {shown(path)}")
         folder = self.workspace.run(self.run_id)
         self.verdict.write(folder / "verdict.json")
+        for warning in afterwards(self.request, self.workspace, self.verdict):
+            self.complaints.line(f"warning: {warning}", style="yellow")
         if self.verdict.report:
             self.display.line(f"report: {shown(self.workspace.report / 'index.html')}")
         forced = self.verdict.blessed_by

@@ -31,6 +31,7 @@ class Verdict:
         gate: Which gate refused.
         reasons: Why it ended other than with a push, a sentence each.
         data: Pictures by split, how many were refused, and how many were left out as copies of others.
+        drift: By feature, how far the pictures are from the last that passed; empty where there were none.
         tuning: What came of the search for hyperparameters; empty where there was none.
         figures: The model's figures on the pictures that it was judged by, nats per picture.
         baseline: Those of the last blessed model on the same pictures; empty where there is none.
@@ -53,6 +54,7 @@ class Verdict:
     gate: str | None = None
     reasons: list[str] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    drift: dict[str, float] = field(default_factory=dict)
     tuning: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
     baseline: dict[str, float] = field(default_factory=dict)
@@ -75,6 +77,8 @@ class Verdict:
         if outcome.name == "ImageExampleGen" and outputs:
             summary = read_json(Path(outputs["examples"].uri, "summary.json"))
             self.data = {name: summary[name] for name in ("pictures", "rejected", "duplicates")}
+        elif outcome.name == "DataGate" and outputs:
+            self.drift = read_json(Path(outputs["blessing"].uri, "verdict.json")).get("drift", {})
         elif outcome.name == "Tuner" and outputs:
             self.tuning = read_search(outputs)
         elif outcome.name == "Trainer" and outputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class InputError(ValueError):
@@ -29,6 +29,7 @@ class GateRefused(RuntimeError):
         rejects: Pictures refused on the way, as `{"path": ..., "reason": ...}`, so that they are listed all the same.
         evidence: For each reason what shows it, in the gate's own terms.
         compared_with: The URI of what the gate compared with, '' for nothing.
+        drift: By feature, how far the data is from that.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class GateRefused(RuntimeError):
         rejects: Sequence[dict[str, str]] = (),
         evidence: Sequence[dict[str, object]] = (),
         compared_with: str = "",
+        drift: Mapping[str, float] | None = None,
     ):
         super().__init__(f"the {gate} gate said no: {'; '.join(reasons)}")
         self.gate = gate
@@ -45,3 +47,4 @@ class GateRefused(RuntimeError):
         self.rejects = list(rejects)
         self.evidence = list(evidence)
         self.compared_with = compared_with
+        self.drift = dict(drift or {})

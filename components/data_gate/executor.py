@@ -46,21 +46,22 @@ class Executor(base_executor.BaseExecutor):
         config = ValidationConfig(**json.loads(exec_properties["config"]))
         baseline = input_dict.get("baseline_statistics")
         found = validated(statistics, anomalies)
-        if baseline:
-            found += drifted(statistics, baseline[0], with_thresholds(schema, config))
-        wrong = describe_anomalies(found)
+        beside = drifted(statistics, baseline[0], with_thresholds(schema, config)) if baseline else []
+        drift = divergences(beside)
+        wrong = describe_anomalies(found + beside)
         wrong += odd_exposures(statistics, config)
         wrong += odd_labels(statistics, baseline[0] if baseline else None, schema, config)
         if wrong:
             sentences, evidence = [anomaly.sentence for anomaly in wrong], [anomaly.to_dict() for anomaly in wrong]
-            raise GateRefused("data", sentences, evidence=evidence, compared_with=baseline[0].uri if baseline else "")
+            compared_with = baseline[0].uri if baseline else ""
+            raise GateRefused("data", sentences, evidence=evidence, compared_with=compared_with, drift=drift)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_int_custom_property(BLESSED, 1)
         blessing.set_int_custom_property(SUBJECT_ID, statistics.id)
         blessing.set_int_custom_property(BASELINE_ID, baseline[0].id if baseline else 0)
         if exec_properties.get("registry"):
             record_statistics(statistics, exec_properties["registry"])
-        verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None}
+        verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None, "drift": drift}
         io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
 
 
@@ -86,6 +87,16 @@ def with_thresholds(schema: schema_pb2.Schema, config: ValidationConfig) -> sche
             feature.drift_comparator.Clear()
             feature.drift_comparator.jensen_shannon_divergence.threshold = thresholds[feature.name]
     return changed
+
+
+def divergences(found: list[Found]) -> dict[str, float]:
+    """How far each feature is from the baseline: the largest Jensen-Shannon divergence over the splits, within bounds or not."""
+    largest: dict[str, float] = {}
+    for _, anomalies in found:
+        for info in anomalies.drift_skew_info:
+            name = "/".join(info.path.step)
+            largest[name] = max([largest.get(name, 0.0), *(measured.value for measured in info.drift_measurements)])
+    return largest
 
 
 def drifted(statistics: types.Artifact, baseline: types.Artifact, schema: schema_pb2.Schema) -> list[Found]:

@@ -74,6 +74,7 @@ def push(model: Path, base: Path) -> Path:
     unfinished = base / f"{UNFINISHED}{os.getpid()}"
     try:
         shutil.copytree(model, unfinished)
+        os.utime(unfinished)  # its time is the push's, and not that of the folder it was copied from
         _flush(unfinished)
         target = base / str(max(versions(base), default=0) + 1)
         unfinished.rename(target)
