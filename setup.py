@@ -49,6 +49,8 @@ setup(
         # `darkroom compile`, `submit` and `schedule`: Kubeflow Pipelines, and Vertex AI.
         "kubeflow": ["kfp>=2.5,<2.6"],
         "vertex": ["kfp>=2.5,<2.6", "google-cloud-aiplatform>=1.60"],
+        # Records of runs on a server of one's own, or in a folder; for a database the whole mlflow.
+        "mlflow": ["mlflow-skinny>=3,<4"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.6",
@@ -59,6 +61,8 @@ setup(
             "moto[s3]>=5",
             "flask",
             "flask-cors",
+            "mlflow-skinny>=3,<4",
+            "prometheus-client",
         ],
     },
     entry_points={"console_scripts": ["darkroom=local_runner:main"]},

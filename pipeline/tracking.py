@@ -31,6 +31,7 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # a password may be part of it
     "GIT_PYTHON_REFRESH": "quiet",
     # A server that is down costs seconds and not minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -104,7 +105,8 @@ def is_folder(uri: str) -> bool:
 
 def _cause(words: str) -> str:
     """Of an error that wraps others in words the innermost: what was wrong in place of what was tried."""
-    return re.sub(r".*<[\w.]+ object at 0x[0-9a-f]+>: ", "", words).rstrip("')")
+    inner = re.search(r"<[\w.]+ object at 0x[0-9a-f]+>: ([^<]+?)['\")]*$", words)
+    return inner[1] if inner else words
 
 
 def _record(uri: str, config: Config, verdict: Verdict, folder: Path) -> None:
