@@ -6,7 +6,6 @@ import datetime
 import json
 import logging
 import os
-import urllib.request
 from dataclasses import asdict
 from typing import Any
 
@@ -16,13 +15,13 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from kubeflow.records import PARTS, read_records, run_of, write_verdict
+from pipeline import webhook
 from pipeline.status import Status
 from pipeline.verdict import Verdict as RunVerdict
 from trainer.errors import GateRefused
 
 LOGGER = logging.getLogger("darkroom.verdict")
 LAST_STEP = "Report"
-_TIMEOUT_SECONDS = 30
 
 
 class Executor(base_executor.BaseExecutor):
@@ -86,13 +85,11 @@ def post(address: str, verdict: RunVerdict) -> None:
     """Posts the verdict as JSON; a failure is said in the log and changes nothing. The address, a secret, is not said."""
     if not address:
         return
-    body = json.dumps(asdict(verdict)).encode()
     try:
-        request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method="POST")
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):
-            LOGGER.info("posted the verdict")
-    except (OSError, ValueError) as error:
-        LOGGER.warning("the verdict could not be posted: %s", getattr(error, "reason", None) or type(error).__name__)
+        webhook.post(address, verdict)
+        LOGGER.info("posted the verdict")
+    except webhook.NotPosted as error:
+        LOGGER.warning("the verdict could not be posted: %s", error)
 
 
 class VerdictSpec(ComponentSpec):
