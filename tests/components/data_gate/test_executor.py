@@ -184,6 +184,17 @@ def test_labels_that_the_schema_names(gate, tmp_path):
     assert {"feature": "image/label", "values": ("fox",)}.items() <= caught.value.evidence[0].items()
 
 
+def test_how_far_each_feature_is_from_the_pictures_before_is_said_either_way(gate, usual):
+    passed = json.loads(Path(gate.judge(usual).uri, "verdict.json").read_text())
+    assert passed["drift"] == {}, "there were none before"
+    passed = json.loads(Path(gate.judge(gate.statistics(pictures(seed=1)), usual).uri, "verdict.json").read_text())
+    assert set(passed["drift"]) >= {"image/mean", "image/std", "image/label"} and 0 < passed["drift"]["image/mean"] < 0.3
+    brighter = pictures(seed=1, **{"image/mean": np.full(300, 250.0, np.float32)})
+    with pytest.raises(GateRefused) as refusal:
+        gate.judge(gate.statistics(brighter), usual)
+    assert refusal.value.drift["image/mean"] > 0.9 and refusal.value.drift["image/label"] < 0.3
+
+
 def test_thresholds_are_the_configurations(gate, usual):
     brighter = gate.statistics(pictures(seed=3, **{"image/mean": pictures(seed=3)["image/mean"] + np.float32(15)}))
     gate.judge(brighter, usual)

@@ -1,6 +1,8 @@
 """Pushing: complete or absent, never half."""
 
 import errno
+import os
+import time
 
 import pytest
 from tfx.proto import pusher_pb2
@@ -32,6 +34,12 @@ def test_versions_count_up_whatever_the_clock_says(tmp_path, model):
     assert push(model, base).name == "42"
     assert versions(base) == [1, 2, 3, 41, 42]
     assert content(base / "42") == content(model)
+
+
+def test_a_version_is_as_old_as_its_push(tmp_path, model):
+    os.utime(model, (1e9, 1e9))
+    begin = time.time()
+    assert push(model, tmp_path / "serving").stat().st_mtime >= begin - 1
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
