@@ -11,6 +11,7 @@ from pipeline.metrics import FILE, LOOKED, OUTCOMES, Family, render, write_metri
 from pipeline.status import Status
 from pipeline.verdict import Verdict
 from pipeline.workspace import Workspace
+from tests.project import ROOT
 
 parser = pytest.importorskip("prometheus_client.parser")
 
@@ -112,6 +113,12 @@ def test_any_name_and_any_number():
     families = [Family("x", "What.", [({"l": odd}, 1e300), ({"l": "inf"}, math.inf), ({"l": "-"}, -math.inf), ({"l": "none"}, None)])]
     assert parsed(render(odd, iter(families))) == {("x", odd): 1e300, ("x", "inf"): math.inf, ("x", "-"): -math.inf}
     assert render("w", iter([Family("x", "What.", [({}, None)])])) == ""
+
+
+def test_the_documentation_names_each_metric_and_no_other():
+    named = set(re.findall(r"darkroom_[a-z_]+", (ROOT / "docs" / "operations.md").read_text()))
+    source = (ROOT / "pipeline" / "metrics.py").read_text()
+    assert named == {f"darkroom_{name}" for name in re.findall(r'Family\(\s*"([a-z_]+)"', source)}
 
 
 def test_it_is_replaced_whole_and_nothing_is_left_beside_it(workspace):
