@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import shutil
 
-from ml_metadata.metadata_store import ListOptions
-from ml_metadata.proto import metadata_store_pb2
-
+from components.pusher.versions import UNFINISHED as UNFINISHED_PUSH
 from pipeline.metadata_store import exists, open_store
 from pipeline.workspace import Workspace
 
+UNFINISHED_REPORT = ".report-"
 LOGGER = logging.getLogger(__name__)
 
 
@@ -25,8 +24,13 @@ def clear(workspace: Workspace) -> list[int]:
     Returns:
         The executions' ids.
     """
+    for folder in (*workspace.root.glob(f"{UNFINISHED_REPORT}*"), *workspace.serving.glob(f"{UNFINISHED_PUSH}*")):
+        shutil.rmtree(folder)
     if not exists(workspace):
         return []
+    from ml_metadata.metadata_store import ListOptions
+    from ml_metadata.proto import metadata_store_pb2
+
     store, artifacts = open_store(workspace), workspace.artifacts
     running = store.get_executions(ListOptions(filter_query="last_known_state = NEW OR last_known_state = RUNNING"))
     for execution in running:

@@ -23,6 +23,7 @@ from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
 from pipeline.disk import DiskFull, check_room, disk_full
 from pipeline.history import blessed_by
+from pipeline.leftovers import UNFINISHED_REPORT, clear
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
 from pipeline.signals import interruptible
@@ -157,8 +158,6 @@ class _Run:
 
     def execute(self) -> tuple[Status, str | None, list[str]]:
         """Runs the graph; gives the verdict on a run that came to its end."""
-        from pipeline.leftovers import clear
-
         clear(self.workspace)
         check_room(self.workspace, self.request.images, self.request.config)
         ended = self.run_graph()
@@ -250,6 +249,24 @@ class _Run:
         self.display.close()
         self.verdict.end(status, gate, reasons)
         self.verdict.seconds = round(time.perf_counter() - self.begin, 3)
+        try:
+            self.write_down()
+        except OSError as error:  # said, for nobody will find it written
+            self.complaints.line(f"warning: the run's record is not complete: {error.strerror}, {error.filename}", style="yellow")
+        for warning in afterwards(self.request, self.workspace, self.verdict):
+            self.complaints.line(f"warning: {warning}", style="yellow")
+        if status is Status.PUSHED:
+            self.say_pushed()
+        else:
+            self.say_why(status, gate, reasons)
+
+    def write_down(self) -> None:
+        """Writes the verdict, and lists what of the pictures was not taken.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        self.verdict.write(self.workspace.run(self.run_id) / "verdict.json")
         rejects = self.workspace.rejects(self.run_id)
         if self.rejects:
             write_lines(rejects, self.rejects)
@@ -258,10 +275,9 @@ class _Run:
             path = rejects.with_name(f"{self.run_id}-duplicates.jsonl")
             write_lines(path, self.duplicates)
             self.display.line(f"{len(self.duplicates):,} exact duplicates were left out, listed in {shown(path)}")
-        folder = self.workspace.run(self.run_id)
-        self.verdict.write(folder / "verdict.json")
-        for warning in afterwards(self.request, self.workspace, self.verdict):
-            self.complaints.line(f"warning: {warning}", style="yellow")
+
+    def say_report(self) -> None:
+        """Says where the report is, and whether a person has overruled the Evaluator."""
         if self.verdict.report:
             self.display.line(f"report: {shown(self.workspace.report / 'index.html')}")
         forced = self.verdict.blessed_by
@@ -269,13 +285,20 @@ class _Run:
             for reason in self.verdict.overruled:
                 self.display.line(f"  {reason}", style="yellow")
             self.display.line(blessed_by(forced), style="bold yellow")
-        if status is Status.PUSHED:
-            if self.request.bless and not forced:
-                self.display.line("--bless was not needed and is not recorded: the Evaluator blessed the model")
-            self.display.line(f"try: darkroom generate --work {shown(self.workspace.root)} --out new.png")
-            where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
-            self.display.line(f"pushed: {where} ({self.verdict.seconds:.0f} s)", style="bold green")
-            return
+
+    def say_pushed(self) -> None:
+        """The last lines of a run that pushed a model."""
+        self.say_report()
+        if self.request.bless and not self.verdict.blessed_by:
+            self.display.line("--bless was not needed and is not recorded: the Evaluator blessed the model")
+        self.display.line(f"try: darkroom generate --work {shown(self.workspace.root)} --out new.png")
+        where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
+        self.display.line(f"pushed: {where} ({self.verdict.seconds:.0f} s)", style="bold green")
+
+    def say_why(self, status: Status, gate: str | None, reasons: list[str]) -> None:
+        """The last lines of a run that did not."""
+        self.say_report()
+        folder = self.workspace.run(self.run_id)
         what = f"refused by the {gate} gate" if gate else status.word
         for reason in reasons[1:]:
             self.complaints.line(f"  {reason}")
@@ -304,7 +327,7 @@ def place_report(source: Path, workspace: Workspace, run_id: str) -> None:
     own = workspace.run(run_id) / "report"
     if source != own:
         shutil.copytree(source, own, dirs_exist_ok=True)
-    fresh = workspace.root / f".report-{run_id}"
+    fresh = workspace.root / f"{UNFINISHED_REPORT}{run_id}"
     shutil.copytree(source, fresh, dirs_exist_ok=True)
     shutil.rmtree(workspace.report, ignore_errors=True)
     fresh.rename(workspace.report)

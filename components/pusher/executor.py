@@ -15,9 +15,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.registry import store
-from components.pusher.versions import in_service, versions
-
-UNFINISHED = ".pushing-"
+from components.pusher.versions import UNFINISHED, in_service, versions
 
 
 class AtomicPush(pusher_executor.Executor):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import filecmp
 from pathlib import Path
 
+UNFINISHED = ".pushing-"  # how the folder of a version that is being copied is called
+
 
 def versions(base: Path) -> list[int]:
     """The versions pushed to a folder, in order; empty where there is no such folder."""
