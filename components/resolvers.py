@@ -52,7 +52,8 @@ class LatestBlessedOther(ResolverStrategy):
         if judged_before and judged_before[0].has_custom_property(BASELINE_ID):
             # The same pictures again: compared with what they were compared with, also where they were accepted as they are.
             earlier = subjects.get(judged_before[0].get_int_custom_property(BASELINE_ID))
-            result["subject"] = [earlier] if earlier else []
+            if earlier:
+                result["subject"], result["blessing"] = [earlier], [last_verdicts[earlier.id]] if earlier.id in last_verdicts else []
             return result
         for id_, blessing in sorted(last_verdicts.items(), key=lambda item: item[1].id, reverse=True):
             blessed = blessing.get_int_custom_property(BLESSED) == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from pydantic import TypeAdapter, ValidationError
 
 from components.data_gate.config import ValidationConfig
@@ -43,6 +43,8 @@ class EvaluationConfig:
         max_reconstruction_rise: By how much the reconstruction term may be above the last blessed model's where the ELBO is
             lower; left out, three times `max_drop`.
         max_kl_rise: The same for the KL divergence.
+        max_label_accuracy_drop: By how much the share of held-out pictures that a classifier names right, which was trained on
+            the labels, may be below that of the last blessed model's pictures: labels in disorder cannot be learned.
     """
 
     min_elbo: float | None = None
@@ -54,6 +56,7 @@ class EvaluationConfig:
     max_drop: Margin | None = 1.0
     max_reconstruction_rise: Margin | None = 3.0  # more than the ELBO: another seed moves the terms against each other
     max_kl_rise: Margin | None = None  # at about the same ELBO, more of the picture in its code is not worse
+    max_label_accuracy_drop: Annotated[float, Ge(0), Le(1)] | None = 0.2
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from tfx.types import Channel
 import components.data_gate.statistics
 import components.evaluation
 import components.feature_extractor
+import components.feature_extractor.description
 import components.image_example_gen
 import components.model_gate
 import components.pusher
@@ -106,6 +107,8 @@ def create_pipeline(
         schema=schema.channel,
         anomalies=validator.outputs["anomalies"],
         baseline_statistics=None if accept_drift else last_statistics.channel,
+        baseline_blessing=None if accept_drift else last_statistics.blessing,
+        examples=example_gen.outputs["examples"],
         config=config.validation,
         registry=plumbing.registry,
         code=code_hash(components.data_gate),
@@ -190,9 +193,12 @@ def create_pipeline(
         evaluator_blessing=evaluator.outputs["blessing"],
         forced_blessing=forced_blessing.channel,
         withdrawal=withdrawal.channel,
+        features=feature_extractor.outputs["features"],
+        last_blessing=last_model.blessing,
+        max_label_accuracy_drop=config.evaluation.max_label_accuracy_drop,
         who=bless_who,
         why=bless_why,
-        code=code_hash(components.model_gate, components.evaluation),
+        code=code_hash(components.model_gate, components.evaluation, components.feature_extractor.description),
     )
     # Tries the exported model as a server would.
     check, infra_blessing = serving_check(config.serving_check, example_gen, train)

@@ -18,10 +18,11 @@ from components.resolvers import ForcedBlessing, LatestBlessedOther, StartingPoi
 
 
 class Source(NamedTuple):
-    """A node, and what is taken of it; both None where there is no such thing."""
+    """A node, what is taken of it, and the blessing of that; each None where there is no such thing."""
 
     node: BaseNode | None
     channel: BaseChannel | None
+    blessing: BaseChannel | None = None
 
 
 NONE = Source(None, None)
@@ -163,4 +164,4 @@ def _resolved(
 ) -> Source:
     """A resolver of a name and strategy, and what it gives under a key."""
     node = Resolver(strategy_class=strategy, config=config, **channels).with_id(name)
-    return Source(node, node.outputs[key])
+    return Source(node, node.outputs[key], node.outputs["blessing"] if "blessing" in channels else None)

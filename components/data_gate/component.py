@@ -28,6 +28,8 @@ class DataGateSpec(ComponentSpec):
         "schema": ChannelParameter(type=standard_artifacts.Schema),
         "anomalies": ChannelParameter(type=standard_artifacts.ExampleAnomalies),
         "baseline_statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics, optional=True),
+        "baseline_blessing": ChannelParameter(type=DataBlessing, optional=True),
+        "examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }
     OUTPUTS = {"blessing": ChannelParameter(type=DataBlessing)}
 
@@ -43,6 +45,8 @@ class DataGate(base_component.BaseComponent):
         schema: The curated schema.
         anomalies: What ExampleValidator found.
         baseline_statistics: Of the last examples that passed, where there are any.
+        baseline_blessing: What this gate said of those, where that is known.
+        examples: This run's examples.
         config: What the pictures must be like beside the schema.
         registry: Where statistics that pass are recorded for later runs; '' where ML Metadata does that.
         code: Hash of the code, for the cache.
@@ -58,6 +62,8 @@ class DataGate(base_component.BaseComponent):
         schema: types.BaseChannel,
         anomalies: types.BaseChannel,
         baseline_statistics: types.BaseChannel | None = None,
+        baseline_blessing: types.BaseChannel | None = None,
+        examples: types.BaseChannel | None = None,
         config: ValidationConfig = ValidationConfig(),
         registry: str = "",
         code: str = "",
@@ -67,6 +73,8 @@ class DataGate(base_component.BaseComponent):
             schema=schema,
             anomalies=anomalies,
             baseline_statistics=baseline_statistics,
+            baseline_blessing=baseline_blessing,
+            examples=examples,
             blessing=types.Channel(type=DataBlessing),
             config=json.dumps(dataclasses.asdict(config)),
             registry=registry,

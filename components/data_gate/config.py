@@ -26,6 +26,8 @@ class ValidationConfig:
         drift_labels: Of the shares of the labels.
         drift_channels: Of the numbers of channels.
         drift_size: Of heights and of widths; they are brought to one size anyway.
+        max_rejects_rise: By how much the share of refused pictures may be above that of the last pictures that passed, where
+            there are ten and more of them.
         label_set: `fixed` makes a label that is new, or has vanished, an anomaly: beside the schema's labels, or where that
             names none, beside those of the last pictures that passed.
     """
@@ -39,6 +41,7 @@ class ValidationConfig:
     drift_labels: Share | None = 0.3
     drift_channels: Share | None = 0.5
     drift_size: Share | None = None
+    max_rejects_rise: Share | None = 0.05
     label_set: Literal["fixed", "free"] = "fixed"
 
     def drift(self) -> dict[str, float]:

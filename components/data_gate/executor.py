@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.data_gate.config import ValidationConfig
-from components.data_gate.odd import odd_exposures, odd_labels
+from components.data_gate.odd import odd_exposures, odd_labels, odd_rejects
 from components.data_gate.statistics import read_statistics, splits_of
 from components.data_gate.words import Found, describe_anomalies
 from components.registry.baselines import record_statistics
@@ -23,6 +23,7 @@ from components.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
 from trainer.errors import GateRefused
 
 FEW = 100
+REJECTS = "reject_share"  # a blessing's property: the share of pictures that were refused
 
 
 class Executor(base_executor.BaseExecutor):
@@ -50,6 +51,10 @@ class Executor(base_executor.BaseExecutor):
         drift = divergences(beside)
         wrong = describe_anomalies(found + beside)
         wrong += odd_exposures(statistics, config)
+        refused, share = rejects_of(input_dict["examples"][0].uri) if input_dict.get("examples") else (0, 0.0)
+        before = input_dict.get("baseline_blessing") if baseline else None
+        if before and before[0].has_custom_property(REJECTS):
+            wrong += odd_rejects(refused, share, before[0].get_float_custom_property(REJECTS), config)
         wrong += odd_labels(statistics, baseline[0] if baseline else None, schema, config)
         if wrong:
             sentences, evidence = [anomaly.sentence for anomaly in wrong], [anomaly.to_dict() for anomaly in wrong]
@@ -59,10 +64,19 @@ class Executor(base_executor.BaseExecutor):
         blessing.set_int_custom_property(BLESSED, 1)
         blessing.set_int_custom_property(SUBJECT_ID, statistics.id)
         blessing.set_int_custom_property(BASELINE_ID, baseline[0].id if baseline else 0)
+        blessing.set_float_custom_property(REJECTS, share)
         if exec_properties.get("registry"):
             record_statistics(statistics, exec_properties["registry"])
         verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None, "drift": drift}
         io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
+
+
+def rejects_of(examples: str) -> tuple[int, float]:
+    """How many pictures were refused when they were read, and their share of all."""
+    with fileio.open(os.path.join(examples, "summary.json")) as file:
+        summary = json.load(file)
+    refused = summary["rejected"]
+    return refused, refused / max(refused + sum(summary["pictures"].values()), 1)
 
 
 def validated(statistics: types.Artifact, anomalies: types.Artifact) -> list[Found]:

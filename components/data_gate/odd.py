@@ -12,6 +12,7 @@ from components.data_gate.statistics import Values, read_statistics, splits_of, 
 from components.data_gate.words import Anomaly, listed
 
 EXPOSURE, LABEL = "image/exposure", "image/label"
+FEW_REJECTS = 10  # with fewer refused, chance decides
 _NAMED = 5  # labels in a sentence
 
 
@@ -34,6 +35,22 @@ def odd_exposures(statistics: types.Artifact, config: ValidationConfig) -> list[
                 words = f"{split} pictures: {share:.0%} of them are {exposure}, validation.{setting} allows {allowed:.0%}"
                 found.append(Anomaly(words, EXPOSURE, (exposure,)))
     return found
+
+
+def odd_rejects(refused: int, share: float, before: float, config: ValidationConfig) -> list[Anomaly]:
+    """A share of refused pictures that is far above that of the pictures before.
+
+    Args:
+        refused: Pictures refused now.
+        share: Their share of all, 0 to 1.
+        before: The share of those refused before.
+        config: How much more may be.
+    """
+    most = config.max_rejects_rise
+    if most is None or refused < FEW_REJECTS or share - before <= most:
+        return []
+    words = f"{share:.1%} of the pictures ({refused:,}) cannot be used, {before:.1%} of those before could not; validation.max_rejects_rise allows {most:.0%} more"
+    return [Anomaly(words, drifted=True)]
 
 
 def odd_labels(

@@ -61,15 +61,20 @@ def write_features(uri: str, description: Description, classifier: Classifier | 
         file.write(json.dumps(dataclasses.asdict(description), indent=1, ensure_ascii=False) + "\n")
 
 
+def read_description(uri: str) -> Description:
+    """What the artifact at `uri` says of itself, without the classifier's weights."""
+    with tf.io.gfile.GFile(os.path.join(uri, DESCRIPTION)) as file:
+        values = json.load(file)
+    return Description(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
 def read_features(uri: str) -> tuple[Description, Classifier | None]:
     """Reads the artifact at `uri`; without a classifier the features are those of the model's encoder.
 
     Raises:
         ValueError: The weights are not those that the description is of.
     """
-    with tf.io.gfile.GFile(os.path.join(uri, DESCRIPTION)) as file:
-        values = json.load(file)
-    described = Description(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    described = read_description(uri)
     if described.kind == "encoder":
         return described, None
     with tf.io.gfile.GFile(os.path.join(uri, WEIGHTS), "rb") as file:

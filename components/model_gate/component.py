@@ -7,6 +7,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
+from components.feature_extractor.artifacts import Features
 from components.model_gate.executor import Executor
 
 
@@ -16,6 +17,7 @@ class ModelGateSpec(ComponentSpec):
     PARAMETERS = {
         "who": ExecutionParameter(type=str),
         "why": ExecutionParameter(type=str),
+        "max_label_accuracy_drop": ExecutionParameter(type=float, optional=True),
         "code": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -23,6 +25,8 @@ class ModelGateSpec(ComponentSpec):
         "evaluator_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
         "forced_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
         "withdrawal": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
+        "features": ChannelParameter(type=Features, optional=True),
+        "last_blessing": ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
     }
     OUTPUTS = {"blessing": ChannelParameter(type=standard_artifacts.ModelBlessing)}
 
@@ -40,6 +44,9 @@ class ModelGate(base_component.BaseComponent):
         evaluator_blessing: What it decided.
         forced_blessing: One that was forced on the same evaluation before, where there is one.
         withdrawal: The rollback that took this very model out of service, where there was one.
+        features: What a classifier has learned of the labels.
+        last_blessing: The blessing of the last good model, which says how well they could be learned then.
+        max_label_accuracy_drop: By how much worse they may be learned now, 0 to 1; None asks for nothing.
         who: The person that asks for a blessing, as user@host.
         why: The reason; empty asks for none.
         code: Hash of the code, for the cache.
@@ -55,6 +62,9 @@ class ModelGate(base_component.BaseComponent):
         evaluator_blessing: types.BaseChannel,
         forced_blessing: types.BaseChannel | None = None,
         withdrawal: types.BaseChannel | None = None,
+        features: types.BaseChannel | None = None,
+        last_blessing: types.BaseChannel | None = None,
+        max_label_accuracy_drop: float | None = None,
         who: str = "",
         why: str = "",
         code: str = "",
@@ -64,6 +74,9 @@ class ModelGate(base_component.BaseComponent):
             evaluator_blessing=evaluator_blessing,
             forced_blessing=forced_blessing,
             withdrawal=withdrawal,
+            features=features,
+            last_blessing=last_blessing,
+            max_label_accuracy_drop=max_label_accuracy_drop,
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             who=who,
             why=why,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from typing import Any
 
@@ -14,9 +15,12 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.evaluation import read_evaluation
+from components.feature_extractor.description import Description, read_description
 from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, RECORD, Forced, RolledBack
 from components.resolvers import BLESSED, SUBJECT_ID
 
+ACCURACY, PICTURES = "label_accuracy", "label_pictures"  # properties: how well the labels were learned, on how many pictures
+STANDARD_ERRORS = 3.0
 PASSED_ON = (constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
 
 
@@ -37,7 +41,8 @@ class Executor(base_executor.BaseExecutor):
         withdrawal = next(iter(input_dict.get("withdrawal") or ()), None)
         if withdrawal and earlier and earlier.id < withdrawal.id:
             earlier = None  # what a person decided last counts
-        refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE or withdrawal is not None
+        found = [*withdrawn(RolledBack.read(withdrawal)), *labels_in_disorder(input_dict, exec_properties.get("max_label_accuracy_drop"))]
+        refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE or bool(found)
         forced = decide(Forced.read(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
 
         blessing.set_int_custom_property(SUBJECT_ID, decided.get_int_custom_property(SUBJECT_ID))
@@ -45,6 +50,9 @@ class Executor(base_executor.BaseExecutor):
         for name in PASSED_ON:
             if decided.has_custom_property(name):
                 blessing.set_string_custom_property(name, decided.get_string_custom_property(name))
+        for learned in learned_labels(input_dict):
+            blessing.set_float_custom_property(ACCURACY, learned.accuracy)
+            blessing.set_int_custom_property(PICTURES, learned.held_out)
         if forced:
             forced.write(blessing)
             if earlier and forced == Forced.read(earlier):
@@ -57,7 +65,7 @@ class Executor(base_executor.BaseExecutor):
             "blessed": blessed,
             "forced": dataclasses.asdict(forced) if forced else None,
             "evaluation": evaluation.uri,
-            "failures": [*read_evaluation(evaluation.uri).failures, *withdrawn(RolledBack.read(withdrawal))],
+            "failures": [*read_evaluation(evaluation.uri).failures, *found],
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         io_utils.write_string_file(os.path.join(blessing.uri, RECORD), text)
@@ -68,6 +76,31 @@ def decide(earlier: Forced | None, who: str, why: str) -> Forced | None:
     if why and (earlier is None or (earlier.who, earlier.why) != (who, why)):
         return Forced.now(who, why)
     return earlier
+
+
+def learned_labels(input_dict: dict[str, list[types.Artifact]]) -> list[Description]:
+    """What a classifier has learned of the labels; nothing where there is none, or it was not tried on held-out pictures."""
+    found = [read_description(artifact.uri) for artifact in input_dict.get("features") or ()]
+    return [description for description in found if description.accuracy is not None]
+
+
+def labels_in_disorder(input_dict: dict[str, list[types.Artifact]], most: float | None) -> list[str]:
+    """Why a model is refused whose pictures' labels can be learned far worse than those of the last good one.
+
+    Beyond `most` and beyond chance: three standard errors of the difference between two shares.
+    """
+    last = next(iter(input_dict.get("last_blessing") or ()), None)
+    if most is None or last is None or not last.has_custom_property(ACCURACY):
+        return []
+    before, pictures = last.get_float_custom_property(ACCURACY), last.get_int_custom_property(PICTURES)
+    for now in learned_labels(input_dict):
+        error = math.sqrt(before * (1 - before) / max(pictures, 1) + now.accuracy * (1 - now.accuracy) / max(now.held_out, 1))
+        if before - now.accuracy > max(most, STANDARD_ERRORS * error):
+            return [
+                f"the labels are in disorder: a classifier that was trained on them names {now.accuracy:.1%} of {now.held_out:,} held-out "
+                f"pictures right, {before:.1%} at the last good model; evaluation.max_label_accuracy_drop allows {most:.0%} less"
+            ]
+    return []
 
 
 def withdrawn(rollback: RolledBack | None) -> list[str]:

@@ -1,0 +1,196 @@
+"""What the fault suite shares: a work folder with a model in service, runs that faults befall, and a poller of what is served."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.project import ROOT, Ended, last_verdict, write_discs
+
+COMPONENTS = (
+    *("ImageExampleGen", "StatisticsGen", "ExampleValidator", "DataGate", "Transform", "FeatureExtractor", "Trainer"),
+    *("SampleQuality", "ServingCheck", "Evaluator", "ModelGate", "Pusher", "Report"),
+)
+SETTINGS = {"training.epochs": 40, "training.learning_rate": 0.01, "training.batch_size": 32, "training.importance_samples": 5}
+SETTINGS |= {"preprocessing.height": 12, "preprocessing.width": 12, "preprocessing.channels": 1, "model.hidden": [64]}
+SETTINGS |= {"model.latent_dim": 2}
+LIMIT = 300  # seconds after which a run counts as one that hangs
+
+
+class Zygote:
+    """See `tests.faults.zygote`."""
+
+    def __init__(self, logs: Path):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, "-W", "ignore", "-m", "tests.faults.zygote"]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self._logs, self._count, self._ended = logs, 0, {}
+        assert self._read() == {"ready": True}
+
+    def start(self, *arguments: object, fault: dict[str, Any] | None = None, user: int | None = None, **environment: str) -> Child:
+        """Starts `darkroom ARGUMENTS`."""
+        self._count += 1
+        out, err = (self._logs / f"{self._count}.{name}" for name in ("out", "err"))
+        request = {"arguments": [str(a) for a in arguments], "out": str(out), "err": str(err), "fault": fault, "user": user}
+        self._process.stdin.write(json.dumps({**request, "environment": environment}).encode() + b"\n")
+        self._process.stdin.flush()
+        while "started" not in (line := self._read()):
+            self._ended[line["ended"]] = line["status"]
+        return Child(self, line["started"], out, err)
+
+    def wait(self, pid: int) -> int:
+        """Waits for a run's end; its status, below 0 where a signal ended it."""
+        while pid not in self._ended:
+            line = self._read()
+            self._ended[line["ended"]] = line["status"]
+        return self._ended.pop(pid)
+
+    def close(self) -> None:
+        """Ends it, and what it has started."""
+        self._process.stdin.close()
+        self._process.wait(LIMIT)
+
+    def _read(self) -> dict[str, Any]:
+        line = self._process.stdout.readline()
+        assert line, "the zygote has died"
+        return json.loads(line)
+
+
+@dataclass
+class Child:
+    """A run."""
+
+    zygote: Zygote
+    pid: int
+    out: Path
+    err: Path
+
+    def wait(self) -> Ended:
+        """Waits for its end."""
+        timer = threading.Timer(LIMIT, lambda: os.killpg(self.pid, 9))
+        timer.start()
+        status = self.zygote.wait(self.pid)
+        timer.cancel()
+        return Ended(status, *(path.read_text() if path.exists() else "" for path in (self.out, self.err)))
+
+    def signal(self, number: int) -> None:
+        """Sends it a signal; one that has ended hears none."""
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            pass
+
+
+@pytest.fixture(scope="session")
+def zygote(tmp_path_factory):
+    """The process that runs are forked from."""
+    running = Zygote(tmp_path_factory.mktemp("logs"))
+    yield running
+    running.close()
+
+
+@dataclass
+class Lab:
+    """A work folder in which span 1 was trained on and pushed, and pictures of a span 2 that were not.
+
+    Attributes:
+        root: Holds `work`, `pictures`, and `kept`, from where the work folder is brought back.
+        figures: Those of an unbroken run on span 2.
+        seconds: How long it took.
+    """
+
+    zygote: Zygote
+    root: Path
+    figures: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def work(self) -> Path:
+        """The work folder."""
+        return self.root / "work"
+
+    @property
+    def pictures(self) -> Path:
+        """Spans 1 and 2."""
+        return self.root / "pictures"
+
+    def arguments(self, **settings: object) -> list[str]:
+        """Those of the run."""
+        given = [f"--set={name}={value}" for name, value in {**SETTINGS, **settings}.items()]
+        return ["run", "--images", f"{self.pictures}/span-{{SPAN}}", "--work", str(self.work), *given]
+
+    def start(self, fault: dict[str, Any] | None = None, **settings: object) -> Child:
+        """Starts a run."""
+        return self.zygote.start(*self.arguments(**settings), fault=fault)
+
+    def run(self, fault: dict[str, Any] | None = None, **settings: object) -> Ended:
+        """Runs to the end, whatever that is."""
+        return self.start(fault, **settings).wait()
+
+    def restore(self) -> None:
+        """Brings the work folder back to where span 1 was trained on and span 2 was not."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        shutil.copytree(self.root / "kept", self.work)
+
+    def versions(self) -> list[int]:
+        """What is served."""
+        return sorted(int(path.name) for path in (self.work / "serving").iterdir() if path.name.isdigit())
+
+    def verdict(self) -> dict[str, Any]:
+        """The last run's."""
+        return last_verdict(self.work)
+
+
+@pytest.fixture(scope="session")
+def lab(zygote, tmp_path_factory):
+    """See `Lab`; the work folder is in no certain state: `restore` it first."""
+    made = Lab(zygote, tmp_path_factory.mktemp("lab"))
+    write_discs(made.pictures / "span-1", 400)
+    first = made.run()
+    assert first.status == 0, first.err
+    shutil.copytree(made.work, made.root / "kept")
+    write_discs(made.pictures / "span-2", 400, seed=1)
+    begin = time.monotonic()
+    unbroken = made.run()
+    assert unbroken.status == 0 and made.versions() == [1, 2], unbroken.err
+    made.seconds, made.figures = time.monotonic() - begin, made.verdict()["figures"]
+    return made
+
+
+class Watch:
+    """Looks at `serving/` all the time: every version that can be seen there is whole."""
+
+    def __init__(self, serving: Path):
+        self.looks, self.faults, self._end = 0, [], threading.Event()
+        self._thread = threading.Thread(target=self._watch, args=[serving])
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _watch(self, serving: Path) -> None:
+        from serving.manifest import verify
+
+        while not self._end.wait(0.005):
+            self.looks += 1
+            try:
+                seen = sorted((path for path in serving.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+                verify(seen[-1])
+            except Exception as error:
+                self.faults.append(repr(error))

@@ -1,0 +1,129 @@
+"""kill -9, SIGTERM and Ctrl-C: what comes after is as if nothing had been, and what is served is whole all the while."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.metadata_store import open_store
+from pipeline.runs import list_runs
+from pipeline.workspace import Workspace
+from tests.faults.conftest import COMPONENTS, Lab, Watch
+from tests.faults.inject import DONE, PUBLISHED, START
+from tests.faults.table import note
+
+SEED = 6  # of the random moments
+
+
+def check_recovered(lab: Lab) -> None:
+    """A run after the fault ends like the unbroken one, and nothing is left that could be taken for a result."""
+    ended = lab.run()
+    assert ended.status == 0, ended.err
+    assert lab.versions() == [1, 2]
+    assert lab.verdict()["figures"] == pytest.approx(lab.figures, abs=1e-3)
+    assert not orphans(lab.work)
+    again = [run for run in list_runs(str(lab.work)) if run.outcome not in ("pushed", "unended", "interrupted")]
+    assert not again and lab.verdict()["model"]["version"] == 2
+
+
+def orphans(work: Path) -> list[str]:
+    """What the cache or a person might take for a result and is none."""
+    store = open_store(Workspace(work))
+    states = metadata_store_pb2.Execution.State
+    found = [f"execution {e.id} is {states.Name(e.last_known_state)}" for e in store.get_executions() if e.last_known_state in (1, 2)]
+    known = {artifact.uri for artifact in store.get_artifacts() if artifact.state == artifact.LIVE}
+    folders = [p for p in (work / "artifacts").glob("*/*/*") if ".system" not in p.parts and p.parent.parent.name != "schemas"]
+    found += [f"{folder} is no artifact" for folder in folders if str(folder) not in known]
+    found += [f"{uri} is gone" for uri in known if uri.startswith(str(work)) and not Path(uri).exists()]
+    return found + [str(p) for p in (*work.glob(".report-*"), *work.glob("serving/.*"), *work.glob("checkpoints"))]
+
+
+def strike(lab: Lab, name: str, fault: dict, status: int) -> None:
+    """Has a fault befall a run, and looks at what comes after."""
+    lab.restore()
+    with Watch(lab.work / "serving") as watch:
+        assert lab.run(fault).status == status
+        check_recovered(lab)
+    assert watch.looks > 100 and not watch.faults, watch.faults[:3]
+    note(name)
+
+
+def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab):
+    strike(lab, "kill -9 before ML Metadata knows of a component's end", {"moment": DONE, "component": "Pusher", "signal": 9}, -9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_killed_at_the_start_of_a_component(lab, component):
+    strike(lab, "kill -9 at a component's start", {"moment": START, "component": component, "signal": 9}, -9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("component", [name for name in COMPONENTS if name != "Pusher"])
+def test_killed_at_the_end_of_a_component(lab, component):
+    strike(lab, "kill -9 before ML Metadata knows of a component's end", {"moment": DONE, "component": component, "signal": 9}, -9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("component", ["Trainer", "Pusher", "Report"])
+def test_killed_once_ml_metadata_knows_of_a_components_end(lab, component):
+    strike(lab, "kill -9 after a component's end", {"moment": PUBLISHED, "component": component, "signal": 9}, -9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(20))
+def test_killed_at_a_random_moment(lab, number):
+    moment = random.Random(SEED * 100 + number).uniform(0.0, lab.seconds)
+    lab.restore()
+    with Watch(lab.work / "serving") as watch:
+        child = lab.start()
+        time.sleep(moment)
+        child.signal(signal.SIGKILL)
+        assert child.wait().status in (-9, 0)  # it may have been at its end
+        check_recovered(lab)
+    assert not watch.faults, watch.faults[:3]
+    note("kill -9 at a random moment")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_interrupted_in_each_component_after_another(lab, number):
+    """Each run goes on from where the last one was ended, to be ended in the next component."""
+    lab.restore()
+    with Watch(lab.work / "serving") as watch:
+        for component in COMPONENTS:
+            ended = lab.run({"moment": DONE, "component": component, "signal": int(number)})
+            assert ended.status == 130 and len(ended.err.splitlines()) == 1, (component, ended.err)
+            assert ended.err.startswith("interrupted: ") and lab.verdict()["outcome"] == "interrupted"
+        check_recovered(lab)
+    assert not watch.faults, watch.faults[:3]
+    note(f"{'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'} in a component", len(COMPONENTS), len(COMPONENTS))
+
+
+@pytest.mark.slow
+def test_a_training_that_is_killed_goes_on_from_its_last_epoch(lab):
+    """By its own checkpoint: the second run says after which epoch it goes on, and comes to the same figures."""
+    settings = {"training.epochs": 400, "training.patience": 400}
+    lab.restore()
+    unbroken = lab.run(**settings)
+    assert unbroken.status == 0, unbroken.err
+    figures = lab.verdict()["figures"]
+    lab.restore()
+    child, checkpoints = lab.start(**settings), lab.work / "checkpoints"
+    deadline = time.monotonic() + 200
+    while not list(checkpoints.glob("*.npz")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.signal(signal.SIGKILL)
+    assert child.wait().status == -9
+    ended = lab.run(**settings)
+    assert ended.status == 0 and "gone on after epoch" in ended.out, ended.out
+    assert lab.verdict()["figures"] == pytest.approx(figures, abs=1e-3)
+    (metrics,) = [json.loads((Path(lab.verdict()["model"]["path"]) / "metrics.json").read_text())]
+    assert metrics["resumed_from"] >= 1 and not checkpoints.exists()
+    note("kill -9 in training, which goes on from its last epoch")
