@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.config import DataConfig
 from pipeline.cluster_config import ClusterConfig
+from pipeline.metadata_config import MetadataConfig
 from pipeline.mlflow_config import MlflowConfig
 from pipeline.notify_config import NotifyConfig
 from pipeline.search_space import checked_tuning
@@ -24,7 +25,7 @@ from trainer.errors import InputError
 from trainer.tuning.config import TuningConfig
 
 Margin = Annotated[float, Ge(0)]
-AFTERWARDS = ("notify", "mlflow")  # sections that change nothing about a run, only what becomes known of it
+BESIDES = ("metadata", "notify", "mlflow")  # sections that change nothing about what a run gives, only what keeps or tells it
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Config:
         cluster: How it runs on Kubeflow Pipelines or Vertex AI.
         notify: Who is told how it ended.
         mlflow: Where MLflow keeps a record of it.
+        metadata: Where ML Metadata is kept; of no effect on what comes of a run.
     """
 
     title: str = "pictures"
@@ -108,6 +110,7 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     serving_check: ServingCheckConfig = field(default_factory=ServingCheckConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    metadata: MetadataConfig = field(default_factory=MetadataConfig)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
     mlflow: MlflowConfig = field(default_factory=MlflowConfig)
 
@@ -118,7 +121,7 @@ class Config:
 
     def essence(self) -> str:
         """The same of all that a run's end depends on: another address to post it to makes no other run."""
-        return _dumped({name: value for name, value in dataclasses.asdict(self).items() if name not in AFTERWARDS})
+        return _dumped({name: value for name, value in dataclasses.asdict(self).items() if name not in BESIDES})
 
     def trainer(self) -> TrainerConfig:
         """The part that the Trainer is told."""

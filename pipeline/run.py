@@ -24,6 +24,7 @@ from pipeline.console import Display, progress_shown, quiet
 from pipeline.disk import DiskFull, check_room, disk_full
 from pipeline.history import blessed_by
 from pipeline.leftovers import UNFINISHED_REPORT, clear
+from pipeline.metadata_store import connection, settle
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
 from pipeline.signals import interruptible
@@ -75,12 +76,13 @@ def run(request: Request) -> Status:
         The exit status.
 
     Raises:
-        InputError: The work folder or the schema cannot be used, or MLflow is asked for and not there.
-        WorkFolderBusy: Another run holds the work folder.
+        InputError: The work folder, its metadata's database or the schema cannot be used, or MLflow is asked for and not there.
+        WorkFolderBusy: Another run holds the work folder, or another program its database.
     """
     check(request.config)
     workspace = Workspace.create(request.work)
     with workspace.lock():
+        settle(workspace, request.config.metadata)
         schema = place_schema(request.config.schema, workspace)
         run_id = workspace.new_run()
         folder = workspace.run(run_id)
@@ -178,7 +180,6 @@ class _Run:
         """Runs the graph once; see `create_pipeline` for the argument."""
         # Imported here: it takes seconds, and what it prints belongs into the log.
         from pipeline.graph import create_pipeline
-        from pipeline.metadata_store import connection
         from pipeline.plumbing import Local
         from pipeline.runner import run_pipeline
 

@@ -1,0 +1,50 @@
+"""What a person may set about ML Metadata's database."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge, Le
+
+
+@dataclass(frozen=True)
+class MetadataConfig:
+    """Where ML Metadata is kept: in a file of the work folder, or in a MySQL (or MariaDB) database of its own.
+
+    Attributes:
+        host: The MySQL server; null keeps `metadata.db` in the work folder.
+        port: Its port.
+        database: The database, which has to be there and belongs to one work folder alone.
+        user: The account, of the plugin mysql_native_password.
+        password_env: The environment variable that holds its password; null for an account that has none. The password itself
+            is nowhere in the configuration, and is written nowhere.
+        tls: Whether the connection is encrypted. ML Metadata's client does not check whose certificate the server shows.
+    """
+
+    host: str | None = None
+    port: Annotated[int, Ge(1), Le(65535)] = 3306
+    database: str = "darkroom"
+    user: str = "darkroom"
+    password_env: str | None = "DARKROOM_METADATA_PASSWORD"
+    tls: bool = False
+
+    def __post_init__(self) -> None:
+        """Checks what a server would refuse in other words.
+
+        Raises:
+            ValueError: A name is of no use; in a person's words.
+        """
+        if self.host is not None and not re.fullmatch(r"[\w.:-]+", self.host):
+            raise ValueError(f"metadata.host must be a name or an address such as db.example.org, not {self.host!r}")
+        if not re.fullmatch(r"\w{1,64}", self.database, re.ASCII):
+            raise ValueError(f"metadata.database must be of letters, digits and underscores, not {self.database!r}")
+        if self.password_env is not None and not re.fullmatch(r"[A-Za-z_]\w*", self.password_env, re.ASCII):
+            # Not said: it may be the password itself.
+            raise ValueError("metadata.password_env must be the name of an environment variable, which holds the password")
+
+    @property
+    def place(self) -> str:
+        """The database in words."""
+        return f"the MySQL database {self.database} at {self.host}:{self.port}"
