@@ -22,6 +22,7 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command."""
+        from pipeline.metadata_store import StoreDamaged
         from pipeline.workspace import WorkFolderBusy
         from trainer.errors import InputError
 
@@ -35,6 +36,8 @@ class Group(click.Group):
             fail("before the run began", Status.INTERRUPTED)
         except WorkFolderBusy as error:
             fail(str(error), Status.BUSY)
+        except StoreDamaged as error:
+            fail(str(error), Status.FAULT)
         except click.UsageError as error:
             where = f"{error.ctx.command_path} --help" if error.ctx else "darkroom --help"
             fail(f"{error.format_message().rstrip('.')} (see {where})", Status.MISTAKE)
@@ -309,9 +312,10 @@ def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] =
         arguments: Without the program's name; None takes this process's own.
         more: The commands of packages above this one.
     """
+    from pipeline.backup_commands import COMMANDS as BACKUP_COMMANDS
     from pipeline.schema_commands import schema
     from serving.commands import COMMANDS
 
-    for command in (*COMMANDS, schema, *more):
+    for command in (*COMMANDS, schema, *BACKUP_COMMANDS, *more):
         cli.add_command(command)
     cli(args=arguments, prog_name="darkroom")

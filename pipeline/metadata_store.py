@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import sqlite3
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
 
 RECORD = "metadata.json"
+COPY = "metadata.db.backup"  # of metadata.db, after the last run that pushed
 PATIENCE = 5.0  # seconds that another program may keep metadata.db locked
+
+
+class StoreDamaged(RuntimeError):
+    """`metadata.db` cannot be read: exit status 1, and a message that says how to go on."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,29 @@ def open_store(workspace: Workspace) -> MetadataStore:
 
     Raises:
         InputError: It is in MySQL and cannot be reached.
+        StoreDamaged: It is a file that is no database any more.
     """
     from ml_metadata.metadata_store import metadata_store
 
     record = read_record(workspace)
-    return mysql.open_store(record.mysql) if record else metadata_store.MetadataStore(connection(workspace))
+    if record:
+        return mysql.open_store(record.mysql)
+    try:
+        return metadata_store.MetadataStore(connection(workspace))
+    except RuntimeError as error:
+        why = next((words for words in ("file is not a database", "database disk image is malformed") if words in str(error)), None)
+        raise damaged(workspace, why) if why else error from None
+
+
+def damaged(workspace: Workspace, why: str) -> StoreDamaged:
+    """What is said of a `metadata.db` that cannot be read."""
+    copy = workspace.root / COPY
+    if copy.is_file():
+        time = datetime.datetime.fromtimestamp(copy.stat().st_mtime).isoformat(" ", timespec="seconds")
+        help = f"'darkroom restore {copy} --work {workspace.root}' goes back to the copy of {time}"
+    else:
+        help = f"'darkroom restore FILE --work {workspace.root}' goes back to a backup; without one, move it away and start anew"
+    return StoreDamaged(f"{workspace.metadata} is damaged ({why}): {help}")
 
 
 def read_record(workspace: Workspace) -> Record | None:
@@ -105,7 +129,7 @@ def settle(workspace: Workspace, asked: MetadataConfig) -> None:
                 f"{workspace.root} was begun with {begun.mysql.place}: ask for that in the configuration's metadata section, or "
                 "choose another --work"
             )
-        _wait_for_lock(workspace.metadata)
+        wait_for_lock(workspace.metadata)
         return
     if begun is None and workspace.metadata.exists():
         raise InputError(
@@ -149,7 +173,7 @@ def _write_record(workspace: Workspace, record: Record) -> None:
     fresh.replace(workspace.root / RECORD)
 
 
-def _wait_for_lock(database: Path) -> None:
+def wait_for_lock(database: Path) -> None:
     """Waits a little for a database that another program has locked; one that is damaged is the run's own affair.
 
     Raises:

@@ -19,12 +19,13 @@ from typing import IO
 
 from components.pusher.versions import in_service
 from pipeline.afterwards import afterwards
+from pipeline import backup, strays
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
 from pipeline.disk import DiskFull, check_room, disk_full
 from pipeline.history import blessed_by
 from pipeline.leftovers import UNFINISHED_REPORT, clear
-from pipeline.metadata_store import connection, settle
+from pipeline.metadata_store import StoreDamaged, connection, settle
 from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe
 from pipeline.signals import interruptible
@@ -150,6 +151,9 @@ class _Run:
                 LOGGER.warning("interrupted")
             except DiskFull as full:
                 ended = Status.FAULT, None, [str(full)]
+            except StoreDamaged as error:
+                LOGGER.exception("there is no metadata to go on from")
+                ended = Status.FAULT, None, [str(error)]
             except Exception as error:
                 LOGGER.exception("the run failed")
                 ended = Status.FAULT, None, [disk_full(error, self.workspace.root) or one_line(error)]
@@ -160,6 +164,11 @@ class _Run:
 
     def execute(self) -> tuple[Status, str | None, list[str]]:
         """Runs the graph; gives the verdict on a run that came to its end."""
+        backup.check(self.workspace)
+        moved = strays.put_away(self.workspace)
+        if moved:
+            aside = shown(self.workspace.root / strays.ASIDE)
+            self.display.line(f"files of {len(moved):,} executions that ML Metadata does not know were moved to {aside}")
         clear(self.workspace)
         check_room(self.workspace, self.request.images, self.request.config)
         ended = self.run_graph()
@@ -167,6 +176,11 @@ class _Run:
             # The cache knows that this model was pushed once; it has been deleted since, or another took its place.
             ended = self.run_graph(push_anew=f"{self.run_id}-push")
             self.serves()
+        if ended[0] is Status.PUSHED:
+            try:
+                backup.keep_copy(self.workspace)
+            except Exception:
+                LOGGER.exception("there is no new copy of metadata.db")
         return ended
 
     def serves(self) -> bool:
