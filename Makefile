@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-all lock image clean
+.PHONY: run test test-slow test-all lock audit image clean
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -26,6 +26,16 @@ lock: $(READY)  ## resolves the dependencies anew; the only time that anything i
 		--custom-compile-command "make lock" --quiet --output-file requirements/lock.txt
 	@.uv/bin/uv pip compile requirements/build.in --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/build.txt
+	@.uv/bin/uv pip compile requirements/audit.in --python-version 3.10 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet --output-file requirements/audit.txt
+
+audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_ARGS=--service=URL asks another
+	@.audit/bin/python requirements/audit.py $(AUDIT_ARGS)
+
+.audit/.ready: requirements/audit.txt | $(READY)
+	@.uv/bin/uv venv --quiet --clear --python .venv/bin/python .audit
+	@UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=1 .uv/bin/uv pip sync --quiet --python .audit --require-hashes requirements/audit.txt
+	@touch $@
 
 VERSION = $(shell sed -n 's/^ *version="\(.*\)",$$/\1/p' setup.py)
 IMAGE ?= darkroom:$(VERSION)
@@ -37,4 +47,4 @@ image:  ## the image for Kubeflow, named IMAGE; BUILD_ARGS=--build-arg=DIGEST=sh
 	else echo "darkroom: an image needs a running docker, or podman; neither answers here" >&2; exit 1; fi
 
 clean:  ## the environment and what was built; work folders stay
-	@rm -rf .venv .uv build dist *.egg-info
+	@rm -rf .venv .uv .audit build dist *.egg-info

@@ -188,7 +188,7 @@ def test_models_that_the_restored_database_does_not_know_stay_in_service_and_are
     assert (workspace.serving / "2").is_dir()
 
 
-def test_what_was_half_written_when_a_process_was_killed_is_undone_and_not_played_into_the_restored_database(workspace, tmp_path, elsewhere):
+def test_what_a_killed_process_had_half_written_is_not_played_into_the_restored_database(workspace, tmp_path, elsewhere):
     backup(tmp_path / "old.db", workspace)
     executions(workspace, 1)
     elsewhere(HALF, workspace.metadata).wait()

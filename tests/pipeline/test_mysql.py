@@ -145,7 +145,8 @@ def test_an_account_that_asks_for_tls(tmp_path, databases, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("said", "words"), [(b"SSH-2.0-OpenSSH_9.2\r\n", "is no MySQL server"), (b"\x10\0\0\0\xff\x69\x04Host blocked", "Host blocked"), (b"", "no MySQL")]
+    ("said", "words"),
+    [(b"SSH-2.0-OpenSSH_9.2\r\n", "no MySQL server"), (b"\x10\0\0\0\xff\x69\x04Host blocked", "Host blocked"), (b"", "no MySQL")],
 )
 def test_what_answers_may_be_something_else(tmp_path, monkeypatch, said, words):
     monkeypatch.setenv(VARIABLE, PASSWORD)
