@@ -39,7 +39,7 @@ class Contents:
     def __str__(self) -> str:
         """It in words."""
         latest = f", models up to version {max(self.pushed)}" if self.pushed else ""
-        return f"{len(self.executions):,} executions of {self.runs:,} runs{latest}"
+        return f"{len(self.executions):,} executions of {self.runs:,} run{'s' * (self.runs != 1)}{latest}"
 
 
 def backup(out: Path, workspace: Workspace) -> Contents:

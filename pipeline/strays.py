@@ -13,7 +13,7 @@ from pipeline.workspace import Workspace
 
 LOGGER = logging.getLogger(__name__)
 ASIDE = "aside"
-PATTERNS = ("*/*/*", "*/.system/*/*")  # NODE/KEY/EXECUTION, and TFX's own files of an execution
+PATTERNS = ("*/*/*", "*/.system/executor_execution/*")  # NODE/KEY/EXECUTION, and TFX's own; its drivers number by the clock
 
 
 def folders(root: Path) -> dict[Path, int]:

@@ -8,11 +8,13 @@ import threading
 
 import pytest
 
+from pipeline.backup import backup, keep_copy
 from pipeline.metadata_config import MetadataConfig
 from pipeline.metadata_store import connection, exists, open_store, settle
 from pipeline.mysql import PASSWORD as CLIENTS_VARIABLE
 from pipeline.retrain import look
 from pipeline.run import Request
+from pipeline.strays import put_away
 from pipeline.workspace import Workspace
 from tests.emulators.mariadb import DATABASES, PASSWORD, mariadb, server_program
 from tests.project import darkroom, last_verdict, write_discs
@@ -99,6 +101,26 @@ def test_a_database_of_others_is_left_alone(tmp_path, asked):
     with pytest.raises(InputError, match="not Darkroom's"):
         settle(workspace, asked)
     assert not exists(workspace)
+
+
+@needs_server
+def test_files_of_a_database_that_was_made_anew_are_set_aside(tmp_path, asked):
+    workspace = Workspace.create(tmp_path / "work")
+    settle(workspace, asked)
+    before = workspace.artifacts / "Trainer" / "model" / "9"
+    before.mkdir(parents=True)
+    assert put_away(workspace) == [9] and not before.exists()
+    assert len(list(workspace.root.glob("aside/*/Trainer/model/9"))) == 1
+
+
+@needs_server
+def test_the_servers_own_tools_make_its_backups(tmp_path, asked):
+    workspace = Workspace.create(tmp_path / "work")
+    settle(workspace, asked)
+    with pytest.raises(InputError, match="mariadb-dump"):
+        backup(tmp_path / "out.db", workspace)
+    keep_copy(workspace)
+    assert not list(workspace.root.glob("metadata.db*"))
 
 
 @needs_server

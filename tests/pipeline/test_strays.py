@@ -32,7 +32,7 @@ def test_only_folders_of_executions_count(tmp_path):
     workspace = Workspace(tmp_path)
     write(workspace, 7)
     others = ["schemas/1234567890123456/schema.pbtxt", "Trainer/model/7/variables/12", "Trainer/model/٣"]
-    for other in (*others, "Trainer/.system/stateful_working_dir/a-b"):
+    for other in (*others, "Trainer/.system/stateful_working_dir/a-b", "Trainer/.system/driver_execution/1795323097991618"):
         (workspace.artifacts / other).mkdir(parents=True)
     assert sorted(map(str, folders(workspace.artifacts))) == ["Trainer/.system/executor_execution/7", "Trainer/model/7"]
     assert highest(workspace) == 7 and highest(Workspace(tmp_path / "nowhere")) == 0
