@@ -144,10 +144,12 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
             _into_place(copy, database)
         moved = strays.set_aside(workspace, lambda number: number not in found.executions)
         back = strays.bring_back(workspace, found.executions)
+        gone = _mark_gone(workspace)
     lines = [f"restored {database} from {source}: {found}"]
     lines += [f"the database that was there is {before}"] if before else []
     lines += [f"files of {len(moved):,} executions that it does not know were moved to {workspace.root / strays.ASIDE}"] if moved else []
     lines += [f"files of {len(back):,} executions that it knows were brought back from {workspace.root / strays.ASIDE}"] if back else []
+    lines += [f"files of {gone:,} artifacts that it knows are not there any more: they count as deleted"] if gone else []
     served = versions(workspace.serving)
     unknown = [number for number in served if number not in found.pushed]
     if unknown:
@@ -240,6 +242,19 @@ def _unreadable(database: Path) -> str | None:
     except RuntimeError as error:
         return str(error).partition(". ")[0]
     return None
+
+
+def _mark_gone(workspace: Workspace) -> int:
+    """Marks what has been deleted since as deleted, or the next run may take it for the last good model; gives the number."""
+    from ml_metadata.proto.metadata_store_pb2 import Artifact
+
+    with _opened(workspace.metadata) as store:
+        known = store.execute("SELECT id, uri FROM Artifact WHERE state = ?", (Artifact.LIVE,)).fetchall()
+        gone = [id_ for id_, uri in known if uri and Path(uri).is_relative_to(workspace.artifacts) and not Path(uri).exists()]
+        store.execute("BEGIN IMMEDIATE")
+        store.executemany("UPDATE Artifact SET state = ? WHERE id = ?", [(Artifact.DELETED, id_) for id_ in gone])
+        store.execute("COMMIT")
+    return len(gone)
 
 
 def _last_id(database: Path) -> int:

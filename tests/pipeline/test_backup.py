@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.backup import backup, check, contents, keep_copy, restore
 from pipeline.metadata_config import MetadataConfig
-from pipeline.metadata_store import StoreDamaged, settle
+from pipeline.metadata_store import StoreDamaged, open_store, settle
 from pipeline.strays import put_away
 from pipeline.workspace import WorkFolderBusy, Workspace
 from tests.pipeline.test_strays import executions, left
@@ -178,6 +178,21 @@ def test_an_older_database_and_back_again(workspace, tmp_path):
         assert (workspace.artifacts / "Trainer" / "model" / str(number) / "made-by").read_text() == str(number)
     assert min(executions(workspace, 1)) > max(newest)
     assert len(list(workspace.root.glob("metadata.db.before-restore-*"))) == 2
+
+
+def test_artifacts_that_are_gone_since_count_as_deleted(workspace, tmp_path):
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    store = open_store(workspace)
+    kind = store.put_artifact_type(pb.ArtifactType(name="Model"))
+    folders = {name: workspace.artifacts / "Trainer" / "model" / name for name in ("1", "2")}
+    uris = [*map(str, folders.values()), "s3://elsewhere/3"]
+    store.put_artifacts([pb.Artifact(type_id=kind, uri=uri, state=pb.Artifact.LIVE) for uri in uris])
+    backup(tmp_path / "old.db", workspace)
+    shutil.rmtree(folders["1"])
+    assert "files of 1 artifacts that it knows are not there any more: they count as deleted" in restore(tmp_path / "old.db", workspace)
+    states = {artifact.uri: artifact.state for artifact in open_store(workspace).get_artifacts()}
+    assert states == dict(zip(uris, (pb.Artifact.DELETED, pb.Artifact.LIVE, pb.Artifact.LIVE)))
 
 
 def test_models_that_the_restored_database_does_not_know_stay_in_service_and_are_named(workspace, tmp_path):
