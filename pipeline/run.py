@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from components.pusher.versions import in_service
-from pipeline.afterwards import afterwards
 from pipeline import backup, strays
+from pipeline.afterwards import afterwards
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
 from pipeline.disk import DiskFull, check_room, disk_full
