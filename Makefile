@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-all lock audit image clean
+.PHONY: run test test-slow test-all faults lock audit image clean
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -15,6 +15,10 @@ test: $(READY)  ## the quick tests
 
 test-slow: $(READY)  ## the others
 	@$(PYTEST) -m slow
+
+faults: $(READY)  ## injects every fault, and prints what was lost and what recovered
+	@rm -f .faults.jsonl; DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl $(PYTEST) tests/faults && \
+		DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl .venv/bin/python -m tests.faults.table
 
 test-all: test test-slow  ## all tests
 

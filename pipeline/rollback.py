@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ml_metadata.metadata_store.metadata_store import MetadataStore
     from ml_metadata.proto import metadata_store_pb2 as pb
 
+LOGGER = logging.getLogger(__name__)
 HISTORY = "rollbacks.jsonl"
 PIPELINE = "darkroom"  # the context that all runs of a work folder share
 _NODE = "Rollback"
@@ -60,6 +62,7 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
         WorkFolderBusy: A run holds the work folder.
     """
     from components.pusher.executor import push
+    from pipeline.backup import keep_copy
     from pipeline.lineage import pushed_models
 
     with workspace.lock():
@@ -79,6 +82,10 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
         execution = _decide(store, workspace, model, folders, decision, current)
         target = push(folder, workspace.serving)
         _record_push(store, execution, target)
+        try:
+            keep_copy(workspace)
+        except Exception:  # the rollback is done, and the copy before is still there
+            LOGGER.exception("there is no new copy of metadata.db")
         done = PutBack(version, int(target.name), current, withdrawn, decision.who, decision.why, decision.when)
         with (workspace.root / HISTORY).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(done), ensure_ascii=False) + "\n")

@@ -1,0 +1,62 @@
+"""Thirty nights: the disk stays bounded, a run takes no longer than ML Metadata makes it, and the registry tells the truth."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+
+import pytest
+
+from pipeline.lineage import lineage
+from pipeline.metadata_store import open_store
+from pipeline.runs import list_runs
+from pipeline.workspace import Workspace
+from tests.faults.table import note
+from tests.faults.test_kill import orphans
+from tests.project import write_discs
+
+NIGHTS, KEEP = 30, 3
+SETTINGS = {"training.epochs": 2, "training.batch_size": 32, "training.importance_samples": 2, "model.latent_dim": 2}
+SETTINGS |= {"preprocessing.height": 12, "preprocessing.width": 12, "preprocessing.channels": 1, "model.hidden": [8]}
+SETTINGS |= {"data.span_window": 2, "evaluation.max_drop": 100, "training.warm_start": "true"}
+
+
+def size(folder) -> int:
+    """Bytes of all files but ML Metadata's and of the records of each run that stay."""
+    kept = ("metadata.db", "metadata.db.backup", "verdict.json", "config.yaml")
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path.name not in kept)
+
+
+@pytest.mark.slow
+def test_thirty_spans_in_a_row(zygote, tmp_path, record_property):
+    pictures, work = tmp_path / "pictures", tmp_path / "work"
+    given = [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    command = ["retrain", "--images", f"{pictures}/span-{{SPAN}}", "--work", work, *given]
+    seconds, sizes = [], []
+    for night in range(1, NIGHTS + 1):
+        write_discs(pictures / f"span-{night}", 40, seed=night)
+        begin = time.monotonic()
+        ended = zygote.start(*command).wait()
+        seconds.append(time.monotonic() - begin)
+        assert ended.status == 0, (night, ended.err)
+        cleared = zygote.start("gc", "--keep", KEEP, "--work", work, "--yes").wait()
+        assert cleared.status == 0, cleared.err
+        sizes.append(size(work))
+    idle = zygote.start(*command).wait()
+    assert idle.status == 0 and idle.out.startswith("nothing new: ")
+
+    assert max(sizes[10:]) < 1.2 * max(sizes[4:8]), sizes
+    assert statistics.median(seconds[-8:]) < 2 * statistics.median(seconds[2:10]), seconds
+    runs = list_runs(str(work))
+    assert [run.outcome for run in runs] == ["pushed"] * NIGHTS and [run.version for run in runs] == list(range(1, NIGHTS + 1))
+    assert sorted(int(path.name) for path in (work / "serving").iterdir()) == list(range(NIGHTS - KEEP + 1, NIGHTS + 1))
+    assert not orphans(work)
+    last, first = (lineage(Workspace(work), version) for version in (NIGHTS, 1))
+    assert last.span == NIGHTS and sum(last.pictures.values()) > 60 and last.judged_against and last.started_from
+    assert first.span == 1 and not first.pictures, "what was removed is not claimed to be there"
+    store = open_store(Workspace(work))
+    live = [artifact for artifact in store.get_artifacts() if artifact.state == artifact.LIVE]
+    record_property("live artifacts", len(live))
+    note("thirty spans in a row", NIGHTS, NIGHTS)
+    shutil.rmtree(work)
