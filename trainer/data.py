@@ -62,7 +62,9 @@ def pixel_graph(tft_output: tft.TFTransformOutput) -> Callable[[tf.Tensor], tf.T
     layer = tft_output.transform_features_layer()
     # The layer is a graph already: AutoGraph would spend seconds on rewriting Keras' own code.
     call = tf.autograph.experimental.do_not_convert(lambda encoded: layer({ENCODED: encoded[:, tf.newaxis]})[PIXELS])
-    call.layer = layer  # whoever exports the graph has to keep hold of it
+    # Whoever exports the graph has to keep hold of what it was loaded from: tables, if it has any. Not of the layer, a model of
+    # the old Keras, which saves itself by ways of its own and takes longer for that than all the rest.
+    call.resources = layer._saved_model_loader_tracked_dict["_imported"]
     return call
 
 

@@ -53,7 +53,7 @@ class Servable(tf.Module):
         super().__init__(name="darkroom")
         self._vae, self._pixels, self._samples = vae, pixel_graph, importance_samples
         self._labels, self._generation, self._mixture = dict(labels or {}), generation, mixture
-        self._tracked = [[variable.value for variable in vae.variables], pixel_graph.layer]
+        self._tracked = [[variable.value for variable in vae.variables], pixel_graph.resources]
 
     def decode(self, latents: tf.Tensor) -> Answer:
         """Latent codes float32 [n, d] -> the decoder's mean, uint8 [n, h, w, c]."""
@@ -210,7 +210,7 @@ class Servable(tf.Module):
     def save(self, folder: Path) -> None:
         """Writes the SavedModel with all signatures."""
         signatures = {
-            name: tf.function(method, input_signature=specs).get_concrete_function()
+            name: tf.function(method, input_signature=specs, autograph=False).get_concrete_function()
             for name, (method, specs) in self.signatures().items()
         }
         tf.saved_model.save(self, str(folder), signatures=signatures)

@@ -39,8 +39,8 @@ def bounds(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, Any], 
         `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`, `bits_per_dimension` where
         that means something (of the importance-weighted bound); and the KL divergence of each latent dimension, float64 [d].
     """
-    terms = tf.function(vae.elbo_terms, reduce_retracing=True)
-    bound = tf.function(vae.importance_weighted, reduce_retracing=True)
+    terms = tf.function(vae.elbo_terms, reduce_retracing=True, autograph=False)
+    bound = tf.function(vae.importance_weighted, reduce_retracing=True, autograph=False)
     reconstruction, kl, gaps, done = 0.0, np.zeros(vae.latent_dim), [], 0
     for levels, labels in held_out.in_order(EVAL_BATCH):
         x, keys = vae.observe(levels), example_keys(levels)
@@ -73,7 +73,7 @@ def code_figures(vae: VAE, mean: np.ndarray, log_variance: np.ndarray) -> dict[s
         mean: Of q(z|x) of held-out pictures, float32 [n, d].
         log_variance: Likewise.
     """
-    log_prior = None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True)
+    log_prior = None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True, autograph=False)
     told = code_information(mean, log_variance, log_prior=log_prior)
     return {
         "active_units": active_units(mean),
@@ -168,14 +168,14 @@ def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: d
 
 def encode_all(vae: VAE, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means and log-variances of q(z|x), float32 [n, d], of pictures as the model sees them, float32 [n, h, w, c]."""
-    encode = tf.function(vae.encode, reduce_retracing=True)
+    encode = tf.function(vae.encode, reduce_retracing=True, autograph=False)
     parts = [encode(x[at : at + EVAL_BATCH], labels[at : at + EVAL_BATCH]) for at in range(0, len(x), EVAL_BATCH)]
     return tuple(np.concatenate(values) for values in zip(*parts))
 
 
 def decode_all(vae: VAE, z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """E[x|z], float32 [n, h, w, c] in [0, 1], of codes, float32 [n, d]."""
-    decode = tf.function(vae.decode_mean, reduce_retracing=True)
+    decode = tf.function(vae.decode_mean, reduce_retracing=True, autograph=False)
     return np.concatenate([decode(z[at : at + EVAL_BATCH], labels[at : at + EVAL_BATCH]) for at in range(0, len(z), EVAL_BATCH)])
 
 

@@ -101,7 +101,7 @@ class Loop:
             [keyed_normal(example_keys(levels), (vae.latent_dim,)) for levels, _ in held_out.in_order(EVAL_BATCH)]
         )
         self._steps = tf.function(self._many_steps, jit_compile=False)
-        self._sums = tf.function(self._sums_of_terms, reduce_retracing=True)
+        self._sums = tf.function(self._sums_of_terms, reduce_retracing=True, autograph=False)
 
     def fit(self, history: History, checkpoint: Checkpoint | None = None) -> Outcome:
         """Trains until the last epoch, or until the held-out ELBO has not risen for `patience` epochs.
@@ -213,9 +213,11 @@ class Loop:
 
     def _many_steps(self, batches, steps: tf.Tensor) -> tf.Tensor:
         """`steps` steps; the sums over all pictures seen of both terms, float32 [2], nats."""
+        # The loop alone is AutoGraph's: to rewrite all that a step calls, Keras included, takes seconds and changes nothing.
+        step = tf.autograph.experimental.do_not_convert(self._step)
         sums = tf.zeros([2])
         for _ in tf.range(steps):
-            per_replica = self.strategy.run(self._step, args=(next(batches),))
+            per_replica = self.strategy.run(step, args=(next(batches),))
             sums += self.strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
         return sums
 
@@ -227,7 +229,7 @@ class Loop:
         beta = kl_weight(step, self.config, self.total_steps)
         # XLA draws other numbers from the same seed: what is random stays outside, so that it changes nothing but speed.
         drawn = self._draw(*batch, seed)
-        compute = tf.function(self._gradients, jit_compile=True) if self.config.jit_compile else self._gradients
+        compute = tf.function(self._gradients, jit_compile=True, autograph=False) if self.config.jit_compile else self._gradients
         sums, gradients = compute(*drawn, beta)
         self.optimizer.apply(self.bound(gradients), self.vae.trainable_variables)
         return sums

@@ -34,7 +34,7 @@ def example_keys(levels: tf.Tensor) -> tf.Tensor:
     return tf.bitcast(tf.reshape(tf.fingerprint(flat), [-1, 2, 4]), tf.int32)
 
 
-@tf.function(reduce_retracing=True)  # called eagerly, every draw would cost a Python step
+@tf.function(reduce_retracing=True, autograph=False)  # called eagerly, every draw would cost a Python step
 def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     """Draws of N(0, 1) from each example's key.
 
@@ -49,7 +49,7 @@ def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
     return tf.map_fn(draw, keys, fn_output_signature=tf.TensorSpec(shape, tf.float32))
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(reduce_retracing=True, autograph=False)
 def binarise(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     """Makes grey pictures black and white, each value's grey being its probability of white (Salakhutdinov and Murray 2008).
 

@@ -167,7 +167,7 @@ def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> Tra
 def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
     """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `MIXTURE_PICTURES` pictures."""
     sample = tf.function(
-        lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z, reduce_retracing=True
+        lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z, reduce_retracing=True, autograph=False
     )
     step = -(-len(pictures) // MIXTURE_PICTURES)
     # With their labels: a code that tells the label as well would contradict the one that a new picture is asked to have.

@@ -98,7 +98,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         """In place of the Transform graph, which drawing does not need and which takes long to make."""
         return tf.zeros([tf.shape(contents)[0], *tiny.SHAPE])
 
-    no_pixels.layer = tf.Module()  # as `trainer.data.pixel_graph` has one
+    no_pixels.resources = tf.Module()  # as `trainer.data.pixel_graph` has one
     folder = tmp_path_factory.mktemp("exported") / "1"
     Servable(tiny.make_vae(spread=0.3), no_pixels, importance_samples=5).save(folder)
     return folder
