@@ -129,7 +129,12 @@ def run(no_cache: bool, **asked: Any) -> None:
 
 @cli.command()
 @asks_for_a_run
-def retrain(**asked: Any) -> None:
+@click.option("--install", "cron", metavar="CRON", help="Has systemd or cron run this from now on: minute, hour, day, month, weekday; or @daily.")
+@click.option("--with", "keeper", type=click.Choice(["systemd", "cron"]), help="Who keeps it; else systemd where the user has one, else cron.")
+@click.option("--yes", is_flag=True, help="Writes what --install shows without asking.")
+@click.option("--uninstall", is_flag=True, help="Takes away what was installed for --work.")
+@click.pass_context
+def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: bool, uninstall: bool, **asked: Any) -> None:
     """Runs the pipeline if there is something new, and says so in one line if there is not: for cron and timers.
 
     \b
@@ -138,8 +143,9 @@ def retrain(**asked: Any) -> None:
         darkroom retrain --images '/data/span-{SPAN}' --config cats.yaml --work ~/cats
     The last seven days together, from the weights of the last good model:
         darkroom retrain --images '/data/{YYYY}-{MM}-{DD}' --set data.span_window=7 --set training.warm_start=true
-    Every night at three, by crontab -e:
-        0 3 * * *  darkroom retrain --images '/data/span-{SPAN}' --work ~/cats >> ~/cats.log 2>&1
+    Every night at three, by systemd or cron; it shows first what it writes:
+        darkroom retrain --images '/data/span-{SPAN}' --work ~/cats --install '0 3 * * *'
+        darkroom retrain --uninstall --work ~/cats
 
     It ends with the statuses of `darkroom run`; 0 where nothing was new, 4 where another run is at work. Whom to tell how it
     ended is for the configuration's section `notify`.
@@ -149,11 +155,52 @@ def retrain(**asked: Any) -> None:
     from pipeline.retrain import retrain as retrain_request
     from pipeline.told import failure_told
 
+    if uninstall or cron is not None:
+        keep(context, cron, keeper, yes, asked)
+        return
+    if keeper or yes:
+        raise click.UsageError("--with and --yes belong to --install", context)
     with failure_told(asked, lambda warning: click.secho(f"warning: {warning}", err=True, fg="yellow")):
         with hushed():
             request = make_request(**asked)
         status = retrain_request(request, click.echo)
     leave(status)
+
+
+def keep(context: click.Context, cron: str | None, keeper: str | None, yes: bool, asked: dict[str, Any]) -> None:
+    """Installs a job, or takes it away where there is no cron."""
+    from pipeline import installation, retrain as retraining
+    from pipeline.console import hushed
+    from pipeline.cron import parse_cron
+    from pipeline.job import make_job
+    from pipeline.request import make_request
+    from pipeline.workspace import Workspace
+
+    if context.params["uninstall"]:
+        if asked["work"] is None or cron is not None:
+            raise click.UsageError("--uninstall takes --work DIR, and no --install", context)
+        installation.uninstall(Path(asked["work"]), click.echo)
+        return
+    fields = parse_cron(cron, "--install")
+    with hushed():
+        request = make_request(**asked)
+        retraining.look(request)
+    Workspace.create(request.work)
+    job = make_job(fields, request, context.command.params, asked)
+    installation.install(job, keeper, lambda: yes or agreed("write this?"), click.echo)
+
+
+def agreed(question: str) -> bool:
+    """Whether the person at the terminal agrees.
+
+    Raises:
+        InputError: There is nobody to ask.
+    """
+    from trainer.errors import InputError
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError("nothing was written: this is no terminal to ask at; with --yes it is written")
+    return click.confirm(question)
 
 
 def leave(status: Status) -> None:
