@@ -32,6 +32,9 @@ lock: $(READY)  ## resolves the dependencies anew; the only time that anything i
 		--custom-compile-command "make lock" --quiet --output-file requirements/build.txt
 	@.uv/bin/uv pip compile requirements/audit.in --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/audit.txt
+	@test -f requirements/airflow.txt || cp requirements/lock.txt requirements/airflow.txt  # the versions to prefer
+	@.uv/bin/uv pip compile setup.py --extra airflow --python-version 3.10 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet --output-file requirements/airflow.txt
 
 audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_ARGS=--service=URL asks another
 	@.audit/bin/python requirements/audit.py $(AUDIT_ARGS)
@@ -51,4 +54,4 @@ image:  ## the image for Kubeflow, named IMAGE; BUILD_ARGS=--build-arg=DIGEST=sh
 	else echo "darkroom: an image needs a running docker, or podman; neither answers here" >&2; exit 1; fi
 
 clean:  ## the environment and what was built; work folders stay
-	@rm -rf .venv .uv .audit build dist *.egg-info
+	@rm -rf .venv .uv .audit .airflow-env build dist *.egg-info

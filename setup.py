@@ -51,6 +51,8 @@ setup(
         "vertex": ["kfp>=2.5,<2.6", "google-cloud-aiplatform>=1.60"],
         # Records of runs on a server of one's own, or in a folder; for a database the whole mlflow.
         "mlflow": ["mlflow-skinny>=3,<4"],
+        # The same graph as a DAG: pipeline/airflow_dag.py. In an environment of its own, requirements/airflow.txt.
+        "airflow": ["apache-airflow>=2.11,<3"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.6",

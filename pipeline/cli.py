@@ -129,8 +129,8 @@ def run(no_cache: bool, **asked: Any) -> None:
 
 @cli.command()
 @asks_for_a_run
-@click.option("--install", "cron", metavar="CRON", help="Has systemd or cron run this from now on: minute, hour, day, month, weekday; or @daily.")
-@click.option("--with", "keeper", type=click.Choice(["systemd", "cron"]), help="Who keeps it; else systemd where the user has one, else cron.")
+@click.option("--install", "cron", metavar="CRON", help="Has systemd or cron run this: minute, hour, day, month, weekday; or @daily.")
+@click.option("--with", "keeper", type=click.Choice(["systemd", "cron"]), help="Who keeps it; else systemd if it answers, else cron.")
 @click.option("--yes", is_flag=True, help="Writes what --install shows without asking.")
 @click.option("--uninstall", is_flag=True, help="Takes away what was installed for --work.")
 @click.pass_context

@@ -52,16 +52,26 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
     workspace = Workspace.create(request.work)
     looked(workspace)
     before = read(workspace.root)
-    if before and before.status in SETTLED and (before.pictures, before.config) == (now.pictures, now.config):
-        span = f" in span {now.span}" if now.span else ""
-        ended = Status(before.status).word
-        tell(f"nothing new: the {now.count:,} pictures{span} and the configuration are those of the last run, which ended as {ended}")
+    if settled(before, now):
+        tell(why_not(before, now))
         for warning in nothing_new(workspace):
             tell(f"warning: {warning}")
         return Status.PUSHED
     status = run(request)
     write(workspace.root, State(now.pictures, now.config, now.count, now.span, int(status)))
     return status
+
+
+def settled(before: State | None, now: State) -> bool:
+    """Whether a run would come to the same end again."""
+    return bool(before and before.status in SETTLED and (before.pictures, before.config) == (now.pictures, now.config))
+
+
+def why_not(before: State, now: State) -> str:
+    """What is said where nothing is to be done."""
+    span = f" in span {now.span}" if now.span else ""
+    ended = Status(before.status).word
+    return f"nothing new: the {now.count:,} pictures{span} and the configuration are those of the last run, which ended as {ended}"
 
 
 def look(request: Request) -> State:

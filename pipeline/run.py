@@ -89,7 +89,7 @@ def run(request: Request) -> Status:
         folder = workspace.run(run_id)
         (folder / "config.yaml").write_text(request.config.to_yaml(), encoding="utf-8")
         with quiet(folder / "log.txt") as (out, err):
-            return _Run(request, workspace, run_id, schema, out, err).to_the_end()
+            return Run(request, workspace, run_id, schema, out, err).to_the_end()
 
 
 def place_schema(path: str | None, workspace: Workspace) -> Path:
@@ -117,8 +117,10 @@ def beam_args(given: Sequence[str]) -> list[str]:
     return [*given] if elsewhere else [*LOCAL_BEAM, *given]
 
 
-class _Run:
+class Run:
     """One run, from its first line to its last; it observes the components."""
+
+    only: str | None = None  # the one node that is run, where others run the others; see `pipeline.pieces`
 
     def __init__(self, request: Request, workspace: Workspace, run_id: str, schema: Path, out: IO[str], err: IO[str]):
         self.request, self.workspace, self.run_id, self.schema = request, workspace, run_id, schema
@@ -213,7 +215,7 @@ class _Run:
             bless_who=whoami() if self.request.bless else "",
             bless_why=self.request.bless,
         )
-        return judge(run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self))
+        return judge(run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self, self.only))
 
     def started(self, name: str) -> None:
         """See `pipeline.outcomes.Observer`."""

@@ -10,9 +10,11 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 from tfx.orchestration.portable import launcher, outputs_utils, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline.outcomes import NodeOutcome, Observer, Output, State
 from pipeline.signals import Interrupted
@@ -20,7 +22,9 @@ from pipeline.signals import Interrupted
 OUTPUT_EVENTS = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
 
 
-def run_pipeline(pipeline: Pipeline, run_id: str, orchestrator: str, observer: Observer) -> dict[str, NodeOutcome]:
+def run_pipeline(
+    pipeline: Pipeline, run_id: str, orchestrator: str, observer: Observer, only: str | None = None
+) -> dict[str, NodeOutcome]:
     """Runs a pipeline to its end.
 
     Args:
@@ -28,6 +32,7 @@ def run_pipeline(pipeline: Pipeline, run_id: str, orchestrator: str, observer: O
         run_id: The run's name in ML Metadata.
         orchestrator: `local` or `beam`.
         observer: Is told what happens.
+        only: The id of the one node to run, those before it having been run under the same `run_id`; None runs all.
 
     Returns:
         What came of each component.
@@ -46,7 +51,7 @@ def run_pipeline(pipeline: Pipeline, run_id: str, orchestrator: str, observer: O
     runner = {"local": LocalDagRunner, "beam": BeamDagRunner}[orchestrator]()
     with _observed(observer.started, finish):
         try:
-            runner.run_with_ir(ir)
+            runner.run_with_ir(ir) if only is None else _launch(ir, only)
         except Exception:
             # Beam wraps what a component raised in a text; the component's own exception says it better.
             failed = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
@@ -54,6 +59,21 @@ def run_pipeline(pipeline: Pipeline, run_id: str, orchestrator: str, observer: O
                 raise failed[0] from None
             raise
     return outcomes
+
+
+def _launch(ir: pipeline_pb2.Pipeline, name: str) -> None:
+    """Launches one node, as LocalDagRunner launches each."""
+    node = next(each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == name)
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    connection = deployment.metadata_connection_config
+    launcher.Launcher(
+        pipeline_node=node,
+        mlmd_connection=metadata.Metadata(getattr(connection, connection.WhichOneof("connection_config"))),
+        pipeline_info=ir.pipeline_info,
+        pipeline_runtime_spec=ir.runtime_spec,
+        executor_spec=runner_utils.extract_executor_spec(deployment, name),
+        custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+    ).launch()
 
 
 @contextmanager

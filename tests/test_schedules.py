@@ -111,7 +111,7 @@ def test_a_person_is_asked(machine, tmp_path, answer, written):
     _, kept = machine
     main, side = pty.openpty()
     started = subprocess.Popen(
-        [sys.executable, "-c", CODE, "retrain", "--images", tmp_path / "50% of it's $HOME", "--work", tmp_path / "work", "--install", "@daily"],
+        [sys.executable, "-c", CODE, "retrain", "--images", tmp_path / "50% of it's $HOME", "--work", tmp_path, "--install", "@daily"],
         stdin=side, stdout=side, stderr=side, env={**os.environ, "PATH": str(kept.parent)},
     )
     os.close(side)

@@ -83,8 +83,9 @@ class Calendar:
         return found
 
     def fires(self, when):
-        asked = zip((self.month, self.day, self.hour, self.minute, self.weekdays), (when.month, when.day, when.hour, when.minute, when.weekday()))
-        return all(values is None or value in values for values, value in asked)
+        allowed = (self.month, self.day, self.hour, self.minute, self.weekdays)
+        now = (when.month, when.day, when.hour, when.minute, when.weekday())
+        return all(values is None or value in values for values, value in zip(allowed, now))
 
 
 def test_both_fire_at_the_same_minutes_of_two_years():
