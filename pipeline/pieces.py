@@ -17,9 +17,11 @@ from typing import IO, Any
 
 from pipeline import retrain
 from pipeline.config import build_config, load_values
+from pipeline.metadata_store import settle
 from pipeline.outcomes import NodeOutcome, Output
-from pipeline.run import Request, Run, place_schema
+from pipeline.run import Request, Run, make_ready, place_schema
 from pipeline.status import Status
+from pipeline.tracking import check
 from pipeline.verdict import judge
 from pipeline.workspace import Workspace
 from trainer.errors import GateRefused, InputError
@@ -58,8 +60,7 @@ def begin(request: Request, tell: Callable[[str], object]) -> str | None:
         InputError: There are no pictures, or the work folder or the schema cannot be used.
         WorkFolderBusy: Another run holds the work folder.
     """
-    from pipeline.leftovers import clear
-
+    check(request.config)
     now = retrain.look(request)
     workspace = Workspace.create(request.work)
     before = retrain.read(workspace.root)
@@ -67,8 +68,9 @@ def begin(request: Request, tell: Callable[[str], object]) -> str | None:
         tell(retrain.why_not(before, now))
         return None
     with workspace.lock():
+        settle(workspace, request.config.metadata)
         schema = place_schema(request.config.schema, workspace)
-        clear(workspace.metadata, workspace.artifacts)
+        make_ready(request, workspace)
         run_id = workspace.new_run()
         folder = workspace.run(run_id)
         (folder / "config.yaml").write_text(request.config.to_yaml(), encoding="utf-8")
@@ -124,6 +126,9 @@ class _Piece(Run):
 
 class _Pieces(Run):
     """All nodes of a run, as they ended elsewhere."""
+
+    def make_ready(self) -> None:
+        """That was done when it began."""
 
     def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
         """Shows what came of the nodes; pushes anew, where that is needed, in this process."""

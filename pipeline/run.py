@@ -92,6 +92,23 @@ def run(request: Request) -> Status:
             return Run(request, workspace, run_id, schema, out, err).to_the_end()
 
 
+def make_ready(request: Request, workspace: Workspace) -> int:
+    """Puts a work folder in order before a run: nothing that an earlier one left unfinished is taken for a result.
+
+    Returns:
+        Of how many executions there were files that ML Metadata does not know; they were moved aside.
+
+    Raises:
+        StoreDamaged: ML Metadata's database is damaged.
+        DiskFull: There is no room for the run.
+    """
+    backup.check(workspace)
+    moved = strays.put_away(workspace)
+    clear(workspace)
+    check_room(workspace, request.images, request.config)
+    return len(moved)
+
+
 def place_schema(path: str | None, workspace: Workspace) -> Path:
     """Lays the curated schema where the pipeline imports it from, in a folder named by its content.
 
@@ -166,13 +183,7 @@ class Run:
 
     def execute(self) -> tuple[Status, str | None, list[str]]:
         """Runs the graph; gives the verdict on a run that came to its end."""
-        backup.check(self.workspace)
-        moved = strays.put_away(self.workspace)
-        if moved:
-            aside = shown(self.workspace.root / strays.ASIDE)
-            self.display.line(f"files of {len(moved):,} executions that ML Metadata does not know were moved to {aside}")
-        clear(self.workspace)
-        check_room(self.workspace, self.request.images, self.request.config)
+        self.make_ready()
         ended = self.run_graph()
         if ended[0] is Status.PUSHED and not self.serves():
             # The cache knows that this model was pushed once; it has been deleted since, or another took its place.
@@ -184,6 +195,13 @@ class Run:
             except Exception:
                 LOGGER.exception("there is no new copy of metadata.db")
         return ended
+
+    def make_ready(self) -> None:
+        """Puts in order what an earlier run may have left."""
+        moved = make_ready(self.request, self.workspace)
+        if moved:
+            aside = shown(self.workspace.root / strays.ASIDE)
+            self.display.line(f"files of {moved:,} executions that ML Metadata does not know were moved to {aside}")
 
     def serves(self) -> bool:
         """Whether the model is the one in service; if so, the verdict names its version."""
