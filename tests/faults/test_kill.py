@@ -18,6 +18,11 @@ from tests.faults.conftest import COMPONENTS, Lab, Watch
 from tests.faults.inject import DONE, PUBLISHED, START
 from tests.faults.table import note
 
+WORDS = {
+    START: "kill -9 at a component's start",
+    DONE: "kill -9 before ML Metadata knows of a component's end",
+    PUBLISHED: "kill -9 after a component's end",
+}
 SEED = 6  # of the random moments
 
 
@@ -44,36 +49,27 @@ def orphans(work: Path) -> list[str]:
     return found + [str(p) for p in (*work.glob(".report-*"), *work.glob("serving/.*"), *work.glob("checkpoints"))]
 
 
-def strike(lab: Lab, name: str, fault: dict, status: int) -> None:
-    """Has a fault befall a run, and looks at what comes after."""
+def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab):
     lab.restore()
     with Watch(lab.work / "serving") as watch:
-        assert lab.run(fault).status == status
+        assert lab.run({"moment": DONE, "component": "Pusher", "signal": 9}).status == -9
         check_recovered(lab)
     assert watch.looks > 100 and not watch.faults, watch.faults[:3]
-    note(name)
-
-
-def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab):
-    strike(lab, "kill -9 before ML Metadata knows of a component's end", {"moment": DONE, "component": "Pusher", "signal": 9}, -9)
+    note(WORDS[DONE])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("component", COMPONENTS)
-def test_killed_at_the_start_of_a_component(lab, component):
-    strike(lab, "kill -9 at a component's start", {"moment": START, "component": component, "signal": 9}, -9)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("component", [name for name in COMPONENTS if name != "Pusher"])
-def test_killed_at_the_end_of_a_component(lab, component):
-    strike(lab, "kill -9 before ML Metadata knows of a component's end", {"moment": DONE, "component": component, "signal": 9}, -9)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("component", ["Trainer", "Pusher", "Report"])
-def test_killed_once_ml_metadata_knows_of_a_components_end(lab, component):
-    strike(lab, "kill -9 after a component's end", {"moment": PUBLISHED, "component": component, "signal": 9}, -9)
+@pytest.mark.parametrize("moment", [START, DONE, PUBLISHED])
+def test_killed_in_each_component_after_another(lab, moment):
+    """Each rerun goes on from where the last one was killed, to be killed in the next component."""
+    lab.restore()
+    with Watch(lab.work / "serving") as watch:
+        for component in COMPONENTS:
+            assert lab.run({"moment": moment, "component": component, "signal": 9}).status == -9, component
+            assert lab.versions() in ([1], [1, 2])
+        check_recovered(lab)
+    assert not watch.faults, watch.faults[:3]
+    note(WORDS[moment], len(COMPONENTS), len(COMPONENTS))
 
 
 @pytest.mark.slow

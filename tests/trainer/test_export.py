@@ -302,7 +302,7 @@ def test_a_code_is_decoded_under_any_known_label_and_no_other(exports: Callable[
 class NoGraph:
     """In the place of the Transform graph where no picture is read."""
 
-    layer = tf.Module()
+    resources = tf.Module()
 
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
