@@ -18,7 +18,7 @@ def inject(fault: dict[str, Any]) -> None:
         fault: `moment` (see above) and `component` say when; then `signal`, a number that the process sends itself, or `fill`,
             a folder on a disk that is filled to the last byte.
     """
-    from pipeline.run import _Run
+    from pipeline.run import Run
     from tfx.orchestration.portable import launcher
 
     def strike(moment: str, component: str) -> None:
@@ -37,8 +37,8 @@ def inject(fault: dict[str, Any]) -> None:
 
         return wrapped
 
-    _Run.started = before(_Run.started, START, lambda _, name: name)
-    _Run.finished = before(_Run.finished, PUBLISHED, lambda _, outcome: outcome.name if outcome.state == "done" else "")
+    Run.started = before(Run.started, START, lambda _, name: name)
+    Run.finished = before(Run.finished, PUBLISHED, lambda _, outcome: outcome.name if outcome.state == "done" else "")
     publish = launcher.Launcher._publish_successful_execution
     launcher.Launcher._publish_successful_execution = before(publish, DONE, lambda self, *_: self._pipeline_node.node_info.id)
 
