@@ -33,7 +33,7 @@ def check_recovered(lab: Lab) -> None:
     assert lab.versions() == [1, 2]
     assert lab.verdict()["figures"] == pytest.approx(lab.figures, abs=1e-3)
     assert not orphans(lab.work)
-    again = [run for run in list_runs(str(lab.work)) if run.outcome not in ("pushed", "unended", "interrupted")]
+    again = [run for run in list_runs(str(lab.work)) if run.outcome not in ("pushed", "unended", "interrupted", "failed")]
     assert not again and lab.verdict()["model"]["version"] == 2
 
 

@@ -58,6 +58,7 @@ def start(request: dict[str, Any]) -> int:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), number)
+        sys.stdout = os.fdopen(os.dup(1), "w")  # the zygote's own is nowhere
         os.environ.update(request["environment"])
         if request["user"] is not None:
             os.setgroups([])
@@ -70,12 +71,15 @@ def start(request: dict[str, Any]) -> int:
             inject(request["fault"])
         darkroom(request["arguments"])
     except SystemExit as ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(ended.code if isinstance(ended.code, int) else int(bool(ended.code)))
     except BaseException:
         import traceback
 
         traceback.print_exc()
         os._exit(99)
+    sys.stdout.flush()
     os._exit(0)
 
 

@@ -1,0 +1,78 @@
+"""A bad model got into service, or a byte of it changed: what a person does about it, and what the runs after that do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.faults.conftest import Watch
+from tests.faults.table import note
+from tests.faults.test_kill import orphans
+
+
+@pytest.mark.slow
+def test_rolled_back_and_not_pushed_again_by_itself(lab):
+    lab.restore()
+    with Watch(lab.work / "serving") as watch:
+        assert lab.run().status == 0 and lab.versions() == [1, 2]
+        done = lab.zygote.start("rollback", "--work", lab.work, "--why", "grey stripes").wait()
+        assert done.status == 0 and done.out.splitlines()[-1].startswith("rolled back: version 1 is in service as version 3"), done.err
+        assert lab.versions() == [1, 2, 3]
+
+        unchanged = lab.run()
+        assert unchanged.status == 3 and ": grey stripes" in unchanged.err and "refused by the model gate" in unchanged.err
+        assert lab.versions() == [1, 2, 3]
+
+        anew = lab.run(**{"training.seed": 1})  # another model: judged against the one that was put back
+        assert anew.status == 0, anew.err
+        assert lab.versions() == [1, 2, 3, 4]
+        first = json.loads((lab.work / "serving/1/model.json").read_text())
+        told = lab.zygote.start("lineage", 4, "--work", lab.work).wait()
+        assert told.status == 0 and first["image_shape"]
+        of_three = lab.zygote.start("lineage", 3, "--work", lab.work).wait()
+        judged = next(line for line in told.out.splitlines() if line.startswith("judged against: "))
+        assert judged.split(": ")[1] in next(line for line in of_three.out.splitlines() if line.startswith("model: "))
+
+        back = lab.zygote.start("rollback", 2, "--work", lab.work).wait()  # it was good after all
+        assert back.status == 0, back.err
+        assert lab.run().status == 0 and lab.versions() == [1, 2, 3, 4, 5]
+    assert not watch.faults and not orphans(lab.work)
+    listed = lab.zygote.start("runs", "--work", lab.work).wait()
+    assert "version 3 is version 1, put back in place of 2" in listed.out and "version 5 is version 2" in listed.out
+
+    cleared = lab.zygote.start("gc", "--keep", 2, "--work", lab.work, "--yes").wait()
+    assert cleared.status == 0 and lab.versions() == [4, 5], cleared.err
+    assert set(lab.run().states().values()) == {"cached"} and not orphans(lab.work)
+    note("a bad model in service, rolled back")
+
+
+@pytest.mark.slow
+def test_what_cannot_be_rolled_back_to_is_said(lab):
+    lab.restore()
+
+    def rollback(*arguments) -> str:
+        ended = lab.zygote.start("rollback", *arguments, "--work", lab.work).wait()
+        assert ended.status == 2 and len(ended.err.splitlines()) == 1, ended.err
+        return ended.err
+
+    assert "there is no earlier model to put back" in rollback()
+    assert "version 1 is in service already" in rollback(1)
+    assert "there is no version 7: there are 1" in rollback(7)
+    assert lab.versions() == [1]
+
+
+@pytest.mark.slow
+def test_a_changed_byte_of_a_pushed_model(lab):
+    lab.restore()
+    data = next((lab.work / "serving/1/variables").glob("variables.data*"))
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    ended = lab.zygote.start("generate", "--work", lab.work, "--out", lab.root / "new.png").wait()
+    assert ended.status == 2 and len(ended.err.splitlines()) == 1 and "has been changed since it was exported" in ended.err
+    assert lab.run().status == 0 and lab.versions() == [1, 2]
+    assert lab.zygote.start("generate", "--work", lab.work, "--out", lab.root / "new.png").wait().status == 0
+    refused = lab.zygote.start("rollback", 1, "--work", lab.work).wait()
+    assert refused.status == 2 and "has been changed since it was exported" in refused.err and lab.versions() == [1, 2]
+    note("a changed byte of a pushed model")
