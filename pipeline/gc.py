@@ -79,7 +79,12 @@ def plan(workspace: Workspace, keep: int) -> Plan:
     runs, there = _kept_runs(store, workspace, keep), versions(workspace.serving)
     needed, executions = _needed(store, runs, there[-keep:])
     live = [artifact for artifact in store.get_artifacts() if artifact.state != artifact.DELETED]
-    found.artifacts = [artifact.id for artifact in live if artifact.id not in needed and _inside(artifact.uri, workspace)]
+    old = {str(workspace.serving / str(version)) for version in there[:-keep]}
+    found.artifacts = [
+        artifact.id
+        for artifact in live
+        if artifact.uri in old or (artifact.id not in needed and Path(artifact.uri).is_relative_to(workspace.artifacts))
+    ]
     kept = {artifact.uri for artifact in live if artifact.id in needed}
     for folder in _artifact_folders(workspace):
         system = folder.parent.parent.name == ".system"
@@ -155,10 +160,6 @@ def _artifact_folders(workspace: Workspace) -> list[Path]:
     root = workspace.artifacts
     folders = [path for path in root.glob("*/*/*") if path.parent.name != ".system" and path.parent.parent.name != "schemas"]
     return sorted([*folders, *root.glob("*/.system/*/*"), *root.glob("schemas/*")])
-
-
-def _inside(uri: str, workspace: Workspace) -> bool:
-    return Path(uri).is_relative_to(workspace.artifacts)
 
 
 def _number(path: Path) -> tuple[int, str]:
