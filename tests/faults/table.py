@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 FILE = "DARKROOM_FAULTS"  # the variable that names the file which rows are gathered in
+THOROUGH = FILE in os.environ  # `make faults`: as often as the table says; among all tests less often, or they take too long
 HEADINGS = ("fault", "tries", "lost", "recovered")
 
 

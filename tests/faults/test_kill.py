@@ -16,7 +16,7 @@ from pipeline.runs import list_runs
 from pipeline.workspace import Workspace
 from tests.faults.conftest import COMPONENTS, Lab, Watch
 from tests.faults.inject import DONE, PUBLISHED, START
-from tests.faults.table import note
+from tests.faults.table import THOROUGH, note
 
 WORDS = {
     START: "kill -9 at a component's start",
@@ -73,7 +73,7 @@ def test_killed_in_each_component_after_another(lab, moment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(20))
+@pytest.mark.parametrize("number", range(20 if THOROUGH else 6))
 def test_killed_at_a_random_moment(lab, number):
     moment = random.Random(SEED * 100 + number).uniform(0.0, lab.seconds)
     lab.restore()
