@@ -50,8 +50,8 @@ def last_verdict(work: Path) -> dict:
     return json.loads(newest.read_text())
 
 
-def write_discs(folder: Path, count: int, *, size: int = 12, seed: int = 0, channels: int = 1, invert: bool = False) -> None:
-    """Writes pictures of discs of two sizes, `folder/<big|small>/<i>.png`: simple enough to be learned in seconds."""
+def write_discs(folder: Path, count: int, *, size: int = 12, seed: int = 0, channels: int = 1, invert: bool = False, prefix: str = "") -> None:
+    """Writes pictures of discs of two sizes, `folder/<big|small>/<prefix><i>.png`: simple enough to be learned in seconds."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size]
     for i in range(count):
@@ -61,6 +61,6 @@ def write_discs(folder: Path, count: int, *, size: int = 12, seed: int = 0, chan
         levels = np.clip((radius - distance + 0.5) * 255, 0, 255).astype(np.uint8)
         levels = 255 - levels if invert else levels
         picture = np.repeat(levels[..., np.newaxis], channels, axis=2).squeeze()
-        path = folder / label / f"{i:04d}.png"
+        path = folder / label / f"{prefix}{i:04d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path)

@@ -33,7 +33,7 @@ def test_new_pictures_start_from_the_last_good_model_and_the_same_ones_do_not_tr
     again = darkroom(*run)
     assert again.status == 0 and again.states()["Trainer"] == "cached", again.out
 
-    write_discs(pictures / "more", 300, seed=1)
+    write_discs(pictures, 300, seed=1, prefix="more-")
     assert darkroom(*run).status == 0
     second = trained(work)
     assert second["warm_start"]
