@@ -47,8 +47,8 @@ def looked(workspace: Workspace) -> None:
     (workspace.root / LOOKED).touch()
 
 
-def nothing_new(workspace: Workspace) -> list[str]:
-    """Writes the metrics after a `retrain` without a run; gives a line if they could not be written."""
+def renew_metrics(workspace: Workspace) -> list[str]:
+    """Writes the metrics where there was no run: nothing was new, or a model was rolled back; gives a line if they could not be written."""
     return _warnings([_metrics(workspace)])
 
 

@@ -261,14 +261,22 @@ def show_run(run_id: str, work: str) -> None:
 
 
 @cli.command()
-@click.argument("version", metavar="VERSION", type=int)
+@click.argument("model", metavar="MODEL")
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
-def lineage(version: int, work: str) -> None:
+def lineage(model: str, work: str) -> None:
     """Says which pictures, configuration, code and earlier model made a pushed one, by ML Metadata.
+
+    MODEL is its version, or the folder in which it is served.
 
     \b
         darkroom lineage 3 --work work/digits
     """
+    from trainer.errors import InputError
+
+    name = Path(model).name
+    if not name.isdecimal():
+        raise InputError(f"a pushed model is told by its version, such as 3 or serving/3, not {model}")
+    version = int(name)
     from pipeline.console import quiet
 
     with quiet(Path(os.devnull)):
@@ -305,11 +313,15 @@ def rollback(version: int | None, work: str, why: str) -> None:
 
     with quiet(Path(os.devnull)):
         from components.model_gate.decisions import RolledBack
+        from pipeline.afterwards import renew_metrics
         from pipeline.rollback import rollback as roll_back
         from pipeline.workspace import Workspace
 
         workspace = Workspace.open(work)
         done = roll_back(workspace, version, RolledBack.now(whoami(), why))
+        warnings = renew_metrics(workspace)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     if done.withdrawn:
         numbers = ", ".join(map(str, done.withdrawn))
         click.echo(f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is not pushed again unless you say so")

@@ -130,7 +130,7 @@ def _kept_runs(store: MetadataStore, workspace: Workspace, keep: int) -> set[str
 def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> tuple[set[int], set[str]]:
     """The artifacts that are needed, and the executions, by their ids."""
     from components.resolvers import BLESSED, SUBJECT_ID
-    from pipeline.lineage import pushed_models
+    from pipeline.lineage import makers_of, pushed_models
 
     executions = {
         execution.id
@@ -138,8 +138,9 @@ def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> t
         if context.name.removesuffix("-push") in runs
         for execution in store.get_executions_by_context(context.id)
     }
+    kept_models = {model for version, model in pushed_models(store).items() if version in kept_versions}
+    executions |= {execution for model in kept_models for execution in makers_of(store, model)}
     needed = {event.artifact_id for event in store.get_events_by_execution_ids(executions)} if executions else set()
-    needed |= {model for version, model in pushed_models(store).items() if version in kept_versions}
     blessings = [*_of(store, "ModelBlessing"), *_of(store, "darkroom.DataBlessing")]
     for kind in ("ModelBlessing", "darkroom.DataBlessing"):
         blessed = [b for b in _of(store, kind) if b.custom_properties[BLESSED].int_value and b.state != b.DELETED]

@@ -104,7 +104,7 @@ def lineage(workspace: Workspace, version: int) -> Lineage:
     )
 
 
-def pushed_models(store: metadata_store.MetadataStore) -> dict[int, int]:
+def pushed_models(store: MetadataStore) -> dict[int, int]:
     """The id of the model of each version that was pushed."""
     pushed = {
         int(artifact.custom_properties["pushed_version"].string_value): artifact.id
@@ -119,6 +119,16 @@ def maker_of(store: MetadataStore, artifact: int) -> metadata_store_pb2.Executio
     events = [event for event in store.get_events_by_artifact_ids([artifact]) if event.type not in _INPUTS]
     (execution,) = store.get_executions_by_id([min(event.execution_id for event in events)])
     return execution
+
+
+def makers_of(store: MetadataStore, artifact: int) -> set[int]:
+    """The executions that an artifact came of, back to the pictures; not those of the model that training went on from."""
+    maker = maker_of(store, artifact)
+    found = {maker.id}
+    for key, given in inputs_of(store, maker).items():
+        if key != "base_model":
+            found |= makers_of(store, given.id)
+    return found
 
 
 def inputs_of(store: MetadataStore, execution: metadata_store_pb2.Execution) -> dict[str, metadata_store_pb2.Artifact]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pipeline.afterwards import looked, nothing_new
+from pipeline.afterwards import looked, renew_metrics
 from pipeline.run import Request, run
 from pipeline.status import Status
 from pipeline.workspace import Workspace
@@ -54,7 +54,7 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
     before = read(workspace.root)
     if settled(before, now):
         tell(why_not(before, now))
-        for warning in nothing_new(workspace):
+        for warning in renew_metrics(workspace):
             tell(f"warning: {warning}")
         return Status.PUSHED
     status = run(request)

@@ -15,7 +15,7 @@ pytestmark = [
 
 
 def test_fashion_mnist_with_two_dimensions_is_learned(tmp_path):
-    quick = ["--set", "model.latent_dim=2", "--set", "training.epochs=12"]
+    quick = ["--set", "model.latent_dim=2", "--set", "training.epochs=12", "--set", "training.importance_samples=20"]
     ended = darkroom("run", "--dataset", "fashion-mnist", "--work", tmp_path / "work", *quick)
     assert ended.status == 0, ended.out + ended.err
     verdict = last_verdict(tmp_path / "work")
@@ -26,7 +26,7 @@ def test_fashion_mnist_with_two_dimensions_is_learned(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_figures_in_another_process(tmp_path):
-    quick = ["--set", "training.epochs=2"]
+    quick = ["--set", "training.epochs=2", "--set", "training.importance_samples=5"]
     figures = []
     for name in ("a", "b"):
         assert darkroom("run", "--dataset", "fashion-mnist", "--work", tmp_path / name, *quick).status == 0

@@ -1,4 +1,4 @@
-"""Learning curves of what `benchmarks.quality --out` wrote: the held-out ELBO over minutes of training, a panel for each preset.
+"""Learning curves of what `benchmarks.quality --out` wrote: the held-out ELBO over epochs, a panel for each preset.
 
 Run: python -m benchmarks.quality.curves quality.json ... --out docs/images/quality-curves.png
 """
@@ -21,16 +21,16 @@ INK, PAPER, LINES = "#d8cfc6", "#14110f", ("#e2725b", "#d9a441", "#8fb8a8")
 
 
 def draw(axes: plt.Axes, row: Row, runs: list[dict[str, Any]]) -> None:
-    """A panel: a line for each seed, training dashed."""
+    """A panel: a line for each seed, training dotted."""
     for run, colour in zip(runs, LINES):
-        minutes = [epoch["seconds"] / 60 for epoch in run["history"]]
+        epochs = [epoch["epoch"] for epoch in run["history"]]
         for split, style in (("train", ":"), ("eval", "-")):
-            axes.plot(minutes, [epoch[split]["elbo"] for epoch in run["history"]], style, color=colour, linewidth=1.4)
+            axes.plot(epochs, [epoch[split]["elbo"] for epoch in run["history"]], style, color=colour, linewidth=1.4)
     values = [epoch["eval"]["elbo"] for run in runs for epoch in run["history"][len(run["history"]) // 10 :]]
     room = 0.06 * (max(values) - min(values))
     axes.set_ylim(min(values) - room, max(values) + 3 * room)
     axes.set_title(row.preset, color=INK, fontsize=11, loc="left")
-    axes.set_xlabel("minutes of training", color=INK, fontsize=9)
+    axes.set_xlabel("epochs", color=INK, fontsize=9)
     axes.set_ylabel("ELBO, nats per picture", color=INK, fontsize=9)
     axes.set_facecolor(PAPER)
     axes.tick_params(colors=INK, labelsize=8)

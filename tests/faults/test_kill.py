@@ -73,7 +73,7 @@ def test_killed_in_each_component_after_another(lab, moment):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(20 if THOROUGH else 6))
+@pytest.mark.parametrize("number", range(20 if THOROUGH else 4))
 def test_killed_at_a_random_moment(lab, number):
     moment = random.Random(SEED * 100 + number).uniform(0.0, lab.seconds)
     lab.restore()

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from pipeline import afterwards as module
-from pipeline.afterwards import afterwards, looked, never_began, nothing_new
+from pipeline.afterwards import afterwards, looked, never_began, renew_metrics
 from pipeline.config import build_config
 from pipeline.metrics import FILE, LOOKED
 from pipeline.run import Request
@@ -103,9 +103,9 @@ def test_a_run_that_never_began(tmp_path):
 
 def test_looking_is_remembered(workspace):
     looked(workspace)
-    assert (workspace.root / LOOKED).exists() and nothing_new(workspace) == []
+    assert (workspace.root / LOOKED).exists() and renew_metrics(workspace) == []
     assert "retrain_looked" in (workspace.root / FILE).read_text()
     (workspace.root / FILE).unlink()
     (workspace.root / FILE).mkdir()
-    (warning,) = nothing_new(workspace)
+    (warning,) = renew_metrics(workspace)
     assert warning == "metrics.prom was not written: Is a directory"

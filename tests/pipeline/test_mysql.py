@@ -234,6 +234,13 @@ def test_a_whole_run_then_one_from_the_cache_and_its_lineage(tmp_path, asked):
 
     by_beam = darkroom("run", *arguments, "--orchestrator", "beam")
     assert by_beam.status == 0 and set(by_beam.states().values()) == {"cached"}, by_beam.out + by_beam.err
+    other = darkroom("run", *arguments, "--set", "training.seed=1", "--set", "evaluation.max_drop=100")
+    assert other.status == 0, other.err
+    back = darkroom("rollback", "--work", work, "--why", "grey stripes")
+    assert back.status == 0 and "version 1 is in service as version 3" in back.out, back.err
+    cleared = darkroom("gc", "--keep", 1, "--work", work, "--yes")
+    assert cleared.status == 0 and [path.name for path in (work / "serving").iterdir()] == ["3"], cleared.err
+    assert darkroom("run", *arguments).states()["Trainer"] == "cached", "what the model in service was made of is kept"
     for path in work.rglob("*"):
         assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
 
@@ -243,4 +250,4 @@ def test_a_whole_run_then_one_from_the_cache_and_its_lineage(tmp_path, asked):
     assert lost.status == 2 and len(lost.err.splitlines()) == 1
     elsewhere = darkroom("run", *arguments[:-6])
     assert elsewhere.status == 2 and "was begun with the MySQL database" in elsewhere.err
-    assert len(list(work.glob("runs/*"))) == 3 and last_verdict(work)["outcome"] == "pushed"
+    assert len(list(work.glob("runs/*"))) == 5 and last_verdict(work)["outcome"] == "pushed"
