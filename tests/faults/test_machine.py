@@ -144,7 +144,7 @@ def test_two_runs_at_once(lab):
         ended = sorted((child.wait() for child in runs), key=lambda each: each.status)
         assert ended[0].status == 0 and ended[1].status in (0, 4), [each.err for each in ended]
         if ended[1].status == 4:
-            assert len(ended[1].err.splitlines()) == 1 and "is in use by process" in ended[1].err
+            assert len(ended[1].err.splitlines()) == 1 and "/work is in use by " in ended[1].err
         assert lab.versions() == [1, 2] and not orphans(lab.work)
         note("two runs started at once")
 
