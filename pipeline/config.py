@@ -45,7 +45,8 @@ class EvaluationConfig:
             lower; left out, three times `max_drop`.
         max_kl_rise: The same for the KL divergence.
         max_label_accuracy_drop: By how much the share of held-out pictures that a classifier names right, which was trained on
-            the labels, may be below that of the last blessed model's pictures: labels in disorder cannot be learned.
+            the labels, may be below that of the last blessed model's pictures, where the labels are the same: labels in disorder
+            cannot be learned.
     """
 
     min_elbo: float | None = None

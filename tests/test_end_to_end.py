@@ -229,3 +229,29 @@ def test_the_pushed_model_can_be_used(project, first, tmp_path):
     assert len(rows) == 300
     assert {"path", "mean_0", "mean_2", "log_variance_2"} <= rows[0].keys()
     assert darkroom("score", *work, picture, "--out", tmp_path / "scores.csv").status == 0
+
+
+def test_the_model_before_is_put_back_and_what_nobody_needs_is_cleared(project, first, tmp_path):
+    work, serving = ["--work", project.work], project.work / "serving"
+    assert project.run("--set", "training.seed=1", "--set", "evaluation.max_drop=100").status == 0
+    there = sorted(int(path.name) for path in serving.iterdir())
+    current, fresh = there[-1], there[-1] + 1
+    back = darkroom("rollback", 1, *work, "--why", "grey stripes")
+    assert back.status == 0, back.err
+    assert [line.split(":")[0] for line in back.out.splitlines()] == ["withdrawn", "rolled back"]
+    weights = [(serving / version / "weights.npz").read_bytes() for version in ("1", str(current), str(fresh))]
+    assert weights[0] == weights[2] != weights[1]
+    assert f"version {fresh} is version 1, put back in place of {current}" in darkroom("runs", *work).out
+    assert f'darkroom_served_version{{work="work"}} {fresh}' in (project.work / "metrics.prom").read_text()
+
+    before = sorted(path for path in project.work.rglob("*") if path.name != ".lock")
+    shown = darkroom("gc", *work, "--keep", 1, "--dry-run")
+    assert shown.status == 0 and f"serving: {', '.join(map(str, there))} (" in shown.out and "nothing was removed" in shown.out
+    assert before == sorted(path for path in project.work.rglob("*") if path.name != ".lock")
+    cleared = darkroom("gc", *work, "--keep", 1, "--yes")
+    assert cleared.status == 0 and cleared.out.splitlines()[-1].startswith("removed: ")
+    assert [path.name for path in serving.iterdir()] == [str(fresh)]
+    assert darkroom("gc", *work, "--keep", 1).out == "nothing to remove\n"
+    told = darkroom("lineage", fresh, *work).out
+    assert "deleted since" not in told
+    assert darkroom("generate", *work, "--out", tmp_path / "new.png").status == 0

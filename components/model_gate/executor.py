@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from tfx import types
@@ -19,7 +21,8 @@ from components.feature_extractor.description import Description, read_descripti
 from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, RECORD, Forced, RolledBack
 from components.resolvers import BLESSED, SUBJECT_ID
 
-ACCURACY, PICTURES = "label_accuracy", "label_pictures"  # properties: how well the labels were learned, on how many pictures
+# Properties: how well the labels were learned, on how many pictures, and which labels they are.
+ACCURACY, PICTURES, LABELS = "label_accuracy", "label_pictures", "labels_sha256"
 STANDARD_ERRORS = 3.0
 PASSED_ON = (constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
 
@@ -53,6 +56,7 @@ class Executor(base_executor.BaseExecutor):
         for learned in learned_labels(input_dict):
             blessing.set_float_custom_property(ACCURACY, learned.accuracy)
             blessing.set_int_custom_property(PICTURES, learned.held_out)
+            blessing.set_string_custom_property(LABELS, hash_of(learned.labels))
         if forced:
             forced.write(blessing)
             if earlier and forced == Forced.read(earlier):
@@ -84,16 +88,24 @@ def learned_labels(input_dict: dict[str, list[types.Artifact]]) -> list[Descript
     return [description for description in found if description.accuracy is not None]
 
 
+def hash_of(labels: Sequence[str]) -> str:
+    """SHA-256 of a set of labels."""
+    return hashlib.sha256(json.dumps(sorted(labels)).encode()).hexdigest()
+
+
 def labels_in_disorder(input_dict: dict[str, list[types.Artifact]], most: float | None) -> list[str]:
     """Why a model is refused whose pictures' labels can be learned far worse than those of the last good one.
 
-    Beyond `most` and beyond chance: three standard errors of the difference between two shares.
+    Beyond `most` and beyond chance: three standard errors of the difference between two shares. Of other labels nothing is
+    said: more of them, or finer ones, are harder to tell apart.
     """
     last = next(iter(input_dict.get("last_blessing") or ()), None)
     if most is None or last is None or not last.has_custom_property(ACCURACY):
         return []
     before, pictures = last.get_float_custom_property(ACCURACY), last.get_int_custom_property(PICTURES)
     for now in learned_labels(input_dict):
+        if hash_of(now.labels) != last.get_string_custom_property(LABELS):
+            continue
         error = math.sqrt(before * (1 - before) / max(pictures, 1) + now.accuracy * (1 - now.accuracy) / max(now.held_out, 1))
         if before - now.accuracy > max(most, STANDARD_ERRORS * error):
             return [

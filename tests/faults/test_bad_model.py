@@ -19,7 +19,7 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab):
         done = lab.zygote.start("rollback", "--work", lab.work, "--why", "grey stripes").wait()
         assert done.status == 0 and done.out.splitlines()[-1].startswith("rolled back: version 1 is in service as version 3"), done.err
         assert lab.versions() == [1, 2, 3]
-        assert "darkroom_served_version 3" in (lab.work / "metrics.prom").read_text()
+        assert 'served_version{work="work"} 3' in (lab.work / "metrics.prom").read_text()
 
         unchanged = lab.run()
         assert unchanged.status == 3 and ": grey stripes" in unchanged.err and "refused by the model gate" in unchanged.err

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
+from components.feature_extractor.artifacts import Features
+from components.feature_extractor.description import Description, write_features
 from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, Forced, RolledBack
 from components.model_gate.executor import Executor
 from tests.components.report.fakes import artifact, write_evaluation
@@ -18,7 +20,7 @@ def gate(tmp_path):
     """Runs the gate on an evaluation that refused or blessed the model, and gives its blessing."""
     count = iter(range(100, 200))
 
-    def run(refused, who="", why="", earlier=None, withdrawal=None):
+    def run(refused, who="", why="", earlier=None, withdrawal=None, learned=None, last=None):
         number = next(count)
         folder = tmp_path / str(number)
         write_evaluation(folder / "evaluation", {"": {"elbo": -240.0, "pictures": 20}}, bound=-200.0 if refused else None)
@@ -35,7 +37,11 @@ def gate(tmp_path):
         blessing = artifact(standard_artifacts.ModelBlessing, folder / "blessing")
         inputs = {"evaluation": [evaluation], "evaluator_blessing": [decided], "forced_blessing": [earlier] if earlier else []}
         inputs["withdrawal"] = [withdrawal] if withdrawal else []
-        Executor().Do(inputs, {"blessing": [blessing]}, {"who": who, "why": why, "code": ""})
+        if learned:
+            write_features(str(folder / "features"), learned, None)
+            inputs["features"] = [artifact(Features, folder / "features")]
+        inputs["last_blessing"] = [last] if last else []
+        Executor().Do(inputs, {"blessing": [blessing]}, {"who": who, "why": why, "max_label_accuracy_drop": 0.2, "code": ""})
         blessing.id = number
         return blessing
 
@@ -129,3 +135,37 @@ def test_what_a_person_decided_last_counts(gate, withdrawal):
     assert gate(refused=True, earlier=before, withdrawal=withdrawal).get_int_custom_property("blessed") == 1
     anew = gate(refused=False, who="ada@engine", why="the stripes are meant", withdrawal=withdrawal)
     assert anew.get_int_custom_property("blessed") == 1 and Forced.read(anew).why == "the stripes are meant"
+
+
+def learned(accuracy, held_out=1000, labels=("big", "small")):
+    """What a classifier has learned of the labels; `kind` spares the test its weights."""
+    return Description("encoder", labels=labels, held_out=held_out, accuracy=accuracy)
+
+
+def test_labels_that_can_be_learned_far_worse_than_before_are_in_disorder(gate):
+    last = gate(refused=False, learned=learned(0.95))
+    blessing = gate(refused=False, learned=learned(0.5), last=last)
+    assert blessing.get_int_custom_property("blessed") == 0
+    (words,) = record(blessing)["failures"]
+    assert "names 50.0% of 1,000 held-out pictures right, 95.0% at the last good model" in words and "allows 20% less" in words
+    forced = gate(refused=False, learned=learned(0.5), last=last, who="ada@engine", why="they are harder now")
+    assert forced.get_int_custom_property("blessed") == 1 and record(forced)["failures"] == [words]
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        learned(0.8),  # within what is allowed
+        learned(0.5, held_out=8),  # chance
+        learned(0.5, labels=("big", "middle", "small")),  # other labels
+        learned(None),
+        None,
+    ],
+)
+def test_what_is_no_disorder_is_blessed(gate, now):
+    blessing = gate(refused=False, learned=now, last=gate(refused=False, learned=learned(0.95)))
+    assert blessing.get_int_custom_property("blessed") == 1 and record(blessing)["failures"] == []
+
+
+def test_a_last_model_whose_labels_nobody_learned_says_nothing(gate):
+    assert gate(refused=False, learned=learned(0.1), last=gate(refused=False)).get_int_custom_property("blessed") == 1
