@@ -17,8 +17,8 @@ test-slow: $(READY)  ## the others
 	@$(PYTEST) -m slow
 
 faults: $(READY)  ## injects every fault, and prints what was lost and what recovered
-	@rm -f .faults.jsonl; DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl $(PYTEST) tests/faults && \
-		DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl .venv/bin/python -m tests.faults.table
+	@rm -f .faults.jsonl; export DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl; \
+		$(PYTEST) tests/faults; status=$$?; .venv/bin/python -m tests.faults.table && exit $$status
 
 test-all: test test-slow  ## all tests
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.table import note
 from tests.project import ROOT, Ended, last_verdict, write_discs
 
 COMPONENTS = (
@@ -24,7 +25,27 @@ COMPONENTS = (
 SETTINGS = {"training.epochs": 40, "training.learning_rate": 0.01, "training.batch_size": 32, "training.importance_samples": 5}
 SETTINGS |= {"preprocessing.height": 12, "preprocessing.width": 12, "preprocessing.channels": 1, "model.hidden": [64]}
 SETTINGS |= {"model.latent_dim": 2}
+PASSED = pytest.StashKey[bool]()
 LIMIT = 300  # seconds after which a run counts as one that hangs
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keeps whether a test has passed, for `trial`."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
+
+
+@pytest.fixture
+def trial(request):
+    """`trial(FAULT, TRIES)` says what a test tries: once it has ended, the table has it as recovered, or if it failed as lost."""
+    tried = []
+    yield lambda fault, tries=1: tried.append((fault, tries))
+    passed = request.node.stash.get(PASSED, False)
+    for fault, tries in tried:
+        note(fault=fault, tries=tries, recovered=tries if passed else 0)
 
 
 class Zygote:

@@ -12,25 +12,26 @@ THOROUGH = FILE in os.environ  # `make faults`: as often as the table says; amon
 HEADINGS = ("fault", "tries", "lost", "recovered")
 
 
-def note(fault: str, tries: int = 1, recovered: int = 1) -> None:
-    """Counts tries of a fault; what was not recovered is lost. Call it when all has been looked at."""
+def note(**what: object) -> None:
+    """Gathers a row, `fault`, `tries` and `recovered`, or a line to print below the table, `line`."""
     path = os.environ.get(FILE)
     if path:
         with open(path, "a", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(json.dumps({"fault": fault, "tries": tries, "recovered": recovered}) + "\n")
+            file.write(json.dumps(what) + "\n")
 
 
 def table(path: Path) -> str:
-    """The rows gathered in a file, in Markdown, in the order in which they came."""
+    """The rows gathered in a file, in Markdown; what was not recovered is lost. Then the lines."""
+    gathered = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows: dict[str, list[int]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        found = json.loads(line)
+    for found in (each for each in gathered if "fault" in each):
         row = rows.setdefault(found["fault"], [0, 0])
         row[0] += found["tries"]
         row[1] += found["recovered"]
-    lines = [HEADINGS, ("---",) * 4, *((fault, tries, tries - good, good) for fault, (tries, good) in sorted(rows.items()))]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    cells = [HEADINGS, ("---",) * 4, *((fault, tries, tries - good, good) for fault, (tries, good) in sorted(rows.items()))]
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in cells]
+    return "\n".join([*lines, *("\n" + each["line"] for each in gathered if "line" in each)])
 
 
 def main() -> None:
@@ -39,7 +40,7 @@ def main() -> None:
 
     text = table(Path(os.environ[FILE]))
     sys.stdout.write(text + "\n")
-    sys.exit(any(int(line.split("|")[3]) for line in text.splitlines()[2:]))
+    sys.exit(any(int(line.split("|")[3]) for line in text.split("\n\n")[0].splitlines()[2:]))
 
 
 if __name__ == "__main__":

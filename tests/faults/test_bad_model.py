@@ -7,12 +7,12 @@ import json
 import pytest
 
 from tests.faults.conftest import Watch
-from tests.faults.table import note
 from tests.faults.test_kill import orphans
 
 
 @pytest.mark.slow
-def test_rolled_back_and_not_pushed_again_by_itself(lab):
+def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
+    trial("a bad model in service, rolled back")
     lab.restore()
     with Watch(lab.work / "serving") as watch:
         assert lab.run().status == 0 and lab.versions() == [1, 2]
@@ -45,7 +45,6 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab):
     cleared = lab.zygote.start("gc", "--keep", 2, "--work", lab.work, "--yes").wait()
     assert cleared.status == 0 and lab.versions() == [4, 5], cleared.err
     assert set(lab.run().states().values()) == {"cached"} and not orphans(lab.work)
-    note("a bad model in service, rolled back")
 
 
 @pytest.mark.slow
@@ -64,7 +63,8 @@ def test_what_cannot_be_rolled_back_to_is_said(lab):
 
 
 @pytest.mark.slow
-def test_a_changed_byte_of_a_pushed_model(lab):
+def test_a_changed_byte_of_a_pushed_model(lab, trial):
+    trial("a changed byte of a pushed model")
     lab.restore()
     data = next((lab.work / "serving/1/variables").glob("variables.data*"))
     content = bytearray(data.read_bytes())
@@ -76,4 +76,3 @@ def test_a_changed_byte_of_a_pushed_model(lab):
     assert lab.zygote.start("generate", "--work", lab.work, "--out", lab.root / "new.png").wait().status == 0
     refused = lab.zygote.start("rollback", 1, "--work", lab.work).wait()
     assert refused.status == 2 and "has been changed since it was exported" in refused.err and lab.versions() == [1, 2]
-    note("a changed byte of a pushed model")

@@ -29,7 +29,8 @@ def size(folder) -> int:
 
 
 @pytest.mark.slow
-def test_many_spans_in_a_row(zygote, tmp_path):
+def test_many_spans_in_a_row(zygote, tmp_path, trial):
+    trial("spans in a row, with gc", NIGHTS)
     pictures, work = tmp_path / "pictures", tmp_path / "work"
     given = [f"--set={name}={value}" for name, value in SETTINGS.items()]
     command = ["retrain", "--images", f"{pictures}/span-{{SPAN}}", "--work", work, *given]
@@ -61,5 +62,5 @@ def test_many_spans_in_a_row(zygote, tmp_path):
     assert len(live) < 60 * KEEP, "what gc removes is not kept as if it were there"
     growth = (metadata[-1] - metadata[0]) / (NIGHTS - 1)
     times = statistics.median(seconds[-4:]) / statistics.median(seconds[1:5])
-    note(f"spans in a row, with gc: metadata.db grows by {growth / 1e3:.0f} kB a run, the last four take {times:.2f} times what the first do", NIGHTS, NIGHTS)
+    note(line=f"metadata.db grows by {growth / 1e3:.0f} kB a run; of {NIGHTS} runs the last four take {times:.2f} times what the second to the fifth do")
     shutil.rmtree(work)

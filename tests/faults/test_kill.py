@@ -16,7 +16,7 @@ from pipeline.runs import list_runs
 from pipeline.workspace import Workspace
 from tests.faults.conftest import COMPONENTS, Lab, Watch
 from tests.faults.inject import DONE, PUBLISHED, START
-from tests.faults.table import THOROUGH, note
+from tests.faults.table import THOROUGH
 
 WORDS = {
     START: "kill -9 at a component's start",
@@ -49,19 +49,20 @@ def orphans(work: Path) -> list[str]:
     return found + [str(p) for p in (*work.glob(".report-*"), *work.glob("serving/.*"), *work.glob("checkpoints"))]
 
 
-def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab):
+def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab, trial):
+    trial(WORDS[DONE])
     lab.restore()
     with Watch(lab.work / "serving") as watch:
         assert lab.run({"moment": DONE, "component": "Pusher", "signal": 9}).status == -9
         check_recovered(lab)
     assert watch.looks > 100 and not watch.faults, watch.faults[:3]
-    note(WORDS[DONE])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", [START, DONE, PUBLISHED])
-def test_killed_in_each_component_after_another(lab, moment):
+def test_killed_in_each_component_after_another(lab, moment, trial):
     """Each rerun goes on from where the last one was killed, to be killed in the next component."""
+    trial(WORDS[moment], len(COMPONENTS))
     lab.restore()
     with Watch(lab.work / "serving") as watch:
         for component in COMPONENTS:
@@ -69,12 +70,12 @@ def test_killed_in_each_component_after_another(lab, moment):
             assert lab.versions() in ([1], [1, 2])
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
-    note(WORDS[moment], len(COMPONENTS), len(COMPONENTS))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(20 if THOROUGH else 4))
-def test_killed_at_a_random_moment(lab, number):
+def test_killed_at_a_random_moment(lab, number, trial):
+    trial("kill -9 at a random moment")
     moment = random.Random(SEED * 100 + number).uniform(0.0, lab.seconds)
     lab.restore()
     with Watch(lab.work / "serving") as watch:
@@ -84,13 +85,13 @@ def test_killed_at_a_random_moment(lab, number):
         assert child.wait().status in (-9, 0)  # it may have been at its end
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
-    note("kill -9 at a random moment")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_interrupted_in_each_component_after_another(lab, number):
+def test_interrupted_in_each_component_after_another(lab, number, trial):
     """Each run goes on from where the last one was ended, to be ended in the next component."""
+    trial(f"{'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'} in a component", len(COMPONENTS))
     lab.restore()
     with Watch(lab.work / "serving") as watch:
         for component in COMPONENTS:
@@ -99,12 +100,12 @@ def test_interrupted_in_each_component_after_another(lab, number):
             assert ended.err.startswith("interrupted: ") and lab.verdict()["outcome"] == "interrupted"
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
-    note(f"{'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'} in a component", len(COMPONENTS), len(COMPONENTS))
 
 
 @pytest.mark.slow
-def test_a_training_that_is_killed_goes_on_from_its_last_epoch(lab):
+def test_a_training_that_is_killed_goes_on_from_its_last_epoch(lab, trial):
     """By its own checkpoint: the second run says after which epoch it goes on, and comes to the same figures."""
+    trial("kill -9 in training, which goes on from its last epoch")
     settings = {"training.epochs": 400, "training.patience": 400}
     lab.restore()
     unbroken = lab.run(**settings)
@@ -122,4 +123,3 @@ def test_a_training_that_is_killed_goes_on_from_its_last_epoch(lab):
     assert lab.verdict()["figures"] == pytest.approx(figures, abs=1e-3)
     (metrics,) = [json.loads((Path(lab.verdict()["model"]["path"]) / "metrics.json").read_text())]
     assert metrics["resumed_from"] >= 1 and not checkpoints.exists()
-    note("kill -9 in training, which goes on from its last epoch")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.conftest import COMPONENTS, Watch
 from tests.faults.inject import DONE, START
-from tests.faults.table import THOROUGH, note
+from tests.faults.table import THOROUGH
 from tests.faults.test_kill import check_recovered, orphans
 from tests.project import ROOT, last_verdict
 
@@ -55,8 +55,9 @@ def small_disk(lab):
 
 
 @pytest.mark.slow
-def test_the_disk_is_full_from_a_component_on(lab, small_disk):
+def test_the_disk_is_full_from_a_component_on(lab, small_disk, trial):
     """Each run goes on from where the last one failed, to find the disk full in the next component."""
+    trial("a full disk from a component on", len(COMPONENTS))
     with Watch(small_disk / "serving") as watch:
         for component in COMPONENTS:
             ended = lab.run({"moment": START, "component": component, "fill": str(small_disk)})
@@ -67,11 +68,11 @@ def test_the_disk_is_full_from_a_component_on(lab, small_disk):
             assert lab.versions() in ([1], [1, 2])
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
-    note("a full disk from a component on", len(COMPONENTS), len(COMPONENTS))
 
 
 @pytest.mark.slow
-def test_a_run_without_room_does_not_begin(lab, small_disk):
+def test_a_run_without_room_does_not_begin(lab, small_disk, trial):
+    trial("too little room for a run, before it begins")
     with (small_disk / "filler").open("wb") as file:
         file.write(bytes(150 << 20))
     ended = lab.run()
@@ -79,11 +80,11 @@ def test_a_run_without_room_does_not_begin(lab, small_disk):
     assert "MB left and this run needs about" in ended.err and lab.versions() == [1]
     (small_disk / "filler").unlink()
     check_recovered(lab)
-    note("too little room for a run, before it begins")
 
 
 @pytest.mark.slow
-def test_a_work_folder_that_cannot_be_written(lab):
+def test_a_work_folder_that_cannot_be_written(lab, trial):
+    trial("a work folder that cannot be written")
     if os.getuid():
         user, owner = None, os.getuid()
     else:
@@ -100,11 +101,11 @@ def test_a_work_folder_that_cannot_be_written(lab):
     assert f"cannot write to the work folder {lab.work}" in ended.err
     os.chmod(lab.work, 0o755)
     check_recovered(lab)
-    note("a work folder that cannot be written")
 
 
 @pytest.mark.slow
-def test_a_locked_database_is_said_in_a_line(lab):
+def test_a_locked_database_is_said_in_a_line(lab, trial):
+    trial("ML Metadata's database locked")
     lab.restore()
     with sqlite3.connect(lab.work / "metadata.db") as holder:
         holder.execute("BEGIN EXCLUSIVE")
@@ -112,12 +113,12 @@ def test_a_locked_database_is_said_in_a_line(lab):
         assert ended.status == 4 and len(ended.err.splitlines()) == 1 and "is locked by another program" in ended.err, ended.err
         holder.rollback()
     check_recovered(lab)
-    note("ML Metadata's database locked")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kept", [0.0, 0.1, 0.6, 0.99])
-def test_a_truncated_database_is_said_in_a_line_and_restored(lab, kept):
+def test_a_truncated_database_is_said_in_a_line_and_restored(lab, kept, trial):
+    trial("ML Metadata's database truncated, and restored")
     lab.restore()
     database, backup = lab.work / "metadata.db", lab.root / "backup.db"
     backup.unlink(missing_ok=True)
@@ -131,12 +132,12 @@ def test_a_truncated_database_is_said_in_a_line_and_restored(lab, kept):
         assert lab.zygote.start("restore", backup, "--work", lab.work).wait().status == 0
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
-    note("ML Metadata's database truncated, and restored")
 
 
 @pytest.mark.slow
-def test_two_runs_at_once(lab):
+def test_two_runs_at_once(lab, trial):
     """One has the work folder, the other says so."""
+    trial("two runs started at once", 20 if THOROUGH else 5)
     lab.restore()
     assert lab.run().status == 0
     for _ in range(20 if THOROUGH else 5):
@@ -146,7 +147,6 @@ def test_two_runs_at_once(lab):
         if ended[1].status == 4:
             assert len(ended[1].err.splitlines()) == 1 and "/work is in use by " in ended[1].err
         assert lab.versions() == [1, 2] and not orphans(lab.work)
-        note("two runs started at once")
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +161,9 @@ def clock(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_clock_that_jumps_back(lab, clock):
+def test_a_clock_that_jumps_back(lab, clock, trial):
     """By two days, between two runs and back again: each is judged against the last good model, not the one of a later date."""
+    trial("a clock that jumps back", 2)
     lab.restore()
 
     def run(jump: int, **settings: object) -> subprocess.CompletedProcess:
@@ -182,16 +183,15 @@ def test_a_clock_that_jumps_back(lab, clock):
     unchanged = run(-3 * 86400, **{"training.seed": 1})
     assert unchanged.returncode == 0 and lab.versions() == [1, 2, 3] and "✓ Trainer" not in unchanged.stdout
     assert not orphans(lab.work)
-    note("a clock that jumps back", 2, 2)
 
 
 @pytest.mark.slow
-def test_the_push_meets_a_full_disk(lab, small_disk):
+def test_the_push_meets_a_full_disk(lab, small_disk, trial):
     """In the middle of it: after the model was copied and before ML Metadata knows."""
+    trial("a full disk from a component on")
     ended = lab.run({"moment": DONE, "component": "Pusher", "fill": str(small_disk)})
     assert ended.status in (0, 1) and len([line for line in ended.err.splitlines() if not line.startswith("warning: ")]) <= 1
     (small_disk / "filler").unlink()
     check_recovered(lab)
-    note("a full disk from a component on")
 
 

@@ -11,21 +11,23 @@ import pytest
 from PIL import Image
 
 from tests.faults.conftest import Watch
-from tests.faults.table import note
 from tests.project import write_discs
 
 
 def invert(span: Path) -> None:
+    """inverted"""
     shutil.rmtree(span)
     write_discs(span, 400, seed=1, invert=True)
 
 
 def constant(span: Path) -> None:
+    """constant"""
     for path in span.rglob("*.png"):
         Image.fromarray(np.full((12, 12), hash(path.name) % 200, np.uint8)).save(path)
 
 
 def shuffle_labels(span: Path) -> None:
+    """labels shuffled"""
     paths = sorted(span.rglob("*.png"))
     labels = [path.parent.name for path in paths]
     random.Random(0).shuffle(labels)
@@ -34,10 +36,12 @@ def shuffle_labels(span: Path) -> None:
 
 
 def one_class(span: Path) -> None:
+    """one class only"""
     shutil.rmtree(span / "small")
 
 
 def corrupt(span: Path) -> None:
+    """a tenth of the pictures corrupt"""
     paths = sorted(span.rglob("*.png"))
     for path in random.Random(0).sample(paths, len(paths) // 10):
         content = bytearray(path.read_bytes())
@@ -67,7 +71,8 @@ def poisoned(lab):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("poison", POISONS, ids=lambda poison: poison.__name__)
-def test_a_poisoned_span_is_refused_in_words(poisoned, poison):
+def test_a_poisoned_span_is_refused_in_words(poisoned, poison, trial):
+    trial(f"a poisoned span: {poison.__doc__}")
     poison(poisoned.pictures / "span-2")
     with Watch(poisoned.work / "serving") as watch:
         ended = poisoned.run()
@@ -75,15 +80,14 @@ def test_a_poisoned_span_is_refused_in_words(poisoned, poison):
     assert ended.err.splitlines()[-1].startswith("refused by the ")
     assert poisoned.versions() == [1] and not watch.faults
     assert poisoned.verdict()["outcome"] == "refused" and poisoned.verdict()["reasons"]
-    note(f"a poisoned span: {poison.__name__.replace('_', ' ')}")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"training.beta": 100}, {"training.learning_rate": 1e-9}], ids=["beta x 100", "no learning"])
-def test_a_crippled_trainer_is_refused_by_the_evaluator(lab, settings):
+def test_a_crippled_trainer_is_refused_by_the_evaluator(lab, settings, trial):
+    trial("a crippled trainer: beta x 100, no learning")
     lab.restore()
     with Watch(lab.work / "serving") as watch:
         ended = lab.run(**settings)
     assert ended.status == 3 and "refused by the model gate" in ended.err, ended.out + ended.err
     assert lab.versions() == [1] and not watch.faults
-    note("a crippled trainer")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.table import note
 
 SECRET = "s3cr3t-Tr0mbone-9931"
 WHERE = ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "KFP_TOKEN", "DARKROOM_WEBHOOK_TOKEN", "DARKROOM_METADATA_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
 @pytest.mark.slow
-def test_a_planted_secret_is_nowhere(lab):
+def test_a_planted_secret_is_nowhere(lab, trial):
+    trial("a planted secret")
     lab.restore()
     environment = {name: SECRET for name in WHERE}
     webhook = "https://127.0.0.1:9/${DARKROOM_WEBHOOK_TOKEN}"  # nobody listens: what fails must not say it either
@@ -25,13 +25,12 @@ def test_a_planted_secret_is_nowhere(lab):
         assert SECRET not in said.out + said.err
     holding = [path for path in lab.work.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert not holding
-    note("a planted secret")
 
 
 @pytest.mark.slow
-def test_a_secret_that_a_literal_webhook_is_stays_with_the_person(lab):
+def test_a_secret_that_a_literal_webhook_is_stays_with_the_person(lab, trial):
+    trial("a planted secret")
     lab.restore()
     ended = lab.run(**{"notify.webhook": f"https://127.0.0.1:9/{SECRET}"})
     assert ended.status == 0 and SECRET not in ended.out + ended.err
     assert not [path for path in lab.work.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
-    note("a planted secret")
