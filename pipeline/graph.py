@@ -211,7 +211,7 @@ def create_pipeline(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)
         ),
         custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
-        custom_config={"code": code_hash(components.pusher), "push_anew": push_anew},
+        custom_config={"code": code_hash(components.pusher), "push_anew": push_anew, "registry": plumbing.registry},
     )
     # Shows a person all of it.
     report = Report(

@@ -124,7 +124,7 @@ class Cluster:
     def last_statistics(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
         node = LastStatistics(registry=self.registry)
-        return Source(node, node.outputs["statistics"])
+        return Source(node, node.outputs["statistics"], node.outputs["blessing"])
 
     def starting_point(self, examples: BaseChannel) -> Source:
         """See `Plumbing`."""
@@ -136,8 +136,8 @@ class Cluster:
 
     def _last(self, name: str, candidate: BaseChannel | None) -> Source:
         if not self.resolver:
-            node = LastModel(candidate=candidate, push_to=self.push_to).with_id(name)
-            return Source(node, node.outputs["model"])
+            node = LastModel(candidate=candidate, push_to=self.push_to, registry=self.registry).with_id(name)
+            return Source(node, node.outputs["model"], node.outputs["blessing"])
         return _resolved(name, "model", LatestBlessedModelStrategy, model=_models(), model_blessing=_blessings())
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tfx.types.artifact import Artifact
 
+REJECTS = "reject_share"  # property of a blessing: the share of pictures that were refused when they were read
+
 
 class DataBlessing(Artifact):
     """Says that statistics passed the gate: custom properties `blessed` = 1 and `current_model_id`, the statistics' id."""

@@ -14,6 +14,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.data_gate.artifacts import REJECTS
 from components.data_gate.config import ValidationConfig
 from components.data_gate.odd import odd_exposures, odd_labels, odd_rejects
 from components.data_gate.statistics import read_statistics, splits_of
@@ -23,7 +24,6 @@ from components.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
 from trainer.errors import GateRefused
 
 FEW = 100
-REJECTS = "reject_share"  # a blessing's property: the share of pictures that were refused
 
 
 class Executor(base_executor.BaseExecutor):
@@ -66,7 +66,7 @@ class Executor(base_executor.BaseExecutor):
         blessing.set_int_custom_property(BASELINE_ID, baseline[0].id if baseline else 0)
         blessing.set_float_custom_property(REJECTS, share)
         if exec_properties.get("registry"):
-            record_statistics(statistics, exec_properties["registry"])
+            record_statistics(statistics, exec_properties["registry"], share)
         verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None, "drift": drift}
         io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
 

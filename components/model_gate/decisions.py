@@ -1,4 +1,4 @@
-"""What a person decided about a model, as a `ModelBlessing` artifact keeps it."""
+"""What is known of a blessed model, and what a person decided about it, as a `ModelBlessing` artifact keeps it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # importing TFX takes seconds, and whoever reads verdicts imp
     from tfx import types
 
 EVALUATION_ID = "evaluation_id"  # which evaluation was decided on; by it our gate's blessings are told from the Evaluator's
+# How well the labels were learned, on how many held-out pictures, and which labels they are.
+ACCURACY, PICTURES, LABELS = "label_accuracy", "label_pictures", "labels_sha256"
 RECORD = "blessing.json"  # what was decided by whom, in a blessing's folder
 FIRST_ID = "forced_blessing_id"  # the blessing that was forced, where this one only stands by it
 WEIGHTS_SUM = "weights_sha256"  # of a model that was rolled back from: trained again, it is the same

@@ -18,11 +18,9 @@ from tfx.utils import io_utils
 
 from components.evaluation import read_evaluation
 from components.feature_extractor.description import Description, read_description
-from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, RECORD, Forced, RolledBack
+from components.model_gate.decisions import ACCURACY, EVALUATION_ID, FIRST_ID, LABELS, PICTURES, RECORD, Forced, RolledBack
 from components.resolvers import BLESSED, SUBJECT_ID
 
-# Properties: how well the labels were learned, on how many pictures, and which labels they are.
-ACCURACY, PICTURES, LABELS = "label_accuracy", "label_pictures", "labels_sha256"
 STANDARD_ERRORS = 3.0
 PASSED_ON = (constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
 

@@ -15,6 +15,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
 from components.registry import store
+from components.registry.baselines import record_blessing
 from components.pusher.versions import UNFINISHED, in_service, versions
 
 
@@ -48,6 +49,10 @@ class AtomicPush(pusher_executor.Executor):
         else:
             folder = in_service(model, Path(base)) or push(model, Path(base))
             target, version = str(folder), folder.name
+        custom = json.loads(exec_properties.get(standard_component_specs.CUSTOM_CONFIG_KEY) or "null") or {}
+        if custom.get("registry"):
+            blessing = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_BLESSING_KEY])
+            record_blessing(blessing, custom["registry"], int(version))
         self._MarkPushed(pushed, pushed_destination=target, pushed_version=version)
         record = json.dumps({"version": int(version), "destination": target}, indent=2) + "\n"
         Path(pushed.uri, "pushed.json").write_text(record, encoding="utf-8")

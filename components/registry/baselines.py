@@ -16,13 +16,15 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils
 
+from components.data_gate.artifacts import REJECTS, DataBlessing
+from components.model_gate.decisions import ACCURACY, LABELS, PICTURES
 from components.registry import store
 from components.resolvers import read_protocol
 
 ABSENT = "absent"  # custom property of an artifact that stands for none
 VERSION = "registry_version"
-STATISTICS, MODELS, RUNS = "statistics", "models", "runs"  # below the registry
-SPLITS = "splits.json"
+STATISTICS, BLESSINGS, RUNS = "statistics", "blessings", "runs"  # below the registry
+PASSED = "passed.json"  # beside statistics: what else is known of them
 
 
 class LastModelExecutor(base_executor.BaseExecutor):
@@ -34,13 +36,16 @@ class LastModelExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Copies the last pushed model that can be compared with the candidate, or marks the output absent."""
+        """Copies the last pushed model that can be compared with the candidate and what its gate found, or marks them absent."""
         model = artifact_utils.get_single_instance(output_dict["model"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        blessing.set_int_custom_property(ABSENT, 1)
         protocols = {read_protocol(candidate) for candidate in input_dict.get("candidate", ())}
         for number, folder in store.newest_first(exec_properties["push_to"]):
             if not protocols or json.loads(store.read(f"{folder}/model.json")).get("protocol") in protocols:
                 store.download(folder, path_utils.serving_model_path(model.uri))
                 model.set_int_custom_property(VERSION, number)
+                restore_blessing(blessing, exec_properties["registry"], number)
                 return
         model.set_int_custom_property(ABSENT, 1)
 
@@ -54,32 +59,67 @@ class LastStatisticsExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Copies the statistics that passed last, or marks the output absent."""
+        """Copies the statistics that passed last and what is known of them, or marks both absent."""
         statistics = artifact_utils.get_single_instance(output_dict["statistics"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         last = next(store.newest_first(f"{exec_properties['registry']}/{STATISTICS}"), None)
         if last is None:
-            statistics.set_int_custom_property(ABSENT, 1)
+            for output in (statistics, blessing):
+                output.set_int_custom_property(ABSENT, 1)
             return
         number, folder = last
         store.download(folder, statistics.uri)
-        with open(os.path.join(statistics.uri, SPLITS), encoding="utf-8") as file:
-            statistics.split_names = artifact_utils.encode_split_names(json.load(file))
+        with open(os.path.join(statistics.uri, PASSED), encoding="utf-8") as file:
+            passed = json.load(file)
+        statistics.split_names = artifact_utils.encode_split_names(passed["splits"])
         statistics.set_int_custom_property(VERSION, number)
+        blessing.set_float_custom_property(REJECTS, passed[REJECTS])
 
 
-def record_statistics(statistics: types.Artifact, registry: str) -> None:
-    """Writes statistics that have passed into the registry, unless they are those that it has last."""
-    with open(os.path.join(statistics.uri, SPLITS), "w", encoding="utf-8") as file:
-        json.dump(artifact_utils.decode_split_names(statistics.split_names), file)
+def record_statistics(statistics: types.Artifact, registry: str, rejects: float) -> None:
+    """Writes statistics that have passed into the registry, unless they are those that it has last.
+
+    Args:
+        statistics: Of the pictures.
+        registry: The registry's folder.
+        rejects: The share of pictures that were refused when they were read, 0 to 1.
+    """
+    with open(os.path.join(statistics.uri, PASSED), "w", encoding="utf-8") as file:
+        json.dump({"splits": artifact_utils.decode_split_names(statistics.split_names), REJECTS: rejects}, file)
     store.add(statistics.uri, f"{registry}/{STATISTICS}")
+
+
+def record_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
+    """Writes into the registry what the model gate found of a model that was pushed; nothing where it found nothing."""
+    if blessing.has_custom_property(ACCURACY):
+        found = {
+            ACCURACY: blessing.get_float_custom_property(ACCURACY),
+            PICTURES: blessing.get_int_custom_property(PICTURES),
+            LABELS: blessing.get_string_custom_property(LABELS),
+        }
+        store.write(f"{registry}/{BLESSINGS}/{version}.json", json.dumps(found).encode())
+
+
+def restore_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
+    """Gives an output what `record_blessing` has written of a version; leaves it as it is, absent, where that is nothing."""
+    folder, name = f"{registry}/{BLESSINGS}", f"{version}.json"
+    if name in store.list_tree(folder):
+        found = json.loads(store.read(f"{folder}/{name}"))
+        blessing.set_float_custom_property(ACCURACY, found[ACCURACY])
+        blessing.set_int_custom_property(PICTURES, found[PICTURES])
+        blessing.set_string_custom_property(LABELS, found[LABELS])
+        blessing.set_int_custom_property(ABSENT, 0)
 
 
 class LastModelSpec(ComponentSpec):
     """Inputs, outputs and parameters of `LastModel`."""
 
-    PARAMETERS = {"push_to": ExecutionParameter(type=str)}
+    PARAMETERS = {"push_to": ExecutionParameter(type=str), "registry": ExecutionParameter(type=str)}
     INPUTS = {"candidate": ChannelParameter(type=standard_artifacts.Model, optional=True)}
-    OUTPUTS = {"model": ChannelParameter(type=standard_artifacts.Model)}
+    OUTPUTS = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
 
 
 class LastModel(base_component.BaseComponent):
@@ -88,13 +128,20 @@ class LastModel(base_component.BaseComponent):
     Args:
         candidate: This run's model: its figures must be comparable with those of the one that is looked for; None: any will do.
         push_to: Where models are pushed to, a folder each version.
+        registry: The registry's folder.
     """
 
     SPEC_CLASS = LastModelSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LastModelExecutor)
 
-    def __init__(self, *, candidate: types.BaseChannel | None, push_to: str):
-        spec = LastModelSpec(candidate=candidate, push_to=push_to, model=types.Channel(type=standard_artifacts.Model))
+    def __init__(self, *, candidate: types.BaseChannel | None, push_to: str, registry: str):
+        spec = LastModelSpec(
+            candidate=candidate,
+            push_to=push_to,
+            registry=registry,
+            model=types.Channel(type=standard_artifacts.Model),
+            blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        )
         super().__init__(spec=spec)
 
 
@@ -103,7 +150,10 @@ class LastStatisticsSpec(ComponentSpec):
 
     PARAMETERS = {"registry": ExecutionParameter(type=str)}
     INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {"statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics)}
+    OUTPUTS = {
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "blessing": ChannelParameter(type=DataBlessing),
+    }
 
 
 class LastStatistics(base_component.BaseComponent):
@@ -117,5 +167,9 @@ class LastStatistics(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LastStatisticsExecutor)
 
     def __init__(self, *, registry: str):
-        channel = types.Channel(type=standard_artifacts.ExampleStatistics)
-        super().__init__(spec=LastStatisticsSpec(registry=registry, statistics=channel))
+        spec = LastStatisticsSpec(
+            registry=registry,
+            statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
+            blessing=types.Channel(type=DataBlessing),
+        )
+        super().__init__(spec=spec)

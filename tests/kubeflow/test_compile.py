@@ -62,6 +62,18 @@ def test_everything_runs_through_the_entrypoint_and_knows_its_name(plain):
         assert f"--component={name}" in container["command"] and "lifecycle" not in container
 
 
+@pytest.mark.parametrize(("target", "of_models"), [("kfp", True), ("vertex", False)])
+def test_what_gates_found_of_the_last_good_ones_reaches_the_gates_of_now(target, of_models):
+    tasks = dict(tasks_of(compiled(target)[0]))
+
+    def giver(task, key):
+        return tasks[task]["inputs"]["artifacts"].get(key, {}).get("taskOutputArtifact")
+
+    assert giver("DataGate", "baseline_blessing") == {"producerTask": "LastStatistics", "outputArtifactKey": "blessing"}
+    last = {"producerTask": "LastModel", "outputArtifactKey": "blessing"}
+    assert giver("ModelGate", "last_blessing") == (last if of_models else None)
+
+
 def test_the_exit_handler_runs_whatever_happens(plain):
     task = plain[0]["root"]["dag"]["tasks"]["Verdict"]
     assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED" and task["dependentTasks"] == ["tfx-dag"]

@@ -107,6 +107,8 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
     assert ended["model"]["version"] == 1 and sum(ended["data"]["pictures"].values()) == 450
     assert received == [ended]
     assert not metrics(client, 1)["warm_start"], "there was nothing to start from"
+    learned = json.loads(client.get_object(Bucket="store", Key="models-registry/blessings/1.json")["Body"].read())
+    assert learned["label_accuracy"] > 0.6 and learned["label_pictures"] > 20
 
     # The next span: read though nothing of the file has changed, and judged against the first.
     add_span(client, 2, levels[450:])
@@ -122,11 +124,14 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
     # A span that nobody should train on: the gate ends the run, the exit handler tells, the model stays.
     before = versions(client)
     add_span(client, 3, 255 - levels[:450])
+    for index in range(40):
+        client.put_object(Bucket="store", Key=f"pictures/span-3/0/broken-{index}.png", Body=b"\x89PNG\r\n\x1a\n")
     third = cluster.run(text, "run-3")
     assert states(third)["DataGate"] == "FAILED" and third["DataGate"].status == 3 and third["DataGate"].tries == 1
     assert states(third)["Trainer"] == states(third)["Pusher"] == "SKIPPED" and states(third)["Verdict"] == "SUCCEEDED"
     ended = verdict(client, "run-3")
     assert (ended["outcome"], ended["gate"]) == ("refused", "data") and any("brightness" in reason for reason in ended["reasons"])
+    assert any("(40) cannot be used, 0.0% of those before could not" in reason for reason in ended["reasons"]), "by the registry"
     assert versions(client) == before and [one["run"] for one in received] == ["run-1", "run-2", "run-3"]
     everything = "".join(task.said for tasks in (first, second, third) for task in tasks.values())
     assert "secret-path" not in everything and environment["AWS_SECRET_ACCESS_KEY"] not in everything + text

@@ -1,6 +1,7 @@
 """Pushing: complete or absent, never half."""
 
 import errno
+import json
 import os
 import time
 
@@ -9,6 +10,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from components.model_gate.decisions import ACCURACY
 from components.pusher import executor
 from components.pusher.executor import AtomicPush, push
 from components.pusher.versions import versions
@@ -85,10 +87,13 @@ def test_only_what_both_gates_blessed_is_pushed(tmp_path, model, model_ok, infra
     }
     base = str(tmp_path / "serving")
     destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=base))
-    AtomicPush().Do(inputs, {"pushed_model": [pushed]}, {"push_destination": proto_utils.proto_to_json(destination)})
+    inputs["model_blessing"][0].set_float_custom_property(ACCURACY, 0.75)
+    told = {"push_destination": proto_utils.proto_to_json(destination), "custom_config": json.dumps({"registry": f"{base}-registry"})}
+    AtomicPush().Do(inputs, {"pushed_model": [pushed]}, told)
     both = model_ok and infra_ok
     assert pushed.get_int_custom_property("pushed") == both
     assert versions(tmp_path / "serving") == ([1] if both else [])
+    assert (tmp_path / "serving-registry/blessings/1.json").is_file() == both, "what the gate found, for the runs after this one"
     if both:
         assert pushed.get_string_custom_property("pushed_destination") == f"{base}/1"
         again = artifact(standard_artifacts.PushedModel, "pushed")
