@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.history import tell
 from trainer.errors import InputError
 
-HEADINGS = ("run", "ended as", "pictures", "ELBO, nats", "the one before", "version", "seconds")
+HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "the one before", "version", "seconds")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Run:
     Attributes:
         id: Its id, which names the time at which it began.
         outcome: `pushed`, `refused (data)` and so on; `unended` where it was killed, or is at work.
+        span: The latest span that it read; None where there are none, or it did not come to that.
         pictures: All that it read; None where it did not come to that.
         elbo: Of its model on the pictures that it was judged by, nats per picture.
         baseline: Of the last good model on the same pictures.
@@ -30,6 +31,7 @@ class Run:
 
     id: str
     outcome: str
+    span: int | None = None
     pictures: int | None = None
     elbo: float | None = None
     baseline: float | None = None
@@ -61,6 +63,7 @@ def _read(folder: Path) -> Run:
     return Run(
         id=folder.name,
         outcome=f"{verdict['outcome']}{gate}",
+        span=verdict["data"].get("span") or None,
         pictures=sum(pictures.values()) if pictures else None,
         elbo=verdict["figures"].get("elbo"),
         baseline=verdict["baseline"].get("elbo"),
@@ -84,6 +87,7 @@ def _cells(run: Run) -> tuple[str, ...]:
     return (
         run.id,
         run.outcome,
+        "" if run.span is None else str(run.span),
         "" if run.pictures is None else f"{run.pictures:,}",
         "" if run.elbo is None else f"{run.elbo:.2f}",
         "" if run.baseline is None else f"{run.baseline:.2f}",
@@ -100,7 +104,10 @@ def show(run_id: str, work: str) -> list[str]:
     """
     lines = tell(run_id, work)
     verdict = json.loads(Path(work, "runs", run_id, "verdict.json").read_text(encoding="utf-8"))
-    lines.append(f"pictures: {verdict['images']}, " + ", ".join(f"{n:,} {split}" for split, n in verdict["data"].get("pictures", {}).items()))
+    data = verdict["data"]
+    counts = [f"{count:,} {split}" for split, count in data.get("pictures", {}).items()]
+    span = [f"span {data['span']}"] if data.get("span") else []
+    lines.append("pictures: " + ", ".join([verdict["images"], *span, *counts]))
     for name, value in verdict["figures"].items():
         before = verdict["baseline"].get(name)
         beside = f", the one before {before:.2f} ({value - before:+.2f})" if before is not None else ""

@@ -77,6 +77,7 @@ class Verdict:
         if outcome.name == "ImageExampleGen" and outputs:
             summary = read_json(Path(outputs["examples"].uri, "summary.json"))
             self.data = {name: summary[name] for name in ("pictures", "rejected", "duplicates")}
+            self.data["span"] = int(outputs["examples"].properties.get("span", 0))
         elif outcome.name == "DataGate" and outputs:
             self.drift = read_json(Path(outputs["blessing"].uri, "verdict.json")).get("drift", {})
         elif outcome.name == "Tuner" and outputs:

@@ -36,6 +36,7 @@ def test_new_spans_are_trained_on_and_old_ones_are_not(tmp_path):
         assert busy.status == 4 and len(busy.err.splitlines()) == 1 and runs(work) == 1
     assert retrain().status == 0 and runs(work) == 2
     assert last_verdict(work)["baseline"], "judged against the model of the span before"
+    assert last_verdict(work)["data"]["span"] == 2
     assert retrain().out.startswith("nothing new")
 
     # Refused by the gate: not tried again until there is something else.
