@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 
@@ -91,6 +92,12 @@ def test_the_work_folder(project, first):
     for path in ("saved_model.pb", "model.json", "metrics.json", "model_card.md", "config.yaml"):
         assert (served / path).stat().st_size > 0
     assert [p.name for p in (project.work / "serving").iterdir()] == ["1"]
+
+
+def test_files_are_made_with_the_users_umask(project, first):
+    mask = os.umask(0)
+    os.umask(mask)
+    assert not [path for path in project.work.rglob("*") if path.stat().st_mode & mask & 0o777]
 
 
 def test_a_broken_picture_is_refused_listed_and_counted(project, first):
