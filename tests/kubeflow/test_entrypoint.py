@@ -37,6 +37,24 @@ def test_types_that_are_missing_come_from_the_definition_and_others_stay():
     assert b["type"] == {"schemaTitle": "tfx.Own"} and b["name"] == "7"
 
 
+@pytest.mark.parametrize("kind", [{"instanceSchema": ""}, {}])
+def test_tfx_alone_still_dies_of_inputs_without_a_type(kind):
+    """Once it no longer does, `fill_in_types` can go."""
+    from google.protobuf import json_format
+    from kfp.pipeline_spec import pipeline_spec_pb2
+    from tfx.orchestration.kubeflow.v2.container.kubeflow_v2_entrypoint_utils import parse_raw_artifact_dict
+
+    def parsed(given):
+        return parse_raw_artifact_dict(json_format.ParseDict(given, pipeline_spec_pb2.ExecutorInput()).inputs.artifacts)
+
+    given = invocation(a={"uri": "minio://a", "type": kind})
+    with pytest.raises((AttributeError, UnboundLocalError)):
+        parsed(given)
+    fill_in_types(given, {"artifacts": {"a": {"artifactType": {"schemaTitle": "tfx.Schema"}}}})
+    (artifact,) = parsed(given)["a"]
+    assert artifact.type_name == "Schema" and artifact.uri == "minio://a"
+
+
 def test_what_stands_for_nothing_is_left_out():
     given = invocation(a={"uri": "u", "metadata": {"absent": 1.0}}, b={"uri": "u", "metadata": {"absent": 0}}, c={"uri": "u"})
     drop_absent(given)
