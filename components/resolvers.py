@@ -53,7 +53,10 @@ class LatestBlessedOther(ResolverStrategy):
             # The same pictures again: compared with what they were compared with, also where they were accepted as they are.
             earlier = subjects.get(judged_before[0].get_int_custom_property(BASELINE_ID))
             if earlier:
-                result["subject"], result["blessing"] = [earlier], [last_verdicts[earlier.id]] if earlier.id in last_verdicts else []
+                result["subject"], result["blessing"] = (
+                    [earlier],
+                    [last_verdicts[earlier.id]] if earlier.id in last_verdicts else [],
+                )
             return result
         for id_, blessing in sorted(last_verdicts.items(), key=lambda item: item[1].id, reverse=True):
             blessed = blessing.get_int_custom_property(BLESSED) == 1
@@ -109,7 +112,7 @@ def _blessed(blessings: list[types.Artifact]) -> list[int]:
 
 
 def _started_from(store: metadata_store.MetadataStore, examples: set[int], models: set[int]) -> int | None:
-    """What the first training on these examples that gave a model started from: a model's id, 0 for none, None if there was none."""
+    """What the first training on these examples that gave a model started from: a model's id, 0 for none, None without one."""
     events = store.get_events_by_artifact_ids(list(examples)) if examples else []
     users = sorted({event.execution_id for event in events if event.type == metadata_store_pb2.Event.INPUT})
     for execution in users:
@@ -153,7 +156,8 @@ class ForcedBlessing(ResolverStrategy):
         forced = [
             artifact
             for artifact in input_dict["blessing"]
-            if Forced.read(artifact) and artifact.get_int_custom_property(EVALUATION_ID) in own
+            if Forced.read(artifact)
+            and artifact.get_int_custom_property(EVALUATION_ID) in own
             and not artifact.has_custom_property(FIRST_ID)
         ]
         return {**input_dict, "blessing": sorted(forced, key=lambda a: a.id)[-1:]}

@@ -69,9 +69,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
             use_pipeline_spec_2_1=True,
         )
     )
-    compiler.set_exit_handler(
-        Verdict(registry=registry, title=config.title, images=images, webhook_env=cluster.webhook_env)
-    )
+    compiler.set_exit_handler(Verdict(registry=registry, title=config.title, images=images, webhook_env=cluster.webhook_env))
     spec = compiler.run(pipeline, write_out=False)["pipelineSpec"]
     spec["defaultPipelineRoot"] = cluster.root
     for task_name, task in tasks_of(spec):
@@ -91,11 +89,19 @@ def check(config: Config, images: str, target: Target) -> None:
     """
     cluster = config.cluster
     mounted = tuple(f"{volume.path.rstrip('/')}/" for volume in cluster.volumes)
-    for what, place in (("the pictures", images), ("cluster.push_to", cluster.push_to), ("cluster.registry", cluster.registry_folder)):
+    for what, place in (
+        ("the pictures", images),
+        ("cluster.push_to", cluster.push_to),
+        ("cluster.registry", cluster.registry_folder),
+    ):
         if "://" not in place and not place.startswith(mounted):
-            raise InputError(f"{what}: {place} is a folder of this machine; on a cluster it must be a URI, or lie on one of cluster.volumes")
+            raise InputError(
+                f"{what}: {place} is a folder of this machine; on a cluster it must be a URI, or lie on one of cluster.volumes"
+            )
         if place.startswith("minio://"):
-            raise InputError(f"{what}: {place}: only cluster.root may be minio://; here it is s3://, with AWS_ENDPOINT_URL for MinIO")
+            raise InputError(
+                f"{what}: {place}: only cluster.root may be minio://; here it is s3://, with AWS_ENDPOINT_URL for MinIO"
+            )
     if target == "vertex" and not cluster.root.startswith("gs://"):
         raise InputError(f"cluster.root is {cluster.root}, but Vertex AI keeps artifacts in gs:// alone")
     if target == "vertex" and (cluster.secrets or cluster.volumes or cluster.node_selector):
@@ -177,7 +183,7 @@ def _complete_container(name: str, container: Document, spec: Document, cluster:
 
 
 def platform_spec(spec: Document, cluster: ClusterConfig) -> Document | None:
-    """What only Kubernetes knows, in the form of the `kubernetes` platform of Kubeflow Pipelines; None where nothing is asked for."""
+    """What only Kubernetes knows, in the form of the `kubernetes` platform of Kubeflow Pipelines; None if nothing is asked."""
     if not (cluster.secrets or cluster.volumes or cluster.node_selector):
         return None
     each: Document = {}

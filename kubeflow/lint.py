@@ -61,10 +61,20 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
     problems = []
     if isinstance(spec, dict) and "pipelineSpec" in spec:
         if target == "kfp":
-            problems.append(Violation("wrapped", "the file", "is a PipelineJob, which only Vertex AI takes: give the runner an output_filename ending in .yaml, and a bare PipelineSpec is written"))
+            problems.append(
+                Violation(
+                    "wrapped",
+                    "the file",
+                    "is a PipelineJob, which only Vertex AI takes: give the runner an output_filename ending in .yaml, "
+                    "and a bare PipelineSpec is written",
+                )
+            )
         spec = spec["pipelineSpec"]
     if not (isinstance(spec, dict) and isinstance(spec.get("root"), dict) and "dag" in spec["root"] and "pipelineInfo" in spec):
-        return None, [*problems, Violation("no-pipeline", "the file", "holds no PipelineSpec: it has no root.dag or no pipelineInfo")]
+        return None, [
+            *problems,
+            Violation("no-pipeline", "the file", "holds no PipelineSpec: it has no root.dag or no pipelineInfo"),
+        ]
     if target == "kfp" and not problems and _is_json(text):
         problems.append(Violation("json", "the file", "is JSON, which Kubeflow Pipelines refuses: write YAML"))
     return spec, problems
@@ -118,7 +128,12 @@ def drivers(spec: dict[str, Any]) -> Iterator[Violation]:
     """Nobody runs what is to run before the cache is looked up."""
     for name, container in _containers(spec):
         if "preCacheCheck" in container.get("lifecycle", {}):
-            yield Violation("driver", name, "lifecycle.preCacheCheck is ignored: no span is found and no change of the files is seen; run the driver in the container, without the cache")
+            yield Violation(
+                "driver",
+                name,
+                "lifecycle.preCacheCheck is ignored: no span is found and no change of the files is seen; "
+                "run the driver in the container, without the cache",
+            )
 
 
 def cached_sources(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -133,7 +148,12 @@ def entrypoints(spec: dict[str, Any]) -> Iterator[Violation]:
     """TFX's own entrypoint dies on the empty types that the driver sends."""
     for name, container in _containers(spec):
         if STOCK in container.get("command", []):
-            yield Violation("entrypoint", name, "TFX's own entrypoint fails on input artifacts without a type, as which they come: set default_commands to one that fills them in, such as python -m kubeflow.entrypoint")
+            yield Violation(
+                "entrypoint",
+                name,
+                "TFX's own entrypoint fails on input artifacts without a type, as which they come: "
+                "set default_commands to one that fills them in, such as python -m kubeflow.entrypoint",
+            )
 
 
 def parameters(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -141,7 +161,11 @@ def parameters(spec: dict[str, Any]) -> Iterator[Violation]:
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     for name, parameter in declared.items():
         if "defaultValue" not in parameter:
-            yield Violation("parameter", f"the parameter {name}", "has no default value here, TFX drops it: each run must be given one, or make it a constant")
+            yield Violation(
+                "parameter",
+                f"the parameter {name}",
+                "has no default value here, TFX drops it: each run must be given one, or make it a constant",
+            )
 
 
 def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -149,7 +173,11 @@ def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
     for name, component in spec.get("components", {}).items():
         for key, output in component.get("outputDefinitions", {}).get("parameters", {}).items():
             if output.get("parameterType") == "NUMBER_DOUBLE":
-                yield Violation("double", name, f"gives its output {key} as a parameter of type double, which is not passed on: write it into an artifact")
+                yield Violation(
+                    "double",
+                    name,
+                    f"gives its output {key} as a parameter of type double, which is not passed on: write it into an artifact",
+                )
 
 
 def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -157,14 +185,22 @@ def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
     for name, container in _containers(spec):
         kind = container.get("resources", {}).get("accelerator", {}).get("type")
         if kind and not re.fullmatch(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", kind):
-            yield Violation("accelerator", name, f"asks for the accelerator {kind}, which is no Kubernetes resource: name one such as nvidia.com/gpu")
+            yield Violation(
+                "accelerator",
+                name,
+                f"asks for the accelerator {kind}, which is no Kubernetes resource: name one such as nvidia.com/gpu",
+            )
 
 
 def infra_validators(spec: dict[str, Any]) -> Iterator[Violation]:
     """There is no docker within a pod."""
     for name, container in _containers(spec):
         if any("infra_validator" in str(argument) for argument in container.get("args", [])):
-            yield Violation("infra-validator", name, "InfraValidator needs docker or rights that a pod has not: try the model within a container")
+            yield Violation(
+                "infra-validator",
+                name,
+                "InfraValidator needs docker or rights that a pod has not: try the model within a container",
+            )
 
 
 def references(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -177,7 +213,9 @@ def references(spec: dict[str, Any]) -> Iterator[Violation]:
     for tasks in _graphs(spec):
         for name, task in tasks.items():
             if task.get("componentRef", {}).get("name") not in spec.get("components", {}):
-                yield Violation("reference", name, f"is of the component {task.get('componentRef', {}).get('name')}, which there is none of")
+                yield Violation(
+                    "reference", name, f"is of the component {task.get('componentRef', {}).get('name')}, which there is none of"
+                )
             for other in sorted(_named(task) - set(tasks)):
                 yield Violation("reference", name, f"waits for {other}, which there is none of in its graph")
 
@@ -200,7 +238,11 @@ def conditions(spec: dict[str, Any]) -> Iterator[Violation]:
         condition = task.get("triggerPolicy", {}).get("condition", "")
         for kind, key in pattern.findall(condition):
             if key not in task.get("inputs", {}).get(kind, {}):
-                yield Violation("condition", name, f"runs on a condition on {key}, which it is not given: a channel in a condition must not be an input as well")
+                yield Violation(
+                    "condition",
+                    name,
+                    f"runs on a condition on {key}, which it is not given: a channel in a condition must not be an input as well",
+                )
 
 
 _EVERYWHERE: tuple[Callable[[dict[str, Any]], Iterator[Violation]], ...] = (schema_version, references, conditions)

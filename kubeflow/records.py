@@ -41,7 +41,10 @@ def record_of(outcome: NodeOutcome) -> dict[str, Any]:
     refusal = refusal_of(outcome)
     if refusal:
         record["error"] = {"status": int(Status.REFUSED), "gate": refusal[0], "reasons": refusal[1]}
-    return record | {"said": describe(outcome), "verdict": {name: value for name, value in asdict(verdict).items() if name in PARTS and value}}
+    return record | {
+        "said": describe(outcome),
+        "verdict": {name: value for name, value in asdict(verdict).items() if name in PARTS and value},
+    }
 
 
 def _error(error: BaseException) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def looked(workspace: Workspace) -> None:
 
 
 def renew_metrics(workspace: Workspace) -> list[str]:
-    """Writes the metrics where there was no run: nothing was new, or a model was rolled back; gives a line if they could not be written."""
+    """Writes the metrics where there was no run: nothing was new, or a rollback; a line if they cannot be written."""
     return _warnings([_metrics(workspace)])
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from components.pusher.versions import versions
 from pipeline import strays
-from pipeline.metadata_store import COPY, StoreDamaged, damaged, read_record, wait_for_lock
+from pipeline.metadata_store import COPY, damaged, read_record, wait_for_lock
 from pipeline.workspace import WorkFolderBusy, Workspace
 from trainer.errors import InputError
 
@@ -61,7 +61,9 @@ def backup(out: Path, workspace: Workspace) -> Contents:
     if not workspace.metadata.is_file():
         raise InputError(f"there is no {workspace.metadata}: nothing was run in that work folder yet")
     if out.suffix in (".gz", ".tgz", ".zip", ".tar"):
-        raise InputError(f"a backup is one SQLite file and no archive: call it {out.name.partition('.')[0]}.db in place of {out.name}")
+        raise InputError(
+            f"a backup is one SQLite file and no archive: call it {out.name.partition('.')[0]}.db in place of {out.name}"
+        )
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise InputError(f"cannot write {out}: {'it is a folder' if out.is_dir() else 'there is no such folder'}")
     if out.exists() and (out.samefile(workspace.metadata) or not _is_sqlite(out)):
@@ -123,7 +125,9 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
     _has_file(workspace)
     database = workspace.metadata
     if not source.is_file() or not _is_sqlite(source):
-        raise InputError(f"{source} is {'no SQLite file' if source.is_file() else 'not there'}: give one that 'darkroom backup' wrote")
+        raise InputError(
+            f"{source} is {'no SQLite file' if source.is_file() else 'not there'}: give one that 'darkroom backup' wrote"
+        )
     if database.exists() and source.samefile(database):
         raise InputError(f"{source} is the database that is in use")
     with workspace.lock():
@@ -147,8 +151,12 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
         gone = _mark_gone(workspace)
     lines = [f"restored {database} from {source}: {found}"]
     lines += [f"the database that was there is {before}"] if before else []
-    lines += [f"files of {len(moved):,} executions that it does not know were moved to {workspace.root / strays.ASIDE}"] if moved else []
-    lines += [f"files of {len(back):,} executions that it knows were brought back from {workspace.root / strays.ASIDE}"] if back else []
+    lines += (
+        [f"files of {len(moved):,} executions that it does not know were moved to {workspace.root / strays.ASIDE}"] if moved else []
+    )
+    lines += (
+        [f"files of {len(back):,} executions that it knows were brought back from {workspace.root / strays.ASIDE}"] if back else []
+    )
     lines += [f"files of {gone:,} artifacts that it knows are not there any more: they count as deleted"] if gone else []
     served = versions(workspace.serving)
     unknown = [number for number in served if number not in found.pushed]
@@ -190,7 +198,9 @@ def contents(database: Path) -> Contents:
 def _has_file(workspace: Workspace) -> None:
     record = read_record(workspace)
     if record:
-        raise InputError(f"{workspace.root} keeps its metadata in {record.mysql.place}: use the server's own tools, such as mariadb-dump")
+        raise InputError(
+            f"{workspace.root} keeps its metadata in {record.mysql.place}: use the server's own tools, such as mariadb-dump"
+        )
     if not workspace.root.is_dir():
         raise InputError(f"there is no work folder {workspace.root}")
 

@@ -73,7 +73,11 @@ def cli() -> None:
 def asks_for_a_run(command: Callable) -> Callable:
     """The options of a command that may run the pipeline."""
     options = (
-        click.option("--images", metavar="DIR|FILE|URI", help="A folder of pictures, an archive, arrays, TFRecords or a manifest; a path or URI."),
+        click.option(
+            "--images",
+            metavar="DIR|FILE|URI",
+            help="A folder of pictures, an archive, arrays, TFRecords or a manifest; a path or URI.",
+        ),
         click.option("--dataset", metavar="NAME", help="digits (the default), mnist, fashion-mnist or cifar10."),
         click.option("--data-root", metavar="DIR", help="Where data sets lie; else $DARKROOM_DATASETS, else they are downloaded."),
         click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project."),
@@ -82,7 +86,9 @@ def asks_for_a_run(command: Callable) -> Callable:
         click.option(
             "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph."
         ),
-        click.option("--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner."),
+        click.option(
+            "--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner."
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -129,8 +135,12 @@ def run(no_cache: bool, **asked: Any) -> None:
 
 @cli.command()
 @asks_for_a_run
-@click.option("--install", "cron", metavar="CRON", help="Has systemd or cron run this: minute, hour, day, month, weekday; or @daily.")
-@click.option("--with", "keeper", type=click.Choice(["systemd", "cron"]), help="Who keeps it; else systemd if it answers, else cron.")
+@click.option(
+    "--install", "cron", metavar="CRON", help="Has systemd or cron run this: minute, hour, day, month, weekday; or @daily."
+)
+@click.option(
+    "--with", "keeper", type=click.Choice(["systemd", "cron"]), help="Who keeps it; else systemd if it answers, else cron."
+)
 @click.option("--yes", is_flag=True, help="Writes what --install shows without asking.")
 @click.option("--uninstall", is_flag=True, help="Takes away what was installed for --work.")
 @click.pass_context
@@ -169,7 +179,8 @@ def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: b
 
 def keep(context: click.Context, cron: str | None, keeper: str | None, yes: bool, asked: dict[str, Any]) -> None:
     """Installs a job, or takes it away where there is no cron."""
-    from pipeline import installation, retrain as retraining
+    from pipeline import installation
+    from pipeline import retrain as retraining
     from pipeline.console import hushed
     from pipeline.cron import parse_cron
     from pipeline.job import make_job
@@ -281,9 +292,8 @@ def lineage(model: str, work: str) -> None:
 
     with quiet(Path(os.devnull)):
         from pipeline.lineage import lineage as lineage_of
-        from pipeline.workspace import Workspace
-
         from pipeline.rollback import rollbacks
+        from pipeline.workspace import Workspace
 
         workspace = Workspace.open(work)
         lines = lineage_of(workspace, version).lines()
@@ -324,13 +334,18 @@ def rollback(version: int | None, work: str, why: str) -> None:
         click.echo(f"warning: {warning}", err=True)
     if done.withdrawn:
         numbers = ", ".join(map(str, done.withdrawn))
-        click.echo(f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is not pushed again unless you say so")
-    click.secho(f"rolled back: version {done.version} is in service as version {done.became}, {shown(workspace.serving / str(done.became))}", fg="green", bold=True)
+        click.echo(
+            f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is not pushed again unless you say so"
+        )
+    folder = shown(workspace.serving / str(done.became))
+    click.secho(f"rolled back: version {done.version} is in service as version {done.became}, {folder}", fg="green", bold=True)
 
 
 @cli.command()
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
-@click.option("--keep", metavar="N", type=int, default=5, show_default=True, help="How many runs and how many pushed versions stay.")
+@click.option(
+    "--keep", metavar="N", type=int, default=5, show_default=True, help="How many runs and how many pushed versions stay."
+)
 @click.option("--dry-run", is_flag=True, help="Shows what would go, and removes nothing.")
 @click.option("--yes", is_flag=True, help="Removes it without asking.")
 def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:

@@ -47,16 +47,21 @@ def check_room(workspace: Workspace, images: str, config: Config) -> None:
         free = shutil.disk_usage(folder).free
         if free < needed:
             what = f"for {sources.count:,} pictures" if folder == workspace.root else "for decoded pixels (TMPDIR says where else)"
-            raise DiskFull(f"{folder} has {_size(free)} left and this run needs about {_size(needed)}, {what}: {_what_to_do(workspace.root)}")
+            raise DiskFull(
+                f"{folder} has {_size(free)} left and this run needs about {_size(needed)}, {what}: {_what_to_do(workspace.root)}"
+            )
 
 
 def disk_full(error: BaseException, folder: Path) -> str:
     """What to say of a failure if it comes of a full disk; '' if it does not."""
     free = shutil.disk_usage(folder).free
-    told = any(getattr(cause, "errno", None) in _FULL or any(words in str(cause).lower() for words in _WORDS) for cause in _causes(error))
+    told = any(
+        getattr(cause, "errno", None) in _FULL or any(words in str(cause).lower() for words in _WORDS) for cause in _causes(error)
+    )
     if not told and free >= _ALMOST:
         return ""
-    return f"the disk of {folder} is full, {_size(free)} are left: {_what_to_do(folder)}; the next run goes on from the last finished component"
+    goes_on = "the next run goes on from the last finished component"
+    return f"the disk of {folder} is full, {_size(free)} are left: {_what_to_do(folder)}; {goes_on}"
 
 
 def _examples(sources: Sources) -> float:

@@ -52,7 +52,7 @@ class Plan:
             if ".system" not in parent.parts:  # what TFX itself has left: many, and next to empty
                 kinds[str(parent)].append(path)
         return [
-            f"{kind}: {', '.join(path.name for path in sorted(paths, key=_number))} ({megabytes(sum(self.sizes[path] for path in paths))})"
+            f"{kind}: {', '.join(path.name for path in sorted(paths, key=_number))} ({megabytes(sum(map(self.sizes.get, paths)))})"
             for kind, paths in sorted(kinds.items())
         ]
 

@@ -40,8 +40,8 @@ from components.code_hash import code_hash
 from components.data_gate.component import DataGate
 from components.feature_extractor.component import FeatureExtractor
 from components.image_example_gen.component import ImageExampleGen
-from components.pusher.executor import AtomicPush
 from components.model_gate.component import ModelGate
+from components.pusher.executor import AtomicPush
 from components.report.component import Report
 from components.sample_quality.component import SampleQuality
 from components.serving_check.component import ServingCheck
@@ -207,9 +207,7 @@ def create_pipeline(
         model=train.outputs["model"],
         model_blessing=model_gate.outputs["blessing"],
         infra_blessing=infra_blessing,
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)
-        ),
+        push_destination=pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)),
         custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
         custom_config={"code": code_hash(components.pusher), "push_anew": push_anew, "registry": plumbing.registry},
     )
@@ -284,9 +282,7 @@ def hyperparameter_search(config: Config, example_gen: BaseComponent, transform:
     )
 
 
-def serving_check(
-    config: ServingCheckConfig, example_gen: BaseComponent, train: BaseComponent
-) -> tuple[BaseComponent, Channel]:
+def serving_check(config: ServingCheckConfig, example_gen: BaseComponent, train: BaseComponent) -> tuple[BaseComponent, Channel]:
     """The component that tries the exported model, and its blessing."""
     if config.kind == "c_api":
         check = ServingCheck(

@@ -48,4 +48,3 @@ def tell(run_id: str, work: str) -> list[str]:
     page = path.with_name("report") / "index.html"
     lines.append(f"report: {page}" if page.is_file() else "it made no report")
     return lines
-

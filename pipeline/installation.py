@@ -32,7 +32,9 @@ def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Call
         tell(line)
     missed = secrets()
     if missed:
-        tell(f"not written, being secret: {', '.join(missed)}; the runs must find what they need in files such as ~/.aws/credentials")
+        tell(
+            f"not written, being secret: {', '.join(missed)}; the runs must find what they need in files such as ~/.aws/credentials"
+        )
     if not agreed():
         tell("nothing was written")
         return
@@ -58,7 +60,9 @@ def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
     if keeper:
         raise InputError(f"--with {keeper}: {ABSENT[keeper]}")
     tell(crontab.line(job))
-    raise InputError("nothing here keeps schedules, neither the user's systemd nor a crontab; where a cron is, add the line above by hand")
+    raise InputError(
+        "nothing here keeps schedules, neither the user's systemd nor a crontab; where a cron is, add the line above by hand"
+    )
 
 
 def where(keeper: str, job: Job) -> str:

@@ -116,6 +116,10 @@ def _check(job: Job) -> None:
     """Refuses what must not or cannot be written down."""
     for text in (*job.command, str(job.folder), *job.environment.values()):
         if _PASSWORD.search(text):
-            raise InputError("an argument has a password in it, which would be written down: give it to the store's own client instead")
+            raise InputError(
+                "an argument has a password in it, which would be written down: give it to the store's own client instead"
+            )
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-            raise InputError(f"{text!r} has a character in it that no crontab can hold: say it in a --config file, or use another name")
+            raise InputError(
+                f"{text!r} has a character in it that no crontab can hold: say it in a --config file, or use another name"
+            )

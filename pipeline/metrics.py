@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from components.pusher.versions import versions
@@ -80,7 +79,11 @@ def families(workspace: Workspace, now: float) -> Iterator[Family]:
         yield Family("served_age_seconds", "Age of the model in service when this was written.", [({}, now - pushed)])
     looked = workspace.root / LOOKED
     if looked.exists():
-        yield Family("retrain_looked_timestamp_seconds", "When darkroom retrain last looked for new pictures.", [({}, looked.stat().st_mtime)])
+        yield Family(
+            "retrain_looked_timestamp_seconds",
+            "When darkroom retrain last looked for new pictures.",
+            [({}, looked.stat().st_mtime)],
+        )
 
 
 def read_verdicts(workspace: Workspace) -> list[dict[str, Any]]:
@@ -98,7 +101,9 @@ def read_verdicts(workspace: Workspace) -> list[dict[str, Any]]:
 
 def _last_run(verdict: Mapping[str, Any]) -> Iterator[Family]:
     outcome = verdict["outcome"]
-    yield Family("run_outcome", "How the last run ended: 1 for that outcome.", [({"outcome": w}, int(w == outcome)) for w in OUTCOMES])
+    yield Family(
+        "run_outcome", "How the last run ended: 1 for that outcome.", [({"outcome": w}, int(w == outcome)) for w in OUTCOMES]
+    )
     yield Family("run_exit_status", "Exit status of the last run.", [({}, verdict["status"])])
     started = datetime.datetime.fromisoformat(verdict["started"]).timestamp()
     yield Family("run_start_timestamp_seconds", "When the last run began.", [({}, started)])

@@ -34,7 +34,9 @@ def connection(config: MetadataConfig) -> ConnectionConfig:
 
     if config.password_env is not None:
         if not os.environ.get(config.password_env):
-            raise InputError(f"the environment variable {config.password_env}, which holds the password of {config.place}, is not set")
+            raise InputError(
+                f"the environment variable {config.password_env}, which holds the password of {config.place}, is not set"
+            )
         os.environ[PASSWORD] = os.environ[config.password_env]
     elif PASSWORD in os.environ:
         del os.environ[PASSWORD]
@@ -62,7 +64,7 @@ def open_store(config: MetadataConfig) -> MetadataStore:
 
 
 def _greet(config: MetadataConfig) -> None:
-    """Hears the server's greeting: ML Metadata's client has the same empty words for a server that is away and for a wrong password.
+    """Hears the server's greeting: ML Metadata's client has the same empty words for a server that is away and a wrong password.
 
     Raises:
         InputError: There is none.

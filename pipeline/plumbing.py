@@ -75,7 +75,9 @@ class Local:
     def last_statistics(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
         statistics, blessing = Channel(type=standard_artifacts.ExampleStatistics), Channel(type=DataBlessing)
-        return _resolved("LastStatistics", "subject", LatestBlessedOther, subject=statistics, blessing=blessing, candidate=candidate)
+        return _resolved(
+            "LastStatistics", "subject", LatestBlessedOther, subject=statistics, blessing=blessing, candidate=candidate
+        )
 
     def starting_point(self, examples: BaseChannel) -> Source:
         """See `Plumbing`."""

@@ -142,7 +142,7 @@ def _verify(folder: Path) -> None:
 def _decide(
     store: MetadataStore, workspace: Workspace, model: int, folders: dict[int, Path], decision: RolledBack, current: int
 ) -> int:
-    """Moves the blessing, in one transaction: the model's is the newest, the others in `folders` have none; gives the execution's id."""
+    """Moves the blessing, in one transaction: the model's is the newest, the others in `folders` have none; the execution's id."""
     from ml_metadata.proto import metadata_store_pb2 as pb
 
     from components.resolvers import BLESSED, SUBJECT_ID, weights_sum
@@ -160,9 +160,17 @@ def _decide(
         folder = workspace.artifacts / _NODE / "blessing" / f"{decision.when.replace(':', '')}-{of}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
-        (folder / RECORD).write_text(json.dumps({"blessed": bool(blessed), "rolled_back": asdict(decision)}, indent=2) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(
+            json.dumps({"blessed": bool(blessed), "rolled_back": asdict(decision)}, indent=2) + "\n", encoding="utf-8"
+        )
         blessing = pb.Artifact(type_id=kind, uri=str(folder), state=pb.Artifact.LIVE)
-        properties = {BLESSED: blessed, SUBJECT_ID: of, EVALUATION_ID: 0, WEIGHTS_SUM: weights_sum(str(folders[of])), **decision.properties()}
+        properties = {
+            BLESSED: blessed,
+            SUBJECT_ID: of,
+            EVALUATION_ID: 0,
+            WEIGHTS_SUM: weights_sum(str(folders[of])),
+            **decision.properties(),
+        }
         _set(blessing.custom_properties, properties)
         pairs.append((blessing, _event(pb.Event.OUTPUT, "blessing", number)))
     context = store.get_context_by_type_and_name("pipeline", PIPELINE)

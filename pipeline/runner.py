@@ -132,4 +132,3 @@ def _read_outputs(connection: metadata.Metadata, execution_id: int) -> dict[str,
         )
         for artifact in artifacts
     }
-

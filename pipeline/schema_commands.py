@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-_WORK = click.option("--work", type=click.Path(path_type=Path), required=True, help="A work folder that a run has read pictures in.")
+_WORK = click.option(
+    "--work", type=click.Path(path_type=Path), required=True, help="A work folder that a run has read pictures in."
+)
 
 
 def _config(required: bool) -> Callable:

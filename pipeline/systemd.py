@@ -76,9 +76,7 @@ def units(job: Job) -> dict[Path, str]:
     variables = [f"Environment={_quoted(f'{variable}={value}')}" for variable, value in job.environment.items()]
     # The program's own path knows no variables, and so no way to write a dollar sign other than as it is.
     words = [_quoted(job.command[0]), *(_quoted(word).replace("$", "$$") for word in job.command[1:])]
-    service = SERVICE.format(
-        **named, folder=_plain(str(job.folder)), environment="\n".join(variables), command=" ".join(words)
-    )
+    service = SERVICE.format(**named, folder=_plain(str(job.folder)), environment="\n".join(variables), command=" ".join(words))
     timer = TIMER.format(**named, calendar="\n".join(f"OnCalendar={when}" for when in on_calendar(job.cron)))
     base = folder() / name(job.work)
     return {base.with_name(f"{base.name}.service"): service, base.with_name(f"{base.name}.timer"): timer}

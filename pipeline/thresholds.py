@@ -41,9 +41,7 @@ def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
     specs.append(config_pb2.MetricsSpec(output_names=["elbo"], metrics=[_metric("ExampleCount")]))
     return config_pb2.EvalConfig(
         # Without a label MeanPrediction silently reports 0; any numeric feature will do.
-        model_specs=[
-            config_pb2.ModelSpec(signature_name="evaluate", model_type="tf_generic", label_key="image/mean")
-        ],
+        model_specs=[config_pb2.ModelSpec(signature_name="evaluate", model_type="tf_generic", label_key="image/mean")],
         slicing_specs=[OVERALL, config_pb2.SlicingSpec(feature_keys=["image/label"])],
         metrics_specs=specs,
     )

@@ -114,7 +114,9 @@ def _record(uri: str, config: Config, verdict: Verdict, folder: Path) -> None:
 
     client = mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
     began = int(datetime.fromisoformat(verdict.started).timestamp() * 1000)
-    run = client.create_run(_experiment(client, config.mlflow.experiment or config.title), began, tags(verdict), verdict.run).info.run_id
+    run = client.create_run(
+        _experiment(client, config.mlflow.experiment or config.title), began, tags(verdict), verdict.run
+    ).info.run_id
     try:
         for batch in _batches(list(parameters(config).items()), _PARAMS):
             client.log_batch(run, params=[mlflow.entities.Param(*item) for item in batch])

@@ -31,9 +31,7 @@ pictures_in = click.argument("pictures", nargs=-1, type=PATH)
 @model_options
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many pictures.")
 @click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same pictures.")
-@click.option(
-    "--temperature", type=Finite(min=0), default=1.0, show_default=True, help="Below 1: more typical, less variety."
-)
+@click.option("--temperature", type=Finite(min=0), default=1.0, show_default=True, help="Below 1: more typical, less variety.")
 @click.option("--label", metavar="NAME", help="What of, for a model that was trained with model.conditional=true.")
 @pictures_out
 def generate(
@@ -96,9 +94,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
 @click.option("--seed", type=SEED, default=7, show_default=True, help="Draws the two ends where no pictures are named.")
 @click.option("--steps", type=click.IntRange(2, 10_000), default=10, show_default=True, help="Pictures, ends included.")
 @pictures_out
-def interpolate(
-    work: Path, model: Path, version: int, pictures: tuple[Path, ...], seed: int, steps: int, out: Path
-) -> None:
+def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...], seed: int, steps: int, out: Path) -> None:
     """Walk from one picture to another: two PICTURES, or two drawn from --seed.
 
     \b

@@ -102,7 +102,11 @@ def read_picture_file(data: bytes, max_megapixels: float = MAX_MEGAPIXELS, anew:
         plain = _bmp_is_plain(data, max_megapixels)
     else:
         plain = kind == "gif" and _gif_is_plain(data, max_megapixels)
-    return PictureFile(data, kind, area=area) if plain and not anew else PictureFile(_reencode(data, kind, max_megapixels), "png", kind)
+    return (
+        PictureFile(data, kind, area=area)
+        if plain and not anew
+        else PictureFile(_reencode(data, kind, max_megapixels), "png", kind)
+    )
 
 
 def format_of(data: bytes) -> str:

@@ -50,7 +50,9 @@ def last_verdict(work: Path) -> dict:
     return json.loads(newest.read_text())
 
 
-def write_discs(folder: Path, count: int, *, size: int = 12, seed: int = 0, channels: int = 1, invert: bool = False, prefix: str = "") -> None:
+def write_discs(
+    folder: Path, count: int, *, size: int = 12, seed: int = 0, channels: int = 1, invert: bool = False, prefix: str = ""
+) -> None:
     """Writes pictures of discs of two sizes, `folder/<big|small>/<prefix><i>.png`: simple enough to be learned in seconds."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:size, :size]

@@ -66,7 +66,10 @@ def under_systemd(script: str, home: Path) -> None:
         pytest.skip("a systemd of one's own takes root, systemd and unshare")
     done = subprocess.run(
         ["unshare", "--mount", "bash", "-c", MANAGER, "bash", sys.executable, "-c", script],
-        env={**os.environ, "XDG_CONFIG_HOME": str(home)}, capture_output=True, text=True, timeout=120,
+        env={**os.environ, "XDG_CONFIG_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     if done.returncode == 77 or "unshare" in done.stderr:
         pytest.skip(f"no systemd of one's own can be started here: {done.stderr.strip()[:200]}")

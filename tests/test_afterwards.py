@@ -75,7 +75,9 @@ def test_retraining_with_everything_switched_on(tmp_path):
         keep = ("--set", f"mlflow.tracking_uri={records}") if recorded else ()
 
         def retrain(*more):
-            return darkroom("retrain", "--images", f"{pictures}/span-{{SPAN}}", "--work", work, *SETTINGS, *keep, *more, HOOK_KEY=SECRETS[1])
+            return darkroom(
+                "retrain", "--images", f"{pictures}/span-{{SPAN}}", "--work", work, *SETTINGS, *keep, *more, HOOK_KEY=SECRETS[1]
+            )
 
         write_discs(pictures / "span-1", 120)
         first = retrain(*tell)

@@ -27,7 +27,10 @@ def test_new_spans_are_trained_on_and_old_ones_are_not(tmp_path):
 
     again = retrain()
     assert (again.status, again.err) == (0, "") and runs(work) == 1
-    assert again.out == "nothing new: the 120 pictures in span 1 and the configuration are those of the last run, which ended as pushed\n"
+    assert (
+        again.out
+        == "nothing new: the 120 pictures in span 1 and the configuration are those of the last run, which ended as pushed\n"
+    )
 
     write_discs(pictures / "span-2", 120, seed=1)
     with (work / ".lock").open() as lock:

@@ -31,7 +31,9 @@ def machine(tmp_path):
 
     def retrain(*more, images=pictures, **environment):
         asked = ("--images", images) if images else ()
-        return darkroom("retrain", *asked, "--work", tmp_path / "a 5% model", *more, **{**bare, "PATH": str(bin_folder), **environment})
+        return darkroom(
+            "retrain", *asked, "--work", tmp_path / "a 5% model", *more, **{**bare, "PATH": str(bin_folder), **environment}
+        )
 
     return retrain, kept
 
@@ -99,7 +101,12 @@ def test_where_nothing_keeps_schedules_the_line_is_said(machine):
 
 def test_no_secret_is_written(machine):
     retrain, kept = machine
-    given = {"AWS_SECRET_ACCESS_KEY": "hush", "https_proxy": "http://me:hush@proxy:3128", "AWS_PROFILE": "pictures", "no_proxy": "local"}
+    given = {
+        "AWS_SECRET_ACCESS_KEY": "hush",
+        "https_proxy": "http://me:hush@proxy:3128",
+        "AWS_PROFILE": "pictures",
+        "no_proxy": "local",
+    }
     ended = retrain("--install", "0 3 * * *", "--yes", **given)
     assert ended.status == 0 and "not written, being secret: https_proxy, AWS_SECRET_ACCESS_KEY" in ended.out
     assert "hush" not in kept.read_text() + ended.out
@@ -111,8 +118,22 @@ def test_a_person_is_asked(machine, tmp_path, answer, written):
     _, kept = machine
     main, side = pty.openpty()
     started = subprocess.Popen(
-        [sys.executable, "-c", CODE, "retrain", "--images", tmp_path / "50% of it's $HOME", "--work", tmp_path, "--install", "@daily"],
-        stdin=side, stdout=side, stderr=side, env={**os.environ, "PATH": str(kept.parent)},
+        [
+            sys.executable,
+            "-c",
+            CODE,
+            "retrain",
+            "--images",
+            tmp_path / "50% of it's $HOME",
+            "--work",
+            tmp_path,
+            "--install",
+            "@daily",
+        ],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        env={**os.environ, "PATH": str(kept.parent)},
     )
     os.close(side)
     said = b""
@@ -141,7 +162,9 @@ def test_the_installed_line_retrains_from_crons_environment(machine, tmp_path, m
     command = kept.read_text().removeprefix("0 3 * * * ").rstrip("\n").replace(r"\%", "%")
     monkeypatch.chdir("/")
     for said in ("pushed: version 1", "nothing new: the 120 pictures"):
-        done = subprocess.run(["env", "-i", "HOME=/", "SHELL=/bin/sh", "PATH=/usr/bin:/bin", "/bin/sh", "-c", command], capture_output=True)
+        done = subprocess.run(
+            ["env", "-i", "HOME=/", "SHELL=/bin/sh", "PATH=/usr/bin:/bin", "/bin/sh", "-c", command], capture_output=True
+        )
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
         assert said in (tmp_path / "a 5% model" / "retrain.log").read_text()
     assert last_verdict(tmp_path / "a 5% model")["title"] == "from a file"

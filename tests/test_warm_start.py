@@ -37,7 +37,9 @@ def test_new_pictures_start_from_the_last_good_model_and_the_same_ones_do_not_tr
     assert darkroom(*run).status == 0
     second = trained(work)
     assert second["warm_start"]
-    assert second["curve"][0]["eval"]["elbo"] > first["curve"][0]["eval"]["elbo"], "its first epoch begins where the other had ended"
+    assert second["curve"][0]["eval"]["elbo"] > first["curve"][0]["eval"]["elbo"], (
+        "its first epoch begins where the other had ended"
+    )
 
     again = darkroom(*run)
     assert again.status == 0 and again.states()["Trainer"] == "cached", again.out

@@ -59,9 +59,7 @@ class Servable(tf.Module):
         """Latent codes float32 [n, d] -> the decoder's mean, uint8 [n, h, w, c]."""
         return {"images": to_levels(self._vae.decode_mean(latents))}
 
-    def generate(
-        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None
-    ) -> Answer:
+    def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
         """`count` new pictures: codes of the prior or of the mixture, their spread times `temperature`, decoded.
 
         The same seed gives the same pictures, and more of them begin with the same ones. Of a conditional model they are
@@ -69,16 +67,12 @@ class Servable(tf.Module):
         """
         return self._generate(self._mixture.draw if self._mixture else self._vae.draw_codes, count, seed, temperature, label)
 
-    def generate_png(
-        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None
-    ) -> Answer:
+    def generate_png(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
         """The same as PNG files, string [count]."""
         images = self.generate(count, seed, temperature, label)["images"]
         return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
-    def generate_prior(
-        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None
-    ) -> Answer:
+    def generate_prior(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
         """The same from the model's own prior, to see what the mixture gains."""
         return self._generate(self._vae.draw_codes, count, seed, temperature, label)
 

@@ -73,7 +73,9 @@ def code_figures(vae: VAE, mean: np.ndarray, log_variance: np.ndarray) -> dict[s
         mean: Of q(z|x) of held-out pictures, float32 [n, d].
         log_variance: Likewise.
     """
-    log_prior = None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True, autograph=False)
+    log_prior = (
+        None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True, autograph=False)
+    )
     told = code_information(mean, log_variance, log_prior=log_prior)
     return {
         "active_units": active_units(mean),

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from trainer.checkpoint import Checkpoint, Course
 from trainer.config import TrainingConfig
+from trainer.corruption import corrupt_variously
 from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.history import History
@@ -21,7 +22,6 @@ from trainer.losses import vae_loss
 from trainer.optimizer import FusedAdam, GradientBound
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
-from trainer.corruption import corrupt_variously
 from trainer.sampling import example_keys, keyed_normal
 from trainer.schedules import WarmupCosine, kl_weight
 from trainer.vae import UNLABELLED, VAE
@@ -85,9 +85,7 @@ class Loop:
         strategy: Where replicas run.
     """
 
-    def __init__(
-        self, vae: VAE, train: Pictures, held_out: Pictures, config: TrainingConfig, strategy: tf.distribute.Strategy
-    ):
+    def __init__(self, vae: VAE, train: Pictures, held_out: Pictures, config: TrainingConfig, strategy: tf.distribute.Strategy):
         self.vae, self.train, self.config, self.strategy = vae, train, config, strategy
         self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
         self.total_steps = total = self.steps_per_epoch * config.epochs
@@ -134,9 +132,7 @@ class Loop:
         train, beta, speed = self._epoch(batches, course.epoch)
         held_out = self.evaluate()
         if not math.isfinite(train.reconstruction + train.kl + held_out.reconstruction + held_out.kl):
-            raise InputError(
-                f"training diverged in epoch {course.epoch}: the loss is not a number; lower training.learning_rate"
-            )
+            raise InputError(f"training diverged in epoch {course.epoch}: the loss is not a number; lower training.learning_rate")
         course.speeds.append(speed)
         course.seconds = time.perf_counter() - begin
         line = {"epoch": course.epoch, "seconds": course.seconds, "images_per_second": speed}

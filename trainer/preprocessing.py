@@ -100,9 +100,7 @@ def _crop(image: tf.Tensor, size: list[int]) -> tf.Tensor:
     # Exact integer arithmetic: a picture that has the ratio already must not lose a row to rounding.
     new_height = tf.maximum(1, tf.minimum(height, width * size[0] // size[1]))
     new_width = tf.maximum(1, tf.minimum(width, height * size[1] // size[0]))
-    return tf.image.crop_to_bounding_box(
-        image, (height - new_height) // 2, (width - new_width) // 2, new_height, new_width
-    )
+    return tf.image.crop_to_bounding_box(image, (height - new_height) // 2, (width - new_width) // 2, new_height, new_width)
 
 
 def _size_within(image: tf.Tensor, size: list[int]) -> tf.Tensor:

@@ -89,9 +89,7 @@ def slerp(start: tf.Tensor, end: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     start_norm, end_norm = tf.norm(start), tf.norm(end)
     unit_start, unit_end = tf.math.divide_no_nan(start, start_norm), tf.math.divide_no_nan(end, end_norm)
     angle = tf.acos(tf.clip_by_value(tf.reduce_sum(unit_start * unit_end), -1.0, 1.0))
-    direction = tf.math.divide_no_nan(
-        tf.sin((1 - t) * angle) * unit_start + tf.sin(t * angle) * unit_end, tf.sin(angle)
-    )
+    direction = tf.math.divide_no_nan(tf.sin((1 - t) * angle) * unit_start + tf.sin(t * angle) * unit_end, tf.sin(angle))
     curved = direction * ((1 - t) * start_norm + t * end_norm)
     straight = (1 - t) * start + t * end
     return tf.where(tf.sin(angle) > 1e-3, curved, straight)

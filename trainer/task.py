@@ -132,9 +132,7 @@ def train(
 
     report_progress("exporting", done=0, total=1, unit="model")
     shares = labels if config.model.conditional else None
-    servable = Servable(
-        vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, mixture
-    )
+    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, mixture)
     servable.save(model_folder)
     save_weights(vae, model_folder)
     save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
@@ -167,7 +165,9 @@ def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> Tra
 def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
     """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `MIXTURE_PICTURES` pictures."""
     sample = tf.function(
-        lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z, reduce_retracing=True, autograph=False
+        lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z,
+        reduce_retracing=True,
+        autograph=False,
     )
     step = -(-len(pictures) // MIXTURE_PICTURES)
     # With their labels: a code that tells the label as well would contradict the one that a new picture is asked to have.

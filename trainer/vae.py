@@ -203,9 +203,7 @@ class VAE(keras.Model):
         """The encoder's outputs: mean and log-variance of the upper level and, of a hierarchical model, its features."""
         return tuple(self.encoder([x, self._one_hot(labels, x)] if self.labels else x))
 
-    def _log_weights(
-        self, x: tf.Tensor, labels: tf.Tensor | None, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor
-    ) -> tf.Tensor:
+    def _log_weights(self, x: tf.Tensor, labels: tf.Tensor | None, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> tf.Tensor:
         """log p(x|z) p(z) / q(z|x) at a code for each of the draws of N(0, 1), float32 [n, k, latent_dim]: [n, k]."""
         count, each = tf.shape(noise)[0], tf.shape(noise)[1]
         repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731

@@ -95,7 +95,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="darkroom-benchmark-") as scratch:
         folder = Path(scratch)
         if any(name in PAIRS for name in arguments.rows):
-            say("| pictures | ours, images/s | plain loop, images/s | ratio, median (each round) | to reach |\n|---|---|---|---|---|")
+            say(
+                "| pictures | ours, images/s | plain loop, images/s | ratio, median (each round) | to reach |\n"
+                "|---|---|---|---|---|"
+            )
             for name in (name for name in PAIRS if name in arguments.rows):
                 pair(name, folder, arguments.rounds)
         if {"growth", "statistics", "listing"} & set(arguments.rows):

@@ -92,13 +92,14 @@ def listing(images: Path, out: Path) -> Callable[[], None]:
 
 def statistics(images: Path, out: Path) -> Callable[[], None]:
     """StatisticsGen and ExampleValidator on examples that were ingested before; `images` is their artifact."""
-    import components.data_gate
-    from components.data_gate.statistics import options
-    from pipeline.run import LOCAL_BEAM
     from tfx.components.example_validator.executor import Executor as Validator
     from tfx.components.statistics_gen.executor import Executor as StatisticsGen
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import artifact_utils, standard_artifacts
+
+    import components.data_gate
+    from components.data_gate.statistics import options
+    from pipeline.run import LOCAL_BEAM
 
     def run() -> None:
         examples, found, schema, anomalies = (

@@ -49,7 +49,8 @@ def odd_rejects(refused: int, share: float, before: float, config: ValidationCon
     most = config.max_rejects_rise
     if most is None or refused < FEW_REJECTS or share - before <= most:
         return []
-    words = f"{share:.1%} of the pictures ({refused:,}) cannot be used, {before:.1%} of those before could not; validation.max_rejects_rise allows {most:.0%} more"
+    words = f"{share:.1%} of the pictures ({refused:,}) cannot be used, {before:.1%} of those before could not"
+    words += f"; validation.max_rejects_rise allows {most:.0%} more"
     return [Anomaly(words, drifted=True)]
 
 

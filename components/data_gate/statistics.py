@@ -53,9 +53,7 @@ def read_statistics(statistics: types.Artifact, split: str) -> statistics_pb2.Da
     return tfdv.load_stats_binary(path)
 
 
-def feature_of(
-    statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str
-) -> statistics_pb2.FeatureNameStatistics | None:
+def feature_of(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> statistics_pb2.FeatureNameStatistics | None:
     """The statistics of one feature, None where there are none."""
     features = statistics.datasets[0].features
     return next((feature for feature in features if feature.path.step[:1] == [name]), None)

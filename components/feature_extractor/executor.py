@@ -101,9 +101,7 @@ def known_labels(labels: np.ndarray) -> list[str]:
     return sorted(label for _, label in sorted(enough)[:MOST_LABELS])
 
 
-def _read(
-    name: str, split: Split, labels: list[str], most: int, seed: int, graph: PixelGraph
-) -> tuple[np.ndarray, np.ndarray]:
+def _read(name: str, split: Split, labels: list[str], most: int, seed: int, graph: PixelGraph) -> tuple[np.ndarray, np.ndarray]:
     """Some of a split's labelled pictures, uint8 [n, h, w, c] with no side above `LARGEST`, and labels, int32 [n]."""
     index = {label: i for i, label in enumerate(labels)}
     truth = np.array([index.get(label, -1) for label in split.labels], np.int32)

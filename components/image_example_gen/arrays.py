@@ -246,9 +246,7 @@ def find_numpy(folder: str, files: Sequence[FoundFile], split_of: Callable[[str]
         InputError: An array is damaged or no array of pictures, or its labels do not belong to it.
     """
     sizes = {
-        (file.path, member): size
-        for file in files
-        for member, size in npy.members_of(join(folder, file.path), file.size).items()
+        (file.path, member): size for file in files for member, size in npy.members_of(join(folder, file.path), file.size).items()
     }
     headers = {key: npy.inspect(join(folder, key[0]), key[1], sizes[key]) for key in sorted(sizes)}
     labels = {_label_key(key): key for key, (shape, _) in headers.items() if _is_labels(shape)}
@@ -310,7 +308,8 @@ def _by_prefix(files: Iterable[FoundFile], pattern: re.Pattern[str]) -> dict[tup
 def _check_counts(images: str, pictures: int, labels: str, count: int) -> None:
     if count != pictures:
         raise InputError(
-            f"{printable(images)} holds {pictures:,} pictures, but {printable(labels)} {count:,} labels: they do not belong together"
+            f"{printable(images)} holds {pictures:,} pictures, but {printable(labels)} {count:,} labels: "
+            "they do not belong together"
         )
 
 

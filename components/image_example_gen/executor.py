@@ -89,9 +89,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         _write_summary(examples.uri, total, sources, time.monotonic() - started)
         fileio.rmtree(working)
 
-    def _ingest(
-        self, sources: Sources, units: list[FileUnit | ContainerUnit], developer: Developer, folder: str
-    ) -> list[Tally]:
+    def _ingest(self, sources: Sources, units: list[FileUnit | ContainerUnit], developer: Developer, folder: str) -> list[Tally]:
         """Reads all units, writes into `folder` and returns what each held."""
         fileio.makedirs(folder)
         METER.start(sources.count)

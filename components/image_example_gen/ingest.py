@@ -141,9 +141,7 @@ class RecordWriters:
     def __enter__(self) -> RecordWriters:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for writer in self._writers.values():
             writer.close()
         if kind is None:

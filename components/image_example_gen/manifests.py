@@ -92,7 +92,7 @@ def _json_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             raise InputError(f"{printable(path)}, line {number}, is not JSON: {one_line(error)}") from None
         if not isinstance(values, dict):
-            raise InputError(f"{printable(path)}, line {number}, is no JSON object such as {{\"path\": \"cat.png\"}}")
+            raise InputError(f'{printable(path)}, line {number}, is no JSON object such as {{"path": "cat.png"}}')
         columns = _columns(f"{path}, line {number},", values)
         yield _row(path, number, {name: values[column] for name, column in columns.items()})
 

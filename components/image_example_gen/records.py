@@ -136,5 +136,3 @@ def _check(data: bytes, checksum: bytes) -> None:
     crc = google_crc32c.value(data)
     if struct.unpack("<I", checksum)[0] != (((crc >> 15 | crc << 17) & 0xFFFFFFFF) + _MASK_DELTA) & 0xFFFFFFFF:
         raise _BadRecordError("a checksum is wrong")
-
-

@@ -359,5 +359,3 @@ def label_file(folder: str, config: DataConfig) -> str:
 
 def _hash(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest(), "big")
-
-

@@ -149,7 +149,9 @@ def _check_bucket(bucket: str) -> None:
         settings = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS, retries={"max_attempts": 2})
         boto3.client("s3", config=settings).head_bucket(Bucket=bucket)
     except NoCredentialsError:
-        raise InputError(f"s3://{bucket} needs credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY") from None
+        raise InputError(
+            f"s3://{bucket} needs credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        ) from None
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # 403 may mean that it can be read but not listed
             raise InputError(f"there is no bucket s3://{bucket}") from error

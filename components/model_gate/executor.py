@@ -42,7 +42,10 @@ class Executor(base_executor.BaseExecutor):
         withdrawal = next(iter(input_dict.get("withdrawal") or ()), None)
         if withdrawal and earlier and earlier.id < withdrawal.id:
             earlier = None  # what a person decided last counts
-        found = [*withdrawn(RolledBack.read(withdrawal)), *labels_in_disorder(input_dict, exec_properties.get("max_label_accuracy_drop"))]
+        found = [
+            *withdrawn(RolledBack.read(withdrawal)),
+            *labels_in_disorder(input_dict, exec_properties.get("max_label_accuracy_drop")),
+        ]
         refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE or bool(found)
         forced = decide(Forced.read(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
 
@@ -107,8 +110,8 @@ def labels_in_disorder(input_dict: dict[str, list[types.Artifact]], most: float 
         error = math.sqrt(before * (1 - before) / max(pictures, 1) + now.accuracy * (1 - now.accuracy) / max(now.held_out, 1))
         if before - now.accuracy > max(most, STANDARD_ERRORS * error):
             return [
-                f"the labels are in disorder: a classifier that was trained on them names {now.accuracy:.1%} of {now.held_out:,} held-out "
-                f"pictures right, {before:.1%} at the last good model; evaluation.max_label_accuracy_drop allows {most:.0%} less"
+                f"the labels are in disorder: a classifier that was trained on them names {now.accuracy:.1%} of {now.held_out:,} "
+                f"held-out pictures right, {before:.1%} at the last good model; evaluation.max_label_accuracy_drop allows {most:.0%} less"
             ]
     return []
 

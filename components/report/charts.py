@@ -198,9 +198,7 @@ def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: s
     return bands
 
 
-def bar_chart(
-    values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float
-) -> Html:
+def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Html:
     """Upright bars from 0 in the given order, with hover titles; those not above `threshold` are drawn pale.
 
     Args:

@@ -54,9 +54,7 @@ def group_by_label(labels: list[str]) -> list[Group]:
     """Groups for the commonest labels in order of name, then one for all the others; empty where there is no label."""
     common = [label for label, _ in Counter(label for label in labels if label).most_common(len(PALETTE))]
     of = np.array(labels, dtype=object)
-    groups = [
-        Group(label, PALETTE[i], np.flatnonzero(of == label)) for i, label in enumerate(sorted(common, key=natural))
-    ]
+    groups = [Group(label, PALETTE[i], np.flatnonzero(of == label)) for i, label in enumerate(sorted(common, key=natural))]
     others = np.flatnonzero(~np.isin(of.astype(str), common)) if groups else np.empty(0, np.int64)
     if len(others):
         groups.insert(0, Group(OTHER_NAME, OTHER, others, is_label=False))  # first: it is drawn below the labels

@@ -68,9 +68,7 @@ def _model(report: ReportData) -> Gate:
     evaluation = report.evaluation
     if evaluation.blessed is None:
         return Gate("Evaluator", "unknown", "No decision was recorded.")
-    against = (
-        "and against the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
-    )
+    against = "and against the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
     on = f" on {count(evaluation.candidate.pictures, 'held-out picture')}" if evaluation.candidate.pictures else ""
     sentence = f"Judged{on} by absolute bounds{' ' if evaluation.baseline else '; '}{against}."
     forced = evaluation.forced
@@ -107,7 +105,5 @@ def _push(report: ReportData) -> Gate:
     if report.push is None:
         return Gate("Push", "unknown", "No push was recorded.")
     if report.push.pushed:
-        return Gate(
-            "Push", "passed", f"It now serves{' as version ' + report.push.version if report.push.version else ''}."
-        )
+        return Gate("Push", "passed", f"It now serves{' as version ' + report.push.version if report.push.version else ''}.")
     return Gate("Push", "skipped", "Nothing was pushed: a gate before said no.")

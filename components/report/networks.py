@@ -47,14 +47,10 @@ def _svg(layers: list[Layer], name: str, pitch: float) -> Html:
     centres = [pitch * (i + 0.5) for i in range(len(columns))]
     heights = _heights([max(1, math.prod(group[0].output_shape)) for group in columns])
     funnels = [
-        _funnel(
-            centres[i], heights[i], centres[i + 1], heights[i + 1], _slab_width(columns[i]), _slab_width(columns[i + 1])
-        )
+        _funnel(centres[i], heights[i], centres[i + 1], heights[i + 1], _slab_width(columns[i]), _slab_width(columns[i + 1]))
         for i in range(len(columns) - 1)
     ]
-    slabs = [
-        _slab(group, x, h, i in (0, len(columns) - 1)) for i, (group, x, h) in enumerate(zip(columns, centres, heights))
-    ]
+    slabs = [_slab(group, x, h, i in (0, len(columns) - 1)) for i, (group, x, h) in enumerate(zip(columns, centres, heights))]
     return tag(
         "svg",
         tag("title", name),
@@ -72,11 +68,7 @@ def _columns(layers: list[Layer]) -> list[list[Layer]]:
     """What is drawn side by side: each a layer, or the posterior's mean and log-variance together."""
     drawn = [layer for layer in layers if not any(word in layer.kind.lower() for word in PASSING)]
     if len(drawn) > MOST_DRAWN:  # only where the shape changes, and the ends
-        changes = [
-            i
-            for i in range(len(drawn))
-            if i in (0, len(drawn) - 1) or drawn[i].output_shape != drawn[i - 1].output_shape
-        ]
+        changes = [i for i in range(len(drawn)) if i in (0, len(drawn) - 1) or drawn[i].output_shape != drawn[i - 1].output_shape]
         drawn = [drawn[i] for i in changes]
     if len(drawn) >= 2 and {drawn[-1].name, drawn[-2].name} == {"mean", "log_variance"}:
         return [*([layer] for layer in drawn[:-2]), drawn[-2:]]
@@ -139,8 +131,7 @@ def _slab(group: list[Layer], x: float, height: float, outer: bool) -> Html:
     ]
     kind = "μ, log σ²" if parts > 1 else SHORT_KINDS.get(layer.kind, layer.kind)
     title = "\n".join(
-        f"{part.name}: {part.kind}, gives {size(part.output_shape)}, {number(part.parameters)} parameters"
-        for part in group
+        f"{part.name}: {part.kind}, gives {size(part.output_shape)}, {number(part.parameters)} parameters" for part in group
     )
     below = MIDDLE + TALLEST / 2
     lines = (
@@ -175,7 +166,5 @@ def table(layers: list[Layer]) -> Html:
         )
         for layer in layers
     ]
-    total = tag(
-        "tr", tag("th", "All", colspan=3), tag("th", number(sum(layer.parameters for layer in layers)), class_="n")
-    )
+    total = tag("tr", tag("th", "All", colspan=3), tag("th", number(sum(layer.parameters for layer in layers)), class_="n"))
     return tag("table", tag("thead", head), tag("tbody", rows), tag("tfoot", total))

@@ -33,9 +33,7 @@ def project(means: np.ndarray) -> Projection:
     dimensions = means.shape[1]
     if dimensions == 1:
         apart = (np.arange(len(means)) * 0.6180339887) % 1.0 * 2 - 1
-        return Projection(
-            np.column_stack([means[:, 0], apart]), ("latent dimension 1", "only to keep dots apart"), (1.0, 0.0)
-        )
+        return Projection(np.column_stack([means[:, 0], apart]), ("latent dimension 1", "only to keep dots apart"), (1.0, 0.0))
     if dimensions == 2:
         shares = means.var(axis=0) / max(means.var(axis=0).sum(), 1e-12)
         return Projection(means, ("latent dimension 1", "latent dimension 2"), (float(shares[0]), float(shares[1])))

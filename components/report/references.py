@@ -51,9 +51,7 @@ REFERENCES: dict[Protocol, tuple[Reference, ...]] = {
         Reference("published VAE, up to 2,000 epochs", "importance_weighted", -228.70),
         Reference("published ConvHVAE + VampPrior", "importance_weighted", -224.67),
     ),
-    Protocol(*_FASHION, "bernoulli", latent_dim=2): (
-        Reference("a plain 512-512 VAE, 3 minutes", "elbo", -253.1),
-    ),
+    Protocol(*_FASHION, "bernoulli", latent_dim=2): (Reference("a plain 512-512 VAE, 3 minutes", "elbo", -253.1),),
     Protocol(*_FASHION, "bernoulli"): (Reference("a plain 512-512 VAE with 20 dimensions, 200 seconds", "elbo", -236.7),),
     Protocol(*_FASHION, "discretized_logistic_mixture"): (
         Reference("BB-ANS (Townsend et al. 2019), a VAE", "bits_per_dimension", 3.66),

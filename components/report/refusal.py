@@ -72,7 +72,11 @@ def _header(refusal: Refusal) -> Html:
         tag("h1", refusal.title or "Pictures"),
         tag("p", "Refused ", moment(datetime.now().astimezone()), f" · run {refusal.run_id}", class_="when"),
         tag("p", tag("span", "✕", class_="symbol"), tag("span", "Refused by the data gate"), class_="badge refused"),
-        tag("p", f"Nothing was trained: {'one thing is' if count == 1 else f'{count} things are'} wrong with the pictures.", class_="lead"),
+        tag(
+            "p",
+            f"Nothing was trained: {'one thing is' if count == 1 else f'{count} things are'} wrong with the pictures.",
+            class_="lead",
+        ),
         class_="words",
     )
     return tag("header", tag("div", words, class_="hero"), class_="head")
@@ -114,8 +118,12 @@ def _data(refusal: Refusal, view: View) -> Section:
         for reject in refusal.rejects:
             reasons[reject["reason"]] = reasons.get(reject["reason"], 0) + 1
         listed = [(reject["path"], reject["reason"]) for reject in refusal.rejects]
-        data = DataSet(pictures={}, labels={}, rejected=len(listed), rejects_by_reason=reasons, rejects=listed, formats={}, sizes={})
-    return Section("data", "Data", "What was read", "How many pictures there are, what they are, and what was refused.", facts(data, False))
+        data = DataSet(
+            pictures={}, labels={}, rejected=len(listed), rejects_by_reason=reasons, rejects=listed, formats={}, sizes={}
+        )
+    return Section(
+        "data", "Data", "What was read", "How many pictures there are, what they are, and what was refused.", facts(data, False)
+    )
 
 
 def _any(features: Mapping[str, tf.train.Feature]) -> bool:

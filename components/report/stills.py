@@ -53,9 +53,7 @@ def _pairs(answers: Answers) -> bytes:
     """Originals in odd rows, their reconstructions below."""
     columns = min(12, len(answers.originals))
     n = len(answers.originals) // columns * columns
-    rows = [
-        part[i : i + columns] for i in range(0, n, columns) for part in (answers.originals, answers.reconstructions)
-    ]
+    rows = [part[i : i + columns] for i in range(0, n, columns) for part in (answers.originals, answers.reconstructions)]
     return _sheet(np.concatenate(rows), columns)
 
 
@@ -67,9 +65,7 @@ def _ways(answers: Answers) -> bytes:
 
 def _grid(answers: Answers) -> bytes:
     rows, columns = answers.manifold.pictures.shape[:2]
-    return _sheet(
-        answers.manifold.pictures.reshape(rows * columns, *answers.manifold.pictures.shape[2:]), columns, gap=0
-    )
+    return _sheet(answers.manifold.pictures.reshape(rows * columns, *answers.manifold.pictures.shape[2:]), columns, gap=0)
 
 
 def _latent(answers: Answers) -> bytes:
@@ -81,9 +77,7 @@ def _latent(answers: Answers) -> bytes:
     (x, y), half = window(projection.points)
     for group in groups:
         points = projection.points[group.members]
-        axes.scatter(
-            points[:, 0], points[:, 1], s=9, color=group.colour, alpha=0.8, linewidths=0, label=group.name[:24]
-        )
+        axes.scatter(points[:, 0], points[:, 1], s=9, color=group.colour, alpha=0.8, linewidths=0, label=group.name[:24])
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), aspect="equal")
     axes.set(xlabel=projection.axes[0], ylabel=projection.axes[1])
     axes.legend(

@@ -81,9 +81,7 @@ def listing(words: list[str]) -> str:
 
 def natural(words: str) -> list[tuple[bool, int, str]]:
     """A key by which `label 2` comes before `label 10`."""
-    return [
-        (part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", words.lower())
-    ]
+    return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", words.lower())]
 
 
 def size(shape: tuple[int, ...]) -> str:

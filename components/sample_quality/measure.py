@@ -27,9 +27,7 @@ PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces")
 log = logging.getLogger("darkroom.sample_quality")
 
 
-def measure(
-    examples: str, transform_graph: str, model: str, features: str, *, split: str, seed: int, most: int
-) -> Quality:
+def measure(examples: str, transform_graph: str, model: str, features: str, *, split: str, seed: int, most: int) -> Quality:
     """Measures an exported model.
 
     Args:

@@ -67,9 +67,7 @@ def question(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder
     # -I and -S: neither the environment, the folder it starts in nor site-packages adds to what Python can import.
     command = [sys.executable, "-I", "-S", str(code / "check.py"), str(folder / "request.json")]
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(
-            command, cwd=empty, env=_environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr
-        )
+        process = subprocess.Popen(command, cwd=empty, env=_environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         failure = _wait(process, timeout)
     return _outcome(folder, failure)
 

@@ -44,7 +44,5 @@ class ServingCheck(base_component.BaseComponent):
             timeout_seconds: How long the model may take to load and answer everything.
         """
         blessing = channel_utils.as_channel([standard_artifacts.InfraBlessing()])
-        spec = ServingCheckSpec(
-            model=model, model_run=model_run, code=code, timeout_seconds=timeout_seconds, blessing=blessing
-        )
+        spec = ServingCheckSpec(model=model, model_run=model_run, code=code, timeout_seconds=timeout_seconds, blessing=blessing)
         super().__init__(spec=spec)

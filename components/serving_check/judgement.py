@@ -82,9 +82,7 @@ def _report(
     }
 
 
-def _lacking(
-    name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors
-) -> str | None:
+def _lacking(name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors) -> str | None:
     """Returns what keeps a signature of the contract from being checked; None where nothing does."""
     found, wanted = signatures.get(name), ALL[name]
     if found is None:
@@ -134,7 +132,5 @@ def _judge_otherwise(name: str, expected: golden.Value, actual: golden.Value) ->
     return f"{reason} when asked row by row" if reason else None
 
 
-def _verdict(
-    reason: str | None, max_difference: float | None = None, milliseconds: float | None = None
-) -> dict[str, Any]:
+def _verdict(reason: str | None, max_difference: float | None = None, milliseconds: float | None = None) -> dict[str, Any]:
     return {"ok": reason is None, "max_difference": max_difference, "milliseconds": milliseconds, "reason": reason}

@@ -111,7 +111,9 @@ class Bench:
             "example_splits": json.dumps(["test"]),
             "fairness_indicator_thresholds": None,
         }
-        context = BaseBeamExecutor.Context(beam_pipeline_args=list(LOCAL_BEAM), tmp_dir=str(self.folder / "temporary"), unique_id="1")
+        context = BaseBeamExecutor.Context(
+            beam_pipeline_args=list(LOCAL_BEAM), tmp_dir=str(self.folder / "temporary"), unique_id="1"
+        )
         Executor(context).Do(inputs, outputs, parameters)
         return Judged(*(artifacts[0] for artifacts in outputs.values()))
 

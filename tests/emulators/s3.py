@@ -29,9 +29,7 @@ def s3_server(bucket: str) -> Iterator[tuple[object, dict[str, str]]]:
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     try:
-        client = boto3.client(
-            "s3", endpoint_url=url, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1"
-        )
+        client = boto3.client("s3", endpoint_url=url, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")
         client.create_bucket(Bucket=bucket)
         yield client, environment
     finally:

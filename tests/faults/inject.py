@@ -18,8 +18,9 @@ def inject(fault: dict[str, Any]) -> None:
         fault: `moment` (see above) and `component` say when; then `signal`, a number that the process sends itself, or `fill`,
             a folder on a disk that is filled to the last byte.
     """
-    from pipeline.run import Run
     from tfx.orchestration.portable import launcher
+
+    from pipeline.run import Run
 
     def strike(moment: str, component: str) -> None:
         if (moment, component) == (fault["moment"], fault["component"]):

@@ -17,7 +17,9 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
     with Watch(lab.work / "serving") as watch:
         assert lab.run().status == 0 and lab.versions() == [1, 2]
         done = lab.zygote.start("rollback", "--work", lab.work, "--why", "grey stripes").wait()
-        assert done.status == 0 and done.out.splitlines()[-1].startswith("rolled back: version 1 is in service as version 3"), done.err
+        assert done.status == 0 and done.out.splitlines()[-1].startswith("rolled back: version 1 is in service as version 3"), (
+            done.err
+        )
         assert lab.versions() == [1, 2, 3]
         assert 'served_version{work="work"} 3' in (lab.work / "metrics.prom").read_text()
 

@@ -41,7 +41,9 @@ def orphans(work: Path) -> list[str]:
     """What the cache or a person might take for a result and is none."""
     store = open_store(Workspace(work))
     states = metadata_store_pb2.Execution.State
-    found = [f"execution {e.id} is {states.Name(e.last_known_state)}" for e in store.get_executions() if e.last_known_state in (1, 2)]
+    found = [
+        f"execution {e.id} is {states.Name(e.last_known_state)}" for e in store.get_executions() if e.last_known_state in (1, 2)
+    ]
     known = {artifact.uri for artifact in store.get_artifacts() if artifact.state == artifact.LIVE}
     folders = [p for p in (work / "artifacts").glob("*/*/*") if ".system" not in p.parts and p.parent.parent.name != "schemas"]
     found += [f"{folder} is no artifact" for folder in folders if str(folder) not in known]

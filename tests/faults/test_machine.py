@@ -156,7 +156,9 @@ def clock(tmp_path_factory):
     if shutil.which("cc") is None:
         pytest.skip("there is no C compiler, with which the clock is turned back")
     (folder / "clock.c").write_text(CLOCK)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "clock.so", folder / "clock.c", "-ldl"], check=True, capture_output=True)
+    subprocess.run(
+        ["cc", "-shared", "-fPIC", "-o", folder / "clock.so", folder / "clock.c", "-ldl"], check=True, capture_output=True
+    )
     return folder / "clock.so"
 
 
@@ -193,5 +195,3 @@ def test_the_push_meets_a_full_disk(lab, small_disk, trial):
     assert ended.status in (0, 1) and len([line for line in ended.err.splitlines() if not line.startswith("warning: ")]) <= 1
     (small_disk / "filler").unlink()
     check_recovered(lab)
-
-

@@ -153,7 +153,13 @@ class _Run:
         command = [*container.get("command", ()), *container.get("args", ())]
         command = [argument.replace("{{$}}", json.dumps(invocation)) for argument in command]
         command[0] = sys.executable if command[0] == "python" else command[0]
-        environment = {**os.environ, **self.runner.environment, MOUNTS_ENV: str(pod), "PYTHONPATH": str(REPOSITORY), "HOME": str(pod)}
+        environment = {
+            **os.environ,
+            **self.runner.environment,
+            MOUNTS_ENV: str(pod),
+            "PYTHONPATH": str(REPOSITORY),
+            "HOME": str(pod),
+        }
         done = subprocess.run(command, cwd=pod, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         (pod / "log.txt").write_text(done.stdout)
         result = Task(name, "FAILED", status=done.returncode, said=done.stdout)
@@ -197,8 +203,12 @@ def predecessors(task: dict[str, Any]) -> set[str]:
     """The tasks that a task waits for."""
     inputs = task.get("inputs", {})
     found = set(task.get("dependentTasks", ()))
-    found |= {one["taskOutputArtifact"]["producerTask"] for one in inputs.get("artifacts", {}).values() if "taskOutputArtifact" in one}
-    found |= {one["taskOutputParameter"]["producerTask"] for one in inputs.get("parameters", {}).values() if "taskOutputParameter" in one}
+    found |= {
+        one["taskOutputArtifact"]["producerTask"] for one in inputs.get("artifacts", {}).values() if "taskOutputArtifact" in one
+    }
+    found |= {
+        one["taskOutputParameter"]["producerTask"] for one in inputs.get("parameters", {}).values() if "taskOutputParameter" in one
+    }
     return found
 
 

@@ -91,7 +91,10 @@ def test_retries_with_backoff_but_not_for_a_gate_that_would_say_the_same():
     (spec,) = compiled(retries=3, backoff_seconds=30)
     policies = {name: task.get("retryPolicy") for name, task in tasks_of(spec)}
     assert policies["Trainer"] == {
-        "maxRetryCount": 3, "backoffDuration": "30s", "backoffFactor": 2.0, "backoffMaxDuration": "3600s"
+        "maxRetryCount": 3,
+        "backoffDuration": "30s",
+        "backoffFactor": 2.0,
+        "backoffMaxDuration": "3600s",
     }
     assert policies["DataGate"] is policies["Verdict"] is None
     assert not any(task.get("retryPolicy") for _, task in tasks_of(compiled(retries=0)[0]))
@@ -116,9 +119,7 @@ def test_secrets_volumes_and_nodes_are_a_second_document():
     )
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert executors["Trainer_executor"] == {
-        "secretAsEnv": [
-            {"secretName": "s3-credentials", "keyToEnv": [{"secretKey": "key", "envVar": "AWS_SECRET_ACCESS_KEY"}]}
-        ],
+        "secretAsEnv": [{"secretName": "s3-credentials", "keyToEnv": [{"secretKey": "key", "envVar": "AWS_SECRET_ACCESS_KEY"}]}],
         "pvcMount": [{"constant": "pictures", "mountPath": "/mnt/pictures"}],
         "nodeSelector": {"labels": {"disk": "ssd"}},
     }

@@ -73,7 +73,10 @@ def run(tmp_path, component: str, executor: str, parameters: dict, output: str, 
     given = {
         "inputs": {"parameterValues": parameters},
         "outputs": {
-            "artifacts": {"executor-logs": {"artifacts": [logs]}, output: {"artifacts": [{"uri": uri, "type": {"schemaTitle": kind}}]}},
+            "artifacts": {
+                "executor-logs": {"artifacts": [logs]},
+                output: {"artifacts": [{"uri": uri, "type": {"schemaTitle": kind}}]},
+            },
             "outputFile": str(file),
         },
     }

@@ -103,9 +103,7 @@ def test_files_that_are_no_pipeline():
 
 def test_every_violation_is_a_sentence_with_its_place():
     (violation,) = lint(yaml.safe_dump(changed(READ, {"resolver": {}})))
-    assert str(violation) == (
-        "read: resolver executors are not implemented: let a component look for the artifact [resolver]"
-    )
+    assert str(violation) == ("read: resolver executors are not implemented: let a component look for the artifact [resolver]")
 
 
 def test_what_stock_tfx_compiles(tmp_path):

@@ -57,7 +57,8 @@ class Cluster:
     def add(self, name: str, inputs: dict[str, str] | None = None, task: dict | None = None, parameters=None, **told) -> None:
         """A task with an output `out`; `inputs` are the tasks whose outputs it takes."""
         artifacts = {
-            key: {"taskOutputArtifact": {"producerTask": producer, "outputArtifactKey": "out"}} for key, producer in (inputs or {}).items()
+            key: {"taskOutputArtifact": {"producerTask": producer, "outputArtifactKey": "out"}}
+            for key, producer in (inputs or {}).items()
         }
         told["counter"] = str(self.folder / f"{name}.count")
         self.spec["root"]["dag"]["tasks"][name] = {

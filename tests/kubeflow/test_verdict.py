@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from kubeflow.records import record_of, read_records, run_of, write_record
+from kubeflow.records import read_records, record_of, run_of, write_record
 from kubeflow.verdict import post, summed_up
 from pipeline.outcomes import NodeOutcome
 from pipeline.verdict import Verdict
@@ -62,7 +62,9 @@ def test_a_gate_that_refused_ends_as_refused_though_steps_ended_well():
 def test_mistakes_and_faults_name_the_step():
     verdict = summed(failed("ImageExampleGen", InputError("no pictures in s3://cats")))
     assert (verdict.outcome, verdict.reasons) == ("invalid", ["ImageExampleGen: no pictures in s3://cats"])
-    verdict = summed(done("ModelGate", error={"status": 3, "gate": "model", "reasons": ["x"]}), failed("Report", OSError("disk full")))
+    verdict = summed(
+        done("ModelGate", error={"status": 3, "gate": "model", "reasons": ["x"]}), failed("Report", OSError("disk full"))
+    )
     assert verdict.outcome == "failed" and verdict.reasons == ["Report: OSError: disk full"], "a fault comes before a refusal"
 
 
@@ -90,7 +92,7 @@ def test_posting_and_that_its_failure_says_no_secret(caplog):
         post(f"http://127.0.0.1:{server.server_port}/hook-secret", summed(done("Report")))
         thread.join()
         address = f"http://127.0.0.1:{server.server_port}/hook-secret"
-    (content_type, body), = received
+    ((content_type, body),) = received
     assert content_type == "application/json" and body["outcome"] == "pushed" and set(body) == set(vars(Verdict("", "", "", "")))
     for wrong in (address, "no-address-secret"):
         post(wrong, summed(done("Report")))

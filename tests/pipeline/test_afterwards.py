@@ -84,7 +84,9 @@ def test_what_nobody_thought_of_is_a_warning_without_its_words(workspace, monkey
         raise ZeroDivisionError(SECRET)
 
     monkeypatch.setattr(module, "post_verdict", fails)
-    assert after(workspace, notify={"webhook": "https://h.example/x"}) == ["the verdict was not posted to notify.webhook: ZeroDivisionError"]
+    assert after(workspace, notify={"webhook": "https://h.example/x"}) == [
+        "the verdict was not posted to notify.webhook: ZeroDivisionError"
+    ]
 
 
 def test_mlflow_is_told_of_runs_that_judged_a_model_alone(workspace):

@@ -190,7 +190,9 @@ def test_artifacts_that_are_gone_since_count_as_deleted(workspace, tmp_path):
     store.put_artifacts([pb.Artifact(type_id=kind, uri=uri, state=pb.Artifact.LIVE) for uri in uris])
     backup(tmp_path / "old.db", workspace)
     shutil.rmtree(folders["1"])
-    assert "files of 1 artifacts that it knows are not there any more: they count as deleted" in restore(tmp_path / "old.db", workspace)
+    assert "files of 1 artifacts that it knows are not there any more: they count as deleted" in restore(
+        tmp_path / "old.db", workspace
+    )
     states = {artifact.uri: artifact.state for artifact in open_store(workspace).get_artifacts()}
     assert states == dict(zip(uris, (pb.Artifact.DELETED, pb.Artifact.LIVE, pb.Artifact.LIVE)))
 
@@ -296,7 +298,9 @@ def test_a_run_upon_a_damaged_database_says_how_to_go_on_and_an_older_copy_is_go
     damage(work / "metadata.db", "cut")
     ended = run(2)
     copy = work / "metadata.db.backup"
-    assert ended.status == 1 and len(ended.err.splitlines()) == 1 and f"'darkroom restore {copy} --work {work}'" in ended.err, ended.err
+    assert ended.status == 1 and len(ended.err.splitlines()) == 1 and f"'darkroom restore {copy} --work {work}'" in ended.err, (
+        ended.err
+    )
     assert last_verdict(work)["outcome"] == "failed"
     lost = darkroom("lineage", 1, "--work", work)
     assert lost.status == 1 and len(lost.err.splitlines()) == 1 and "darkroom restore" in lost.err

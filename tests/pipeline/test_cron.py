@@ -93,7 +93,9 @@ def test_both_fire_at_the_same_minutes_of_two_years():
     for cron in crons(8, 300):
         calendars = [Calendar(text) for text in on_calendar(parse_cron(cron))]
         days = [datetime(2027, 1, 1) + timedelta(days=day) for day in range(731)]  # 2028 is a leap year
-        times = [day + timedelta(minutes=chance.randrange(1440)) for day in days] + [day.replace(hour=12, minute=30) for day in days]
+        times = [day + timedelta(minutes=chance.randrange(1440)) for day in days] + [
+            day.replace(hour=12, minute=30) for day in days
+        ]
         whole = chance.choice(days)
         for when in (*times, *(whole + timedelta(minutes=minute) for minute in range(1440))):
             expected = unix_fires_fast(cron, when)
@@ -115,7 +117,9 @@ def test_systemd_reckons_the_same():
         for text in on_calendar(parse_cron(cron)):
             done = subprocess.run(
                 ["systemd-analyze", "calendar", text, "--iterations=6", "--base-time=2026-12-31 23:59:59 UTC"],
-                capture_output=True, text=True, env={"TZ": "UTC", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                capture_output=True,
+                text=True,
+                env={"TZ": "UTC", "PATH": "/usr/bin:/bin", "LC_ALL": "C"},
             )
             assert done.returncode == 0, (text, done.stderr)
             stamps = re.findall(r"(?:elapse|Iteration #\d+|Iter\. #\d+): \w{3} (\d{4}-\d\d-\d\d \d\d:\d\d):00 UTC", done.stdout)

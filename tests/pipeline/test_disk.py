@@ -40,7 +40,9 @@ def test_room_is_enough_or_it_is_said_how_much_is_missing(tmp_path, pictures, fr
     free(10**9)
     check_room(workspace, pictures, Config(title="discs"))
     free(10**7)
-    with pytest.raises(DiskFull, match=r"work has 10 MB left and this run needs about 100 MB, for 20 pictures: .* `darkroom gc --work .*work`"):
+    with pytest.raises(
+        DiskFull, match=r"work has 10 MB left and this run needs about 100 MB, for 20 pictures: .* `darkroom gc --work .*work`"
+    ):
         check_room(workspace, pictures, Config(title="discs"))
 
 

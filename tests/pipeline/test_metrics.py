@@ -110,7 +110,9 @@ def test_what_is_served_and_when_retrain_looked(workspace):
 
 def test_any_name_and_any_number():
     odd = 'a "b"\\ü\nc'
-    families = [Family("x", "What.", [({"l": odd}, 1e300), ({"l": "inf"}, math.inf), ({"l": "-"}, -math.inf), ({"l": "none"}, None)])]
+    families = [
+        Family("x", "What.", [({"l": odd}, 1e300), ({"l": "inf"}, math.inf), ({"l": "-"}, -math.inf), ({"l": "none"}, None)])
+    ]
     assert parsed(render(odd, iter(families))) == {("x", odd): 1e300, ("x", "inf"): math.inf, ("x", "-"): -math.inf}
     assert render("w", iter([Family("x", "What.", [({}, None)])])) == ""
 

@@ -30,7 +30,8 @@ def python(script):
 def test_a_command_gets_the_verdict_and_what_it_says_goes_to_the_log(verdict, tmp_path, capfd):
     log = tmp_path / "log.txt"
     log.write_text("before\n")
-    script = "import os, sys; print(os.environ['DARKROOM_OUTCOME'], os.environ['DARKROOM_RUN'], sys.stdin.read()); print('err', file=sys.stderr)"
+    script = "import os, sys; print(os.environ['DARKROOM_OUTCOME'], os.environ['DARKROOM_RUN'], sys.stdin.read())"
+    script += "; print('err', file=sys.stderr)"
     run_command(python(script), verdict, log)
     text = log.read_text()
     assert text.startswith("before\n") and "err" in text

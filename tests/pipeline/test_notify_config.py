@@ -22,13 +22,17 @@ def test_a_command_is_a_list_or_split_like_a_shell_would():
     assert notify(command=["mail", "-s", "a model"]).words == ("mail", "-s", "a model")
 
 
-@pytest.mark.parametrize("command, words", [("", "no words"), ([], "no words"), ([""], "no words"), ("say 'a", "no closing quotation")])
+@pytest.mark.parametrize(
+    "command, words", [("", "no words"), ([], "no words"), ([""], "no words"), ("say 'a", "no closing quotation")]
+)
 def test_a_command_of_no_use(command, words):
     with pytest.raises(InputError, match=words):
         notify(command=command)
 
 
-@pytest.mark.parametrize("address", ["https://h.example/a", "https://h.example:8443", "http://localhost:1/x", "http://127.0.0.1/x", "${HOOK}"])
+@pytest.mark.parametrize(
+    "address", ["https://h.example/a", "https://h.example:8443", "http://localhost:1/x", "http://127.0.0.1/x", "${HOOK}"]
+)
 def test_addresses_that_may_be_posted_to(address):
     assert notify(webhook=address).webhook == address
 

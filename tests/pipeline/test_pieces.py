@@ -16,14 +16,18 @@ def there_and_back(outcome: NodeOutcome) -> NodeOutcome:
 
 
 def test_what_a_node_gave():
-    outcome = NodeOutcome("Pusher", "done", 0.25, {"pushed_model": Output("/a/ä", {"pushed": 1, "pushed_version": "3", "share": 0.5})})
+    outcome = NodeOutcome(
+        "Pusher", "done", 0.25, {"pushed_model": Output("/a/ä", {"pushed": 1, "pushed_version": "3", "share": 0.5})}
+    )
     assert there_and_back(outcome) == outcome
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        GateRefused("data", ["it drifted", "it is dark"], [{"path": "a", "reason": "b"}], [{"feature": "mean", "value": 0.5}], "/a/1"),
+        GateRefused(
+            "data", ["it drifted", "it is dark"], [{"path": "a", "reason": "b"}], [{"feature": "mean", "value": 0.5}], "/a/1"
+        ),
         InputError("no pictures", [{"path": "ä.png", "reason": "no picture"}]),
     ],
 )

@@ -21,7 +21,12 @@ def work(tmp_path):
     pushed.end(Status.PUSHED)
     refused = Verdict("2", "cats", "/cats", "2026-01-02T03:00:00+00:00", seconds=5)
     refused.end(Status.REFUSED, "data", ["all is black"])
-    for name, verdict in (("20260101-030000", pushed), ("20260102-030000", refused), ("20260103-030000", None), ("20260104-030000", None)):
+    for name, verdict in (
+        ("20260101-030000", pushed),
+        ("20260102-030000", refused),
+        ("20260103-030000", None),
+        ("20260104-030000", None),
+    ):
         (tmp_path / "runs" / name).mkdir(parents=True)
         if verdict:
             verdict.write(tmp_path / "runs" / name / "verdict.json")

@@ -26,7 +26,12 @@ def write_statistics(work: Path, number: int, **columns) -> Path:
 def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     write_statistics(folder, 9, **{"image/label": ["old"]})
-    columns = {"image/label": ["cat", "dog", "cat"], "image/height": [28, 20, 64], "image/width": [28] * 3, "image/channels": [1, 3, 3]}
+    columns = {
+        "image/label": ["cat", "dog", "cat"],
+        "image/height": [28, 20, 64],
+        "image/width": [28] * 3,
+        "image/channels": [1, 3, 3],
+    }
     write_statistics(folder, 10, **columns)
     return folder
 
@@ -76,7 +81,9 @@ def test_the_commands(work, tmp_path):
     assert run("infer", "--work", work, "--out", out).output == f"wrote {out}\n"
     assert run("infer", "--work", work).output == out.read_text()
     assert "which" in run("accept", "--work", work, "--config", config).output
-    assert run("diff", "--work", work, "--config", config).output == "no difference: the schema in force says what the pictures are\n"
+    assert (
+        run("diff", "--work", work, "--config", config).output == "no difference: the schema in force says what the pictures are\n"
+    )
 
 
 @pytest.mark.parametrize("text", [None, "feature { nonsense: 1 }"])

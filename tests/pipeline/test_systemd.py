@@ -16,11 +16,24 @@ from tests.project import ROOT
 from tests.schedulers import under_systemd
 from trainer.errors import InputError
 
-ODD = ("a b", 'say "x"', "it's", "50% of $HOME, ${HOME} and $$", r"back\slash \n \x41", "ä{SPAN}", "", ";", "-5", "#no", "*", "@x !y")
+ODD = (
+    "a b",
+    'say "x"',
+    "it's",
+    "50% of $HOME, ${HOME} and $$",
+    r"back\slash \n \x41",
+    "ä{SPAN}",
+    "",
+    ";",
+    "-5",
+    "#no",
+    "*",
+    "@x !y",
+)
 
 
 def job(tmp_path, cron="0 3 * * *", command=("/bin/true", *ODD)):
-    folder = tmp_path / "50% of $HOME's \"pictures\""
+    folder = tmp_path / '50% of $HOME\'s "pictures"'
     folder.mkdir(exist_ok=True)
     variables = {"PATH": "/usr/bin:/bin", "ODD": "".join(ODD)}
     return Job(cron, command, tmp_path / "a 50% model", folder, variables)

@@ -92,7 +92,10 @@ def test_every_absolute_bound_that_is_missed_is_a_reason(bench):
 def test_what_is_no_number_is_refused_even_where_nothing_is_asked_for(bench):
     judged = bench.judge(dataclasses.replace(OPEN, min_kl=2, max_kl=9), "broken")
     assert not judged.blessed
-    assert judged.read().failures == ["ELBO is not a number", "KL divergence is 10.00 nats, at most 9.00 is asked for: 1.00 too many"]
+    assert judged.read().failures == [
+        "ELBO is not a number",
+        "KL divergence is 10.00 nats, at most 9.00 is asked for: 1.00 too many",
+    ]
 
 
 def test_a_first_model_that_meets_all_bounds_is_blessed(bench):

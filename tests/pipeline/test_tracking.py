@@ -39,7 +39,9 @@ def run(tmp_path):
     (model / "model_card.md").write_text("# cats")
     epochs = tmp_path / "artifacts" / "Trainer" / "model_run" / "7"
     epochs.mkdir(parents=True)
-    lines = [{"epoch": n, "seconds": 1.5, "train": {"elbo": -30.0 + n, "kl": 1.0}, "eval": {"elbo": -31.0 + n}} for n in range(1, 701)]
+    lines = [
+        {"epoch": n, "seconds": 1.5, "train": {"elbo": -30.0 + n, "kl": 1.0}, "eval": {"elbo": -31.0 + n}} for n in range(1, 701)
+    ]
     (epochs / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     folder = tmp_path / "runs" / "20260101-000000"
     (folder / "report" / "pictures").mkdir(parents=True)
@@ -71,7 +73,9 @@ def test_which_runs_are_recorded(run):
 
 
 def test_parameters_are_the_configuration_without_what_is_not_the_runs_own():
-    found = parameters(build_config({"title": "cats", "notify": {"webhook": "https://h/hush"}, "data": {"label_names": ["x" * 90] * 90}}))
+    found = parameters(
+        build_config({"title": "cats", "notify": {"webhook": "https://h/hush"}, "data": {"label_names": ["x" * 90] * 90}})
+    )
     assert found["title"] == "cats" and found["model.latent_dim"] == "16" and found["training.warm_start"] == "false"
     assert found["model.hidden"] == "[512, 512]" and found["evaluation.max_kl"] == "null"
     assert not [name for name in found if name.startswith(("notify", "mlflow", "cluster"))] and "hush" not in str(found)
@@ -185,7 +189,8 @@ def server(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = f"server --host 127.0.0.1 --port {port} --workers 1 --backend-store-uri sqlite:///{tmp_path}/x.db --artifacts-destination {tmp_path}/kept"
+    words = f"server --host 127.0.0.1 --port {port} --workers 1"
+    words += f" --backend-store-uri sqlite:///{tmp_path}/x.db --artifacts-destination {tmp_path}/kept"
     with (tmp_path / "server.txt").open("w") as log:
         process = subprocess.Popen([os.environ["DARKROOM_MLFLOW"], *words.split()], stdout=log, stderr=log, start_new_session=True)
     try:

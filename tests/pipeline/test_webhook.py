@@ -93,7 +93,9 @@ def test_what_is_no_http():
         thread.join()
 
 
-@pytest.mark.parametrize("address", [f"file://{SECRET}", SECRET, f"http://{'a' * 70}{SECRET}", f"http://h.invalid{SECRET}", f"https://a b{SECRET}"])
+@pytest.mark.parametrize(
+    "address", [f"file://{SECRET}", SECRET, f"http://{'a' * 70}{SECRET}", f"http://h.invalid{SECRET}", f"https://a b{SECRET}"]
+)
 def test_addresses_that_lead_nowhere(address):
     assert refused(address, seconds=20)
 
@@ -105,7 +107,8 @@ def certificate(tmp_path_factory):
         pytest.skip("openssl is not installed")
     folder = tmp_path_factory.mktemp("tls")
     key, made = folder / "key.pem", folder / "cert.pem"
-    words = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=hook -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {made}"
+    words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=hook -addext subjectAltName=IP:127.0.0.1"
+    words += f" -keyout {key} -out {made}"
     subprocess.run(words.split(), check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)

@@ -95,9 +95,7 @@ def test_a_sheet_replaces_an_earlier_one_and_a_folder_does_not(work: Path, tmp_p
     assert "holds files already" in refused("generate", "--work", work, "--out", tmp_path / "empty")
 
 
-def test_a_folder_is_written_whole_or_not_at_all(
-    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_written_whole_or_not_at_all(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = Image.Image.save
 
     def fail(image: Image.Image, file: Path, **options: object) -> None:
@@ -119,9 +117,7 @@ def test_reconstruct_lays_originals_beside_reconstructions(work: Path, pictures:
     np.testing.assert_array_equal(sheet[gap:-gap:scale, gap:-gap:scale][:8, :8], pixels(pictures / "0.png"))
 
 
-def test_reconstruct_writes_a_folder_under_the_pictures_names(
-    colour_work: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_reconstruct_writes_a_folder_under_the_pictures_names(colour_work: Path, pictures: Path, tmp_path: Path) -> None:
     run("reconstruct", "--work", colour_work, pictures / "more", pictures / "2.png", "--out", tmp_path / "rebuilt")
     assert sorted(file.name for file in (tmp_path / "rebuilt").iterdir()) == ["00000-colour.png", "00001-2.png"]
     assert pixels(tmp_path / "rebuilt" / "00000-colour.png").shape == (6, 9, 3)

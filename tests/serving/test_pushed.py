@@ -120,9 +120,7 @@ def test_pictures_of_a_label_are_what_the_model_draws_of_it(conditional: PushedM
         np.testing.assert_array_equal(images[:64], served)
 
 
-def test_a_label_that_the_model_does_not_know_is_told_with_those_it_knows(
-    conditional: PushedModel, pushed: PushedModel
-) -> None:
+def test_a_label_that_the_model_does_not_know_is_told_with_those_it_knows(conditional: PushedModel, pushed: PushedModel) -> None:
     for label in ("hat", "Boot", ""):
         with pytest.raises(InputError, match="unknown label.*boot, sneaker, täglich") as caught:
             conditional.generate(1, seed=7, label=label)

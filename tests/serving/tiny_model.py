@@ -85,20 +85,14 @@ class TinyModel(tf.Module):
 class ConditionalModel(TinyModel):
     """One that draws and decodes pictures of labels, by moving codes; and has a prior beside its density."""
 
-    def generate(
-        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._draw(count, seed, temperature, label, scale=1.0)
 
-    def generate_png(
-        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    def generate_png(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
         images = self.generate(count, seed, temperature, label)["images"]
         return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
-    def generate_prior(
-        self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
+    def generate_prior(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._draw(count, seed, temperature, label, scale=0.5)
 
     def decode_label(self, latents: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -177,9 +171,7 @@ def example(content: bytes) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature={"image/encoded": value})).SerializeToString()
 
 
-def requests(
-    shape: tuple[int, int, int] = (8, 8, 1), conditional: bool = False
-) -> dict[str, dict[str, np.ndarray | list[bytes]]]:
+def requests(shape: tuple[int, int, int] = (8, 8, 1), conditional: bool = False) -> dict[str, dict[str, np.ndarray | list[bytes]]]:
     """Returns a request for every signature."""
     pictures = [picture(shape, seed) for seed in range(5)]
     drawing = {"count": np.int32(6), "seed": np.int64(7), "temperature": np.float32(0.8)}

@@ -47,7 +47,9 @@ def broken_and_resumed(folder: Path, epoch: int, **options: object) -> Fitted:
 
 
 def figures(fitted: Fitted) -> np.ndarray:
-    return np.array([[*line["train"].values(), *line["eval"].values(), line["beta"], line["learning_rate"]] for line in fitted.history])
+    return np.array(
+        [[*line["train"].values(), *line["eval"].values(), line["beta"], line["learning_rate"]] for line in fitted.history]
+    )
 
 
 def test_the_end_is_that_of_an_unbroken_training(tmp_path):

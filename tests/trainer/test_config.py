@@ -93,8 +93,7 @@ def changed(part: str, **values: object) -> TrainerConfig:
         changed("model", conditional=True),
         changed("training", importance_samples=500),  # changes the importance-weighted bound
     ],
-    ids=["height", "channels", "resize", "fit", "background"]
-    + ["likelihood", "binarisation", "conditional", "importance_samples"],
+    ids=["height", "channels", "resize", "fit", "background"] + ["likelihood", "binarisation", "conditional", "importance_samples"],
 )
 def test_figures_of_another_protocol_are_not_compared(config: TrainerConfig) -> None:
     assert config.protocol() != CONFIG.protocol()
@@ -103,7 +102,24 @@ def test_figures_of_another_protocol_are_not_compared(config: TrainerConfig) -> 
 def test_the_protocol_is_the_same_however_a_model_came_about() -> None:
     model = ModelConfig("hierarchical", 64, 32, (512,), (8,), prior="vampprior", pseudo_inputs=3)
     training = TrainingConfig(
-        99, 7, 0.5, 0.5, 4.0, "cyclical", 0.5, 2, 0.1, "masking", 0.5, 1, True, 8, "mirrored", True, 5.0, TRAINING.importance_samples
+        99,
+        7,
+        0.5,
+        0.5,
+        4.0,
+        "cyclical",
+        0.5,
+        2,
+        0.1,
+        "masking",
+        0.5,
+        1,
+        True,
+        8,
+        "mirrored",
+        True,
+        5.0,
+        TRAINING.importance_samples,
     )
     generation = GenerationConfig("mixture", 3, "sample")
     other = dataclasses.replace(CONFIG, model=model, training=training, generation=generation, title="others")

@@ -55,9 +55,7 @@ def test_the_seed_decides_the_order(numbered: Pictures) -> None:
 
 
 @pytest.mark.parametrize("block", [1, 30, 10_000], ids=lambda block: f"{block} bytes")
-def test_how_many_are_handed_over_at_once_changes_nothing(
-    numbered: Pictures, monkeypatch: pytest.MonkeyPatch, block: int
-) -> None:
+def test_how_many_are_handed_over_at_once_changes_nothing(numbered: Pictures, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     expected = epochs(numbered, 2, seed=3)
     monkeypatch.setattr(trainer.data, "BLOCK_BYTES", block)
     for found, wanted in zip(epochs(numbered, 2, seed=3), expected):

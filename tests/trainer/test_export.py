@@ -127,9 +127,7 @@ def agree(found: dict[str, Value], expected: dict[str, Value]) -> None:
 
 @pytest.mark.parametrize("runtime", ["ask", "ask_session"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_signature_answers_as_the_model_in_memory_does(
-    exports: Callable[[str], Exported], kind: str, runtime: str
-) -> None:
+def test_every_signature_answers_as_the_model_in_memory_does(exports: Callable[[str], Exported], kind: str, runtime: str) -> None:
     model = exports(kind)
     assert list(model.inputs) == list(model.answers) == list(model.servable.signatures())
     assert set(model.inputs) == set(SIGNATURES) | ({"generate_prior", "decode_label"} if kind == "conditional" else set())
@@ -188,9 +186,7 @@ def test_temperature_is_the_spread_of_the_codes(exported: Exported) -> None:
 
 
 @pytest.mark.parametrize("kind", ["conditional", "two levels"])
-def test_at_temperature_0_pictures_are_those_of_the_components_means(
-    exports: Callable[[str], Exported], kind: str
-) -> None:
+def test_at_temperature_0_pictures_are_those_of_the_components_means(exports: Callable[[str], Exported], kind: str) -> None:
     model = exports(kind)
     vae = model.servable._vae
     means = MIXTURE.means if kind == "conditional" else vae.prior.components()[0]
@@ -309,8 +305,7 @@ class NoGraph:
 def test_sampled_pixels_are_noise_around_the_mean(likelihood: str) -> None:
     vae = make_vae(spread=0.1, likelihood=likelihood)
     draws = {
-        pixels: Servable(vae, NoGraph(), 5, generation=GenerationConfig(pixels=pixels)).generate
-        for pixels in ("mean", "sample")
+        pixels: Servable(vae, NoGraph(), 5, generation=GenerationConfig(pixels=pixels)).generate for pixels in ("mean", "sample")
     }
     request = [tf.constant(value) for value in (np.int64(400), np.int64(7), np.float32(0))]
     mean, samples = (draws[pixels](*request)["images"].numpy().astype(float) for pixels in ("mean", "sample"))
@@ -370,9 +365,7 @@ def test_scores_add_up(exported: Exported) -> None:
     np.testing.assert_allclose(score["elbo"], -(score["reconstruction"] + score["kl"]), rtol=1e-6)
     posterior = exported.ask("encode", image_bytes=PICTURES)
     mean, log_variance = posterior["mean"].astype(float), posterior["log_variance"].astype(float)
-    np.testing.assert_allclose(
-        score["kl"], 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1), rtol=1e-4
-    )
+    np.testing.assert_allclose(score["kl"], 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1), rtol=1e-4)
     assert (score["kl"] >= 0).all() and (score["reconstruction"] > 0).all()
 
 

@@ -9,9 +9,7 @@ import pytest
 import tensorflow as tf
 
 import trainer.loop
-from tests.trainer.tiny import (
-    CONDITIONAL, HIERARCHICAL, VAMPPRIOR, Fitted, bars, fit, labelled_bars, uprightness
-)  # fmt: skip
+from tests.trainer.tiny import CONDITIONAL, HIERARCHICAL, VAMPPRIOR, Fitted, bars, fit, labelled_bars, uprightness  # fmt: skip
 from trainer.corruption import corrupt
 from trainer.data import Pictures
 from trainer.errors import InputError
@@ -293,9 +291,7 @@ def test_a_conditional_model_learns_what_labels_mean(tmp_path: Path) -> None:
     held_out = labelled_bars(60, seed=2)
     x, noise = scale(tf.constant(held_out.levels)), tf.zeros([60, 2])
     labels = tf.constant(held_out.labels)
-    right, wrong, none = (
-        float(tf.reduce_mean(run.vae.elbo_terms(x, noise, given).elbo)) for given in (labels, 1 - labels, None)
-    )
+    right, wrong, none = (float(tf.reduce_mean(run.vae.elbo_terms(x, noise, given).elbo)) for given in (labels, 1 - labels, None))
     assert right > none > wrong, "it knows pictures without a label as well"
 
 

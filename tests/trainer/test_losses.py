@@ -53,9 +53,7 @@ def test_log_normal_is_scipys() -> None:
     assert log_normal(tf.zeros([2, 3, 4])).shape == (2, 3)
 
 
-TERMS = ElboTerms(
-    reconstruction=tf.constant([10.0, 3.0]), kl_per_dimension=tf.constant([[1.5, 0.5, 0.0], [0.25, 0.25, 0.0]])
-)
+TERMS = ElboTerms(reconstruction=tf.constant([10.0, 3.0]), kl_per_dimension=tf.constant([[1.5, 0.5, 0.0], [0.25, 0.25, 0.0]]))
 
 
 def loss_and_gradients(beta: float, free_bits: float = 0.0, terms: ElboTerms = TERMS) -> tuple[float, ElboTerms]:

@@ -21,9 +21,7 @@ FILTERS = ["lanczos3", "area", "bilinear"]
 FITS = ["crop", "pad", "stretch"]
 
 
-def bring(
-    picture: np.ndarray | bytes, height: int = 8, width: int = 8, channels: int = 3, **config: object
-) -> np.ndarray:
+def bring(picture: np.ndarray | bytes, height: int = 8, width: int = 8, channels: int = 3, **config: object) -> np.ndarray:
     """A picture brought to a size, uint8 [height, width, channels]."""
     encoded = picture if isinstance(picture, bytes) else encode(picture)
     return decode_levels(tf.constant(encoded), PreprocessingConfig(height, width, channels, **config)).numpy()

@@ -15,7 +15,15 @@ import trainer.figures
 import trainer.task
 from tests.trainer.conftest import Trained
 from tests.trainer.tiny import (
-    CONDITIONAL, CONFIG, LABELS, bars, example, labelled_bars, make_vae, read_lines, uprightness
+    CONDITIONAL,
+    CONFIG,
+    LABELS,
+    bars,
+    example,
+    labelled_bars,
+    make_vae,
+    read_lines,
+    uprightness,
 )  # fmt: skip
 from trainer.config import TrainerConfig
 from trainer.data import Pictures

@@ -88,9 +88,7 @@ def write_records(path: Path, encoded: Sequence[bytes], labels: Sequence[str | N
     return path
 
 
-def write_examples(
-    uri: Path, splits: dict[str, Sequence[bytes]], labels: dict[str, Sequence[str]] | None = None
-) -> Path:
+def write_examples(uri: Path, splits: dict[str, Sequence[bytes]], labels: dict[str, Sequence[str]] | None = None) -> Path:
     """Writes an Examples artifact: two files a split, and summary.json.
 
     Args:
@@ -123,9 +121,7 @@ def transform_graph(folder: Path, config: PreprocessingConfig = PREPROCESSING) -
     return tft.TFTransformOutput(str(folder / "graph"))
 
 
-def make_vae(
-    shape: tuple[int, int, int] = SHAPE, spread: float = 0.0, seed: int = 0, labels: int = 2, **model: object
-) -> VAE:
+def make_vae(shape: tuple[int, int, int] = SHAPE, spread: float = 0.0, seed: int = 0, labels: int = 2, **model: object) -> VAE:
     """A VAE whose mean picture is 0.3.
 
     Args:

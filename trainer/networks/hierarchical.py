@@ -32,9 +32,7 @@ class FromPrior(keras.layers.Layer):
         super().__init__(**kwargs)
         self.top_dim = top_dim
 
-    def call(
-        self, latents: keras.KerasTensor, mean: keras.KerasTensor, log_scale: keras.KerasTensor
-    ) -> keras.KerasTensor:
+    def call(self, latents: keras.KerasTensor, mean: keras.KerasTensor, log_scale: keras.KerasTensor) -> keras.KerasTensor:
         """[n, d], and [n, d - top_dim] twice -> [n, d]."""
         low = mean + keras.ops.exp(log_scale) * latents[:, self.top_dim :]
         return keras.ops.concatenate([latents[:, : self.top_dim], low], axis=1)

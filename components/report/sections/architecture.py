@@ -12,13 +12,9 @@ from components.report.wording import count, number
 def architecture(report: ReportData) -> Section:
     """Both networks, drawn and listed."""
     parts = [
-        (name, layers)
-        for name, layers in (("Encoder", report.training.encoder), ("Decoder", report.training.decoder))
-        if layers
+        (name, layers) for name, layers in (("Encoder", report.training.encoder), ("Decoder", report.training.decoder)) if layers
     ]
-    drawings = tag(
-        "div", [_drawing(name, layers, report.model.parameters) for name, layers in parts], class_="networks"
-    )
+    drawings = tag("div", [_drawing(name, layers, report.model.parameters) for name, layers in parts], class_="networks")
     tables = tag("div", [_summary(name, layers) for name, layers in parts], class_="halves")
     return Section(
         "networks",
@@ -33,9 +29,7 @@ def architecture(report: ReportData) -> Section:
 def _drawing(name: str, layers: list[Layer], parameters: dict[str, int]) -> Html:
     total = parameters.get(name.lower()) or sum(layer.parameters for layer in layers)
     caption = tag("figcaption", name, tag("small", f"{count(total, 'parameter')}"))
-    return tag(
-        "figure", caption, networks.drawing(layers, f"Drawing of the {name.lower()}"), class_=f"panel {name.lower()}"
-    )
+    return tag("figure", caption, networks.drawing(layers, f"Drawing of the {name.lower()}"), class_=f"panel {name.lower()}")
 
 
 def _summary(name: str, layers: list[Layer]) -> Html:

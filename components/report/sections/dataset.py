@@ -90,9 +90,7 @@ def _splits(data: DataSet, seen: bool) -> Html:
         if labels
         else "The pictures have no labels."
     )
-    return tag(
-        "div", tag("h3", "Splits"), table(["Split", "Pictures", "Share"], rows), tag("p", remark, class_="small")
-    )
+    return tag("div", tag("h3", "Splits"), table(["Split", "Pictures", "Share"], rows), tag("p", remark, class_="small"))
 
 
 def _files(data: DataSet) -> Html:
@@ -113,14 +111,10 @@ def _files(data: DataSet) -> Html:
 
 def _rejects(data: DataSet) -> Html:
     if not data.rejected:
-        return tag(
-            "div", tag("h3", "Rejects"), tag("p", "Every picture could be read; none was refused.", class_="small")
-        )
+        return tag("div", tag("h3", "Rejects"), tag("p", "Every picture could be read; none was refused.", class_="small"))
     reasons = sorted(data.rejects_by_reason.items(), key=lambda item: -item[1])
     rows = [[reason, number(n)] for reason, n in reasons]
     listed = [tag("li", tag("code", path), " ", reason) for path, reason in data.rejects[:MOST_REJECTS]]
     files = tag("details", tag("summary", "Which files"), tag("ul", listed, class_="files")) if listed else None
     table_ = table(["Reason", "Files"], rows) if rows else None
-    return tag(
-        "div", tag("h3", "Rejects"), tag("p", f"{count(data.rejected, 'file')} refused.", class_="small"), table_, files
-    )
+    return tag("div", tag("h3", "Rejects"), tag("p", f"{count(data.rejected, 'file')} refused.", class_="small"), table_, files)

@@ -48,9 +48,7 @@ def mark() -> Html:
 
 def _badge(verdict: Judgement) -> Html:
     symbol = {"passed": "✓", "refused": "✕"}.get(verdict.state, "·")
-    return tag(
-        "p", tag("span", symbol, class_="symbol"), tag("span", verdict.headline), class_=f"badge {verdict.state}"
-    )
+    return tag("p", tag("span", symbol, class_="symbol"), tag("span", verdict.headline), class_=f"badge {verdict.state}")
 
 
 def _summary(report: ReportData) -> str:

@@ -29,7 +29,8 @@ def latent_map(report: ReportData) -> Section:
         by = "by label" if any(group.is_label for group in groups) else "by density"
         body = _map(codes, projection, groups)
     told = (
-        "dots of one colour carry one label. " + (
+        "dots of one colour carry one label. "
+        + (
             "The model is told the label, so the place has to tell only what is left"
             if report.model.conditional
             else "Labels that gather in clouds of their own were told apart without ever being shown"
@@ -132,9 +133,7 @@ def kl(report: ReportData) -> Section:
         "What each dimension tells",
         "How many nats of every picture's code go through each latent dimension, on average over held-out pictures: a "
         "dimension near zero is asleep, and the decoder has learned to do without it.",
-        _bars(np.nan_to_num(values))
-        if values is not None and len(values)
-        else note("No KL per dimension was recorded."),
+        _bars(np.nan_to_num(values)) if values is not None and len(values) else note("No KL per dimension was recorded."),
     )
 
 

@@ -62,9 +62,7 @@ def two_sizes(draw: Callable[[int, int], Html], wide: tuple[int, int], narrow: t
         wide: Width and height for a desk.
         narrow: For a phone.
     """
-    return tag(
-        "div", tag("div", draw(*wide), class_="wide"), tag("div", draw(*narrow), class_="narrow"), class_="two-sizes"
-    )
+    return tag("div", tag("div", draw(*wide), class_="wide"), tag("div", draw(*narrow), class_="narrow"), class_="two-sizes")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, numbers_from: int = 1, marked: int | None = None) -> Html:

@@ -17,9 +17,7 @@ def generated(report: ReportData) -> Section:
     pictures = report.answers.generated
     if has(pictures):
         uris = fitting_uris(list(pictures), GENERATED_BUDGET)
-        frames = [
-            tag("li", picture(uri, f"generated picture {i + 1}", pictures.shape[1:])) for i, uri in enumerate(uris)
-        ]
+        frames = [tag("li", picture(uri, f"generated picture {i + 1}", pictures.shape[1:])) for i, uri in enumerate(uris)]
         body = tag("ol", frames, class_=f"film sheet {aspect(pictures.shape[1:])}")
     else:
         body = note("The model gave no pictures.")
@@ -93,9 +91,7 @@ def reconstructions(report: ReportData) -> Section:
         labels = answers.labels or [""] * n
         pairs = [_pair(uris[i], uris[n + i], labels[i], shape) for i in range(n)]
         body = fragment(
-            tag(
-                "p", tag("b", "Above"), " the original, ", tag("b", "below"), " its reconstruction.", class_="key-line"
-            ),
+            tag("p", tag("b", "Above"), " the original, ", tag("b", "below"), " its reconstruction.", class_="key-line"),
             tag("ul", pairs, class_=f"pairs {aspect(shape)}"),
         )
     else:

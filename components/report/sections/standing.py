@@ -30,9 +30,7 @@ def standing(report: ReportData) -> Section | None:
         "Standing",
         "Where it stands",
         f"The {MEASURES[measure]} of {count(report.held_out.pictures or 0, 'held-out picture')}, best first; {better} is better.",
-        fragment(
-            table(["", MEASURES[measure] + _unit(measure), "difference"], words, marked=marked), _spread(report, measure)
-        ),
+        fragment(table(["", MEASURES[measure] + _unit(measure), "difference"], words, marked=marked), _spread(report, measure)),
     )
 
 
@@ -48,7 +46,9 @@ def _lines(report: ReportData, measure: str, own: float) -> list[tuple[str, floa
             lines.append(("the last blessed model", before))
     figures = report.held_out
     if figures.gain is not None and figures.elbo is not None and math.isfinite(figures.elbo - figures.gain):
-        nothing = _value(report, Figures(elbo=figures.elbo - figures.gain, importance_weighted=figures.elbo - figures.gain), measure)
+        nothing = _value(
+            report, Figures(elbo=figures.elbo - figures.gain, importance_weighted=figures.elbo - figures.gain), measure
+        )
         lines.append(("the mean picture, whatever the code", nothing))
     return lines
 
@@ -83,4 +83,6 @@ def _spread(report: ReportData, measure: str) -> Html | None:
     if measure == "bits_per_dimension":
         spread /= math.prod(report.model.image_shape) * math.log(2)
     written = number(spread, 4 if measure == "bits_per_dimension" else 2)
-    return tag("p", f"Another seed moves it by about ±{written} (one standard deviation, by the Evaluator's margin).", class_="small")
+    return tag(
+        "p", f"Another seed moves it by about ±{written} (one standard deviation, by the Evaluator's margin).", class_="small"
+    )

@@ -91,9 +91,7 @@ def _by_label(evaluation: Evaluation) -> Html | None:
         for label, f in ranked[:MOST_LABELS]
     ]
     hidden = len(ranked) - MOST_LABELS
-    remark = (
-        tag("p", f"The {MOST_LABELS} hardest of {number(len(ranked))} labels.", class_="small") if hidden > 0 else None
-    )
+    remark = tag("p", f"The {MOST_LABELS} hardest of {number(len(ranked))} labels.", class_="small") if hidden > 0 else None
     head = ["Label, hardest first", "ELBO", "Reconstr.", "KL", "Pictures"]
     return tag("div", tag("h3", "By label"), table(head, rows), remark)
 
@@ -117,9 +115,7 @@ def _problems(problems: list[str]) -> Html | None:
     """Questions that the model did not answer."""
     if not problems:
         return None
-    return tag(
-        "div", tag("h3", "Unanswered"), tag("ul", [tag("li", problem) for problem in problems]), class_="unanswered"
-    )
+    return tag("div", tag("h3", "Unanswered"), tag("ul", [tag("li", problem) for problem in problems]), class_="unanswered")
 
 
 def _config(config: str) -> Html | None:

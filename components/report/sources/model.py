@@ -90,9 +90,7 @@ class Interview:
             report_progress("report", done=self._asked, total=QUESTIONS, unit="questions")
 
 
-def interview(
-    folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: list[str]
-) -> Answers:
+def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: list[str]) -> Answers:
     """Asks the model everything that the page shows.
 
     Args:

@@ -88,9 +88,7 @@ class Ingested:
         return found
 
 
-def ingest(
-    folder: Path | str, uri: Path, config: DataConfig = DataConfig(), beam_args: tuple[str, ...] = BEAM_ARGS
-) -> Ingested:
+def ingest(folder: Path | str, uri: Path, config: DataConfig = DataConfig(), beam_args: tuple[str, ...] = BEAM_ARGS) -> Ingested:
     """Runs the executor on a folder."""
     component = ImageExampleGen(images=str(folder), config=config, code="")
     examples = standard_artifacts.Examples()

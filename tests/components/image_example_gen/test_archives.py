@@ -75,7 +75,13 @@ def test_an_archive_for_each_split_beside_loose_pictures(tmp_path):
 def test_names_that_lead_out_links_and_archives_within(tmp_path, suffix):
     path = pack(
         tmp_path / f"in/odd{suffix}",
-        {**pictures(20), "../out.png": encode(picture(50)), "/root.png": encode(picture(51)), "more.zip": b"PK", "cut.png": b"\x89PNG"},
+        {
+            **pictures(20),
+            "../out.png": encode(picture(50)),
+            "/root.png": encode(picture(51)),
+            "more.zip": b"PK",
+            "cut.png": b"\x89PNG",
+        },
     )
     expected = {
         f"odd{suffix}/../out.png": LEADS_OUT,

@@ -70,7 +70,15 @@ def test_a_mistake_found_while_reading_reaches_the_caller_and_leaves_no_artifact
 
 def test_options_survive_their_way_through_tfx():
     config = DataConfig(
-        0.25, 0, "content", ("a", "b"), label_pattern="(x)", keep_duplicates=True, max_rejects=1, span_window=3, pictures_per_shard=12
+        0.25,
+        0,
+        "content",
+        ("a", "b"),
+        label_pattern="(x)",
+        keep_duplicates=True,
+        max_rejects=1,
+        span_window=3,
+        pictures_per_shard=12,
     )
     component = ImageExampleGen(images="/pictures", config=config, code="c")
     assert unpack_options(component.exec_properties["custom_config"]) == config

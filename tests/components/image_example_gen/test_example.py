@@ -12,7 +12,13 @@ ROW = Row(b"\x89PNG" + bytes(300), "png", "", "cat/siamese", "cat/ü.png", "ab" 
 
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"encoded": bytes(200_000)}, {"label": "", "path": "x" * 200}, {"height": 65_535, "width": 1, "mean": 0.0}, {"std": 127.5}],
+    [
+        {},
+        {"encoded": bytes(200_000)},
+        {"label": "", "path": "x" * 200},
+        {"height": 65_535, "width": 1, "mean": 0.0},
+        {"std": 127.5},
+    ],
     ids=["usual", "large", "long", "numbers", "fraction"],
 )
 def test_the_bytes_are_protobufs(changed):

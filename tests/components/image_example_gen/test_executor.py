@@ -98,7 +98,11 @@ def test_shards_are_numbered_without_gaps_and_none_is_empty(mixed):
     for split in mixed.splits:
         names = sorted(path.name for path in (mixed.uri / f"Split-{split}").iterdir())
         assert names == [f"data_tfrecord-{i:05d}-of-{len(names):05d}" for i in range(len(names))]
-    assert sorted(path.name for path in mixed.uri.iterdir() if path.is_file()) == ["duplicates.jsonl", "rejects.jsonl", "summary.json"]
+    assert sorted(path.name for path in mixed.uri.iterdir() if path.is_file()) == [
+        "duplicates.jsonl",
+        "rejects.jsonl",
+        "summary.json",
+    ]
     assert not (mixed.uri / "ingesting").exists()
 
 

@@ -13,7 +13,9 @@ from components.image_example_gen.listing import Listing, divide_rows, place, re
 from components.image_example_gen.manifests import Row
 from components.image_example_gen.sources import Entry
 
-ENTRIES = [Entry(f"{number % 7}/ü\udcff {number}.png", number, *((f"l{number}", "eval") if number % 3 else ())) for number in range(1000)]
+ENTRIES = [
+    Entry(f"{number % 7}/ü\udcff {number}.png", number, *((f"l{number}", "eval") if number % 3 else ())) for number in range(1000)
+]
 
 
 def divided(entries, folder, parts):

@@ -67,7 +67,9 @@ def test_no_manifest(tmp_path):
 
 def test_pictures_by_manifest(tmp_path):
     write_pictures(tmp_path / "in", 40)
-    lines = [{"path": f"{i:04d}.png", "label": "even" if i % 2 == 0 else "odd", "split": "test" if i < 6 else ""} for i in range(30)]
+    lines = [
+        {"path": f"{i:04d}.png", "label": "even" if i % 2 == 0 else "odd", "split": "test" if i < 6 else ""} for i in range(30)
+    ]
     lines += [{"path": str(tmp_path / "in/0035.png")}, {"path": "gone.png", "label": "even"}]
     manifest = tmp_path / "in/list.jsonl"
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -32,7 +32,10 @@ def write(path, records):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_pictures_with_labels_by_name_and_by_number(tmp_path, suffix):
     write(tmp_path / f"in/train.tfrecord-00000-of-00002{suffix}", [example(jpg=encode(picture(i)), cls=i % 2) for i in range(30)])
-    write(tmp_path / f"in/train.tfrecord-00001-of-00002{suffix}", [example(jpg=encode(picture(i)), cls=b"bird") for i in range(30, 50)])
+    write(
+        tmp_path / f"in/train.tfrecord-00001-of-00002{suffix}",
+        [example(jpg=encode(picture(i)), cls=b"bird") for i in range(30, 50)],
+    )
     write(tmp_path / f"in/test.tfrecords{suffix}", [example(jpg=encode(picture(i))) for i in range(50, 55)])
     config = DataConfig(record_image="jpg", record_label="cls", label_names=("cat", "dog"))
     result = ingest(tmp_path / "in", tmp_path / "out", config)
@@ -58,7 +61,9 @@ def test_its_own_examples_are_read_back(tmp_path):
         (tmp_path / f"in/{seed}.png").write_bytes(encode(picture(seed)))
     first = ingest(tmp_path / "in", tmp_path / "first")
     again = ingest(first.uri, tmp_path / "again")
-    assert again.examples().keys() == {f"{name}#{i}" for name in first.files() for i in range(first.summary["pictures"][split(name)])}
+    assert again.examples().keys() == {
+        f"{name}#{i}" for name in first.files() for i in range(first.summary["pictures"][split(name)])
+    }
 
 
 def split(name: str) -> str:

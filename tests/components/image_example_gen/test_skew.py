@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
@@ -103,5 +102,3 @@ def test_what_is_accepted_is_what_a_person_sees(pictures, name):
         return  # turned on its side and stretched: the pixels are compared in test_picture_files
     difference = np.abs(levels.astype(int) - np.asarray(white.convert("RGB")))
     assert difference.mean() < (6 if "cmyk.jpg" in name else 3 if name.endswith((".jpg", "content.png")) else 0.01)
-
-

@@ -35,9 +35,7 @@ def test_only_missing_splits_are_taken_from_training_pictures():
     assert rule.split_of("test", HASHES[0], "a.png") == "test"
 
 
-@pytest.mark.parametrize(
-    "values", [{"eval_share": 0}, {"test_share": 0.5}, {"test_share": -1}, {"pictures_per_shard": 0}]
-)
+@pytest.mark.parametrize("values", [{"eval_share": 0}, {"test_share": 0.5}, {"test_share": -1}, {"pictures_per_shard": 0}])
 def test_limits_of_the_configuration(values):
     with pytest.raises(ValidationError):
         TypeAdapter(DataConfig).validate_python(values)
@@ -75,13 +73,22 @@ def test_own_splits_do_not_count_where_content_decides():
 
 @pytest.mark.parametrize(
     "name, split",
-    [("x_train", "train"), ("cats-val-00001", "eval"), ("test", "test"), ("train_test", None), ("trainer", None), ("t10k-x", "test")],
+    [
+        ("x_train", "train"),
+        ("cats-val-00001", "eval"),
+        ("test", "test"),
+        ("train_test", None),
+        ("trainer", None),
+        ("t10k-x", "test"),
+    ],
 )
 def test_splits_in_names(name, split):
     assert split_in_name(name) == split
 
 
-@pytest.mark.parametrize("values", [{"label_pattern": "("}, {"label_pattern": "cat"}, {"label_pattern": "(c)", "label_file": "x.csv"}])
+@pytest.mark.parametrize(
+    "values", [{"label_pattern": "("}, {"label_pattern": "cat"}, {"label_pattern": "(c)", "label_file": "x.csv"}]
+)
 def test_labels_of_which_the_configuration_makes_no_sense(values):
     with pytest.raises(ValidationError):
         TypeAdapter(DataConfig).validate_python(values)

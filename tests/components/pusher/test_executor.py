@@ -88,7 +88,10 @@ def test_only_what_both_gates_blessed_is_pushed(tmp_path, model, model_ok, infra
     base = str(tmp_path / "serving")
     destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=base))
     inputs["model_blessing"][0].set_float_custom_property(ACCURACY, 0.75)
-    told = {"push_destination": proto_utils.proto_to_json(destination), "custom_config": json.dumps({"registry": f"{base}-registry"})}
+    told = {
+        "push_destination": proto_utils.proto_to_json(destination),
+        "custom_config": json.dumps({"registry": f"{base}-registry"}),
+    }
     AtomicPush().Do(inputs, {"pushed_model": [pushed]}, told)
     both = model_ok and infra_ok
     assert pushed.get_int_custom_property("pushed") == both

@@ -43,7 +43,9 @@ def test_what_is_added_comes_back_as_it_was(base, model, tmp_path):
     assert store.numbers(base) == [] and list(store.newest_first(base)) == []
     assert store.add(str(model), base) == 1
     store.download(f"{base}/1", str(tmp_path / "back"))
-    assert store.same(str(tmp_path / "back"), f"{base}/1") and store.list_tree(str(tmp_path / "back")) == store.list_tree(str(model))
+    assert store.same(str(tmp_path / "back"), f"{base}/1") and store.list_tree(str(tmp_path / "back")) == store.list_tree(
+        str(model)
+    )
 
 
 def test_the_same_is_not_added_twice_and_something_else_is(base, model):

@@ -43,9 +43,7 @@ class FakeModel(tf.Module):
         decoder: Layers; the last one gives logits.
     """
 
-    def __init__(
-        self, shape: tuple[int, int, int], encoder: Weights, mean: Weights, log_variance: Weights, decoder: Weights
-    ):
+    def __init__(self, shape: tuple[int, int, int], encoder: Weights, mean: Weights, log_variance: Weights, decoder: Weights):
         super().__init__()
         self._shape = shape
         self._encoder, self._mean, self._log_variance, self._decoder = (
@@ -65,9 +63,7 @@ class FakeModel(tf.Module):
         return {"images": tf.reshape(levels, [-1, *self._shape])}
 
     def encode(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        x = tf.reshape(
-            tf.map_fn(self._pixels, image_bytes, fn_output_signature=tf.float32), [-1, int(np.prod(self._shape))]
-        )
+        x = tf.reshape(tf.map_fn(self._pixels, image_bytes, fn_output_signature=tf.float32), [-1, int(np.prod(self._shape))])
         x = tf.nn.relu(self._run(x, self._encoder)) if self._encoder else x
         return {"mean": self._run(x, self._mean), "log_variance": self._run(x, self._log_variance)}
 
@@ -116,6 +112,4 @@ def blob_model(shape: tuple[int, int, int], latent_dim: int) -> FakeModel:
     weights, bias = blob_decoder(latent_dim, shape)
     back = np.linalg.pinv(weights).astype(np.float32) * 8
     head = (back, (-0.2 * back.sum(axis=0)).astype(np.float32))
-    return FakeModel(
-        shape, [], [head], [(np.zeros_like(back), np.full(latent_dim, -2.0, np.float32))], [(weights, bias)]
-    )
+    return FakeModel(shape, [], [head], [(np.zeros_like(back), np.full(latent_dim, -2.0, np.float32))], [(weights, bias)])

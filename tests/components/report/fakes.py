@@ -83,9 +83,7 @@ def history(epochs: int) -> list[dict[str, Any]]:
             "learning_rate": 1e-3 / epoch,
             "beta": min(1.0, epoch / 4),
         }
-        lines.append(
-            {"epoch": epoch, **shared, "train": {"loss": reconstruction + kl, **part(0)}, "eval": part(3 + epoch / 20)}
-        )
+        lines.append({"epoch": epoch, **shared, "train": {"loss": reconstruction + kl, **part(0)}, "eval": part(3 + epoch / 20)})
     return lines
 
 
@@ -239,8 +237,6 @@ def write_artifacts(
         "blessing": [artifact(kinds.ModelBlessing, root / "blessing", blessed=1)],
         "infra_blessing": [artifact(kinds.InfraBlessing, root / "serving", blessed=1)],
         "pushed_model": [
-            artifact(
-                kinds.PushedModel, root / "pushed", pushed=1, pushed_version="3", pushed_destination="/srv/serving/3"
-            )
+            artifact(kinds.PushedModel, root / "pushed", pushed=1, pushed_version="3", pushed_destination="/srv/serving/3")
         ],
     }

@@ -28,9 +28,7 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.ids: list[str] = []
         self.tags: list[str] = []
-        self.addresses: list[str] = re.findall(r"url\(\s*['\"]?([^)'\"]+)", content) + re.findall(
-            r"@import[^;]*", content
-        )
+        self.addresses: list[str] = re.findall(r"url\(\s*['\"]?([^)'\"]+)", content) + re.findall(r"@import[^;]*", content)
         self.words = ""
         self._open: list[str] = []
         self.feed(content)

@@ -68,9 +68,7 @@ def test_every_picture_is_a_png() -> None:
 
 
 def test_whatever_comes_from_data_is_escaped() -> None:
-    hostile = report(
-        labels=(HOSTILE, "bee"), title=HOSTILE, run_id=HOSTILE, config=HOSTILE, locations={HOSTILE: HOSTILE}
-    )
+    hostile = report(labels=(HOSTILE, "bee"), title=HOSTILE, run_id=HOSTILE, config=HOSTILE, locations={HOSTILE: HOSTILE})
     data = dataclasses.replace(
         hostile.data,
         rejected=1,

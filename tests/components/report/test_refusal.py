@@ -34,7 +34,11 @@ def page(tmp_path, **changed) -> str:
 def test_pictures_that_show_each_reason(tmp_path, examples):
     html = page(
         tmp_path,
-        reasons=["train pictures: 14% of them are near-black", "a label is new: 'fox <b>'", "brightness drifted from the pictures before"],
+        reasons=[
+            "train pictures: 14% of them are near-black",
+            "a label is new: 'fox <b>'",
+            "brightness drifted from the pictures before",
+        ],
         evidence=[
             {"feature": "image/exposure", "values": ("near-black",), "drifted": False},
             {"feature": "image/label", "values": ("fox <b>",), "drifted": True},

@@ -41,7 +41,10 @@ def test_published_figures_of_the_same_protocol_best_first() -> None:
     [
         (fashion(), "−236.70"),
         (fashion(latent_dim=2), "−253.10"),
-        (fashion(likelihood="discretized_logistic_mixture", figures=dataclasses.replace(FASHION, importance_weighted=-1956.0)), "3.660"),
+        (
+            fashion(likelihood="discretized_logistic_mixture", figures=dataclasses.replace(FASHION, importance_weighted=-1956.0)),
+            "3.660",
+        ),
     ],
     ids=["grey", "2 dimensions", "8-bit"],
 )

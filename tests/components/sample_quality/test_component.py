@@ -40,9 +40,7 @@ def run(examples: str, graph: str, model: Path, folder: Path, run_id: str) -> di
     examples_channel, graph_channel, model_channel = (importer.outputs["result"] for importer in imported)
     inputs = {"examples": examples_channel, "transform_graph": graph_channel}
     extractor = FeatureExtractor(**inputs, split="test", code="1")
-    quality = SampleQuality(
-        **inputs, model=model_channel, features=extractor.outputs["features"], split="test", seed=0, code="1"
-    )
+    quality = SampleQuality(**inputs, model=model_channel, features=extractor.outputs["features"], split="test", seed=0, code="1")
     made = pipeline.Pipeline(
         pipeline_name="quality",
         pipeline_root=str(folder / "artifacts"),

@@ -50,9 +50,7 @@ def test_a_good_model_is_pushed(model: Path, model_run: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("spoil", ["saved_model.pb", "variables/variables.index"])
-def test_a_bad_model_is_not_pushed_and_the_run_ends_in_order(
-    model: Path, model_run: Path, tmp_path: Path, spoil: str
-) -> None:
+def test_a_bad_model_is_not_pushed_and_the_run_ends_in_order(model: Path, model_run: Path, tmp_path: Path, spoil: str) -> None:
     bad = Path(shutil.copytree(model, tmp_path / "bad"))
     (bad / "Format-Serving" / spoil).write_bytes(b"\x12\xff")
     report, pushed = run(bad, model_run, tmp_path)

@@ -245,9 +245,7 @@ def test_what_a_model_may_answer_beside_is_checked_where_export_or_trainer_has_i
     for tensors in (inputs, answers):
         del tensors[name]
     save_golden(tmp_path / "golden", inputs, answers)
-    assert judge(conditional / "export", tmp_path)["reasons"] == [
-        f"{name}: the trainer left no golden answer to check it by"
-    ]
+    assert judge(conditional / "export", tmp_path)["reasons"] == [f"{name}: the trainer left no golden answer to check it by"]
     export = tiny_model.save(tiny_model.ConditionalModel(), tmp_path / "export", without=(name,))
     assert judge(export, conditional)["reasons"] == [f"{name}: the exported model has no such signature"]
     report = judge(export, tmp_path)

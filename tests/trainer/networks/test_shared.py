@@ -38,6 +38,7 @@ def test_small_is_a_tenth_of_the_usual_spread() -> None:
     usual = keras.initializers.VarianceScaling(1.0)((100, 100))
     assert np.std(small()((100, 100))) / np.std(usual) < 0.12
 
+
 def test_log_variances_stay_where_their_exponentials_are_numbers() -> None:
     x = tf.constant([-1e9, -5.0, 0.0, 0.5, 1e9])
     bounded = Bounded(20.0)(x)
