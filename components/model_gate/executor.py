@@ -111,7 +111,8 @@ def labels_in_disorder(input_dict: dict[str, list[types.Artifact]], most: float 
         if before - now.accuracy > max(most, STANDARD_ERRORS * error):
             return [
                 f"the labels are in disorder: a classifier that was trained on them names {now.accuracy:.1%} of {now.held_out:,} "
-                f"held-out pictures right, {before:.1%} at the last good model; evaluation.max_label_accuracy_drop allows {most:.0%} less"
+                f"held-out pictures right, {before:.1%} at the last good model; "
+                f"evaluation.max_label_accuracy_drop allows {most:.0%} less"
             ]
     return []
 

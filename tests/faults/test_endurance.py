@@ -61,7 +61,7 @@ def test_many_spans_in_a_row(zygote, tmp_path, trial):
     assert len(live) < 60 * KEEP, "what gc removes is not kept as if it were there"
     growth = (metadata[-1] - metadata[0]) / (NIGHTS - 1)
     times = statistics.median(seconds[-4:]) / statistics.median(seconds[1:5])
-    note(
-        line=f"metadata.db grows by {growth / 1e3:.0f} kB a run; of {NIGHTS} runs the last four take {times:.2f} times what the second to the fifth do"
-    )
+    nights = f"of {NIGHTS} runs the last four take {times:.2f} times what the second to the fifth do"
+    note(line=f"metadata.db grows by {growth / 1e3:.0f} kB a run; {nights}")
+    assert not THOROUGH or times < 2, seconds  # only where it is what is measured: in `make faults`
     shutil.rmtree(work)
