@@ -5,7 +5,8 @@
 READY := .venv/.ready
 # The libraries are compiled once and not by every process anew, of which the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
-PYTEST := .venv/bin/python -m pytest -q -n 2 --dist loadfile
+# In the order of the files: by their number of tests, as is xdist's default, the longest ones would come last and have one worker wait.
+PYTEST := .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 run: $(READY)  ## the whole pipeline on the embedded data set
 	@.venv/bin/python local_runner.py --dataset digits
