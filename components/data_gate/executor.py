@@ -14,9 +14,10 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.data_gate.artifacts import REJECTS
+from components.data_gate.artifacts import REJECTS, SPANS
 from components.data_gate.config import ValidationConfig
 from components.data_gate.odd import odd_exposures, odd_labels, odd_rejects
+from components.data_gate.spans import from_plain, odd_spans, spans_of
 from components.data_gate.statistics import read_statistics, splits_of
 from components.data_gate.words import Found, describe_anomalies
 from components.registry.baselines import record_statistics
@@ -51,10 +52,16 @@ class Executor(base_executor.BaseExecutor):
         drift = divergences(beside)
         wrong = describe_anomalies(found + beside)
         wrong += odd_exposures(statistics, config)
-        refused, share = rejects_of(input_dict["examples"][0].uri) if input_dict.get("examples") else (0, 0.0)
+        examples = input_dict["examples"][0].uri if input_dict.get("examples") else None
+        refused, share = rejects_of(examples) if examples else (0, 0.0)
+        spans = spans_of(examples) if examples else {}
         before = input_dict.get("baseline_blessing") if baseline else None
         if before and before[0].has_custom_property(REJECTS):
             wrong += odd_rejects(refused, share, before[0].get_float_custom_property(REJECTS), config)
+        if before and before[0].has_custom_property(SPANS):
+            odd, far = odd_spans(spans, from_plain(json.loads(before[0].get_string_custom_property(SPANS))), config)
+            wrong += odd
+            drift = {name: max(drift.get(name, 0.0), far.get(name, 0.0)) for name in drift | far}
         wrong += odd_labels(statistics, baseline[0] if baseline else None, schema, config)
         if wrong:
             sentences, evidence = [anomaly.sentence for anomaly in wrong], [anomaly.to_dict() for anomaly in wrong]
@@ -64,9 +71,11 @@ class Executor(base_executor.BaseExecutor):
         blessing.set_int_custom_property(BLESSED, 1)
         blessing.set_int_custom_property(SUBJECT_ID, statistics.id)
         blessing.set_int_custom_property(BASELINE_ID, baseline[0].id if baseline else 0)
+        passed = {REJECTS: share, SPANS: json.dumps(spans)}
         blessing.set_float_custom_property(REJECTS, share)
+        blessing.set_string_custom_property(SPANS, passed[SPANS])
         if exec_properties.get("registry"):
-            record_statistics(statistics, exec_properties["registry"], share)
+            record_statistics(statistics, exec_properties["registry"], passed)
         verdict = {"passed": True, "compared_with": baseline[0].uri if baseline else None, "drift": drift}
         io_utils.write_string_file(os.path.join(blessing.uri, "verdict.json"), json.dumps(verdict, indent=2) + "\n")
 

@@ -16,6 +16,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
 
+from components.image_example_gen.by_span import span_of
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.develop import Developer
 from components.image_example_gen.duplicates import drop_duplicates, find_duplicates, to_lines
@@ -82,6 +83,8 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         if not (copies or config.keep_duplicates):
             listed = drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
         total = Tally.total(tallies)
+        for left in sources.left_out if sources.span_depth else ():
+            total.add_to_span(span_of(printable(left.path), sources.span_depth), None)
         _check_splits(total, sources, config, rejects)
         _publish(examples, tallies, folder)
         _write_text(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
@@ -94,7 +97,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         fileio.makedirs(folder)
         METER.start(sources.count)
         with self._make_beam_pipeline() as pipeline:
-            _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, developer))
+            _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, developer, sources.span_depth))
         return [Tally.from_json(_read_text(join(folder, tally_name(unit.index)))) for unit in units]
 
 

@@ -16,6 +16,7 @@ import apache_beam as beam
 import numpy as np
 import tensorflow as tf
 
+from components.image_example_gen.by_span import span_of
 from components.image_example_gen.develop import Developed, Developer
 from components.image_example_gen.files import join
 from components.image_example_gen.found import Rejected
@@ -81,12 +82,14 @@ class IngestUnit(beam.DoFn):
     Args:
         folder: Where to.
         developer: How.
+        span_depth: How many folders at the beginning of a path are its span's; 0 where there are no spans.
     """
 
-    def __init__(self, folder: str, developer: Developer):
+    def __init__(self, folder: str, developer: Developer, span_depth: int = 0):
         super().__init__()
         self._folder = folder
         self._developer = developer
+        self._span_depth = span_depth
 
     def process(self, unit: FileUnit | ContainerUnit) -> None:
         """Reads one unit. A worker that repeats it writes the same files again."""
@@ -98,7 +101,10 @@ class IngestUnit(beam.DoFn):
             with RecordWriters(self._folder, unit.index) as writers:
                 for item in self._developer.develop(unit):
                     refused = isinstance(item, Rejected)
-                    tally.found += (item.path if refused else item.row.path) in told
+                    path = item.path if refused else item.row.path
+                    tally.found += path in told
+                    if self._span_depth:
+                        tally.add_to_span(span_of(path, self._span_depth), None if refused else item.row)
                     if refused:
                         tally.reasons[item.reason] += 1
                         rejects.append(json.dumps({"path": item.path, "reason": item.reason}) + "\n")

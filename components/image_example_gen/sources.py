@@ -76,6 +76,7 @@ class Sources:
         left_out: What was found and cannot be read, sorted by path.
         others: Files that are not called like pictures, by suffix.
         span: The number of the latest span; 0 where there are none.
+        span_depth: How many folders at the beginning of a path are its span's; 0 where there are none.
         fingerprint: A hash that changes when a file is added, removed, renamed or edited.
         bytes: The size of all files, as far as it is known without asking a server for each.
     """
@@ -90,6 +91,7 @@ class Sources:
     left_out: tuple[Rejected, ...] = ()
     others: Counter[str] = field(default_factory=Counter)
     span: int = 0
+    span_depth: int = 0
     fingerprint: str = ""
     bytes: int = 0
 
@@ -285,6 +287,7 @@ class _Survey:
             left_out=tuple(sorted(self.left_out, key=lambda left: left.path)),
             others=self.others,
             span=span,
+            span_depth=self.skipped,
             fingerprint=f"{self.print:064x}",
             bytes=self.bytes,
         )

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from components.image_example_gen.by_span import SpanCounts, count_picture
 from components.image_example_gen.example import Row
 from components.image_example_gen.splits import SPLITS
 
@@ -33,6 +34,7 @@ class Tally:
         told: Pictures that the label file names.
         found: Those of them that there are.
         mistake: Why the unit could not be read at all, or ''.
+        spans: What the pictures of each span are like, copies of others among them; empty where there are no spans.
     """
 
     labels: dict[str, Counter[str]] = field(default_factory=_per_split)
@@ -45,6 +47,11 @@ class Tally:
     told: int = 0
     found: int = 0
     mistake: str = ""
+    spans: SpanCounts = field(default_factory=dict)
+
+    def add_to_span(self, span: str, row: Row | None) -> None:
+        """Counts a picture of a span; None one that was refused."""
+        count_picture(self.spans.setdefault(span, {}), row)
 
     def add(self, split: str, row: Row, times: int = 1) -> None:
         """Counts a picture of `split`; with -1 takes it back."""
@@ -80,7 +87,8 @@ class Tally:
         values = json.loads(text)
         values["labels"] = {split: Counter(counts) for split, counts in values["labels"].items()}
         counters = ("formats", "reencoded", "exposures", "sizes", "reasons")
-        return cls(**values | {name: Counter(values[name]) for name in counters})
+        spans = {span: {name: Counter(counts) for name, counts in each.items()} for span, each in values["spans"].items()}
+        return cls(**values | {"spans": spans} | {name: Counter(values[name]) for name in counters})
 
     @classmethod
     def total(cls, tallies: Iterable[Tally]) -> Tally:
@@ -93,6 +101,9 @@ class Tally:
                 getattr(result, name).update(getattr(tally, name))
             for name in ("duplicates", "told", "found"):
                 setattr(result, name, getattr(result, name) + getattr(tally, name))
+            for span, features in tally.spans.items():
+                for name, counts in features.items():
+                    result.spans.setdefault(span, {}).setdefault(name, Counter()).update(counts)
             result.mistake = result.mistake or tally.mistake
         return result
 
@@ -117,5 +128,6 @@ class Tally:
             "exposures": dict((+self.exposures).most_common()),
             "sizes": dict((+self.sizes).most_common(_SIZES_SHOWN)),
             "others": dict(others.most_common(_SIZES_SHOWN)),
+            "spans": self.spans,
             "seconds": round(seconds, 3),
         }

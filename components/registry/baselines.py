@@ -16,7 +16,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils
 
-from components.data_gate.artifacts import REJECTS, DataBlessing
+from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
 from components.model_gate.decisions import ACCURACY, LABELS, PICTURES
 from components.registry import store
 from components.resolvers import read_protocol
@@ -74,18 +74,19 @@ class LastStatisticsExecutor(base_executor.BaseExecutor):
         statistics.split_names = artifact_utils.encode_split_names(passed["splits"])
         statistics.set_int_custom_property(VERSION, number)
         blessing.set_float_custom_property(REJECTS, passed[REJECTS])
+        blessing.set_string_custom_property(SPANS, passed[SPANS])
 
 
-def record_statistics(statistics: types.Artifact, registry: str, rejects: float) -> None:
+def record_statistics(statistics: types.Artifact, registry: str, passed: dict[str, Any]) -> None:
     """Writes statistics that have passed into the registry, unless they are those that it has last.
 
     Args:
         statistics: Of the pictures.
         registry: The registry's folder.
-        rejects: The share of pictures that were refused when they were read, 0 to 1.
+        passed: What else the gate's blessing says of them, by its properties' names.
     """
     with open(os.path.join(statistics.uri, PASSED), "w", encoding="utf-8") as file:
-        json.dump({"splits": artifact_utils.decode_split_names(statistics.split_names), REJECTS: rejects}, file)
+        json.dump({"splits": artifact_utils.decode_split_names(statistics.split_names), **passed}, file)
     store.add(statistics.uri, f"{registry}/{STATISTICS}")
 
 

@@ -83,6 +83,16 @@ def test_a_poisoned_span_is_refused_in_words(poisoned, poison, trial):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("poison", POISONS, ids=lambda poison: poison.__name__)
+def test_a_poisoned_span_is_refused_in_a_window_with_good_ones_as_well(poisoned, poison, trial):
+    trial(f"a poisoned span: {poison.__doc__}")
+    poison(poisoned.pictures / "span-2")
+    ended = poisoned.run(**{"data.span_window": 2})
+    assert ended.status == 3 and POISONS[poison] in ended.err, ended.out + ended.err
+    assert poisoned.versions() == [1]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"training.beta": 100}, {"training.learning_rate": 1e-9}], ids=["beta x 100", "no learning"])
 def test_a_crippled_trainer_is_refused_by_the_evaluator(lab, settings, trial):
     trial("a crippled trainer: beta x 100, no learning")

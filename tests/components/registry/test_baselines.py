@@ -7,7 +7,7 @@ import json
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.data_gate.artifacts import REJECTS, DataBlessing
+from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
 from components.model_gate.decisions import ACCURACY, LABELS, PICTURES
 from components.registry import store
 from components.registry.baselines import (
@@ -89,8 +89,9 @@ def test_the_statistics_that_passed_last_with_their_splits(tmp_path):
         statistics.split_names = artifact_utils.encode_split_names(["train", "eval"])
         (tmp_path / "statistics/Split-train").mkdir(exist_ok=True)
         (tmp_path / "statistics/Split-train/FeatureStats.pb").write_bytes(content)
-        record_statistics(statistics, str(registry), 0.125)
+        record_statistics(statistics, str(registry), {REJECTS: 0.125, SPANS: "{}"})
     found, blessing = last_statistics(registry, tmp_path / "found")
+    assert blessing.get_string_custom_property(SPANS) == "{}"
     assert blessing.get_float_custom_property(REJECTS) == 0.125 and not blessing.has_custom_property(ABSENT)
     assert found.get_int_custom_property(VERSION) == 2, "the same statistics are recorded once"
     assert artifact_utils.decode_split_names(found.split_names) == ["train", "eval"]

@@ -1,0 +1,114 @@
+"""The spans of a window, each by itself: pooled with the others one bad batch would pass, and be the usual from then on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping
+
+from tfx.dsl.io import fileio
+
+from components.data_gate.config import ValidationConfig
+from components.data_gate.odd import LABEL, odd_rejects
+from components.data_gate.words import FEATURES, Anomaly, listed
+from components.image_example_gen.by_span import PICTURES, REFUSED, SpanCounts
+
+EXPECTED = 10  # pictures of a label that a span must be expected to have for it to be missed: by chance once in 20,000 times
+_NAMED = 5  # labels in a sentence
+
+
+def spans_of(examples: str) -> SpanCounts:
+    """What ImageExampleGen counted of each span; nothing where the pictures are not in spans."""
+    with fileio.open(os.path.join(examples, "summary.json")) as file:
+        return from_plain(json.load(file).get("spans", {}))
+
+
+def from_plain(values: Mapping[str, Mapping[str, Mapping[str, int]]]) -> SpanCounts:
+    """Counts that were read from JSON."""
+    return {span: {name: Counter(counts) for name, counts in features.items()} for span, features in values.items()}
+
+
+def odd_spans(now: SpanCounts, before: SpanCounts, config: ValidationConfig) -> tuple[list[Anomaly], dict[str, float]]:
+    """What is odd about single spans beside all that passed last, and how far each feature is at the most.
+
+    A single span is judged by its statistics. A span that was among those that passed, and is as it was, is not judged again.
+
+    Args:
+        now: The spans of this run.
+        before: Those of the last pictures that passed.
+        config: What may be.
+
+    Returns:
+        The anomalies, and by feature the largest Jensen-Shannon divergence (base 2, 0 to 1) of a span, less what chance makes
+        of it.
+    """
+    if len(now) < 2 or not before:
+        return [], {}
+    usual = pooled(before)
+    found: list[Anomaly] = []
+    largest: dict[str, float] = {}
+    for span, features in now.items():
+        if features == before.get(span):
+            continue
+        for name, allowed in config.drift().items():
+            far = divergence(features.get(name, Counter()), usual.get(name, Counter()))
+            largest[name] = max(largest.get(name, 0.0), far)
+            if far > allowed:
+                words = f"drifted from the pictures before (Jensen-Shannon divergence {far:.3f}, at most {allowed:g} is allowed)"
+                found.append(Anomaly(f"{span}: {FEATURES.get(name, name)} {words}", name, drifted=True))
+        found += _vanished(span, features.get(LABEL, Counter()), usual.get(LABEL, Counter()), config)
+        refused, share = _refused(features)
+        found += [_of(span, anomaly) for anomaly in odd_rejects(refused, share, _refused(usual)[1], config)]
+    return found, largest
+
+
+def pooled(spans: SpanCounts) -> dict[str, Counter[str]]:
+    """The counts of all spans together, by feature."""
+    total: dict[str, Counter[str]] = {}
+    for features in spans.values():
+        for name, counts in features.items():
+            total.setdefault(name, Counter()).update(counts)
+    return total
+
+
+def divergence(one: Counter[str], other: Counter[str]) -> float:
+    """The Jensen-Shannon divergence of two histograms, less its mean for samples of one distribution; 0 where one is empty.
+
+    That mean is (k - 1) / (8 ln 2) (1/n + 1/m) for n and m samples in k bins: twice the divergence in nats by the harmonic
+    mean of the sizes is nearly chi-squared distributed (Lin 1991; Grosse et al. 2002, eq. 13).
+    """
+    n, m = one.total(), other.total()
+    if not n or not m:
+        return 0.0
+    values = sorted(set(one) | set(other))
+    far = 0.0
+    for value in values:
+        p, q = one[value] / n, other[value] / m
+        middle = (p + q) / 2
+        far += sum(share * math.log2(share / middle) for share in (p, q) if share) / 2
+    return max(0.0, far - (len(values) - 1) / (8 * math.log(2)) * (1 / n + 1 / m))
+
+
+def _vanished(span: str, labels: Counter[str], usual: Counter[str], config: ValidationConfig) -> list[Anomaly]:
+    """Labels of which a span of this size would have some, and has none."""
+    if config.label_set == "free" or not usual.total():
+        return []
+    share = labels.total() / usual.total()
+    missed = sorted(label for label, count in usual.items() if label and count * share >= EXPECTED and not labels[label])
+    if not missed:
+        return []
+    named = [repr(label) for label in missed[:_NAMED]]
+    named += [f"{len(missed) - _NAMED} more"] if len(missed) > _NAMED else []
+    subject = f"{len(missed)} labels have" if missed[1:] else "a label has"
+    return [Anomaly(f"{span}: {subject} vanished: the pictures before had {listed(named)}", LABEL, tuple(missed), drifted=True)]
+
+
+def _refused(features: Mapping[str, Counter[str]]) -> tuple[int, float]:
+    counts = features.get(PICTURES, Counter())
+    return counts[REFUSED], counts[REFUSED] / max(counts.total(), 1)
+
+
+def _of(span: str, anomaly: Anomaly) -> Anomaly:
+    return Anomaly(f"{span}: {anomaly.sentence}", anomaly.feature, anomaly.values, anomaly.drifted)
