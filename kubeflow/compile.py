@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import yaml
 
-from pipeline.cluster_config import ClusterConfig
+from pipeline.cluster_config import EVERY, USUAL_OF, ClusterConfig
 from pipeline.config import Config
 from pipeline.run import LOCAL_BEAM
 from trainer.errors import InputError
@@ -22,7 +23,8 @@ ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 FINAL = ("DataGate", "Verdict")
 # Without the cache: what they give depends on more than their inputs, and no driver runs that would say so.
 ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "StartingPoint", "Pusher", "Verdict")
-MOST_BACKOFF = "3600s"
+MOST_BACKOFF = 3600  # seconds
+USUAL_GPU = "nvidia.com/gpu"
 Document = dict[str, Any]
 
 
@@ -50,14 +52,14 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     from pipeline.plumbing import Cluster
 
     check(config, images, target)
-    cluster = config.cluster
-    registry = cluster.registry_folder
+    cluster, name = config.cluster, name_of(config)
+    registry, push_to = cluster.registry_folder(name), cluster.push_folder(name)
     pipeline = create_pipeline(
-        name=name_of(config),
+        name=name,
         root=cluster.root,
         images=images,
-        plumbing=Cluster(schema, registry, cluster.push_to, resolver=target == "vertex"),
-        push_to=cluster.push_to,
+        plumbing=Cluster(schema, registry, push_to, resolver=target == "vertex"),
+        push_to=push_to,
         config=config,
         beam_args=LOCAL_BEAM,
         enable_cache=cluster.caching,
@@ -74,9 +76,16 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     spec["defaultPipelineRoot"] = cluster.root
     for task_name, task in tasks_of(spec):
         _complete_task(task_name, task, cluster)
-    for label, executor in spec["deploymentSpec"]["executors"].items():
-        if "container" in executor:
-            _complete_container(label.removesuffix("_executor"), executor["container"], spec, cluster)
+    containers = {
+        label.removesuffix("_executor"): executor["container"]
+        for label, executor in spec["deploymentSpec"]["executors"].items()
+        if "container" in executor
+    }
+    unknown = sorted(set(cluster.resources) - set(containers) - set(USUAL_OF) - {EVERY})
+    if unknown:
+        raise InputError(f"cluster.resources: there is no component {unknown[0]}; there are {EVERY}, {', '.join(sorted(containers))}")
+    for component, container in containers.items():
+        _complete_container(component, container, cluster)
     platform = platform_spec(spec, cluster) if target == "kfp" else None
     return [spec] if platform is None else [spec, platform]
 
@@ -88,13 +97,14 @@ def check(config: Config, images: str, target: Target) -> None:
         InputError: There is such a thing.
     """
     cluster = config.cluster
+    name = name_of(config)
     mounted = tuple(f"{volume.path.rstrip('/')}/" for volume in cluster.volumes)
     for what, place in (
         ("the pictures", images),
-        ("cluster.push_to", cluster.push_to),
-        ("cluster.registry", cluster.registry_folder),
+        ("cluster.push_to", cluster.push_folder(name)),
+        ("cluster.registry", cluster.registry_folder(name)),
     ):
-        if "://" not in place and not place.startswith(mounted):
+        if "://" not in place and not f"{place}/".startswith(mounted):
             raise InputError(
                 f"{what}: {place} is a folder of this machine; on a cluster it must be a URI, or lie on one of cluster.volumes"
             )
@@ -102,17 +112,35 @@ def check(config: Config, images: str, target: Target) -> None:
             raise InputError(
                 f"{what}: {place}: only cluster.root may be minio://; here it is s3://, with AWS_ENDPOINT_URL for MinIO"
             )
-    if target == "vertex" and not cluster.root.startswith("gs://"):
-        raise InputError(f"cluster.root is {cluster.root}, but Vertex AI keeps artifacts in gs:// alone")
-    if target == "vertex" and (cluster.secrets or cluster.volumes or cluster.node_selector):
-        raise InputError("cluster.secrets, cluster.volumes and cluster.node_selector are Kubernetes', which Vertex AI has none of")
+    if target == "vertex":
+        _check_vertex(cluster, name)
     if config.serving_check.kind == "infra_validator":
         raise InputError("serving_check.kind: infra_validator does not compile for a cluster; c_api does the same without docker")
 
 
+def _check_vertex(cluster: ClusterConfig, name: str) -> None:
+    if cluster.secrets or cluster.volumes or cluster.node_selector:
+        raise InputError("cluster.secrets, cluster.volumes and cluster.node_selector are Kubernetes', which Vertex AI has none of")
+    if not cluster.root.startswith("gs://"):
+        raise InputError(f"cluster.root is {cluster.root}, but Vertex AI keeps artifacts in gs:// alone")
+    for what, place in (("push_to", cluster.push_folder(name)), ("registry", cluster.registry_folder(name))):
+        if not place.startswith("gs://"):
+            raise InputError(f"cluster.{what} is {place}: on Vertex AI, where no Secret brings credentials, it must be gs://")
+    for component, given in cluster.resources.items():
+        if (given.gpus and not given.gpu_kind) or "/" in (given.gpu_kind or ""):
+            kind = given.gpu_kind or "not said"
+            raise InputError(
+                f"cluster.resources.{component}.gpu_kind is {kind}: on Vertex AI it must be a kind such as NVIDIA_TESLA_T4"
+            )
+
+
 def name_of(config: Config) -> str:
     """The pipeline's name on the cluster."""
-    return config.cluster.name or f"darkroom-{re.sub('[^a-z0-9]+', '-', config.title.lower()).strip('-')}"[:128].strip("-")
+    if config.cluster.name:
+        return config.cluster.name
+    letters = re.sub("[^a-z0-9]+", "-", config.title.lower()).strip("-")
+    # A title of other letters is told apart from the next one by its hash.
+    return f"darkroom-{letters or hashlib.sha256(config.title.encode()).hexdigest()[:8]}"[:128].strip("-")
 
 
 def tasks_of(spec: Document) -> list[tuple[str, Document]]:
@@ -162,11 +190,11 @@ def _complete_task(name: str, task: Document, cluster: ClusterConfig) -> None:
             "maxRetryCount": cluster.retries,
             "backoffDuration": f"{cluster.backoff_seconds}s",
             "backoffFactor": 2.0,
-            "backoffMaxDuration": MOST_BACKOFF,
+            "backoffMaxDuration": f"{max(MOST_BACKOFF, cluster.backoff_seconds)}s",
         }
 
 
-def _complete_container(name: str, container: Document, spec: Document, cluster: ClusterConfig) -> None:
+def _complete_container(name: str, container: Document, cluster: ClusterConfig) -> None:
     """Adds resources, and takes away the driver, which open-source Kubeflow Pipelines ignores: the entrypoint runs it."""
     container.pop("lifecycle", None)
     container["command"] = [*container["command"], f"--component={name}"]
@@ -178,7 +206,7 @@ def _complete_container(name: str, container: Document, spec: Document, cluster:
         "memoryRequest": float(given.memory_gb),
     }
     if given.gpus:
-        resources["accelerator"] = {"type": given.gpu_kind, "count": str(given.gpus)}
+        resources["accelerator"] = {"type": given.gpu_kind or USUAL_GPU, "count": str(given.gpus)}
     container["resources"] = resources
 
 

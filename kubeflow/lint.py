@@ -46,19 +46,19 @@ def lint(text: str, target: Target = "kfp") -> list[Violation]:
     spec, problems = _parsed(text, target)
     if spec is None:
         return problems
-    rules = _EVERYWHERE if target == "vertex" else _EVERYWHERE + _OPEN_SOURCE
+    rules = _EVERYWHERE + (_VERTEX if target == "vertex" else _OPEN_SOURCE)
     return problems + [violation for rule in rules for violation in rule(spec)]
 
 
 def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Violation]]:
     """The PipelineSpec within a file, and what is wrong with the file as such."""
     try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
+        documents = [each for each in yaml.safe_load_all(text) if each is not None]
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2001-13-45
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         return None, [Violation("not-yaml", "the file", f"is not YAML: {problem}")]
     spec = documents[0] if documents else None
-    problems = []
+    problems = list(_more(documents[1:], target))
     if isinstance(spec, dict) and "pipelineSpec" in spec:
         if target == "kfp":
             problems.append(
@@ -77,7 +77,41 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
         ]
     if target == "kfp" and not problems and _is_json(text):
         problems.append(Violation("json", "the file", "is JSON, which Kubeflow Pipelines refuses: write YAML"))
-    return spec, problems
+    try:
+        return _laid_out(spec), problems
+    except ValueError as error:
+        words = " ".join(str(error).split())
+        return None, [*problems, Violation("no-pipeline", "the file", f"is not laid out as a PipelineSpec is: {words}")]
+
+
+def _more(documents: list[Any], target: Target) -> Iterator[Violation]:
+    """What may stand in a file beside the pipeline: on Kubernetes its platform's part, and that alone."""
+    for number, document in enumerate(documents, start=2):
+        platform = isinstance(document, dict) and set(document) == {"platforms"} and isinstance(document["platforms"], dict)
+        if number > 2 or not platform:
+            yield Violation("documents", f"document {number}", "is neither the pipeline nor its platform's part, and would be refused")
+        elif target == "vertex":
+            yield Violation("documents", f"document {number}", "is for Kubernetes, of which Vertex AI knows nothing: leave it out")
+
+
+def _laid_out(spec: dict[str, Any]) -> dict[str, Any]:
+    """A spec as the published messages of PipelineSpec have it, without what says nothing.
+
+    Raises:
+        ValueError: It does not fit them.
+    """
+    from google.protobuf import json_format
+    from kfp.pipeline_spec import pipeline_spec_pb2
+
+    def read(part: Any, message: Any) -> dict[str, Any]:
+        try:
+            return json_format.MessageToDict(json_format.ParseDict(part, message, ignore_unknown_fields=True))
+        except (json_format.ParseError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(str(error)) from None
+
+    # The deployment is a struct there, of whatever shape, and a message of its own.
+    deployment = read(spec.get("deploymentSpec") or {}, pipeline_spec_pb2.PipelineDeploymentConfig())
+    return read({**spec, "deploymentSpec": {}}, pipeline_spec_pb2.PipelineSpec()) | {"deploymentSpec": deployment}
 
 
 def _is_json(text: str) -> bool:
@@ -169,7 +203,9 @@ def parameters(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Numbers that are not whole do not arrive as parameters."""
+    """Numbers that are not whole do not arrive as parameters of TFX's executors; those of other compilers read them."""
+    if spec.get("sdkVersion", "").startswith("kfp"):
+        return
     for name, component in spec.get("components", {}).items():
         for key, output in component.get("outputDefinitions", {}).get("parameters", {}).items():
             if output.get("parameterType") == "NUMBER_DOUBLE":
@@ -180,11 +216,25 @@ def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
                 )
 
 
-def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
-    """The kind becomes the name of a Kubernetes resource."""
+def vertex_accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Vertex AI has kinds of its own."""
+    for name, kind in _accelerators(spec):
+        if not re.fullmatch(r"[A-Z0-9_]+", kind):
+            words = f"asks for the accelerator {kind}, which is no kind of Vertex AI's: name one such as NVIDIA_TESLA_T4"
+            yield Violation("accelerator", name, words)
+
+
+def _accelerators(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name, container in _containers(spec):
         kind = container.get("resources", {}).get("accelerator", {}).get("type")
-        if kind and not re.fullmatch(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", kind):
+        if kind:
+            yield name, kind
+
+
+def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
+    """The kind becomes the name of a Kubernetes resource."""
+    for name, kind in _accelerators(spec):
+        if not re.fullmatch(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", kind):
             yield Violation(
                 "accelerator",
                 name,
@@ -245,8 +295,11 @@ def conditions(spec: dict[str, Any]) -> Iterator[Violation]:
                 )
 
 
-_EVERYWHERE: tuple[Callable[[dict[str, Any]], Iterator[Violation]], ...] = (schema_version, references, conditions)
-_OPEN_SOURCE: tuple[Callable[[dict[str, Any]], Iterator[Violation]], ...] = (
+_Rule = Callable[[dict[str, Any]], Iterator[Violation]]
+_EVERYWHERE: tuple[_Rule, ...] = (references, conditions)
+_VERTEX: tuple[_Rule, ...] = (vertex_accelerators,)
+_OPEN_SOURCE: tuple[_Rule, ...] = (
+    schema_version,
     resolvers,
     drivers,
     cached_sources,

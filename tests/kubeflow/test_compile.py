@@ -111,6 +111,19 @@ def test_resources_by_component():
     assert found["Report"]["resources"]["cpuLimit"] == 0.5 and "accelerator" not in found["Report"]["resources"]
 
 
+def test_what_is_not_said_of_resources_stays_usual():
+    (spec,) = compiled(resources={"Trainer": Resources(gpus=1), "Report": Resources(cpu=2)})
+    found = {name: container["resources"] for name, container in containers(spec).items()}
+    assert (found["Trainer"]["cpuLimit"], found["Trainer"]["memoryLimit"]) == (4.0, 8.0), "a GPU takes nothing away"
+    assert found["Trainer"]["accelerator"] == {"type": "nvidia.com/gpu", "count": "1"}
+    assert (found["Report"]["cpuLimit"], found["Report"]["memoryLimit"]) == (2.0, 4.0)
+    assert (found["Pusher"]["cpuLimit"], found["Pusher"]["memoryLimit"]) == (1.0, 4.0)
+    with pytest.raises(InputError, match="there is no component Trianer; there are default, .*Trainer"):
+        compiled(resources={"Trianer": Resources(gpus=1)})
+    (vertex,) = compiled("vertex", resources={"Trainer": Resources(gpus=1, gpu_kind="NVIDIA_TESLA_T4")})
+    assert containers(vertex)["Trainer"]["resources"]["accelerator"]["type"] == "NVIDIA_TESLA_T4"
+
+
 def test_secrets_volumes_and_nodes_are_a_second_document():
     _, platform = compiled(
         secrets=(SecretKeys("s3-credentials", {"key": "AWS_SECRET_ACCESS_KEY"}),),
@@ -133,6 +146,13 @@ def test_secrets_volumes_and_nodes_are_a_second_document():
         ("s3://b/cats", "kfp", {"push_to": "/models"}, "cluster.push_to"),
         ("gs://b/cats", "vertex", {"root": "s3://b"}, "Vertex AI keeps artifacts in gs://"),
         ("gs://b/cats", "vertex", {"root": "gs://b", "node_selector": {"a": "b"}}, "Vertex AI has none"),
+        ("gs://b/cats", "vertex", {"root": "gs://b"}, "cluster.push_to is s3://mlpipeline/models/darkroom-pictures.*must be gs://"),
+        (
+            "gs://b/cats",
+            "vertex",
+            {"root": "gs://b", "push_to": "gs://m", "resources": {"Trainer": Resources(gpus=1)}},
+            "gpu_kind is not said: on Vertex AI it must be a kind such as NVIDIA_TESLA_T4",
+        ),
     ],
 )
 def test_what_would_fail_hours_later_is_said_now(images, target, cluster, words):
@@ -144,6 +164,7 @@ def test_what_would_fail_hours_later_is_said_now(images, target, cluster, words)
 def test_what_lies_on_a_mounted_volume_is_a_path():
     config = dataclasses.replace(build_config({}), cluster=ClusterConfig(volumes=(Volume("v", "/mnt"),), push_to="/mnt/models"))
     assert compile_pipeline(config, "/mnt/cats", SCHEMA, "kfp")
+    assert compile_pipeline(config, "/mnt", SCHEMA, "kfp")
 
 
 def test_infra_validator_is_refused_in_words():
@@ -157,8 +178,34 @@ def test_names_that_a_cluster_takes():
     assert name_of(build_config({"cluster": {"name": "cats"}})) == "cats"
     with pytest.raises(InputError, match="cluster.name"):
         build_config({"cluster": {"name": "Cats"}})
-    with pytest.raises(InputError, match="cluster.push_to"):
-        build_config({"cluster": {"push_to": "models"}})
+    other = name_of(build_config({"title": "\u65e5\u672c"}))
+    assert other.startswith("darkroom-") and other != name_of(build_config({"title": "\u732b"})), "each has its own"
+    assert ClusterConfig().push_folder("a") != ClusterConfig().push_folder("b")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"),
+    [
+        ({"push_to": "models"}, "cluster.push_to must be a URI"),
+        ({"push_to": "http://a/b"}, "cluster.push_to must be a URI"),
+        ({"root": "/tmp/x"}, "cluster.root must be a URI"),
+        ({"root": "http://x/y"}, "cluster.root must be a URI"),
+        ({"volumes": [{"claim": "v", "path": "data"}]}, "must be an absolute path in the container"),
+        ({"volumes": [{"claim": "My Claim", "path": "/data"}]}, "is no Kubernetes name"),
+        ({"secrets": [{"name": "Bad Name!", "env": {"A": "B"}}]}, "is no Kubernetes name"),
+        ({"secrets": [{"name": "s", "env": {"A": "1X Y"}}]}, "the name of an environment variable is wanted"),
+        ({"image": "my image:latest"}, "cluster.image"),
+    ],
+)
+def test_what_a_cluster_would_refuse_is_refused_here(cluster, words):
+    with pytest.raises(InputError, match=words):
+        build_config({"cluster": cluster})
+
+
+def test_a_secret_in_the_place_of_a_variables_name_is_refused_and_not_repeated():
+    with pytest.raises(InputError, match="the name of an environment variable is wanted") as refused:
+        build_config({"cluster": {"webhook_env": "https://hooks.example.com/very-secret"}})
+    assert "very-secret" not in str(refused.value)
 
 
 def test_a_file_that_is_written_whole(plain, tmp_path):

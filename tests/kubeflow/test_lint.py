@@ -34,9 +34,7 @@ GOOD: dict[str, Any] = {
     "deploymentSpec": {
         "executors": {
             "read": {"container": {"image": "i", "command": ["python", "-m", "kubeflow.entrypoint"]}},
-            "train": {
-                "container": {"image": "i", "resources": {"accelerator": {"type": "nvidia.com/gpu", "count": "1"}}, "args": ["a"]}
-            },
+            "train": {"container": {"image": "i", "args": ["a"]}},
         }
     },
 }
@@ -69,7 +67,7 @@ TASK = "root/dag/tasks/Train"
 @pytest.mark.parametrize(
     ("path", "value", "rule", "vertex"),
     [
-        ("schemaVersion", "2.0.0", "schema", True),
+        ("schemaVersion", "2.0.0", "schema", False),
         (READ, {"resolver": {}}, "resolver", False),
         (f"{READ}/container/lifecycle", {"preCacheCheck": {"command": ["x"]}}, "driver", False),
         ("root/dag/tasks/Read/cachingOptions", {"enableCache": True}, "stale", False),
@@ -92,6 +90,45 @@ def test_each_rule_by_what_breaks_it(path, value, rule, vertex):
 
 def test_a_condition_on_what_the_task_is_given_is_fine():
     assert rules(changed(f"{TASK}/triggerPolicy", {"condition": "inputs.artifacts['e'].metadata['n'] > 1"})) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"), [("nvidia.com/gpu", {"kfp": [], "vertex": ["accelerator"]}), ("NVIDIA_L4", {"kfp": ["accelerator"], "vertex": []})]
+)
+def test_each_server_calls_accelerators_by_its_own_names(kind, found):
+    spec = changed(f"{TRAIN}/resources", {"accelerator": {"type": kind, "count": "1"}})
+    assert {target: rules(spec, target) for target in found} == found
+
+
+def test_what_other_compilers_than_tfx_pass_on_is_fine():
+    spec = changed("components/Train/outputDefinitions", {"parameters": {"l": {"parameterType": "NUMBER_DOUBLE"}}})
+    assert rules(spec | {"sdkVersion": "tfx-1.16.0"}) == ["double"] and rules(spec | {"sdkVersion": "kfp-2.5.0"}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a: 2001-13-45", '!!int "x"', "[" * 5000, "root: {dag: null}", "components: [1]", "root: {dag: {tasks: null}}", "a: {? {b: c} : d}"],
+)
+def test_no_file_is_too_odd_for_a_sentence(text):
+    for file in (text, yaml.safe_dump(GOOD) + text if text.endswith("}") and "root" not in text else text):
+        (violation,) = lint(file)
+        assert violation.rule in ("not-yaml", "no-pipeline") and "\n" not in str(violation)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("root/dag/tasks", [1]), ("root/dag/tasks/Train", [1]), ("components/Train", [2]), ("deploymentSpec/executors", 3)],
+)
+def test_what_is_not_laid_out_as_a_pipeline_is_said(path, value):
+    assert rules(changed(path, value)) == ["no-pipeline"]
+    assert "reference" in rules(changed("components", None)), "null says nothing"
+
+
+def test_every_document_of_a_file_is_looked_at():
+    platform = {"platforms": {"kubernetes": {}}}
+    assert rules(yaml.safe_dump_all([GOOD, platform])) == [] and rules(yaml.safe_dump_all([GOOD, platform]), "vertex") == ["documents"]
+    assert rules(yaml.safe_dump_all([GOOD, GOOD])) == rules(yaml.safe_dump_all([GOOD, {"foo": "bar"}])) == ["documents"]
+    assert rules(yaml.safe_dump_all([GOOD, platform, {"baz": 1}])) == ["documents"]
 
 
 def test_files_that_are_no_pipeline():
