@@ -10,6 +10,9 @@ from collections.abc import Callable
 from trainer.errors import InputError
 
 
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
 def filled(text: str, field: str) -> str:
     """A configuration's value with each `${NAME}` taken from the environment.
 
@@ -27,7 +30,7 @@ def filled(text: str, field: str) -> str:
             raise InputError(f"{field} asks for the environment variable {match[1]}, which is not set")
         return found
 
-    return re.sub(r"\$\{(\w+)\}", value, text)
+    return VARIABLE.sub(value, text)
 
 
 def within(seconds: float, work: Callable[[], object]) -> None:

@@ -48,6 +48,11 @@ def shown(job: Job) -> list[str]:
     return ["in the crontab:", line(job)]
 
 
+def how_to_set(job: Job) -> str:
+    """How a person gives the job a variable, which no later installation takes away."""
+    return "give them by a line NAME=VALUE each at the top of the crontab (crontab -e)"
+
+
 def install(job: Job) -> None:
     """Writes the job's line in place of the one before, or below all others.
 

@@ -35,6 +35,9 @@ def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Call
         tell(
             f"not written, being secret: {', '.join(missed)}; the runs must find what they need in files such as ~/.aws/credentials"
         )
+    if job.lacks:
+        named = ", ".join(f"{name} ({of})" for name, of in job.lacks.items())
+        tell(f"the runs will not have {named}, which the configuration refers to; {KEEPERS[chosen].how_to_set(job)}")
     if not agreed():
         tell("nothing was written")
         return

@@ -7,12 +7,15 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline.bounded import VARIABLE
+from pipeline.config import Config, apply_overrides
+from pipeline.notify_config import is_writable
 from pipeline.run import Request
 from trainer.errors import InputError
 
@@ -28,6 +31,7 @@ KEPT = (
 SECRET = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     *("AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET"),
+    *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
 )
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")  # as in https://user:password@proxy
 
@@ -42,6 +46,7 @@ class Job:
         work: The work folder, absolute: there is one job for each.
         folder: Where it was asked for, and where it runs: relative paths in --set and --beam-arg keep their meaning.
         environment: All that it gets beside what its keeper gives to everyone.
+        lacks: Variables that its configuration refers to and that it does not get, with the fields that do.
     """
 
     cron: str
@@ -49,6 +54,7 @@ class Job:
     work: Path
     folder: Path
     environment: Mapping[str, str]
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_job(cron: str, request: Request, parameters: Iterable[click.Parameter], asked: Mapping[str, Any]) -> Job:
@@ -72,7 +78,10 @@ def make_job(cron: str, request: Request, parameters: Iterable[click.Parameter],
     if asked.get("config") and Path(asked["config"]).expanduser().is_file():
         asked["config"] = str(Path(asked["config"]).expanduser().absolute())
     arguments = [argument for option in parameters for argument in written(option, asked.get(option.name))]
-    job = Job(cron, (*program(), "retrain", *arguments), work, Path.cwd(), environment())
+    _check_webhook(asked.get("overrides") or ())
+    given = environment()
+    lacks = {name: of for name, of in variables(request.config).items() if name not in given}
+    job = Job(cron, (*program(), "retrain", *arguments), work, Path.cwd(), given, lacks)
     _check(job)
     return job
 
@@ -110,6 +119,27 @@ def secrets() -> list[str]:
     """Names of variables that a run of now would have and the job does not, being secret."""
     with_password = [name for name in KEPT if _PASSWORD.search(os.environ.get(name, ""))]
     return [*with_password, *(name for name in SECRET if os.environ.get(name))]
+
+
+def variables(config: Config) -> dict[str, str]:
+    """The environment variables that a run takes values of its configuration from, and which field that is."""
+    texts = {"notify.webhook": config.notify.webhook, "mlflow.tracking_uri": config.mlflow.tracking_uri}
+    found = {name: of for of, text in texts.items() for name in VARIABLE.findall(text or "")}
+    if config.metadata.host is not None and config.metadata.password_env is not None:
+        found[config.metadata.password_env] = "metadata.password_env"
+    return found
+
+
+def _check_webhook(overrides: Iterable[str]) -> None:
+    """Refuses an address that is a secret and would be written down as an argument."""
+    for override in overrides:
+        notify = apply_overrides({}, [override]).get("notify")
+        address = notify.get("webhook") if isinstance(notify, Mapping) else None
+        if isinstance(address, str) and not is_writable(address):
+            raise InputError(
+                "--set notify.webhook has an address in it, which is a secret and would be written down: write "
+                "'--set notify.webhook=${NAME}' and set NAME where the schedule finds it, or name it in a --config file"
+            )
 
 
 def _check(job: Job) -> None:

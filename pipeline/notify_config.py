@@ -55,12 +55,17 @@ class NotifyConfig:
     @property
     def written_webhook(self) -> str | None:
         """The address as it may be written down: scheme and host, and the rest only where all of it is variables' names."""
-        if self.webhook is None or _HARMLESS.fullmatch(self.webhook):
+        if self.webhook is None or is_writable(self.webhook):
             return self.webhook
         if self.webhook.startswith("${"):  # a variable for the host, and what follows may be a secret
             return self.webhook[: self.webhook.index("}") + 1]
         parts = urlsplit(self.webhook)
         return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_writable(address: str) -> bool:
+    """Whether an address may be written down whole: all after the host is variables' names, or there is nothing after it."""
+    return re.fullmatch(r"https?://[^/@?#]+/?", address) is not None or _HARMLESS.fullmatch(address) is not None
 
 
 def allowed(address: str) -> bool:

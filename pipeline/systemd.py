@@ -87,6 +87,14 @@ def shown(job: Job) -> list[str]:
     return [line for path, text in units(job).items() for line in (f"{path}:", *text.splitlines(), "")][:-1]
 
 
+def how_to_set(job: Job) -> str:
+    """How a person gives the job a variable, which no later installation takes away."""
+    return (
+        f"give them by: systemctl --user edit {name(job.work)}.service, with the two lines [Service] and EnvironmentFile=FILE, "
+        "a file of lines NAME=VALUE that only you can read"
+    )
+
+
 def install(job: Job) -> None:
     """Writes the units in place of those before, and starts the timer.
 

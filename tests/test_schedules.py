@@ -72,6 +72,11 @@ def test_replaced_and_taken_away(machine):
         (("--install", "0 3 * * *", "--set", "title=a\nb"), "no crontab can hold"),
         (("--install", "0 3 * * *", "--set", f"title={'x' * 900}"), "cron takes 998"),
         (("--install", "0 3 * * *", "--beam-arg", "--proxy=https://me:secret@proxy"), "password"),
+        (
+            ("--install", "0 3 * * *", "--set", "notify.webhook=https://hooks.example.com/hush"),
+            "write '--set notify.webhook=${NAME}'",
+        ),
+        (("--install", "0 3 * * *", "--set", "notify={webhook: 'https://hooks.example.com/hush'}"), "which is a secret"),
         (("--install", "0 3 * * *", "--with", "systemd"), "--with systemd: no systemd of the user's own"),
         (("--install", "0 3 * * *", "--with", "launchd"), "'launchd' is not one of"),
         (("--with", "cron"), "belong to --install"),
@@ -82,7 +87,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(machine, arguments, words)
     retrain, kept = machine
     ended = retrain(*arguments, "--yes")
     assert ended.status == 2 and words in ended.err and len(ended.err.splitlines()) == 1
-    assert not kept.exists()
+    assert not kept.exists() and "hush" not in ended.out + ended.err
 
 
 def test_pictures_that_are_not_there_are_found_out_now(machine, tmp_path):
@@ -111,6 +116,16 @@ def test_no_secret_is_written(machine):
     assert ended.status == 0 and "not written, being secret: https_proxy, AWS_SECRET_ACCESS_KEY" in ended.out
     assert "hush" not in kept.read_text() + ended.out
     assert " AWS_PROFILE=pictures " in kept.read_text() and " no_proxy=local " in kept.read_text()
+
+
+def test_variables_that_the_runs_will_not_have_are_named(machine):
+    retrain, kept = machine
+    given = ("--set", "notify.webhook=https://hooks.example.com/${TEAM_KEY}")
+    ended = retrain("--install", "0 3 * * *", "--yes", *given, TEAM_KEY="hush")
+    assert ended.status == 0 and "hush" not in kept.read_text() + ended.out
+    said = next(line for line in ended.out.splitlines() if line.startswith("the runs will not have "))
+    assert "TEAM_KEY (notify.webhook), which" in said and said.endswith("NAME=VALUE each at the top of the crontab (crontab -e)")
+    assert "will not have" not in retrain("--install", "0 3 * * *", "--yes").out
 
 
 @pytest.mark.parametrize(("answer", "written"), [("y", True), ("n", False)])

@@ -51,6 +51,11 @@ def test_two_kinds_of_days_are_two_lines(tmp_path, monkeypatch):
     assert "OnCalendar=*-*-13 03:00:00\nOnCalendar=Fri *-*-* 03:00:00\n" in timer and "\nPersistent=true\n" in timer
 
 
+def test_how_to_give_it_a_variable(tmp_path):
+    said = systemd.how_to_set(job(tmp_path))
+    assert f"systemctl --user edit {systemd.name(tmp_path / 'a 50% model')}.service" in said and "EnvironmentFile=FILE" in said
+
+
 def test_a_folder_that_no_unit_can_hold(tmp_path):
     for name in ("pictures ", "pictures\\"):
         with pytest.raises(InputError, match="another folder"):
