@@ -13,7 +13,7 @@ from pipeline.notify_config import NotifyConfig
 from pipeline.status import Status
 from pipeline.tracking import judged, record
 from pipeline.verdict import Verdict
-from pipeline.workspace import Workspace
+from pipeline.workspace import DiskFull, Workspace
 from trainer.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def never_began(error: Exception, notify: NotifyConfig, title: str, images: str)
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     verdict = Verdict(run="", title=title, images=images, started=now)
     words = " ".join(str(error).split())
-    verdict.end(status, None, [words if status is Status.MISTAKE else f"{type(error).__name__}: {words[:300]}"])
+    said = isinstance(error, (InputError, DiskFull))
+    verdict.end(status, None, [words if said else f"{type(error).__name__}: {words[:300]}"])
     return _warnings(_notification(notify, verdict, None))
 
 

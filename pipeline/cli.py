@@ -23,7 +23,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command."""
         from pipeline.metadata_store import StoreDamaged
-        from pipeline.workspace import WorkFolderBusy
+        from pipeline.workspace import DiskFull, WorkFolderBusy
         from trainer.errors import InputError
 
         try:
@@ -36,7 +36,7 @@ class Group(click.Group):
             fail("before the run began", Status.INTERRUPTED)
         except WorkFolderBusy as error:
             fail(str(error), Status.BUSY)
-        except StoreDamaged as error:
+        except (StoreDamaged, DiskFull) as error:
             fail(str(error), Status.FAULT)
         except click.UsageError as error:
             where = f"{error.ctx.command_path} --help" if error.ctx else "darkroom --help"
@@ -344,7 +344,7 @@ def rollback(version: int | None, work: str, why: str) -> None:
 @cli.command()
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 @click.option(
-    "--keep", metavar="N", type=int, default=5, show_default=True, help="How many runs and how many pushed versions stay."
+    "--keep", metavar="N", type=int, default=5, show_default=True, help="How many ended runs and how many pushed versions stay."
 )
 @click.option("--dry-run", is_flag=True, help="Shows what would go, and removes nothing.")
 @click.option("--yes", is_flag=True, help="Removes it without asking.")
@@ -375,7 +375,8 @@ def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
         elif dry_run or not (yes or (sys.stdin.isatty() and click.confirm(f"remove these {megabytes(found.bytes)}?"))):
             click.echo(f"{megabytes(found.bytes)} could be freed; nothing was removed" + ("" if dry_run else " (--yes removes it)"))
         else:
-            carry_out(workspace, found)
+            with quiet(Path(os.devnull)):
+                carry_out(workspace, found)
             click.echo(f"removed: {megabytes(found.bytes)}")
 
 

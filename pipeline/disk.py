@@ -12,7 +12,7 @@ from pathlib import Path
 from components.image_example_gen.sources import Sources, find_sources
 from pipeline.config import Config
 from pipeline.metadata_store import exists, open_store
-from pipeline.workspace import Workspace
+from pipeline.workspace import DiskFull, Workspace, command
 
 BASE = 100e6  # bytes of a run beside its pictures: a model, its export, checkpoint and report
 PER_PICTURE = 500  # bytes that an example has beside the picture itself
@@ -20,10 +20,6 @@ GROWTH = 3.0  # pictures of packed arrays become files of their own; those that 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _WORDS = ("no space left on device", "disk is full", "disk quota exceeded", "disk i/o error")
 _ALMOST = 1e6  # bytes: with fewer left, a failure whose words are others is one of these
-
-
-class DiskFull(RuntimeError):
-    """There is no room for a run, or there was none: exit status 1."""
 
 
 def check_room(workspace: Workspace, images: str, config: Config) -> None:
@@ -50,6 +46,17 @@ def check_room(workspace: Workspace, images: str, config: Config) -> None:
             raise DiskFull(
                 f"{folder} has {_size(free)} left and this run needs about {_size(needed)}, {what}: {_what_to_do(workspace.root)}"
             )
+
+
+def check_record(workspace: Workspace, images: str, config: Config) -> None:
+    """Makes sure that a run's own record can be kept, before there is one; what lacks is said as `check_room` says it.
+
+    Raises:
+        DiskFull: It cannot.
+        InputError: There are no pictures.
+    """
+    if shutil.disk_usage(workspace.root).free < _ALMOST:
+        check_room(workspace, images, config)
 
 
 def disk_full(error: BaseException, folder: Path) -> str:
@@ -84,7 +91,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _what_to_do(folder: Path) -> str:
-    return f"free some, for example by `darkroom gc --work {folder}`, and run again"
+    return f"free some, for example by `{command('gc', folder)}`, and run again"
 
 
 def _size(count: float) -> str:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from components.model_gate.decisions import RolledBack
 from components.pusher.versions import versions
+from pipeline.disk import disk_full
+from pipeline.leftovers import empty_aside, known_as, leftovers, remove
 from pipeline.metadata_store import exists, open_store
-from pipeline.workspace import Workspace
+from pipeline.metrics import read_verdicts
+from pipeline.workspace import DiskFull, Workspace, command
 from trainer.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,11 +31,13 @@ class Plan:
     Attributes:
         root: The work folder.
         sizes: The files and folders to remove, with their bytes.
+        known: Those of them that hold what ML Metadata takes for a result.
         artifacts: Ids of the artifacts that ML Metadata is to know as deleted.
     """
 
     root: Path
     sizes: dict[Path, int] = field(default_factory=dict)
+    known: list[Path] = field(default_factory=list)
     artifacts: list[int] = field(default_factory=list)
 
     @property
@@ -61,12 +66,12 @@ def plan(workspace: Workspace, keep: int) -> Plan:
     """Finds what is not needed.
 
     Needed are the last runs and the last pushed versions with all that they were made of or compared with, and whatever the
-    next run is compared with: the last good model and the last pictures that passed. Of earlier runs the verdict and the
-    configuration stay; ML Metadata forgets nothing.
+    next run is compared with: the last good model and the last pictures that passed. Of a version's own run log and report stay
+    as well, of all others the verdict and the configuration; ML Metadata forgets nothing.
 
     Args:
         workspace: The work folder; nobody may be at work in it.
-        keep: How many runs and how many versions are kept.
+        keep: How many runs that came to an end and how many versions are kept.
 
     Raises:
         InputError: `keep` is below 1, or nothing was run there.
@@ -80,11 +85,14 @@ def plan(workspace: Workspace, keep: int) -> Plan:
     needed, executions = _needed(store, runs, there[-keep:])
     live = [artifact for artifact in store.get_artifacts() if artifact.state != artifact.DELETED]
     old = {str(workspace.serving / str(version)) for version in there[:-keep]}
-    found.artifacts = [
-        artifact.id
+    gone = [
+        artifact
         for artifact in live
-        if artifact.uri in old or (artifact.id not in needed and Path(artifact.uri).is_relative_to(workspace.artifacts))
+        if artifact.uri in old
+        or (artifact.id not in needed and Path(artifact.uri).is_relative_to(workspace.artifacts))
+        or (Path(artifact.uri).parent == workspace.serving and not Path(artifact.uri).exists())
     ]
+    found.artifacts = [artifact.id for artifact in gone]
     kept = {artifact.uri for artifact in live if artifact.id in needed}
     for folder in _artifact_folders(workspace):
         system = folder.parent.parent.name == ".system"
@@ -92,8 +100,13 @@ def plan(workspace: Workspace, keep: int) -> Plan:
             found.add(folder)
     for version in there[:-keep]:
         found.add(workspace.serving / str(version))
+    uris = {artifact.uri for artifact in gone}
+    found.known = [path for path in found.sizes if path.is_relative_to(workspace.artifacts) and str(known_as(path)) in uris]
+    for path in leftovers(workspace):
+        found.add(path)
+    told = runs | _pushed_by(workspace, there[-keep:])
     for run in workspace.runs():
-        if run.name not in runs:
+        if run.name not in told:
             for path in (*run.iterdir(), *workspace.root.glob(f"rejects/{run.name}*.jsonl")):
                 if path.name not in KEPT_OF_A_RUN:
                     found.add(path)
@@ -101,18 +114,46 @@ def plan(workspace: Workspace, keep: int) -> Plan:
 
 
 def carry_out(workspace: Workspace, found: Plan) -> None:
-    """Removes what was found. Where it is interrupted, doing it again does the rest."""
+    """Removes what was found. Where it is interrupted, doing it again, or the next run, does the rest.
+
+    What ML Metadata takes for a result is marked as deleted before it is removed, as nothing may be taken for one that is half
+    removed. What it does not speak of goes before that: its database needs room for a journal, and the disk may be full. Where
+    this is not enough, results are put aside first, under names that mean nothing to anyone.
+
+    Raises:
+        DiskFull: All that could be freed was not enough.
+    """
+    free = shutil.disk_usage(workspace.root).free
+    for path in found.sizes:
+        if path not in found.known:
+            remove(path)
+    aside: list[Path] = []
+    try:
+        _mark_deleted(workspace, found.artifacts)
+    except Exception as error:
+        if not disk_full(error, workspace.root):
+            raise
+        aside = [empty_aside(path) for path in found.known]
+        try:
+            _mark_deleted(workspace, found.artifacts)
+        except Exception:
+            freed = megabytes(shutil.disk_usage(workspace.root).free - free)
+            raise DiskFull(
+                f"{freed} were freed, and ML Metadata's database still cannot be written, for the disk of {workspace.root} is full: "
+                f"free some by other means, and call {command('gc', workspace.root)} again"
+            ) from None
+    for path in aside or found.known:
+        remove(path)
+
+
+def _mark_deleted(workspace: Workspace, artifacts: list[int]) -> None:
+    """Has ML Metadata know artifacts as deleted."""
     store = open_store(workspace)
-    gone = store.get_artifacts_by_id(found.artifacts)
+    gone = store.get_artifacts_by_id(artifacts) if artifacts else []
     for artifact in gone:
         artifact.state = artifact.DELETED
-    if gone:  # first: nothing may be taken for a result that is half removed
+    if gone:
         store.put_artifacts(gone)
-    for path in found.sizes:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def megabytes(size: int) -> str:
@@ -121,10 +162,21 @@ def megabytes(size: int) -> str:
 
 
 def _kept_runs(store: MetadataStore, workspace: Workspace, keep: int) -> set[str]:
-    """The last runs by their names, which say the time; and the last by ML Metadata, should the clock have been turned back."""
+    """The last runs that came to an end, by their names, which say the time; and the last of all, whatever became of it, by its
+    name and by ML Metadata, should the clock have been turned back."""
     contexts = store.get_contexts_by_type("pipeline_run")
     last = max(contexts, key=lambda context: context.id).name if contexts else ""
-    return {*[run.name for run in workspace.runs()][-keep:], last.removesuffix("-push")}
+    runs = workspace.runs()
+    ended = [run.name for run in runs if (run / "verdict.json").is_file()]
+    return {*ended[-keep:], *(run.name for run in runs[-1:]), last.removesuffix("-push")}
+
+
+def _pushed_by(workspace: Workspace, kept_versions: list[int]) -> set[str]:
+    """The runs that pushed versions: the first that say so; later ones found them in service."""
+    first: dict[int, str] = {}
+    for verdict in read_verdicts(workspace):
+        first.setdefault(verdict.get("model", {}).get("version"), verdict["run"])
+    return {first[version] for version in kept_versions if version in first}
 
 
 def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> tuple[set[int], set[str]]:

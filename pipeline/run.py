@@ -22,7 +22,7 @@ from pipeline import backup, strays
 from pipeline.afterwards import afterwards
 from pipeline.config import Config
 from pipeline.console import Display, progress_shown, quiet
-from pipeline.disk import DiskFull, check_room, disk_full
+from pipeline.disk import check_record, check_room, disk_full
 from pipeline.history import blessed_by
 from pipeline.leftovers import UNFINISHED_REPORT, clear
 from pipeline.metadata_store import StoreDamaged, connection, settle
@@ -32,7 +32,7 @@ from pipeline.signals import interruptible
 from pipeline.status import Status
 from pipeline.tracking import check
 from pipeline.verdict import Verdict, judge
-from pipeline.workspace import Workspace
+from pipeline.workspace import DiskFull, Workspace, command
 from trainer.errors import GateRefused, InputError
 
 LOGGER = logging.getLogger("darkroom.run")
@@ -77,6 +77,7 @@ def run(request: Request) -> Status:
         The exit status.
 
     Raises:
+        DiskFull: There is not even room to say how a run ended.
         InputError: The work folder, its metadata's database or the schema cannot be used, or MLflow is asked for and not there.
         WorkFolderBusy: Another run holds the work folder, or another program its database.
     """
@@ -84,12 +85,30 @@ def run(request: Request) -> Status:
     workspace = Workspace.create(request.work)
     with workspace.lock():
         settle(workspace, request.config.metadata)
+        check_record(workspace, request.images, request.config)
         schema = place_schema(request.config.schema, workspace)
-        run_id = workspace.new_run()
+        run_id = new_record(workspace, request.config)
         folder = workspace.run(run_id)
-        (folder / "config.yaml").write_text(request.config.to_yaml(), encoding="utf-8")
         with quiet(folder / "log.txt") as (out, err):
             return Run(request, workspace, run_id, schema, out, err).to_the_end()
+
+
+def new_record(workspace: Workspace, config: Config) -> str:
+    """Gives a new run its folder, with its configuration; its id.
+
+    Raises:
+        DiskFull: There is no room for it; no folder is left.
+    """
+    run_id = ""
+    try:
+        run_id = workspace.new_run()
+        (workspace.run(run_id) / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
+    except OSError as error:
+        if run_id:
+            shutil.rmtree(workspace.run(run_id))
+        full = disk_full(error, workspace.root)
+        raise DiskFull(full) if full else error from None
+    return run_id
 
 
 def make_ready(request: Request, workspace: Workspace) -> int:
@@ -124,7 +143,9 @@ def place_schema(path: str | None, workspace: Workspace) -> Path:
     text = source.read_text(encoding="utf-8")
     folder = workspace.artifacts / "schemas" / hashlib.sha256(text.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "schema.pbtxt").write_text(text, encoding="utf-8")
+    copy = folder / "schema.pbtxt"
+    if not copy.is_file() or copy.read_text(encoding="utf-8") != text:
+        copy.write_text(text, encoding="utf-8")
     return folder
 
 
@@ -326,7 +347,7 @@ class Run:
         self.say_report()
         if self.request.bless and not self.verdict.blessed_by:
             self.display.line("--bless was not needed and is not recorded: the Evaluator blessed the model")
-        self.display.line(f"try: darkroom generate --work {shown(self.workspace.root)} --out new.png")
+        self.display.line(f"try: {command('generate', shown(self.workspace.root))} --out new.png")
         where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
         self.display.line(f"pushed: {where} ({self.verdict.seconds:.0f} s)", style="bold green")
 

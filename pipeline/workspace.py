@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import fcntl
 import os
+import shlex
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from trainer.errors import InputError
 
+LOCK = ".lock"
 GLOB = "*?[]\\{}"  # TFX finds an artifact's files by patterns made of its path
 
 
 class WorkFolderBusy(RuntimeError):
     """Another run holds the work folder: exit status 4."""
+
+
+class DiskFull(RuntimeError):
+    """There is no room for what is to be done, or there was none: exit status 1."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +53,7 @@ class Workspace:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot make the work folder {root}: {error.strerror}; choose another with --work") from None
-        if not os.access(root, os.W_OK | os.X_OK):
-            raise InputError(f"cannot write to the work folder {root}; choose another with --work")
+        _check_writable(root)
         return cls(root)
 
     @classmethod
@@ -57,7 +65,7 @@ class Workspace:
         """
         folder = Path(root).expanduser().absolute()
         if not folder.is_dir():
-            raise InputError(f"there is no work folder {root}: `darkroom run --work {root}` makes it")
+            raise InputError(f"there is no work folder {root}: `{command('run', root)}` makes it")
         return cls(folder)
 
     @property
@@ -113,16 +121,56 @@ class Workspace:
         """Holds the folder for one run; the kernel lets go of it however the process ends.
 
         Raises:
+            InputError: It cannot be written.
             WorkFolderBusy: Another run holds it.
         """
-        with (self.root / ".lock").open("a+") as file:
+        _check_writable(self.root)
+        try:
+            file = (self.root / LOCK).open("a+")
+        except OSError as error:
+            raise InputError(f"cannot write to the work folder {self.root}: {error.strerror}") from None
+        with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _hold(file)
             except BlockingIOError:
                 file.seek(0)
                 holder = file.read().strip() or "another run"
                 raise WorkFolderBusy(f"{self.root} is in use by {holder}; wait for it, or choose another --work") from None
-            file.truncate(0)
-            file.write(f"process {os.getpid()}")
-            file.flush()
+            with contextlib.suppress(OSError):  # only a comfort for others, and the disk may be full
+                os.truncate(file.fileno(), 0)
+                os.write(file.fileno(), f"process {os.getpid()}".encode())
             yield
+
+    def held(self) -> bool:
+        """Whether somebody is at work in the folder, this process included."""
+        try:
+            with (self.root / LOCK).open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # nobody was ever
+            return False
+        return False
+
+
+def command(words: str, work: str | Path) -> str:
+    """A command on a work folder, as a person may type it."""
+    return f"darkroom {words} --work {shlex.quote(str(work))}"
+
+
+def _hold(file: IO[str]) -> None:
+    """Takes the lock; `held` of another process may have it for a moment.
+
+    Raises:
+        BlockingIOError: Another run has it.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(0.05)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _check_writable(root: Path) -> None:
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write to the work folder {root}; choose another with --work")

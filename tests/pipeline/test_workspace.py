@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pipeline.workspace import WorkFolderBusy, Workspace
+from pipeline.workspace import WorkFolderBusy, Workspace, command
 from trainer.errors import InputError
 
 HOLD = """
@@ -31,6 +31,17 @@ def holder(tmp_path):
 def test_a_second_run_is_told_who_holds_it(tmp_path, holder):
     with pytest.raises(WorkFolderBusy, match=f"process {holder.pid}"), Workspace.create(tmp_path).lock():
         pass
+
+
+def test_whether_it_is_held(tmp_path, holder):
+    assert Workspace(tmp_path).held()
+    holder.kill()
+    holder.wait()
+    assert not Workspace(tmp_path).held() and not Workspace(tmp_path / "nowhere").held()
+
+
+def test_a_command_can_be_typed():
+    assert command("gc", "/my wörk") == "darkroom gc --work '/my wörk'"
 
 
 def test_a_dead_process_holds_nothing(tmp_path, holder):
