@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.pusher.versions import versions
+from pipeline.history import killed
 from pipeline.status import Status
 from pipeline.workspace import Workspace
 
 FILE = "metrics.prom"
 LOOKED = ".looked"  # its time is when `retrain` last looked
-OUTCOMES = tuple(status.word for status in Status if status is not Status.BUSY)
+UNENDED = "unended"  # of a run that was killed
+OUTCOMES = (*(status.word for status in Status if status is not Status.BUSY), UNENDED)
 
 
 @dataclass
@@ -66,10 +68,12 @@ def render(work: str, found: Iterator[Family]) -> str:
 
 def families(workspace: Workspace, now: float) -> Iterator[Family]:
     """All that there is to say of a work folder."""
-    verdicts = read_verdicts(workspace)
-    if verdicts:
+    verdicts, dead = read_verdicts(workspace), killed(workspace)
+    if dead and dead[-1] == workspace.runs()[-1].name:
+        yield _outcome(UNENDED)
+    elif verdicts:
         yield from _last_run(verdicts[-1])
-    counts = Counter(verdict.get("outcome") for verdict in verdicts)
+    counts = Counter({UNENDED: len(dead)} | Counter(verdict.get("outcome") for verdict in verdicts))
     yield Family("runs", "Runs in the work folder by how they ended.", [({"outcome": word}, counts[word]) for word in OUTCOMES])
     numbers = versions(workspace.serving)
     if numbers:
@@ -99,11 +103,13 @@ def read_verdicts(workspace: Workspace) -> list[dict[str, Any]]:
     return found
 
 
+def _outcome(outcome: str) -> Family:
+    samples = [({"outcome": word}, int(word == outcome)) for word in OUTCOMES]
+    return Family("run_outcome", "How the last run ended: 1 for that outcome.", samples)
+
+
 def _last_run(verdict: Mapping[str, Any]) -> Iterator[Family]:
-    outcome = verdict["outcome"]
-    yield Family(
-        "run_outcome", "How the last run ended: 1 for that outcome.", [({"outcome": w}, int(w == outcome)) for w in OUTCOMES]
-    )
+    yield _outcome(verdict["outcome"])
     yield Family("run_exit_status", "Exit status of the last run.", [({}, verdict["status"])])
     started = datetime.datetime.fromisoformat(verdict["started"]).timestamp()
     yield Family("run_start_timestamp_seconds", "When the last run began.", [({}, started)])

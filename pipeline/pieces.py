@@ -17,16 +17,17 @@ from typing import IO, Any
 
 from pipeline import retrain
 from pipeline.config import build_config, load_values
+from pipeline.history import BEGUN
 from pipeline.metadata_store import settle
 from pipeline.outcomes import NodeOutcome, Output
-from pipeline.run import Request, Run, make_ready, place_schema
+from pipeline.run import Request, Run, make_ready, new_record, place_schema
 from pipeline.status import Status
 from pipeline.tracking import check
 from pipeline.verdict import judge
 from pipeline.workspace import Workspace
 from trainer.errors import GateRefused, InputError
 
-BEGUN, NODES = "begun.json", "nodes.jsonl"
+NODES = "nodes.jsonl"
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,9 @@ def begin(request: Request, tell: Callable[[str], object]) -> str | None:
         settle(workspace, request.config.metadata)
         schema = place_schema(request.config.schema, workspace)
         make_ready(request, workspace)
-        run_id = workspace.new_run()
-        folder = workspace.run(run_id)
-        (folder / "config.yaml").write_text(request.config.to_yaml(), encoding="utf-8")
+        run_id = new_record(workspace, request.config)
         begun = Begun(request.images, str(schema), asdict(now), time.time())
-        (folder / BEGUN).write_text(json.dumps(asdict(begun)), encoding="utf-8")
+        (workspace.run(run_id) / BEGUN).write_text(json.dumps(asdict(begun)), encoding="utf-8")
     return run_id
 
 

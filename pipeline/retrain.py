@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipeline.afterwards import looked, renew_metrics
+from pipeline.history import killed
 from pipeline.run import Request, run
 from pipeline.status import Status
 from pipeline.workspace import Workspace
@@ -51,14 +52,20 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
     now = look(request)
     workspace = Workspace.create(request.work)
     looked(workspace)
-    before = read(workspace.root)
+    before, runs = read(workspace.root), workspace.runs()
+    if runs and runs[-1].name in killed(workspace):
+        renew_metrics(workspace)  # before this run has an end of its own; what goes wrong with it is said then
     if settled(before, now):
         tell(why_not(before, now))
         for warning in renew_metrics(workspace):
             tell(f"warning: {warning}")
         return Status.PUSHED
     status = run(request)
-    write(workspace.root, State(now.pictures, now.config, now.count, now.span, int(status)))
+    try:
+        write(workspace.root, replace(now, status=int(status)))
+    except OSError as error:  # the run has said how it ended; one that failed is tried again anyway
+        if status in SETTLED:
+            tell(f"warning: {RECORD} was not written, so that the next retrain runs again: {error.strerror}")
     return status
 
 
@@ -94,5 +101,8 @@ def read(work: Path) -> State | None:
 def write(work: Path, state: State) -> None:
     """Writes the record, whole or not at all."""
     fresh = work / f".{RECORD}.new"
-    fresh.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
-    fresh.replace(work / RECORD)
+    try:
+        fresh.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
+        fresh.replace(work / RECORD)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.history import tell
+from pipeline.history import is_served, tell
+from pipeline.workspace import command
 from trainer.errors import InputError
 
 HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "the one before", "version", "seconds")
@@ -27,6 +28,7 @@ class Run:
         baseline: Of the last good model on the same pictures.
         version: Of the model that it pushed.
         seconds: How long it took.
+        gone: Whether that version has been removed since.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Run:
     baseline: float | None = None
     version: int | None = None
     seconds: float | None = None
+    gone: bool = False
 
 
 def list_runs(work: str) -> list[Run]:
@@ -47,7 +50,7 @@ def list_runs(work: str) -> list[Run]:
     """
     folders = sorted(path for path in Path(work, "runs").glob("*") if path.is_dir())
     if not folders:
-        raise InputError(f"nothing was run in {work} yet: do 'darkroom run --work {work}' first")
+        raise InputError(f"nothing was run in {work} yet: do `{command('run', work)}` first")
     return [_read(folder) for folder in folders]
 
 
@@ -59,7 +62,7 @@ def _read(folder: Path) -> Run:
     except ValueError:
         return Run(folder.name, "verdict damaged")
     gate = f" ({verdict['gate']})" if verdict["gate"] else ""
-    pictures = verdict["data"].get("pictures")
+    pictures, version = verdict["data"].get("pictures"), verdict["model"].get("version")
     return Run(
         id=folder.name,
         outcome=f"{verdict['outcome']}{gate}",
@@ -67,8 +70,9 @@ def _read(folder: Path) -> Run:
         pictures=sum(pictures.values()) if pictures else None,
         elbo=verdict["figures"].get("elbo"),
         baseline=verdict["baseline"].get("elbo"),
-        version=verdict["model"].get("version"),
+        version=version,
         seconds=verdict["seconds"],
+        gone=version is not None and not is_served(folder.parent.parent, version),
     )
 
 
@@ -91,7 +95,7 @@ def _cells(run: Run) -> tuple[str, ...]:
         "" if run.pictures is None else f"{run.pictures:,}",
         "" if run.elbo is None else f"{run.elbo:.2f}",
         "" if run.baseline is None else f"{run.baseline:.2f}",
-        "" if run.version is None else str(run.version),
+        "" if run.version is None else f"{run.version}{' (gone)' * run.gone}",
         "" if run.seconds is None else f"{run.seconds:.0f}",
     )
 
@@ -100,10 +104,12 @@ def show(run_id: str, work: str) -> list[str]:
     """A run in full: how it ended, its figures beside those of the last good model, and each step with its time.
 
     Raises:
-        InputError: There is no such run, or it has not ended.
+        InputError: There is no such run.
     """
-    lines = tell(run_id, work)
-    verdict = json.loads(Path(work, "runs", run_id, "verdict.json").read_text(encoding="utf-8"))
+    lines, path = tell(run_id, work), Path(work, "runs", run_id, "verdict.json")
+    if not path.is_file():
+        return lines
+    verdict = json.loads(path.read_text(encoding="utf-8"))
     data = verdict["data"]
     counts = [f"{count:,} {split}" for split, count in data.get("pictures", {}).items()]
     span = [f"span {data['span']}"] if data.get("span") else []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import COMPONENTS, Watch
-from tests.faults.inject import DONE, START
+from tests.faults.inject import DONE, START, fill
 from tests.faults.table import THOROUGH
 from tests.faults.test_kill import check_recovered, orphans
 from tests.project import ROOT, last_verdict
@@ -83,6 +83,51 @@ def test_a_run_without_room_does_not_begin(lab, small_disk, trial):
 
 
 @pytest.mark.slow
+def test_a_run_on_a_full_disk_leaves_no_trace(lab, small_disk, trial):
+    trial("too little room for a run, before it begins")
+    fill(small_disk)
+    for command in ("run", "retrain"):
+        ended = lab.zygote.start(command, *lab.arguments()[1:]).wait()
+        assert ended.status == 1 and len(ended.err.splitlines()) == 1 and ended.out == "", ended.err
+        assert "0 MB left and this run needs about" in ended.err and "darkroom gc --work " in ended.err
+        assert len(list((small_disk / "runs").iterdir())) == 1
+    (small_disk / "filler").unlink()
+    check_recovered(lab)
+
+
+@pytest.mark.slow
+def test_a_retrain_whose_disk_fills_says_so_once(lab, small_disk, trial):
+    trial("a full disk from a component on")
+    fault = {"moment": START, "component": "Trainer", "fill": str(small_disk)}
+    ended = lab.zygote.start("retrain", *lab.arguments()[1:], fault=fault).wait()
+    said = [line for line in ended.err.splitlines() if not line.startswith("warning: ")]
+    assert ended.status == 1 and len(said) == 1 and said[0].startswith("failed: the disk of "), ended.err
+    assert "retrained.json" not in ended.out + ended.err
+    (small_disk / "filler").unlink()
+    check_recovered(lab)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("only_results", [False, True])
+def test_gc_makes_room_on_a_full_disk(lab, small_disk, trial, only_results):
+    """Also where there is nothing to go but what ML Metadata has to be told of."""
+    trial("gc on a full disk", 1)
+    assert lab.run().status == 0 and lab.versions() == [1, 2]
+    if only_results:
+        (first, _) = sorted((small_disk / "runs").iterdir())
+        for folder in (first / "report", small_disk / "serving/1", *small_disk.glob("artifacts/*/.system")):
+            shutil.rmtree(folder)
+        (first / "log.txt").unlink()
+    fill(small_disk)
+    ended = lab.zygote.start("gc", "--keep", 1, "--work", small_disk, "--yes").wait()
+    assert ended.status == 0 and ended.err == "" and ended.out.splitlines()[-1].startswith("removed: "), ended.err
+    (small_disk / "filler").unlink()
+    again = lab.zygote.start("gc", "--keep", 1, "--work", small_disk, "--yes").wait()
+    assert again.out == "nothing to remove\n" and lab.versions() == [2] and not list(small_disk.rglob(".removing-*"))
+    assert set(lab.run().states().values()) == {"cached"} and not orphans(small_disk)
+
+
+@pytest.mark.slow
 def test_a_work_folder_that_cannot_be_written(lab, trial):
     trial("a work folder that cannot be written")
     if os.getuid():
@@ -99,6 +144,10 @@ def test_a_work_folder_that_cannot_be_written(lab, trial):
     ended = lab.zygote.start(*lab.arguments(), user=user).wait()
     assert ended.status == 2 and len(ended.err.splitlines()) == 1, ended.err
     assert f"cannot write to the work folder {lab.work}" in ended.err
+    for command in (["rollback"], ["gc", "--yes"]):
+        other = lab.zygote.start(*command, "--work", lab.work, user=user).wait()
+        assert other.status == 2 and len(other.err.splitlines()) == 1, other.err
+        assert other.err.startswith(f"invalid: cannot write to the work folder {lab.work}")
     os.chmod(lab.work, 0o755)
     check_recovered(lab)
 

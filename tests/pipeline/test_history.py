@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from pipeline.history import last_run, tell
+from pipeline.history import BEGUN, killed, last_run, tell
 from pipeline.status import Status
 from pipeline.verdict import Verdict
+from pipeline.workspace import Workspace
 from trainer.errors import InputError
 
 
@@ -26,7 +27,9 @@ def test_the_last_run_is_told(tmp_path):
     (tmp_path / "runs" / "20260101-000000" / "report" / "index.html").write_text("")
     lines = tell("20260101-000000", tmp_path)
     assert "held-out ELBO -3.00 nats per picture" in lines
-    assert "model: version 4, serving/4" in lines
+    assert "model: version 4, serving/4, which is gone since" in lines
+    (tmp_path / "serving" / "4").mkdir(parents=True)
+    assert "model: version 4, serving/4" in tell("20260101-000000", tmp_path)
     assert lines[-1].endswith("report/index.html")
 
 
@@ -35,6 +38,30 @@ def test_no_run(tmp_path):
         last_run(tmp_path)
     with pytest.raises(InputError, match="no run x"):
         tell("x", tmp_path)
+
+
+def test_a_run_without_an_end(tmp_path):
+    write(tmp_path, "20260101-000000", Status.PUSHED)
+    for run in ("20251231-000000", "20260102-000000"):
+        (tmp_path / "runs" / run).mkdir()
+        (tmp_path / "runs" / run / "config.yaml").write_text("title: cats\n")
+    workspace = Workspace.create(tmp_path)
+    assert killed(workspace) == ["20251231-000000", "20260102-000000"]
+    (said, config) = tell("20260102-000000", tmp_path)
+    assert said == "run 20260102-000000 has not ended: it was killed, or the machine went down"
+    assert config == f"configuration: {tmp_path}/runs/20260102-000000/config.yaml"
+    with workspace.lock():
+        assert killed(workspace) == ["20251231-000000"]
+        assert tell("20260102-000000", tmp_path)[0] == "run 20260102-000000 has not ended: it is at work"
+    (tmp_path / "runs" / "20260102-000000" / BEGUN).write_text("{}")  # between two tasks of a scheduler
+    assert killed(workspace) == ["20251231-000000"]
+
+
+def test_a_report_that_is_gone_is_told_from_none(tmp_path):
+    write(tmp_path, "20260101-000000", Status.PUSHED)
+    write(tmp_path, "20260102-000000", Status.PUSHED, report=str(tmp_path / "runs/20260102-000000/report/index.html"))
+    assert tell("20260101-000000", tmp_path)[-1] == "it made no report"
+    assert tell("20260102-000000", tmp_path)[-1].startswith("its report was removed since")
 
 
 def test_a_damaged_verdict(tmp_path):

@@ -66,7 +66,7 @@ def test_the_last_run_and_the_counts_of_all(workspace):
         quality={"generated": {"frechet_distance": 14.4}, "prior": None, "floor": {"frechet_distance": 3}},
         components=[{"name": "Trainer", "state": "done", "seconds": 20.25}],
     )
-    (workspace.root / "runs" / "20260104-000000").mkdir()  # is at work
+    (workspace.root / "runs" / "20260104-000000").mkdir()  # was killed
     for run, text in (("20260105-000000", "{"), ("20260106-000000", "[]")):
         workspace.run(run).mkdir()
         (workspace.run(run) / "verdict.json").write_text(text)
@@ -75,7 +75,7 @@ def test_the_last_run_and_the_counts_of_all(workspace):
     began = 1767225600.0
     assert found == {
         **{("run_outcome", word): int(word == "pushed") for word in OUTCOMES},
-        **{("runs", word): int(word in ("pushed", "refused", "failed")) for word in OUTCOMES},
+        **{("runs", word): int(word in ("pushed", "refused", "failed", "unended")) for word in OUTCOMES},
         ("run_exit_status",): 0,
         ("run_start_timestamp_seconds",): began,
         ("run_end_timestamp_seconds",): began + 61.5,
@@ -92,6 +92,23 @@ def test_the_last_run_and_the_counts_of_all(workspace):
         ("frechet_distance", "generated"): 14.4,
         ("frechet_distance", "floor"): 3,
     }
+
+
+def test_a_last_run_that_was_killed(workspace):
+    ended(workspace, "20260101-000000", Status.PUSHED)
+    workspace.run("20260102-000000").mkdir()
+    with workspace.lock():  # it is at work
+        found = written(workspace)
+        assert found["run_outcome", "pushed"] == 1 and found["runs", "unended"] == found["run_outcome", "unended"] == 0
+    found = written(workspace)
+    assert {key: value for key, value in found.items() if value} == {
+        ("run_outcome", "unended"): 1,
+        ("runs", "unended"): 1,
+        ("runs", "pushed"): 1,
+    }
+    ended(workspace, "20260103-000000", Status.PUSHED)
+    found = written(workspace)
+    assert found["run_outcome", "pushed"] == found["runs", "unended"] == 1 and found["run_outcome", "unended"] == 0
 
 
 def test_what_is_served_and_when_retrain_looked(workspace):

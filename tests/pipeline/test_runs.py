@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipeline.runs import Run, list_runs, show, table
@@ -36,7 +38,7 @@ def work(tmp_path):
 
 def test_every_run_is_there_whatever_became_of_it(work):
     assert list_runs(work) == [
-        Run("20260101-030000", "pushed", 7, 1000, -24.5, -25.0, 3, 61.4),
+        Run("20260101-030000", "pushed", 7, 1000, -24.5, -25.0, 3, 61.4, gone=True),
         Run("20260102-030000", "refused (data)", seconds=5),
         Run("20260103-030000", "unended"),
         Run("20260104-030000", "verdict damaged"),
@@ -44,6 +46,8 @@ def test_every_run_is_there_whatever_became_of_it(work):
 
 
 def test_the_table_has_equal_columns(work):
+    assert table(list_runs(work))[1].split()[-3:] == ["3", "(gone)", "61"]
+    Path(work, "serving/3").mkdir(parents=True)
     headings, pushed, refused, *_ = table(list_runs(work))
     assert pushed.split() == ["20260101-030000", "pushed", "7", "1,000", "-24.50", "-25.00", "3", "61"]
     assert headings.index("ended as") == pushed.index("pushed") == refused.index("refused")
@@ -55,6 +59,7 @@ def test_a_run_in_full(work):
     assert "  elbo: -24.50 nats, the one before -25.00 (+0.50)" in lines and "  Trainer: done, 50.0 s" in lines
     assert "pictures: /cats, span 7, 900 train, 100 test" in lines
     assert "all is black" in show("20260102-030000", work)
+    assert show("20260103-030000", work)[0].startswith("run 20260103-030000 has not ended")
 
 
 def test_what_is_not_there(work, tmp_path):
