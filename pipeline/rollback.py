@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +32,9 @@ class PutBack:
         version: The version that was put back.
         became: The number under which it is in service now: servers take the highest.
         instead_of: The version that was in service.
-        withdrawn: The versions pushed after it, whose models are not pushed again by themselves.
+        withdrawn: The versions of models first pushed after it, which are not pushed again by themselves.
         who, why, when: See `RolledBack`.
+        taken_back: Versions that were withdrawn together with it, and are not any more.
     """
 
     version: int
@@ -43,6 +44,7 @@ class PutBack:
     who: str
     why: str
     when: str
+    taken_back: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:
         decision = RolledBack(self.who, self.why, self.when)
@@ -77,16 +79,19 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
         folder = workspace.serving / str(version)
         _verify(folder)
         model, current = pushes[version], there[-1]
-        withdrawn = [number for number in there if number > version and pushes.get(number) not in (None, model)]
-        folders = {pushes[number]: workspace.serving / str(number) for number in (*withdrawn, version)}
-        execution = _decide(store, workspace, model, folders, decision, current)
+        first = _first_pushes(pushes)
+        withdrawn = [number for number in there if number in pushes and first[pushes[number]] > first[model]]
+        together = _withdrawn_with(store, model)
+        back = [number for number in there if pushes.get(number) in together and first[pushes[number]] < first[model]]
+        folders = {pushes[number]: workspace.serving / str(number) for number in (*withdrawn, *back, version)}
+        execution = _decide(store, workspace, model, folders, set(map(pushes.get, withdrawn)), decision, current)
         target = push(folder, workspace.serving)
         _record_push(store, execution, target)
         try:
             keep_copy(workspace)
         except Exception:  # the rollback is done, and the copy before is still there
             LOGGER.exception("there is no new copy of metadata.db")
-        done = PutBack(version, int(target.name), current, withdrawn, decision.who, decision.why, decision.when)
+        done = PutBack(version, int(target.name), current, withdrawn, decision.who, decision.why, decision.when, back)
         with (workspace.root / HISTORY).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(done), ensure_ascii=False) + "\n")
         return done
@@ -102,21 +107,39 @@ def rollbacks(work: Path) -> list[PutBack]:
 def _one_before(store: MetadataStore, there: list[int], pushes: dict[int, int]) -> int:
     """The version that is meant where none is named."""
     current, withdrawn = pushes.get(there[-1]), _withdrawn(store)
-    for version in reversed(there):
-        if version in pushes and pushes[version] != current and pushes[version] not in withdrawn:
+    others = [version for version in reversed(there) if version in pushes and pushes[version] != current]
+    for version in others:
+        if pushes[version] not in withdrawn:
             return version
-    raise InputError("there is no earlier model to put back; `darkroom rollback VERSION` takes one that was withdrawn before")
+    numbers = ", ".join(map(str, reversed(others)))
+    more = f"; `darkroom rollback VERSION` takes one that was withdrawn before: {numbers}" if others else ""
+    raise InputError(f"there is no earlier model to put back{more}")
 
 
-def _withdrawn(store: MetadataStore) -> set[int]:
-    """Models that the last rollback which concerned them took out of service."""
+def _first_pushes(pushes: dict[int, int]) -> dict[int, int]:
+    """The version under which each model was pushed first: what a rollback pushes was there before."""
+    return {pushes[version]: version for version in sorted(pushes, reverse=True)}
+
+
+def _withdrawn(store: MetadataStore) -> dict[int, str]:
+    """Models that the last rollback which concerned them took out of service, and when that was."""
     from components.resolvers import BLESSED, SUBJECT_ID
 
-    last: dict[int, bool] = {}
+    last: dict[int, pb.Artifact] = {}
     for blessing in sorted(store.get_artifacts_by_type("ModelBlessing"), key=lambda blessing: blessing.id):
         if RolledBack.property("who") in blessing.custom_properties:
-            last[blessing.custom_properties[SUBJECT_ID].int_value] = not blessing.custom_properties[BLESSED].int_value
-    return {model for model, gone in last.items() if gone}
+            last[blessing.custom_properties[SUBJECT_ID].int_value] = blessing
+    return {
+        model: blessing.custom_properties[RolledBack.property("when")].string_value
+        for model, blessing in last.items()
+        if not blessing.custom_properties[BLESSED].int_value
+    }
+
+
+def _withdrawn_with(store: MetadataStore, model: int) -> set[int]:
+    """The models that were withdrawn in the very rollback that withdrew one; none where it is not withdrawn."""
+    withdrawn = _withdrawn(store)
+    return {other for other, when in withdrawn.items() if when == withdrawn.get(model)} - {model}
 
 
 def _check(version: int, there: list[int], pushes: dict[int, int]) -> None:
@@ -140,9 +163,15 @@ def _verify(folder: Path) -> None:
 
 
 def _decide(
-    store: MetadataStore, workspace: Workspace, model: int, folders: dict[int, Path], decision: RolledBack, current: int
+    store: MetadataStore,
+    workspace: Workspace,
+    model: int,
+    folders: dict[int, Path],
+    withdrawn: set[int],
+    decision: RolledBack,
+    current: int,
 ) -> int:
-    """Moves the blessing, in one transaction: the model's is the newest, the others in `folders` have none; the execution's id."""
+    """Moves the blessing, in one transaction: of those in `folders` the model's is the newest; the execution's id."""
     from ml_metadata.proto import metadata_store_pb2 as pb
 
     from components.resolvers import BLESSED, SUBJECT_ID, weights_sum
@@ -156,7 +185,7 @@ def _decide(
     (put_back,) = store.get_artifacts_by_id([model])
     pairs = [(put_back, _event(pb.Event.INPUT, "model"))]
     for number, of in enumerate(sorted(folders, key=lambda each: (each == model, each))):
-        blessed = int(of == model)
+        blessed = int(of not in withdrawn)
         folder = workspace.artifacts / _NODE / "blessing" / f"{decision.when.replace(':', '')}-{of}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()

@@ -35,8 +35,8 @@ class Decision:
 
     @classmethod
     def now(cls: type[_T], who: str, why: str) -> _T:
-        """One that is made at this moment."""
-        return cls(who, why, datetime.datetime.now().astimezone().isoformat(timespec="seconds"))
+        """One that is made at this moment, for a reason in one line."""
+        return cls(who, " ".join(why.split()), datetime.datetime.now().astimezone().isoformat(timespec="seconds"))
 
     @classmethod
     def property(cls, name: str) -> str:

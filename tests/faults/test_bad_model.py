@@ -50,6 +50,23 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
 
 
 @pytest.mark.slow
+def test_a_rollback_that_is_undone_withdraws_nothing_but_what_came_later(lab):
+    lab.restore()
+    assert lab.run().status == 0 and lab.versions() == [1, 2]
+
+    def rollback(*arguments) -> str:
+        ended = lab.zygote.start("rollback", *arguments, "--work", lab.work).wait()
+        return ended.out + ended.err
+
+    assert "withdrawn: version 2;" in rollback("--why", "grey\nstripes")
+    assert "withdrawn: " not in rollback(2), "version 3 is the model that was there before"
+    assert "rolled back: version 3 is in service as version 5" in rollback()
+    assert "takes one that was withdrawn before: 2, 4" in rollback()
+    listed = lab.zygote.start("runs", "--work", lab.work).wait().out.splitlines()
+    assert listed[-3].endswith(": grey stripes")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_rolled_back_to_is_said(lab):
     lab.restore()
 
@@ -58,7 +75,7 @@ def test_what_cannot_be_rolled_back_to_is_said(lab):
         assert ended.status == 2 and len(ended.err.splitlines()) == 1, ended.err
         return ended.err
 
-    assert "there is no earlier model to put back" in rollback()
+    assert rollback() == "invalid: there is no earlier model to put back\n"
     assert "version 1 is in service already" in rollback(1)
     assert "there is no version 7: there are 1" in rollback(7)
     assert lab.versions() == [1]
