@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ml_metadata.metadata_store.metadata_store import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
@@ -27,8 +29,9 @@ class Lineage:
         images: Where its pictures were.
         fingerprint: Of all that was there to be read.
         span: The latest span of them, 0 where there are none.
+        spans: The folders of all spans of them, the earliest first; empty where the examples have been deleted.
         pictures: How many there were of each split; empty where the examples have been deleted.
-        config: What the Trainer was told.
+        config: What the Trainer was told, and what of the data, of validation and of evaluation is not as it is by itself.
         code: Hash of the trainer's code.
         examples: The examples' folder.
         artifact: The model's.
@@ -48,21 +51,27 @@ class Lineage:
     artifact: str
     started_from: str
     judged_against: str
+    spans: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """It in words."""
         counts = ", ".join(f"{count:,} {split}" for split, count in self.pictures.items()) or "deleted since"
+        window = self.config.get("data", {}).get("span_window", 1)
         span = f", span {self.span}" if self.span else ""
+        if self.spans[1:]:
+            span = f", {self.spans[0]} to {self.spans[-1]}"
+        elif self.span and not self.spans and window > 1:
+            span += f" and the last before it, {window} at the most"
         config = json.dumps(self.config, sort_keys=True)
         return [
             f"version {self.version}: trained by run {self.run}",
             f"pictures: {self.images}{span} ({counts}), fingerprint {self.fingerprint[:16]}",
             f"configuration: {config}",
             f"code: {self.code}",
-            f"started from: {self.started_from or 'nothing, its weights were random'}",
-            f"judged against: {self.judged_against or 'nothing, it was the first'}",
-            f"examples: {self.examples}",
-            f"model: {self.artifact}",
+            f"started from: {_there(self.started_from) or 'nothing, its weights were random'}",
+            f"judged against: {_there(self.judged_against) or 'nothing, it was the first'}",
+            f"examples: {_there(self.examples)}",
+            f"model: {_there(self.artifact)}",
         ]
 
 
@@ -87,21 +96,47 @@ def lineage(workspace: Workspace, version: int) -> Lineage:
     given = inputs_of(store, training)
     reading = maker_of(store, given["examples"].id).custom_properties
     told = json.loads(training.custom_properties["custom_config"].string_value)
-    summary = Path(given["examples"].uri, "summary.json")
+    path, run = Path(given["examples"].uri, "summary.json"), _run_of(store, training.id)
+    summary = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return Lineage(
         version=version,
-        run=_run_of(store, training.id),
+        run=run,
         images=reading["input_base"].string_value,
         fingerprint=reading["input_fingerprint"].string_value,
         span=reading["span"].int_value,
-        pictures=json.loads(summary.read_text(encoding="utf-8"))["pictures"] if summary.is_file() else {},
-        config=told["trainer"],
+        pictures=summary.get("pictures", {}),
+        config=told["trainer"] | _own_settings(workspace.run(run) / "config.yaml"),
         code=told["code"],
         examples=given["examples"].uri,
         artifact=model.uri,
         started_from=given["base_model"].uri if "base_model" in given else "",
         judged_against=_baseline(store, model.id),
+        spans=tuple(sorted(summary.get("spans", {}), key=_by_number)),
     )
+
+
+def _own_settings(path: Path) -> dict[str, Any]:
+    """What a run's configuration says of the data, of validation and of evaluation otherwise than it is by itself."""
+    from pipeline.config import Config, load_values
+
+    if not path.is_file():
+        return {}
+    own, usual = load_values(path), yaml.safe_load(Config().to_yaml())
+    sections = {
+        section: {name: value for name, value in (own.get(section) or {}).items() if value != usual[section].get(name)}
+        for section in ("data", "validation", "evaluation")
+    }
+    return {section: values for section, values in sections.items() if values}
+
+
+def _by_number(folder: str) -> list[tuple[int, str]]:
+    """Has span-9 come before span-10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", folder)]
+
+
+def _there(uri: str) -> str:
+    """Where an artifact is, or was."""
+    return uri if not uri or Path(uri).exists() else f"{uri} (deleted since)"
 
 
 def pushed_models(store: MetadataStore) -> dict[int, int]:

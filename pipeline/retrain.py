@@ -29,6 +29,7 @@ class State:
         count: How many pictures there were.
         span: The latest span's number, 0 where there are none.
         status: How the run ended; None before that.
+        first: The earliest span's number.
     """
 
     pictures: str
@@ -36,6 +37,7 @@ class State:
     count: int
     span: int
     status: int | None = None
+    first: int = 0
 
 
 def retrain(request: Request, tell: Callable[[str], object]) -> Status:
@@ -76,7 +78,8 @@ def settled(before: State | None, now: State) -> bool:
 
 def why_not(before: State, now: State) -> str:
     """What is said where nothing is to be done."""
-    span = f" in span {now.span}" if now.span else ""
+    several = 0 < now.first < now.span
+    span = f" in spans {now.first} to {now.span}" if several else f" in span {now.span}" if now.span else ""
     ended = Status(before.status).word
     return f"nothing new: the {now.count:,} pictures{span} and the configuration are those of the last run, which ended as {ended}"
 
@@ -87,7 +90,7 @@ def look(request: Request) -> State:
 
     sources = find_sources(request.images, request.config.data)
     config = hashlib.sha256(request.config.essence().encode()).hexdigest()
-    return State(sources.fingerprint, config, sources.count, sources.span)
+    return State(sources.fingerprint, config, sources.count, sources.span, first=sources.first_span)
 
 
 def read(work: Path) -> State | None:

@@ -40,7 +40,7 @@ def test_new_spans_are_trained_on_and_old_ones_are_not(tmp_path):
     assert retrain().status == 0 and runs(work) == 2
     assert last_verdict(work)["baseline"], "judged against the model of the span before"
     assert last_verdict(work)["data"]["span"] == 2
-    assert retrain().out.startswith("nothing new")
+    assert retrain().out.startswith("nothing new: the 120 pictures in span 2 and")
 
     # Refused by the gate: not tried again until there is something else.
     write_discs(pictures / "span-3", 120, invert=True)

@@ -76,6 +76,7 @@ class Sources:
         left_out: What was found and cannot be read, sorted by path.
         others: Files that are not called like pictures, by suffix.
         span: The number of the latest span; 0 where there are none.
+        first_span: The number of the earliest of them.
         span_depth: How many folders at the beginning of a path are its span's; 0 where there are none.
         fingerprint: A hash that changes when a file is added, removed, renamed or edited.
         bytes: The size of all files, as far as it is known without asking a server for each.
@@ -91,6 +92,7 @@ class Sources:
     left_out: tuple[Rejected, ...] = ()
     others: Counter[str] = field(default_factory=Counter)
     span: int = 0
+    first_span: int = 0
     span_depth: int = 0
     fingerprint: str = ""
     bytes: int = 0
@@ -155,7 +157,7 @@ class _Survey:
                 self.take(file, f"{span.folder}/")
         self.skipped = spans[0].folder.count("/") + 1
         labels = Labels(self.all_in_split_folders(), self.config.label_pattern, self.skipped)
-        return self.sources(base, labels, spans[-1].number)
+        return replace(self.sources(base, labels), span=spans[-1].number, first_span=spans[0].number)
 
     def of_file(self) -> Sources:
         """The pictures that one file holds or lists."""
@@ -256,7 +258,7 @@ class _Survey:
                     "add some, or remove the folder, and a share of the training pictures is taken"
                 )
 
-    def sources(self, folder: str, labels: Labels, span: int = 0) -> Sources:
+    def sources(self, folder: str, labels: Labels) -> Sources:
         """The sum of it all.
 
         Raises:
@@ -286,7 +288,6 @@ class _Survey:
             sample=tuple(sorted(path for _, path in self.sample)),
             left_out=tuple(sorted(self.left_out, key=lambda left: left.path)),
             others=self.others,
-            span=span,
             span_depth=self.skipped,
             fingerprint=f"{self.print:064x}",
             bytes=self.bytes,
