@@ -22,19 +22,25 @@ def write_manifest(folder: Path) -> None:
 def verify(folder: Path) -> None:
     """Compares a model with its manifest.
 
-    Files that the manifest does not name are let be: a model does not consist of them.
+    Hidden files, which a system leaves anywhere, are let be: nothing that loads a model looks at them.
 
     Raises:
-        InputError: There is no manifest, or a file is missing or not the one that was exported.
+        InputError: There is no manifest, or a file is missing, or not the one that was exported, or was added.
     """
     path = folder / MANIFEST
     try:
-        sums = json.loads(path.read_text(encoding="utf-8"))["files"].items()
+        sums = {**json.loads(path.read_text(encoding="utf-8"))["files"]}
     except FileNotFoundError:
         raise InputError(f"the model in {folder} has no {MANIFEST}: nothing says that it is whole") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged: push the model again, or take another version") from None
-    for name, expected in sums:
+    added = sorted(_names(folder) - {*sums, MANIFEST})
+    if added:
+        raise InputError(
+            f"the model in {folder} has been changed since it was exported: {MANIFEST} does not name {added[0]}"
+            f"{f' and {len(added) - 1} more' if added[1:] else ''}; move it away, push again, or take another version"
+        )
+    for name, expected in sums.items():
         try:
             found = _sum(folder / name)
         except OSError as error:
@@ -53,6 +59,12 @@ def sum_of(folder: Path, name: str) -> str:
         return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"][name])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _names(folder: Path) -> set[str]:
+    """All files and links in a folder by their path from there, but for hidden ones."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)}
 
 
 def _sum(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A model's manifest: every kind of change is noticed, and what a model does not consist of is let be."""
+"""A model's manifest: every kind of change is noticed, and what a system leaves anywhere is let be."""
 
 from __future__ import annotations
 
@@ -24,9 +24,21 @@ def model(tmp_path: Path) -> Path:
 
 def test_a_model_as_it_was_exported_passes(model: Path) -> None:
     verify(model)
-    (model / "notes.txt").write_text("a person's own", encoding="utf-8")
+    (model / ".DS_Store").write_text("a system's own", encoding="utf-8")
     verify(model)
     assert set(json.loads((model / MANIFEST).read_text())["files"]) == {"saved_model.pb", "variables/data", "empty"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "variables/data.more", "assets.extra/x/y"])
+def test_an_added_file_is_noticed(model: Path, name: str) -> None:
+    (model / name).parent.mkdir(parents=True, exist_ok=True)
+    (model / name).write_bytes(b"")
+    with pytest.raises(InputError, match=f"changed since it was exported: manifest.json does not name {name};"):
+        verify(model)
+    (model / name).unlink()
+    (model / name).symlink_to("/")
+    with pytest.raises(InputError, match=f"does not name {name};"):
+        verify(model)
 
 
 @pytest.mark.parametrize("name", ["saved_model.pb", "variables/data", "empty"])
