@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def compile_command(target: str, images: str, config: str | None, overrides: Seq
     write(documents, target, Path(out))
     name = documents[0]["pipelineInfo"]["name"]
     click.echo(f"compiled: {name}, {out}")
-    click.echo(f"try: darkroom submit {out}" + (" --target vertex" if target == "vertex" else ""))
+    click.echo(f"try: darkroom submit {shlex.quote(str(out))}" + (" --target vertex" if target == "vertex" else ""))
 
 
 @click.command(name="lint")

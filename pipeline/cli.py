@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,9 @@ class Group(click.Group):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort):  # --help has been answered
             raise
+        except BrokenPipeError:  # as of `darkroom runs | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be flushed at the exit goes nowhere
+            sys.exit(128 + signal.SIGPIPE)
         except InputError as error:
             fail(str(error), Status.MISTAKE)
         except KeyboardInterrupt:
@@ -216,8 +221,9 @@ def agreed(question: str) -> bool:
 
 def leave(status: Status) -> None:
     """Ends the process at once: all is written; the libraries' threads would take seconds to wind up, and say so."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(BrokenPipeError):  # nobody reads it any more
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(int(status))
 
 
@@ -337,6 +343,8 @@ def rollback(version: int | None, work: str, why: str) -> None:
         click.echo(
             f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is not pushed again unless you say so"
         )
+    if done.taken_back:
+        click.echo(f"no longer withdrawn, as that was undone: {', '.join(map(str, done.taken_back))}")
     folder = shown(workspace.serving / str(done.became))
     click.secho(f"rolled back: version {done.version} is in service as version {done.became}, {folder}", fg="green", bold=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import sys
@@ -22,6 +24,35 @@ MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "r
 NAME_WIDTH = 18
 
 
+class Outlived(io.TextIOBase):
+    """A stream that may end before what writes to it does: where nobody reads any more, a run goes on to its end.
+
+    Args:
+        fd: A file descriptor, which stays open.
+    """
+
+    encoding = "utf-8"
+
+    def __init__(self, fd: int):
+        self._fd = fd
+
+    def write(self, text: str) -> int:
+        """Writes all of it at once, or as much as anybody takes."""
+        data = text.encode(self.encoding, "replace")
+        with contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(self._fd, data) :]
+        return len(text)
+
+    def fileno(self) -> int:
+        """The file descriptor: by it a terminal is asked for its width."""
+        return self._fd
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return os.isatty(self._fd)
+
+
 @contextmanager
 def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
     """Sends all that this process writes to a log file, down to what C++ libraries write to the file descriptors.
@@ -35,7 +66,7 @@ def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = [os.dup(1), os.dup(2)]
-    out, err = (open(fd, "w", encoding="utf-8", errors="replace", buffering=1, closefd=False) for fd in saved)
+    out, err = (Outlived(fd) for fd in saved)
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     try:
         os.dup2(target, 1)
@@ -46,8 +77,6 @@ def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
         sys.stderr.flush()
         for fd, original in zip((1, 2), saved):
             os.dup2(original, fd)
-        out.close()
-        err.close()
         for fd in (target, *saved):
             os.close(fd)
 

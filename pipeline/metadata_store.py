@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shlex
 import sqlite3
 import uuid
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import mysql
 from pipeline.metadata_config import MetadataConfig
-from pipeline.workspace import WorkFolderBusy, Workspace
+from pipeline.workspace import WorkFolderBusy, Workspace, command
 from trainer.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ def damaged(workspace: Workspace, why: str) -> StoreDamaged:
     copy = workspace.root / COPY
     if copy.is_file():
         time = datetime.datetime.fromtimestamp(copy.stat().st_mtime).isoformat(" ", timespec="seconds")
-        help = f"'darkroom restore {copy} --work {workspace.root}' goes back to the copy of {time}"
+        help = f"`{command(f'restore {shlex.quote(str(copy))}', workspace.root)}` goes back to the copy of {time}"
     else:
-        help = f"'darkroom restore FILE --work {workspace.root}' goes back to a backup; without one, move it away and start anew"
+        help = f"`{command('restore FILE', workspace.root)}` goes back to a backup; without one, move it away and start anew"
     return StoreDamaged(f"{workspace.metadata} is damaged ({why}): {help}")
 
 

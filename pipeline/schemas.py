@@ -10,6 +10,7 @@ import yaml
 
 import components.data_gate
 from pipeline.config import load_values
+from pipeline.workspace import command
 from trainer.errors import InputError
 
 if TYPE_CHECKING:  # it takes seconds, and a command line is checked before
@@ -60,7 +61,7 @@ def last_statistics(work: Path) -> Path:
     folder = work / "artifacts" / "StatisticsGen" / "statistics"
     numbered = [path for path in folder.glob("*") if path.name.isdecimal() and list(path.glob("Split-*/FeatureStats.pb"))]
     if not numbered:
-        raise InputError(f"{work} has no statistics of pictures yet: darkroom run --images DIR --work {work} makes some")
+        raise InputError(f"{work} has no statistics of pictures yet: `{command('run --images DIR', work)}` makes some")
     return max(numbered, key=lambda path: int(path.name))
 
 

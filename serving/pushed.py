@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,8 +41,8 @@ def find_model(work: str | Path | None = None, model: str | Path | None = None, 
         raise InputError("say which model: --work DIR for a work folder of `darkroom run`, or --model DIR for a model")
     if work is not None:
         if not Path(work).is_dir():
-            raise InputError(f"there is no work folder {work}: `darkroom run --work {work}` makes it")
-        nothing = f"no model has been pushed to {work} yet: `darkroom run --work {work}` trains and pushes one"
+            raise InputError(f"there is no work folder {work}: `darkroom run --work {shlex.quote(str(work))}` makes it")
+        nothing = f"no model has been pushed to {work} yet: `darkroom run --work {shlex.quote(str(work))}` trains and pushes one"
         return _version_in(Path(work) / "serving", version, nothing)
     folder = Path(model)
     if not folder.is_dir():
@@ -50,7 +51,7 @@ def find_model(work: str | Path | None = None, model: str | Path | None = None, 
         if version is not None:
             raise InputError(f"{folder} is one model, not a folder of versions: leave --version out")
         return folder
-    hint = f"; it looks like a work folder: try --work {folder}" if (folder / "serving").is_dir() else ""
+    hint = f"; it looks like a work folder: try --work {shlex.quote(str(folder))}" if (folder / "serving").is_dir() else ""
     return _version_in(folder, version, f"there is no model in {folder}: saved_model.pb is missing{hint}")
 
 

@@ -41,6 +41,21 @@ def test_mistakes_end_with_2_and_one_line(tmp_path, monkeypatch, arguments, word
     assert ended.out == ""
 
 
+def test_a_closed_pipe_ends_a_listing_quietly(tmp_path):
+    (tmp_path / "runs" / "20260101-000000").mkdir(parents=True)
+    script = "import sys; del sys.path[0]; from local_runner import main; main(sys.argv[1:])"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "runs", "--work", str(tmp_path)],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
 def test_too_few_pictures_end_with_2_and_a_verdict(tmp_path):
     write_discs(tmp_path / "discs", 2)
     ended = darkroom("run", "--images", tmp_path / "discs", "--work", tmp_path / "work")
@@ -82,6 +97,16 @@ def test_a_fault_ends_with_1_one_line_and_a_traceback_in_the_log(tmp_path):
     assert last_verdict(work)["outcome"] == "failed"
     (log,) = work.glob("runs/*/log.txt")
     assert "Traceback" in log.read_text()
+
+
+def test_a_run_whose_console_is_gone_keeps_its_record(tmp_path):
+    write_discs(tmp_path / "discs", 2)
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, str(ROOT / "local_runner.py"), "--images", str(tmp_path / "discs"), "--work", str(tmp_path / "work")]
+    done = subprocess.run(command, stdout=write, stderr=write)
+    os.close(write)
+    assert done.returncode == 2 and last_verdict(tmp_path / "work")["outcome"] == "invalid"
 
 
 def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(tmp_path):

@@ -298,7 +298,7 @@ def test_a_run_upon_a_damaged_database_says_how_to_go_on_and_an_older_copy_is_go
     damage(work / "metadata.db", "cut")
     ended = run(2)
     copy = work / "metadata.db.backup"
-    assert ended.status == 1 and len(ended.err.splitlines()) == 1 and f"'darkroom restore {copy} --work {work}'" in ended.err, (
+    assert ended.status == 1 and len(ended.err.splitlines()) == 1 and f"`darkroom restore {copy} --work {work}`" in ended.err, (
         ended.err
     )
     assert last_verdict(work)["outcome"] == "failed"

@@ -30,6 +30,24 @@ sys.stdout.write("after\\n")
         assert text in log
 
 
+def test_a_run_outlives_its_console(tmp_path):
+    script = f"""
+import sys
+from pathlib import Path
+from pipeline.console import Display, quiet
+with quiet(Path({str(tmp_path / "log.txt")!r})) as (out, err):
+    for display in (Display(out), Display(err)):
+        display.line("nobody reads this")
+        display.ended("Trainer", "done", 1.0, "nor this")
+Path({str(tmp_path / "done")!r}).touch()
+"""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", script], stdout=write, stderr=write)
+    os.close(write)
+    assert done.returncode == 0 and (tmp_path / "done").exists()
+
+
 def test_descriptors_are_given_back(tmp_path):
     before = len(os.listdir("/proc/self/fd"))
     with quiet(tmp_path / "log.txt"):
