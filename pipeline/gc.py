@@ -139,7 +139,7 @@ def carry_out(workspace: Workspace, found: Plan) -> None:
         except Exception:
             freed = megabytes(shutil.disk_usage(workspace.root).free - free)
             raise DiskFull(
-                f"{freed} were freed, and ML Metadata's database still cannot be written, for the disk of {workspace.root} is full: "
+                f"{freed} were freed, and ML Metadata's database still cannot be written: the disk of {workspace.root} is full; "
                 f"free some by other means, and call {command('gc', workspace.root)} again"
             ) from None
     for path in aside or found.known:
