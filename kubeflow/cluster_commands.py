@@ -196,9 +196,16 @@ def _check_when(options: dict[str, Any]) -> None:
 
 def _check_file(file: str, options: dict[str, Any]) -> None:
     """Refuses a file or parameters that cannot be, before anything is asked over the network."""
+    from kubeflow.lint import lint
     from kubeflow.packages import fill_parameters, read_package
 
-    fill_parameters(read_package(file), options["parameters"])
+    package, target = read_package(file), options["target"]
+    # A default that is lost on the way is no hindrance here: each run is given a value for every parameter.
+    found = next((each for each in lint(package.path.read_text("utf-8"), target) if each.rule != "parameter"), None)
+    if found is not None:
+        more = f"darkroom lint {file}" + (" --target vertex" if target == "vertex" else "")
+        raise InputError(f"{file} cannot run there: {found}; all that is wrong says {more}")
+    fill_parameters(package, options["parameters"])
 
 
 def _run_options(options: dict[str, Any], also: Sequence[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from kubeflow import cluster_commands, connection, submission
 from kubeflow.connection import Retry
 from pipeline.cli import Group
 from tests.kubeflow.api_server import TOKEN, api_server
-from tests.kubeflow.tiny_pipeline import write_pipeline
+from tests.kubeflow.tiny_pipeline import SPEC, write_pipeline
 
 VARIABLES = ("KFP_HOST", "KFP_NAMESPACE", "KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID", "KUBERNETES_SERVICE_HOST")
 
@@ -69,6 +69,28 @@ def test_submit_and_wait(server, file):
     server.run_states, server.run_error = ["RUNNING", "FAILED"], "no room"
     status, out, complaint = typed("submit", file, "--wait")
     assert status == 1 and complaint.startswith("failed: the run ended FAILED, no room: http://")
+
+
+def test_a_file_that_cannot_run_there_is_refused_before_anything_is_asked(server, tmp_path):
+    resolving = {"executors": {"exec-one": {"resolver": {}}}}
+    for_vertex = str(write_pipeline(tmp_path, "v.yaml", deploymentSpec=resolving))
+    for words in (["submit", for_vertex], ["schedule", for_vertex, "--cron", "@daily"]):
+        complaint = mistake(*words)
+        assert "v.yaml cannot run there: exec-one: resolver executors are not implemented" in complaint
+        assert complaint.endswith(f"[resolver]; all that is wrong says darkroom lint {for_vertex}\n")
+    with_platform = str(write_pipeline(tmp_path, "k.yaml", platform=True))
+    place = ("--target", "vertex", "--project", "p", "--region", "r")
+    assert f"[documents]; all that is wrong says darkroom lint {with_platform} --target vertex" in mistake(
+        "submit", with_platform, *place
+    )
+    assert not server.requests
+
+
+def test_a_default_that_is_lost_on_the_way_is_made_up_for(server, tmp_path):
+    root = {**SPEC["root"], "inputDefinitions": {"parameters": {"epochs": {"parameterType": "NUMBER_INTEGER"}}}}
+    file = str(write_pipeline(tmp_path, root=root))
+    assert "no default for epochs" in mistake("submit", file)
+    assert typed("submit", file, "--parameter", "epochs=3")[0] == 0
 
 
 def test_ctrl_c_while_waiting_leaves_the_run_alone(server, file, monkeypatch):
