@@ -60,19 +60,22 @@ def lint_command(file: str, target: str) -> None:
 
     \b
         darkroom lint pipeline.yaml
+    What another program writes to its standard output:
+        compile-my-pipeline | darkroom lint -
     """
     from kubeflow.lint import lint
 
+    name = "standard input" if file == "-" else file
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = (click.get_binary_stream("stdin").read() if file == "-" else Path(file).read_bytes()).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}") from error
+        raise InputError(f"cannot read {name}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}") from error
     violations = lint(text, target)
     for violation in violations:
         click.echo(str(violation))
     if violations:
-        raise InputError(f"{file} breaks {len(violations)} rule{'s' if violations[1:] else ''} of {target}, above")
-    click.echo(f"{file}: nothing stands against it")
+        raise InputError(f"{name} breaks {len(violations)} rule{'s' if violations[1:] else ''} of {target}, above")
+    click.echo(f"{name}: nothing stands against it")
 
 
 COMMANDS = (compile_command, lint_command)
