@@ -13,8 +13,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
-from typing import Any
+import warnings
+from collections.abc import Callable, Sequence
+from typing import IO, Any
 
 LOGGER = logging.getLogger("darkroom.entrypoint")
 # Where the launcher puts what it has downloaded, and looks for what it is to upload.
@@ -28,16 +29,21 @@ TYPES = {
 }
 LOGS = "executor-logs"  # an output that newer drivers add, and their launchers write
 MOUNTS_ENV = "DARKROOM_LAUNCHER_ROOT"  # the folder above those; / in a container
+RECORD_PAUSES = (1.0, 5.0, 20.0)  # seconds between tries to leave a record
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] = time.sleep) -> int:
     """Runs one component; the arguments are those that `kubeflow.compile` writes, and TFX's compiler behind them.
+
+    Args:
+        arguments: None takes this process's own.
+        sleep: What waits for a registry that is away.
 
     Returns:
         The exit status: see `pipeline.status`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    _log_to(sys.stdout)
     parser = argparse.ArgumentParser(prog="python -m kubeflow.entrypoint", description=__doc__.partition("\n")[0])
     parser.add_argument("--component", required=True)
     parser.add_argument("--registry", required=True)
@@ -47,13 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed, beam_args = parser.parse_known_args(arguments)
 
     # Imported here: it takes seconds, and what it prints is noise.
-    from kubeflow.records import record_of, run_of, write_record
+    from kubeflow.records import record_of, run_of
+    from kubeflow.verdict import last_words
     from pipeline.outcomes import NodeOutcome
+    from pipeline.status import Status
     from trainer.errors import GateRefused, InputError
 
     invocation = json.loads(parsed.json_serialized_invocation_args)
     uris = [artifact["uri"] for key, artifact in artifacts_of(invocation["outputs"]) if key != LOGS]
-    run = run_of(uris[0], parsed.component)
+    try:
+        run = run_of(uris[0] if uris else "(no output)", parsed.component)
+    except ValueError as problem:  # said before hours of work, of which nobody would ever know
+        LOGGER.error("%s: %s: which run this is, its outputs must tell: %s", parsed.component, Status.FAULT.word, problem)
+        return int(Status.FAULT)
     begin, started = time.perf_counter(), time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
     error: BaseException | None = None
     outputs: dict[str, Any] = {}
@@ -66,13 +78,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     outcome = NodeOutcome(parsed.component, "failed" if error else "done", time.perf_counter() - begin, outputs, error)
     record = record_of(outcome) | {"started": started}
     if parsed.component != "Verdict":
-        write_record(parsed.registry, run, record)
+        leave_record(parsed.registry, run, record, sleep)
     found = record.get("error")
     if error is None:
-        LOGGER.info("%s: %s", parsed.component, record["said"] or "done")
+        said = last_words(outputs["verdict"].uri) if parsed.component == "Verdict" else record["said"]
+        LOGGER.info("%s: %s", parsed.component, said or "done")
         return 0
-    LOGGER.error("%s: %s", parsed.component, "; ".join(found["reasons"]))
+    LOGGER.error("%s: %s: %s", parsed.component, Status(found["status"]).word, "; ".join(found["reasons"]))
     return found["status"]
+
+
+def leave_record(registry: str, run: str, record: dict[str, Any], sleep: Callable[[float], None] = time.sleep) -> None:
+    """Leaves a step's record, in a few tries; that a registry stays away is said, and does not undo what the step has done."""
+    from kubeflow.records import write_record
+
+    for pause in (*RECORD_PAUSES, None):
+        try:
+            write_record(registry, run, record)
+            return
+        except Exception as error:  # each store has its own
+            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            if pause is None:
+                LOGGER.error(
+                    "the record for Verdict, which will not know of this step, could not be left in %s: %s", registry, words
+                )
+            else:
+                LOGGER.warning("the record cannot be left in %s (%s); once more in %g s", registry, words, pause)
+                sleep(pause)
 
 
 def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_args: list[str]) -> dict[str, Any]:
@@ -107,6 +139,8 @@ def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_a
     for key, artifact in artifacts_of(written):
         artifact.setdefault("metadata", {}).update(found)
         outputs[key] = Output(artifact["uri"], whole_numbers(artifact["metadata"]))
+        if artifact.get("name") == artifact["uri"]:
+            del artifact["name"]
         artifact["uri"] = to_uri(artifact["uri"])
     with open(invocation["outputs"]["outputFile"], "w", encoding="utf-8") as file:
         json.dump(written, file)
@@ -137,11 +171,12 @@ def drop_absent(invocation: dict[str, Any]) -> None:
 
 
 def to_folders(invocation: dict[str, Any]) -> None:
-    """Writes the launcher's folders in place of URIs; those of outputs are made."""
+    """Writes the launcher's folders in place of URIs; those of outputs are made, and name outputs without a name."""
     for _, artifact in artifacts_of(invocation.get("inputs", {})):
         artifact["uri"] = to_folder(artifact["uri"])
     for _, artifact in artifacts_of(invocation["outputs"]):
         artifact["uri"] = to_folder(artifact["uri"])
+        artifact["name"] = artifact.get("name") or artifact["uri"]  # else TFX warns of each, with all that is in it
         os.makedirs(artifact["uri"], exist_ok=True)
 
 
@@ -181,6 +216,15 @@ def run_driver(invocation: dict[str, Any]) -> dict[str, Any]:
 def whole_numbers(metadata: dict[str, Any]) -> dict[str, Any]:
     """Properties as ML Metadata has them: JSON knows no whole numbers."""
     return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in metadata.items()}
+
+
+def _log_to(stream: IO[str]) -> None:
+    """Our own lines, and of libraries what is amiss."""
+    handler = logging.StreamHandler(stream)
+    # Not by the libraries' levels: TFX's entrypoint sets absl's to INFO.
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.partition(".")[0] == "darkroom")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")  # of Python versions to come
 
 
 def _mounts() -> str:

@@ -14,7 +14,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from kubeflow.records import PARTS, read_records, run_of, write_verdict
+from kubeflow.records import PARTS, VERDICT, read_records, run_of, write_verdict
 from pipeline import webhook
 from pipeline.status import Status
 from pipeline.verdict import Verdict as RunVerdict
@@ -44,9 +44,9 @@ class Executor(base_executor.BaseExecutor):
         verdict = summed_up(run, exec_properties["title"], exec_properties["images"], read_records(registry, run))
         path = write_verdict(registry, verdict)
         os.makedirs(output.uri, exist_ok=True)
-        with open(os.path.join(output.uri, "verdict.json"), "w", encoding="utf-8") as file:
+        with open(os.path.join(output.uri, VERDICT), "w", encoding="utf-8") as file:
             json.dump(asdict(verdict), file, indent=2, ensure_ascii=False)
-        LOGGER.info("%s: %s, see %s", verdict.outcome, "; ".join(verdict.reasons) or "a model was pushed", path)
+        LOGGER.info("the verdict is %s", path)
         post(os.environ.get(exec_properties["webhook_env"], ""), verdict)
         if verdict.status == Status.REFUSED and verdict.gate != "data":
             raise GateRefused(verdict.gate, verdict.reasons)
@@ -79,6 +79,13 @@ def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) 
     else:
         verdict.end(Status.PUSHED)
     return verdict
+
+
+def last_words(folder: str) -> str:
+    """The outcome and its reasons in a line, by the verdict that the step has left in its output's folder."""
+    with open(os.path.join(folder, VERDICT), encoding="utf-8") as file:
+        verdict = json.load(file)
+    return f"{verdict['outcome']}: {'; '.join(verdict['reasons']) or 'a model is in service'}"
 
 
 def post(address: str, verdict: RunVerdict) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from kubeflow import entrypoint
+from kubeflow import entrypoint, records
 from kubeflow.entrypoint import drop_absent, fill_in_types, main, to_folder, to_uri, whole_numbers
-from kubeflow.records import read_records
+from kubeflow.records import read_records, write_record
+from tests.project import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -66,10 +70,10 @@ def test_numbers_are_whole_again():
     assert isinstance(whole_numbers({"blessed": 1.0})["blessed"], int)
 
 
-def run(tmp_path, component: str, executor: str, parameters: dict, output: str, kind: str) -> tuple[int, dict]:
-    file = tmp_path / "kfp_outputs" / "output_metadata.json"
-    uri = f"minio://artifacts/pipeline/run-1/{component}/{output}"
-    logs = {"uri": f"minio://artifacts/pipeline/run-1/{component}/executor-logs", "type": {"schemaTitle": "system.Artifact"}}
+def words_for(tmp_path, component: str, executor: str, parameters: dict, output: str, kind: str, run: str = "run-1") -> list[str]:
+    """The arguments that a container is given."""
+    uri = f"minio://artifacts/pipeline/{run}/{component}/{output}"
+    logs = {"uri": f"minio://artifacts/pipeline/{run}/{component}/executor-logs", "type": {"schemaTitle": "system.Artifact"}}
     given = {
         "inputs": {"parameterValues": parameters},
         "outputs": {
@@ -77,28 +81,34 @@ def run(tmp_path, component: str, executor: str, parameters: dict, output: str, 
                 "executor-logs": {"artifacts": [logs]},
                 output: {"artifacts": [{"uri": uri, "type": {"schemaTitle": kind}}]},
             },
-            "outputFile": str(file),
+            "outputFile": str(tmp_path / "kfp_outputs" / "output_metadata.json"),
         },
     }
     spec = {"parameters": {name: {"parameterType": "STRING"} for name in parameters}}
-    status = main(
-        [
-            f"--component={component}",
-            f"--registry={tmp_path / 'registry'}",
-            *("--executor_class_path", executor),
-            *("--json_serialized_invocation_args", json.dumps(given)),
-            *("--json_serialized_inputs_spec_args", json.dumps(spec)),
-        ]
-    )
+    return [
+        f"--component={component}",
+        f"--registry={tmp_path / 'registry'}",
+        *("--executor_class_path", executor),
+        *("--json_serialized_invocation_args", json.dumps(given)),
+        *("--json_serialized_inputs_spec_args", json.dumps(spec)),
+    ]
+
+
+def run(tmp_path, *given, **more) -> tuple[int, dict]:
+    status = main(words_for(tmp_path, *given), **more)
+    file = tmp_path / "kfp_outputs" / "output_metadata.json"
     return status, json.loads(file.read_text()) if file.exists() else {}
 
 
+SCHEMA = ("Schema", "components.curated_schema.component.Executor", {"text": "feature {}"}, "schema", "tfx.Schema")
+
+
 def test_a_component_that_ends_well(tmp_path, mounts):
-    executor = "components.curated_schema.component.Executor"
-    status, written = run(tmp_path, "Schema", executor, {"text": "feature {}"}, "schema", "tfx.Schema")
+    status, written = run(tmp_path, *SCHEMA)
     assert status == 0
     assert (mounts / "minio/artifacts/pipeline/run-1/Schema/schema/schema.pbtxt").read_text() == "feature {}"
-    assert written["artifacts"]["schema"]["artifacts"][0]["uri"] == "minio://artifacts/pipeline/run-1/Schema/schema"
+    (artifact,) = written["artifacts"]["schema"]["artifacts"]
+    assert artifact["uri"] == "minio://artifacts/pipeline/run-1/Schema/schema" and not artifact.get("name")
     (record,) = read_records(str(tmp_path / "registry"), "run-1")
     assert record["state"] == "done" and "error" not in record and record["started"].startswith("20")
 
@@ -118,3 +128,83 @@ def test_a_users_mistake_ends_with_2_and_a_fault_with_1(tmp_path, caplog):
 
     status, _ = run(tmp_path, "Schema", "components.curated_schema.component.Executor", {}, "schema", "tfx.Schema")
     assert status == 1 and "KeyError" in caplog.text
+
+
+@pytest.mark.parametrize("times", [2, 99])
+def test_a_registry_that_is_away_does_not_undo_what_a_step_has_done(tmp_path, caplog, monkeypatch, times):
+    left = iter(range(times))
+    write = records.write_record
+
+    def away(*given):
+        if next(left, None) is not None:
+            raise OSError("nobody\nanswers")
+        write(*given)
+
+    monkeypatch.setattr(records, "write_record", away)
+    slept: list[float] = []
+    status, written = run(tmp_path, *SCHEMA, sleep=slept.append)
+    assert status == 0 and written["artifacts"]["schema"]
+    if times == 2:
+        assert slept == [1, 5] and len(read_records(str(tmp_path / "registry"), "run-1")) == 1
+    else:
+        assert slept == [1, 5, 20] and "could not be left in" in caplog.text and "OSError: nobody answers" in caplog.text
+    slept.clear()
+    assert run(tmp_path, *SCHEMA[:2], {}, *SCHEMA[3:], sleep=slept.append)[0] == 1, "a step that failed stays failed"
+
+
+def test_a_step_whose_run_nobody_can_tell_fails_before_its_work(tmp_path, caplog):
+    words = words_for(tmp_path, *SCHEMA)
+    place = words.index("--json_serialized_invocation_args") + 1
+    for outputs, said in (
+        ({"artifacts": {}}, "(no output)"),
+        (json.loads(words[place].replace("/Schema/", "/"))["outputs"], "minio://"),
+    ):
+        words[place] = json.dumps({"inputs": {}, "outputs": outputs})
+        caplog.clear()
+        assert main(words) == 1
+        (line,) = [record.getMessage() for record in caplog.records if record.name == "darkroom.entrypoint"]
+        assert line.startswith("Schema: failed: which run this is, its outputs must tell: ") and said in line
+        assert "does not name the step Schema" in line and "Traceback" not in caplog.text
+    assert not (tmp_path / "registry").exists()
+
+
+def log_of(tmp_path, record: dict) -> tuple[int, list[str]]:
+    """How the step `Verdict` ends in a process of its own, and the lines of its log."""
+    write_record(str(tmp_path / "registry"), "run-1", record)
+    parameters = {"registry": str(tmp_path / "registry"), "title": "cats", "images": "s3://cats", "webhook_env": "NONE"}
+    words = words_for(tmp_path, "Verdict", "kubeflow.verdict.Executor", parameters, "verdict", "tfx.String")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "kubeflow.entrypoint", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_the_last_line_says_the_outcome_and_the_log_has_no_noise(tmp_path):
+    failed = {"name": "Trainer", "state": "failed", "seconds": 1.0, "error": {"status": 1, "gate": None, "reasons": ["disk full"]}}
+    status, lines = log_of(tmp_path, failed)
+    assert (status, lines[-1]) == (0, "Verdict: failed: Trainer: disk full")
+    assert lines[:-1] == [f"the verdict is {tmp_path}/registry/runs/run-1/verdict.json"]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ({"status": 3, "gate": "data", "reasons": ["all is black"]}, "Verdict: refused: all is black"),
+        ({"status": 3, "gate": "model", "reasons": ["the ELBO fell"]}, "Verdict: refused: the ELBO fell"),
+        (None, "Verdict: pushed: a model is in service"),
+    ],
+)
+def test_each_outcome_is_the_last_line(tmp_path, caplog, error, said):
+    record = {"name": "Report", "state": "done", "seconds": 1.0, **({"error": error} if error else {})}
+    write_record(str(tmp_path / "registry"), "run-1", record)
+    parameters = {"registry": str(tmp_path / "registry"), "title": "cats", "images": "s3://cats", "webhook_env": "NONE"}
+    with caplog.at_level("INFO", "darkroom"):
+        run(tmp_path, "Verdict", "kubeflow.verdict.Executor", parameters, "verdict", "tfx.String")
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("darkroom")][-1] == said
