@@ -243,6 +243,8 @@ def _tell_scheduled(done: Any) -> None:
         click.echo(f"scheduled: {done.name}, {done.when} ({done.id})")
     else:
         click.echo(f"nothing to do: {done.name} is there already, {done.when} ({done.id})")
+    if done.woken:
+        click.echo(f"resumed: {done.name} had been paused, and fires again")
     for id in done.removed:
         click.echo(f"removed: the older {id}")
     _end_if_left(done.left)

@@ -43,6 +43,7 @@ class Scheduled:
         made: Whether it is new; else there was the same one already.
         removed: Ids of the older ones of that name that are gone.
         left: Those that are not.
+        woken: Whether there was one of that name, which had been paused.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Scheduled:
     made: bool
     removed: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
+    woken: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,10 @@ def schedule(
     values = fill_parameters(package, parameters)
     name = name or package.name
     version = ensure_version(connection, package)
+    experiment_id = ensure_experiment(connection, experiment or package.name)
     older = _of_name(connection, name)
-    same = next((each for each in older if _is_same(each, version, trigger, values, pipeline_root, service_account)), None)
+    asked = (version, trigger, values, pipeline_root, service_account, experiment_id)
+    same = next((each for each in older if _is_same(each, *asked)), None)
     if same is not None:
         removed, left = _delete(connection, [each for each in older if each is not same])
         return Scheduled(name, same.recurring_run_id, when, version, False, removed, left)
@@ -126,7 +130,7 @@ def schedule(
     body = api.V2beta1RecurringRun(
         display_name=name,
         description=mark,
-        experiment_id=ensure_experiment(connection, experiment or package.name),
+        experiment_id=experiment_id,
         namespace=connection.namespace,
         pipeline_version_reference=reference(version),
         runtime_config=api.V2beta1RuntimeConfig(parameters=values, pipeline_root=pipeline_root),
@@ -143,8 +147,9 @@ def schedule(
         body=body,
     )
     _check_in_force(connection, made.recurring_run_id, name)
+    woken = bool(older) and not any(map(_fires, older))
     removed, left = _delete(connection, older)
-    return Scheduled(name, made.recurring_run_id, when, version, True, removed, left)
+    return Scheduled(name, made.recurring_run_id, when, version, True, removed, left, woken)
 
 
 def pause(name: str, connection: Connection) -> list[str]:
@@ -241,12 +246,21 @@ def _fires(recurring: Any) -> bool:
     return recurring.mode == "ENABLE" and recurring.status != "DISABLED"
 
 
-def _is_same(recurring: Any, version: Version, trigger: Any, values: dict[str, Any], root: str | None, account: str | None) -> bool:
+def _is_same(
+    recurring: Any,
+    version: Version,
+    trigger: Any,
+    values: dict[str, Any],
+    root: str | None,
+    account: str | None,
+    experiment_id: str,
+) -> bool:
     """Whether a recurring run does already what is asked for."""
     config = recurring.runtime_config
     return (
         _fires(recurring)
         and _version_of(recurring) == version.version_id
+        and recurring.experiment_id == experiment_id
         and _when(recurring.trigger) == _when(trigger)
         and (config.parameters or {} if config else {}) == values
         and ((config.pipeline_root if config else "") or "") == (root or "")

@@ -118,6 +118,13 @@ def test_a_day_with_schedules(server, file):
     assert status == 0 and re.match(r"nightly: every 6h, enabled, version \w{12}\n    id [-\w]+\n$", out)
     assert typed("schedule", "--pause", "nightly")[:2] == (0, "paused: nightly\n")
     assert "paused" in typed("schedule", "--list")[1]
+    assert (
+        typed("schedule", file, "--every", "6h", "--name", "nightly")[1].count(
+            "resumed: nightly had been paused, and fires again\n"
+        )
+        == 1
+    )
+    assert typed("schedule", "--pause", "nightly")[0] == 0
     assert typed("schedule", "--resume", "nightly")[:2] == (0, "resumed: nightly\n")
     assert typed("schedule", "--remove", "nightly")[:2] == (0, "removed: nightly\n")
     assert typed("schedule", "--list")[:2] == (0, "there are no schedules\n")

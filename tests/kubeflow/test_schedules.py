@@ -67,6 +67,7 @@ def test_the_same_again_is_nothing_to_do(server, file):
     first = schedule(file, connected(server), cron="0 3 * * *", parameters=["epochs=9"])
     again = schedule(file, connected(server), cron="00 03 * * *", parameters=["epochs=9"])
     assert (again.made, again.id, again.removed) == (False, first.id, [])
+    assert not schedule(file, connected(server), cron="0 3 * * *", parameters=["epochs=9"], experiment="darkroom").made
     assert server.asked("create_recurring_run") == 1
 
 
@@ -78,6 +79,7 @@ def test_the_same_again_is_nothing_to_do(server, file):
         {"parameters": ["epochs=10"]},
         {"pipeline_root": "s3://bucket/other"},
         {"service_account": "runner"},
+        {"experiment": "other"},
         {"file": "newer"},
     ],
 )
@@ -112,6 +114,8 @@ def test_a_paused_one_is_not_the_same(server, file):
     pause("darkroom", connected(server))
     done = schedule(file, connected(server), cron="0 3 * * *")
     assert done.made and done.removed == [first.id] and only(server)["mode"] == "ENABLE"
+    assert done.woken and not first.woken
+    assert not schedule(file, connected(server), cron="0 4 * * *").woken
 
 
 def test_doubles_of_the_same_go(server, file):
