@@ -79,8 +79,8 @@ def submit(
         InputError: The package is not installed, the arguments, the file or a refusal.
         ServerFault: Vertex AI fails.
     """
-    library = _library()
     package, values, root = _prepared(file, parameters, pipeline_root)
+    library = _library()
     job_id = f"{_slug(package.name)}-{package.version}-{uuid.uuid4().hex[:8]}"
     job = _job(library, place, package, values, root, job_id=job_id, display_name=run_name or package.name)
     place.retry.make(
@@ -134,10 +134,10 @@ def schedule(
     if (cron is None) == (every is None):
         raise InputError("say either --cron '0 3 * * *' or --every 6h")
     when = to_vertex(every_as_cron(every) if cron is None else cron, timezone)
-    library = _library()
     package, values, root = _prepared(file, parameters, pipeline_root)
-    name = name or package.name
+    name = _findable(name or package.name)
     print_now = fingerprint(package.version, values, root, service_account, when)
+    library = _library()
     older = _of_name(library, place, name)
     same = next((each for each in older if _active(each) and _print_of(each) == print_now), None)
     if same is not None:
@@ -156,13 +156,14 @@ def schedule(
 
     made = place.retry.make(lambda: _asked(make), look_up)
     _check_active(place, made)
+    woken = bool(older) and not any(map(_active, older))
     removed, left = _delete(place, older)
-    return Scheduled(name, made.gca_resource.name, when, _version(package), True, removed, left)
+    return Scheduled(name, made.gca_resource.name, when, _version(package), True, removed, left, woken)
 
 
 def pause(name: str, place: Place) -> list[str]:
     """Stops a schedule from firing, without deleting it; as `kubeflow.schedules.pause`."""
-    found = [each for each in _required(_library(), place, name) if _active(each)]
+    found = [each for each in _required(place, name) if _active(each)]
     for each in found:
         place.retry.call(lambda each=each: _asked(each.pause))
     return [each.gca_resource.name for each in found]
@@ -170,7 +171,7 @@ def pause(name: str, place: Place) -> list[str]:
 
 def resume(name: str, place: Place) -> str:
     """Has the newest schedule of a name fire again, without the runs it has missed; as `kubeflow.schedules.resume`."""
-    newest = max(_required(_library(), place, name), key=lambda each: each.gca_resource.create_time.timestamp())
+    newest = max(_required(place, name), key=lambda each: each.gca_resource.create_time.timestamp())
     if not _active(newest):
         place.retry.call(lambda: _asked(newest.resume))
         _check_active(place, newest)
@@ -179,7 +180,7 @@ def resume(name: str, place: Place) -> str:
 
 def remove(name: str, place: Place) -> tuple[list[str], list[Left]]:
     """Deletes a schedule; as `kubeflow.schedules.remove`."""
-    return _delete(place, _required(_library(), place, name))
+    return _delete(place, _required(place, name))
 
 
 def list_schedules(place: Place) -> list[Listed]:
@@ -189,9 +190,12 @@ def list_schedules(place: Place) -> list[Listed]:
 
 
 def _library() -> Any:
-    """google-cloud-aiplatform, imported where it is needed: it takes seconds."""
+    """google-cloud-aiplatform, imported where it is needed: it takes many seconds, and warns in dozens of lines."""
+    from pipeline.console import hushed
+
     try:
-        from google.cloud import aiplatform
+        with hushed():
+            from google.cloud import aiplatform
     except ImportError:
         raise InputError("Vertex AI needs one more package: pip install 'darkroom-tfx[vertex]'") from None
     return aiplatform
@@ -257,12 +261,17 @@ def _all(library: Any, place: Place, filter: str | None = None) -> list[Any]:
 
 
 def _of_name(library: Any, place: Place, name: str) -> list[Any]:
-    if '"' in name or "\\" in name:
-        raise InputError(f"--name {name!r}: quotation marks and backslashes cannot be looked up on Vertex AI")
     return [each for each in _all(library, place, f'display_name="{name}"') if each.gca_resource.display_name == name]
 
 
-def _required(library: Any, place: Place, name: str) -> list[Any]:
+def _findable(name: str) -> str:
+    if '"' in name or "\\" in name:
+        raise InputError(f"--name {name!r}: quotation marks and backslashes cannot be looked up on Vertex AI")
+    return name
+
+
+def _required(place: Place, name: str) -> list[Any]:
+    name, library = _findable(name), _library()
     found = _of_name(library, place, name)
     if not found:
         others = sorted({each.gca_resource.display_name for each in _all(library, place)})

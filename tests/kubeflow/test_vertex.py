@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from kubeflow import vertex
 from kubeflow.connection import Retry, ServerFault
 from tests.kubeflow.tiny_pipeline import DEFAULTS, SPEC, write_pipeline
+from tests.project import ROOT
 from trainer.errors import InputError
 
 PLACE = vertex.Place("a-project", "europe-west4", Retry(sleep=lambda _: None))
@@ -152,6 +154,39 @@ def test_it_is_asked_five_times_at_most(server, file):
     server.fail("ListSchedules", times=5)
     with pytest.raises(ServerFault, match="5 times over"):
         vertex.list_schedules(PLACE)
+
+
+def test_a_paused_one_that_fires_again_is_said(server, file):
+    assert not vertex.schedule(file, PLACE, cron="0 3 * * *").woken
+    vertex.pause("darkroom", PLACE)
+    done = vertex.schedule(file, PLACE, cron="0 3 * * *")
+    assert done.made and done.woken
+    assert not vertex.schedule(file, PLACE, cron="0 4 * * *").woken
+
+
+def test_mistakes_are_found_before_the_library_is_imported(monkeypatch, tmp_path, file):
+    def imported():
+        raise AssertionError("it takes many seconds")
+
+    monkeypatch.setattr(vertex, "_library", imported)
+    elsewhere = write_pipeline(tmp_path, "elsewhere.yaml", defaultPipelineRoot="s3://bucket")
+    for mistake in (
+        lambda: vertex.submit(elsewhere, PLACE),
+        lambda: vertex.submit(file, PLACE, parameters=["colour=red"]),
+        lambda: vertex.schedule(elsewhere, PLACE, cron="0 3 * * *"),
+        lambda: vertex.schedule(file, PLACE, cron="0 3 * * *", name='"'),
+        lambda: vertex.pause('"', PLACE),
+    ):
+        with pytest.raises(InputError):
+            mistake()
+
+
+@pytest.mark.slow
+def test_the_import_says_nothing():
+    pytest.importorskip("google.cloud.aiplatform", reason="google-cloud-aiplatform, the extra `vertex`, is not installed")
+    code = "from kubeflow.vertex import _library; _library().PipelineJob"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_files_that_are_not_for_it(server, tmp_path):
