@@ -46,14 +46,21 @@ def find_credentials(environment: Mapping[str, str], host: str) -> Credentials:
 
     Args:
         environment: Where these are set.
-        host: The server's URL: a pod's token goes to a server within the cluster only.
+        host: The server's URL: a pod's token goes to a server within the cluster only, and any token over http:// only to
+            this machine or within a cluster.
 
     Raises:
-        InputError: Both kinds of token are set, or what is set cannot be used.
+        InputError: Both kinds of token are set, what is set cannot be used, or it would go over a network in the clear.
     """
     token, file, client = (environment.get(name) for name in ("KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID"))
     if token and file:
         raise InputError("KFP_TOKEN and KFP_TOKEN_FILE are both set: unset one of them")
+    if (token or file or client) and not _private(host):
+        name = next(name for name in ("KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID") if environment.get(name))
+        raise InputError(
+            f"{name} is set, but {host} is plain http://, by which anybody on the way could read the token: say https://, "
+            "reach the server through kubectl port-forward, or unset it"
+        )
     if token:
         return _of_token("the token in KFP_TOKEN", lambda: token)
     if file:
@@ -146,6 +153,15 @@ def _pod_token(path: str) -> Callable[[], str]:
 def _in_cluster(host: str) -> bool:
     name = urlsplit(host).hostname or ""
     return name.endswith((".svc", ".svc.cluster.local"))
+
+
+def _private(host: str) -> bool:
+    """Whether what is sent there is encrypted, or stays within this machine or a cluster."""
+    parts = urlsplit(host)
+    name = parts.hostname or ""
+    # A name without a dot is a service's; one that begins with a digit, or has colons, is an address however it is written.
+    service = name[:1].isalpha() and "." not in name and ":" not in name
+    return parts.scheme == "https" or name in ("localhost", "127.0.0.1", "::1") or service or _in_cluster(host)
 
 
 def _line(error: Exception) -> str:

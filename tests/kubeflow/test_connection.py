@@ -104,6 +104,42 @@ def test_tokens_that_cannot_be(tmp_path):
         assert "is no token" in refusal("http://a", environment={"KFP_TOKEN_FILE": str(tmp_path / "token")})
 
 
+@pytest.mark.parametrize(
+    ("host", "goes"),
+    [
+        ("http://kubeflow.example.com", False),
+        ("http://10.0.0.1:8888", False),
+        ("http://3232235777", False),
+        ("http://[2001:db8::1]:8888", False),
+        ("http://[fe80::1]", False),
+        ("http://localhost.example.com", False),
+        ("http://ml-pipeline.svc.example.com", False),
+        ("https://kubeflow.example.com", True),
+        ("HTTPS://10.0.0.1", True),
+        ("http://localhost:8888", True),
+        ("http://127.0.0.1:8888", True),
+        ("http://[::1]:8888", True),
+        ("http://ml-pipeline:8888", True),
+        ("http://ml-pipeline.kubeflow.svc:8888", True),
+        ("http://ml-pipeline.kubeflow.svc.cluster.local:8888", True),
+    ],
+)
+def test_a_token_does_not_go_over_a_network_in_the_clear(host, goes):
+    def found():
+        return credentials.find_credentials({"KFP_TOKEN": TOKEN}, host)
+
+    if goes:
+        assert found().token() == TOKEN
+        return
+    with pytest.raises(InputError, match="KFP_TOKEN is set, but http://.* is plain http://") as error:
+        found()
+    assert TOKEN not in str(error.value) and "\n" not in str(error.value)
+    for name in ("KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID"):
+        with pytest.raises(InputError, match=f"{name} is set, but"):
+            credentials.find_credentials({name: "/nowhere"}, host)
+    assert credentials.find_credentials({}, host).token is None
+
+
 def test_the_pods_token_stays_in_the_cluster(tmp_path, server):
     file = tmp_path / "token"
     file.write_text(TOKEN)
