@@ -225,10 +225,14 @@ def _backend(options: dict[str, Any]) -> tuple[Any, Any]:
 
 def _wait(waiter: Callable[[], Any], url: str) -> None:
     """Ends the command as the run has ended."""
+    from kubeflow.connection import ServerFault
+
     try:
         ending = waiter()
     except KeyboardInterrupt:
         _end(f"no longer waiting; the run goes on: {url}", Status.INTERRUPTED)
+    except ServerFault as error:
+        _end(f"{error}; no longer waiting, the run goes on: {url}", Status.FAULT)
     if not ending.well:
         _end(f"the run ended {ending.state}{f', {ending.why}' if ending.why else ''}: {url}", Status.FAULT)
 

@@ -29,6 +29,10 @@ class ServerFault(RuntimeError):
     """The server's fault, or the way's to it: nothing that other arguments would mend. Ends a command with exit status 1."""
 
 
+class Away(ServerFault):
+    """Nobody answers, though somebody did before; to be patient may help."""
+
+
 class Conflict(InputError):
     """There is one of that name already."""
 
@@ -61,7 +65,7 @@ class Retry:
         """Does what may be done twice.
 
         Raises:
-            ServerFault: No attempt was answered.
+            Away: No attempt was answered.
         """
         for pause in self.pauses():
             try:
@@ -75,7 +79,7 @@ class Retry:
 
         Raises:
             Conflict: There is one, it is said, but it cannot be found.
-            ServerFault: No attempt was answered, and there is none.
+            Away: No attempt was answered, and there is none.
         """
         for pause in self.pauses():
             try:
@@ -92,13 +96,41 @@ class Retry:
                 if found is not None:
                     return found
                 if pause is None:
-                    raise ServerFault(f"{lost}, {self.attempts} times over") from None
+                    raise Away(f"{lost}, {self.attempts} times over") from None
         raise AssertionError("the last pause is None")
 
     def _wait_or_give_up(self, pause: float | None, lost: LostAnswer) -> None:
         if pause is None:
-            raise ServerFault(f"{lost}, {self.attempts} times over") from None
+            raise Away(f"{lost}, {self.attempts} times over") from None
         self.sleep(pause)
+
+
+def looks(
+    look: Callable[[], _T], pause: float, patience: float, sleep: Callable[[float], None], clock: Callable[[], float]
+) -> Iterator[_T]:
+    """What one sees who looks again and again, for hours, in which the server may be away for minutes.
+
+    Args:
+        look: Asks the server.
+        pause: Seconds between two looks.
+        patience: Seconds without any answer after which to give up.
+        sleep, clock: What waits, and what says the time in seconds.
+
+    Raises:
+        Away: Nobody has answered for longer.
+    """
+    heard = clock()
+    while True:
+        try:
+            found = look()
+        except Away as away:
+            silent = clock() - heard
+            if silent >= patience:
+                raise Away(f"{away}, and nobody has answered for {silent / 60:.0f} minutes") from None
+        else:
+            heard = clock()
+            yield found
+        sleep(pause)
 
 
 class Connection:
@@ -117,6 +149,7 @@ class Connection:
         self._credentials = credentials
         self._client = _make_client(host, credentials)
         self._services: dict[str, Any] = {}
+        self._answered = False
 
     def service(self, name: str) -> Any:
         """One of kfp_server_api's services, such as "Run" or "PipelineUpload"."""
@@ -187,7 +220,10 @@ class Connection:
         except kfp_server_api.ApiException as error:
             raise self._explained(error) from None
         except (transport.NewConnectionError, transport.ConnectTimeoutError) as error:
-            raise InputError(f"cannot reach {self.host}: {_reason(error)}; is --host (or KFP_HOST) right?") from None
+            words = f"cannot reach {self.host}: {_reason(error)}"
+            if self._answered:  # the address is right: a forwarded port has dropped, or the server starts anew
+                raise LostAnswer(words) from None
+            raise InputError(f"{words}; is --host (or KFP_HOST) right?") from None
         except (transport.ProtocolError, transport.ReadTimeoutError) as error:
             raise LostAnswer(f"{self.host} broke off without an answer ({type(error).__name__})") from None
         except transport.HTTPError as error:
@@ -198,6 +234,7 @@ class Connection:
                 f"{self.host} answers with {kind.split(';')[0]}, not as the API of Kubeflow Pipelines: "
                 "is it another page's address, or does it want a sign-in?"
             )
+        self._answered = True
         return answer
 
     def _explained(self, error: Any) -> Exception:

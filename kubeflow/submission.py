@@ -10,9 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from kubeflow.connection import Connection, ServerFault
+from kubeflow.connection import Connection, ServerFault, looks
 from kubeflow.packages import Package, fill_parameters, read_package
 
+PATIENCE = 600.0  # seconds without any answer, in which a port may be forwarded anew, or a server be moved
 _ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
 
@@ -192,7 +193,9 @@ def wait_for(
     run_id: str,
     *,
     pause: float = 10.0,
+    patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
     tell: Callable[[str], None] = lambda state: None,
 ) -> Ending:
     """Waits until a run ends.
@@ -200,17 +203,15 @@ def wait_for(
     Args:
         connection: The server.
         run_id: The run.
-        pause: Seconds between two looks.
-        sleep: What waits.
+        pause, patience, sleep, clock: See `kubeflow.connection.looks`.
         tell: Is told each new state.
 
     Raises:
         InputError: There is no such run, or the server does not let in any more.
-        ServerFault: The server fails.
+        ServerFault: The server fails, or has been away for long; the run goes on.
     """
     last = None
-    while True:
-        run = connection.call("Run", "get_run", run_id=run_id)
+    for run in looks(lambda: connection.call("Run", "get_run", run_id=run_id), pause, patience, sleep, clock):
         if run.state is None and run.error:
             raise ServerFault(f"{connection.host} cannot tell how run {run_id} is: {run.error.message}")
         if run.state and run.state != last:
@@ -218,7 +219,7 @@ def wait_for(
             tell(last)
         if last in _ENDED:
             return Ending(last, _why(run))
-        sleep(pause)
+    raise AssertionError("it looks for ever")
 
 
 def _why(run: Any) -> str:

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubeflow.connection import Conflict, LostAnswer, NotFound, Retry, ServerFault
+from kubeflow.connection import Conflict, LostAnswer, NotFound, Retry, ServerFault, looks
 from kubeflow.cron import every_as_cron, parse_cron, to_vertex
 from kubeflow.packages import Package, fill_parameters, fingerprint, read_package
 from kubeflow.schedules import Left, Listed, Scheduled
-from kubeflow.submission import Ending, Submission, Version
+from kubeflow.submission import PATIENCE, Ending, Submission, Version
 from trainer.errors import InputError
 
 _LABEL = "darkroom-fingerprint"
@@ -95,23 +95,28 @@ def wait_for(
     place: Place,
     *,
     pause: float = 30.0,
+    patience: float = PATIENCE,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
     tell: Callable[[str], None] = lambda state: None,
 ) -> Ending:
     """Waits until a run ends; as `kubeflow.submission.wait_for`."""
     library = _library()
-    last = None
-    while True:
-        job = place.retry.call(
+
+    def look() -> Any:
+        return place.retry.call(
             lambda: _asked(lambda: library.PipelineJob.get(run_id, project=place.project, location=place.region))
         )
+
+    last = None
+    for job in looks(look, pause, patience, sleep, clock):
         state = job.gca_resource.state.name.removeprefix("PIPELINE_STATE_")
         if state != last:
             last = state
             tell(state)
         if state in ("SUCCEEDED", "FAILED", "CANCELLED"):
             return Ending(state, " ".join(job.gca_resource.error.message.split()))
-        sleep(pause)
+    raise AssertionError("it looks for ever")
 
 
 def schedule(

@@ -71,6 +71,15 @@ def test_submit_and_wait(server, file):
     assert status == 1 and complaint.startswith("failed: the run ended FAILED, no room: http://")
 
 
+def test_a_wait_that_nobody_answers_says_that_the_run_goes_on(server, file, monkeypatch):
+    monkeypatch.setitem(submission.wait_for.__kwdefaults__, "patience", 0)
+    server.fail("get_run", 503, times=99)
+    status, out, complaint = typed("submit", file, "--wait")
+    (run,) = server.runs
+    assert status == 1 and "run: " in out and complaint.count("\n") == 1
+    assert complaint.endswith(f"no longer waiting, the run goes on: {server.url}/#/runs/details/{run}\n")
+
+
 def test_a_file_that_cannot_run_there_is_refused_before_anything_is_asked(server, tmp_path):
     resolving = {"executors": {"exec-one": {"resolver": {}}}}
     for_vertex = str(write_pipeline(tmp_path, "v.yaml", deploymentSpec=resolving))

@@ -13,7 +13,7 @@ import threading
 import pytest
 
 from kubeflow import credentials
-from kubeflow.connection import Conflict, LostAnswer, Retry, ServerFault, connect
+from kubeflow.connection import Away, Conflict, LostAnswer, Retry, ServerFault, connect, looks
 from tests.kubeflow.api_server import TOKEN, api_server
 from tests.kubeflow.tiny_pipeline import connected, quick_retry, write_pipeline
 from tests.project import ROOT
@@ -211,6 +211,21 @@ def test_nobody_listens():
         assert f"cannot reach {url}: [Errno 111] Connection refused; is --host" in refusal(url, environment={})
 
 
+def test_a_server_that_has_answered_and_then_listens_no_more_is_asked_again(server, monkeypatch):
+    def refuse(*_, **__):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    slept: list[float] = []
+    connection = connected(server, slept=slept)
+    with monkeypatch.context() as dropped:  # as where a forwarded port has dropped
+        dropped.setattr("urllib3.util.connection.create_connection", refuse)
+        with pytest.raises(Away, match=r"cannot reach http://127.* Connection refused, 5 times over"):
+            connection.call("Healthz", "get_healthz")
+        assert slept == [0.5, 1, 2, 4]
+        assert "is --host (or KFP_HOST) right?" in refusal(server.url, environment={})  # it has never answered this one
+    connection.call("Healthz", "get_healthz")
+
+
 def test_it_is_another_page_or_wants_a_sign_in(server):
     with web_page() as (url, _):
         assert "wants a sign-in" in refusal(url, environment={}) or "want a sign-in" in refusal(url, environment={})
@@ -246,6 +261,26 @@ def test_other_failures_are_not_repeated(server):
     server.fail("get_healthz", 500)
     refusal(server.url, environment={}, kind=ServerFault)
     assert server.asked("get_healthz") == 1
+
+
+def test_patience_begins_anew_with_each_answer():
+    now = [0.0]
+    script = [*[False] * 59, "a", *[False] * 59, "b", *[False] * 99]
+
+    def look():
+        found = script.pop(0)
+        if not found:
+            raise Away("nobody")
+        return found
+
+    def sleep(seconds):
+        now[0] += seconds
+
+    seen = looks(look, 10, 600, sleep, lambda: now[0])
+    assert (next(seen), next(seen)) == ("a", "b")
+    with pytest.raises(Away, match="nobody, and nobody has answered for 10 minutes"):
+        next(seen)
+    assert now[0] == 59 * 10 + 10 + 59 * 10 + 600
 
 
 def test_making_looks_before_it_makes_again():

@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from kubeflow.connection import ServerFault
+from kubeflow.connection import Away, ServerFault
 from kubeflow.packages import fill_parameters, read_package
 from kubeflow.submission import submit, wait_for
 from tests.kubeflow.api_server import api_server
@@ -177,6 +177,45 @@ def test_waiting_outlasts_a_short_absence(server, tmp_path):
     run = submit(write_pipeline(tmp_path), connection)
     server.fail("get_run", 503, times=3)
     assert wait_for(connection, run.run_id).well
+
+
+class Clock:
+    """A time that passes only where one waits."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def __call__(self):
+        return self.now
+
+
+def test_waiting_outlasts_an_absence_of_minutes(server, tmp_path):
+    connection, clock, told = connected(server), Clock(), []
+    run = submit(write_pipeline(tmp_path), connection)
+    server.run_states = ["RUNNING", "SUCCEEDED"]
+    server.fail("get_run", 503, times=5 * 50)  # 50 looks of 5 tries: 500 seconds
+    assert wait_for(connection, run.run_id, sleep=clock.sleep, clock=clock, tell=told.append).well
+    assert told == ["RUNNING", "SUCCEEDED"] and clock.now == 510
+
+
+def test_waiting_ends_where_nobody_answers_for_long(server, tmp_path):
+    connection, clock = connected(server), Clock()
+    run = submit(write_pipeline(tmp_path), connection)
+    server.fail("get_run", 503, times=10**6)
+    with pytest.raises(Away, match="answers 503 .*, 5 times over, and nobody has answered for 10 minutes"):
+        wait_for(connection, run.run_id, sleep=clock.sleep, clock=clock)
+    assert clock.now == 600
+
+
+def test_waiting_ends_at_once_where_the_server_says_that_it_fails(server, tmp_path):
+    connection = connected(server)
+    run = submit(write_pipeline(tmp_path), connection)
+    server.fail("get_run", 500)
+    with pytest.raises(ServerFault, match="told to fail"):
+        wait_for(connection, run.run_id, sleep=lambda _: pytest.fail("it waits"))
 
 
 @pytest.mark.parametrize(

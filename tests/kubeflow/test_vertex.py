@@ -70,6 +70,15 @@ def test_waiting(server, file):
     assert (ending.well, ending.state, ending.why) == (False, "FAILED", "out of memory")
 
 
+def test_waiting_outlasts_an_absence(server, file):
+    run = vertex.submit(file, PLACE)
+    server.fail("GetPipelineJob", "DEADLINE_EXCEEDED", times=5 * 2)  # the library itself asks again after UNAVAILABLE
+    assert vertex.wait_for(run.run_id, PLACE, sleep=lambda _: None).well
+    server.fail("GetPipelineJob", "DEADLINE_EXCEEDED", times=5)
+    with pytest.raises(ServerFault, match="nobody has answered for 0 minutes"):
+        vertex.wait_for(run.run_id, PLACE, patience=0)
+
+
 def test_a_schedule(server, file):
     done = vertex.schedule(
         file, PLACE, cron="0 3 * * MON-FRI", timezone="Europe/Berlin", name="nightly", service_account="me@a-project"
