@@ -19,7 +19,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.stores import is_stored_file, list_stored, open_stored, stat_stored
+from components.image_example_gen.stores import is_stored_file, list_stored, one_line, open_stored, stat_stored
 from serving.picture_files import Refused
 from trainer.errors import InputError
 
@@ -186,13 +186,6 @@ def stat_file(folder: str, name: str) -> FoundFile:
 def printable(path: str) -> str:
     r"""`path` as text that any file or terminal takes: bytes that are not UTF-8 are written as \xNN."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def one_line(error: BaseException) -> str:
-    """An error's words in one line, cut where they go on for long."""
-    if type(error).__name__ == "ClientAuthenticationError":  # Azure's list of all that it has tried
-        return "there are no credentials: set AZURE_STORAGE_CONNECTION_STRING, or sign in by az login"
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _read_local(path: str, most: int) -> bytes:

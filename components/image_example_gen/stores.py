@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -15,6 +16,7 @@ from trainer.errors import InputError
 
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
 _TIMEOUT_SECONDS = 20
+_MOST_LETTERS = 200  # of an error's words
 _CLIENTS = threading.local()
 
 
@@ -39,7 +41,7 @@ def open_stored(uri: str) -> BinaryIO:
             raise FileNotFoundError(uri) from error
         if _status(error) in (401, 403):
             raise PermissionError(uri) from error
-        raise OSError(" ".join(str(error).split())[:200]) from error
+        raise OSError(one_line(error)) from error
 
 
 def write_empty(uri: str) -> None:
@@ -107,6 +109,26 @@ def stat_stored(uri: str) -> tuple[int, float]:
     return found.size_in_bytes, found.last_updated_in_seconds
 
 
+def one_line(error: BaseException) -> str:
+    """An error's words in one line; where they go on for long, cut between two words.
+
+    What clients of the web raise has others in it, and tells first what was tried: the innermost says what was wrong.
+    """
+    if type(error).__name__ == "ClientAuthenticationError":  # Azure's list of all that it has tried
+        return "there are no credentials: set AZURE_STORAGE_CONNECTION_STRING, or sign in by az login"
+    inner: BaseException | None = error
+    while inner is not None:
+        error, inner = inner, _within(inner)
+    words = re.sub(r"^<[^>]*>: ", "", " ".join(str(error).split())) or type(error).__name__
+    return words if len(words) <= _MOST_LETTERS else f"{words[:_MOST_LETTERS].rpartition(' ')[0] or words[:_MOST_LETTERS]} ..."
+
+
+def _within(error: BaseException) -> BaseException | None:
+    """The error that another one was made of: by Google's client, by requests, by urllib3 or urllib."""
+    said = (getattr(error, name, None) for name in ("cause", "reason", "original_error"))
+    return next((each for each in (*said, *error.args[:1]) if isinstance(each, BaseException)), None)
+
+
 def _status(error: Exception) -> int | None:
     """The HTTP status of a store's answer, whatever its client calls it."""
     return getattr(error, "code", None) or getattr(error, "status_code", None)
@@ -130,7 +152,7 @@ def _client(uri: str) -> Any:
         except InputError:
             raise
         except Exception as error:  # each cloud has its own
-            raise InputError(f"{uri} cannot be reached: {type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
+            raise InputError(f"{uri} cannot be reached: {type(error).__name__}: {one_line(error)}") from error
     return clients[key]
 
 
@@ -156,7 +178,7 @@ def _check_bucket(bucket: str) -> None:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # 403 may mean that it can be read but not listed
             raise InputError(f"there is no bucket s3://{bucket}") from error
     except (BotoCoreError, ValueError) as error:  # an address that is none
-        raise InputError(f"s3://{bucket} cannot be reached: {' '.join(str(error).split())[:200]}") from error
+        raise InputError(f"s3://{bucket} cannot be reached: {one_line(error)}") from error
 
 
 def _new_client(scheme: str, uri: str) -> Any:

@@ -124,3 +124,25 @@ def test_what_is_not_there(store):
     with pytest.raises(InputError) as caught:
         find_sources(uri.replace("/pictures", "/no-such-place") + "/x")
     assert "\n" not in str(caught.value) and SECRET not in str(caught.value) and KEY not in str(caught.value)
+
+
+def test_of_errors_within_errors_the_innermost_is_said_whole():
+    """As Google's client says that nobody answers; cut after its first 200 letters it said where it had asked, and not why."""
+    import requests
+    from google.api_core.exceptions import RetryError
+    from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError
+
+    def wrapped(inner):
+        tried = MaxRetryError("pool", f"/storage/v1/b/{'b' * 200}", inner)
+        return RetryError("Timeout of 120.0s exceeded, last exception: ...", requests.ConnectionError(tried))
+
+    reason = NewConnectionError("<a connection>", "Failed to establish a new connection: [Errno -2] Name or service not known")
+    assert stores.one_line(wrapped(reason)) == "Failed to establish a new connection: [Errno -2] Name or service not known"
+    proxy = ProxyError("Cannot connect to proxy.", OSError("Tunnel connection failed: 403 Forbidden"))
+    assert stores.one_line(wrapped(proxy)) == "Tunnel connection failed: 403 Forbidden"
+    assert stores.one_line(OSError("a\nb")) == "a b" and stores.one_line(OSError()) == "OSError"
+
+
+def test_long_words_of_an_error_are_cut_between_two():
+    assert stores.one_line(ValueError("word " * 100)) == "word " * 40 + "..."
+    assert stores.one_line(ValueError("w" * 300)) == "w" * 200 + " ..."
