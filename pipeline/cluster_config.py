@@ -80,8 +80,10 @@ class ClusterConfig:
             `<push_to>-registry`.
         resources: What the component of each name gets, as far as it is said; `default` is for all that are not named. Usual
             are 1 CPU and 4 GB, for the Trainer and the Tuner 4 and 8.
-        caching: Whether what has not changed is taken from earlier runs. Pictures are always read anew.
-        retries: How often a component that failed is tried again. The data gate is not: it would say the same.
+        caching: Whether what has not changed is taken from earlier runs. Pictures are always read anew, and on Kubeflow
+            what is made of them is made anew as well, for examples get a new name in each run.
+        retries: How often a component that failed is tried again, whatever its status. The data gate is not: it would say the
+            same.
         backoff_seconds: The pause before the first retry; each further one is twice as long.
         secrets: Secrets that become environment variables of every component, such as a store's credentials.
         volumes: Volumes that every component mounts.

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import textwrap
 
 import pytest
 import yaml
 
 from kubeflow.compile import compile_pipeline, dump, name_of, tasks_of, write
 from kubeflow.lint import lint
+from pipeline import auto
 from pipeline.cluster_config import ClusterConfig, Resources, SecretKeys, Volume
 from pipeline.config import build_config, load_values, preset_names, preset_path
+from pipeline.request import make_config
 from pipeline.schemas import default_schema
+from tests.project import ROOT
 from trainer.errors import InputError
 
 SCHEMA = default_schema().read_text()
@@ -36,6 +41,20 @@ def containers(spec):
 @pytest.fixture(scope="module")
 def plain():
     return compiled()
+
+
+def test_the_readmes_configuration_needs_no_look_at_the_pictures(tmp_path, monkeypatch):
+    """They are in a store within the cluster, which the one who compiles does not reach."""
+
+    def look(*_):
+        raise AssertionError("it looks")
+
+    monkeypatch.setattr(auto, "find_sources", look)
+    readme = (ROOT / "kubeflow/README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^    # cats.yaml\n(?:    .*\n)+", readme, re.MULTILINE)
+    (tmp_path / "cats.yaml").write_text(textwrap.dedent(block))
+    built = make_config("s3://mlpipeline/pictures/{YYYY}-{MM}-{DD}", str(tmp_path / "cats.yaml"), [])
+    assert built.preprocessing.height == 64 and built.cluster.push_to == "s3://mlpipeline/models/cats"
 
 
 @pytest.mark.parametrize("target", ["kfp", "vertex"])
