@@ -40,7 +40,7 @@ TERM_MARGIN = 3  # times the ELBO's: another seed moves the terms against each o
 # What a configuration must say where nobody can look at the pictures.
 TOLD_BY_PICTURES = (
     *("preprocessing.height", "preprocessing.width", "preprocessing.channels"),
-    *("training.batch_size", "training.epochs", "evaluation.max_drop"),
+    *("training.batch_size", "training.epochs"),
 )
 
 
@@ -48,12 +48,14 @@ class PicturesUnseen(InputError):
     """The configuration leaves open what a look at the pictures tells, and there are none to look at."""
 
 
-def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
+def complete(values: Mapping[str, Any], images: str, judged_by: int | None = None) -> dict[str, Any]:
     """Fills in size, channels, network, batch size, epochs and the Evaluator's margins where the configuration leaves them open.
 
     Args:
         values: The configuration's values, unvalidated; those that it has are kept.
         images: The folder of pictures.
+        judged_by: How many held-out pictures the margins are for where the configuration leaves nothing but them open; None
+            counts the pictures.
 
     Returns:
         The values, with none of these open.
@@ -65,12 +67,13 @@ def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
     preprocessing, model, training, evaluation = sections.values()
     # Listing many files takes its time: only where there is something to look for.
     told = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
-    if not told or "max_drop" not in evaluation:
+    if not told or ("max_drop" not in evaluation and judged_by is None):
         data = data_config(values)
         try:
             sources = find_sources(images, data)
         except InputError as error:
             raise PicturesUnseen(str(error)) from error
+        judged_by = judged(sources, data)
         height, width, channels = look(sources, data)
         sections["preprocessing"] = preprocessing = {"height": height, "width": width, "channels": channels, **preprocessing}
         training.setdefault("batch_size", 32 if sources.count < FEW_PICTURES else 128)
@@ -79,7 +82,7 @@ def complete(values: Mapping[str, Any], images: str) -> dict[str, Any]:
     model.setdefault("network", "dense" if math.prod(size) <= DENSE_VALUES else "convolutional")
     if "max_drop" not in evaluation:
         likelihood = model.get("likelihood", ModelConfig.likelihood)
-        evaluation["max_drop"] = max_drop(math.prod(size), judged(sources, data), likelihood)
+        evaluation["max_drop"] = max_drop(math.prod(size), judged_by, likelihood)
     drop = evaluation["max_drop"]
     evaluation.setdefault("max_reconstruction_rise", None if drop is None else TERM_MARGIN * float(drop))
     return {**values, **sections}

@@ -196,6 +196,7 @@ def create_pipeline(
         features=feature_extractor.outputs["features"],
         last_blessing=last_model.blessing,
         max_label_accuracy_drop=config.evaluation.max_label_accuracy_drop,
+        max_drop=config.evaluation.max_drop,
         who=bless_who,
         why=bless_why,
         code=code_hash(components.model_gate, components.evaluation, components.feature_extractor.description),

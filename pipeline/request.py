@@ -20,6 +20,7 @@ from pipeline.workspace import Workspace
 from trainer.errors import InputError
 
 DEFAULT_DATASET = "digits"
+JUDGED_ELSEWHERE = 1000  # held-out pictures that margins are for where the pictures are a cluster's, which grow with each span
 
 
 def make_request(
@@ -77,19 +78,25 @@ def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Co
     """
     values = {"title": title_of(images), **read_values(config)}
     try:
-        return _built(values, config, overrides, images, config or "the configuration")
+        return _built(values, config, overrides, images, config or "the configuration", JUDGED_ELSEWHERE)
     except PicturesUnseen as error:
         raise InputError(f"{error}; to do without a look at the pictures, set {', '.join(TOLD_BY_PICTURES)}") from error
 
 
-def _built(values: Mapping[str, Any], chosen: str | None, overrides: Sequence[str], images: str, source: str) -> Config:
+def _built(
+    values: Mapping[str, Any],
+    chosen: str | None,
+    overrides: Sequence[str],
+    images: str,
+    source: str,
+    judged_by: int | None = None,
+) -> Config:
     """The configuration that values make, with what they leave open filled in by a look at the pictures."""
-    own = chosen is not None and Path(chosen).expanduser().is_file()
-    if own and values.get("schema"):
+    if chosen is not None and Path(chosen).expanduser().is_file() and values.get("schema"):
         values = {**values, "schema": str(schema_of(Path(chosen).expanduser()).absolute())}
-    values = apply_overrides(dict(values) if own else without_margins(values, overrides), overrides)
+    values = apply_overrides(dict(values), overrides)
     build_config(values, source)  # a mistyped field is found before the pictures are looked at
-    return build_config(complete(values, images), source)
+    return build_config(complete(values, images, judged_by), source)
 
 
 def title_of(images: str) -> str:
@@ -113,13 +120,6 @@ def checked_reason(why: str | None) -> str:
     if not re.search(r"\w", words) or words.startswith("-"):
         raise InputError(f"--bless needs a reason, which the verdict records, and not {why!r}")
     return words
-
-
-def without_margins(preset: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """A preset's values without its margins, which were measured, where what they were measured on is overridden."""
-    names = {override.partition("=")[0].strip() for override in overrides}
-    other = {"model.likelihood", "model.binarisation"} & names or any(name.startswith("preprocessing.") for name in names)
-    return {key: value for key, value in preset.items() if key != "evaluation"} if other else dict(preset)
 
 
 def read_values(config: str | None) -> dict[str, Any]:

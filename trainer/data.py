@@ -141,10 +141,11 @@ class Pictures:
         deviation = np.sqrt(np.maximum(squares / len(self) - np.square(mean), 0.0))
         return (mean / 255.0).astype(np.float32), (deviation / 255.0).astype(np.float32)
 
-    def some(self, amount: int, seed: int) -> np.ndarray:
-        """A choice of at most `amount` pictures, float32 [<= amount, h, w, c] in [0, 1]; the same for the same seed."""
+    def some(self, amount: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """A choice of at most `amount` pictures, float32 [<= amount, h, w, c] in [0, 1], and their labels, int32 [<= amount]; the
+        same for the same seed."""
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:amount])
-        return self.levels[chosen].astype(np.float32) / 255.0
+        return self.levels[chosen].astype(np.float32) / 255.0, self.labels[chosen]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Batches in order: uint8 [<= batch_size, h, w, c] and labels, int32 [<= batch_size]."""

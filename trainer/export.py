@@ -65,7 +65,7 @@ class Servable(tf.Module):
         The same seed gives the same pictures, and more of them begin with the same ones. Of a conditional model they are
         pictures of the label, string []; of all labels, as often as in training, where it is empty.
         """
-        return self._generate(self._mixture.draw if self._mixture else self._vae.draw_codes, count, seed, temperature, label)
+        return self._generate(self._draw_from_mixture if self._mixture else self._vae.draw_codes, count, seed, temperature, label)
 
     def generate_png(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
         """The same as PNG files, string [count]."""
@@ -149,19 +149,22 @@ class Servable(tf.Module):
 
     def _generate(
         self,
-        draw: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+        draw: Callable[[tf.Tensor, tf.Tensor, tf.Tensor | None], tf.Tensor],
         count: tf.Tensor,
         seed: tf.Tensor,
         temperature: tf.Tensor,
         label: tf.Tensor | None,
     ) -> Answer:
         noise = tf.random.stateless_normal(tf.stack([count, self._vae.latent_dim]), seed=tf.stack([seed, 0]))
-        codes = draw(temperature * noise, tf.stack([seed, 1]))
         labels = None if label is None else self._labels_of(label, tf.cast(count, tf.int32), tf.stack([seed, 2]))
+        codes = draw(temperature * noise, tf.stack([seed, 1]), labels)
         parameters = self._vae.decode(codes, labels)
         if self._generation.pixels == "sample":
             return {"images": to_levels(self._vae.likelihood.sample(parameters, tf.stack([seed, 3])))}
         return {"images": to_levels(self._vae.likelihood.mean(parameters))}
+
+    def _draw_from_mixture(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        return self._mixture.draw(noise, seed, None if labels is None else self._vae.shares(labels, noise))
 
     def _labels_of(self, label: tf.Tensor, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The labels, int32 [count], of new pictures of one label, string [], or of all where it is empty."""

@@ -127,7 +127,8 @@ def train(
             save_denoising(vae, held_out, config.training, figures["denoising"], run_folder)
         mixture = None
         if config.generation.density == "mixture":
-            mixture = Mixture.fit(aggregate_posterior(vae, pictures), config.generation.components, config.training.seed)
+            codes, of = aggregate_posterior(vae, pictures)
+            mixture = Mixture.fit(codes, config.generation.components, config.training.seed, of, len(known))
         counts = {"train": len(pictures), "eval": len(held_out)}
 
     report_progress("exporting", done=0, total=1, unit="model")
@@ -159,11 +160,12 @@ def train(
 def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> TrainingData:
     """What the model is told of its training pictures."""
     mean, deviation = pictures.moments()
-    return TrainingData(mean, deviation, pictures.some(config.model.pseudo_inputs, config.training.seed), labels)
+    examples, of = pictures.some(config.model.pseudo_inputs, config.training.seed)
+    return TrainingData(mean, deviation, examples, labels, of)
 
 
-def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
-    """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `MIXTURE_PICTURES` pictures."""
+def aggregate_posterior(vae: VAE, pictures: Pictures) -> tuple[np.ndarray, np.ndarray]:
+    """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `MIXTURE_PICTURES` pictures; their labels."""
     sample = tf.function(
         lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z,
         reduce_retracing=True,
@@ -175,7 +177,8 @@ def aggregate_posterior(vae: VAE, pictures: Pictures) -> np.ndarray:
     noise = np.random.default_rng(0).standard_normal((len(chosen), vae.latent_dim), np.float32)
     starts = range(0, len(chosen), EVAL_BATCH)
     batches = zip(starts, chosen.in_order(EVAL_BATCH))
-    return np.concatenate([sample(levels, noise[at : at + len(levels)], labels) for at, (levels, labels) in batches])
+    codes = [sample(levels, noise[at : at + len(levels)], labels) for at, (levels, labels) in batches]
+    return np.concatenate(codes), chosen.labels
 
 
 def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:

@@ -13,7 +13,7 @@ from trainer.likelihoods import get_likelihood
 from trainer.losses import ElboTerms, kl_to_standard_normal, log_normal
 from trainer.networks import build_networks
 from trainer.preprocessing import scale
-from trainer.priors import StandardNormal, VampPrior
+from trainer.priors import LabelUnits, StandardNormal, VampPrior
 from trainer.sampling import binarise, example_keys, reparameterise
 
 ROWS = 256  # codes decoded at once for a bound: more gain nothing, and take memory
@@ -29,12 +29,14 @@ class TrainingData(NamedTuple):
         deviation: Their standard deviation, float32 [h, w, c].
         examples: Some of them, float32 [n, h, w, c] in [0, 1]: where pseudo-inputs start.
         labels: How many labels there are.
+        example_labels: Those of the examples, int32 [n], `UNLABELLED` for none; None for none at all.
     """
 
     mean: np.ndarray
     deviation: np.ndarray
     examples: np.ndarray
     labels: int = 0
+    example_labels: np.ndarray | None = None
 
 
 class Sample(NamedTuple):
@@ -50,7 +52,8 @@ class VAE(keras.Model):
 
     Codes z are in units of the prior. Of a hierarchical model, z = (z_top, z_low), and z_low is what its lower level is by the
     standards of its own prior p(. | z_top): the decoder scales and shifts it first. So the standard normal prior holds for
-    every dimension, and KL divergences are what they were, for they do not depend on units.
+    every dimension, and KL divergences are what they were, for they do not depend on units. Of a conditional model the same is
+    done for each label, see `LabelUnits`.
 
     Args:
         config: Network, latent dimensions, likelihood, prior.
@@ -78,7 +81,10 @@ class VAE(keras.Model):
         self.prior: StandardNormal | VampPrior = StandardNormal()
         if config.prior == "vampprior":
             chosen = np.resize(data.examples, (config.pseudo_inputs, *image_shape))
-            self.prior = VampPrior(chosen, lambda x: self._encode_top(x, None)[:2])
+            of = np.full(len(data.examples), UNLABELLED) if data.example_labels is None else data.example_labels
+            of = np.resize(of, config.pseudo_inputs)
+            self.prior = VampPrior(chosen, lambda x: self._encode_top(x, None)[:2], self.labels, of)
+        self.label_units = LabelUnits(self.labels, self.top_dim) if self.labels and config.prior == "standard_normal" else None
         self.built = True  # all its parts are
 
     def observe(self, levels: tf.Tensor) -> tf.Tensor:
@@ -110,7 +116,13 @@ class VAE(keras.Model):
 
         Labels are int32 [n], or float32 [n, labels] with shares of each, for pictures between two.
         """
-        return self.decoder([z, self._one_hot(labels, z)] if self.labels else z)
+        if not self.labels:
+            return self.decoder(z)
+        labels = self._one_hot(labels, z)
+        if self.label_units is not None:
+            top = self.label_units.from_units(z[:, : self.top_dim], labels)
+            z = tf.concat([top, z[:, self.top_dim :]], axis=1)
+        return self.decoder([z, labels])
 
     def decode_mean(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """E[x|z]: float32 [n, latent_dim] -> [n, h, w, c] in [0, 1]."""
@@ -139,7 +151,7 @@ class VAE(keras.Model):
         """
         q = self.sample_posterior(x if corrupted is None else corrupted, noise, labels)
         log_prob = self.likelihood.log_prob(x, self.decode(q.z, labels), training=training)
-        return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q))
+        return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q, labels))
 
     def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """The importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8).
@@ -166,13 +178,18 @@ class VAE(keras.Model):
         _, total = tf.while_loop(lambda first, _: first < samples, add, start, parallel_iterations=1)
         return total - tf.math.log(tf.cast(samples, tf.float32))
 
-    def log_prior(self, z: tf.Tensor) -> tf.Tensor:
-        """log p(z): float32 [n, latent_dim] -> [n], nats."""
-        return self.prior.log_prob(z[:, : self.top_dim]) + log_normal(z[:, self.top_dim :])
+    def log_prior(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """log p(z), of a conditional model log p(z|y): float32 [n, latent_dim] -> [n], nats."""
+        return self.prior.log_prob(z[:, : self.top_dim], self.shares(labels, z)) + log_normal(z[:, self.top_dim :])
 
-    def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Codes of the prior, made of draws of N(0, 1), float32 [n, latent_dim], and a seed, int [2]."""
-        return tf.concat([self.prior.draw(noise[:, : self.top_dim], seed), noise[:, self.top_dim :]], axis=1)
+    def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
+        """Codes of the prior, made of draws of N(0, 1), float32 [n, latent_dim], a seed, int [2], and labels as in `decode`."""
+        top = self.prior.draw(noise[:, : self.top_dim], seed, self.shares(labels, noise))
+        return tf.concat([top, noise[:, self.top_dim :]], axis=1)
+
+    def shares(self, labels: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor | None:
+        """Labels as priors take them, float32 [n, labels]; None where the model knows none."""
+        return self._one_hot(labels, like) if self.labels else None
 
     def infer_labels(self, x: tf.Tensor) -> tf.Tensor:
         """The label under which each picture is likeliest, by the ELBO at the posterior mean: float32 [n, h, w, c] -> int32 [n].
@@ -201,14 +218,21 @@ class VAE(keras.Model):
 
     def _encode_top(self, x: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, ...]:
         """The encoder's outputs: mean and log-variance of the upper level and, of a hierarchical model, its features."""
-        return tuple(self.encoder([x, self._one_hot(labels, x)] if self.labels else x))
+        if not self.labels:
+            return tuple(self.encoder(x))
+        labels = self._one_hot(labels, x)
+        mean, log_variance, *features = self.encoder([x, labels])
+        if self.label_units is not None:
+            mean, log_variance = self.label_units.to_units(mean, log_variance, labels)
+        return mean, log_variance, *features
 
     def _log_weights(self, x: tf.Tensor, labels: tf.Tensor | None, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> tf.Tensor:
         """log p(x|z) p(z) / q(z|x) at a code for each of the draws of N(0, 1), float32 [n, k, latent_dim]: [n, k]."""
         count, each = tf.shape(noise)[0], tf.shape(noise)[1]
         repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731
         q = self._sample(tuple(map(repeat, encoded)), tf.reshape(noise, [-1, self.latent_dim]))
-        log_joint = self.likelihood.log_prob(repeat(x), self.decode(q.z, repeat(labels))) + self.log_prior(q.z)
+        labels = repeat(labels)
+        log_joint = self.likelihood.log_prob(repeat(x), self.decode(q.z, labels)) + self.log_prior(q.z, labels)
         return tf.reshape(log_joint - log_normal(q.z, q.mean, q.log_variance), [count, each])
 
     def _sample(self, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> Sample:
@@ -221,10 +245,10 @@ class VAE(keras.Model):
         both = (mean, low_mean), (log_variance, low_log_variance), (z, low)
         return Sample(*(tf.concat(pair, axis=1) for pair in both))
 
-    def _kl(self, q: Sample) -> tf.Tensor:
+    def _kl(self, q: Sample, labels: tf.Tensor | None) -> tf.Tensor:
         """KL(q(z|x) || p(z)) by dimension, float32 [n, latent_dim], nats; see `elbo_terms`."""
         top = self.top_dim
-        upper = self.prior.kl(q.mean[:, :top], q.log_variance[:, :top], q.z[:, :top])
+        upper = self.prior.kl(q.mean[:, :top], q.log_variance[:, :top], q.z[:, :top], self.shares(labels, q.z))
         if top == self.latent_dim:
             return upper
         return tf.concat([upper, kl_to_standard_normal(q.mean[:, top:], q.log_variance[:, top:])], axis=1)

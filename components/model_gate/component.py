@@ -18,6 +18,7 @@ class ModelGateSpec(ComponentSpec):
         "who": ExecutionParameter(type=str),
         "why": ExecutionParameter(type=str),
         "max_label_accuracy_drop": ExecutionParameter(type=float, optional=True),
+        "max_drop": ExecutionParameter(type=float, optional=True),
         "code": ExecutionParameter(type=str),
     }
     INPUTS = {
@@ -47,6 +48,8 @@ class ModelGate(base_component.BaseComponent):
         features: What a classifier has learned of the labels.
         last_blessing: The blessing of the last good model, which says how well they could be learned then.
         max_label_accuracy_drop: By how much worse they may be learned now, 0 to 1; None asks for nothing.
+        max_drop: How far the ELBO may be below that of the best of the models before, of which each was judged by the one before
+            it, nats per picture; None asks for nothing.
         who: The person that asks for a blessing, as user@host.
         why: The reason; empty asks for none.
         code: Hash of the code, for the cache.
@@ -65,6 +68,7 @@ class ModelGate(base_component.BaseComponent):
         features: types.BaseChannel | None = None,
         last_blessing: types.BaseChannel | None = None,
         max_label_accuracy_drop: float | None = None,
+        max_drop: float | None = None,
         who: str = "",
         why: str = "",
         code: str = "",
@@ -77,6 +81,7 @@ class ModelGate(base_component.BaseComponent):
             features=features,
             last_blessing=last_blessing,
             max_label_accuracy_drop=max_label_accuracy_drop,
+            max_drop=max_drop,
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             who=who,
             why=why,

@@ -16,9 +16,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.evaluation import read_evaluation
+from components.evaluation import Evaluation, read_evaluation
 from components.feature_extractor.description import Description, read_description
-from components.model_gate.decisions import ACCURACY, EVALUATION_ID, FIRST_ID, LABELS, PICTURES, RECORD, Forced, RolledBack
+from components.model_gate.decisions import ACCURACY, BELOW, EVALUATION_ID, FIRST_ID, LABELS, PICTURES, RECORD, Forced, RolledBack
 from components.resolvers import BLESSED, SUBJECT_ID
 
 STANDARD_ERRORS = 3.0
@@ -46,6 +46,9 @@ class Executor(base_executor.BaseExecutor):
             *withdrawn(RolledBack.read(withdrawal)),
             *labels_in_disorder(input_dict, exec_properties.get("max_label_accuracy_drop")),
         ]
+        last = next(iter(input_dict.get("last_blessing") or ()), None)
+        below = below_best(read_evaluation(evaluation.uri), last)
+        found += slid_down(below, exec_properties.get("max_drop"))
         refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE or bool(found)
         forced = decide(Forced.read(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
 
@@ -58,6 +61,7 @@ class Executor(base_executor.BaseExecutor):
             blessing.set_float_custom_property(ACCURACY, learned.accuracy)
             blessing.set_int_custom_property(PICTURES, learned.held_out)
             blessing.set_string_custom_property(LABELS, hash_of(learned.labels))
+        blessing.set_float_custom_property(BELOW, 0.0 if forced else below)  # whom a person blesses, later ones are judged by
         if forced:
             forced.write(blessing)
             if earlier and forced == Forced.read(earlier):
@@ -81,6 +85,27 @@ def decide(earlier: Forced | None, who: str, why: str) -> Forced | None:
     if why and (earlier is None or (earlier.who, earlier.why) != (who, why)):
         return Forced.now(who, why)
     return earlier
+
+
+def below_best(evaluation: Evaluation, last: types.Artifact | None) -> float:
+    """How far the model's ELBO is below the best one's of those before it, nats per picture; 0 if it is the best.
+
+    Each has been compared with the one before on the same pictures: the sum of these differences.
+    """
+    if not evaluation.baseline:
+        return 0.0
+    before = last.get_float_custom_property(BELOW) if last is not None and last.has_custom_property(BELOW) else 0.0
+    return max(0.0, before + evaluation.baseline["elbo"] - evaluation.candidate["elbo"])
+
+
+def slid_down(below: float, most: float | None) -> list[str]:
+    """Why a model is refused that is no more below the last one than it may be, as was that below the one before, and so on."""
+    if most is None or below <= most:
+        return []
+    return [
+        f"ELBO is {below:.2f} nats worse than that of the best of the models before, of which each was a little worse than the last; "
+        f"allowed are {most:.2f} in all"
+    ]
 
 
 def learned_labels(input_dict: dict[str, list[types.Artifact]]) -> list[Description]:

@@ -17,7 +17,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.utils import path_utils
 
 from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
-from components.model_gate.decisions import ACCURACY, LABELS, PICTURES
+from components.model_gate.decisions import ACCURACY, BELOW, LABELS, PICTURES
 from components.registry import store
 from components.resolvers import read_protocol
 
@@ -92,12 +92,16 @@ def record_statistics(statistics: types.Artifact, registry: str, passed: dict[st
 
 def record_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
     """Writes into the registry what the model gate found of a model that was pushed; nothing where it found nothing."""
+    found: dict[str, Any] = {}
+    if blessing.has_custom_property(BELOW):
+        found[BELOW] = blessing.get_float_custom_property(BELOW)
     if blessing.has_custom_property(ACCURACY):
-        found = {
+        found |= {
             ACCURACY: blessing.get_float_custom_property(ACCURACY),
             PICTURES: blessing.get_int_custom_property(PICTURES),
             LABELS: blessing.get_string_custom_property(LABELS),
         }
+    if found:
         store.write(f"{registry}/{BLESSINGS}/{version}.json", json.dumps(found).encode())
 
 
@@ -106,9 +110,12 @@ def restore_blessing(blessing: types.Artifact, registry: str, version: int) -> N
     folder, name = f"{registry}/{BLESSINGS}", f"{version}.json"
     if name in store.list_tree(folder):
         found = json.loads(store.read(f"{folder}/{name}"))
-        blessing.set_float_custom_property(ACCURACY, found[ACCURACY])
-        blessing.set_int_custom_property(PICTURES, found[PICTURES])
-        blessing.set_string_custom_property(LABELS, found[LABELS])
+        if BELOW in found:
+            blessing.set_float_custom_property(BELOW, found[BELOW])
+        if ACCURACY in found:
+            blessing.set_float_custom_property(ACCURACY, found[ACCURACY])
+            blessing.set_int_custom_property(PICTURES, found[PICTURES])
+            blessing.set_string_custom_property(LABELS, found[LABELS])
         blessing.set_int_custom_property(ABSENT, 0)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.auto import complete, epochs_for, max_drop
+from pipeline.auto import PicturesUnseen, complete, epochs_for, max_drop
 from pipeline.config import load_values, preset_path
 from trainer.errors import InputError
 
@@ -110,4 +110,7 @@ def test_margins_that_are_given_are_kept(tmp_path, given, made):
 
 def test_where_all_is_given_no_picture_is_looked_for():
     values = load_values(preset_path("digits"))
-    assert complete(values, "no such folder")["preprocessing"] == values["preprocessing"]
+    assert complete(values, "no such folder", judged_by=100)["preprocessing"] == values["preprocessing"]
+    assert complete({**values, "evaluation": {"max_drop": 1}}, "no such folder")["evaluation"]["max_drop"] == 1
+    with pytest.raises(PicturesUnseen):
+        complete(values, "no such folder")

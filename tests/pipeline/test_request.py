@@ -1,11 +1,14 @@
 """From what a person types to what a run is asked for."""
 
+import math
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from pipeline.request import make_request
+from pipeline.auto import max_drop
+from pipeline.config import preset_names, preset_path
+from pipeline.request import make_config, make_request
 from trainer.errors import InputError
 
 
@@ -80,13 +83,25 @@ def test_a_blessing_needs_a_reason(cats, why):
         request(images=str(cats), bless=why)
 
 
-def test_a_presets_margin_is_for_what_it_was_measured_on(tmp_path):
+def test_margins_follow_from_the_pictures_whatever_the_preset(tmp_path, cats):
     def margin(*overrides, **values):
-        return request(dataset="digits", work=str(tmp_path / "w"), overrides=overrides, **values).config.evaluation.max_drop
+        values = {"dataset": "digits", **values} if "images" not in values else values
+        return request(work=str(tmp_path / "w"), overrides=overrides, **values).config.evaluation.max_drop
 
-    assert margin() == margin("training.seed=3") == 0.6
+    assert margin() == margin("training.seed=3") == pytest.approx(0.67, abs=0.02)
     assert margin("model.likelihood=gaussian") == pytest.approx(5 * 0.65, rel=0.1)
     assert margin("preprocessing.height=16") == pytest.approx(2 * 0.65, rel=0.1)
     assert margin("model.likelihood=gaussian", "evaluation.max_drop=7") == 7
+    for preset in ("fashion-mnist", str(preset_path("fashion-mnist"))):
+        assert margin(images=str(cats), config=preset) > 20, "a few pictures are not judged as 10,000 are"
+        assert margin("model.likelihood=gaussian", images=str(cats), config=preset) > 100
     (tmp_path / "own.yaml").write_text("evaluation: {max_drop: 5}\n")
     assert margin("model.likelihood=gaussian", config=str(tmp_path / "own.yaml")) == 5
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_presets_compile_for_pictures_that_this_machine_does_not_reach(preset):
+    config = make_config("s3://nowhere/cats", preset, [])
+    assert config.evaluation.max_drop == max_drop(math.prod(config.preprocessing.image_shape), 1000, config.model.likelihood)
+    with pytest.raises(InputError, match="set preprocessing.height"):
+        make_config("/nowhere/cats", None, [])

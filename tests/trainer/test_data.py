@@ -87,13 +87,14 @@ def test_moments_are_numpys() -> None:
 
 
 def test_some_are_a_choice_without_repetition(numbered: Pictures) -> None:
-    some = numbered.some(20, seed=0)
+    some, labels = numbered.some(20, seed=0)
+    assert labels.shape == (20,)
     assert some.dtype == np.float32 and some.shape == (20, 1, 1, 1)
     numbers = np.round(some.ravel() * 255).astype(int).tolist()
     assert len(set(numbers)) == 20 and set(numbers) <= set(range(53)) and numbers != list(range(20))
-    np.testing.assert_array_equal(numbered.some(20, seed=0), some)
-    assert not np.array_equal(numbered.some(20, seed=1), some)
-    assert len(numbered.some(500, seed=0)) == 53
+    np.testing.assert_array_equal(numbered.some(20, seed=0)[0], some)
+    assert not np.array_equal(numbered.some(20, seed=1)[0], some)
+    assert len(numbered.some(500, seed=0)[0]) == 53
 
 
 def test_labels_are_known_by_their_place_in_the_list() -> None:

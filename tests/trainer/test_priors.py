@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from trainer.priors import Mixture, StandardNormal, VampPrior
+from trainer.losses import kl_to_standard_normal, log_normal
+from trainer.priors import LabelUnits, Mixture, StandardNormal, VampPrior
 
 GRID = np.linspace(-10, 10, 2001)
 SEED = tf.constant([3, 1], tf.int64)
@@ -219,3 +220,75 @@ def test_without_noise_draws_are_components_means(prior: VampPrior | Mixture) ->
     draws = prior.draw(tf.zeros([200, 2]), SEED).numpy()
     apart = np.abs(draws[:, None] - means[None]).max(axis=2)
     assert apart.min(axis=1).max() < 1e-5 and len(set(apart.argmin(axis=1))) == len(means)
+
+
+def label_units(labels: int, dim: int) -> LabelUnits:
+    units = LabelUnits(labels, dim)
+    units.set_weights([np.random.default_rng(0).normal(0, 1.5, weight.shape) for weight in units.get_weights()])
+    return units
+
+
+def test_in_a_labels_units_its_prior_is_the_standard_normal() -> None:
+    units, shares = label_units(3, 4), tf.one_hot([0, 2, 2, -1], 3)
+    mean, log_variance = normal(4, 4), normal(4, 4, seed=1)
+    shift, log_scale = (part.numpy().astype(float) for part in units._of(shares))
+    own = stats.norm(shift, np.exp(log_scale))
+    z = normal(4, 4, seed=2)
+    np.testing.assert_allclose(units.from_units(z, shares), own.ppf(stats.norm.cdf(z.numpy().astype(float))), rtol=1e-3, atol=1e-3)
+    in_units = units.to_units(mean, log_variance, shares)
+    variance = np.exp(log_variance.numpy().astype(float))
+    by_hand = np.log(own.std()) - 0.5 * log_variance + (variance + (mean - shift) ** 2) / (2 * own.var()) - 0.5
+    np.testing.assert_allclose(kl_to_standard_normal(*in_units), by_hand, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(units.from_units(in_units[0], shares), mean, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(units.from_units(z, shares)[3], z[3], "without a label: N(0, 1)")
+
+
+def test_label_units_learn_where_a_labels_codes_are() -> None:
+    """The KL divergence alone draws each label's prior to its codes: their mean, and their spread."""
+    units = LabelUnits(2, 1)
+    labels = tf.repeat(tf.one_hot([0, 1], 2), 500, axis=0)
+    mean = tf.constant(np.concatenate([np.full(500, -3.0), np.full(500, 2.0)])[:, np.newaxis], tf.float32)
+    codes = mean + tf.repeat(tf.constant([[0.5], [2.0]]), 500, axis=0) * normal(1000, 1)
+    optimizer = keras.optimizers.Adam(0.1)
+    for _ in range(300):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(kl_to_standard_normal(*units.to_units(codes, tf.fill([1000, 1], -6.0), labels)))
+        variables = units.trainable_variables
+        optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+    drawn = units.from_units(normal(1000, 1, seed=4), labels).numpy().reshape(2, 500)
+    np.testing.assert_allclose(drawn.mean(axis=1), [-3, 2], atol=0.3)
+    np.testing.assert_allclose(drawn.std(axis=1), [0.5, 2], rtol=0.15)
+
+
+def test_a_vampprior_has_weights_by_label() -> None:
+    pictures = np.random.default_rng(4).random((4, 1, 2, 1)).astype(np.float32)
+    prior = VampPrior(pictures, encode, 3, np.array([0, 1, 1, -1]))
+    weights = prior.weights_of(tf.one_hot([0, 1, 2, -1], 3)).numpy()
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    assert weights[0, 0] > 0.9 and weights[1, 1:3].sum() > 0.9 and weights[1, 1] == pytest.approx(weights[1, 2])
+    np.testing.assert_allclose(weights[2:], 0.25, rtol=1e-5)
+    z = 3.0 * normal(50, 2)
+    shares = tf.one_hot(np.arange(50) % 3, 3)
+    means, log_variances = prior.components()
+    each = tf.stack([log_normal(z, means[k], log_variances[k]) for k in range(4)], axis=1)
+    expected = tf.reduce_logsumexp(each + tf.math.log(prior.weights_of(shares)), axis=1)
+    np.testing.assert_allclose(prior.log_prob(z, shares), expected, rtol=1e-4, atol=1e-4)
+    shares = tf.one_hot(tf.fill([DRAWS], 1), 3)
+    draws = prior.draw(tf.zeros([DRAWS, 2]), SEED, shares).numpy()
+    for k, weight in enumerate(weights[1]):
+        assert np.mean(np.all(np.abs(draws - means[k].numpy()) < 1e-4, axis=1)) == pytest.approx(weight, abs=0.01)
+    np.testing.assert_allclose(prior.draw(normal(7, 2), SEED, shares[:7]), prior.draw(normal(9, 2), SEED, shares[:9])[:7], atol=1e-5)
+
+
+def test_a_mixture_is_drawn_from_where_a_labels_codes_were() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, -1], [500, 500, 100])
+    codes = rng.normal(0, 0.3, (1100, 2)) + np.repeat([[-4.0, 0], [4.0, 0], [0, 0]], [500, 500, 100], axis=0)
+    mixture = Mixture.fit(codes, components=6, seed=0, labels=labels, known=3)
+    noise = normal(400, 2)
+    for label, centre in ((0, -4.0), (1, 4.0)):
+        draws = mixture.draw(noise, SEED, tf.one_hot(tf.fill([400], label), 3)).numpy()
+        assert np.mean(np.abs(draws[:, 0] - centre) < 1.5) > 0.98
+    never_seen = mixture.draw(noise, SEED, tf.one_hot(tf.fill([400], 2), 3)).numpy()
+    assert np.mean(never_seen[:, 0] < -2) > 0.3 and np.mean(never_seen[:, 0] > 2) > 0.3, "as all codes"
+    assert Mixture.fit(codes[:1], components=3, seed=0).draw(noise, SEED).shape == (400, 2)

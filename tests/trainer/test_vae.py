@@ -38,7 +38,7 @@ class Case:
     Attributes:
         vae: The model.
         codes: A grid over the latent space, float64 [grid, d].
-        log_weights: log p(z) dz at each of them, by SciPy.
+        log_weights: log p(z) dz at each of them, by SciPy; of a conditional model log p(z|y) dz.
         label: The label of its pictures, if it is conditional.
     """
 
@@ -86,7 +86,8 @@ def make_case(model: dict[str, object], shape: tuple[int, int, int] = (3, 3, 1))
         pseudo = special.expit(vae.prior.pseudo_inputs.numpy())
         means, log_variances = (part.numpy()[:, :top] for part in vae.encode(tf.constant(pseudo)))
         parts = stats.norm.logpdf(codes[:, :1], means[:, 0], np.exp(log_variances[:, 0] / 2))
-        upper = special.logsumexp(parts, axis=1) - np.log(len(means))
+        weights = special.softmax(vae.prior.label_logits.numpy()[1]) if vae.labels else np.full(len(means), 1 / len(means))
+        upper = special.logsumexp(parts, axis=1, b=weights)
     lower = stats.norm.logpdf(codes[:, 1:]).sum(axis=1)
     log_weights = upper + lower + (top + low) * np.log(axis[1] - axis[0])
     return Case(vae, codes, log_weights, 1 if vae.labels else None)
@@ -158,12 +159,13 @@ def test_log_prior_is_the_prior_of_both_levels(case: Case) -> None:
     volume = case.vae.latent_dim * np.log(case.codes[1, -1] - case.codes[0, -1])
     near = at[np.abs(case.codes[at]).max(axis=1) < 6]
     expected = case.log_weights[near] - volume
-    np.testing.assert_allclose(case.vae.log_prior(tf.constant(case.codes[near], tf.float32)), expected, rtol=1e-3, atol=1e-3)
+    found = case.vae.log_prior(tf.constant(case.codes[near], tf.float32), case.labels(len(near)))
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
 def test_new_codes_are_the_priors(case: Case) -> None:
     """Distributions of the draws, of either level, against sums over the grid; and levels do not depend on one another."""
-    codes = case.vae.draw_codes(normal(20_000, case.vae.latent_dim), tf.constant([1, 2])).numpy()
+    codes = case.vae.draw_codes(normal(20_000, case.vae.latent_dim), tf.constant([1, 2]), case.labels(20_000)).numpy()
     for dimension in range(case.vae.latent_dim):
         values, cells = np.unique(case.codes[:, dimension], return_inverse=True)
         total = np.cumsum(np.bincount(cells, np.exp(case.log_weights)))  # up to half a cell above the value

@@ -8,10 +8,11 @@ from tfx.types import standard_artifacts
 
 from components.feature_extractor.artifacts import Features
 from components.feature_extractor.description import Description, write_features
-from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, Forced, RolledBack
+from components.model_gate.decisions import BELOW, EVALUATION_ID, FIRST_ID, Forced, RolledBack
 from components.model_gate.executor import Executor
 from tests.components.report.fakes import artifact, write_evaluation
 
+LIMITS = {"max_label_accuracy_drop": 0.2, "max_drop": 1.0}
 FAILURE = "ELBO is -240.00 nats, at least -200.00 is asked for: 40.00 too few"
 
 
@@ -20,10 +21,13 @@ def gate(tmp_path):
     """Runs the gate on an evaluation that refused or blessed the model, and gives its blessing."""
     count = iter(range(100, 200))
 
-    def run(refused, who="", why="", earlier=None, withdrawal=None, learned=None, last=None):
+    def run(refused, who="", why="", earlier=None, withdrawal=None, learned=None, last=None, elbos=None):
         number = next(count)
         folder = tmp_path / str(number)
-        write_evaluation(folder / "evaluation", {"": {"elbo": -240.0, "pictures": 20}}, bound=-200.0 if refused else None)
+        now, before = elbos or (-240.0, None)
+        baseline = None if before is None else {"elbo": before}
+        bound = -200.0 if refused else None
+        write_evaluation(folder / "evaluation", {"": {"elbo": now, "pictures": 20}}, baseline=baseline, bound=bound)
         evaluation = artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")
         evaluation.id = 7
         decided = artifact(
@@ -41,7 +45,7 @@ def gate(tmp_path):
             write_features(str(folder / "features"), learned, None)
             inputs["features"] = [artifact(Features, folder / "features")]
         inputs["last_blessing"] = [last] if last else []
-        Executor().Do(inputs, {"blessing": [blessing]}, {"who": who, "why": why, "max_label_accuracy_drop": 0.2, "code": ""})
+        Executor().Do(inputs, {"blessing": [blessing]}, {**LIMITS, "who": who, "why": why, "code": ""})
         blessing.id = number
         return blessing
 
@@ -169,3 +173,20 @@ def test_what_is_no_disorder_is_blessed(gate, now):
 
 def test_a_last_model_whose_labels_nobody_learned_says_nothing(gate):
     assert gate(refused=False, learned=learned(0.1), last=gate(refused=False)).get_int_custom_property("blessed") == 1
+
+
+def test_models_do_not_slide_down_a_little_at_a_time(gate):
+    first = gate(refused=False, elbos=(-100.0, None))
+    assert first.get_float_custom_property(BELOW) == 0
+    second = gate(refused=False, last=first, elbos=(-100.6, -100.0))
+    assert second.get_int_custom_property("blessed") == 1 and second.get_float_custom_property(BELOW) == pytest.approx(0.6)
+    third = gate(refused=False, last=second, elbos=(-101.2, -100.6))
+    assert third.get_int_custom_property("blessed") == 0, "each step is allowed, both are not"
+    (words,) = record(third)["failures"]
+    assert words.startswith("ELBO is 1.20 nats worse than that of the best of the models before") and "allowed are 1.00" in words
+    better = gate(refused=False, last=second, elbos=(-100.1, -100.6))
+    assert better.get_int_custom_property("blessed") == 1 and better.get_float_custom_property(BELOW) == pytest.approx(0.1)
+    best = gate(refused=False, last=second, elbos=(-90.0, -100.6))
+    assert best.get_float_custom_property(BELOW) == 0, "new ones are judged by it"
+    forced = gate(refused=False, last=second, elbos=(-101.2, -100.6), who="ada@engine", why="new pictures")
+    assert forced.get_int_custom_property("blessed") == 1 and forced.get_float_custom_property(BELOW) == 0
