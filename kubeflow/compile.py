@@ -83,7 +83,9 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     }
     unknown = sorted(set(cluster.resources) - set(containers) - set(USUAL_OF) - {EVERY})
     if unknown:
-        raise InputError(f"cluster.resources: there is no component {unknown[0]}; there are {EVERY}, {', '.join(sorted(containers))}")
+        raise InputError(
+            f"cluster.resources: there is no component {unknown[0]}; there are {EVERY}, {', '.join(sorted(containers))}"
+        )
     for component, container in containers.items():
         _complete_container(component, container, cluster)
     platform = platform_spec(spec, cluster) if target == "kfp" else None

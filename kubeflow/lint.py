@@ -47,7 +47,8 @@ def lint(text: str, target: Target = "kfp") -> list[Violation]:
     if spec is None:
         return problems
     rules = _EVERYWHERE + (_VERTEX if target == "vertex" else _OPEN_SOURCE)
-    return problems + [violation for rule in rules for violation in rule(spec)]
+    # Sorted: the maps of protocol buffers have no order.
+    return problems + [violation for rule in rules for violation in sorted(rule(spec), key=lambda found: found.where)]
 
 
 def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Violation]]:
@@ -89,7 +90,9 @@ def _more(documents: list[Any], target: Target) -> Iterator[Violation]:
     for number, document in enumerate(documents, start=2):
         platform = isinstance(document, dict) and set(document) == {"platforms"} and isinstance(document["platforms"], dict)
         if number > 2 or not platform:
-            yield Violation("documents", f"document {number}", "is neither the pipeline nor its platform's part, and would be refused")
+            yield Violation(
+                "documents", f"document {number}", "is neither the pipeline nor its platform's part, and would be refused"
+            )
         elif target == "vertex":
             yield Violation("documents", f"document {number}", "is for Kubernetes, of which Vertex AI knows nothing: leave it out")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ class EvaluationConfig:
     min_elbo: float | None = None
     min_importance_weighted: float | None = None
     max_reconstruction: float | None = None
-    min_kl: float | None = None
+    min_kl: float | None = 0.01  # no more is left of it where every picture has the same code
     max_kl: float | None = None
     min_gain: float | None = -1.0  # refuses a broken model, whatever the data, and not a first try of one epoch; 0 is stricter
     max_drop: Margin | None = 1.0
@@ -196,11 +197,28 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {_words(e)}" for e in error.errors()]
         raise InputError(f"in {source}: {'; '.join(problems)}") from None
+    endless = list(_endless(built))
+    if endless:
+        raise InputError(f"in {source}: {'; '.join(f'{name} must be a finite number, not {value}' for name, value in endless)}")
     try:
         _check_together(built)
         return dataclasses.replace(built, tuning=checked_tuning(built.tuning, built.trainer()))
     except InputError as error:
         raise InputError(f"in {source}: {error}") from None
+
+
+def _endless(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers that are infinite or none at all, each with its field's name."""
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _endless(each, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _endless(each, name)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield name, value
 
 
 def _check_together(config: Config) -> None:

@@ -160,6 +160,7 @@ def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], pr
 
     Columns: path, mean_0 ..., log_variance_0 ...: the Gaussian of codes that a picture may have come from, by axis.
     With --precision model: path, bits, code_0 ...; a code times model.json's code_precision.step is the mean, rounded.
+    A conditional model's codes need their label to be decoded: a column `label` says which one each picture was read under.
     Pictures that cannot be read are named on standard error and have no row.
     """
     paths = list_pictures(pictures)
@@ -175,6 +176,9 @@ def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], pr
     else:
         columns = [f"{name}_{axis}" for name in ("mean", "log_variance") for axis in axes]
         rows = np.concatenate([mean, answers.values["log_variance"]], axis=1)
+    if "label" in answers.values:
+        columns = ["label", *columns]
+        rows = [[label.decode(), *row] for label, row in zip(answers.values["label"].tolist(), rows)]
     _write_table(["path", *columns], [[_name(path), *row] for path, row in zip(answers.paths, rows)], out, answers)
 
 

@@ -172,8 +172,11 @@ class PushedModel:
         return self.call("interpolate", image_bytes=[content for _, content in contents], steps=np.int64(steps))["images"]
 
     def encode(self, paths: Sequence[str | Path]) -> PictureAnswers:
-        """Returns `mean` and `log_variance`, float32 [n, latent_dim], of the codes of picture files. See `score`."""
-        return self._ask("encode", paths)
+        """Returns `mean` and `log_variance`, float32 [n, latent_dim], of the codes of picture files. See `score`.
+
+        Of a conditional model also `label`, bytes [n]: under which label each was read, and is to be decoded.
+        """
+        return self._ask("encode_label" if "encode_label" in self._signatures else "encode", paths)
 
     def reconstruct(self, paths: Sequence[str | Path]) -> PictureAnswers:
         """Returns `images`, uint8 [n, h, w, c]: what is left of picture files after coding. See `score`."""

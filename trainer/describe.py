@@ -109,7 +109,7 @@ picture has a PSNR of {metrics["rebuilt"]["psnr"]:.1f} dB to its original; a cod
 
 ## Use
 
-The signatures are `serving_default`, `generate`, `generate_png`, `encode`, `reconstruct`, `interpolate`, `score` and `evaluate`.
+The signatures are {_signatures(description)}.
 Any file that the model is given goes through the pixel graph that it was trained with.
 
 ## Limits
@@ -118,6 +118,14 @@ It knows the pictures that it was trained on and nothing else: their biases are 
 rebuilt as the nearest thing that it knows. A high ELBO is no proof that a picture is genuine. Generated pictures may resemble
 training pictures.
 """
+
+
+def _signatures(description: dict[str, Any]) -> str:
+    names = ["serving_default", "generate", "generate_png"]
+    names += ["generate_prior"] if description["density"] == "mixture" else []
+    names += ["decode_label", "encode_label"] if description["conditional"] else []
+    names += ["encode", "reconstruct", "interpolate", "score", "evaluate"]
+    return f"{', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`"
 
 
 def _density(description: dict[str, Any]) -> str:

@@ -87,6 +87,11 @@ class Servable(tf.Module):
         """
         return self._encode(image_bytes)[0]
 
+    def encode_label(self, image_bytes: tf.Tensor) -> Answer:
+        """The same, and the label of each, string [n]: only with its label can a code be decoded."""
+        code, labels = self._encode(image_bytes)
+        return {**code, "label": tf.gather(tf.constant(list(self._labels)), labels)}
+
     def reconstruct(self, image_bytes: tf.Tensor) -> Answer:
         """Picture files string [n] -> what the decoder makes of their posterior means, uint8 [n, h, w, c]."""
         code, labels = self._encode(image_bytes)
@@ -190,13 +195,13 @@ class Servable(tf.Module):
         latents = tf.TensorSpec([None, self._vae.latent_dim], tf.float32, "latents")
         new = [COUNT, SEED, TEMPERATURE, *([LABEL] if self._labels else [])]
         prior = {"generate_prior": (self.generate_prior, new)} if self._mixture else {}
-        labelled = {"decode_label": (self.decode_label, [latents, LABELS])} if self._labels else {}
+        labelled = {"decode_label": (self.decode_label, [latents, LABELS]), "encode_label": (self.encode_label, [STRINGS])}
         return {
             "serving_default": (self.decode, [latents]),
             "generate": (self.generate, new),
             "generate_png": (self.generate_png, new),
             **prior,
-            **labelled,
+            **(labelled if self._labels else {}),
             "encode": (self.encode, [STRINGS]),
             "reconstruct": (self.reconstruct, [STRINGS]),
             "interpolate": (self.interpolate, [tf.TensorSpec([2], tf.string, "image_bytes"), tf.TensorSpec([], tf.int64, "steps")]),
@@ -233,6 +238,7 @@ class Servable(tf.Module):
             "generate_png": made,
             "generate_prior": made,
             "decode_label": {"latents": latents, "label": [name.encode() for name in islice(cycle(self._labels), len(latents))]},
+            "encode_label": pictures,
             "encode": pictures,
             "reconstruct": pictures,
             "interpolate": {"image_bytes": [encoded[0], encoded[-1]], "steps": np.int64(5)},

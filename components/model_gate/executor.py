@@ -103,7 +103,7 @@ def slid_down(below: float, most: float | None) -> list[str]:
     if most is None or below <= most:
         return []
     return [
-        f"ELBO is {below:.2f} nats worse than that of the best of the models before, of which each was a little worse than the last; "
+        f"ELBO is {below:.2f} nats worse than that of the best of the models before, each a little worse than the last; "
         f"allowed are {most:.2f} in all"
     ]
 

@@ -39,6 +39,7 @@ SIGNATURES = {
 OPTIONAL = {
     "generate_prior": SIGNATURES["generate"],
     "decode_label": Signature(("latents", "label"), ("images",)),
+    "encode_label": Signature(("image_bytes",), ("mean", "log_variance", "label")),
 }
 
 

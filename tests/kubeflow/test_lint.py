@@ -93,7 +93,8 @@ def test_a_condition_on_what_the_task_is_given_is_fine():
 
 
 @pytest.mark.parametrize(
-    ("kind", "found"), [("nvidia.com/gpu", {"kfp": [], "vertex": ["accelerator"]}), ("NVIDIA_L4", {"kfp": ["accelerator"], "vertex": []})]
+    ("kind", "found"),
+    [("nvidia.com/gpu", {"kfp": [], "vertex": ["accelerator"]}), ("NVIDIA_L4", {"kfp": ["accelerator"], "vertex": []})],
 )
 def test_each_server_calls_accelerators_by_its_own_names(kind, found):
     spec = changed(f"{TRAIN}/resources", {"accelerator": {"type": kind, "count": "1"}})
@@ -107,7 +108,15 @@ def test_what_other_compilers_than_tfx_pass_on_is_fine():
 
 @pytest.mark.parametrize(
     "text",
-    ["a: 2001-13-45", '!!int "x"', "[" * 5000, "root: {dag: null}", "components: [1]", "root: {dag: {tasks: null}}", "a: {? {b: c} : d}"],
+    [
+        "a: 2001-13-45",
+        '!!int "x"',
+        "[" * 5000,
+        "root: {dag: null}",
+        "components: [1]",
+        "root: {dag: {tasks: null}}",
+        "a: {? {b: c} : d}",
+    ],
 )
 def test_no_file_is_too_odd_for_a_sentence(text):
     for file in (text, yaml.safe_dump(GOOD) + text if text.endswith("}") and "root" not in text else text):
@@ -126,7 +135,9 @@ def test_what_is_not_laid_out_as_a_pipeline_is_said(path, value):
 
 def test_every_document_of_a_file_is_looked_at():
     platform = {"platforms": {"kubernetes": {}}}
-    assert rules(yaml.safe_dump_all([GOOD, platform])) == [] and rules(yaml.safe_dump_all([GOOD, platform]), "vertex") == ["documents"]
+    assert rules(yaml.safe_dump_all([GOOD, platform])) == [] and rules(yaml.safe_dump_all([GOOD, platform]), "vertex") == [
+        "documents"
+    ]
     assert rules(yaml.safe_dump_all([GOOD, GOOD])) == rules(yaml.safe_dump_all([GOOD, {"foo": "bar"}])) == ["documents"]
     assert rules(yaml.safe_dump_all([GOOD, platform, {"baz": 1}])) == ["documents"]
 

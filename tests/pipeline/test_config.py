@@ -58,6 +58,10 @@ def _lists(value):
         ({"evaluation": {"min_elbo": "low"}}, ["evaluation.min_elbo"]),
         ({"evaluation": {"max_drop": -1}}, ["evaluation.max_drop", "greater than or equal to 0"]),
         ({"evaluation": {"max_kl_rise": "far"}}, ["evaluation.max_kl_rise", "'far'"]),
+        ({"training": {"beta": float("inf")}}, ["training.beta must be a finite number, not inf"]),
+        ({"training": {"free_bits": "inf"}}, ["training.free_bits must be a finite number, not inf"]),
+        ({"evaluation": {"min_elbo": float("nan"), "max_drop": "inf"}}, ["evaluation.min_elbo must", "nan", "evaluation.max_drop"]),
+        ({"tuning": {"trials": 2, "space": {"training.beta": {"min": 0.5, "max": float("inf")}}}}, ["finite"]),
         ({"evaluation": {"min_kl": 3, "max_kl": 2}}, ["evaluation.min_kl, 3, is above evaluation.max_kl, 2"]),
         (
             {"model": {"likelihood": "gaussian", "sigma": "optimal"}, "training": {"strategy": "mirrored", "jit_compile": True}},

@@ -60,7 +60,7 @@ def test_nothing_is_materialised():
         ({"tuning": {"pictures": 7}}, {"Report"}),
         ({"preprocessing": {"height": 7}}, {"Transform", "Trainer", "Report"}),
         ({"data": {"eval_share": 0.2}}, {"ImageExampleGen", "Report"}),
-        ({"evaluation": {"max_drop": 9.0}}, {"Evaluator", "Report"}),
+        ({"evaluation": {"max_drop": 9.0}}, {"Evaluator", "ModelGate", "Report"}),
     ],
 )
 def test_a_change_reaches_the_parameters_of_what_it_concerns(change, missed):

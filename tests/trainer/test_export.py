@@ -112,6 +112,9 @@ def exported(exports: Callable[[str], Exported]) -> Exported:
 def agree(found: dict[str, Value], expected: dict[str, Value]) -> None:
     assert set(found) == set(expected)
     for name, value in expected.items():
+        if name == "label":
+            assert list(found[name]) == list(value)
+            continue
         if isinstance(value, list):
             assert [len(content) > 8 for content in found[name]] == [True] * len(value)
             pairs = [[np.array(Image.open(io.BytesIO(one))) for one in both] for both in zip(found[name], value)]
@@ -130,7 +133,9 @@ def agree(found: dict[str, Value], expected: dict[str, Value]) -> None:
 def test_every_signature_answers_as_the_model_in_memory_does(exports: Callable[[str], Exported], kind: str, runtime: str) -> None:
     model = exports(kind)
     assert list(model.inputs) == list(model.answers) == list(model.servable.signatures())
-    assert set(model.inputs) == set(SIGNATURES) | ({"generate_prior", "decode_label"} if kind == "conditional" else set())
+    assert set(model.inputs) == set(SIGNATURES) | (
+        {"generate_prior", "decode_label", "encode_label"} if kind == "conditional" else set()
+    )
     for signature, expected in model.answers.items():
         agree(getattr(model, runtime)(signature, **model.inputs[signature]), expected)
 
@@ -145,7 +150,11 @@ def test_signatures_are_the_contracts(exports: Callable[[str], Exported], kind: 
         "generate": (drawing, {"images"}),
         "generate_png": (drawing, {"png_bytes"}),
         **(
-            {"generate_prior": (drawing, {"images"}), "decode_label": ({"latents", "label"}, {"images"})}
+            {
+                "generate_prior": (drawing, {"images"}),
+                "decode_label": ({"latents", "label"}, {"images"}),
+                "encode_label": ({"image_bytes"}, {"mean", "log_variance", "label"}),
+            }
             if kind == "conditional"
             else {}
         ),
@@ -274,6 +283,7 @@ def test_pictures_are_read_under_the_label_that_suits_them_best(exports: Callabl
     mean, log_variance = vae.encode(x, labels)
     agree(model.ask("encode", image_bytes=PICTURES), {"mean": mean.numpy(), "log_variance": log_variance.numpy()})
     names = [list(WEIGHTS)[label].encode() for label in labels]
+    assert list(model.ask("encode_label", image_bytes=PICTURES)["label"]) == names
     rebuilt = model.ask("reconstruct", image_bytes=PICTURES)
     agree(rebuilt, model.ask_session("decode_label", latents=mean.numpy(), label=names))
     way = model.ask("interpolate", image_bytes=[PICTURES[0], PICTURES[4]], steps=5)["images"].astype(int)

@@ -277,7 +277,9 @@ def test_a_vampprior_has_weights_by_label() -> None:
     draws = prior.draw(tf.zeros([DRAWS, 2]), SEED, shares).numpy()
     for k, weight in enumerate(weights[1]):
         assert np.mean(np.all(np.abs(draws - means[k].numpy()) < 1e-4, axis=1)) == pytest.approx(weight, abs=0.01)
-    np.testing.assert_allclose(prior.draw(normal(7, 2), SEED, shares[:7]), prior.draw(normal(9, 2), SEED, shares[:9])[:7], atol=1e-5)
+    np.testing.assert_allclose(
+        prior.draw(normal(7, 2), SEED, shares[:7]), prior.draw(normal(9, 2), SEED, shares[:9])[:7], atol=1e-5
+    )
 
 
 def test_a_mixture_is_drawn_from_where_a_labels_codes_were() -> None:

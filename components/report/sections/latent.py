@@ -6,7 +6,7 @@ import numpy as np
 
 from components.report.charts import bar_chart
 from components.report.colours import Group, group_by_density, group_by_label
-from components.report.data import Codes, Manifold, ReportData
+from components.report.data import Codes, Manifold, ModelFacts, ReportData
 from components.report.markup import Html, fragment, tag
 from components.report.pictures import fitting_sheet
 from components.report.projection import Projection, project
@@ -84,6 +84,7 @@ def _map(codes: Codes, projection: Projection, groups: list[Group]) -> Html:
 def manifold(report: ReportData) -> Section:
     """Decoded pictures over a grid of latent values."""
     grid = report.answers.manifold
+    share = "an equal share of the prior" if report.model.prior == "standard_normal" else "an equal share of N(0, 1)"
     what, where = (
         ("line", "a line along the latent dimension")
         if report.model.latent_dim == 1
@@ -93,13 +94,13 @@ def manifold(report: ReportData) -> Section:
         "manifold",
         "Manifold",
         f"The latent {what}, developed",
-        f"The decoder's picture for every point of {where}, spaced so that each step holds an equal share of the "
-        "prior: neighbours should change smoothly, and no region should be empty of sense.",
-        _grid(grid, report.model.latent_dim) if grid is not None else note("The model decoded no grid."),
+        f"The decoder's picture for every point of {where}, spaced so that each step holds {share}: "
+        "neighbours should change smoothly, and no region should be empty of sense.",
+        _grid(grid, report.model) if grid is not None else note("The model decoded no grid."),
     )
 
 
-def _grid(grid: Manifold, latent_dim: int) -> Html:
+def _grid(grid: Manifold, model: ModelFacts) -> Html:
     rows, columns = grid.pictures.shape[:2]
     flat = grid.pictures.reshape(-1, *grid.pictures.shape[2:])
     uri = fitting_sheet(flat, columns, MANIFOLD_BUDGET, longest=64)
@@ -115,18 +116,18 @@ def _grid(grid: Manifold, latent_dim: int) -> Html:
     across = tag("p", f"latent dimension {grid.axes[0] + 1}: {ends} σ →", class_="axis across")
     up = tag("p", f"latent dimension {grid.axes[1] + 1}: {ends} σ →" if len(grid.axes) > 1 else "", class_="axis up")
     remark = None
-    if latent_dim > 2:
-        remark = tag(
-            "p",
-            f"Of {latent_dim} dimensions these two tell most (largest KL); the others stay at 0, the prior's middle.",
-            class_="small",
-        )
+    if model.latent_dim > 2:
+        which = "these two tell most (largest KL)" if model.prior == "standard_normal" else "these are two"
+        remark = tag("p", f"Of {model.latent_dim} dimensions {which}; the others stay at 0.", class_="small")
     return fragment(tag("div", up, tag("div", image, across, class_="plot"), class_="map grid-map"), remark)
 
 
 def kl(report: ReportData) -> Section:
     """KL divergence of each latent dimension, largest first."""
     values = report.training.kl_per_dimension
+    if values is not None and report.model.prior != "standard_normal":
+        words = f"Under a mixture as the prior the KL divergence, {nats(float(values.sum()))}, is that of all dimensions together."
+        return Section("kl", "KL", "What each dimension tells", words, note("No dimension has a part of it that is its own."))
     return Section(
         "kl",
         "KL",
