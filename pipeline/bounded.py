@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from trainer.errors import InputError
 
-
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 

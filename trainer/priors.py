@@ -38,9 +38,9 @@ class LabelUnits(keras.layers.Layer):
     """A learned prior for each label, p(z|y) = N(m_y, s_y^2), and the change to its units and back (Sohn et al. 2015, eq. 4).
 
     Without it a code is free to say what label its picture has, and of a code of the prior and a label that contradict each
-    Without it a code is free to say what label its picture has, and of a code of the prior and a label that contradict each
     other the decoder may believe the code. With it codes of a label are drawn where that label's are. In its units,
-    z = (z_y - m_y) / s_y,
+    z = (z_y - m_y) / s_y, every label has the standard normal prior, and KL divergences are what they were. A picture without
+    a label has N(0, 1).
 
     Args:
         labels: How many labels there are.
