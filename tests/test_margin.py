@@ -58,7 +58,7 @@ def bench(models, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def config():
-    drop = max_drop(64, JUDGED)  # as for any pictures of this size; the digits' own preset is stricter
+    drop = max_drop(64, JUDGED)  # as for any pictures of this size
     return EvaluationConfig(min_gain=None, min_kl=None, max_drop=drop, max_reconstruction_rise=TERM_MARGIN * drop)
 
 
