@@ -15,6 +15,7 @@ ABSOLUTE = 1e-3
 # Pixels are rounded floats: one that lies half way between two levels may fall to either side.
 LEVELS = 1
 SHARE_OF_PIXELS = 0.01
+PNG = b"\x89PNG"  # what a PNG file begins with
 
 
 class Comparison(NamedTuple):
@@ -33,13 +34,15 @@ def compare(expected: np.ndarray | Sequence[bytes], actual: np.ndarray | Sequenc
     """Compares an answer with the golden one.
 
     Args:
-        expected: Floats or uint8 pixels of any shape, or PNG files.
+        expected: Floats or uint8 pixels of any shape, PNG files, or other strings, such as labels.
         actual: What was served.
 
     Returns:
         The comparison; PNG files are compared by their pixels.
     """
     if isinstance(expected, list) and isinstance(actual, list):
+        if not any(content.startswith(PNG) for content in expected):
+            return _compare_strings(expected, actual)
         try:
             expected, actual = _decode(expected), _decode(actual)
         except (OSError, ValueError) as error:
@@ -52,6 +55,13 @@ def compare(expected: np.ndarray | Sequence[bytes], actual: np.ndarray | Sequenc
     if expected.dtype == np.uint8:
         return _compare_pixels(expected, actual)
     return _compare_floats(expected, actual)
+
+
+def _compare_strings(expected: Sequence[bytes], actual: Sequence[bytes]) -> Comparison:
+    if len(expected) != len(actual):
+        return Comparison(None, f"is {len(actual)} strings where {len(expected)} are expected")
+    others = sum(one != other for one, other in zip(expected, actual))
+    return Comparison(float(others), f"differs in {others} of {len(expected)} strings" if others else None)
 
 
 def _compare_pixels(expected: np.ndarray, actual: np.ndarray) -> Comparison:

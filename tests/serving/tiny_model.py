@@ -98,6 +98,10 @@ class ConditionalModel(TinyModel):
     def decode_label(self, latents: tf.Tensor, label: tf.Tensor) -> dict[str, tf.Tensor]:
         return self.decode(latents + self._shift(label))
 
+    def encode_label(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        code = self.encode(image_bytes)
+        return {**code, "label": tf.gather(tf.constant(LABELS), tf.cast(code["mean"][:, 0] > 0, tf.int32))}
+
     def _draw(
         self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor, scale: float
     ) -> dict[str, tf.Tensor]:
@@ -135,7 +139,12 @@ def signatures(model: TinyModel) -> dict[str, tf.types.experimental.ConcreteFunc
 
 def _optional(model: ConditionalModel, drawing: list[tf.TensorSpec]) -> dict[str, tuple]:
     codes = [tf.TensorSpec([None, LATENT_DIM], tf.float32, "latents"), tf.TensorSpec([None], tf.string, "label")]
-    return {"generate_prior": (model.generate_prior, drawing), "decode_label": (model.decode_label, codes)}
+    pictures = tf.TensorSpec([None], tf.string, "image_bytes")
+    return {
+        "generate_prior": (model.generate_prior, drawing),
+        "decode_label": (model.decode_label, codes),
+        "encode_label": (model.encode_label, [pictures]),
+    }
 
 
 def save(model: TinyModel, folder: Path, without: tuple[str, ...] = ()) -> Path:
@@ -179,7 +188,8 @@ def requests(shape: tuple[int, int, int] = (8, 8, 1), conditional: bool = False)
         drawing["label"] = np.array("täglich".encode())
     latents = np.random.default_rng(0).normal(size=(5, LATENT_DIM)).astype(np.float32)
     labels = [name.encode() for name in (*LABELS, *LABELS)][:5]
-    optional = {"generate_prior": drawing, "decode_label": {"latents": latents, "label": labels}} if conditional else {}
+    labelled = {"decode_label": {"latents": latents, "label": labels}, "encode_label": {"image_bytes": pictures}}
+    optional = {"generate_prior": drawing, **labelled} if conditional else {}
     return {
         "serving_default": {"latents": latents},
         "generate": drawing,

@@ -22,6 +22,7 @@ def test_equal_answers_are_the_same() -> None:
     assert compare(PIXELS, PIXELS) == (0.0, None)
     assert compare(FLOATS, FLOATS) == (0.0, None)
     assert compare(_png(PIXELS), _png(PIXELS)) == (0.0, None)
+    assert compare([b"cat", b""], [b"cat", b""]) == (0.0, None)
 
 
 def test_rounding_is_forgiven() -> None:
@@ -46,6 +47,8 @@ def test_rounding_is_forgiven() -> None:
         (_png(PIXELS), [b"no picture"] * 4, "is not PNG"),
         (_png(PIXELS), _png(PIXELS)[:2], "is uint8"),
         (_png(PIXELS), PIXELS, "where"),
+        ([b"cat", b"dog"], [b"cat", b"cat"], "differs in 1 of 2 strings"),
+        ([b"cat", b"dog"], [b"cat"], "1 strings where 2 are expected"),
     ],
 )
 def test_anything_else_is_told(expected: object, actual: object, words: str) -> None:
