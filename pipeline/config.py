@@ -53,7 +53,7 @@ class EvaluationConfig:
     min_elbo: float | None = None
     min_importance_weighted: float | None = None
     max_reconstruction: float | None = None
-    min_kl: float | None = 0.01  # no more is left of it where every picture has the same code
+    min_kl: float | None = None
     max_kl: float | None = None
     min_gain: float | None = -1.0  # refuses a broken model, whatever the data, and not a first try of one epoch; 0 is stricter
     max_drop: Margin | None = 1.0

@@ -59,7 +59,7 @@ def bench(models, tmp_path_factory):
 @pytest.fixture(scope="module")
 def config():
     drop = max_drop(64, JUDGED)  # as for any pictures of this size
-    return EvaluationConfig(min_gain=None, min_kl=None, max_drop=drop, max_reconstruction_rise=TERM_MARGIN * drop)
+    return EvaluationConfig(min_gain=None, max_drop=drop, max_reconstruction_rise=TERM_MARGIN * drop)
 
 
 def test_an_equal_model_is_accepted_twenty_times_out_of_twenty(bench, config):

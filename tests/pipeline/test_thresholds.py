@@ -13,7 +13,7 @@ from pipeline.config import EvaluationConfig
 from pipeline.thresholds import evaluation_config
 from tests.components.judged import Bench, figures
 
-OPEN = EvaluationConfig(min_gain=None, min_kl=None, max_drop=None, max_reconstruction_rise=None)
+OPEN = EvaluationConfig(min_gain=None, max_drop=None, max_reconstruction_rise=None)
 MARGINS = dataclasses.replace(OPEN, max_drop=1.0, max_reconstruction_rise=3.0)
 BROKEN = {**figures(-100, 10), "elbo": np.full(12, np.nan)}
 MODELS = {
