@@ -47,8 +47,9 @@ class Executor(base_executor.BaseExecutor):
             *labels_in_disorder(input_dict, exec_properties.get("max_label_accuracy_drop")),
         ]
         last = next(iter(input_dict.get("last_blessing") or ()), None)
-        below = below_best(read_evaluation(evaluation.uri), last)
-        found += slid_down(below, exec_properties.get("max_drop"))
+        judged = read_evaluation(evaluation.uri)
+        below = below_best(judged, last)
+        found += slid_down(judged, below, exec_properties.get("max_drop"))
         refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE or bool(found)
         forced = decide(Forced.read(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
 
@@ -98,10 +99,10 @@ def below_best(evaluation: Evaluation, last: types.Artifact | None) -> float:
     return max(0.0, before + evaluation.baseline["elbo"] - evaluation.candidate["elbo"])
 
 
-def slid_down(below: float, most: float | None) -> list[str]:
+def slid_down(evaluation: Evaluation, below: float, most: float | None) -> list[str]:
     """Why a model is refused that is no more below the last one than it may be, as was that below the one before, and so on."""
-    if most is None or below <= most:
-        return []
+    if most is None or below <= most or evaluation.baseline["elbo"] - evaluation.candidate["elbo"] > most:
+        return []  # a single drop that is too large is the Evaluator's to say
     return [
         f"ELBO is {below:.2f} nats worse than that of the best of the models before, each a little worse than the last; "
         f"allowed are {most:.2f} in all"
