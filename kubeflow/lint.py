@@ -221,28 +221,19 @@ def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
 
 def vertex_accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
     """Vertex AI has kinds of its own."""
-    for name, kind in _accelerators(spec):
-        if not re.fullmatch(r"[A-Z0-9_]+", kind):
-            words = f"asks for the accelerator {kind}, which is no kind of Vertex AI's: name one such as NVIDIA_TESLA_T4"
-            yield Violation("accelerator", name, words)
-
-
-def _accelerators(spec: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, container in _containers(spec):
-        kind = container.get("resources", {}).get("accelerator", {}).get("type")
-        if kind:
-            yield name, kind
+    return _accelerators(spec, r"[A-Z0-9_]+", "no kind of Vertex AI's: name one such as NVIDIA_TESLA_T4")
 
 
 def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
     """The kind becomes the name of a Kubernetes resource."""
-    for name, kind in _accelerators(spec):
-        if not re.fullmatch(r"[a-z0-9.-]+/[A-Za-z0-9._-]+", kind):
-            yield Violation(
-                "accelerator",
-                name,
-                f"asks for the accelerator {kind}, which is no Kubernetes resource: name one such as nvidia.com/gpu",
-            )
+    return _accelerators(spec, r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "no Kubernetes resource: name one such as nvidia.com/gpu")
+
+
+def _accelerators(spec: dict[str, Any], allowed: str, words: str) -> Iterator[Violation]:
+    for name, container in _containers(spec):
+        kind = container.get("resources", {}).get("accelerator", {}).get("type")
+        if kind and not re.fullmatch(allowed, kind):
+            yield Violation("accelerator", name, f"asks for the accelerator {kind}, which is {words}")
 
 
 def infra_validators(spec: dict[str, Any]) -> Iterator[Violation]:
