@@ -1,12 +1,9 @@
-"""How near a rebuilt picture is to its original, and what it costs to say so.
+"""How near a rebuilt picture is to its original.
 
 Pictures are float [n, h, w, c] in [0, 1]; figures are per picture, [n].
 """
 
 from __future__ import annotations
-
-import math
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -15,23 +12,6 @@ SSIM_WINDOW = 11  # pixels; Wang et al. 2004, section III-C, as the next two
 SSIM_SIGMA = 1.5
 SSIM_K = (0.01, 0.03)
 PSNR_LIMIT = 100.0  # dB; of equal pictures, whose ratio is infinite and would make that of any mean
-
-
-class RateDistortion(NamedTuple):
-    """What a picture costs when its code is sent and then the picture given the code (Alemi et al. 2018).
-
-    Attributes:
-        rate: KL divergence, bits per picture: the code.
-        distortion: -log2 p(x|z), bits per picture: the picture given its code.
-        bits_per_pixel: Both together, over height x width. By bits-back coding that is the length of a compressed file
-            (Townsend et al. 2019), if the likelihood is one of discrete values.
-        bits_per_dimension: Both together, over height x width x channels.
-    """
-
-    rate: float
-    distortion: float
-    bits_per_pixel: float
-    bits_per_dimension: float
 
 
 def mse(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np.ndarray:
@@ -79,20 +59,3 @@ def ssim(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> n
     window = smallest - (1 - smallest % 2)
     k1, k2 = SSIM_K
     return tf.image.ssim(original, rebuilt, 1.0, filter_size=window, filter_sigma=SSIM_SIGMA, k1=k1, k2=k2).numpy()
-
-
-def rate_distortion(kl: float, reconstruction: float, image_shape: tuple[int, int, int]) -> RateDistortion:
-    """The two terms of the negative ELBO as lengths of messages.
-
-    Args:
-        kl: KL(q(z|x) || p(z)), nats per picture.
-        reconstruction: -log p(x|z), nats per picture.
-        image_shape: Height, width, channels.
-
-    Returns:
-        In bits.
-    """
-    height, width, channels = image_shape
-    rate, distortion = kl / math.log(2), reconstruction / math.log(2)
-    pixel = (rate + distortion) / (height * width)
-    return RateDistortion(rate, distortion, pixel, pixel / channels)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.metrics.pictures import PSNR_LIMIT, mse, psnr, rate_distortion, ssim
+from trainer.metrics.pictures import PSNR_LIMIT, mse, psnr, ssim
 
 
 def pictures(n: int, *shape: int, seed: int = 0) -> np.ndarray:
@@ -42,8 +42,3 @@ def test_likeness_of_even_pictures_is_the_formula() -> None:
     k = (0.01) ** 2
     found = ssim(np.full((1, 12, 12, 1), 0.2, np.float32), np.full((1, 12, 12, 1), 0.6, np.float32))
     assert found[0] == pytest.approx((2 * 0.2 * 0.6 + k) / (0.2**2 + 0.6**2 + k), abs=1e-3)
-
-
-def test_nats_become_bits() -> None:
-    found = rate_distortion(8 * math.log(2), 24 * math.log(2), (4, 2, 3))
-    assert found == pytest.approx((8, 24, 4, 4 / 3))
