@@ -9,7 +9,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Len
+from annotated_types import Ge, Gt, Le, Len, Lt
 
 Level = Annotated[int, Ge(0), Le(255)]
 PositiveInt = Annotated[int, Gt(0)]
@@ -53,6 +53,8 @@ class ModelConfig:
         top_latent_dim: Those of the upper level of a hierarchical model.
         hidden: Units of each hidden layer of the dense encoder; the decoder has them in reverse.
         filters: Filters after each halving of the convolutional encoder; the decoder has them in reverse.
+        dropout: Share of a dense stack's last layer that a training picture's pass does without (Srivastava et al. 2014), for
+            small collections, which a network else learns by heart.
         likelihood: p(x|z). `bernoulli` takes grey values as probabilities, or draws from them (`binarisation`).
         binarisation: `dynamic` makes pixels black or white with their grey value as the probability: anew in each training
             step, once and for all (by each picture's own key) for held-out pictures. Only for `bernoulli`.
@@ -68,6 +70,7 @@ class ModelConfig:
     top_latent_dim: PositiveInt = 8
     hidden: Annotated[tuple[PositiveInt, ...], Len(1)] = (512, 512)
     filters: Annotated[tuple[PositiveInt, ...], Len(1)] = (32, 64, 128)
+    dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     likelihood: Literal["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic_mixture"] = "bernoulli"
     binarisation: Literal["none", "dynamic"] = "none"
     sigma: Literal["learned", "optimal"] = "learned"

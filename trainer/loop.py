@@ -19,6 +19,7 @@ from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.history import History
 from trainer.losses import vae_loss
+from trainer.networks.dropout import dropping
 from trainer.optimizer import FusedAdam, GradientBound
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
@@ -226,7 +227,7 @@ class Loop:
         # XLA draws other numbers from the same seed: what is random stays outside, so that it changes nothing but speed.
         drawn = self._draw(*batch, seed)
         compute = tf.function(self._gradients, jit_compile=True, autograph=False) if self.config.jit_compile else self._gradients
-        sums, gradients = compute(*drawn, beta)
+        sums, gradients = compute(*drawn, tf.random.experimental.stateless_fold_in(seed, 1), beta)
         self.optimizer.apply(self.bound(gradients), self.vae.trainable_variables)
         return sums
 
@@ -244,10 +245,10 @@ class Loop:
         return x, corrupted, labels, tf.random.stateless_normal([count, self.vae.latent_dim], code_seed)
 
     def _gradients(
-        self, x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, beta: tf.Tensor
+        self, x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, drop_seed: tf.Tensor, beta: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         variables = [v.value for v in self.vae.trainable_variables]
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, dropping(drop_seed):
             terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
             # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
             # smaller batch weighs as much less as it has fewer pictures.

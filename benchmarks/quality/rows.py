@@ -134,4 +134,15 @@ ROWS = (
         "pictures: see the report",
         emoji=True,
     ),
+    Row(
+        "emoji-without-dropout",
+        "the same without dropout",
+        "emoji",
+        ("model.dropout=0",),
+        negative_elbo,
+        "nats",
+        None,
+        "what dropout is worth",
+        emoji=True,
+    ),
 )

@@ -54,7 +54,7 @@ def figures(fitted: Fitted) -> np.ndarray:
 
 def test_the_end_is_that_of_an_unbroken_training(tmp_path):
     """Of a model with all that has a state or draws at random."""
-    options = {"model": {**HIERARCHICAL, **VAMPPRIOR, **CONDITIONAL}, "corruption": "gaussian", "patience": 10}
+    options = {"model": {**HIERARCHICAL, **VAMPPRIOR, **CONDITIONAL, "dropout": 0.3}, "corruption": "gaussian", "patience": 10}
     unbroken, resumed = fit(tmp_path / "unbroken", **options), broken_and_resumed(tmp_path, 2, **options)
     assert resumed.outcome.resumed_from == 2 and unbroken.outcome.resumed_from == 0
     assert (resumed.outcome.epochs, resumed.outcome.best_epoch) == (unbroken.outcome.epochs, unbroken.outcome.best_epoch)

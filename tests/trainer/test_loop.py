@@ -125,6 +125,14 @@ def test_compiled_by_xla_the_figures_are_the_same(fitted: Fitted, tmp_path: Path
     np.testing.assert_allclose(figures(compiled), figures(fitted.history), rtol=1e-3, atol=1e-3)
 
 
+def test_dropout_is_for_training_alone_and_by_the_seed(fitted: Fitted, tmp_path: Path) -> None:
+    run = fit(tmp_path / "some", model={"dropout": 0.5})
+    again = fit(tmp_path / "compiled", model={"dropout": 0.5}, jit_compile=True)
+    np.testing.assert_allclose(figures(again.history), figures(run.history), rtol=1e-3, atol=1e-3)
+    assert np.abs(figures(run.history) - figures(fitted.history)).min() > 1e-4
+    assert run.loop.evaluate() == run.loop.evaluate()
+
+
 def test_stops_early_with_the_best_epochs_weights(tmp_path: Path) -> None:
     """Held-out pictures that are the negatives of the others: after the first steps, all learning is for the worse."""
     run = fit(tmp_path, held_out=Pictures(255 - bars(40, seed=1)), epochs=30, patience=3, warmup_share=0.0)

@@ -30,12 +30,12 @@ def build(
     for i, filters in enumerate(config.filters):
         x = keras.layers.Conv2D(filters, 4, strides=2, padding="same", name=f"down_{i + 1}", **usual)(x)
     x, label = with_labels(keras.layers.Flatten(name="flatten")(x), labels)
-    x = dense_stack(x, config.hidden[-1:])
+    x = dense_stack(x, config.hidden[-1:], config.dropout)
     encoder = keras.Model([picture, *label] if label else picture, posterior_heads(x, config.latent_dim), name="encoder")
 
     code = keras.Input((config.latent_dim,), name="latents")
     x, label = with_labels(code, labels)
-    x = dense_stack(x, config.hidden[-1:])
+    x = dense_stack(x, config.hidden[-1:], config.dropout)
     smallest = (*sizes[-1], config.filters[-1])
     x = keras.layers.Dense(int(np.prod(smallest)), name="expand", **usual)(x)
     x = keras.layers.Reshape(smallest, name="unflatten")(x)

@@ -62,12 +62,12 @@ def build(
 
     picture = keras.Input(image_shape, name="picture")
     x, label = with_labels(keras.layers.Flatten(name="flatten")(picture), labels)
-    features = dense_stack(x, config.hidden)
+    features = dense_stack(x, config.hidden, config.dropout)
     outputs = [*posterior_heads(features, top_dim), features]
     encoder = keras.Model([picture, *label] if label else picture, outputs, name="encoder")
 
     given, top = keras.Input((config.hidden[-1],), name="features"), keras.Input((top_dim,), name="upper_latents")
-    x = dense_stack(keras.layers.Concatenate(name="with_upper")([given, top]), [between])
+    x = dense_stack(keras.layers.Concatenate(name="with_upper")([given, top]), [between], config.dropout)
     lower_encoder = keras.Model([given, top], posterior_heads(x, low_dim), name="lower_encoder")
 
     code = keras.Input((config.latent_dim,), name="latents")
@@ -76,7 +76,7 @@ def build(
     x = FromPrior(top_dim, name="from_prior")(code, *prior_heads(x, low_dim))
     if label:
         x = keras.layers.Concatenate(name="all_with_label")([x, *label])
-    x = dense_stack(x, config.hidden[::-1])
+    x = dense_stack(x, config.hidden[::-1], config.dropout)
     output = dense_output(x, (*image_shape[:2], output_channels), output_bias)
     decoder = keras.Model([code, *label] if label else code, output, name="decoder")
     return Networks(encoder, lower_encoder, decoder)
