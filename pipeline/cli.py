@@ -6,13 +6,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.status import Status, in_one_line
+from pipeline.status import Status, in_one_line, leave
 
 
 class Group(click.Group):
@@ -217,14 +216,6 @@ def agreed(question: str) -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise InputError("nothing was written: this is no terminal to ask at; with --yes it is written")
     return click.confirm(question)
-
-
-def leave(status: Status) -> None:
-    """Ends the process at once: all is written; the libraries' threads would take seconds to wind up, and say so."""
-    with suppress(BrokenPipeError):  # nobody reads it any more
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(int(status))
 
 
 @cli.command()
