@@ -205,8 +205,8 @@ def run_driver(invocation: dict[str, Any]) -> dict[str, Any]:
     from tfx.components.example_gen import utils
     from tfx.types import standard_component_specs as specs
 
+    from components.image_example_gen.discovery.sources import find_sources
     from components.image_example_gen.options import unpack_options
-    from components.image_example_gen.sources import find_sources
 
     given = invocation["inputs"]["parameterValues"]
     sources = find_sources(given[specs.INPUT_BASE_KEY], unpack_options(given[specs.CUSTOM_CONFIG_KEY]))

@@ -14,12 +14,12 @@ from PIL import Image
 from pydantic import TypeAdapter
 
 from components.evaluation import MARGIN
-from components.image_example_gen.arrays import ArrayPictures
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import join, read_bytes
+from components.image_example_gen.discovery.sources import Sources, find_sources
 from components.image_example_gen.found import Encoded
-from components.image_example_gen.sources import Sources, find_sources
+from components.image_example_gen.readers.arrays import ArrayPictures
 from components.image_example_gen.splits import SplitRule
+from components.image_example_gen.storage.files import join, read_bytes
 from serving.picture_files import Refused
 from trainer.config import ModelConfig
 from trainer.errors import InputError

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.image_example_gen.sources import Sources, find_sources
+from components.image_example_gen.discovery.sources import Sources, find_sources
 from pipeline.config import Config
 from pipeline.metadata_store import exists, open_store
 from pipeline.workspace import DiskFull, Workspace, command

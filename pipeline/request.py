@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.image_example_gen.archives import ARCHIVE_SUFFIXES
-from components.image_example_gen.arrays import ARRAY_SUFFIXES
-from components.image_example_gen.files import local_path, printable
-from components.image_example_gen.manifests import MANIFEST_SUFFIXES
+from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES
+from components.image_example_gen.readers.archives import ARCHIVE_SUFFIXES
+from components.image_example_gen.readers.arrays import ARRAY_SUFFIXES
+from components.image_example_gen.storage.files import local_path, printable
 from pipeline.auto import TOLD_BY_PICTURES, PicturesUnseen, complete
 from pipeline.config import Config, apply_overrides, build_config, load_values, preset_names, preset_path
 from pipeline.datasets import prepare_dataset

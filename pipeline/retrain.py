@@ -86,7 +86,7 @@ def why_not(before: State, now: State) -> str:
 
 def look(request: Request) -> State:
     """What there is now."""
-    from components.image_example_gen.sources import find_sources
+    from components.image_example_gen.discovery.sources import find_sources
 
     sources = find_sources(request.images, request.config.data)
     config = hashlib.sha256(request.config.essence().encode()).hexdigest()

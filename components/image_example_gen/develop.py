@@ -11,10 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from components.image_example_gen.arrays import ArrayPictures
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.sources import Entry
 from components.image_example_gen.example import Row, serialize
-from components.image_example_gen.files import is_remote, join, printable, read_bytes
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.pictures import (
     ALIKE,
@@ -27,8 +26,9 @@ from components.image_example_gen.pictures import (
     means_and_stds,
     read_picture,
 )
-from components.image_example_gen.sources import Entry
+from components.image_example_gen.readers.arrays import ArrayPictures
 from components.image_example_gen.splits import SplitRule
+from components.image_example_gen.storage.files import is_remote, join, printable, read_bytes
 from components.image_example_gen.units import ContainerUnit, FileUnit
 from serving.picture_files import PictureFile, Refused, read_picture_file
 

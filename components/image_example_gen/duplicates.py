@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from components.image_example_gen.example import Row
-from components.image_example_gen.files import join
 from components.image_example_gen.ingest import RecordWriters, digests_name, records_name
 from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.storage.files import join
 from components.image_example_gen.tally import Tally
 
 _PRECEDENCE = np.array([SPLITS.index(split) for split in ("test", "eval", "train")]).argsort()  # of SPLITS' places

@@ -19,13 +19,13 @@ from tfx.types import standard_component_specs as specs
 from components.image_example_gen.by_span import span_of
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.develop import Developer
+from components.image_example_gen.discovery.listing import Listing
+from components.image_example_gen.discovery.sources import Sources, described, find_sources
 from components.image_example_gen.duplicates import drop_duplicates, find_duplicates, to_lines
-from components.image_example_gen.files import join, printable
 from components.image_example_gen.ingest import METER, IngestUnit, records_name, rejects_name, tally_name
-from components.image_example_gen.listing import Listing
 from components.image_example_gen.options import unpack_options
-from components.image_example_gen.sources import Sources, described, find_sources
 from components.image_example_gen.splits import SPLITS, SplitRule
+from components.image_example_gen.storage.files import join, printable
 from components.image_example_gen.tally import Tally
 from components.image_example_gen.units import ContainerUnit, FileUnit, plan_units
 from trainer.errors import GateRefused, InputError

@@ -18,9 +18,9 @@ import tensorflow as tf
 
 from components.image_example_gen.by_span import span_of
 from components.image_example_gen.develop import Developed, Developer
-from components.image_example_gen.files import join
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.storage.files import join
 from components.image_example_gen.tally import Tally
 from components.image_example_gen.units import ContainerUnit, FileUnit, read_told
 from trainer.errors import InputError

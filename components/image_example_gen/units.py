@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from components.image_example_gen.archives import ArchivePictures
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import printable, relative
+from components.image_example_gen.discovery.listing import Listing, divide_rows, read_part
+from components.image_example_gen.discovery.manifests import Row, read_manifest
+from components.image_example_gen.discovery.sources import Container, Entry, Sources, label_file
 from components.image_example_gen.found import Block, Encoded, Rejected
-from components.image_example_gen.listing import Listing, divide_rows, read_part
-from components.image_example_gen.manifests import Row, read_manifest
-from components.image_example_gen.sources import Container, Entry, Sources, label_file
+from components.image_example_gen.readers.archives import ArchivePictures
 from components.image_example_gen.splits import Labels
+from components.image_example_gen.storage.files import printable, relative
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from components.image_example_gen.stores import create_stored, list_stored, open_stored, write_empty
+from components.image_example_gen.storage.stores import create_stored, list_stored, open_stored, write_empty
 
 COMPLETE = ("saved_model.pb", "complete")  # a folder without either is one that is still being written
 

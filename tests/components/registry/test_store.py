@@ -23,7 +23,7 @@ def base(request, tmp_path, monkeypatch):
 
 
 def store_clients_forgotten() -> None:
-    from components.image_example_gen import stores
+    from components.image_example_gen.storage import stores
 
     stores._CLIENTS.__dict__.clear()
     stores._check_bucket.cache_clear()

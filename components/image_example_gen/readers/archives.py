@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import FoundFile, join, open_file, open_seekable
 from components.image_example_gen.found import Encoded, Rejected
 from components.image_example_gen.names import is_picture
 from components.image_example_gen.splits import Labels, split_in_name, split_of_folder
+from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 # What an archive may unpack to, in bytes: pictures are packed already, and hardly shrink.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from components.image_example_gen.files import is_remote, list_files, printable
+from components.image_example_gen.storage.files import is_remote, list_files, printable
 from trainer.errors import InputError
 
 _TOKENS = {

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.sources import find_sources
+from components.image_example_gen.discovery.sources import find_sources
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from trainer.errors import InputError
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.records import DAMAGED, is_records
+from components.image_example_gen.readers.records import DAMAGED, is_records
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
 
 

@@ -12,10 +12,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from components.image_example_gen import files
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.manifests import Row, read_manifest
-from components.image_example_gen.sources import find_sources
+from components.image_example_gen.discovery.manifests import Row, read_manifest
+from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.storage import files
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from trainer.errors import InputError
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.sources import Entry, Sources, find_sources
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.idx import write_idx
-from components.image_example_gen.sources import Entry, Sources, find_sources
+from components.image_example_gen.readers.idx import write_idx
 from tests.components.image_example_gen.ingestion import picture, write_idx_pair, write_pictures
 from trainer.errors import InputError
 

@@ -13,13 +13,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from components.image_example_gen import npy
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import FoundFile, join, printable
 from components.image_example_gen.found import Block, Rejected
-from components.image_example_gen.idx import damaged, header_size, is_gzip, open_idx, read_shape
-from components.image_example_gen.npy import read_fully
+from components.image_example_gen.readers import npy
+from components.image_example_gen.readers.idx import damaged, header_size, is_gzip, open_idx, read_shape
+from components.image_example_gen.readers.npy import read_fully
 from components.image_example_gen.splits import split_in_name, split_of_prefix
+from components.image_example_gen.storage.files import FoundFile, join, printable
 from serving.picture_files import Refused, check_size
 from trainer.errors import InputError
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.sources import find_sources
+from components.image_example_gen.discovery.sources import find_sources
 from tests.components.image_example_gen.ingestion import ingest, picture, write_idx_pair
 from trainer.errors import InputError
 

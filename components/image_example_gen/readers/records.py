@@ -14,11 +14,11 @@ from typing import Any
 import google_crc32c
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import FoundFile, join, open_file
 from components.image_example_gen.found import Encoded, Rejected
-from components.image_example_gen.idx import is_gzip
-from components.image_example_gen.npy import read_fully
+from components.image_example_gen.readers.idx import is_gzip
+from components.image_example_gen.readers.npy import read_fully
 from components.image_example_gen.splits import split_in_name
+from components.image_example_gen.storage.files import FoundFile, join, open_file
 
 DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrecords?(-\d+-of-\d+)?(\.gz)?|.*[-_.]tfrecords?-\d+-of-\d+(\.gz)?", re.IGNORECASE)

@@ -19,7 +19,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.stores import is_stored_file, list_stored, one_line, open_stored, stat_stored
+from components.image_example_gen.storage.stores import is_stored_file, list_stored, one_line, open_stored, stat_stored
 from serving.picture_files import Refused
 from trainer.errors import InputError
 

@@ -8,10 +8,10 @@ import zipfile
 
 import pytest
 
-from components.image_example_gen import archives
-from components.image_example_gen.archives import DAMAGED, ENDLESS, LEADS_OUT
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.sources import find_sources
+from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.readers import archives
+from components.image_example_gen.readers.archives import DAMAGED, ENDLESS, LEADS_OUT
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 
 SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]

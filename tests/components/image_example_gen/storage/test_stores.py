@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from components.image_example_gen import stores
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.idx import write_idx
-from components.image_example_gen.sources import find_sources
+from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.readers.idx import write_idx
+from components.image_example_gen.storage import stores
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from tests.emulators.azure import ACCOUNT, KEY, azure_server
 from tests.emulators.s3 import SECRET, s3_server

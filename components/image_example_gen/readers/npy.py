@@ -13,8 +13,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.lib import format as npy_format
 
-from components.image_example_gen.files import one_line, open_file, open_seekable, printable
-from components.image_example_gen.idx import damaged
+from components.image_example_gen.readers.idx import damaged
+from components.image_example_gen.storage.files import one_line, open_file, open_seekable, printable
 from trainer.errors import InputError
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)

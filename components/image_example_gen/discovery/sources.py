@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from components.image_example_gen import archives, records
-from components.image_example_gen.archives import ARCHIVE_SUFFIXES, ArchivePictures
-from components.image_example_gen.arrays import (
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, read_manifest
+from components.image_example_gen.discovery.spans import find_spans, has_spans
+from components.image_example_gen.found import Rejected
+from components.image_example_gen.names import PICTURE_SUFFIXES, is_picture
+from components.image_example_gen.readers import archives, records
+from components.image_example_gen.readers.archives import ARCHIVE_SUFFIXES, ArchivePictures
+from components.image_example_gen.readers.arrays import (
     ARRAY_SUFFIXES,
     ArrayPictures,
     find_idx,
@@ -24,14 +29,9 @@ from components.image_example_gen.arrays import (
     is_idx_images,
     split_of_idx,
 )
-from components.image_example_gen.config import DataConfig
-from components.image_example_gen.files import FoundFile, is_file, is_remote, join, list_files, printable, stat_file
-from components.image_example_gen.found import Rejected
-from components.image_example_gen.manifests import MANIFEST_SUFFIXES, read_manifest
-from components.image_example_gen.names import PICTURE_SUFFIXES, is_picture
-from components.image_example_gen.records import RecordPictures
-from components.image_example_gen.spans import find_spans, has_spans
+from components.image_example_gen.readers.records import RecordPictures
 from components.image_example_gen.splits import Labels, label_of_path, split_in_name, split_of_folder
+from components.image_example_gen.storage.files import FoundFile, is_file, is_remote, join, list_files, printable, stat_file
 from trainer.errors import InputError
 from trainer.progress import report_progress
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from components.image_example_gen.files import open_file, printable
+from components.image_example_gen.storage.files import open_file, printable
 from trainer.errors import InputError
 
 _UNSIGNED_BYTES = b"\x00\x00\x08"

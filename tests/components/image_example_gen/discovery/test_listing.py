@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from components.image_example_gen.listing import Listing, divide_rows, place, read_part
-from components.image_example_gen.manifests import Row
-from components.image_example_gen.sources import Entry
+from components.image_example_gen.discovery.listing import Listing, divide_rows, place, read_part
+from components.image_example_gen.discovery.manifests import Row
+from components.image_example_gen.discovery.sources import Entry
 
 ENTRIES = [
     Entry(f"{number % 7}/ü\udcff {number}.png", number, *((f"l{number}", "eval") if number % 3 else ())) for number in range(1000)
@@ -58,7 +58,7 @@ def test_rows_of_a_label_file_go_to_their_archives(tmp_path):
 
 LIST = """
 import resource, sys
-from components.image_example_gen.sources import find_sources
+from components.image_example_gen.discovery.sources import find_sources
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 sources = find_sources(sys.argv[1])
 print(sources.count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -73,6 +73,6 @@ def test_listing_holds_no_list(tmp_path):
             folder.mkdir()
         (folder / f"a rather long name of a picture, number {number}.png").touch()
     command = [sys.executable, "-c", LIST, str(tmp_path)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=Path(__file__).parents[4], capture_output=True, text=True, check=True)
     count, kibibytes = map(int, done.stdout.split())
     assert count == 100_000 and kibibytes < 8_000  # a list of the names alone would take more than 12 MB

@@ -1,0 +1,1 @@
+"""What there is to read: files, their labels and splits, found without decoding any picture."""
