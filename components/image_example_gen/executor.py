@@ -153,7 +153,7 @@ def _check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: l
     """Raises an InputError where a split is empty."""
     where = printable(sources.folder)
     shares = {"eval": config.eval_share, "test": config.test_share}
-    own_splits = sources.own_splits if config.splits == "folders" else ()
+    own_splits = sources.own_splits if config.heeds_splits else ()
     for split in SPLITS:
         if total.pictures(split):
             continue

@@ -17,12 +17,14 @@ class Encoded:
         label: The picture's label; '' where there is none.
         split: The split that its folder, file or manifest says, or None.
         data: The bytes.
+        reencoded_from: The format in which it was found where `data` was made from it, as of a page of a TIFF; else ''.
     """
 
     path: str
     label: str
     split: str | None
     data: bytes
+    reencoded_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Rejected:
     Attributes:
         path: Relative to the folder.
         reason: Why, in a person's words.
+        pictures: How many pictures are lost with it.
     """
 
     path: str
     reason: str
+    pictures: int = 1

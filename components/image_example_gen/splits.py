@@ -104,7 +104,7 @@ class SplitRule:
     @classmethod
     def of(cls, own_splits: Collection[str | None], config: DataConfig) -> SplitRule:
         """The rule for data that has `own_splits`, with the configured shares for the others."""
-        heed = config.splits == "folders"
+        heed = config.heeds_splits
         return cls(
             eval_share=0.0 if heed and "eval" in own_splits else config.eval_share,
             test_share=0.0 if heed and "test" in own_splits else config.test_share,

@@ -273,7 +273,7 @@ class _Survey:
         for container in found:
             inside = getattr(container, "told", None) or getattr(container, "own_splits", None)
             own |= set(inside) if inside else {container.split}
-        if not own & {"train", None} and self.config.splits == "folders":
+        if not own & {"train", None} and self.config.heeds_splits:
             raise InputError(
                 f"no pictures to train on in {printable(self.images)}: all belong to {' and '.join(sorted(own))}; "
                 "add a folder 'train', or give the folder above where those names are labels"
