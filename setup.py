@@ -46,6 +46,8 @@ setup(
         "gcp": ["apache-beam[gcp]"],
         "aws": ["apache-beam[aws]"],
         "azure": ["apache-beam[azure]"],
+        # Data sets of the Hugging Face Hub: hf://owner/name.
+        "huggingface": ["huggingface_hub>=0.24"],
         # `darkroom compile`, `submit` and `schedule`: Kubeflow Pipelines, and Vertex AI.
         "kubeflow": ["kfp>=2.5,<2.6"],
         "vertex": ["kfp>=2.5,<2.6", "google-cloud-aiplatform>=1.60"],
@@ -63,6 +65,7 @@ setup(
             "moto[s3]>=5",
             "flask",
             "flask-cors",
+            "huggingface_hub>=0.24",
             "mlflow-skinny>=3,<4",
             "prometheus-client",
         ],
