@@ -12,10 +12,8 @@ from PIL import Image, ImageOps
 
 from serving.errors import InputError
 from serving.picture_files import Refused, read_picture_file
+from serving.picture_names import is_passed_over, is_picture
 
-# The last line's formats are none that are read: listed, so that they are left out aloud, not passed over.
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-SUFFIXES |= {".heic", ".heif", ".avif", ".jp2", ".ico", ".tga", ".svg"}
 _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
 
 
@@ -24,7 +22,7 @@ def list_pictures(names: Sequence[str | Path]) -> list[Path]:
 
     Args:
         names: Files, taken whatever they are called, and folders, searched at any depth for files that are named like
-            pictures; hidden files are passed over.
+            pictures; hidden files, thumbnails and files of the system are passed over.
 
     Returns:
         The files, in the order given; those of a folder sorted by path.
@@ -37,7 +35,7 @@ def list_pictures(names: Sequence[str | Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if _is_picture(file.relative_to(path)) and file.is_file())
             if not inside:
-                raise InputError(f"there are no pictures in {path}: PNG, JPEG, GIF, WebP, BMP or TIFF files")
+                raise InputError(f"there are no pictures in {path}: files called *.png, *.jpg, *.webp, *.tif and so on")
             found += inside
         elif path.exists():
             found.append(path)
@@ -49,7 +47,7 @@ def list_pictures(names: Sequence[str | Path]) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts)
+    return is_picture(path.name) and not any(is_passed_over(part) for part in path.parts)
 
 
 def as_the_model_sees(path: Path, shape: tuple[int, int, int], preprocessing: Mapping[str, Any]) -> np.ndarray:
