@@ -21,6 +21,7 @@ from pipeline.metadata_config import MetadataConfig
 from pipeline.mlflow_config import MlflowConfig
 from pipeline.notify_config import NotifyConfig
 from pipeline.search_space import checked_tuning
+from serving.picture_files import MAX_MEGAPIXELS
 from trainer.config import GenerationConfig, ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.errors import InputError
 from trainer.tuning.config import TuningConfig
@@ -127,7 +128,10 @@ class Config:
 
     def trainer(self) -> TrainerConfig:
         """The part that the Trainer is told."""
-        return TrainerConfig(self.preprocessing, self.model, self.training, self.generation, self.title)
+        preprocessing = dataclasses.replace(self.preprocessing, depth=self.data.depth)
+        # What refuses pictures changes none of those that are left.
+        files = dataclasses.replace(self.data.pictures, max_megapixels=MAX_MEGAPIXELS)
+        return TrainerConfig(preprocessing, self.model, self.training, self.generation, self.title, files)
 
 
 def load_values(path: Path) -> dict[str, Any]:
@@ -203,7 +207,7 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     try:
         _check_together(built)
         return dataclasses.replace(built, tuning=checked_tuning(built.tuning, built.trainer()))
-    except InputError as error:
+    except (InputError, ValueError) as error:
         raise InputError(f"in {source}: {error}") from None
 
 
@@ -230,6 +234,10 @@ def _check_together(config: Config) -> None:
     lowest, highest = config.evaluation.min_kl, config.evaluation.max_kl
     if None not in (lowest, highest) and lowest > highest:
         raise InputError(f"evaluation.min_kl, {lowest:g}, is above evaluation.max_kl, {highest:g}: no model has both")
+    if config.preprocessing.depth not in (8, config.data.depth):
+        raise InputError("preprocessing.depth is set by data.depth: leave it out, and set data.depth")
+    if config.data.depth == 16 and config.tuning.trials and config.tuning.objective == "bits_per_dimension":
+        raise InputError("tuning.objective: bits_per_dimension is of 256 levels, and data.depth is 16; use elbo")
     model, training = config.model, config.training
     optimal = model.likelihood == "gaussian" and model.sigma == "optimal"
     if optimal and training.strategy == "mirrored" and training.jit_compile:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from serving.errors import InputError
-from serving.picture_files import Refused, read_picture_file
+from serving.picture_files import PictureOptions, Refused, read_picture_file
 from serving.picture_names import is_passed_over, is_picture
 
 _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
@@ -50,13 +50,16 @@ def _is_picture(path: Path) -> bool:
     return is_picture(path.name) and not any(is_passed_over(part) for part in path.parts)
 
 
-def as_the_model_sees(path: Path, shape: tuple[int, int, int], preprocessing: Mapping[str, Any]) -> np.ndarray:
+def as_the_model_sees(
+    path: Path, shape: tuple[int, int, int], preprocessing: Mapping[str, Any], options: PictureOptions | None = None
+) -> np.ndarray:
     """Brings a picture to the model's size and channels as the model's own graph does, to be shown beside its answer.
 
     Args:
         path: A picture file.
         shape: Height, width, channels (1 grey, 3 RGB).
         preprocessing: The model's `fit`, `resize` and `background`, from its model.json.
+        options: How picture files are read, from there too.
 
     Returns:
         uint8 [h, w, c], to the eye what the model saw; mid-grey where Pillow cannot read what TensorFlow could.
@@ -65,7 +68,7 @@ def as_the_model_sees(path: Path, shape: tuple[int, int, int], preprocessing: Ma
     background = tuple(preprocessing.get("background", (255, 255, 255)))
     resample = _FILTERS[preprocessing.get("resize", "lanczos3")]
     try:
-        with Image.open(io.BytesIO(read_picture_file(path.read_bytes()).data)) as found:
+        with Image.open(io.BytesIO(read_picture_file(path.read_bytes(), options or PictureOptions()).data)) as found:
             # Pillow would clip 16 bits to 8 where TensorFlow scales them.
             image = Image.fromarray((np.asarray(found) >> 8).astype(np.uint8)) if found.mode.startswith("I;16") else found
             opaque = Image.new("RGBA", image.size, background)

@@ -14,8 +14,9 @@ import numpy as np
 
 from serving.c_api import FAILED_PRECONDITION, INVALID_ARGUMENT, Session, TensorFlowError, find_library
 from serving.errors import InputError, one_line
+from serving.lines import readable
 from serving.manifest import verify
-from serving.picture_files import Refused, read_picture_file
+from serving.picture_files import PictureOptions, Refused, format_of, read_picture_file
 from serving.signatures import read_signatures
 
 BATCH = 256  # Pictures put to the model at once: enough to keep it busy, few enough for the memory.
@@ -98,6 +99,7 @@ class PushedModel:
         about: What model.json says.
         image_shape: Height, width and channels of its pictures.
         latent_dim: Length of its codes.
+        options: How picture files are read: as its training pictures were.
 
     Raises:
         InputError: The folder holds no model of Darkroom's, or a broken or changed one.
@@ -111,6 +113,7 @@ class PushedModel:
         verify(self.path)
         self.image_shape: tuple[int, int, int] = self.about["image_shape"]
         self.latent_dim: int = self.about["latent_dim"]
+        self.options = PictureOptions.from_dict(self.about.get("picture_files", {}))
         try:
             self._signatures = read_signatures(self.path)
             self._session = Session(find_library(), self.path)
@@ -166,10 +169,17 @@ class PushedModel:
         """
         for path, reason in self.encode([start, end]).unreadable:
             raise InputError(f"{path} cannot be read as a picture: {reason}")
-        contents, unreadable = _read([Path(start), Path(end)])
+        contents, unreadable = _read([Path(start), Path(end)], self.options)
         if unreadable:
             raise InputError(f"{unreadable[0][0]}: {unreadable[0][1]}")
-        return self.call("interpolate", image_bytes=[content for _, content in contents], steps=np.int64(steps))["images"]
+        steps = np.int64(steps)
+        try:
+            return self.call("interpolate", image_bytes=[content for _, content in contents], steps=steps)["images"]
+        except TensorFlowError as error:
+            if error.code != INVALID_ARGUMENT:
+                raise
+        anew = [_anew(content, self.options) or content for _, content in contents]
+        return self.call("interpolate", image_bytes=anew, steps=steps)["images"]
 
     def encode(self, paths: Sequence[str | Path]) -> PictureAnswers:
         """Returns `mean` and `log_variance`, float32 [n, latent_dim], of the codes of picture files. See `score`.
@@ -223,6 +233,7 @@ class PushedModel:
                 raise InputError(f"the model in {self.path} was trained without labels (set model.conditional=true to train one)")
             return {}
         known = self.about["labels"]
+        label = readable(label) if label is not None else None
         if label is not None and label not in known:
             raise InputError(f"unknown label {label!r}: the model knows {', '.join(known)}")
         return {"label": (label or "").encode()}
@@ -238,7 +249,7 @@ class PushedModel:
         unreadable: list[tuple[Path, str]] = []
         for start in range(0, len(paths), self._batch):
             batch = [Path(path) for path in paths[start : start + self._batch]]
-            contents, missing = _read(batch)
+            contents, missing = _read(batch, self.options)
             unreadable += missing
             for answered, values in self._answers(signature, contents):
                 if isinstance(values, str):
@@ -267,7 +278,12 @@ class PushedModel:
             if error.code != INVALID_ARGUMENT:
                 raise
             if len(contents) == 1:
-                yield [contents[0][0]], one_line(error)
+                path, content = contents[0]
+                anew = _anew(content, self.options)
+                if anew is None:
+                    yield [path], one_line(error)
+                else:
+                    yield from self._answers(signature, [(path, anew)])
                 return
             half = len(contents) // 2
             yield from self._answers(signature, contents[:half])
@@ -276,12 +292,20 @@ class PushedModel:
             yield [path for path, _ in contents], values
 
 
-def _read(paths: Sequence[Path]) -> tuple[list[tuple[Path, bytes]], list[tuple[Path, str]]]:
+def _anew(content: bytes, options: PictureOptions) -> bytes | None:
+    """Returns a GIF or BMP that the model's graph does not read as a PNG, as ingestion does; None if it is neither or damaged."""
+    try:
+        return read_picture_file(content, options, anew=True).data if format_of(content) in ("gif", "bmp") else None
+    except Refused:
+        return None
+
+
+def _read(paths: Sequence[Path], options: PictureOptions) -> tuple[list[tuple[Path, bytes]], list[tuple[Path, str]]]:
     """Returns the files' contents as the model's graph reads them, and the files that cannot be read with the reason."""
     contents, missing = [], []
     for path in paths:
         try:
-            contents.append((path, read_picture_file(path.read_bytes()).data))
+            contents.append((path, read_picture_file(path.read_bytes(), options).data))
         except OSError as error:
             missing.append((path, error.strerror or str(error)))
         except Refused as refused:
@@ -295,8 +319,9 @@ def _read_about(folder: Path) -> dict[str, Any]:
         about = json.loads(file.read_text(encoding="utf-8"))
         height, width, channels = about["image_shape"]
         shape = (int(height), int(width), int(channels))
+        PictureOptions.from_dict(about.get("picture_files", {}))
         return {**about, "image_shape": shape, "latent_dim": int(about["latent_dim"])}
     except FileNotFoundError:
         raise InputError(f"{folder} holds no model of Darkroom's: model.json is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file} is damaged ({one_line(error)}): push the model again") from error

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len, Lt
 
+from serving.picture_files import PictureOptions
+
 Level = Annotated[int, Ge(0), Le(255)]
 PositiveInt = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
@@ -27,6 +29,7 @@ class PreprocessingConfig:
         resize: Filter used when shrinking, always antialiased; pictures are enlarged bilinearly whatever it says.
         fit: How another aspect ratio is treated: `crop` the centre, `pad` with the background, or `stretch`.
         background: RGB levels, 0 to 255, that transparent pictures are laid on.
+        depth: Bits of a level: as `data.depth` says, which sets it.
     """
 
     height: PositiveInt = 32
@@ -35,6 +38,7 @@ class PreprocessingConfig:
     resize: Literal["lanczos3", "area", "bilinear"] = "lanczos3"  # sharpest of the three; area is softer, without ringing
     fit: Literal["crop", "pad", "stretch"] = "crop"  # keeps proportions and lets no bars into the model
     background: tuple[Level, Level, Level] = (255, 255, 255)
+    depth: Literal[8, 16] = 8
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -161,6 +165,7 @@ class TrainerConfig:
         training: How it is fitted.
         generation: How it makes new pictures.
         title: Name of the data set, for the model card.
+        picture_files: How picture files are read; beside the model, so that others are read as the training pictures were.
     """
 
     preprocessing: PreprocessingConfig
@@ -168,17 +173,27 @@ class TrainerConfig:
     training: TrainingConfig
     generation: GenerationConfig = GenerationConfig()
     title: str = "pictures"
+    picture_files: PictureOptions = PictureOptions()
+
+    def __post_init__(self) -> None:
+        if self.preprocessing.depth == 16 and self.model.likelihood == "discretized_logistic_mixture":
+            raise ValueError(
+                "model.likelihood: discretized_logistic_mixture is a probability of 256 levels; with data.depth: 16 take gaussian, "
+                "bernoulli or continuous_bernoulli"
+            )
 
     def protocol(self) -> str:
         """What figures in nats depend on beside the weights: only models of the same protocol can be compared."""
-        pixels = dataclasses.astuple(self.preprocessing)
+        *pixels, depth = dataclasses.astuple(self.preprocessing)
+        # As it was before there were others: figures of 8 bits are comparable to those of earlier models.
+        pixels = (*pixels, depth) if depth != 8 else tuple(pixels)
         how = self.model.likelihood + (", binarised" if self.model.binarisation == "dynamic" else "")
         given = ", given the label" if self.model.conditional else ""
         return f"{how}{given} on {pixels}, K = {self.training.importance_samples}"
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "picture_files": self.picture_files.to_dict()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainerConfig:
@@ -193,4 +208,5 @@ class TrainerConfig:
             name: part(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.get(name, {}).items()})
             for name, part in parts.items()
         }
-        return cls(**built, title=values.get("title", "pictures"))
+        files = PictureOptions.from_dict(values.get("picture_files", {}))
+        return cls(**built, title=values.get("title", "pictures"), picture_files=files)

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer.preprocessing import ENCODED, LABEL, PIXELS, to_levels
+from trainer.preprocessing import ENCODED, LABEL, PIXELS, level_type, scale, to_levels
 from trainer.progress import report_progress
 
 BLOCK_BYTES = 2 << 20  # of pixels handed over at once: each time costs some Python, which a fast model would wait for
@@ -69,7 +69,7 @@ def pixel_graph(tft_output: tft.TFTransformOutput) -> Callable[[tf.Tensor], tf.T
 
 
 class Pictures:
-    """One split's pixels, uint8 [n, h, w, c], decoded once: kept in memory, or in a file that is mapped into it.
+    """One split's pixels, uint8 or uint16 [n, h, w, c], decoded once: kept in memory, or in a file that is mapped into it.
 
     Args:
         levels: The pixels.
@@ -92,6 +92,7 @@ class Pictures:
         folder: Path,
         known_labels: Sequence[str] = (),
         memory_megabytes: float = 0.0,
+        depth: int = 8,
     ) -> Pictures:
         """Decodes every picture of a split through the Transform graph.
 
@@ -103,6 +104,7 @@ class Pictures:
             known_labels: The labels that there are; other pictures count as unlabelled.
             memory_megabytes: Up to so many megabytes of pixels are kept in memory, more on disk, from where they are read as
                 they are needed.
+            depth: Bits of a level that the graph gives, 8 or 16.
 
         Returns:
             The split's pictures, in the order of the files.
@@ -112,7 +114,7 @@ class Pictures:
         """
         graph = pixel_graph(tft_output)
         batches = read_examples(list_records(patterns)).map(
-            lambda encoded, names: (to_levels(graph(encoded)), label_indices(names, known_labels)),
+            lambda encoded, names: (to_levels(graph(encoded), depth), label_indices(names, known_labels)),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
@@ -124,11 +126,17 @@ class Pictures:
                 labels.append(indices)
                 count, shape = count + len(levels), levels.shape[1:]
                 report_progress(f"decoding {name}", done=count)
+        kind = level_type(depth).as_numpy_dtype
         if path.stat().st_size > memory_megabytes * 1e6:
-            return cls(np.memmap(path, np.uint8, "r", shape=(count, *shape)), np.concatenate(labels))
-        kept = np.fromfile(path, np.uint8).reshape(count, *shape)
+            return cls(np.memmap(path, kind, "r", shape=(count, *shape)), np.concatenate(labels))
+        kept = np.fromfile(path, kind).reshape(count, *shape)
         path.unlink()
         return cls(kept, np.concatenate(labels))
+
+    @property
+    def white(self) -> float:
+        """The highest level."""
+        return float(np.iinfo(self.levels.dtype).max)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
         """The mean and the standard deviation of each value, each float32 [h, w, c] in [0, 1]."""
@@ -139,16 +147,16 @@ class Pictures:
             squares += np.square(block, dtype=np.int64).sum(axis=0)
         mean = total / len(self)
         deviation = np.sqrt(np.maximum(squares / len(self) - np.square(mean), 0.0))
-        return (mean / 255.0).astype(np.float32), (deviation / 255.0).astype(np.float32)
+        return (mean / self.white).astype(np.float32), (deviation / self.white).astype(np.float32)
 
     def some(self, amount: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """A choice of at most `amount` pictures, float32 [<= amount, h, w, c] in [0, 1], and their labels, int32 [<= amount]; the
         same for the same seed."""
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:amount])
-        return self.levels[chosen].astype(np.float32) / 255.0, self.labels[chosen]
+        return scale(self.levels[chosen]).numpy(), self.labels[chosen]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Batches in order: uint8 [<= batch_size, h, w, c] and labels, int32 [<= batch_size]."""
+        """Batches in order: levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]."""
         for start in range(0, len(self), batch_size):
             batch = slice(start, start + batch_size)
             yield np.ascontiguousarray(self.levels[batch]), self.labels[batch]
@@ -162,7 +170,7 @@ class Pictures:
             first_epoch: Epochs before it are left out.
 
         Returns:
-            uint8 [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches an epoch.
+            Levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches an epoch.
         """
 
         block = batch_size * max(1, BLOCK_BYTES // (batch_size * self.levels[0].nbytes))
@@ -176,6 +184,6 @@ class Pictures:
                     chosen = np.concatenate(list(batches))  # sorted: kinder to the disk
                     yield self.levels[chosen], self.labels[chosen]
 
-        spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.uint8), tf.TensorSpec([None], tf.int32)
+        spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.as_dtype(self.levels.dtype)), tf.TensorSpec([None], tf.int32)
         split = lambda *block: tf.data.Dataset.from_tensors(block).rebatch(batch_size)  # noqa: E731
         return tf.data.Dataset.from_generator(blocks, output_signature=spec).flat_map(split).prefetch(4)

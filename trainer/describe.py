@@ -30,6 +30,7 @@ def describe_model(vae: VAE, config: TrainerConfig, labels: list[str], pictures:
         "labels": labels,
         "seed": config.training.seed,
         "preprocessing": dataclasses.asdict(config.preprocessing),
+        "picture_files": config.picture_files.to_dict(),
         "parameters": {
             "encoder": sum(net.count_params() for net in (vae.encoder, vae.lower_encoder) if net is not None),
             "decoder": vae.decoder.count_params(),

@@ -39,6 +39,7 @@ class Servable(tf.Module):
         labels: What a conditional model knows, with each label's share of the labelled training pictures; None for others.
         generation: How new pictures are made.
         mixture: The density to draw codes from in place of the prior, where there is one.
+        depth: Bits of a level that the pixel graph gives, 8 or 16.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class Servable(tf.Module):
         labels: Mapping[str, float] | None = None,
         generation: GenerationConfig = GenerationConfig(),
         mixture: Mixture | None = None,
+        depth: int = 8,
     ):
         super().__init__(name="darkroom")
         self._vae, self._pixels, self._samples = vae, pixel_graph, importance_samples
         self._labels, self._generation, self._mixture = dict(labels or {}), generation, mixture
+        self._depth = depth
         self._tracked = [[variable.value for variable in vae.variables], pixel_graph.resources]
 
     def decode(self, latents: tf.Tensor) -> Answer:
@@ -138,7 +141,7 @@ class Servable(tf.Module):
 
     def _see(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Picture files string [n] as the model sees them, float32 [n, h, w, c], and their keys, int32 [n, 2]."""
-        levels = to_levels(self._pixels(encoded))
+        levels = to_levels(self._pixels(encoded), self._depth)
         return self._vae.observe(levels), example_keys(levels)
 
     def _encode(self, image_bytes: tf.Tensor) -> tuple[Answer, tf.Tensor | None]:

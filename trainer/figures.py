@@ -163,7 +163,7 @@ def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: d
     x = vae.observe(np.asarray(some.levels))
     spoilt = corrupt(x, config.corruption, config.corruption_level, tf.constant([0, 2]))
     denoised = vae.decode_mean(vae.encode(spoilt, some.labels)[0], some.labels)
-    pictures = {"clean": some.levels, "spoilt": to_levels(spoilt), "denoised": to_levels(denoised)}
+    pictures = {"clean": to_levels(scale(some.levels)), "spoilt": to_levels(spoilt), "denoised": to_levels(denoised)}
     np.savez(folder / "denoising.npz", **{name: np.asarray(picture) for name, picture in pictures.items()})
     (folder / "denoising.json").write_text(json.dumps(told), encoding="utf-8")
 

@@ -26,23 +26,29 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
         custom_config: `{"preprocessing": PreprocessingConfig as a dict}`.
 
     Returns:
-        `pixels`: float32 [n, height, width, channels] in [0, 1], every value a multiple of 1/255.
+        `pixels`: float32 [n, height, width, channels] in [0, 1], every value a multiple of 1/255, or 1/65535 of 16 bits.
     """
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in custom_config["preprocessing"].items()}
     config = PreprocessingConfig(**values)
     encoded = tf.reshape(inputs[ENCODED], [-1])
-    levels = tf.map_fn(lambda one: decode_levels(one, config), encoded, fn_output_signature=tf.uint8)
+    levels = tf.map_fn(lambda one: decode_levels(one, config), encoded, fn_output_signature=level_type(config.depth))
     return {PIXELS: tf.ensure_shape(scale(levels), [None, *config.image_shape])}
 
 
+def level_type(depth: int) -> tf.DType:
+    """The type of levels of 8 or 16 bits."""
+    return tf.uint16 if depth == 16 else tf.uint8
+
+
 def scale(levels: tf.Tensor) -> tf.Tensor:
-    """8-bit levels, uint8 of any shape, as float32 in [0, 1]."""
-    return tf.cast(levels, tf.float32) / 255.0
+    """Levels, uint8 or uint16 of any shape, as float32 in [0, 1]."""
+    return tf.cast(levels, tf.float32) / float(tf.as_dtype(levels.dtype).max)
 
 
-def to_levels(pixels: tf.Tensor) -> tf.Tensor:
-    """Pixels in [0, 1] as uint8 levels; the inverse of `scale`, and rounding for pixels that a decoder made."""
-    return tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 1.0) * 255.0), tf.uint8)
+def to_levels(pixels: tf.Tensor, depth: int = 8) -> tf.Tensor:
+    """Pixels in [0, 1] as uint8 levels, or uint16 of 16 bits; the inverse of `scale`, and rounding for a decoder's pixels."""
+    kind = level_type(depth)
+    return tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 1.0) * float(kind.max)), kind)
 
 
 def decode_levels(encoded: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
@@ -53,20 +59,35 @@ def decode_levels(encoded: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
         config: What to bring it to.
 
     Returns:
-        uint8 [height, width, channels]. Levels are 8-bit on purpose: training can keep them as bytes without loss, and
-        likelihoods of 8-bit data are exact.
+        uint8 [height, width, channels], or uint16 where `config.depth` is 16. Levels are whole on purpose: training can keep
+        them as bytes without loss, and likelihoods of 8-bit data are exact.
     """
-    image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
+    image = _decode(encoded, config.depth)
     image = tf.ensure_shape(image, [None, None, None])
     as_wanted = tf.reduce_all(tf.equal(tf.shape(image), config.image_shape))
     image = tf.cond(as_wanted, lambda: image, lambda: _bring(image, config))
     return tf.ensure_shape(image, config.image_shape)
 
 
+def _decode(encoded: tf.Tensor, depth: int) -> tf.Tensor:
+    """Decodes one picture of any size to levels of 8 or 16 bits."""
+    if depth == 8:
+        return tf.io.decode_image(encoded, channels=0, expand_animations=False)
+    # Only PNG has 16 bits. Of all others TensorFlow would make 16 bits by times 256, which leaves white grey.
+    is_png = tf.equal(tf.strings.substr(encoded, 0, 4), b"\x89PNG")
+    return tf.cond(
+        is_png,
+        lambda: tf.io.decode_png(encoded, channels=0, dtype=tf.uint16),
+        lambda: tf.cast(257 * tf.cast(tf.io.decode_image(encoded, channels=0, expand_animations=False), tf.int32), tf.uint16),
+    )
+
+
 def _bring(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
-    """Composites, converts and resizes one uint8 [h, w, 1..4] picture."""
-    background = tf.constant(config.background, tf.float32)
-    colour = _composite(tf.cast(image, tf.float32), background)
+    """Composites, converts and resizes one picture [h, w, 1..4]."""
+    kind = image.dtype
+    white = float(kind.max)
+    background = tf.constant(config.background, tf.float32) * (white / 255.0)
+    colour = _composite(image, background, white)
     if config.channels == 1:
         colour, background = _luma(colour), _luma(background)
     size = [config.height, config.width]
@@ -75,7 +96,7 @@ def _bring(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
         resized = _pad(_resize(colour, _size_within(colour, size), config), size, background)
     else:
         resized = _resize(_crop(colour, size) if config.fit == "crop" else colour, size, config)
-    return tf.cast(tf.round(tf.clip_by_value(resized, 0.0, 255.0)), tf.uint8)
+    return tf.cast(tf.round(tf.clip_by_value(resized, 0.0, white)), kind)
 
 
 def _luma(colour: tf.Tensor) -> tf.Tensor:
@@ -83,15 +104,17 @@ def _luma(colour: tf.Tensor) -> tf.Tensor:
     return tf.tensordot(colour, tf.constant(LUMA), 1)[..., tf.newaxis]
 
 
-def _composite(image: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
-    """float32 [h, w, 1..4] (grey, grey + alpha, RGB, RGBA) over the background [3], as RGB [h, w, 3]; all whole levels."""
+def _composite(image: tf.Tensor, background: tf.Tensor, white: float) -> tf.Tensor:
+    """Levels [h, w, 1..4] (grey, grey + alpha, RGB, RGBA) over the background [3], as RGB float32 [h, w, 3]; all whole levels."""
+    kind = tf.float32 if white == 255.0 else tf.float64  # products of 16 bits are exact in no smaller type
+    image, background = tf.cast(image, kind), tf.cast(background, kind)
     channels = tf.shape(image)[2]
     colours = channels - (1 - channels % 2)  # 2 and 4 channels end with alpha
-    padded = tf.concat([image, tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), 255.0)], axis=2)
+    padded = tf.concat([image, tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), tf.constant(white, kind))], axis=2)
     alpha = padded[..., colours, tf.newaxis]  # the opaque plane where the picture brings none
     rgb = tf.gather(image, tf.minimum([0, 1, 2], colours - 1), axis=2)
     # Rounded here: graph optimisers turn the division into another one, and levels would depend on the runtime.
-    return tf.round((rgb * alpha + background * (255.0 - alpha)) / 255.0)
+    return tf.cast(tf.round((rgb * alpha + background * (white - alpha)) / white), tf.float32)
 
 
 def _crop(image: tf.Tensor, size: list[int]) -> tf.Tensor:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from serving.picture_files import MAX_MEGAPIXELS
+from serving.picture_files import MAX_MEGAPIXELS, PictureOptions
 
 PositiveInt = Annotated[int, Gt(0)]
 
@@ -108,3 +108,13 @@ class DataConfig:
     def heeds_splits(self) -> bool:
         """Whether the splits that folders, files or a manifest name count."""
         return self.splits in ("auto", "folders")
+
+    @property
+    def labels_from_folders(self) -> bool:
+        """Whether the folders of picture files say their labels."""
+        return self.label_pattern is None and self.label_file is None
+
+    @property
+    def pictures(self) -> PictureOptions:
+        """How picture files are read, at ingestion and at serving."""
+        return PictureOptions(self.max_megapixels, self.icc, self.depth, self.levels, self.range)

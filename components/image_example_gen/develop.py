@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +17,14 @@ from components.image_example_gen.example import Row, serialize
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.pictures import (
     ALIKE,
+    decode,
     decode_alike,
     digest_of,
     encode_bmps,
     encode_png,
     exposure,
+    in_16_bits,
+    is_dim,
     mean_and_std,
     means_and_stds,
     read_picture,
@@ -30,7 +33,7 @@ from components.image_example_gen.readers.arrays import ArrayPictures
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.storage.files import is_remote, join, printable, read_bytes
 from components.image_example_gen.units import ContainerUnit, FileUnit
-from serving.picture_files import PictureFile, Refused, read_picture_file
+from serving.picture_files import PictureFile, Refused, all_pictures, read_picture_file
 
 # What one thread takes at a time: enough that handing it over costs nothing, little enough to hold several.
 _GROUP, _GROUP_BYTES = ALIKE, 4 << 20
@@ -38,6 +41,7 @@ _THREADS = 2
 # Below so many bytes a picture's share of Python is larger than that of the decoder: two threads would wait for each other.
 _SMALL_FILE = 16 << 10
 _THREADS_REMOTE = 16  # a store answers late, and many at once
+_ANY = (Exception,)  # whatever one picture makes a library raise, the others are not to suffer for it
 
 
 class Developed(NamedTuple):
@@ -48,12 +52,22 @@ class Developed(NamedTuple):
         digest: SHA-256 of its pixels.
         row: What the example says.
         record: The serialised example.
+        said: What a person should know of how the picture was read: `pages` or `frames` after the first were passed over, it
+            is `deep` (bits of its levels were cut), `dim` (its levels are 0 and 1, of 255), or a `profile` was converted.
     """
 
     split: str
     digest: bytes
     row: Row
     record: bytes
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Part(Encoded):
+    """A page or frame, which has been read already: what it says of itself."""
+
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,9 @@ class Developer:
         yield from _in_order(self._files(unit.folder, entries), threads)
 
     def _files(self, folder: str, entries: Sequence[Entry]) -> Iterator[Callable[[], list[Developed | Rejected]]]:
+        if self._takes_parts:  # one after the other, for a file's parts are more than can be held
+            yield from self._grouped(self._read(folder, entry) for entry in entries)
+            return
         for group in _grouped(entries, lambda entry: max(entry.size, 0)):
             yield lambda group=group: self._developed([self._read(folder, entry) for entry in group])
 
@@ -93,15 +110,41 @@ class Developer:
             if is_block:
                 for block in run:
                     yield lambda block=block: self._block(block)
-                continue
-            for group in _grouped(run, lambda item: len(getattr(item, "data", b""))):
-                yield lambda group=group: self._developed(group)
+            else:
+                yield from self._grouped(run)
+
+    def _grouped(self, items: Iterable[Encoded | Rejected]) -> Iterator[Callable[[], list[Developed | Rejected]]]:
+        parts = (part for item in items for part in self._parts(item)) if self._takes_parts else items
+        for group in _grouped(parts, lambda item: len(getattr(item, "data", b""))):
+            yield lambda group=group: self._developed(group)
+
+    @property
+    def _takes_parts(self) -> bool:
+        return "all" in (self.config.pages, self.config.frames)
+
+    def _parts(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
+        """Yields the pages or frames of a picture file where all of them are asked for, else the file."""
+        config = self.config
+        found = None
+        if isinstance(item, Encoded) and not item.reencoded_from:
+            found = all_pictures(item.data, config.pictures, config.pages == "all", config.frames == "all")
+        if found is None:
+            yield item
+            return
+        for number, part in enumerate(found):
+            path = f"{item.path}#{number}"
+            if isinstance(part, Refused):
+                yield Rejected(path, part.reason)
+            else:
+                yield _Part(path, item.label, item.split, part.data, part.reencoded_from, part.said)
 
     def _read(self, folder: str, entry: Entry) -> Encoded | Rejected:
         try:
             data = read_bytes(join(folder, entry.path), self.config.max_file_megabytes)
         except Refused as refused:
             return Rejected(entry.path, refused.reason)
+        except _ANY as error:
+            return Rejected(entry.path, _unforeseen(error))
         return Encoded(entry.path, entry.label or "", entry.split, data)
 
     def _developed(self, group: Sequence[Encoded | Rejected]) -> list[Developed | Rejected]:
@@ -109,38 +152,51 @@ class Developer:
 
     def _alike(self, group: Sequence[Encoded | Rejected]) -> list[Developed] | None:
         """A whole group at once, None if its pictures are not small, of one size, and sound."""
-        if len(group) != ALIKE or any(isinstance(item, Rejected) for item in group):
+        if len(group) != ALIKE or any(isinstance(item, Rejected) or item.reencoded_from for item in group):
             return None
         try:
-            files = [read_picture_file(item.data, self.config.max_megapixels) for item in group]
-        except Refused:
+            options = self.config.pictures
+            files = [read_picture_file(item.data, options) for item in group]
+            pixels = decode_alike(files, options.depth)
+            if pixels is None:
+                return None
+            each = zip(group, files, pixels, means_and_stds(pixels), strict=True)
+            return [self._measured(item.path, item.label, item.split, *rest) for item, *rest in each]
+        except _ANY:  # which of them it is, shows when they are decoded one by one
             return None
-        pixels = decode_alike(files)
-        if pixels is None:
-            return None
-        each = zip(group, files, pixels, means_and_stds(pixels), strict=True)
-        return [self._measured(item.path, item.label, item.split, *rest) for item, *rest in each]
 
     def _decoded(self, item: Encoded | Rejected) -> Developed | Rejected:
         if isinstance(item, Rejected):
-            return Rejected(printable(item.path), item.reason)
+            return replace(item, path=printable(item.path))
         try:
-            file, pixels = read_picture(item.data, self.config.max_megapixels)
+            if item.reencoded_from:
+                file = PictureFile(item.data, "png", item.reencoded_from, said=getattr(item, "said", ()))
+                pixels = decode(file, self.config.depth)
+            else:
+                file, pixels = read_picture(item.data, self.config.pictures)
+            return self._measured(item.path, item.label, item.split, file, pixels, mean_and_std(pixels))
         except Refused as refused:
             return Rejected(printable(item.path), refused.reason)
-        return self._measured(item.path, item.label, item.split, file, pixels, mean_and_std(pixels))
+        except _ANY as error:
+            return Rejected(printable(item.path), _unforeseen(error))
 
-    def _block(self, block: Block) -> list[Developed]:
+    def _block(self, block: Block) -> list[Developed | Rejected]:
         pixels, channels = block.pixels, block.pixels.shape[-1]
-        if channels == 2:
-            files = [PictureFile(encode_png(one), "png") for one in pixels]
-        else:
-            files = [PictureFile(data, "bmp") for data in encode_bmps(pixels)]
-        each = zip(block.labels, files, pixels, means_and_stds(pixels), strict=True)
-        return [
-            self._measured(f"{block.path}#{number}", label, block.split, *rest)
-            for number, (label, *rest) in enumerate(each, block.first)
-        ]
+        try:
+            if channels == 2 or pixels.itemsize > 1:
+                files = [PictureFile(encode_png(one), "png") for one in pixels]
+            else:
+                files = [PictureFile(data, "bmp") for data in encode_bmps(pixels)]
+            if self.config.depth == 16 and pixels.itemsize == 1:
+                pixels = in_16_bits(pixels)
+            each = zip(block.labels, files, pixels, means_and_stds(pixels), strict=True)
+            return [
+                self._measured(f"{block.path}#{number}", label, block.split, *rest)
+                for number, (label, *rest) in enumerate(each, block.first)
+            ]
+        except _ANY as error:
+            reason = _unforeseen(error)
+            return [Rejected(printable(f"{block.path}#{block.first + n}"), reason) for n in range(len(pixels))]
 
     def _measured(
         self, path: str, label: str, split: str | None, file: PictureFile, pixels: np.ndarray, moments: tuple[float, float]
@@ -158,7 +214,12 @@ class Developer:
             *moments,
             exposure(*moments),
         )
-        return Developed(self.rule.split_of(split, sha256, path), digest, row, serialize(row))
+        said = (*file.said, "dim") if is_dim(pixels, moments[0]) else file.said
+        return Developed(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
+
+
+def _unforeseen(error: Exception) -> str:
+    return f"it cannot be read: {type(error).__name__}"
 
 
 def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from serving.picture_files import PictureFile, Refused, damaged, read_picture_file
+from serving.picture_files import PictureFile, PictureOptions, Refused, damaged, read_picture_file
 
 # Levels from 0 to 255. A sparse drawing on black is no black picture: its few strokes make the deviation large.
 NEAR_BLACK, NEAR_WHITE, HARDLY_VARIES, NEAR_CONSTANT = 5.0, 250.0, 10.0, 3.0
@@ -18,42 +18,53 @@ ALIKE, SMALL = 64, 128 * 128  # how many pictures are decoded at once, and up to
 _CHUNK = 1 << 13  # values summed at once: they stay in the processor's cache, and one thread does it
 
 
-def decode(file: PictureFile) -> np.ndarray:
+def decode(file: PictureFile, depth: int = 8) -> np.ndarray:
     """Decodes a picture file.
 
     Args:
         file: As `read_picture_file` gives it.
+        depth: Bits of a level, 8 or 16.
 
     Returns:
-        uint8 of shape [height, width, channels], 0 to 255, with 1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha)
-        channels.
+        uint8 or uint16 of shape [height, width, channels], 0 to 255 or 65535, with 1 (grey), 2 (grey, alpha), 3 (colour) or 4
+        (colour, alpha) channels.
 
     Raises:
         Refused: It is damaged.
     """
     try:
         # The operation by itself: around it `tf.io.decode_image` takes as long again for a small picture.
-        pixels = tf.raw_ops.DecodeImage(contents=file.data, channels=0, dtype=tf.uint8, expand_animations=False).numpy()
+        deep = depth == 16 and file.format == "png"  # of other formats TensorFlow would leave white below 65535
+        kind = tf.uint16 if deep else tf.uint8
+        pixels = tf.raw_ops.DecodeImage(contents=file.data, channels=0, dtype=kind, expand_animations=False).numpy()
     except tf.errors.OpError as error:
         raise damaged(file.format) from error
     if pixels.ndim != 3 or not pixels.size:
         raise damaged(file.format)
-    return pixels
+    return pixels if depth == 8 or deep else in_16_bits(pixels)
 
 
-def decode_alike(files: Sequence[PictureFile]) -> np.ndarray | None:
+def in_16_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint8 levels as uint16: white, 255, becomes 65535."""
+    return pixels.astype(np.uint16) * 257
+
+
+def decode_alike(files: Sequence[PictureFile], depth: int = 8) -> np.ndarray | None:
     """Decodes `ALIKE` small pictures at once, which takes a third of the time.
 
     Args:
         files: So many, as `read_picture_file` gives them.
+        depth: Bits of a level, 8 or 16.
 
     Returns:
-        uint8 of shape [ALIKE, height, width, channels]; None if they are not all small, of one size, and sound.
+        uint8 or uint16 of shape [ALIKE, height, width, channels]; None if they are not all small, of one size, and sound, or may have
+        16 bits.
     """
-    if not all(0 < file.area <= SMALL for file in files):
+    if not all(0 < file.area <= SMALL and (depth == 8 or file.format != "png") for file in files):
         return None
     try:
-        return _decode_many(tf.constant([file.data for file in files])).numpy()
+        pixels = _decode_many(tf.constant([file.data for file in files])).numpy()
+        return pixels if depth == 8 else in_16_bits(pixels)
     except tf.errors.OpError:
         return None
 
@@ -64,21 +75,21 @@ def _decode_many(encoded: tf.Tensor) -> tf.Tensor:
     return tf.stack([one(data) for data in tf.unstack(encoded)])
 
 
-def read_picture(data: bytes, max_megapixels: float) -> tuple[PictureFile, np.ndarray]:
-    """Brings a picture file into a form that TensorFlow reads, and decodes it.
+def read_picture(data: bytes, options: PictureOptions) -> tuple[PictureFile, np.ndarray]:
+    """Brings a picture file into a form that TensorFlow reads, and decodes it to levels of `options.depth` bits.
 
     Raises:
         Refused: It is no picture, a damaged one, or too large.
     """
-    file = read_picture_file(data, max_megapixels)
+    file = read_picture_file(data, options)
     try:
-        return file, decode(file)
+        return file, decode(file, options.depth)
     except Refused:
         # TensorFlow knows neither compressed BMPs nor every GIF; of PNG and JPEG it reads all that are sound.
         if file.reencoded_from or file.format not in ("gif", "bmp"):
             raise
-    file = read_picture_file(data, max_megapixels, anew=True)
-    return file, decode(file)
+    file = read_picture_file(data, options, anew=True)
+    return file, decode(file, options.depth)
 
 
 def encode_bmps(pixels: np.ndarray) -> list[bytes]:
@@ -103,7 +114,7 @@ def encode_bmps(pixels: np.ndarray) -> list[bytes]:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encodes pixels (uint8 of shape [height, width, channels]) as PNG; equal pixels give equal bytes."""
+    """Encodes pixels (uint8 or uint16 of shape [height, width, channels]) as PNG; equal pixels give equal bytes."""
     return tf.io.encode_png(pixels).numpy()
 
 
@@ -120,7 +131,7 @@ def hash_of(pixels: np.ndarray) -> str:
 
 
 def mean_and_std(pixels: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation over all pixels and channels, 0 to 255.
+    """Mean and standard deviation over all pixels and channels of uint8 or uint16, 0 to 255.
 
     Sums of whole numbers below 2**53 are exact in float64, in any order: the result is the same on every machine.
     """
@@ -130,11 +141,13 @@ def mean_and_std(pixels: np.ndarray) -> tuple[float, float]:
         chunk = values[start : start + _CHUNK].astype(np.float64)
         total += int(chunk.sum())
         squares += int(chunk @ chunk)
-    return _moments(values.size, total, squares)
+    return _moments(values.size, total, squares, values.itemsize)
 
 
 def means_and_stds(pixels: np.ndarray) -> list[tuple[float, float]]:
-    """The same for each of many pictures, uint8 of shape [n, ...], at once."""
+    """The same for each of many pictures, of shape [n, ...], at once."""
+    if pixels.itemsize > 1:  # sums of their squares could be above 2**53
+        return [mean_and_std(one) for one in pixels]
     values = pixels.reshape(len(pixels), -1).astype(np.float64)
     totals, squares = values.sum(axis=1), np.einsum("ij,ij->i", values, values)
     return [_moments(values.shape[1], int(total), int(square)) for total, square in zip(totals, squares, strict=True)]
@@ -149,5 +162,11 @@ def exposure(mean: float, std: float) -> str:
     return "near-constant" if std < NEAR_CONSTANT else "usual"
 
 
-def _moments(count: int, total: int, squares: int) -> tuple[float, float]:
-    return total / count, (count * squares - total * total) ** 0.5 / count
+def is_dim(pixels: np.ndarray, mean: float) -> bool:
+    """Whether the levels are 0 and 1 alone, of 255: a mask, whose white `data.levels` can name."""
+    return 0 < mean < 1 and pixels.itemsize == 1 and int(pixels.max()) == 1
+
+
+def _moments(count: int, total: int, squares: int, size: int = 1) -> tuple[float, float]:
+    top = 1 if size == 1 else 257  # levels of 16 bits are so many times those of 8
+    return total / count / top, (count * squares - total * total) ** 0.5 / count / top

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from serving.picture_files import PictureFile, Refused, format_of, read_picture_file
+from serving.picture_files import PictureFile, PictureOptions, Refused, format_of, read_picture_file
 
 RNG = np.random.default_rng(0)
 GREY, COLOUR, ALPHA = (RNG.integers(0, 256, shape, np.uint8) for shape in ((6, 9), (6, 9, 3), (6, 9, 4)))
@@ -169,7 +169,7 @@ def test_the_limit_of_pixels_is_ours_above_that_of_pillow(monkeypatch):
     assert decoded(read_picture_file(turned)).shape == (50, 100, 3)
     assert decoded(read_picture_file(saved(np.zeros((100, 50), np.uint8), "TIFF"))).shape == (100, 50, 1)
     with pytest.raises(Refused, match="more than 0.004 million pixels by its header"):
-        read_picture_file(turned, 0.004)
+        read_picture_file(turned, PictureOptions(0.004))
 
 
 def test_a_transparent_gif_keeps_its_transparency():
@@ -221,9 +221,9 @@ def test_a_decompression_bomb_is_refused_by_its_header():
 
 
 def test_the_limit_is_the_callers():
-    assert read_picture_file(bomb(1000, 1000), 1.0).format == "png"
+    assert read_picture_file(bomb(1000, 1000), PictureOptions(1.0)).format == "png"
     with pytest.raises(Refused, match="more than 0.5 million"):
-        read_picture_file(bomb(1000, 1000), 0.5)
+        read_picture_file(bomb(1000, 1000), PictureOptions(0.5))
 
 
 def test_a_picture_without_pixels():

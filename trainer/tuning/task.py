@@ -30,9 +30,9 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     tuning = TuningConfig(**fn_args.custom_config["tuning"])
     tft_output = tft.TFTransformOutput(fn_args.transform_graph_path)
     labels = list(read_labels(fn_args.train_files)) if config.model.conditional else []
-    folder = Path(fn_args.working_dir)
-    train = Pictures.decode("train", fn_args.train_files, tft_output, folder / "pixels", labels)
-    held_out = Pictures.decode("eval", fn_args.eval_files, tft_output, folder / "pixels", labels)
+    folder, depth = Path(fn_args.working_dir), config.preprocessing.depth
+    train = Pictures.decode("train", fn_args.train_files, tft_output, folder / "pixels", labels, depth=depth)
+    held_out = Pictures.decode("eval", fn_args.eval_files, tft_output, folder / "pixels", labels, depth=depth)
     search = Search(config, tuning, len(labels), str(folder))
     return TunerFnResult(search, {"train": choose(train, tuning.pictures, config.training.seed), "held_out": held_out})
 

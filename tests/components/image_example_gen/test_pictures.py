@@ -16,14 +16,14 @@ from components.image_example_gen.pictures import (
     means_and_stds,
     read_picture,
 )
-from serving.picture_files import MAX_MEGAPIXELS, Refused
+from serving.picture_files import PictureOptions, Refused
 from tests.components.image_example_gen.ingestion import encode, picture
 
 GREY, COLOUR, ALPHA = picture(1), picture(2, 8, 8, 3), picture(3, 8, 8, 4)
 
 
 def decode(data):
-    return read_picture(data, MAX_MEGAPIXELS)
+    return read_picture(data, PictureOptions())
 
 
 @pytest.mark.parametrize(

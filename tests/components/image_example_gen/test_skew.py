@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from serving import pushed
+from serving.picture_files import PictureOptions
 from tests.components.image_example_gen.ingestion import ingest
 from trainer.config import PreprocessingConfig
 from trainer.preprocessing import decode_levels
@@ -81,7 +82,7 @@ def test_serving_reads_the_very_bytes_that_the_trainer_read(pictures, name):
     folder, examples, dropped = pictures
     if name in dropped:  # pixel for pixel another one of them
         return
-    (contents, unreadable) = pushed._read([folder / name])
+    (contents, unreadable) = pushed._read([folder / name], PictureOptions())
     assert not unreadable and contents == [(folder / name, examples[name]["image/encoded"])]
 
 

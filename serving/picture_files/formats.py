@@ -1,0 +1,57 @@
+"""Which format a picture file has, by its first bytes."""
+
+from __future__ import annotations
+
+import re
+
+from serving.picture_files.base import Refused
+
+READ = "PNG, JPEG, GIF, WebP, BMP or TIFF"
+_SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"\xff\xd8\xff": "jpeg",
+    b"GIF87a": "gif",
+    b"GIF89a": "gif",
+    b"BM": "bmp",
+    b"II*\x00": "tiff",
+    b"MM\x00*": "tiff",
+    b"II+\x00": "tiff",
+    b"MM\x00+": "tiff",
+    b"\x00\x00\x00\x0cjP  \r\n\x87\n": "jpeg2000",
+    b"\xff\x4f\xff\x51": "jpeg2000",  # a codestream without the file around it
+    b"qoif": "qoi",
+}
+_NETPBM = re.compile(rb"P(?:([1-6])[\s#]|([fF])\s)")
+_AVIF = {b"avif", b"avis"}
+_HEIF = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
+
+
+def format_of(data: bytes) -> str:
+    """Return the format of a picture file by its first bytes: a key of `base.NAMES`.
+
+    Raises:
+        Refused: It has none that is read.
+    """
+    if not data:
+        raise Refused("the file is empty")
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature):
+            return kind
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[4:8] == b"ftyp" and (kind := _iso_format(data)):
+        return kind
+    if found := _NETPBM.match(data):
+        return "pnm" if found[1] else "pfm"
+    if data[:1024].lstrip()[:4] == b"<svg":
+        raise Refused("SVG data, which is not read: save it as PNG or JPEG")
+    raise Refused(f"not a {READ} picture, whatever the name says")
+
+
+def _iso_format(data: bytes) -> str:
+    """Return what the brands of an ISO media file say (ISO/IEC 14496-12, 4.3); '' where it is no picture."""
+    end = min(int.from_bytes(data[:4], "big"), 256)
+    brands = [data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))]
+    if brands[0] in _AVIF or (brands[0] in _HEIF and _AVIF & set(brands)):
+        return "avif"
+    return "heic" if _HEIF & set(brands) else ""

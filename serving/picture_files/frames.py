@@ -1,0 +1,128 @@
+"""Every page of a TIFF, every frame of an animation: one picture after the other, never all at once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from serving.picture_files.base import UNREADABLE, PictureFile, PictureOptions, Refused, check_size, damaged
+from serving.picture_files.formats import format_of
+from serving.picture_files.pillow import opened
+from serving.picture_files.remake import bits_in, from_pillow, from_samples, pillow_samples, rest_of, tiff_samples
+from serving.picture_files.tiff import Tags, directories, is_deep, is_page
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_ANIMATED = ("gif", "webp", "png", "avif")
+
+
+def all_pictures(data: bytes, options: PictureOptions, pages: bool, frames: bool) -> Iterator[PictureFile | Refused] | None:
+    """Yield the pictures of a file that holds several, each as a PNG file; one that is damaged as its refusal.
+
+    Args:
+        data: The bytes of a picture file.
+        options: How it is read.
+        pages: Whether pages of a TIFF count.
+        frames: Whether frames of a GIF, WebP, PNG or AVIF file count, each as a viewer shows it.
+
+    Returns:
+        None where the file holds but one picture, or is not read; `read_picture_file` says why.
+    """
+    try:
+        kind = format_of(data)
+        if kind == "tiff":
+            return _pages(data, options) if pages and rest_of(data, kind) else None
+        if not frames or kind not in _ANIMATED:
+            return None
+        if kind == "gif":
+            with opened(data, kind, options.max_megapixels) as image:
+                several = image.is_animated
+        else:
+            several = bool(rest_of(data, kind))
+        return _frames(data, kind, options) if several else None
+    except UNREADABLE:
+        return None
+
+
+def _frames(data: bytes, kind: str, options: PictureOptions) -> Iterator[PictureFile | Refused]:
+    """Yield frames in their order. What follows a damaged one is drawn upon it, so that it is the last."""
+    try:
+        with opened(data, kind, options.max_megapixels) as image:
+            # A PNG may have a picture for those who know no animation, which is not part of it.
+            first = 1 if image.info.get("default_image") else 0
+            for frame in itertools.count(first):
+                try:
+                    image.seek(frame)
+                except EOFError:
+                    return
+                check_size(image.size, options.max_megapixels)
+                yield _made(_plain(image), kind, bits_in(data, kind), options)
+    except Refused as refused:
+        yield refused
+    except UNREADABLE:
+        yield damaged(kind)
+
+
+def _plain(image: Image) -> Image:
+    """Return a frame in color, with alpha where it has any: of one animation some would be palettes and others not."""
+    image.load()
+    frame = image.convert("RGBA")
+    if frame.getextrema()[3][0] == 255:
+        frame = frame.convert("RGB")
+    if "icc_profile" in image.info:
+        frame.info["icc_profile"] = image.info["icc_profile"]
+    return frame
+
+
+def _pages(data: bytes, options: PictureOptions) -> Iterator[PictureFile | Refused]:
+    """Yield pages in their order; copies of another size, and masks, are none."""
+    pages = directories(data)
+    image = _opened_or_none(data, options)
+    try:
+        for place in itertools.count():
+            try:
+                tags = next(pages, None)
+            except UNREADABLE:  # where the next page is, is damaged
+                yield damaged("tiff")
+                return
+            if tags is None:
+                return
+            if is_page(tags):
+                try:
+                    yield _page(image, place, tags, data, options)
+                except Refused as refused:
+                    yield refused
+                except UNREADABLE:
+                    yield damaged("tiff")
+    finally:
+        if image is not None:
+            image.close()
+
+
+def _opened_or_none(data: bytes, options: PictureOptions) -> Image | None:
+    """Return the file as Pillow opens it, None where it does not know its first page's kind of levels."""
+    try:
+        return opened(data, "tiff", options.max_megapixels)
+    except Refused:
+        return None
+
+
+def _page(image: Image | None, place: int, tags: Tags, data: bytes, options: PictureOptions) -> PictureFile:
+    if is_deep(tags):
+        samples = tiff_samples(data, tags, options)
+        if samples is not None:
+            png, said = from_samples(samples, options)
+            return PictureFile(png, "png", "tiff", said=tuple(sorted(said)))
+    if image is None:
+        raise damaged("tiff")
+    image.seek(place)
+    check_size(image.size, options.max_megapixels)
+    return _made(image, "tiff", bits_in(data, "tiff", tags), options)
+
+
+def _made(image: Image, kind: str, bits: int, options: PictureOptions) -> PictureFile:
+    samples = pillow_samples(image, kind, bits) if options.levels is not None else None
+    png, said = from_samples(samples, options) if samples is not None else from_pillow(image, kind, bits, options)
+    return PictureFile(png, "png", kind, said=tuple(sorted(said)))

@@ -1,0 +1,84 @@
+"""Pictures as Pillow opens them: checked by their headers, upright, and with an alpha channel where a color is transparent."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serving.picture_files.base import UNREADABLE, Refused, check_size, damaged, too_large
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_ORIENTATION = 0x0112  # Exif 2.32, section 4.6.4: 1 is upright
+_PILLOWS_NAMES = {"heic": "HEIF", "pnm": "PPM", "pfm": "PPM"}
+
+
+def opened(data: bytes, kind: str, max_megapixels: float) -> Image:
+    """Return a picture of which the header was read, and is not too large.
+
+    Raises:
+        Refused: It is too large, damaged, or cannot be read here.
+    """
+    from PIL import Image
+
+    if Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own limit, for the whole process, speaks only above ours
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(max_megapixels * 1e6))
+    if kind == "heic":
+        _need_heif()
+    try:
+        image = Image.open(io.BytesIO(data), formats=[_PILLOWS_NAMES.get(kind, kind.upper())])
+    except Image.DecompressionBombError:
+        raise too_large(max_megapixels) from None
+    except UNREADABLE as error:
+        raise damaged(kind) from error
+    check_size(image.size, max_megapixels)
+    return image
+
+
+def _need_heif() -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise Refused("HEIC data, which needs the extra: pip install 'darkroom-tfx[heic]'") from None
+    register_heif_opener()
+
+
+def orientation(data: bytes, kind: str, max_megapixels: float) -> int:
+    """Return Exif's orientation, 1 to 8; 1, upright, where there is none or it makes no sense."""
+    try:
+        with opened(data, kind, max_megapixels) as image:
+            return orientation_of(image)
+    except UNREADABLE:  # whether its pixels are sound is seen when they are decoded
+        return 1
+
+
+def orientation_of(image: Image) -> int:
+    """Return the same of a picture that is open."""
+    try:
+        found = image.getexif().get(_ORIENTATION, 1)
+        return found if found in range(1, 9) else 1
+    except UNREADABLE:
+        return 1
+
+
+def with_alpha(image: Image, bits: int) -> Image:
+    """Return a picture of which one level, color or part of the palette is transparent with an alpha channel instead.
+
+    Args:
+        image: It, upright.
+        bits: Of a level in its file. Pillow stretches 2 and 4 bits to 0 to 255, and takes the upper 8 of 16, but not of the key.
+    """
+    key = image.info["transparency"]
+    if image.mode == "I;16":  # Pillow knows no 16 bits with alpha: the upper eight are what is used anyway
+        from PIL import Image
+
+        levels = np.asarray(image)
+        return Image.fromarray(np.stack([levels >> 8, 255 * (levels != key)], axis=-1).astype(np.uint8))
+    if isinstance(key, int) and image.mode == "L" and bits < 8:
+        image.info["transparency"] = key * 255 // (2**bits - 1)
+    elif isinstance(key, tuple) and bits == 16:
+        image.info["transparency"] = tuple(level >> 8 for level in key)
+    return image.convert("LA" if image.mode in ("1", "L") else "RGBA")

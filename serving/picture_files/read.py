@@ -1,0 +1,122 @@
+"""Any picture file as bytes that TensorFlow decodes as they are meant; the same at ingestion and at serving."""
+
+from __future__ import annotations
+
+from serving.picture_files.base import UNREADABLE, PictureFile, PictureOptions, Refused, check_size, damaged
+from serving.picture_files.formats import format_of
+from serving.picture_files.headers import (
+    bmp_is_plain,
+    jpeg_header,
+    png_has_color_key,
+    png_has_frames,
+    png_profile,
+    png_size,
+)
+from serving.picture_files.netpbm import netpbm_header
+from serving.picture_files.pillow import opened, orientation, orientation_of
+from serving.picture_files.profiles import is_foreign
+from serving.picture_files.remake import first_page, remake
+from serving.picture_files.tiff import is_deep, tiff_shape
+
+DEFAULT = PictureOptions()
+_ANY_SIZE = 1000.0  # megapixels: where only the header is looked at
+
+
+def read_picture_file(data: bytes, options: PictureOptions = DEFAULT, anew: bool = False) -> PictureFile:
+    """Bring a picture file into a form that TensorFlow decodes, upright, as it is meant; of an animation the first frame.
+
+    Most files are kept as they are, undecoded: whether their pixels are sound is for the decoder to say.
+
+    Args:
+        data: The bytes of a file of any format in `base.NAMES`.
+        options: How it is read.
+        anew: Decodes and encodes it here whatever it is; for what TensorFlow turns out not to read.
+
+    Returns:
+        The file as TensorFlow shall read it.
+
+    Raises:
+        Refused: It is no picture, too large, or of a kind that is not read. Nothing else is raised, whatever the bytes are.
+    """
+    kind = format_of(data)
+    try:
+        if not anew and options.levels is None and kind in _KEPT:
+            found = _KEPT[kind](data, options)
+            if found is not None:
+                return found
+        return remake(data, kind, options)
+    except Refused:
+        raise
+    except UNREADABLE as error:
+        raise damaged(kind) from error
+
+
+def _kept_png(data: bytes, options: PictureOptions) -> PictureFile | None:
+    """Return a PNG as it is, None if TensorFlow would not read it as it is meant."""
+    area = check_size(png_size(data), options.max_megapixels)
+    said: tuple[str, ...] = ("deep",) if data[24] == 16 and options.depth == 8 else ()
+    if data[37:41] != b"IDAT":  # something precedes the pixels
+        pixels_at = max(data.find(b"IDAT", 33), 0)
+        if png_has_color_key(data, pixels_at):
+            return None
+        if options.icc == "convert" and data.find(b"iCCP", 33, pixels_at) > 0 and is_foreign(png_profile(data)):
+            return None
+        if data.find(b"acTL", 33, pixels_at) > 0 and png_has_frames(data):
+            said += ("frames",)
+    if data.find(b"eXIf") >= 0 and orientation(data, "png", options.max_megapixels) != 1:
+        return None
+    return PictureFile(data, "png", area=area, said=said)
+
+
+def _kept_jpeg(data: bytes, options: PictureOptions) -> PictureFile | None:
+    """Return a JPEG as it is, None if it is to be turned, or its colors to be converted."""
+    size, exif, profile = jpeg_header(data)
+    area = check_size(size, options.max_megapixels)
+    if options.icc == "convert" and is_foreign(profile):
+        return None
+    if exif and orientation(data, "jpeg", options.max_megapixels) != 1:
+        return None
+    return PictureFile(data, "jpeg", area=area)
+
+
+def _kept_bmp(data: bytes, options: PictureOptions) -> PictureFile | None:
+    return PictureFile(data, "bmp") if bmp_is_plain(data, options.max_megapixels) else None
+
+
+def _kept_gif(data: bytes, options: PictureOptions) -> PictureFile | None:
+    """Return a GIF as it is if it is one opaque frame that fills its canvas.
+
+    TensorFlow knows no transparency, and other frames cost time.
+    """
+    with opened(data, "gif", options.max_megapixels) as image:
+        if image.is_animated:
+            file = remake(data, "gif", options)
+            return PictureFile(file.data, file.format, file.reencoded_from, said=(*file.said, "frames"))
+        plain = "transparency" not in image.info and image.tile[0].extents == (0, 0, *image.size)
+    return PictureFile(data, "gif") if plain else None
+
+
+_CHANNELS = dict.fromkeys(("1", "L", "I", "F", "I;16", "I;16B", "I;16L"), 1) | {"LA": 2, "La": 2, "RGBA": 4, "RGBa": 4, "PA": 4}
+_KEPT = {"png": _kept_png, "jpeg": _kept_jpeg, "bmp": _kept_bmp, "gif": _kept_gif}
+
+
+def picture_shape(data: bytes) -> tuple[int, int, int] | None:
+    """Return an upright picture's height, width and channels by its header: 1 grey, 2 with alpha, 3 color, 4 with alpha.
+
+    Returns:
+        None where that cannot be said; why, reading it tells.
+    """
+    try:
+        kind = format_of(data)
+        if kind in ("pnm", "pfm"):
+            width, height, channels = netpbm_header(data)
+            return height, width, channels
+        tags = first_page(data) if kind == "tiff" else None
+        if tags is not None and is_deep(tags):
+            width, height, channels = tiff_shape(tags)
+            return height, width, min(channels, 4)
+        with opened(data, kind, _ANY_SIZE) as image:
+            sides = (image.width, image.height) if orientation_of(image) > 4 else (image.height, image.width)
+            return *sides, _CHANNELS.get(image.mode, 3)
+    except UNREADABLE:
+        return None

@@ -1,0 +1,213 @@
+"""Pictures that TensorFlow does not read as they are meant: decoded here and encoded once more, without loss, as PNG."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serving.picture_files import profiles
+from serving.picture_files.base import NAMES, UNREADABLE, PictureFile, PictureOptions, Refused, check_size, damaged
+from serving.picture_files.headers import png_has_frames, png_profile, webp_has_frames
+from serving.picture_files.netpbm import read_netpbm
+from serving.picture_files.pillow import opened, orientation, orientation_of, with_alpha
+from serving.picture_files.png import read_deep_png, write_png
+from serving.picture_files.samples import NO_RANGE, Samples
+from serving.picture_files.tiff import Tags, bits_of, directories, is_deep, is_float, is_page, read_tiff, tiff_shape
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+NO_WHITE = "whole numbers of 32 bits: data.levels says which is white"
+_HELD = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}  # Pillow's modes that PNG holds without loss
+_BROUGHT = {  # and those that another one holds
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+    "HSV": "RGB",
+    "RGBX": "RGB",
+    "RGBa": "RGBA",
+    "La": "LA",
+    "PA": "RGBA",
+}
+_SCALED = {"L", "LA", "RGB", "RGBA"}  # modes whose levels data.levels can be about
+
+
+def remake(data: bytes, kind: str, options: PictureOptions) -> PictureFile:
+    """Decode the first picture of a file, turn it upright and encode it as PNG.
+
+    Raises:
+        Refused: It is damaged, too large, or of a kind that is not read.
+    """
+    tags = first_page(data) if kind == "tiff" else None
+    samples = _samples(data, kind, tags, options)
+    if samples is not None:
+        png, said = from_samples(samples, options)
+    else:
+        with opened(data, kind, options.max_megapixels) as image:
+            png, said = from_pillow(image, kind, bits_in(data, kind, tags), options)
+    return PictureFile(png, "png", kind, said=tuple(sorted({*said, *rest_of(data, kind)})))
+
+
+def rest_of(data: bytes, kind: str) -> tuple[str, ...]:
+    """Return `pages` or `frames` where a file has more of them than the first; cheap, by headers alone."""
+    if kind == "tiff":
+        return ("pages",) if _has_pages(data) else ()
+    if kind == "png":
+        return ("frames",) if png_has_frames(data) else ()
+    if kind == "webp":
+        return ("frames",) if webp_has_frames(data) else ()
+    return ("frames",) if kind == "avif" and data[8:12] == b"avis" else ()
+
+
+def first_page(data: bytes) -> Tags | None:
+    """Return what describes a TIFF's first page, None where its directory is damaged."""
+    try:
+        return next(directories(data), None)
+    except UNREADABLE:
+        return None
+
+
+def _has_pages(data: bytes) -> bool:
+    try:
+        pages = filter(is_page, directories(data))
+        return next(pages, None) is not None and next(pages, None) is not None
+    except UNREADABLE:
+        return False
+
+
+def bits_in(data: bytes, kind: str, tags: Tags | None = None) -> int:
+    """Return how many bits a level has in its file, as far as its header says that plainly; else 8."""
+    if kind == "png":
+        return data[24]
+    if kind == "tiff":
+        return bits_of(tags) if tags is not None else 8
+    name, offset = {"jpeg2000": (b"\xff\x51", 40), "avif": (b"av1C", 6), "heic": (b"hvcC", 21)}.get(kind, (b"", 0))
+    at = data.find(name) + offset if name and name in data else len(data)
+    if at >= len(data):
+        return 8
+    if kind == "jpeg2000":
+        return (data[at] & 127) + 1
+    return (10 if data[at] & 64 else 8) if kind == "avif" else 8 + (data[at] & 7)
+
+
+def _samples(data: bytes, kind: str, tags: Tags | None, options: PictureOptions) -> Samples | None:
+    """Return the levels where they have more bits than Pillow keeps, or are to be scaled; None where Pillow's are right."""
+    most = options.max_megapixels
+    if kind in ("pnm", "pfm"):
+        return read_netpbm(data, most)
+    if kind == "tiff" and tags is not None and is_deep(tags):
+        return tiff_samples(data, tags, options)
+    if kind == "png" and data[24] == 16 and (options.depth == 16 or options.levels):
+        turned = orientation(data, kind, most) if b"eXIf" in data else 1
+        return Samples(read_deep_png(data, most), 65535, turned, png_profile(data))
+    if options.levels is None:
+        return None
+    with opened(data, kind, most) as image:
+        return pillow_samples(image, kind, bits_in(data, kind, tags))
+
+
+def tiff_samples(data: bytes, tags: Tags, options: PictureOptions) -> Samples | None:
+    """Return a page's levels where they are floats, or more than 8 bits of them count; else None.
+
+    Raises:
+        Refused: What is white is said nowhere, or the page cannot be read.
+    """
+    if is_float(tags) and options.range is None:
+        check_size(tiff_shape(tags)[:2], options.max_megapixels)
+        raise Refused(NO_RANGE)
+    if not is_float(tags) and bits_of(tags) > 16 and options.levels is None:
+        check_size(tiff_shape(tags)[:2], options.max_megapixels)
+        raise Refused(NO_WHITE)
+    if not is_float(tags) and options.depth == 8 and options.levels is None:
+        return None
+    return read_tiff(data, tags, options.max_megapixels)
+
+
+def pillow_samples(image: Image, kind: str, bits: int) -> Samples | None:
+    """Return levels of 8 or 16 bits as Pillow has them; None where levels of fewer bits, or palettes, have been looked up."""
+    with_key = "transparency" in image.info
+    if bits < 8 or not (image.mode in _SCALED or image.mode.startswith("I;16")) or with_key:
+        return None
+    _loaded(image, kind)
+    values = np.asarray(image.convert("I;16") if image.mode.startswith("I;16") else image)
+    values = values.reshape(*values.shape[:2], -1)
+    return Samples(values, 65535 if values.itemsize == 2 else 255, orientation_of(image), image.info.get("icc_profile"))
+
+
+def from_samples(samples: Samples, options: PictureOptions) -> tuple[bytes, set[str]]:
+    """Return levels as a PNG file, and what is to be said of them."""
+    levels = samples.to_levels(options)
+    said = {"deep"} if samples.cuts(options) else set()
+    if options.icc == "convert" and profiles.is_foreign(samples.profile):
+        converted = profiles.levels_to_srgb(levels, samples.profile)
+        if converted is not None:
+            said |= {"profile"} | ({"deep"} if converted.itemsize < levels.itemsize else set())
+            levels = converted
+    return write_png(levels), said
+
+
+def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> tuple[bytes, set[str]]:
+    """Return an open picture as a PNG file, and what is to be said of it.
+
+    Args:
+        image: It, at the page or frame that is meant.
+        kind: The format of its file.
+        bits: Of a level in it.
+        options: How it is read.
+    """
+    _loaded(image, kind)
+    try:
+        profile = image.info.get("icc_profile") if options.icc == "convert" else None
+        upright = _turned(image)
+        if "transparency" in upright.info:
+            upright = with_alpha(upright, bits)
+        converted = _converted(upright, profile) if profiles.is_foreign(profile) else None
+        said = {"profile"} if converted is not None else set()
+        upright = upright if converted is None else converted
+        if upright.mode.startswith("I;16"):
+            upright = upright if upright.mode == "I;16" else upright.convert("I").convert("I;16")
+        elif upright.mode in _BROUGHT:
+            upright = upright.convert(_BROUGHT[upright.mode])
+    except UNREADABLE as error:
+        raise damaged(kind) from error
+    if upright.mode not in _HELD:
+        raise Refused(f"a {NAMES[kind]} with pixels that are neither 8-bit nor 16-bit grey or colour: save it as PNG")
+    if bits > 8 and (options.depth == 8 or upright.mode != "I;16"):
+        said.add("deep")
+    buffer = io.BytesIO()
+    # No profile goes along: TensorFlow would not heed it. A fast level: the bytes are for a disk, not for a network.
+    upright.save(buffer, "PNG", compress_level=1, icc_profile=None)
+    return buffer.getvalue(), said
+
+
+def _loaded(image: Image, kind: str) -> None:
+    try:
+        image.load()
+    except UNREADABLE as error:
+        raise damaged(kind) from error
+
+
+def _turned(image: Image) -> Image:
+    """Return a picture upright."""
+    from PIL.Image import Transpose
+
+    methods = (
+        *(Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM),
+        *(Transpose.TRANSPOSE, Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90),
+    )
+    turned = orientation_of(image)
+    return image if turned == 1 else image.transpose(methods[turned - 2])
+
+
+def _converted(image: Image, profile: bytes) -> Image | None:
+    """Return a picture in sRGB, None where its profile does not fit it."""
+    if image.mode.startswith("I;16"):
+        from PIL import Image as Images
+
+        image = Images.fromarray((np.asarray(image.convert("I;16")) >> 8).astype(np.uint8))
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    elif image.mode != "CMYK" and image.mode in _BROUGHT:
+        image = image.convert(_BROUGHT[image.mode])
+    return profiles.to_srgb(image, profile)
