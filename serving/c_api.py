@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 from collections.abc import Mapping, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
@@ -120,7 +121,7 @@ class Session:
         options = self._c.TF_NewSessionOptions()
         tags = (c_char_p * 1)(b"serve")
         self._session = self._c.TF_LoadSessionFromSavedModel(
-            options, None, str(model).encode(), tags, 1, self._graph, None, self._status
+            options, None, os.fsencode(model), tags, 1, self._graph, None, self._status
         )
         self._c.TF_DeleteSessionOptions(options)
         self._raise_if_failed()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -11,15 +10,21 @@ import numpy as np
 from serving import latents
 from serving.errors import InputError
 from serving.grids import GAP, GAP_OF_PAIRS, side_by_side, tile
+from serving.lines import escaped, in_one_line, readable
 from serving.options import PATH, SEED, Finite, ServingCommand, loaded, model_options
 from serving.output import is_sheet, write_csv, write_pictures, write_sheet
 from serving.pictures import as_the_model_sees, list_pictures
 from serving.pushed import PictureAnswers
+from serving.writing import is_standard_output, shown
 
 _LONGEST_ROW = 20  # Pictures of an interpolation in one row of a sheet.
 
 pictures_out = click.option(
-    "--out", type=PATH, required=True, metavar="FILE.png|DIR", help="A .png file: one sheet; else a folder of them."
+    "--out",
+    type=PATH,
+    required=True,
+    metavar="FILE.png|DIR",
+    help="A .png file: one sheet; else a folder of them. - is a sheet on standard output.",
 )
 table_out = click.option(
     "--out", type=PATH, default="-", show_default=True, metavar="FILE.csv", help="The table; - is standard output."
@@ -45,6 +50,8 @@ def generate(
         darkroom generate --work work/digits --out new/
     Others, and more typical ones:
         darkroom generate --work work/digits --seed 8 --temperature 0.7 --out new.png
+    To a program that reads PNG:
+        darkroom generate --work work/digits --out - | display
     Of one label, where the model knows labels:
         darkroom generate --work work/fashion-mnist --label sneaker --out sneakers.png
     From a model that was copied elsewhere:
@@ -82,7 +89,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     images = answers.values["images"]
     if sheet:
         preprocessing = pushed.about.get("preprocessing", {})
-        originals = np.stack([as_the_model_sees(path, pushed.image_shape, preprocessing) for path in answers.paths])
+        originals = np.stack([as_the_model_sees(path, pushed.image_shape, preprocessing, pushed.options) for path in answers.paths])
         images = side_by_side(originals, images)
     names = [path.stem for path in answers.paths]
     _write_pictures(images, out, gap=GAP_OF_PAIRS, names=names, skipped=len(answers.unreadable))
@@ -231,30 +238,33 @@ def _write_pictures(
     skipped: int = 0,
 ) -> None:
     """Writes pictures, uint8 [n, h, w, c], to a sheet or a folder, and says so."""
-    if is_sheet(out, len(images)):
+    sheet = is_sheet(out, len(images))
+    if sheet:
         write_sheet(tile(images, columns, gap), out)
-        click.echo(f"wrote {_counted(len(images), 'picture')} to {out}{_skipped(skipped)}")
     else:
         write_pictures(images, out, names or ())
-        click.echo(f"wrote {_counted(len(images), 'picture')} to {out}/{_skipped(skipped)}")
+    _say_written(_counted(len(images), "picture"), out, "" if sheet else "/", skipped)
 
 
 def _write_table(header: list[str], rows: list, out: Path, answers: PictureAnswers) -> None:
     _warn(answers)
-    to_stdout = out == Path("-")
-    write_csv(header, rows, sys.stdout if to_stdout else out)
-    where = "standard output" if to_stdout else out
-    click.echo(f"wrote {_counted(len(rows), 'row')} to {where}{_skipped(len(answers.unreadable))}", err=to_stdout)
+    write_csv(header, rows, out)
+    _say_written(_counted(len(rows), "row"), out, "", len(answers.unreadable))
+
+
+def _say_written(what: str, out: Path, slash: str, skipped: int) -> None:
+    """Say what was written: on standard error, where standard output is what was written to."""
+    click.echo(f"wrote {what} to {escaped(shown(out))}{slash}{_skipped(skipped)}", err=is_standard_output(out))
 
 
 def _warn(answers: PictureAnswers) -> None:
-    """Names the pictures that are left out, on standard error."""
+    """Name the pictures that are left out, on standard error."""
     for path, reason in answers.unreadable:
-        click.echo(f"left out {_name(path)}: {reason}", err=True)
+        click.echo(in_one_line(f"left out {path}: {reason}"), err=True)
 
 
 def _name(path: Path) -> str:
-    return click.format_filename(path)  # A name that is no valid text must not end the table half way.
+    return readable(str(path))  # A name that is no valid text must not end the table half way.
 
 
 def _counted(count: int, thing: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sys
@@ -14,21 +15,23 @@ import click
 
 from serving.c_api import TensorFlowError
 from serving.errors import InputError, one_line
+from serving.lines import in_one_line
 from serving.pushed import BATCH, PushedModel, find_model
 
 _USER_MISTAKES = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+_NO_PLACE = (errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS, errno.EBADF, errno.ENXIO)  # where a person wants something written
 
 
 class OneLineError(click.ClickException):
     """A mistake told in one line.
 
     Args:
-        message: That line.
+        message: What is said; it is shortened to a line that can be read.
         exit_code: 2 for the user's mistake, 1 for a fault.
     """
 
     def __init__(self, message: str, exit_code: int = 2):
-        super().__init__(message)
+        super().__init__(in_one_line(message))
         self.exit_code = exit_code
 
 
@@ -48,8 +51,13 @@ class ServingCommand(click.Command):
             raise OneLineError(str(error)) from error
         except TensorFlowError as error:
             raise OneLineError(f"the model cannot answer: {one_line(error)}", exit_code=1) from error
-        except _USER_MISTAKES as error:
-            raise OneLineError(f"{error.filename}: {error.strerror}") from error
+        except BrokenPipeError:  # of `darkroom score ... | head`: whoever called this command knows what to do
+            raise
+        except OSError as error:
+            if error.strerror is None:
+                raise
+            code = 2 if isinstance(error, _USER_MISTAKES) or error.errno in _NO_PLACE else 1
+            raise OneLineError(f"{error.filename or 'the system'}: {error.strerror}", exit_code=code) from error
 
 
 class Finite(click.FloatRange):

@@ -1,8 +1,26 @@
-"""The two ways in which a run ends in order without a model."""
+"""The two ways in which a run ends in order without a model, and the figures in what is said of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from numbers import Integral
+
+MOST_DIGITS = 15  # of a figure that is written out
+
+
+def figure(n: float) -> str:
+    """Return a number for a sentence: 1,234,567, and 8.3e+23 in place of its 24 digits.
+
+    Args:
+        n: Any number, NumPy's included.
+    """
+    number = int(n) if isinstance(n, Integral) else float(n)
+    if number != number or abs(number) == float("inf"):
+        return f"{number}"
+    if abs(number) >= 10**MOST_DIGITS:
+        return f"{Decimal(number):.1e}"  # by way of Decimal, for integers may be larger than any float
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
 class InputError(ValueError):

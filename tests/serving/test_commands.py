@@ -197,7 +197,6 @@ def test_mistakes_are_told_in_one_line(work: Path, pictures: Path, tmp_path: Pat
         ("finite", ("generate", "--work", work, "--out", out, "--temperature", "inf")),
         ("at most 10,000", ("generate", "--work", work, "--out", out, "--count", 10_001)),
         ("as PNG", ("generate", "--work", work, "--out", tmp_path / "x.jpg")),
-        ("as PNG", ("generate", "--work", work, "--out", "-")),
         ("is a file", ("generate", "--work", work, "--out", tmp_path / "taken")),
         ("is a folder", ("generate", "--work", work, "--out", tmp_path / "folder.png")),
         ("taken", ("generate", "--work", work, "--count", 1, "--out", tmp_path / "taken" / "x.png")),

@@ -1,0 +1,83 @@
+"""Text for a person in one line that can be read, whatever the text has taken from files and their names."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+
+LIMIT = 200  # characters that a line stays below
+_SHORT_WORDS = (100, 60, 36)  # to how many characters long words are cut, by turns, until the line fits
+_LEAST = 60  # characters that the beginning keeps where a hint is kept
+_HINT = re.compile(r"(?:; [^;]{1,100})?(?: \([^()]{1,100}\))?$")
+_NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+# The marks that reverse the direction of the text after them: with one a line reads as what it does not say.
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def readable(text: str) -> str:
+    """Return text without lone surrogates: names of files that are not valid in the system's encoding, read as UTF-8."""
+    if text.isprintable() or not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    return text.encode("utf-8", "surrogateescape" if _is_escaped(text) else "replace").decode("utf-8", "replace")
+
+
+def escaped(text: str | os.PathLike[str]) -> str:
+    r"""Return text in one line: line breaks and other control characters are written as \n, \x1b and so on."""
+    line = readable(os.fspath(text))
+    return line if line.isprintable() else "".join(map(_escaped, line))
+
+
+def in_one_line(text: str, limit: int = LIMIT) -> str:
+    """Return text in one line of less than `limit` characters, from which a person still sees what it says.
+
+    Long words and paths lose their middle first. What is still too long is cut after a word; a hint at its end, after a
+    semicolon or in parentheses, is kept where there is room.
+
+    Example:
+        >>> in_one_line("cannot read /data/" + "x" * 90 + "/a.png: it is empty", limit=90)
+        'cannot read /data/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxxxxx/a.png: it is empty'
+    """
+    if len(text) > 30 * limit:  # a whole file, perhaps: what is shown of it in the end does not hang on its middle
+        text = f"{text[: 20 * limit]}…{text[-5 * limit :]}"
+    line = escaped(text)
+    for most in _SHORT_WORDS:
+        if len(line) < limit:
+            return line
+        line = " ".join(_without_middle(word, most) for word in line.split(" "))
+    if len(line) < limit:
+        return line
+    hint = _HINT.search(line).group()
+    if len(hint) + _LEAST > limit - 1:
+        hint = ""
+    return _cut(line[: len(line) - len(hint)], limit - 1 - len(hint)) + hint
+
+
+def _is_escaped(text: str) -> bool:
+    return all("\udc80" <= character <= "\udcff" for character in text if "\ud800" <= character <= "\udfff")
+
+
+def _escaped(character: str) -> str:
+    if character in _DIRECTIONS or unicodedata.category(character) in ("Cc", "Zl", "Zp", "Cs"):
+        code = ord(character)
+        return _NAMED.get(character) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
+    return character
+
+
+def _without_middle(word: str, most: int) -> str:
+    """Cut a word's middle out; a path keeps the name of its file, where there is room for it."""
+    if len(word) <= most:
+        return word
+    name = word[word.rfind("/") :] if "/" in word[1:] else ""
+    tail = max(most // 3, len(name)) if len(name) <= 2 * most // 3 else 2 * most // 3
+    return f"{word[: most - 1 - tail]}…{word[len(word) - tail :]}"
+
+
+def _cut(text: str, length: int) -> str:
+    """Cut text after a word, to at most `length` characters with the ellipsis."""
+    if len(text) <= length:
+        return text
+    kept = text[: length - 1]
+    if " " in kept[length // 2 :]:
+        kept = kept[: kept.rindex(" ")]
+    return kept.rstrip(" ,;:") + "…"
