@@ -1,4 +1,4 @@
-"""Files in cloud stores, through Beam's own clients: gs://, s3:// and azfs://; and any other store that Beam knows.
+"""Files in cloud stores, through Beam's own clients: gs://, s3:// and azfs://; hf://; and any other store that Beam knows.
 
 Credentials come from the environment or the cloud's default chain, never from a configuration.
 """
@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from components.image_example_gen.storage import hub
 from trainer.errors import InputError
 
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
@@ -26,6 +27,8 @@ def open_stored(uri: str) -> BinaryIO:
     Raises:
         OSError: It cannot be opened.
     """
+    if uri.startswith(hub.SCHEME):
+        return hub.open_hub(uri)
     client = _client(uri)
     try:
         if client is not None:
@@ -71,6 +74,9 @@ def create_stored(uri: str) -> BinaryIO:
 
 def list_stored(folder: str) -> Iterator[tuple[str, int, float]]:
     """Yields path, size in bytes and time of the last change, in seconds since 1970, of each file below a folder, as it comes."""
+    if folder.startswith(hub.SCHEME):
+        yield from hub.list_hub(folder)
+        return
     client = _client(folder)
     if client is not None:
         for path, (size, changed) in client.list_files(folder, with_metadata=True):
@@ -85,6 +91,8 @@ def list_stored(folder: str) -> Iterator[tuple[str, int, float]]:
 
 def is_stored_file(uri: str) -> bool:
     """Whether there is a file of this name."""
+    if uri.startswith(hub.SCHEME):
+        return hub.is_hub_file(uri)
     from apache_beam.io.filesystems import FileSystems
 
     if uri.endswith("/") or uri.count("/") < 3 + uri.startswith("azfs:"):  # a bucket, or a container of an account
@@ -100,6 +108,8 @@ def is_stored_file(uri: str) -> bool:
 
 def stat_stored(uri: str) -> tuple[int, float]:
     """Size in bytes and time of the last change, in seconds since 1970, of a file."""
+    if uri.startswith(hub.SCHEME):
+        return hub.stat_hub(uri)
     client = _client(uri)
     if client is not None:
         return client.size(uri), client.last_updated(uri)
