@@ -3,24 +3,22 @@ another seed may lead."""
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
-from PIL import Image
 from pydantic import TypeAdapter
 
 from components.evaluation import MARGIN
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import Sources, find_sources
-from components.image_example_gen.found import Encoded
-from components.image_example_gen.readers.arrays import ArrayPictures
+from components.image_example_gen.found import Block, Encoded
+from components.image_example_gen.readers.container import read_guarded
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.storage.files import join, read_bytes
-from serving.picture_files import Refused
+from serving.picture_files import Refused, picture_shape
 from trainer.config import ModelConfig
 from trainer.errors import InputError
 
@@ -110,7 +108,7 @@ def max_drop(values: int, pictures: float, likelihood: str = "bernoulli") -> flo
 def judged(sources: Sources, config: DataConfig) -> float:
     """About how many pictures the Evaluator judges by: those of test, or of eval where there are none."""
     split = "test" if config.test_share else "eval"
-    if config.splits == "content":
+    if not config.heeds_splits:
         return SplitRule.of((), config).expected(split, sources.count)
     splits = Counter(sources.file_splits)
     for container in sources.containers:
@@ -138,26 +136,24 @@ def look(sources: Sources, config: DataConfig) -> tuple[int, int, int]:
 def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, int]]:
     """Height, width and channels of some pictures, by their headers; what is wrong with others, ingestion says better."""
     for container in sources.containers:
-        if isinstance(container, ArrayPictures):
-            yield container.picture_shape
+        shape = getattr(container, "picture_shape", None)
+        if shape:
+            yield shape
             continue
-        for item in itertools.islice(container.read(sources.folder, 0, container.count, config), LOOKED_AT):
+        for item in itertools.islice(read_guarded(container, sources.folder, 0, container.count, config), LOOKED_AT):
             if isinstance(item, Encoded):
-                yield from _shape(io.BytesIO(item.data))
+                yield from filter(None, (header_shape(item.data),))
+            elif isinstance(item, Block):
+                yield item.pixels.shape[1:]
+                break
     for path in sources.sample[:LOOKED_AT]:
         try:
             data = read_bytes(join(sources.folder, path), config.max_file_megabytes)
         except Refused:
             continue
-        yield from _shape(io.BytesIO(data))
+        yield from filter(None, (header_shape(data),))
 
 
-def _shape(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
-    try:
-        with Image.open(file) as picture:
-            # Pictures are turned upright when they are read.
-            turned = picture.getexif().get(0x0112, 1) > 4
-            height, width = (picture.width, picture.height) if turned else (picture.height, picture.width)
-            yield height, width, 1 if picture.mode in ("1", "L", "LA", "I", "I;16") else 3
-    except Exception:  # Pillow's readers raise all kinds
-        return
+def header_shape(data: bytes) -> tuple[int, int, int] | None:
+    """The height, width and channels of a picture file by its header, turned upright; None where it cannot be read."""
+    return picture_shape(data)

@@ -13,6 +13,7 @@ from components.sample_quality.figures import QUALITY, Quality, comparable
 from pipeline.outcomes import NodeOutcome, Output
 from trainer.tuning.trials import FILE as TRIALS
 
+MOST_NOTES = 12  # on the console
 SERVING = "Format-Serving"  # where TFX keeps a servable model in a Model artifact
 
 
@@ -37,6 +38,13 @@ def _examples(outputs: dict[str, Output]) -> str:
     said += f", {refused:,} refused" if refused else ""
     missing = summary["labelled_but_missing"]
     return f"{said}; the label file names {missing:,} that are not there" if missing else said
+
+
+def notes_of(outputs: dict[str, Output]) -> list[str]:
+    """What a person should know of how the pictures were read: a line each, of many the first."""
+    notes = read_json(Path(outputs["examples"].uri, "summary.json")).get("notes", [])
+    more = [f"... and {len(notes) - MOST_NOTES:,} more, in the run's log"] if len(notes) > MOST_NOTES else []
+    return notes[:MOST_NOTES] + more
 
 
 def read_search(outputs: dict[str, Output]) -> dict[str, Any]:
@@ -67,7 +75,9 @@ def _short(value: Any) -> str:
 def _model(outputs: dict[str, Output]) -> str:
     metrics = read_json(Path(outputs["model"].uri, SERVING, "metrics.json"))
     figures = metrics["eval"]
-    resumed = f", gone on after epoch {metrics['resumed_from']}" if metrics.get("resumed_from") else ""
+    anew = metrics.get("started_anew")
+    resumed = f", no warm start: {anew}" if anew else ""
+    resumed += f", gone on after epoch {metrics['resumed_from']}" if metrics.get("resumed_from") else ""
     return (
         f"ELBO {figures['elbo']:.2f} nats on eval pictures "
         f"(reconstruction {figures['reconstruction']:.2f}, KL {figures['kl']:.2f}), "

@@ -27,9 +27,10 @@ from pipeline.history import blessed_by
 from pipeline.leftovers import UNFINISHED_REPORT, clear
 from pipeline.metadata_store import StoreDamaged, connection, settle
 from pipeline.outcomes import NodeOutcome
-from pipeline.results import describe
+from pipeline.results import describe, notes_of
+from pipeline.scratch import remove_own, scratch
 from pipeline.signals import interruptible
-from pipeline.status import Status
+from pipeline.status import Status, in_one_line
 from pipeline.tracking import check
 from pipeline.verdict import Verdict, judge
 from pipeline.workspace import DiskFull, Workspace, command
@@ -173,7 +174,12 @@ class Run:
     def to_the_end(self) -> Status:
         """Runs, and ends in order whatever happens."""
         self.display.line(f"darkroom: {self.request.config.title} from {place(self.request.images)}", style="bold")
-        with interruptible(lambda: self.end(Status.INTERRUPTED, None, [INTERRUPTED])) as signalled:
+        with scratch():
+            return self.guarded()
+
+    def guarded(self) -> Status:
+        """The run, whose temporary files are in a folder of their own."""
+        with interruptible(self.last_words) as signalled:
             ended = Status.INTERRUPTED, None, [INTERRUPTED]
             try:
                 with progress_shown(self.display):
@@ -201,6 +207,13 @@ class Run:
                 ended = Status.INTERRUPTED, None, [INTERRUPTED]
         self.end(*ended)
         return ended[0]
+
+    def last_words(self) -> None:
+        """Ends the run where its main thread does not come back from C++ code."""
+        try:
+            self.end(Status.INTERRUPTED, None, [INTERRUPTED])
+        finally:
+            remove_own()
 
     def execute(self) -> tuple[Status, str | None, list[str]]:
         """Runs the graph; gives the verdict on a run that came to its end."""
@@ -271,6 +284,8 @@ class Run:
             examples = Path(outcome.outputs["examples"].uri)
             self.examples = str(examples)
             self.rejects, self.duplicates = (read_lines(examples / f"{name}.jsonl") for name in ("rejects", "duplicates"))
+            for note in notes_of(outcome.outputs):
+                self.display.line(f"    {note}", style="dim")
         elif outcome.name == "Trainer" and outcome.outputs:
             shutil.rmtree(self.workspace.checkpoints, ignore_errors=True)  # it is at its end, and its output is known
         elif outcome.name == "Report" and outcome.outputs:
@@ -349,7 +364,7 @@ class Run:
             self.display.line("--bless was not needed and is not recorded: the Evaluator blessed the model")
         self.display.line(f"try: {command('generate', shown(self.workspace.root))} --out new.png")
         where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
-        self.display.line(f"pushed: {where} ({self.verdict.seconds:.0f} s)", style="bold green")
+        self.display.line(in_one_line(f"pushed: {where} ({self.verdict.seconds:.0f} s)"), style="bold green")
 
     def say_why(self, status: Status, gate: str | None, reasons: list[str]) -> None:
         """The last lines of a run that did not."""
@@ -357,7 +372,7 @@ class Run:
         folder = self.workspace.run(self.run_id)
         what = f"refused by the {gate} gate" if gate else status.word
         for reason in reasons[1:]:
-            self.complaints.line(f"  {reason}")
+            self.complaints.line(f"  {in_one_line(reason)}")
         if any("drifted" in reason for reason in reasons):
             self.complaints.line("  if the pictures are meant to be so from now on: darkroom run --accept-drift ...")
         if gate == "model":
@@ -366,7 +381,7 @@ class Run:
             self.complaints.line(f"  --bless overrules the model gate alone, not the {gate} gate")
         more = f"; {len(reasons) - 1} more above" if reasons[1:] else ""
         log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
-        self.complaints.line(f"{what}: {reasons[0]}{more}{log}", style="bold red")
+        self.complaints.line(in_one_line(f"{what}: {reasons[0]}{more}{log}"), style="bold red")
 
 
 def whoami() -> str:

@@ -19,6 +19,7 @@ import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from serving.manifest import write_manifest
+from serving.picture_files import PictureOptions
 from trainer.checkpoint import Checkpoint, training_key
 from trainer.config import TrainerConfig
 from trainer.data import Pictures, list_records, pixel_graph, read_records
@@ -107,13 +108,14 @@ def train(
     if config.model.conditional and len(known) < 2:
         raise InputError("model.conditional needs pictures of at least two labels, such as folders of different names")
     with tempfile.TemporaryDirectory(prefix="darkroom-pixels-") as pixels:
-        most = config.training.memory_megabytes
-        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known, most)
-        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known, most)
+        most, depth = config.training.memory_megabytes, config.preprocessing.depth
+        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known, most, depth)
+        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known, most, depth)
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)
-        training, started_anew = config.training, ""
+        training = config.training
+        started_anew = "there is no last good model of such pictures" if training.warm_start else ""
         if start_from is not None:
             started_anew = load_weights(vae, start_from)
             if started_anew:
@@ -133,7 +135,7 @@ def train(
 
     report_progress("exporting", done=0, total=1, unit="model")
     shares = labels if config.model.conditional else None
-    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, mixture)
+    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, mixture, depth)
     servable.save(model_folder)
     save_weights(vae, model_folder)
     save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
@@ -145,6 +147,7 @@ def train(
         "images_per_second": outcome.images_per_second,
         "resumed_from": outcome.resumed_from,
         "warm_start": start_from is not None and not started_anew,
+        "started_anew": started_anew,
     }
     description = describe_model(vae, config, list(labels), counts)
     _write_json(model_folder / "model.json", {**description, "code_precision": precision})
@@ -198,7 +201,12 @@ def read_labels(patterns: Sequence[str]) -> dict[str, int]:
 
 def to_yaml(config: TrainerConfig) -> str:
     """What the model was made by, as a configuration that `darkroom run --config` takes."""
-    return yaml.safe_dump(json.loads(json.dumps(config.to_dict())), sort_keys=False, allow_unicode=True)
+    values = json.loads(json.dumps(config.to_dict()))
+    files = values.pop("picture_files")
+    del values["preprocessing"]["depth"]  # data.depth says it
+    if config.picture_files != PictureOptions():
+        values["data"] = files
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -66,6 +66,12 @@ def find_duplicates(folder: str, units: int) -> Duplicates:
     return Duplicates(*map(dict, found))
 
 
+def distinct_of(folder: str, units: int) -> int:
+    """How many different pictures the workers' hashes are of."""
+    hashes = np.concatenate([_load(join(folder, digests_name(unit)))[0] for unit in range(units)])
+    return len(np.unique(hashes, axis=0))
+
+
 def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally]) -> list[dict[str, str]]:
     """Writes the files without them, and takes them out of the counts.
 

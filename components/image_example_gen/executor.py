@@ -17,18 +17,19 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
 
 from components.image_example_gen.by_span import span_of
+from components.image_example_gen.checks import check_read, check_splits, copies_of_a_few, refuse_copies
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.develop import Developer
 from components.image_example_gen.discovery.listing import Listing
-from components.image_example_gen.discovery.sources import Sources, described, find_sources
-from components.image_example_gen.duplicates import drop_duplicates, find_duplicates, to_lines
+from components.image_example_gen.discovery.sources import Sources, find_sources
+from components.image_example_gen.duplicates import distinct_of, drop_duplicates, find_duplicates, to_lines
 from components.image_example_gen.ingest import METER, IngestUnit, records_name, rejects_name, tally_name
+from components.image_example_gen.notes import notes_of
 from components.image_example_gen.options import unpack_options
 from components.image_example_gen.splits import SPLITS, SplitRule
 from components.image_example_gen.storage.files import join, printable
 from components.image_example_gen.tally import Tally
 from components.image_example_gen.units import ContainerUnit, FileUnit, plan_units
-from trainer.errors import GateRefused, InputError
 
 _LOGGER = logging.getLogger("darkroom.ingest")
 
@@ -70,26 +71,29 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
 
         folder = join(working, "by-content")
         tallies = self._ingest(sources, units, Developer(rule, config), folder)
-        copies = _copies_of_a_few(Tally.total(tallies), rule)
-        if copies:
-            _LOGGER.warning("nearly all pictures are copies of a few: split by path instead of content, duplicates kept")
+        rejects = _rejects(sources, folder, len(units))
+        copies = copies_of_a_few(Tally.total(tallies), rule)
+        if copies and not config.keep_duplicates:
+            refuse_copies(Tally.total(tallies), distinct_of(folder, len(units)), sources, rejects)
+        if copies:  # by content all would fall on one side
             folder = join(working, "by-path")
             rule = dataclasses.replace(rule, by_path=True)
             tallies = self._ingest(sources, units, Developer(rule, config), folder)
-        rejects = _rejects(sources, folder, len(units))
-        _check(Tally.total(tallies), sources, config, rejects)
-        _check_label_file(Tally.total(tallies), sources, config)
-        listed = []
-        if not (copies or config.keep_duplicates):
-            listed = drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
         total = Tally.total(tallies)
-        for left in sources.left_out if sources.span_depth else ():
-            total.add_to_span(span_of(printable(left.path), sources.span_depth), None)
-        _check_splits(total, sources, config, rejects)
+        for left in sources.left_out:
+            total.reasons[left.reason] += left.pictures
+        check_read(total, sources, config, rejects)
+        listed = [] if config.keep_duplicates else drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
+        total = Tally.total(tallies)
+        for left in sources.left_out:
+            total.reasons[left.reason] += left.pictures
+            if sources.span_depth:
+                total.add_to_span(span_of(printable(left.path), sources.span_depth), None)
+        check_splits(total, sources, config, rejects)
         _publish(examples, tallies, folder)
         _write_text(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
         _write_text(join(examples.uri, "duplicates.jsonl"), to_lines(listed))
-        _write_summary(examples.uri, total, sources, time.monotonic() - started)
+        _write_summary(examples.uri, total, sources, config, time.monotonic() - started)
         fileio.rmtree(working)
 
     def _ingest(self, sources: Sources, units: list[FileUnit | ContainerUnit], developer: Developer, folder: str) -> list[Tally]:
@@ -101,85 +105,12 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         return [Tally.from_json(_read_text(join(folder, tally_name(unit.index)))) for unit in units]
 
 
-def _copies_of_a_few(total: Tally, rule: SplitRule) -> bool:
-    """Whether a share took no picture where chance alone would take one (all but once in 150 times).
-
-    Pictures that are all black, say, have to reach the gate on data, which says so, and not fail for an empty split.
-    """
-    pictures = sum(total.pictures(split) for split in SPLITS if split == "train" or rule.expected(split, 1))
-    return any(not total.pictures(split) and rule.expected(split, pictures) >= 5 for split in SPLITS)
-
-
 def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
     """All that was refused, as `{"path": ..., "reason": ...}`, sorted by path."""
     rejects = [{"path": printable(left.path), "reason": left.reason} for left in sources.left_out]
     for unit in range(units):
         rejects += map(json.loads, _read_text(join(folder, rejects_name(unit))).splitlines())
     return sorted(rejects, key=lambda reject: reject["path"])
-
-
-def _check(total: Tally, sources: Sources, config: DataConfig, rejects: list[dict[str, str]]) -> None:
-    """Raises an InputError where nothing can be read, a GateRefused where more was refused than the configuration allows."""
-    if total.mistake:
-        raise InputError(total.mistake, rejects)
-    total.reasons.update(left.reason for left in sources.left_out)
-    seen = total.accepted + total.rejected
-    if seen and not total.accepted:
-        raise InputError(f"all {seen:,} pictures of {printable(sources.folder)} were refused: {_commonest(total)}", rejects)
-    if total.rejected > config.max_rejects * seen:
-        raise GateRefused(
-            "data",
-            [
-                f"{total.rejected:,} of {seen:,} pictures in {printable(sources.folder)} were refused, data.max_rejects allows "
-                f"{config.max_rejects:.0%}: {_commonest(total)}"
-            ],
-            rejects,
-        )
-
-
-def _check_label_file(total: Tally, sources: Sources, config: DataConfig) -> None:
-    """Raises an InputError where the label file names no picture at all."""
-    if not config.label_file:
-        return
-    if not total.found:
-        such = f", such as {printable(sources.sample[0])}" if sources.sample else ""
-        raise InputError(
-            f"the label file {printable(config.label_file)} names none of the pictures in {printable(sources.folder)}: its "
-            f"paths must be relative to that folder{such}"
-        )
-
-
-def _check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: list[dict[str, str]]) -> None:
-    """Raises an InputError where a split is empty."""
-    where = printable(sources.folder)
-    shares = {"eval": config.eval_share, "test": config.test_share}
-    own_splits = sources.own_splits if config.heeds_splits else ()
-    for split in SPLITS:
-        if total.pictures(split):
-            continue
-        if split in own_splits or split == "train":
-            reason = f"refused were {_commonest(total)}" if rejects else _elsewhere(total)
-            if total.duplicates:
-                reason = f"{total.duplicates:,} were left out, for another split has the same ones"
-            raise InputError(f"no picture is left for the split {split!r} of {where}: {reason}", rejects)
-        if shares[split]:
-            copies = f", of which {total.duplicates:,} are copies of others" if total.duplicates else ""
-            raise InputError(
-                f"the split {split!r} is empty: a share of {shares[split]:g} of the pictures in {where}{copies} took none; "
-                f"add pictures, raise data.{split}_share, or make a folder {split!r}",
-                rejects,
-            )
-
-
-def _elsewhere(total: Tally) -> str:
-    """What became of the pictures where one split has none of them, and what to do."""
-    others = " and ".join(f"{total.pictures(split):,} went to {split}" for split in SPLITS if total.pictures(split))
-    return f"of {total.accepted:,} in all, {others}; add pictures"
-
-
-def _commonest(total: Tally) -> str:
-    """The commonest reasons for which pictures were refused."""
-    return ", ".join(f"{count:,} x {reason}" for reason, count in total.reasons.most_common(3))
 
 
 def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
@@ -198,16 +129,15 @@ def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
     examples_utils.set_file_format(examples, "tfrecords_gzip")
 
 
-def _write_summary(uri: str, total: Tally, sources: Sources, seconds: float) -> None:
-    total.reasons.update(left.reason for left in sources.left_out)
-    summary = total.summary(seconds, sources.others)
-    _write_text(join(uri, "summary.json"), json.dumps(summary, indent=2) + "\n")
+def _write_summary(uri: str, total: Tally, sources: Sources, config: DataConfig, seconds: float) -> None:
+    summary = total.summary(seconds, sources.others) | {"notes": notes_of(total, sources, config)}
+    _write_text(join(uri, "summary.json"), json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     pictures = ", ".join(f"{count:,} {split}" for split, count in summary["pictures"].items())
     _LOGGER.info("ingested %s pictures in %.1f s; refused %d", pictures, seconds, total.rejected)
     for reason, count in total.reasons.most_common():
         _LOGGER.warning("refused %d: %s", count, reason)
-    if sources.others:
-        _LOGGER.warning("passed over files that are not called like pictures: %s", described(sources.others))
+    for note in summary["notes"]:
+        _LOGGER.info("%s", note)
 
 
 def _read_text(path: str) -> str:

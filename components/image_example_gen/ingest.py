@@ -20,6 +20,7 @@ from components.image_example_gen.by_span import span_of
 from components.image_example_gen.develop import Developed, Developer
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.layout import composed
 from components.image_example_gen.storage.files import join
 from components.image_example_gen.tally import Tally
 from components.image_example_gen.units import ContainerUnit, FileUnit, read_told
@@ -102,14 +103,15 @@ class IngestUnit(beam.DoFn):
                 for item in self._developer.develop(unit):
                     refused = isinstance(item, Rejected)
                     path = item.path if refused else item.row.path
-                    tally.found += path in told
+                    tally.found += composed(path) in told
                     if self._span_depth:
                         tally.add_to_span(span_of(path, self._span_depth), None if refused else item.row)
                     if refused:
-                        tally.reasons[item.reason] += 1
+                        tally.reasons[item.reason] += item.pictures
                         rejects.append(json.dumps({"path": item.path, "reason": item.reason}) + "\n")
                     else:
                         self._write(item, writers, digests, tally)
+                        tally.said.update(getattr(item, "said", ()))
                     METER.count(rejected=refused)
         except InputError as mistake:
             # Beam would wrap it in a text of its own: the executor raises it once more.

@@ -12,19 +12,17 @@ from components.image_example_gen.config import DataConfig
 
 SPLITS = ("train", "eval", "test")
 
-_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("eval", "val", "valid", "validation"), "eval")
-_PREFIXES = _NAMES | {"training": "train", "t10k": "test", "testing": "test"}
+_NAMES = (
+    dict.fromkeys(("train", "training"), "train")
+    | dict.fromkeys(("eval", "evaluation", "val", "valid", "validation", "dev", "devel", "development"), "eval")
+    | dict.fromkeys(("test", "testing"), "test")
+)
+_PREFIXES = _NAMES | {"t10k": "test"}
 
 
 def split_named(name: str) -> str | None:
-    """The split of the given name, or None: train; eval, val, valid or validation; test."""
-    return _NAMES.get(name.lower())
-
-
-def split_of_folder(path: str) -> str | None:
-    """The split that the first folder of a relative path is named after, or None."""
-    first, slash, _ = path.partition("/")
-    return split_named(first) if slash else None
+    """The split that a name means, or None: train, Training, train2017; eval, val, valid, validation, dev; TEST, testing, test1."""
+    return _NAMES.get(name.lower().rstrip("0123456789").rstrip("-_ "))
 
 
 def split_of_prefix(prefix: str) -> str | None:
@@ -34,9 +32,16 @@ def split_of_prefix(prefix: str) -> str | None:
 
 def split_in_name(name: str) -> str | None:
     """The split that is one of the words of a name, e.g. `x_train` or `cats-val-00001.tar`; None where none or several are."""
-    words = re.split("[-_.]", name.lower())
+    words = re.split("[-_. ]", name.lower())
     found = {_PREFIXES[word] for word in (*words, *(word.rstrip("0123456789") for word in words)) if word in _PREFIXES}
     return found.pop() if len(found) == 1 else None
+
+
+# TEMPORARY-BEGIN
+def split_of_folder(path: str) -> str | None:
+    """The split that the first folder of a relative path is named after, or None."""
+    first, slash, _ = path.partition("/")
+    return split_named(first) if slash else None
 
 
 def label_of_path(path: str, split_folders: bool) -> str:
@@ -77,6 +82,7 @@ class Labels:
         return label or "", split_named(groups.get("split") or "") or split
 
 
+# TEMPORARY-END
 @dataclass(frozen=True)
 class SplitRule:
     """Takes the splits that have no pictures of their own from the training pictures, by content.

@@ -30,6 +30,7 @@ class Tally:
         exposures: Pictures of each exposure.
         sizes: Pictures of each size, written as 28x28x1: height, width, channels.
         reasons: Refused pictures of each reason.
+        said: Pictures of which something should be said, by what; see `develop.Developed`.
         duplicates: Pictures that were left out because another one is exactly the same.
         told: Pictures that the label file names.
         found: Those of them that there are.
@@ -43,6 +44,7 @@ class Tally:
     exposures: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    said: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
     told: int = 0
     found: int = 0
@@ -86,7 +88,7 @@ class Tally:
         """The reverse of `to_json`."""
         values = json.loads(text)
         values["labels"] = {split: Counter(counts) for split, counts in values["labels"].items()}
-        counters = ("formats", "reencoded", "exposures", "sizes", "reasons")
+        counters = ("formats", "reencoded", "exposures", "sizes", "reasons", "said")
         spans = {span: {name: Counter(counts) for name, counts in each.items()} for span, each in values["spans"].items()}
         return cls(**values | {"spans": spans} | {name: Counter(values[name]) for name in counters})
 
@@ -97,7 +99,7 @@ class Tally:
         for tally in tallies:
             for split in SPLITS:
                 result.labels[split].update(tally.labels[split])
-            for name in ("formats", "reencoded", "exposures", "sizes", "reasons"):
+            for name in ("formats", "reencoded", "exposures", "sizes", "reasons", "said"):
                 getattr(result, name).update(getattr(tally, name))
             for name in ("duplicates", "told", "found"):
                 setattr(result, name, getattr(result, name) + getattr(tally, name))

@@ -13,7 +13,8 @@ from types import TracebackType
 import tensorflow as tf
 
 from components.image_example_gen.discovery.manifests import Row
-from components.image_example_gen.discovery.sources import Entry
+from components.image_example_gen.discovery.entry import Entry
+from components.image_example_gen.layout import composed
 
 _BUFFERED = 1 << 16  # bytes for each part before they are written
 
@@ -93,8 +94,8 @@ def read_part(path: str) -> list[list]:
 
 
 def place(path: str) -> bytes:
-    """Where a path stands among others: SHA-256 of it."""
-    return hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()
+    """Where a path stands among others: SHA-256 of it, in whichever form a file system keeps its letters."""
+    return hashlib.sha256(composed(path).encode("utf-8", "surrogateescape")).digest()
 
 
 def _part_of(path: str, parts: int) -> int:

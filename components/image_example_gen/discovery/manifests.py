@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
+from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import split_named
 from components.image_example_gen.storage.files import one_line, open_file, printable
 from trainer.errors import InputError
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _COLUMNS = {
-    "path": ("path", "uri", "url", "file", "file_name", "filename", "image"),
-    "label": ("label", "class", "category"),
+    "path": ("path", "uri", "url", "file", "file_name", "filename", "image", "image_path", "file_path", "filepath"),
+    "label": ("label", "class", "category", "label_name", "class_name"),
     "split": ("split", "set", "subset"),
 }
 
@@ -78,7 +79,7 @@ class _Readable(io.RawIOBase):
 
 def _csv_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
     reader = csv.DictReader(stream, delimiter="\t" if path.lower().endswith(".tsv") else ",")
-    columns = _columns(path, reader.fieldnames or ())
+    columns = columns_of(path, reader.fieldnames or ())
     for values in reader:
         yield _row(path, reader.line_num, {name: values.get(column) for name, column in columns.items()})
 
@@ -93,12 +94,16 @@ def _json_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
             raise InputError(f"{printable(path)}, line {number}, is not JSON: {one_line(error)}") from None
         if not isinstance(values, dict):
             raise InputError(f'{printable(path)}, line {number}, is no JSON object such as {{"path": "cat.png"}}')
-        columns = _columns(f"{path}, line {number},", values)
+        columns = columns_of(f"{path}, line {number},", values)
         yield _row(path, number, {name: values[column] for name, column in columns.items()})
 
 
-def _columns(where: str, names: Any) -> dict[str, str]:
-    """Which of the columns named is the path, the label, the split."""
+def columns_of(where: str, names: Any) -> dict[str, str]:
+    """Tells which of the columns named is the path, the label, the split.
+
+    Raises:
+        InputError: None is the path.
+    """
     lower = {str(name).strip().lower(): name for name in names}
     found = {}
     for column, spellings in _COLUMNS.items():
@@ -106,8 +111,8 @@ def _columns(where: str, names: Any) -> dict[str, str]:
         if spelling is not None:
             found[column] = lower[spelling]
     if "path" not in found:
-        has = ", ".join(lower) or "none"
-        raise InputError(f"{printable(where)} has no column path (or {', '.join(_COLUMNS['path'][1:])}); it has {has}")
+        has = ", ".join(printable(name)[:20] for name in list(lower)[:4]) + (" ..." if len(lower) > 4 else "")
+        raise InputError(f"{printable(where)} has no column path (or url, file, file_name, image); it has {has or 'none'}")
     return found
 
 
@@ -118,7 +123,7 @@ def _row(path: str, number: int, values: Mapping[str, Any]) -> Row:
     side = split_named(str(split).strip()) if split not in (None, "") else None
     if split not in (None, "") and side is None:
         raise InputError(f"{printable(path)}, line {number}: the split {split!r} is none of train, eval (or val) and test")
-    row = Row(picture.strip(), "" if label is None else str(label).strip(), side)
+    row = Row(picture.strip(), "" if label is None else composed(str(label).strip()), side)
     if not (row.path + row.label).isprintable() and re.search("[\0\ud800-\udfff]", row.path + row.label):
         raise InputError(f"{printable(path)}, line {number}: its path or label has a character in it that no text can have")
     return row

@@ -1,0 +1,335 @@
+"""Goes through all files that there are, and adds up what has to be known before any of them is read."""
+
+from __future__ import annotations
+
+import heapq
+import os
+import posixpath
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
+from components.image_example_gen.discovery.entry import Entry, hash_of
+from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, Row, read_manifest
+from components.image_example_gen.discovery.sources import Sources, described, suffix_of
+from components.image_example_gen.discovery.spans import find_spans
+from components.image_example_gen.discovery.tables import (
+    Table,
+    check,
+    columns,
+    is_metadata,
+    is_table,
+    label_tables,
+    separated,
+    unused,
+)
+from components.image_example_gen.found import Rejected
+from components.image_example_gen.layout import Labels, Layout
+from components.image_example_gen.names import is_picture
+from components.image_example_gen.readers.arrays import is_idx, is_idx_images, split_of_idx
+
+try:
+    from components.image_example_gen.readers.pixel_csv import is_pixels
+except ImportError:  # TEMPORARY
+    is_pixels = lambda path, head: False
+from components.image_example_gen.splits import split_in_name, split_named
+from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
+from trainer.errors import InputError
+from trainer.progress import report_progress
+
+SAMPLE = 200  # paths kept of all pictures, to look at some
+_SECONDS_BETWEEN_REPORTS = 0.2
+_HEAD = 1 << 20  # bytes of a table by which it is told whether it holds pixels or paths
+
+
+class Survey:
+    """Goes through all that there is; each of its methods that begin with `of_` is for one kind of place.
+
+    Args:
+        images: See `find_sources`, as for the others.
+        config: How pictures are read.
+        sink: Is given every picture file.
+    """
+
+    def __init__(self, images: str, config: DataConfig, sink: Callable[[Entry], None]):
+        self.images, self.config, self.sink = images, config, sink
+        self.layout = Layout()
+        self.splits_told: Counter[str | None] = Counter()  # by a manifest's column, or by a pattern
+        self.sample: list[tuple[int, str]] = []  # the largest of (-hash, path)
+        self.containers: list[FoundFile] = []
+        self.tables: list[FoundFile] = []
+        self.left_out: list[Rejected] = []
+        self.others: Counter[str] = Counter()
+        self.notes: list[str] = []
+        names_split = "split" in re.compile(config.label_pattern or "").groupindex
+        self.splits_by_pattern = Labels(pattern=config.label_pattern) if names_split else None
+        self.manifest = False
+        self.skipped = 0  # folders at the beginning of a path that are a span's
+        self.print = 0
+        self.count = 0
+        self.bytes = 0
+        self.reported = time.monotonic()
+
+    def of_folder(self) -> Sources:
+        """A folder's pictures."""
+        for file in list_files(self.images, self.config.follow_links):
+            self.take(file)
+        return self.sources(self.images)
+
+    def of_spans(self) -> Sources:
+        """The pictures of the last spans' folders."""
+        base, spans = find_spans(self.images, self.config.span_window)
+        self.skipped = spans[0].folder.count("/") + 1
+        for span in spans:
+            for file in list_files(join(base, span.folder), self.config.follow_links):
+                self.take(file, f"{span.folder}/")
+        return replace(self.sources(base), span=spans[-1].number, first_span=spans[0].number)
+
+    def of_file(self) -> Sources:
+        """The pictures that one file holds or lists."""
+        folder, name = posixpath.split(self.images)
+        folder = folder or "."
+        if is_table(name) and not self.holds_pixels():
+            return self.of_manifest(folder)
+        if is_picture(name):
+            raise InputError(f"{printable(self.images)} is a single picture: give a folder of them")
+        if self.images.startswith(("http://", "https://")) and (is_idx(name) or not is_container(name)):
+            raise InputError(f"{self.images} is no archive, array or manifest, and the web cannot be listed: give a manifest")
+        self.take(stat_file(folder, name))
+        if is_idx_images(name):  # with the labels beside it
+            for file in list_files(folder, self.config.follow_links):
+                if isinstance(file, FoundFile) and is_idx(file.path) and not is_idx_images(file.path):
+                    self.take(file)
+        return self.sources(folder)
+
+    def of_manifest(self, folder: str) -> Sources:
+        """The pictures that a manifest lists."""
+        self.manifest = True
+        for row in read_manifest(self.images):
+            row = replace(row, path=separated(folder, row.path))
+            reason = is_remote(folder) and _leads_out(row.path)
+            if reason:
+                self.left_out.append(Rejected(row.path, reason))
+            else:
+                self.splits_told[row.split] += 1
+                self.add(self.entry_of_row(folder, row), row.path)
+        self.print = (self.print + hash_of(f"{self.images}\0{self.print}")) % 2**256
+        if not any(self.splits_told):
+            self.splits_told.clear()  # its column says nothing: folders may
+        return self.sources(folder)
+
+    def holds_pixels(self) -> bool:
+        """Whether the table that is to be read holds the pixels themselves, and not the paths of pictures."""
+        try:
+            with open_file(self.images) as stream:
+                return is_pixels(self.images, stream.read(_HEAD))
+        except OSError:
+            return False  # said when it is read
+
+    def entry_of_row(self, folder: str, row: Row) -> Entry:
+        """A manifest's line as a picture file, with the time of its last change where that costs nothing."""
+        size = mtime = -1
+        path = join(folder, row.path)
+        if not is_remote(path):
+            try:
+                stat = os.stat(path)
+                size, mtime = stat.st_size, stat.st_mtime_ns
+            except (OSError, ValueError):
+                pass  # said when it is read
+        self.print = (self.print + hash_of(f"{row.path}\0{row.label}\0{row.split}\0{size}\0{mtime}")) % 2**256
+        label = None if self.config.label_pattern else row.label
+        return Entry(row.path, size, label, row.split)
+
+    def take(self, file: FoundFile | Rejected, prefix: str = "") -> None:
+        """Looks at a file that was found."""
+        path = f"{prefix}{file.path}"
+        if isinstance(file, Rejected):
+            self.left_out.append(replace(file, path=path))
+            return
+        found = FoundFile(path, file.size, file.mtime_ns)
+        if is_picture(path):
+            self.add(Entry(path, file.size), file.path)
+            self.mark(found)
+        elif is_container(path):
+            self.containers.append(found)
+        else:
+            self.others[suffix_of(path)] += 1
+        if is_table(path):
+            self.tables.append(found)
+
+    def mark(self, file: FoundFile) -> None:
+        """Makes a file part of the fingerprint."""
+        self.print = (self.print + hash_of(f"{file.path}\0{file.size}\0{file.mtime_ns}")) % 2**256
+
+    def add(self, entry: Entry, inside: str) -> None:
+        """Counts a picture file and hands it on.
+
+        Args:
+            entry: It.
+            inside: Its path without the folders that are a span's.
+        """
+        self.count += 1
+        self.bytes += max(entry.size, 0)
+        self.layout.add(inside)
+        if self.splits_by_pattern:
+            self.splits_told[self.splits_by_pattern.of(entry.path)[1]] += 1
+        place = (-hash_of(entry.path), entry.path)
+        if len(self.sample) < SAMPLE:
+            heapq.heappush(self.sample, place)
+        elif place > self.sample[0]:
+            heapq.heapreplace(self.sample, place)
+        self.sink(entry)
+        if time.monotonic() - self.reported > _SECONDS_BETWEEN_REPORTS:
+            self.reported = time.monotonic()
+            report_progress("listing", done=self.count)
+
+    def sources(self, folder: str) -> Sources:
+        """The sum of it all.
+
+        Raises:
+            InputError: There is nothing to read, or nothing to train on.
+        """
+        found = find_containers(folder, self.containers, self.config)
+        self.left_out += found.left_out
+        self.others.update(found.others)
+        for file in found.used:
+            self.mark(file)
+            self.bytes += max(file.size, 0)
+        if not self.count and not found.taken:
+            raise InputError(self.nothing())
+        labels = self.labels(found)
+        found.place(labels)
+        if not is_remote(folder):  # object stores have no empty folders
+            self.check_split_folders(folder, labels, found)
+        tables, told = self.label_tables(folder)
+        file_splits = +self.splits_told or self.layout.splits(labels)
+        own = {split for split, count in file_splits.items() if count} | told
+        for container in found.taken:
+            inside = getattr(container, "told", None) or getattr(container, "own_splits", None)
+            own |= set(inside) if inside else {container.split}
+        if not own & {"train", None} and self.config.heeds_splits:
+            raise InputError(
+                f"no pictures to train on in {printable(self.images)}: all belong to {' and '.join(sorted(own))}; add a folder "
+                "'train', or data.splits=content takes shares of them"
+            )
+        self.say(folder, labels, found)
+        return Sources(
+            folder=folder,
+            files=self.count,
+            containers=tuple(found.taken),
+            labels=labels,
+            tables=tables,
+            own_splits=frozenset(own),
+            splits_from=tuple(self.splits_from(labels, found, told)),
+            file_splits=file_splits,
+            sample=tuple(sorted(path for _, path in self.sample)),
+            left_out=tuple(sorted(self.left_out, key=lambda left: left.path)),
+            others=self.others,
+            notes=tuple(self.notes),
+            span_depth=self.skipped,
+            fingerprint=f"{self.print:064x}",
+            bytes=self.bytes,
+        )
+
+    def labels(self, found: Containers) -> Labels:
+        """What the folders say: those of the picture files, or where there are none those of the files of many."""
+        layout = self.layout
+        if not self.count:
+            layout = Layout()
+            for container in found.taken:
+                if not _says_its_split(container.path):
+                    layout.add("/".join(container.path.split("/")[self.skipped :]))
+        if self.splits_told:
+            labels = Labels()
+        else:
+            strict = self.count > 0 and not self.manifest and self.config.labels_from_folders
+            labels = layout.labels(self.config.splits, strict, printable(self.images))
+        return replace(labels, pattern=self.config.label_pattern, skipped=self.skipped)
+
+    def check_split_folders(self, folder: str, labels: Labels, found: Containers) -> None:
+        """Refuses an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere."""
+        if labels.depth is None or not labels.dropped == labels.depth or self.skipped or self.manifest or not self.count:
+            return
+        filled = {*self.layout.splits(labels), *(container.split for container in found.taken)}
+        above = join(folder, self.layout.wrapper(labels))
+        for entry in sorted(os.scandir(above), key=lambda entry: entry.name):
+            split = split_named(entry.name)
+            if split and split not in filled and entry.is_dir():
+                raise InputError(
+                    f"the split {split!r} is empty: there are no pictures in {printable(entry.path)}; "
+                    "add some, or remove the folder, and a share of the training pictures is taken"
+                )
+
+    def label_tables(self, folder: str) -> tuple[tuple[Table, ...], set[str | None]]:
+        """The tables of labels, and the splits that they name; they become part of the fingerprint."""
+        tables, splits = [], set()
+        metadata = [file for file in self.tables if is_metadata(file.path)] if self.count and not self.manifest else []
+        for table in label_tables(folder, metadata, self.config):
+            if not table.complete and not columns(table.path).keys() & {"label", "split"}:
+                name = f"{table.above}{posixpath.basename(table.path)}"
+                self.notes.append(f"{printable(name)} is not used: it has no columns file_name and label")
+                continue
+            try:
+                total, named = check(table, folder)
+            except InputError as mistake:
+                if table.complete:  # it was asked for
+                    raise
+                self.left_out.append(Rejected(f"{table.above}{posixpath.basename(table.path)}", str(mistake)))
+                continue
+            self.print = (self.print + total) % 2**256
+            splits |= named
+            tables.append(table)
+        return tuple(tables), splits - {None} if splits == {None} else splits
+
+    def say(self, folder: str, labels: Labels, found: Containers) -> None:
+        """Notes what a person should know."""
+        for container in found.taken:
+            self.notes += getattr(container, "notes", ())
+        strays = self.layout.strays(labels)
+        if strays:
+            beside = " and ".join(sorted({name for name, _ in labels.named})[:3])
+            verb = "picture lies" if strays == 1 else "pictures lie"
+            self.notes.append(f"{strays:,} {verb} beside the folders {printable(beside)}, in no split: trained on")
+        if self.config.labels_from_folders and not self.manifest:
+            self.notes += unused(folder, [file for file in self.tables if not is_metadata(file.path) and file not in found.used])
+
+    def splits_from(self, labels: Labels, found: Containers, told: set[str | None]) -> Iterator[str]:
+        """Where splits come from, in words."""
+        if self.splits_told:
+            yield "the manifest" if self.manifest else "data.label_pattern"
+        if labels.depth is not None or any(getattr(container, "own_splits", None) for container in found.taken):
+            yield "folders"
+        if any(container.split and _says_its_split(container.path) for container in found.taken):
+            yield "file names"
+        if told - {None}:
+            yield "the table of labels"
+
+    def nothing(self) -> str:
+        """Why there is nothing to read, in a line."""
+        where = printable(self.images)
+        if self.left_out:
+            reasons = Counter(left.reason for left in self.left_out)
+            ((reason, count),) = reasons.most_common(1)
+            first = next(left.path for left in self.left_out if left.reason == reason)
+            name = "" if self.images.endswith(first) else f"{printable(first)}: "
+            more = f" (and {len(self.left_out) - 1:,} more)" if len(self.left_out) > 1 else ""
+            return f"no pictures in {where}: {name}{reason}{more}"
+        return f"no pictures in {where}: found {described(self.others) or 'nothing'}; `darkroom inspect` says what it looks for"
+
+
+def _says_its_split(path: str) -> bool:
+    """Whether the name of a file of many pictures says which split they belong to; labels say nothing of it."""
+    if is_idx(path):
+        return not is_idx_images(path) or split_of_idx(path) is not None
+    return split_in_name(posixpath.basename(path)) is not None
+
+
+def _leads_out(path: str) -> str:
+    """Why a manifest from elsewhere may not name a path; '' where it may."""
+    if path.startswith(("/", "file:")):
+        return "a file of this machine, named by a manifest from elsewhere"
+    return "" if is_remote(path) or ".." not in path.split("/") else "its path leads out of the manifest's folder"

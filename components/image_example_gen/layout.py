@@ -1,0 +1,208 @@
+"""What the folders that pictures lie in say: their splits and their labels. One rule for folders, archives and manifests."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from components.image_example_gen.splits import split_in_name, split_named
+from trainer.errors import InputError
+
+_DEPTHS = 8  # folders from the top in which names of splits are looked for
+_KEPT = 200  # different names of one depth that are kept; a picture may have a folder of its own
+
+
+def composed(text: str) -> str:
+    """Text in Unicode's form NFC: file systems keep what a person writes in one form or another."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How a picture file's path tells its label and its split.
+
+    Attributes:
+        depth: How many folders lie above the one that names the split; None where none does, and all are labels.
+        dropped: How many folders at the beginning of a path say nothing, for all pictures lie in them.
+        repeated: Whether the split's folder holds one of its own name, which says nothing either (seg_train/seg_train).
+        named: The folders that name splits, and which ones.
+        pattern: See `DataConfig.label_pattern`.
+        skipped: How many folders at the beginning of a path are a span's, and say nothing of the picture.
+    """
+
+    depth: int | None = None
+    dropped: int = 0
+    repeated: bool = False
+    named: tuple[tuple[str, str], ...] = ()
+    pattern: str | None = None
+    skipped: int = 0
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        return None if self.pattern is None else re.compile(self.pattern)
+
+    @cached_property
+    def _splits(self) -> dict[str, str]:
+        return dict(self.named)
+
+    def inside(self, path: str) -> str:
+        """A path without the folders that are a span's."""
+        return "/".join(path.split("/")[self.skipped :]) if self.skipped else path
+
+    def of(self, path: str) -> tuple[str, str | None]:
+        """The label, '' for none, and the split, None for none, of a path relative to the folder of pictures."""
+        path = self.inside(path)
+        label, split = self._of_folders(path.split("/")[:-1])
+        if self._pattern is None:
+            return composed(label), split
+        match = self._pattern.search(path)
+        if match is None:
+            return "", split
+        groups = match.groupdict()
+        label = groups["label"] if "label" in groups else ("" if "split" in groups and len(match.groups()) == 1 else match[1])
+        return composed(label or ""), split_named(groups.get("split") or "") or split
+
+    def _of_folders(self, folders: list[str]) -> tuple[str, str | None]:
+        if self.depth is None or len(folders) <= self.depth:
+            return "/".join(folders[self.dropped :]), None
+        split = self._splits.get(folders[self.depth])
+        if split is None:
+            return "/".join(folders[self.dropped :]), None
+        below = self.depth + 1
+        if self.repeated and folders[below : below + 1] == [folders[self.depth]]:
+            below += 1
+        return "/".join(folders[self.dropped : self.depth] + folders[below:]), split
+
+
+@dataclass
+class _Depth:
+    """The folders at one depth.
+
+    Attributes:
+        names: Pictures in each folder, whatever lies above it; further names are counted as others.
+        above: The folders above, two at most: whether all pictures lie in the same.
+        ended: The folders of pictures that lie above this depth; a few.
+        repeated: Pictures in a folder called like the one above it.
+    """
+
+    names: Counter[str] = field(default_factory=Counter)
+    others: int = 0
+    above: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    repeated: int = 0
+
+
+class Layout:
+    """Takes up where all pictures lie, in bounded memory, and then tells which folders are splits and which are labels."""
+
+    def __init__(self) -> None:
+        self.pictures = 0
+        self._depths = [_Depth() for _ in range(_DEPTHS)]
+        self._folder, self._pending = "", 0
+
+    def add(self, path: str) -> None:
+        """Takes up a picture by its path; cheapest where those of one folder follow each other."""
+        folder = path.rpartition("/")[0]
+        if folder != self._folder:
+            self._flush()
+            self._folder = folder
+        self._pending += 1
+
+    def labels(self, splits: str, strict: bool, where: str, unwrap: bool = False) -> Labels:
+        """Tells which folders are splits.
+
+        Args:
+            splits: `DataConfig.splits`.
+            strict: Whether labels come from these folders, so that one which may be either is a mistake.
+            where: What the pictures lie in, for the message.
+            unwrap: Drops one folder that all pictures lie in also where there are no splits, as archives are packed.
+
+        Raises:
+            InputError: A folder may be a split or a label.
+        """
+        self._flush()
+        for depth, found in enumerate(self._depths):
+            if splits == "labels" or not found.names:
+                break
+            named = _named(found.names)
+            if not named:
+                continue
+            others = [name for name in found.names if name not in named]
+            wrapped = len(found.above) == 1
+            clear = not others and not found.others and (_lie_above(found) if wrapped else not found.ended)
+            if not clear and splits != "folders":
+                if strict and splits == "auto":
+                    raise InputError(_ambiguous(where, named, others))
+                continue
+            below = self._depths[depth + 1] if depth + 1 < _DEPTHS else _Depth()
+            repeated = bool(below.repeated) and below.repeated == sum(below.names.values()) + below.others
+            return Labels(depth, depth if wrapped else 0, repeated, tuple(sorted(named.items())))
+        return Labels(dropped=1 if unwrap and self._wrapped() else 0)
+
+    def splits(self, labels: Labels) -> Counter[str | None]:
+        """How many pictures lie in the folders of each split; None for those in none."""
+        named = dict(labels.named)
+        found = Counter[str | None]()
+        if labels.depth is not None:
+            for name, count in self._depths[labels.depth].names.items():
+                found[named.get(name)] += count
+        found[None] += self.pictures - found.total()
+        return +found
+
+    def strays(self, labels: Labels) -> int:
+        """How many pictures lie beside the folders of splits, in none."""
+        return 0 if labels.depth is None else self.splits(labels)[None]
+
+    def wrapper(self, labels: Labels) -> str:
+        """The folders that all pictures lie in above those of the splits; '' for none."""
+        return next(iter(self._depths[labels.depth].above), "") if labels.depth and labels.dropped else ""
+
+    def _wrapped(self) -> bool:
+        first = self._depths[0]
+        return len(first.names) == 1 and not first.ended and not first.others
+
+    def _flush(self) -> None:
+        count, self._pending = self._pending, 0
+        if not count:
+            return
+        self.pictures += count
+        parts = self._folder.split("/") if self._folder else []
+        for depth, found in enumerate(self._depths):
+            if depth >= len(parts):
+                if len(found.ended) < _KEPT:
+                    found.ended.add(self._folder)
+                continue
+            if len(found.above) < 2:
+                found.above.add("/".join(parts[:depth]))
+            name = parts[depth]
+            if name in found.names or len(found.names) < _KEPT or split_named(name):
+                found.names[name] += count
+            else:
+                found.others += count
+            if depth and name == parts[depth - 1]:
+                found.repeated += count
+
+
+def _named(names: Counter[str]) -> dict[str, str]:
+    """The folders that are called like splits: by their whole name; by one of its words where several splits are called so."""
+    exact = {name: split for name in names if (split := split_named(name))}
+    loose = {name: split for name in names if (split := split_in_name(name))} | exact
+    return loose if len(set(loose.values())) > 1 and 2 * len(loose) >= len(names) else exact
+
+
+def _lie_above(found: _Depth) -> bool:
+    """Whether the pictures that end above a depth lie beside its folders, or above these: in none that may be a label."""
+    (above,) = found.above
+    return all(f"{above}/".startswith(f"{folder}/") or not folder for folder in found.ended)
+
+
+def _ambiguous(where: str, named: dict[str, str], others: list[str]) -> str:
+    first, count = min(named), len(others)
+    beside = f"beside {', '.join(sorted(others)[:2])}{' ...' if count > 2 else ''}" if others else "beside other pictures"
+    return (
+        f"the folder {first!r} in {where} may be a split or a label, {beside}: "
+        "data.splits=labels takes all for labels, data.splits=folders takes it for a split"
+    )

@@ -1,0 +1,357 @@
+"""CSVs of pixels, a picture in each row: Kaggle's digits and fashion articles, FER2013, and their kin."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import math
+import posixpath
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.readers.label_texts import check_label_names
+from components.image_example_gen.readers.levels import Levels
+from components.image_example_gen.readers.pixel_layout import NUMBER, Layout, layout_of, said, side_of
+from components.image_example_gen.readers.pixel_rows import Rows, parse_rows, rows_of
+from components.image_example_gen.readers.streams import go_on, read_until_damage
+from components.image_example_gen.splits import split_in_name, split_named
+from components.image_example_gen.storage.files import FoundFile, join, open_file
+from serving.picture_files import Refused, check_size
+from trainer.errors import InputError
+
+CUT_SHORT = "the CSV is damaged or cut short here: what follows in it is lost"
+FRACTION = "fractions where whole levels are expected: data.range says which numbers are black and white"
+_GZIP = b"\x1f\x8b"
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_HEAD, _MOST_HEAD = 1 << 20, 32 << 20  # bytes that tell the layout: usually, and where rows are long
+_BLOCK_BYTES = 1 << 19  # of text parsed at once: it stays in the processor's cache
+_ARROW_BLOCK_BYTES = 1 << 22  # and where there are fractions: Arrow takes some time for each column
+_MOST_ROW = 64 << 20  # bytes; what has no end of a row for so long is none
+_HIGHEST = 2**40  # that a level is looked at
+_DARK = 63  # a highest level that suggests that white is not 255
+_USAGES = {"training": "train", "publictest": "eval", "privatetest": "test", "testing": "test", "dev": "eval"}
+
+
+@dataclass(frozen=True)
+class PixelCsv:
+    """The pictures of one CSV.
+
+    Attributes:
+        path: Of the file, relative to the folder.
+        split: The split that its name says, or None; a row's own split goes first.
+        count: How many rows it has.
+        layout: How they are laid out.
+        shape: Height, width and channels.
+        levels: Which numbers are black and white.
+        block: Bytes of text parsed at once.
+        marks: Rows at which reading can begin, each with its place in bytes.
+        packed: Whether it is compressed.
+        notes: What a person should know.
+    """
+
+    path: str
+    split: str | None
+    count: int
+    layout: Layout
+    shape: tuple[int, int, int]
+    levels: Levels
+    block: int = _BLOCK_BYTES
+    marks: tuple[tuple[int, int], ...] = ()
+    packed: bool = False
+    notes: tuple[str, ...] = ()
+
+    def units(self, size: int) -> list[tuple[int, int]]:
+        """Divide the rows into ranges of about `size`, as far as their places are known."""
+        cuts = [0]
+        for row, _ in self.marks:
+            if row - cuts[-1] >= size:
+                cuts.append(row)
+        return list(zip(cuts, [*cuts[1:], self.count], strict=True))
+
+    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
+        """Yield the pictures in their order, and what is refused.
+
+        Raises:
+            InputError: `data.label_names` does not name all labels.
+        """
+        try:
+            check_size(self.shape[:2], config.max_megapixels)
+        except Refused as refused:
+            yield from (Rejected(f"{self.path}#{number}", refused.reason) for number in range(start, stop))
+            return
+        at, offset = max(mark for mark in ((0, self.layout.offset), *self.marks) if mark[0] <= start)
+        blocks = _blocks(join(folder, self.path), self.packed, self.layout, offset, self.block)
+        while at < stop or stop == self.count:  # the last range goes on to the end, so that what is wrong there is said
+            try:
+                _, block = next(blocks)
+                rows = parse_rows(block, self.layout)
+            except StopIteration:
+                break
+            except Exception:  # of gzip, of a store ...
+                yield Rejected(f"{self.path}#{at}", CUT_SHORT, max(1, stop - at))
+                return
+            yield from self._pictures(rows, at, start, stop, config.label_names)
+            at += rows.count
+        if at < stop:
+            yield Rejected(f"{self.path}#{at}", CUT_SHORT, stop - at)
+
+    def _pictures(self, rows: Rows, at: int, start: int, stop: int, names: Sequence[str]) -> Iterator[Block | Rejected]:
+        """The pictures among some rows, of which the first is number `at`: runs of sound ones with the same split."""
+        pixels, refused = _pixels(rows.numbers, self.levels)
+        pixels = pixels.reshape(len(pixels), *self.shape)
+        labels = self._labels(rows, names)
+        splits = [_split(usage) or self.split for usage in rows.usages] or [self.split] * len(pixels)
+        reasons: list[str | None] = [f"a row that has no {self.layout.length:,} numbers"] * rows.count
+        places = dict(zip(rows.good.tolist(), range(len(pixels)), strict=True))
+        for place, index in places.items():
+            reasons[place] = refused.get(index)
+        place = max(0, start - at)
+        end = min(rows.count, stop - at)
+        while place < end:
+            if reasons[place] is not None:
+                yield Rejected(f"{self.path}#{at + place}", reasons[place])
+                place += 1
+                continue
+            first, index = place, places[place]
+            while place < end and reasons[place] is None and splits[places[place]] == splits[index]:
+                place += 1
+            last = index + place - first
+            yield Block(self.path, at + first, labels[index:last], splits[index], pixels[index:last])
+
+    def _labels(self, rows: Rows, names: Sequence[str]) -> list[str]:
+        if self.layout.label is None:
+            return [""] * len(rows.numbers)
+        read = [_label(label) for label in rows.labels]
+        if names:
+            numbers = [number for _, number in read if number is not None]
+            if numbers:
+                check_label_names(self.path, min(numbers), max(numbers), names)
+            return [text if number is None else names[number] for text, number in read]
+        return [text for text, _ in read]
+
+
+def is_mine(path: str) -> bool:
+    """Whether a file is called like a CSV."""
+    return path.lower().endswith(SUFFIXES)
+
+
+def is_pixels(path: str, head: bytes) -> bool:
+    """Whether a CSV is one of pixels, and no manifest or other table.
+
+    Args:
+        path: The file's path.
+        head: Its first bytes, as they are stored: a megabyte is enough for all but very long rows.
+    """
+    if not is_mine(path):
+        return False
+    try:
+        if head.startswith(_GZIP):
+            head = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, _HEAD)
+        return layout_of(head) is not None
+    except (zlib.error, ValueError):
+        return False
+
+
+def find(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejected | None:
+    """Return the pictures of a CSV, None where it is none of pixels; it is read through once, to count its rows.
+
+    Args:
+        folder: That the file's path is relative to.
+        file: The file.
+        config: `shape`, `levels`, `range` and `label_column` say what the file does not.
+    """
+    try:
+        return _inspect(folder, file, config)
+    except InputError:
+        raise
+    except Exception as error:  # of gzip, of a store ...
+        return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
+
+
+def _inspect(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejected | None:
+    path = join(folder, file.path)
+    wanted = math.prod(config.shape) if config.shape else None
+    with open_file(path) as stream:
+        packed, seekable = stream.read(2) == _GZIP, stream.seekable()
+    head = _head(path, packed)
+    layout = layout_of(head, config.label_column, wanted)
+    if layout is None:
+        return None
+    shape, reason = _shape(layout.length, config)
+    if reason:
+        return Rejected(file.path, reason)
+    sample = _sample(head, layout)
+    levels, reason = _levels(path, packed, layout, sample, config)
+    block = _ARROW_BLOCK_BYTES if sample.dtype.kind == "f" else _BLOCK_BYTES
+    count, marks = _count(path, packed, layout, config.pictures_per_shard if seekable and not packed else 0, block)
+    if reason:
+        return Rejected(file.path, reason, max(1, count))
+    stem = re.sub(r"\.[ct]sv(\.gz)?$", "", posixpath.basename(file.path), flags=re.IGNORECASE)
+    notes = tuple(f"{file.path}: {note}" for note in _notes(layout, sample, levels))
+    return PixelCsv(file.path, split_in_name(stem), count, layout, shape, levels, block, marks, packed, notes)
+
+
+def _head(path: str, packed: bool) -> bytes:
+    """The first bytes, unpacked: a header and two rows at least, where these are not endless."""
+    with open_file(path) as stream:
+        unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
+        head, error = read_until_damage(unpacked, _HEAD)
+        while len(head) < _MOST_HEAD and max(head.count(b"\n"), head.count(b"\r")) < 3 and error is None:
+            piece, error = read_until_damage(unpacked, _HEAD)
+            head += piece
+            if not piece:
+                break
+    if error is not None and not head:
+        raise error
+    return head
+
+
+def _shape(length: int, config: DataConfig) -> tuple[tuple[int, int, int], str]:
+    """Height, width and channels; or why they are not known."""
+    shape = config.shape or side_of(length)
+    if shape is None:
+        return (0, 0, 0), f"its rows have {length:,} pixels, no square: data.shape=[height,width,channels] says the shape"
+    if math.prod(shape) != length:
+        return (0, 0, 0), f"its rows have {length:,} pixels, not {' x '.join(map(str, shape))} as data.shape says"
+    if shape[2] > 4:
+        return (0, 0, 0), "data.shape has more than 4 channels: height, width and channels are its order"
+    return shape, ""
+
+
+def _sample(head: bytes, layout: Layout) -> np.ndarray:
+    """The numbers of the first rows."""
+    text = head[layout.offset :]
+    end = text.rfind(layout.newline, 0, max(_HEAD, text.find(layout.newline) + 1))
+    return parse_rows(text if end < 0 else text[: end + 1], layout).numbers
+
+
+def _levels(path: str, packed: bool, layout: Layout, sample: np.ndarray, config: DataConfig) -> tuple[Levels, str]:
+    """Which numbers are black and white; or why that is not known."""
+    white = config.levels or 255
+    if not len(sample):
+        return Levels(white, deep=config.depth == 16 and white > 255), ""
+    low, high = float(sample.min()), float(sample.max())
+    # One row of another kind is refused by itself, when it is read.
+    broken = (sample != np.floor(sample)).any(axis=1).mean() > 0.5
+    outside = ((sample < 0) | (sample > 255)).any(axis=1).mean() > 0.5
+    if config.range is not None and (sample.dtype.kind == "f" or (outside and config.levels is None)):
+        return Levels(low=config.range[0], high=config.range[1], deep=config.depth == 16), ""
+    if broken:
+        return Levels(), "its numbers are fractions: data.range says which are black and white, such as [0, 1]"
+    if outside and config.levels is None:
+        return Levels(), f"its levels go from {low:.6g} to {high:.6g}, not from 0 to 255: data.levels says which is white"
+    if config.levels is None and high <= 1:
+        return Levels(1 if _is_binary(path, packed, layout) else 255), ""
+    return Levels(white, deep=config.depth == 16 and white > 255), ""
+
+
+def _is_binary(path: str, packed: bool, layout: Layout) -> bool:
+    """Whether all pixels are 0 or 1; reading ends at the first that is not."""
+    try:
+        for _, block in _blocks(path, packed, layout, layout.offset):
+            numbers = parse_rows(block, layout).numbers
+            if numbers.size and numbers.max() > 1:
+                return False
+    except Exception:  # of gzip, of a store ...: said when it is read
+        return True
+    return True
+
+
+def _count(path: str, packed: bool, layout: Layout, distance: int, size: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """The number of rows, and of every `distance` rows the place of one; of none where that is 0."""
+    count, marks = 0, []
+    try:
+        for offset, block in _blocks(path, packed, layout, layout.offset, size):
+            if distance and count - (marks[-1][0] if marks else 0) >= distance:
+                marks.append((count, offset))
+            count += _rows_in(block, layout.newline)
+    except Exception:  # of gzip, of a store ...: said when it is read
+        return count, tuple(marks)
+    return count, tuple(marks)
+
+
+def _rows_in(block: bytes, newline: bytes) -> int:
+    """The number of rows in a text; none of them is blank."""
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == newline[0])
+    # A row of a single letter may be the \r of a blank one.
+    if len(ends) and ends[-1] == len(block) - 1 and ends[0] > 1 and (len(ends) == 1 or np.diff(ends).min() > 2):
+        return len(ends)
+    return len(rows_of(block, newline))
+
+
+def _notes(layout: Layout, sample: np.ndarray, levels: Levels) -> Iterator[str]:
+    if layout.unused:
+        names = ", ".join(layout.unused[:3]) + (" ..." if len(layout.unused) > 3 else "")
+        names = names if len(names) <= 40 else f"{names[:37]}..."
+        yield f"of its columns these are not used: {' '.join(names.split())}"
+    if layout.guessed:
+        column = "last" if layout.label else "first"
+        yield f"without a header, its {column} column is taken for the label: data.label_column says another"
+    high = int(sample.max()) if len(sample) else 255
+    if levels == Levels() and high <= _DARK:
+        yield f"no level above {high} in its first rows: data.levels={max(high, 1)} makes that white"
+
+
+def _pixels(numbers: np.ndarray, levels: Levels) -> tuple[np.ndarray, dict[int, str]]:
+    """The numbers of rows as levels, and which rows are refused, by their place."""
+    if levels.low is not None:
+        return levels.apply(numbers.astype(np.float64))
+    fractions: dict[int, str] = {}
+    if numbers.dtype.kind == "f":
+        whole = np.floor(numbers)
+        fractions = dict.fromkeys(np.flatnonzero((numbers != whole).any(axis=1)).tolist(), FRACTION)
+        numbers = np.clip(whole, -1, _HIGHEST).astype(np.int64)
+    pixels, refused = levels.apply(numbers)
+    return pixels, refused | fractions
+
+
+def _split(usage: bytes) -> str | None:
+    word = said(usage)
+    return _USAGES.get(word) or split_named(word)
+
+
+@functools.lru_cache(4096)
+def _label(label: bytes) -> tuple[str, int | None]:
+    """A label as text, and as a whole number where it is one."""
+    if NUMBER.fullmatch(label) and len(label) <= 40:
+        value = float(label)
+        if math.isfinite(value) and value == int(value) and abs(value) < 2**53:
+            return str(int(value)), int(value)
+    return label.decode("utf-8", "replace"), None
+
+
+def _blocks(path: str, packed: bool, layout: Layout, offset: int, size: int = _BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
+    """The text from `offset` on in pieces that end with the end of a row, each with its place.
+
+    Raises:
+        OSError: It cannot be read, or a row has no end. Other errors come from gzip and from stores.
+    """
+    with open_file(path) as stream:
+        unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
+        go_on(unpacked, offset)
+        rest: list[bytes] = []
+        error = None
+        while error is None:
+            piece, error = read_until_damage(unpacked, size)
+            if not piece:
+                break
+            end = piece.rfind(layout.newline) + 1
+            if not end:
+                rest.append(piece)
+                if len(rest) * size > _MOST_ROW:
+                    raise OSError("a row has no end")
+                continue
+            block = b"".join((*rest, piece[:end]))
+            rest = [piece[end:]]
+            yield offset, block
+            offset += len(block)
+        if error is not None:
+            raise error
+        if last := b"".join(rest):
+            yield offset, last

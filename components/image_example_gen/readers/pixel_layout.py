@@ -1,0 +1,279 @@
+"""How a CSV of pixels is laid out: its separator, its header, and which columns are pixels, the label and the split."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+FEWEST_NAMED, FEWEST = 16, 49  # pixels in a row: with a header that numbers them, and without
+NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_BOM = b"\xef\xbb\xbf"
+_SAMPLE = 24  # rows that tell the layout
+_LABELS = ("label", "labels", "class", "classes", "target", "targets", "y", "emotion", "category", "digit", "letter", "character")
+_USAGES = ("usage", "split", "set", "subset", "partition")
+_INDEXES = ("", "id", "index", "idx", "unnamed: 0", "image_id", "imageid", "no", "row")
+_SPLIT_WORDS = frozenset(
+    ("training", "publictest", "privatetest", "train", "test", "testing", "eval", "val", "valid", "validation", "dev")
+)
+_SEPARATORS = (b",", b";", b"\t", b"|", b" ")
+_FEWEST_FOR_LAST = 20  # rows that it takes to see that the label is the last column
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a file are laid out.
+
+    Attributes:
+        separator: Between the columns.
+        newline: What ends a row.
+        offset: Where the first row of data begins, in bytes.
+        columns: How many columns a row has.
+        pixels: Which of them are pixels, in order; the one that has all of them where `packed`.
+        length: How many pixels a row has.
+        label: The column of the label, or None.
+        usage: The column of the split, or None.
+        packed: Whether one column holds all pixels, with blanks between them.
+        trailing: Whether a separator ends each row.
+        guessed: Whether nothing but its place tells which column is the label.
+        unused: The names of columns that are not used.
+    """
+
+    separator: bytes
+    newline: bytes
+    offset: int
+    columns: int
+    pixels: tuple[int, ...] = ()
+    length: int = 0
+    label: int | None = None
+    usage: int | None = None
+    packed: bool = False
+    trailing: bool = False
+    guessed: bool = False
+    unused: tuple[str, ...] = ()
+
+
+def layout_of(head: bytes, label_column: int | None = None, wanted: int | None = None) -> Layout | None:
+    """Return how a file is laid out, or None where it is no CSV of pixels.
+
+    Args:
+        head: Its first bytes, unpacked; so many that a header and a row are in them.
+        label_column: The column of the label, where a person says it.
+        wanted: How many pixels a row has, where a person says it.
+    """
+    if b"\0" in head[:4096]:
+        return None
+    offset = len(_BOM) if head.startswith(_BOM) else 0
+    newline = b"\r" if b"\n" not in head and b"\r" in head else b"\n"
+    lines = head[offset:].split(newline, _SAMPLE + 8)
+    if len(lines) > 2:
+        lines.pop()  # the rest, or a row that is cut off
+    separator = _separator(lines)
+    rows = [
+        (offset + sum(len(line) + 1 for line in lines[:place]), fields_of(line.strip(b"\r\n"), separator))
+        for place, line in enumerate(lines)
+        if line.strip()
+    ]
+    if not rows:
+        return None
+    columns = Counter(len(fields) for _, fields in rows[1:] or rows).most_common(1)[0][0]
+    while len(rows) > 2 and len(rows[0][1]) != columns:  # a comment, a title, Excel's sep=
+        rows.pop(0)
+    rows = [rows[0], *(row for row in rows[1:] if len(row[1]) == columns)]
+    trailing = columns > FEWEST_NAMED and all(fields[-1] == b"" for _, fields in rows if len(fields) == columns)
+    layout = Layout(separator, newline, rows[0][0], columns - trailing, trailing=trailing)
+    names = _header([fields[: layout.columns] for _, fields in rows])
+    if names is not None:
+        names = [*names, *[""] * (layout.columns - len(names))]
+        # A header without a row: the first row begins where it ends.
+        start = rows[0][0] + len(lines[_place(lines, rows[0][0] - offset)]) + 1
+        layout = replace(layout, offset=min(start, len(head)))
+        rows = rows[1:]
+    data = [fields[: layout.columns] for _, fields in rows]
+    if not data:
+        return None
+    return _packed(layout, names, data) or _wide(layout, names, data, label_column, wanted)
+
+
+def fields_of(line: bytes, separator: bytes) -> list[bytes]:
+    """The fields of a row, without quotes and blanks around them."""
+    if b'"' not in line:
+        return [field.strip() for field in line.split(separator)] if separator != b" " else line.split()
+    fields, at = [], 0
+    while at <= len(line):
+        begin = at + len(line[at : at + 64]) - len(line[at : at + 64].lstrip(b" "))
+        end = _closing(line, begin) if line[begin : begin + 1] == b'"' else -1
+        stop = line.find(separator, max(at, end))
+        stop = len(line) if stop < 0 else stop
+        fields.append((line[at:stop] if end < 0 else line[begin + 1 : end].replace(b'""', b'"')).strip())
+        at = stop + 1
+    return fields
+
+
+def _closing(line: bytes, begin: int) -> int:
+    """Where the quotes that open at `begin` close; -1 where they do not."""
+    end = line.find(b'"', begin + 1)
+    while end >= 0 and line[end + 1 : end + 2] == b'"':
+        end = line.find(b'"', end + 2)
+    return end
+
+
+def side_of(length: int) -> tuple[int, int, int] | None:
+    """Height, width and channels of a square picture of so many numbers, None where it is none."""
+    for channels in (1, 3):
+        side = math.isqrt(length // channels)
+        if length and side * side * channels == length:
+            return side, side, channels
+    return None
+
+
+def _place(lines: Sequence[bytes], offset: int) -> int:
+    at = 0
+    for place, line in enumerate(lines):
+        if at == offset:
+            return place
+        at += len(line) + 1
+    return 0
+
+
+def _separator(lines: Sequence[bytes]) -> bytes:
+    """The one that there are most of in a row of data; blanks only where they are no part of a column."""
+    full = [line.strip() for line in lines if line.strip()][-8:]
+    counts = {mark: sorted(line.count(mark) for line in full)[len(full) // 2] if full else 0 for mark in _SEPARATORS}
+    others = [mark for mark in _SEPARATORS[:-1] if counts[mark]]
+    if others and counts[b" "] > 4 * max(counts[mark] for mark in others):
+        # One column of many numbers with blanks between them.
+        return max(others, key=lambda mark: counts[mark])
+    if others and counts[b" "] <= max(counts.values()):
+        return max(others, key=lambda mark: counts[mark])
+    return b" " if counts[b" "] else b","
+
+
+def _is_number(field: bytes) -> bool:
+    return NUMBER.fullmatch(field) is not None
+
+
+def _header(rows: Sequence[Sequence[bytes]]) -> list[str] | None:
+    """The names of the columns; empty texts where the first row has numbers that are no data; None where it is data."""
+    first, rest = rows[0], rows[1:]
+    numbers = [field for field in first if _is_number(field)]
+    names = [_name(field) for field in first]
+    if len(first) <= 32 and any(len(field.split()) >= FEWEST_NAMED for field in first):
+        return None  # packed, and no header
+    if len(numbers) < len(first) / 2:
+        return names
+    # Pandas numbers columns without a name, and tells equal numbers of a row that it takes for names apart: 0, 0.1, 0.2.
+    whole = [int(field) for field in numbers if field.isdigit() and len(field) < 9]
+    counted = len(whole) >= FEWEST_NAMED and len(whole) >= len(numbers) - 1 and _are_counted(whole)
+    told_apart = sum(b"." in field for field in first) > len(first) / 4 and rest and not any(b"." in field for field in rest[0])
+    if counted or told_apart:
+        return names if len(numbers) < len(first) else [""] * len(first)
+    return names if len(first) - len(numbers) and any(name in _LABELS for name in names) else None
+
+
+def _name(field: bytes) -> str:
+    """A column's name; of a long one the beginning and the end, where numbers are."""
+    name = " ".join(field.decode("utf-8", "replace").lstrip("# ").casefold().split())
+    return name if len(name) <= 80 else f"{name[:60]}...{name[-16:]}"
+
+
+def _are_counted(whole: Sequence[int]) -> bool:
+    return all(after - before == 1 for before, after in itertools.pairwise(whole))
+
+
+def _packed(layout: Layout, names: Sequence[str] | None, data: Sequence[Sequence[bytes]]) -> Layout | None:
+    """A layout with all pixels of a picture in one column, as FER2013 has it."""
+    if layout.columns > 32 or layout.separator == b" ":
+        return None
+    for column in range(layout.columns):
+        lengths = Counter(len(fields[column].split()) for fields in data if all(map(_is_number, fields[column].split())))
+        length, rows = lengths.most_common(1)[0] if lengths else (0, 0)
+        if length >= FEWEST_NAMED and 2 * rows >= len(data):
+            break
+    else:
+        return None
+    others = [other for other in range(layout.columns) if other != column]
+    usage = _usage(names, data, others)
+    others = [other for other in others if other != usage]
+    label = _named(names, _LABELS, others) if names else next(iter(others), None)
+    unused = tuple(names[other] for other in others if other != label and names[other] not in _INDEXES) if names else ()
+    return replace(layout, pixels=(column,), length=length, label=label, usage=usage, packed=True, unused=unused)
+
+
+def _wide(
+    layout: Layout, names: Sequence[str] | None, data: Sequence[Sequence[bytes]], label_column: int | None, wanted: int | None
+) -> Layout | None:
+    """A layout with a column a pixel."""
+    numeric = [2 * sum(map(_is_number, column)) >= len(data) for column in zip(*data, strict=True)]
+    if sum(numeric) < FEWEST_NAMED or (label_column is not None and label_column >= layout.columns):
+        return None
+    if names and any(names):
+        return _by_names(layout, names, data, numeric, label_column, wanted)
+    columns = range(layout.columns)
+    texts = [column for column in columns if not numeric[column]]
+    usage = _usage(None, data, texts)
+    texts = [column for column in texts if column != usage]
+    label, guessed = label_column, False
+    if label is None and texts:
+        label = texts[0]
+    elif label is None and not _fits(sum(numeric), wanted) and _fits(sum(numeric) - 1, wanted):
+        label, guessed = _first_or_last(data), True
+    pixels = tuple(column for column in columns if numeric[column] and column not in (label, usage))
+    if len(pixels) < FEWEST or len(texts) > 2:
+        return None
+    return replace(layout, pixels=pixels, length=len(pixels), label=label, usage=usage, guessed=guessed)
+
+
+def _by_names(
+    layout: Layout,
+    names: Sequence[str],
+    data: Sequence[Sequence[bytes]],
+    numeric: Sequence[bool],
+    label_column: int | None,
+    wanted: int | None,
+) -> Layout | None:
+    usage = _usage(names, data, range(layout.columns))
+    others = [column for column in range(layout.columns) if column != usage]
+    label = label_column if label_column is not None else _named(names, _LABELS, others)
+    numbers = tuple(column for column in others if column != label and numeric[column] and names[column] not in _INDEXES)
+    pixels = tuple(column for column in numbers if re.search(r"\d", names[column]))
+    if len(pixels) < max(FEWEST_NAMED, 0.9 * len(others) - 1) or len({re.sub(r"\d+", "", names[at]) for at in pixels}) > 8:
+        pixels = numbers  # names that say nothing: a table of many measurements is seldom a square
+        if len(pixels) < FEWEST or not _fits(len(pixels), wanted):
+            return None
+    rest = [column for column in others if column not in {*pixels, label} and names[column] not in _INDEXES]
+    if label is None and len(rest) == 1:
+        label, rest = rest[0], []
+    return replace(
+        layout, pixels=pixels, length=len(pixels), label=label, usage=usage, unused=tuple(names[column] for column in rest)
+    )
+
+
+def _named(names: Sequence[str], wanted: Sequence[str], columns: Sequence[int]) -> int | None:
+    return next((column for name in wanted for column in columns if names[column] == name), None)
+
+
+def _usage(names: Sequence[str] | None, data: Sequence[Sequence[bytes]], columns: Sequence[int]) -> int | None:
+    """The column that says the split: by its name where there are names, else by what is in it."""
+    if names:
+        return _named(names, _USAGES, columns)
+    return next((column for column in columns if all(said(fields[column]) in _SPLIT_WORDS for fields in data)), None)
+
+
+def said(field: bytes) -> str:
+    """A field that is a word, in small letters."""
+    return field[:80].decode("utf-8", "replace").strip().casefold()
+
+
+def _fits(length: int, wanted: int | None) -> bool:
+    return length == wanted if wanted is not None else side_of(length) is not None
+
+
+def _first_or_last(data: Sequence[Sequence[bytes]]) -> int:
+    """The first column; the last where that alone has few values and several, as in the UCI's digits."""
+    first, last = ({fields[place] for fields in data} for place in (0, -1))
+    few = 1 < len(last) <= len(data) / 2 and all(len(field) < 3 for field in last)
+    return len(data[0]) - 1 if few and len(first) == 1 and len(data) >= _FEWEST_FOR_LAST else 0

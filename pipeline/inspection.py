@@ -1,0 +1,205 @@
+"""What a run would take from a place: how many pictures, of what kind, and what it would leave out; by a look, in a second."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.entry import Entry
+from components.image_example_gen.discovery.sources import Sources, described, find_sources
+from components.image_example_gen.found import Block, Encoded
+from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
+from components.image_example_gen.readers.container import Container, read_guarded
+from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.storage.files import join, printable, read_bytes
+from pipeline.auto import LOOKED_AT, header_shape, look
+from serving.picture_files import Refused
+
+_SHOWN, _WIDTH = 10, 200
+_FEW = 20  # pictures of each file of many that are looked at, where there are many such files
+LOOKED_FOR = (
+    f"pictures ({' '.join(suffix for suffix in PICTURE_SUFFIXES if suffix not in OTHER_SUFFIXES)}), archives of them (.zip .tar "
+    ".tar.gz ...), IDX, .npy, .npz, .mat, .h5, .parquet, .arrow, .tfrecord, CIFAR's .bin, .csv of pixels, and tables of labels"
+)
+
+
+@dataclass
+class Look:
+    """What a look at some of the pictures has shown.
+
+    Attributes:
+        pictures: How many were looked at.
+        sizes: Of these, by height and width.
+        channels: Of these, by number.
+        labels: All picture files by label, and of files of many pictures those that were looked at.
+        refused: The reasons for which some of them are not read.
+        all_labels: Whether every picture's label is among `labels`.
+    """
+
+    pictures: int = 0
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    channels: Counter[int] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    all_labels: bool = True
+
+    def add(self, shape: tuple[int, int, int]) -> None:
+        """Counts a picture by its height, width and channels."""
+        self.pictures += 1
+        self.sizes[shape[0], shape[1]] += 1
+        self.channels[shape[2]] += 1
+
+
+def inspect(images: str, config: DataConfig) -> list[str]:
+    """Looks at what is there, as a run would.
+
+    Args:
+        images: Where, as `darkroom run` takes it.
+        config: How it is read.
+
+    Returns:
+        Lines for a person.
+
+    Raises:
+        InputError: There is nothing that a run could take.
+    """
+    suffixes: Counter[str] = Counter()
+    places: Counter[tuple[str, str | None]] = Counter()  # folders, which are few beside their pictures, and labels told
+
+    def take(entry: Entry) -> None:
+        suffixes[posixpath.splitext(entry.path)[1].lower()] += 1
+        path = entry.path if config.label_pattern else f"{posixpath.dirname(entry.path)}/x"
+        places[path.removeprefix("/"), entry.label] += 1
+
+    sources = find_sources(images, config, take)
+    seen = look_at(sources, config)
+    if not sources.tables:
+        for (path, told), count in places.items():
+            seen.labels[sources.labels.of(path)[0] if told is None else told] += count
+    else:
+        seen.all_labels = False
+        _count_table(sources, seen)
+    return list(_lines(sources, config, seen, suffixes))
+
+
+def look_at(sources: Sources, config: DataConfig) -> Look:
+    """Looks at the headers of some pictures, evenly spread over what there is."""
+    seen = Look()
+    for path in sources.sample[:LOOKED_AT]:
+        try:
+            shape = header_shape(read_bytes(join(sources.folder, path), config.max_file_megabytes))
+        except Refused as refused:
+            seen.refused[refused.reason] += 1
+            continue
+        if shape is None:
+            seen.refused["no picture that can be read"] += 1
+        else:
+            seen.add(shape)
+    most = LOOKED_AT if len(sources.containers) <= LOOKED_AT // _FEW else _FEW
+    for container in sources.containers[:_SHOWN]:
+        _look_into(container, sources, config, seen, most)
+    seen.all_labels &= not sources.containers
+    return seen
+
+
+def _look_into(container: Container, sources: Sources, config: DataConfig, seen: Look, most: int) -> None:
+    left = most
+    for item in read_guarded(container, sources.folder, 0, container.count, config):
+        if isinstance(item, Block):
+            taken = min(len(item.pixels), left)
+            for label in item.labels[:taken]:
+                seen.add(item.pixels.shape[1:])
+                seen.labels[label] += 1
+        elif isinstance(item, Encoded):
+            taken, shape = 1, header_shape(item.data)
+            seen.labels[item.label] += 1
+            if shape is None:
+                seen.refused["no picture that can be read"] += 1
+            else:
+                seen.add(shape)
+        else:
+            taken = 1
+            seen.refused[item.reason] += 1
+        left -= taken
+        if left <= 0:
+            return
+
+
+def _count_table(sources: Sources, seen: Look) -> None:
+    for table in sources.tables:
+        for row in table.rows(sources.folder):
+            seen.labels[row.label] += 1
+
+
+def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[str]) -> Iterator[str]:
+    yield f"{sources.count:,} pictures in {printable(sources.folder)}, {_size(sources.bytes)}"
+    if sources.files:
+        yield f"files: {described(suffixes)}"
+    if sources.containers:
+        kinds = [f"{printable(each.path)} ({each.count:,})" for each in sources.containers[:_SHOWN]]
+        yield _cut(f"files of many: {', '.join(kinds)}{_more(len(sources.containers) - _SHOWN)}")
+    if seen.pictures:
+        of_all = "" if seen.pictures >= sources.count else f" (of {seen.pictures:,} looked at)"
+        sizes = [f"{width}x{height}{_share(count, seen.pictures)}" for (height, width), count in seen.sizes.most_common(5)]
+        yield f"sizes: {', '.join(sizes)}{_more(len(seen.sizes) - 5)}{of_all}"
+        yield f"color: {', '.join(_color(channels, count, seen.pictures) for channels, count in seen.channels.most_common())}"
+    yield _splits(sources, config)
+    yield _labels(seen)
+    height, width, channels = look(sources, config)
+    yield f"a run would bring them to {width}x{height}, {'grey' if channels == 1 else 'color'}, where nothing else is said"
+    yield from sources.notes
+    for left in sources.left_out[:_SHOWN]:
+        yield _cut(f"left out: {printable(left.path)}: {left.reason}")
+    if sources.left_out[_SHOWN:]:
+        yield f"left out: {len(sources.left_out) - _SHOWN:,} more"
+    for reason, count in seen.refused.most_common(5):
+        yield f"left out: {count:,} of those looked at: {reason}"
+    if sources.others:
+        yield f"passed over, for they are not called like pictures: {described(sources.others)}"
+
+
+def _splits(sources: Sources, config: DataConfig) -> str:
+    own = [split for split in SPLITS if config.heeds_splits and split in sources.own_splits]
+    shares = {"eval": config.eval_share, "test": config.test_share}
+    by_content = [split for split in SPLITS if split not in own and shares.get(split, 1)]
+    words = [f"{', '.join(own)} from {' and '.join(sources.splits_from) or 'file names'}"] if own else []
+    words += [f"{', '.join(by_content)} by content"] if by_content else []
+    return f"splits: {', '.join(words)}"
+
+
+def _labels(seen: Look) -> str:
+    named = Counter({label: count for label, count in seen.labels.items() if label and count})
+    if not named:
+        return "labels: none"
+    shown = ", ".join(f"{printable(label)[:24]} {count:,}" for label, count in sorted(named.most_common(_SHOWN)))
+    of_all = "" if seen.all_labels else " (of those looked at)"
+    without = f"; {seen.labels['']:,} pictures without" if seen.labels[""] else ""
+    return _cut(f"labels: {len(named):,}: {shown}{_more(len(named) - _SHOWN)}{without}{of_all}")
+
+
+def _color(channels: int, count: int, pictures: int) -> str:
+    name = {1: "grey", 2: "grey with transparency", 3: "color", 4: "color with transparency"}.get(channels, f"{channels} channels")
+    return f"{name}{_share(count, pictures)}"
+
+
+def _share(count: int, pictures: int) -> str:
+    return "" if count == pictures else f" {count / pictures:.0%}"
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count > 0 else ""
+
+
+def _cut(line: str) -> str:
+    return line if len(line) < _WIDTH else f"{line[: _WIDTH - 2]}…"
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1000
+    raise AssertionError("not reached")
