@@ -1,0 +1,300 @@
+"""Arrow's IPC files of pictures: streams as Hugging Face's `save_to_disk` writes them, Arrow files, and Feather version 2."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.readers.beginnings import described_beginning
+from components.image_example_gen.readers.columns import Columns, choose_columns, label_texts, load_pyarrow, take_pictures
+from components.image_example_gen.readers.messages import (
+    BATCH,
+    DICTIONARY,
+    FILE_MAGIC,
+    SCHEMA,
+    Batch,
+    BrokenError,
+    Message,
+    read_messages,
+    width_of,
+)
+from components.image_example_gen.readers.npy import read_fully
+from components.image_example_gen.splits import split_in_name
+from components.image_example_gen.storage.files import FoundFile, join, open_seekable
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ARROW_SUFFIXES = (".arrow", ".feather")
+DAMAGED = "the Arrow file is damaged here: a batch of its rows is lost"
+CUT = "the Arrow file is damaged or cut short here: what follows in it is lost"
+_BESIDE = re.compile(r"(cache-.*|.*indices)\.arrow")  # what Hugging Face writes beside pictures: copies, and orders of rows
+_READ_AT_ONCE = 4 << 20
+_MOST_ROWS_PER_BYTE = 8
+
+
+@dataclass(frozen=True)
+class ArrowPictures:
+    """The pictures of one Arrow file.
+
+    Attributes:
+        path: Of the file, relative to the folder.
+        split: The split that its name or its folder says, or None.
+        count: How many rows it has, as far as it can be read.
+        notes: What a person should know, a line each.
+    """
+
+    path: str
+    split: str | None
+    count: int
+    notes: tuple[str, ...] = ()
+
+    def units(self, size: int) -> list[tuple[int, int]]:
+        """Ranges of `size` rows; any row can be read by itself."""
+        return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
+
+    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
+        """Yield the pictures in their order, and what is refused; behind a damaged batch the next one is read."""
+        place = start
+        try:
+            with open_seekable(join(folder, self.path)) as stream:
+                reader = _Reader(stream, config)
+                first = 0
+                for message in reader.messages():
+                    begin, end = max(start, first), min(stop, first + message.rows)
+                    if begin < end:
+                        yield from self._batch(reader, message, first, begin, end)
+                        place = end
+                    first += message.rows
+                    if first >= stop != self.count:  # behind the last row a break is said once
+                        return
+        except InputError:
+            raise
+        except Exception:  # of pyarrow's, of a store's, of Python's: whatever the file holds
+            yield Rejected(self.path, CUT, max(stop - place, 1))
+
+    def _batch(self, reader: _Reader, message: Message, first: int, begin: int, end: int) -> Iterator[Encoded | Rejected]:
+        config, place = reader.config, begin
+        try:
+            for rows in reader.rows(message, begin - first, end - first):
+                yield from take_pictures(self.path, place, rows, self.split, config.max_file_megabytes)
+                place += len(rows)
+        except Exception:
+            yield Rejected(self.path, DAMAGED, end - place)
+
+
+class _Reader:
+    """Reads the columns that count of one file.
+
+    Args:
+        stream: The file.
+        config: Which columns are read.
+    """
+
+    def __init__(self, stream: BinaryIO, config: DataConfig):
+        self.stream, self.config = stream, config
+        self.size = stream.seek(0, 2)
+        self.schema: pa.Schema | None = None
+        self.columns: Columns | str = ""
+        self.dictionary = -1  # the number of the labels' dictionary, where they have one
+        self.entries: list[Any] = []
+
+    def messages(self) -> Iterator[Message]:
+        """Yield the batches of rows; the schema and the labels' dictionary are kept on the way.
+
+        Raises:
+            BrokenError: The file breaks off or contradicts itself.
+        """
+        for message in read_messages(self.stream, self.size):
+            if self.schema is None:
+                self._take_schema(message)
+            elif message.kind == DICTIONARY and message.header.number(0, "q") == self.dictionary:
+                self._take_dictionary(message)
+            elif message.kind == BATCH:
+                yield message
+
+    def rows(self, message: Message, begin: int, end: int) -> Iterator[list[tuple[bytes | None, bool, str]]]:
+        """Yield rows of a batch, a few megabytes at a time: a picture's bytes, whether it names a file, its label."""
+        batch = Batch(self.stream, message, message.header)
+        present, file = self._is_valid(batch, self.columns.image), np.zeros(batch.rows, bool)
+        if self.columns.file:
+            file = self._is_valid(batch, self.columns.file)
+        labels = self._labels(batch)[begin:end]
+        offsets, data = self._offsets(batch, self.columns.image)
+        for start, stop in _pieces(offsets, begin, end):
+            piece = data(int(offsets[start]), int(offsets[stop]))
+            ends = (offsets[start : stop + 1] - offsets[start]).tolist()
+            pictures = (
+                piece[head:tail] if there else None for head, tail, there in zip(ends, ends[1:], present[start:stop].tolist())
+            )
+            yield list(zip(pictures, file[start:stop].tolist(), labels[start - begin : stop - begin], strict=True))
+
+    def _take_schema(self, message: Message) -> None:
+        if message.kind != SCHEMA or message.header.number(0, "h"):
+            raise BrokenError("no schema at its beginning, or one of another order of bytes")
+        pa = load_pyarrow()
+        self.stream.seek(message.start)
+        self.schema = pa.ipc.read_schema(pa.py_buffer(read_fully(self.stream, message.body - message.start)))
+        self.columns = choose_columns(self.schema, self.config)
+        if isinstance(self.columns, Columns) and self.columns.label:
+            self.dictionary = _dictionary_of(message, self.schema, self.columns.label)
+
+    def _take_dictionary(self, message: Message) -> None:
+        batch = Batch(self.stream, message, message.header.table(1))
+        entries = _array(batch, self._type(self.columns.label).value_type, 0, 0).to_pylist()
+        self.entries = [*self.entries, *entries] if message.header.number(2, "B") else entries
+
+    def _type(self, path: Sequence[str]) -> pa.DataType:
+        return self._place(path)[0]
+
+    def _place(self, path: Sequence[str]) -> tuple[pa.DataType, int, int]:
+        """The type of a column, and which node and buffer are its first."""
+        fields, node, buffer = list(self.schema), 0, 0
+        for depth, name in enumerate(path):
+            index = [field.name for field in fields].index(name)
+            for field in fields[:index]:
+                nodes, buffers = width_of(field.type)
+                node, buffer = node + nodes, buffer + buffers
+            kind = fields[index].type
+            if depth < len(path) - 1:
+                fields, node, buffer = list(kind), node + 1, buffer + 1
+        return kind, node, buffer
+
+    def _is_valid(self, batch: Batch, path: Sequence[str]) -> np.ndarray:
+        found = np.ones(batch.rows, bool)
+        for depth in range(1, len(path) + 1):
+            _, node, buffer = self._place(path[:depth])
+            found &= batch.is_valid(node, buffer)
+        return found
+
+    def _labels(self, batch: Batch) -> list[str]:
+        if not self.columns.label:
+            return [""] * batch.rows
+        kind, node, buffer = self._place(self.columns.label)
+        if load_pyarrow().types.is_dictionary(kind):
+            places = _array(batch, kind.index_type, node, buffer).to_pylist()
+            values = [None if place is None else self.entries[place] for place in places]
+        else:
+            values = _array(batch, kind, node, buffer).to_pylist()
+        present = self._is_valid(batch, self.columns.label).tolist()
+        values = [value if there else None for value, there in zip(values, present, strict=True)]
+        return label_texts(values, self.config.label_names, self.columns.names)
+
+    def _offsets(self, batch: Batch, path: Sequence[str]) -> tuple[np.ndarray, Any]:
+        """Where in their buffer pictures begin and end, and what reads a part of it."""
+        kind, _, buffer = self._place(path)
+        dtype = np.dtype("<i8" if load_pyarrow().types.is_large_binary(kind) else "<i4")
+        offsets = np.frombuffer(batch.read(buffer + 1), dtype, batch.rows + 1).astype(np.int64)
+        if batch.codec:
+            unpacked = batch.read(buffer + 2)
+            length, data = len(unpacked), lambda begin, end: unpacked[begin:end]
+        else:
+            place, length = batch.place(buffer + 2)
+
+            def data(begin: int, end: int) -> bytes:
+                self.stream.seek(place + begin)
+                return read_fully(self.stream, end - begin) if end > begin else b""
+
+        if offsets[0] < 0 or offsets[-1] > length or (np.diff(offsets) < 0).any():
+            raise BrokenError("pictures end before they begin, or behind their buffer")
+        return offsets, data
+
+
+def is_mine(path: str) -> bool:
+    """Whether a file is called like an Arrow file of pictures: not like those that Hugging Face writes beside them."""
+    name = posixpath.basename(path).lower()
+    return name.endswith(ARROW_SUFFIXES) and not _BESIDE.fullmatch(name)
+
+
+def find(folder: str, file: FoundFile, config: DataConfig) -> ArrowPictures | Rejected:
+    """Read a file's schema, and the headers of its batches.
+
+    Args:
+        folder: That the file's path is relative to.
+        file: The file. The folders that it lies in are left to the caller.
+        config: Which columns are read.
+    """
+    try:
+        with open_seekable(join(folder, file.path)) as stream:
+            head = stream.read(64)
+            if not head or head.startswith(b"FEA1"):
+                reason = "Feather version 1, which is not read: write it anew, or as Parquet" if head else "the file is empty"
+                return Rejected(file.path, reason)
+            return _found(_Reader(stream, config), head, file)
+    except InputError:
+        raise
+    except Exception:
+        return Rejected(file.path, "no Arrow file that can be read")
+
+
+def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rejected:
+    count, broken = 0, False
+    try:
+        for message in reader.messages():
+            count += message.rows
+            if message.body + message.size > reader.size:
+                broken = True
+            if isinstance(reader.columns, str):
+                break
+    except Exception:  # said when it is read, as far as anything can be
+        broken = True
+    if reader.schema is None:
+        known = head.startswith((FILE_MAGIC, b"\xff\xff\xff\xff"))
+        words = "a damaged or truncated Arrow file: its schema makes no sense"
+        return Rejected(file.path, words if known else described_beginning(head, "Arrow file"))
+    if isinstance(reader.columns, str):
+        return Rejected(file.path, reader.columns or "a damaged Arrow file: its schema makes no sense")
+    if count > reader.size * _MOST_ROWS_PER_BYTE:
+        return Rejected(file.path, f"a damaged Arrow file: {reader.size:,} bytes cannot hold as many rows as it says")
+    if not count:
+        cut = f"truncated at byte {reader.size:,}, before its first row"
+        return Rejected(file.path, cut if broken else "an Arrow file without rows")
+    notes = tuple(f"{file.path}: {note}" for note in reader.columns.notes)
+    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, notes)
+
+
+def _pieces(offsets: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Ranges of rows with a few megabytes each, or a single one that has more."""
+    while begin < end:
+        stop = int(np.searchsorted(offsets, offsets[begin] + _READ_AT_ONCE, "right")) - 1
+        stop = min(max(stop, begin + 1), end)
+        yield begin, stop
+        begin = stop
+
+
+def _array(batch: Batch, kind: pa.DataType, node: int, buffer: int) -> pa.Array:
+    """A column of text or numbers, or a dictionary's entries."""
+    pa = load_pyarrow()
+    count = batch.nodes[node][0]
+    if count != batch.rows:
+        raise BrokenError("a column is longer or shorter than its batch")
+    buffers = [pa.py_buffer(batch.read(buffer + index)) for index in range(width_of(kind)[1])]
+    validity = buffers[0] if batch.nodes[node][1] and len(buffers[0]) else None
+    array = pa.Array.from_buffers(kind, count, [validity, *buffers[1:]])
+    array.validate(full=True)
+    return array
+
+
+def _dictionary_of(message: Message, schema: pa.Schema, path: Sequence[str]) -> int:
+    """The number of a column's dictionary; -1 where it has none."""
+    field = None
+    fields = message.header.tables(1)
+    names = [[each.name for each in schema]]
+    kind = None
+    for name in path:
+        index = names[-1].index(name)
+        field = fields[index]
+        kind = schema.field(index).type if kind is None else kind[index].type
+        if load_pyarrow().types.is_struct(kind):
+            fields = field.tables(5)
+            names.append([each.name for each in kind])
+    encoding = field.table(4)
+    return -1 if encoding is None else encoding.number(0, "q")

@@ -1,0 +1,295 @@
+"""Which column of a table holds pictures and which their labels: of Parquet and Arrow files, as Hugging Face writes them.
+
+A column of pictures holds a file's bytes, or a structure of `bytes` and `path`. The names of whole-number labels are in the
+schema's metadata, under the key `huggingface`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.found import Encoded, Rejected
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# In this order, where there are several.
+IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "image_bytes", "img_bytes", "bytes", "content")
+LABEL_NAMES = (
+    *("label", "class", "category", "target", "fine_label", "coarse_label", "label_name", "class_name", "label_text"),
+    *("labels", "classes", "categories", "targets", "class_label", "label_id", "class_id", "category_id", "cls", "y"),
+)
+
+ONLY_NAMED = "a row that names a file and holds no picture"
+NO_PICTURE = "a row without a picture"
+_MOST_LETTERS = 110  # of a reason
+_Kinds = dict[str, Any]  # the types of columns, by their names
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that are read. Each is a path: a column's name, then the names of fields within it.
+
+    Attributes:
+        image: The one with picture files' bytes.
+        file: The one with the names of these files; () where there is none.
+        label: The one with their labels; () where there is none.
+        names: The names of labels that are whole numbers, as the file has them.
+        notes: What a person should know, a line each.
+    """
+
+    image: tuple[str, ...]
+    file: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> list[tuple[str, ...]]:
+        """All that are read."""
+        return [path for path in (self.image, self.file, self.label) if path]
+
+
+@functools.cache
+def load_pyarrow() -> Any:
+    """Import pyarrow, and make it safe to read files of strangers.
+
+    Before version 14.0.1 it unpickled what a file calls a type of Python's, and so ran any program in it (CVE-2023-47248).
+    Here such a column is read as what it is stored as.
+    """
+    import pyarrow
+
+    if int(pyarrow.__version__.partition(".")[0]) < 15:
+        name = "arrow.py_extension_type"
+
+        class Stored(pyarrow.ExtensionType):
+            """A type of Python's that is not loaded."""
+
+            def __init__(self, stored: pyarrow.DataType):
+                super().__init__(stored, name)
+
+            def __arrow_ext_serialize__(self) -> bytes:
+                return b""
+
+            @classmethod
+            def __arrow_ext_deserialize__(cls, stored: pyarrow.DataType, serialized: bytes) -> Stored:
+                return cls(stored)
+
+        with contextlib.suppress(KeyError):  # somebody else did
+            pyarrow.unregister_extension_type(name)
+        pyarrow.register_extension_type(Stored(pyarrow.null()))  # pyarrow itself unregisters the name when Python ends
+    return pyarrow
+
+
+def choose_columns(schema: pa.Schema, config: DataConfig) -> Columns | str:
+    """The columns of pictures and labels; or why there are none, in words of under 120 letters.
+
+    Pictures are in the column that `data.record_image` names, else in the first that the metadata calls an image, else in
+    the first with a usual name, else in the only one of bytes. Labels are in the column that `data.record_label` names,
+    else in the first with a usual name, of which those with names or text come before bare numbers.
+    """
+    features = _features(schema)
+    kinds = {field.name: field.type for field in reversed(list(schema))}  # of columns of one name the first
+    kinds = dict(reversed(kinds.items()))
+    image = _image(kinds, config.record_image, features)
+    if isinstance(image, str):
+        return image
+    if config.record_label is None:
+        label, notes = _usual_label(kinds, features, image.image[0])
+    else:
+        label, notes = _path_to(kinds, config.record_label), ()
+        kind = _type_at(kinds, label)
+        if kind is None or not _is_label(kind):
+            words = f"the column {config.record_label} holds no single label" if kind else f"no column {config.record_label}"
+            return _shortened(f"{words}; it has ", kinds, ": data.record_label names one")
+    names = _names_of(features, label)
+    return Columns(image.image, image.file, label, names, image.notes + notes)
+
+
+def find_array(batch: Any, path: Sequence[str]) -> pa.Array:
+    """The array at a path within a batch, null also where what it lies in is."""
+    array = batch.column(batch.schema.names.index(path[0]))
+    for name in path[1:]:
+        index = [field.name for field in array.type].index(name)
+        array = array.flatten()[index]
+    return array
+
+
+def label_texts(values: Iterable[Any], given: Sequence[str], own: Sequence[str]) -> list[str]:
+    """Labels as text: '' for none; whole numbers by the names given, else by the file's own, else as they are."""
+    return [_label_text(value, given or own, bool(own)) for value in values]
+
+
+def take_pictures(
+    path: str, first: int, rows: Iterable[tuple[bytes | None, bool, str]], split: str | None, most_megabytes: float
+) -> Iterator[Encoded | Rejected]:
+    """Yields what rows hold.
+
+    Args:
+        path: Of the file.
+        first: The number of the first row.
+        rows: Of each the picture's bytes, whether it names a file, and its label.
+        split: The split of all.
+        most_megabytes: A larger picture is refused.
+    """
+    for number, (data, names_file, label) in enumerate(rows, first):
+        name = f"{path}#{number}"
+        if not data:
+            yield Rejected(name, ONLY_NAMED if names_file else NO_PICTURE)
+        elif len(data) > most_megabytes * 1e6:
+            yield Rejected(name, f"larger than {most_megabytes:g} megabytes: not read")
+        else:
+            yield Encoded(name, label, split, data)
+
+
+def _label_text(value: Any, names: Sequence[str], hides: bool) -> str:
+    if value is None or (hides and value == -1):  # Hugging Face's test sets hide their labels so
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(names[value]) if 0 <= value < len(names) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _features(schema: pa.Schema) -> dict[str, dict]:
+    """What Hugging Face says of each column."""
+    try:
+        found = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {name: feature for name, feature in found.items() if isinstance(feature, dict)}
+    except Exception:  # no metadata, or none of theirs
+        return {}
+
+
+def _image(kinds: _Kinds, named: str | None, features: dict[str, dict]) -> Columns | str:
+    if named is not None:
+        path = _path_to(kinds, named)
+        found = _picture_at(kinds, path)
+        words = f"the column {named} holds no pictures" if path else f"no column {named}"
+        return found or _shortened(f"{words}; it has ", kinds, ": data.record_image names one")
+    by_type = [name for name, feature in features.items() if feature.get("_type") == "Image" and name in kinds]
+    by_name = [name for name in IMAGE_NAMES if name in kinds]
+    of_bytes = [name for name in kinds if _picture_at(kinds, (name,))]
+    by_type.sort(key=lambda name: _rank(name, IMAGE_NAMES))
+    for names in (by_type, by_name, of_bytes if len(of_bytes) == 1 else []):
+        fitting = {name: found for name in names if (found := _picture_at(kinds, (name,)))}
+        if fitting:
+            first, *others = fitting
+            notes = tuple(f"the column {name} of pictures is not used: data.record_image names it" for name in others)
+            return replace(fitting[first], notes=notes)
+    of_lists = [name for name in (*by_name, *kinds) if _is_list_of_pictures(kinds[name])]
+    if of_lists:
+        return _shortened("the column ", of_lists[:1], " holds lists of pictures, which are not read")
+    return _shortened("no column of pictures; it has ", kinds, ": data.record_image names one")
+
+
+def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found, notes = [], []
+    for index, (name, kind) in enumerate(kinds.items()):
+        named = features.get(name, {}).get("_type") == "ClassLabel"
+        if name == image or not (named or name in LABEL_NAMES):
+            continue
+        if not _is_label(kind):
+            notes.append(f"the column {name} is not used for labels: it holds no single text or whole number")
+            continue
+        speaks = named or not _is_number(kind)
+        found.append((not speaks, _rank(name, LABEL_NAMES), index, name))
+    found.sort()
+    others = (f"the column {name} is not used: data.record_label names it" for *_, name in found[1:])
+    return tuple(name for *_, name in found[:1]), (*others, *notes)
+
+
+def _names_of(features: dict[str, dict], label: tuple[str, ...]) -> tuple[str, ...]:
+    feature: Any = features
+    for name in label:
+        feature = feature.get(name) if isinstance(feature, dict) else None
+    names = feature.get("names") if label and isinstance(feature, dict) else None
+    return tuple(map(str, names)) if isinstance(names, list) else ()
+
+
+def _rank(name: str, usual: Sequence[str]) -> int:
+    return usual.index(name) if name in usual else len(usual)
+
+
+def _path_to(kinds: _Kinds, named: str) -> tuple[str, ...]:
+    """The path that a person writes, with dots between the names; () where there is none."""
+    if named in kinds:
+        return (named,)
+    path = tuple(named.split("."))
+    return path if _type_at(kinds, path) is not None else ()
+
+
+def _type_at(kinds: _Kinds, path: Sequence[str]) -> pa.DataType | None:
+    types = load_pyarrow().types
+    if not path or path[0] not in kinds:
+        return None
+    kind = kinds[path[0]]
+    for name in path[1:]:
+        inside = {field.name: field.type for field in kind} if types.is_struct(kind) else {}
+        if name not in inside:
+            return None
+        kind = inside[name]
+    return kind
+
+
+def _picture_at(kinds: _Kinds, path: tuple[str, ...]) -> Columns | None:
+    """Picture files' bytes at a path, or in the only such field of the structure there."""
+    types, kind = load_pyarrow().types, _type_at(kinds, path)
+    if kind is None:
+        return None
+    if _is_bytes(kind):
+        return Columns(path)
+    if not types.is_struct(kind):
+        return None
+    inside = {field.name: field.type for field in kind}
+    of_bytes = [name for name, each in inside.items() if _is_bytes(each)]
+    if "bytes" not in of_bytes and len(of_bytes) != 1:
+        return None
+    file = (*path, "path") if types.is_string(inside.get("path", kind)) else ()
+    return Columns((*path, "bytes" if "bytes" in of_bytes else of_bytes[0]), file)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    types = load_pyarrow().types
+    return types.is_binary(kind) or types.is_large_binary(kind)
+
+
+def _is_list_of_pictures(kind: pa.DataType) -> bool:
+    types = load_pyarrow().types
+    if not (types.is_list(kind) or types.is_large_list(kind)):
+        return False
+    inside = kind.value_type
+    return _is_bytes(inside) or (types.is_struct(inside) and any(_is_bytes(field.type) for field in inside))
+
+
+def _is_label(kind: pa.DataType) -> bool:
+    types = load_pyarrow().types
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    return _is_number(kind) or types.is_string(kind) or types.is_large_string(kind)
+
+
+def _plain(text: str) -> str:
+    """A text without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    types = load_pyarrow().types
+    return types.is_integer(kind) or types.is_boolean(kind)
+
+
+def _shortened(before: str, names: Iterable[str], behind: str) -> str:
+    """A list of names between words, cut so that all is short."""
+    before, names = _plain(before)[:60], [_plain(name)[:30] for name in islice(names, _MOST_LETTERS)]
+    text, room = ", ".join(names) or "no columns", _MOST_LETTERS - len(before) - len(behind)
+    if len(text) > room:
+        text = f"{text[: room - 4].rpartition(', ')[0] or text[: room - 4]}, ..."
+    return f"{before}{text}{behind}"

@@ -1,0 +1,192 @@
+"""Parquet files of pictures, as Hugging Face and others write them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, BinaryIO
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.readers.beginnings import described_beginning
+from components.image_example_gen.readers.columns import (
+    Columns,
+    choose_columns,
+    find_array,
+    label_texts,
+    load_pyarrow,
+    take_pictures,
+)
+from components.image_example_gen.splits import split_in_name
+from components.image_example_gen.storage.files import FoundFile, join, open_seekable
+from trainer.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+PARQUET_SUFFIXES = (".parquet", ".pq")
+DAMAGED = "the Parquet file is damaged here: a group of its rows is lost"
+_MAGIC = b"PAR1"
+_BATCH_BYTES, _MOST_ROWS = 4 << 20, 1024
+_BUFFER = 1 << 20  # read at once of each column: a row group's column may have hundreds of megabytes
+# A row has at least an eighth of a byte; pictures are packed already. What says otherwise lies, or is a bomb.
+_MOST_ROWS_PER_BYTE, _MOST_EXPANSION, _ALWAYS_ALLOWED = 8, 100, 256 << 20
+_MOST_LIST = 100_000  # entries of a list in the footer, such as row groups
+
+
+@dataclass(frozen=True)
+class ParquetPictures:
+    """The pictures of one Parquet file.
+
+    Attributes:
+        path: Of the file, relative to the folder.
+        split: The split that its name or its folder says, or None.
+        count: How many rows it has.
+        groups: How many rows each of its groups has.
+        notes: What a person should know, a line each.
+    """
+
+    path: str
+    split: str | None
+    count: int
+    groups: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+    def units(self, size: int) -> list[tuple[int, int]]:
+        """Whole row groups, as many together as have about `size` pictures: a part of one cannot be read by itself."""
+        found, start, stop = [], 0, 0
+        for rows in self.groups:
+            if stop > start and stop + rows - start > size:
+                found.append((start, stop))
+                start = stop
+            stop += rows
+        return [*found, (start, stop)] if stop > start else found
+
+    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
+        """Yield the pictures in their order, and what is refused; behind a damaged row group the next one is read."""
+        place = start
+        try:
+            with open_seekable(join(folder, self.path)) as stream:
+                file = _opened(stream)
+                columns = choose_columns(file.schema_arrow, config)
+                for group, (begin, rows) in enumerate(zip(accumulate(self.groups, initial=0), self.groups)):
+                    if start <= begin < stop:
+                        yield from self._group(file, group, begin, columns, config)
+                        place = begin + rows
+        except InputError:
+            raise
+        except Exception:  # of pyarrow's, of a store's, of Python's: whatever the file holds
+            yield Rejected(self.path, DAMAGED, max(stop - place, 1))
+
+    def _group(
+        self, file: pq.ParquetFile, group: int, first: int, columns: Columns, config: DataConfig
+    ) -> Iterator[Encoded | Rejected]:
+        rows, done = self.groups[group], 0
+        try:
+            size = _batch_rows(file, group, columns)
+            named = [".".join(path) for path in columns.paths]
+            for batch in file.iter_batches(size, row_groups=[group], columns=named, use_threads=False):
+                batch = batch.slice(0, rows - done)
+                batch.validate(full=True)
+                found = list(_rows(batch, columns, config))
+                yield from take_pictures(self.path, first + done, found, self.split, config.max_file_megabytes)
+                done += len(found)
+        except Exception:
+            pass  # said by what is missing
+        if done < rows:
+            yield Rejected(self.path, DAMAGED, rows - done)
+
+
+def is_mine(path: str) -> bool:
+    """Whether a file is called like Parquet: train-00000-of-00002.parquet, 0000.pq."""
+    return path.lower().endswith(PARQUET_SUFFIXES)
+
+
+def find(folder: str, file: FoundFile, config: DataConfig) -> ParquetPictures | Rejected:
+    """Read a file's footer.
+
+    Args:
+        folder: That the file's path is relative to.
+        file: The file. The folders that it lies in are left to the caller.
+        config: Which columns are read.
+    """
+    try:
+        with open_seekable(join(folder, file.path)) as stream:
+            return _wrong(stream, file) or _found(stream, file, config)
+    except InputError:
+        raise
+    except OSError as error:
+        return Rejected(file.path, f"no Parquet file that can be read: {_first_words(error)}")
+    except Exception:
+        return Rejected(file.path, "a damaged Parquet file: its footer makes no sense")
+
+
+def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
+    """What its first and last bytes say against a file."""
+    head = stream.read(64)
+    size = stream.seek(0, 2)
+    stream.seek(max(size - 4, 0))
+    last = stream.read(4)
+    if b"PARE" in (head[:4], last):
+        return Rejected(file.path, "an encrypted Parquet file, which is not read")
+    if head[:4] != _MAGIC:
+        return Rejected(file.path, described_beginning(head, "Parquet file"))
+    if last != _MAGIC or size < 12:
+        return Rejected(file.path, f"truncated at byte {size:,}: its footer, which every Parquet file ends with, is missing")
+    return None
+
+
+def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPictures | Rejected:
+    size = stream.seek(0, 2)
+    parquet = _opened(stream)
+    columns = choose_columns(parquet.schema_arrow, config)
+    if isinstance(columns, str):
+        return Rejected(file.path, columns)
+    metadata = parquet.metadata
+    groups = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
+    if any(rows < 0 for rows in groups) or sum(groups) > size * _MOST_ROWS_PER_BYTE:
+        return Rejected(file.path, f"a damaged Parquet file: {size:,} bytes cannot hold as many rows as it says")
+    if not sum(groups):
+        return Rejected(file.path, "a Parquet file without rows")
+    unpacked = sum(_unpacked(parquet, group, columns) for group in range(len(groups)))
+    if unpacked > max(size * _MOST_EXPANSION, _ALWAYS_ALLOWED):
+        return Rejected(file.path, f"its pictures unpack to more than {_MOST_EXPANSION} times its size: not read")
+    notes = tuple(f"{file.path}: {note}" for note in columns.notes)
+    return ParquetPictures(file.path, split_in_name(posixpath.basename(file.path)), sum(groups), groups, notes)
+
+
+def _opened(stream: BinaryIO) -> pq.ParquetFile:
+    load_pyarrow()
+    import pyarrow.parquet as pq
+
+    stream.seek(0)
+    return pq.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False, thrift_container_size_limit=_MOST_LIST)
+
+
+def _rows(batch: pa.RecordBatch, columns: Columns, config: DataConfig) -> Iterator[tuple[bytes | None, bool, str]]:
+    images = find_array(batch, columns.image)
+    files = find_array(batch, columns.file).is_valid().to_pylist() if columns.file else [False] * len(images)
+    labels = find_array(batch, columns.label).to_pylist() if columns.label else [None] * len(images)
+    for image, file, label in zip(images, files, label_texts(labels, config.label_names, columns.names)):
+        yield image.as_py(), file, label
+
+
+def _unpacked(file: pq.ParquetFile, group: int, columns: Columns) -> int:
+    """How many bytes the pictures of a row group have, as the footer says."""
+    metadata, wanted = file.metadata.row_group(group), ".".join(columns.image)
+    chunks = (metadata.column(number) for number in range(metadata.num_columns))
+    return sum(max(chunk.total_uncompressed_size, 0) for chunk in chunks if chunk.path_in_schema == wanted)
+
+
+def _batch_rows(file: pq.ParquetFile, group: int, columns: Columns) -> int:
+    """How many rows are read at once, so that they have few megabytes whatever the size of a picture."""
+    each = _unpacked(file, group, columns) // max(file.metadata.row_group(group).num_rows, 1)
+    return min(max(_BATCH_BYTES // max(each, 1), 1), _MOST_ROWS)
+
+
+def _first_words(error: Exception) -> str:
+    words = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return words if len(words) < 70 else f"{words[:66]} ..."

@@ -1,0 +1,244 @@
+"""Parquet files of pictures."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.found import Rejected
+from components.image_example_gen.readers import parquet
+from components.image_example_gen.readers.columns import NO_PICTURE, ONLY_NAMED
+from components.image_example_gen.readers.parquet import DAMAGED
+from tests.components.image_example_gen.readers.tables import CLASSES, IMAGE, check_damaged, expected, find, read, said, table
+from tests.components.image_example_gen.test_fuzz import mutated
+
+KINDS = [
+    {},
+    {"compression": "zstd", "data_page_version": "2.0"},
+    {"compression": "none", "use_dictionary": False},
+    {"compression": "gzip", "row_group_size": 20},
+    {"compression": "brotli", "version": "1.0"},
+    {"compression": "lz4", "data_page_size": 100},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_with_the_names_of_their_labels(tmp_path, kind):
+    data, path = table(), tmp_path / "train-00000-of-00002.parquet"
+    pq.write_table(data, path, **kind)
+    found = find(parquet, path)
+    assert (found.count, found.split, found.notes) == (60, "train", ())
+    assert said(read(parquet, path)) == expected(data, path.name)
+    assert all(item.split == "train" for item in read(parquet, path))
+
+
+@pytest.mark.parametrize(
+    "name, split", [("test-00000-of-00001.parquet", "test"), ("validation-00001-of-00009.pq", "eval"), ("0000.parquet", None)]
+)
+def test_the_split_by_the_name(tmp_path, name, split):
+    pq.write_table(table(), tmp_path / name)
+    assert parquet.is_mine(name) and find(parquet, tmp_path / name).split == split
+
+
+def test_units_are_whole_row_groups(tmp_path):
+    data = table(1000)
+    pq.write_table(data, tmp_path / "a.parquet", row_group_size=70)
+    units = find(parquet, tmp_path / "a.parquet").units(150)
+    assert units[:2] == [(0, 140), (140, 280)] and units[-1] == (980, 1000)
+    for size in (1, 150, 5000):
+        assert said(read(parquet, tmp_path / "a.parquet", size=size)) == expected(data, "a.parquet")
+
+
+def test_rows_without_a_picture_and_without_a_label(tmp_path):
+    image = pa.array([{"bytes": b"x", "path": None}, None, {"bytes": None, "path": "a.png"}, {"bytes": b"", "path": None}], IMAGE)
+    data = pa.table({"image": image, "label": pa.array([None, 1, 2, 3])})
+    pq.write_table(data, tmp_path / "a.parquet")
+    assert said(read(parquet, tmp_path / "a.parquet")) == [
+        ("a.parquet#0", "", b"x"),
+        ("a.parquet#1", NO_PICTURE),
+        ("a.parquet#2", ONLY_NAMED),
+        ("a.parquet#3", NO_PICTURE),
+    ]
+
+
+def test_names_that_are_given_go_before_those_of_the_file(tmp_path):
+    data = table(6)
+    pq.write_table(data, tmp_path / "a.parquet")
+    config = DataConfig(label_names=("x", "y", "z"))
+    assert said(read(parquet, tmp_path / "a.parquet", config)) == expected(data, "a.parquet", names=["x", "y", "z"])
+
+
+def test_columns_within_structures(tmp_path):
+    rows = [{"photo": {"jpg": bytes([i])}, "kind": {"name": CLASSES[i % 3]}} for i in range(30)]
+    pq.write_table(pa.table({"row": rows}), tmp_path / "a.parquet")
+    config = DataConfig(record_image="row.photo", record_label="row.kind.name")
+    assert said(read(parquet, tmp_path / "a.parquet", config)) == [
+        (f"a.parquet#{i}", CLASSES[i % 3], bytes([i])) for i in range(30)
+    ]
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary()])
+def test_a_column_of_bytes_with_labels_of_a_dictionary(tmp_path, kind):
+    data = pa.table(
+        {
+            "image": pa.array([b"%d" % i for i in range(3000)], kind),
+            "label": pa.array(["cat", "dog", None] * 1000).dictionary_encode(),
+        }
+    )
+    pq.write_table(data, tmp_path / "a.parquet", row_group_size=700)
+    labels = ["cat", "dog", ""] * 1000
+    assert said(read(parquet, tmp_path / "a.parquet")) == [(f"a.parquet#{i}", labels[i], b"%d" % i) for i in range(3000)]
+
+
+def test_a_picture_that_is_too_large(tmp_path):
+    data = pa.table({"image": [b"x" * 2000, b"y"]})
+    pq.write_table(data, tmp_path / "a.parquet")
+    items = read(parquet, tmp_path / "a.parquet", DataConfig(max_file_megabytes=0.001))
+    assert said(items) == [("a.parquet#0", "larger than 0.001 megabytes: not read"), ("a.parquet#1", "", b"y")]
+
+
+def test_behind_a_damaged_row_group_the_next_is_read(tmp_path):
+    data, path = table(90), tmp_path / "a.parquet"
+    pq.write_table(data, path, row_group_size=30, compression="zstd")
+    chunk = pq.ParquetFile(path).metadata.row_group(1).column(1)
+    content = bytearray(path.read_bytes())
+    begin = chunk.dictionary_page_offset
+    content[begin : begin + 40] = bytes(40)
+    path.write_bytes(content)
+    rows = expected(data, "a.parquet")
+    items = read(parquet, path)
+    assert said(items) == [*rows[:30], ("a.parquet", DAMAGED), *rows[60:]] and items[30].pictures == 30
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (lambda data: b"", "the file is empty"),
+        (lambda data: b"<!DOCTYPE html><html>", "no Parquet file: it begins with '<!DOCTYPE html>'"),
+        (
+            lambda data: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n",
+            "a Git LFS pointer in place of the file: fetch it with git lfs pull",
+        ),
+        (lambda data: data[:5000], "truncated at byte 5,000: its footer, which every Parquet file ends with, is missing"),
+        (lambda data: data[:-4] + b"PARE", "an encrypted Parquet file, which is not read"),
+        (lambda data: b"PAR1PAR1", "truncated at byte 8: its footer, which every Parquet file ends with, is missing"),
+    ],
+)
+def test_a_file_that_is_none(tmp_path, content, reason):
+    path = tmp_path / "a.parquet"
+    pq.write_table(table(300), path)
+    path.write_bytes(content(path.read_bytes()))
+    assert find(parquet, path) == Rejected("a.parquet", reason)
+
+
+def test_a_file_without_pictures_or_without_rows(tmp_path):
+    pq.write_table(pa.table({"text": ["a"], "score": [0.5]}), tmp_path / "a.parquet")
+    reason = "no column of pictures; it has text, score: data.record_image names one"
+    assert find(parquet, tmp_path / "a.parquet") == Rejected("a.parquet", reason)
+    pq.write_table(table(0), tmp_path / "b.parquet")
+    assert find(parquet, tmp_path / "b.parquet") == Rejected("b.parquet", "a Parquet file without rows")
+
+
+def test_a_file_that_is_gone_is_a_refusal(tmp_path):
+    pq.write_table(table(), tmp_path / "a.parquet")
+    found = find(parquet, tmp_path / "a.parquet")
+    (tmp_path / "a.parquet").unlink()
+    (item,) = found.read(str(tmp_path), 0, 60, DataConfig())
+    assert item == Rejected("a.parquet", DAMAGED, 60)
+
+
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
+    pq.write_table(pa.table({"image": [bytes(3 << 20)]}), tmp_path / "a.parquet", compression="zstd", use_dictionary=False)
+    assert find(parquet, tmp_path / "a.parquet").count == 1  # a few megabytes are none
+    monkeypatch.setattr(parquet, "_ALWAYS_ALLOWED", 1 << 20)
+    reason = "its pictures unpack to more than 100 times its size: not read"
+    assert find(parquet, tmp_path / "a.parquet") == Rejected("a.parquet", reason)
+
+
+def test_no_program_in_a_file_is_run(tmp_path):
+    """pyarrow before 14.0.1 unpickles what the schema calls a type of Python's."""
+    write = """
+import os, pickle, sys
+import pyarrow as pa, pyarrow.parquet as pq
+class Program:
+    def __reduce__(self):
+        return os.mkdir, (sys.argv[1] + "/was run",)
+class Type(pa.ExtensionType):
+    def __init__(self):
+        super().__init__(pa.int64(), "arrow.py_extension_type")
+    def __arrow_ext_serialize__(self):
+        return pickle.dumps(Program())
+    @classmethod
+    def __arrow_ext_deserialize__(cls, stored, serialized):
+        return cls()
+pa.unregister_extension_type("arrow.py_extension_type")
+data = pa.table({"image": [b"x"] * 3, "other": pa.ExtensionArray.from_storage(Type(), pa.array([1, 2, 3]))})
+pq.write_table(data, sys.argv[1] + "/a.parquet")
+with pa.ipc.new_stream(sys.argv[1] + "/a.arrow", data.schema) as writer:
+    writer.write_table(data)
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", write, str(tmp_path)], check=True)
+    from components.image_example_gen.readers import arrow
+
+    assert said(read(parquet, tmp_path / "a.parquet")) == [(f"a.parquet#{i}", "", b"x") for i in range(3)]
+    assert said(read(arrow, tmp_path / "a.arrow")) == [(f"a.arrow#{i}", "", b"x") for i in range(3)]
+    assert not (tmp_path / "was run").exists() and b"mkdir" in (tmp_path / "a.arrow").read_bytes()
+
+
+MEMORY = """
+import resource, sys
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.readers import arrow, parquet
+from components.image_example_gen.storage.files import FoundFile
+reader = arrow if sys.argv[2].endswith("arrow") else parquet
+found = reader.find(sys.argv[1], FoundFile(sys.argv[2], 0, 0), DataConfig())
+for start, stop in found.units(10_000):
+    for _ in found.read(sys.argv[1], start, stop, DataConfig()):
+        pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_memory_is_flat_whatever_the_size_of_a_row_group(tmp_path, kind):
+    megabytes = []
+    for count in (4_000, 40_000):
+        data = pa.table({"image": pa.array([os.urandom(10_000) for _ in range(count)], pa.binary())})
+        if kind == "parquet":
+            pq.write_table(data, tmp_path / "a.parquet", row_group_size=count)
+        else:
+            with pa.ipc.new_stream(str(tmp_path / "a.arrow"), data.schema) as writer:
+                writer.write_table(data, max_chunksize=count)
+        del data
+        command = [sys.executable, "-c", MEMORY, str(tmp_path), f"a.{kind}"]
+        done = subprocess.run(command, cwd=Path(__file__).parents[4], check=True, capture_output=True, text=True)
+        megabytes.append(int(done.stdout))
+    assert megabytes[1] < megabytes[0] + 60  # of 360 more in the file
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hundreds_of_damaged_files(tmp_path, kind):
+    rng = random.Random(str(kind))
+    pq.write_table(table(), tmp_path / "sound.parquet", **kind)
+    pq.write_table(table(40).drop(["caption"]), tmp_path / "other.parquet")
+    sound, other = ((tmp_path / name).read_bytes() for name in ("sound.parquet", "other.parquet"))
+    pictures = 0
+    for _ in range(150):
+        data = bytearray(mutated(sound, other, rng))
+        if rng.random() < 0.6 and len(data) > 100:  # else most are refused at sight
+            for _ in range(rng.randint(0, 3)):
+                data[-rng.randint(1, len(data) // 2)] = rng.choice([0, 255, 127, 128, rng.randrange(256)])
+            data[:4] = data[-4:] = b"PAR1"
+        (tmp_path / "a.parquet").write_bytes(data)
+        pictures += check_damaged(parquet, tmp_path / "a.parquet", 60)
+    assert pictures > 500  # some damage is of what is not read
