@@ -26,6 +26,7 @@ _PASSED_OVER = ("README.md", ".gitattributes", "dataset_infos.json", "LICENSE", 
 _BLOCK, _BLOCKS = 4 << 20, 6  # bytes fetched at once, and how many of these are kept: several columns are read in turns
 _TIMEOUT_SECONDS = 30
 _TRIES = 3
+_MOST_NAME = 2 * 96 + 1  # letters of owner/name
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class HubPath:
         if match is None:
             raise InputError(f"{uri[:80]} names no data set: write hf://owner/name, or hf://owner/name@revision/folder")
         repository, revision, path = match.groups()
+        if len(repository) > _MOST_NAME:
+            raise InputError(f"{repository[:40]!r}... is no name of a data set: write hf://owner/name")
         return cls(repository, unquote(revision) if revision else None, (path or "").strip("/"))
 
 
