@@ -48,6 +48,8 @@ setup(
         "azure": ["apache-beam[azure]"],
         # Data sets of the Hugging Face Hub: hf://owner/name.
         "huggingface": ["huggingface_hub>=0.24"],
+        # Pictures of telephones: HEIC and HEIF.
+        "heic": ["pillow-heif>=0.18"],
         # `darkroom compile`, `submit` and `schedule`: Kubeflow Pipelines, and Vertex AI.
         "kubeflow": ["kfp>=2.5,<2.6"],
         "vertex": ["kfp>=2.5,<2.6", "google-cloud-aiplatform>=1.60"],

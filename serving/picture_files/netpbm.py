@@ -51,8 +51,8 @@ def _text(data: bytes, at: int, shape: tuple[int, int, int], white: int) -> np.n
     text = _COMMENT.sub(b" ", data[at:]) if b"#" in data[at:] else data[at:]
     if re.search(rb"[^\s\d]", text):
         raise damaged("pnm")
-    levels = np.fromstring(text, np.int32, count, sep=" ")
-    if levels.size < count or levels.min() < 0:
+    levels = np.fromstring(text, np.int64, sep=" ")[:count]  # its own limit would leave what is missing to chance
+    if levels.size < count:
         raise damaged("pnm")
     return levels.reshape(shape)
 

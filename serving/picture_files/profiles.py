@@ -67,7 +67,9 @@ def _conversion(profile: bytes) -> tuple[ImageCmsTransform, str] | None:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _SPACES[source.profile.xcolor_space.strip()]
         intent = ImageCms.Intent.PERCEPTUAL if mode == "CMYK" else ImageCms.Intent.RELATIVE_COLORIMETRIC
-        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent)
+        # Of grey the shortcut would be a table of few points, several levels off where a curve is steep.
+        flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
         return None if mode != "CMYK" and _changes_nothing(transform, mode) else (transform, mode)
     except UNREADABLE:  # a broken profile; the picture is as sound as without one
         return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from serving.picture_files import profiles
 from serving.picture_files.base import NAMES, UNREADABLE, PictureFile, PictureOptions, Refused, check_size, damaged
+from serving.picture_files.bmp import read_bmp
 from serving.picture_files.headers import png_has_frames, png_profile, webp_has_frames
 from serving.picture_files.netpbm import read_netpbm
 from serving.picture_files.pillow import opened, orientation, orientation_of, with_alpha
@@ -44,9 +45,18 @@ def remake(data: bytes, kind: str, options: PictureOptions) -> PictureFile:
     if samples is not None:
         png, said = from_samples(samples, options)
     else:
-        with opened(data, kind, options.max_megapixels) as image:
-            png, said = from_pillow(image, kind, bits_in(data, kind, tags), options)
+        png, said = _by_pillow(data, kind, bits_in(data, kind, tags), options)
     return PictureFile(png, "png", kind, said=tuple(sorted({*said, *rest_of(data, kind)})))
+
+
+def _by_pillow(data: bytes, kind: str, bits: int, options: PictureOptions) -> tuple[bytes, set[str]]:
+    try:
+        with opened(data, kind, options.max_megapixels) as image:
+            return from_pillow(image, kind, bits, options)
+    except Refused as refused:
+        if kind != "bmp" or refused.reason != damaged(kind).reason:
+            raise
+    return from_samples(Samples(read_bmp(data, options.max_megapixels), 255), options)
 
 
 def rest_of(data: bytes, kind: str) -> tuple[str, ...]:
@@ -125,12 +135,18 @@ def tiff_samples(data: bytes, tags: Tags, options: PictureOptions) -> Samples | 
 
 
 def pillow_samples(image: Image, kind: str, bits: int) -> Samples | None:
-    """Return levels of 8 or 16 bits as Pillow has them; None where levels of fewer bits, or palettes, have been looked up."""
-    with_key = "transparency" in image.info
-    if bits < 8 or not (image.mode in _SCALED or image.mode.startswith("I;16")) or with_key:
-        return None
+    """Return levels of 8 or 16 bits as Pillow has them, those of palettes looked up; None for those of fewer bits, or of ink."""
     _loaded(image, kind)
-    values = np.asarray(image.convert("I;16") if image.mode.startswith("I;16") else image)
+    levels = image
+    if "transparency" in image.info:
+        levels = with_alpha(image, bits)
+    elif image.mode in ("P", "PA"):
+        levels = image.convert("RGB" if image.mode == "P" else "RGBA")
+    elif image.mode.startswith("I;16"):
+        levels = image.convert("I;16")
+    if (levels.mode not in _SCALED and levels.mode != "I;16") or (image.mode in ("1", "L") and bits < 8):
+        return None  # fewer bits have been stretched: their white is 255
+    values = np.asarray(levels)
     values = values.reshape(*values.shape[:2], -1)
     return Samples(values, 65535 if values.itemsize == 2 else 255, orientation_of(image), image.info.get("icc_profile"))
 

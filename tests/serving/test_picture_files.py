@@ -192,7 +192,7 @@ def test_a_transparent_gif_keeps_its_transparency():
         (b"GIF89a", "cut short GIF"),
         (saved(COLOUR, "TIFF")[:60], "cut short TIFF"),
         (saved(COLOUR, "WEBP")[:30], "cut short WebP"),
-        (saved(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "neither 8-bit nor 16-bit"),
+        (saved(Image.fromarray(GREY.astype(np.float32)), "TIFF"), "floating-point levels: data.range says"),
     ],
 )
 def test_refused(data, reason):

@@ -1,0 +1,95 @@
+"""Whatever bytes come in, the answer is a picture or a refusal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from serving.picture_files import PictureFile, PictureOptions, Refused, all_pictures, picture_shape, read_picture_file, write_png
+from tests.serving.picture_files.made import ADOBE_RGB, bmp, profile, saved, tiff
+
+RNG = np.random.default_rng(0)
+COLOR, DEEP = RNG.integers(0, 256, (6, 7, 3), np.uint8), RNG.integers(0, 65536, (6, 7, 3), np.uint16)
+TABLE = RNG.integers(0, 256, 1024, np.uint8).tobytes()
+FRAMES = {"save_all": True, "append_images": [Image.fromarray(255 - COLOR)]}
+ICC = {"icc_profile": profile(ADOBE_RGB, 2.2)}
+FILES = {
+    "png": saved(COLOR, "PNG", **ICC),
+    "apng": saved(COLOR, "PNG", **FRAMES),
+    "deep png": write_png(DEEP),
+    "jpeg": saved(COLOR, "JPEG", **ICC),
+    "gif": saved(COLOR, "GIF", **FRAMES),
+    "webp": saved(COLOR, "WEBP", **FRAMES),
+    "avif": saved(COLOR, "AVIF"),
+    "jp2": saved(COLOR, "JPEG2000"),
+    "qoi": saved(COLOR, "QOI"),
+    "tiff": saved(COLOR, "TIFF", **FRAMES),
+    "lzw": saved(COLOR, "TIFF", compression="tiff_lzw", **ICC),
+    "deep tiff": tiff(DEEP, compression=8, predictor=2),
+    "float tiff": tiff(RNG.random((6, 7, 3)).astype(np.float32), sample_format=3, tile=16),
+    "bmp": bmp(8, RNG.integers(0, 256, 32, np.uint8).tobytes(), more=TABLE),
+    "rle": bmp(8, bytes([3, 5, 0, 2, 2, 1, 2, 7, 0, 0, 0, 3, 1, 2, 3, 0, 0, 1]), compression=1, more=TABLE),
+    "masks": bmp(
+        16, bytes(range(64)), compression=3, more=(0xF800).to_bytes(4, "little") + (0x7E0).to_bytes(4, "little") + b"\x1f\0\0\0"
+    ),
+    "pgm": b"P5 6 7 255\n" + bytes(range(42)),
+    "ppm": b"P3 2 2 9 " + b"1 2 3 " * 4,
+    "pfm": b"Pf\n2 2\n-1\n" + bytes(16),
+}
+OPTIONS = (
+    PictureOptions(),
+    PictureOptions(max_megapixels=0.1, depth=16, range=(0.0, 1.0)),
+    PictureOptions(max_megapixels=0.1, levels=200, icc="ignore"),
+)
+
+
+def mutated(data: bytes, rng: np.random.Generator) -> bytes:
+    """A file with some of its bytes changed, mostly near its beginning, or cut, or with a piece twice."""
+    found = bytearray(data)
+    for _ in range(rng.integers(1, 5)):
+        at = int(rng.integers(0, min(len(found), 80) if rng.random() < 0.6 else len(found)))
+        how = rng.random()
+        if how < 0.6:
+            found[at] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
+        elif how < 0.75:
+            found[at : at + 4] = rng.choice([b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\0", b"\xff\xff\xff\x7f"])
+        elif how < 0.85:
+            del found[at : at + int(rng.integers(1, 40))]
+        else:
+            found[at:at] = found[at : at + int(rng.integers(1, 40))]
+        if not found:
+            break
+    return bytes(found)
+
+
+def check(data: bytes, options: PictureOptions) -> None:
+    for anew in (False, True):
+        try:
+            assert isinstance(read_picture_file(data, options, anew), PictureFile)
+        except Refused as refused:
+            assert 0 < len(refused.reason) < 120
+    for part in all_pictures(data, options, True, True) or ():
+        assert isinstance(part, (PictureFile, Refused))
+    picture_shape(data)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_mutated_is_read_or_refused(name):
+    rng = np.random.default_rng(list(FILES).index(name))
+    for number in range(100):
+        check(mutated(FILES[name], rng), OPTIONS[number % 3])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_mutated_two_thousand_times_is_read_or_refused(name):
+    rng = np.random.default_rng(1000 + list(FILES).index(name))
+    for number in range(2000):
+        check(mutated(FILES[name], rng), OPTIONS[number % 3])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_cut_is_read_or_refused(name):
+    for length in range(0, len(FILES[name]), max(1, len(FILES[name]) // 40)):
+        check(FILES[name][:length], OPTIONS[1])
