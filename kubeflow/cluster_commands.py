@@ -271,5 +271,5 @@ def _tell_schedules(schedules: Sequence[Any]) -> None:
 
 
 def _end(message: str, status: Status) -> None:
-    click.secho(f"{status.word}: {in_one_line(message)}", err=True, fg="red", bold=True)
+    click.secho(in_one_line(f"{status.word}: {message}"), err=True, fg="red", bold=True)
     sys.exit(int(status))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline.status import Status, in_one_line, leave
+from pipeline.utf8 import use_utf8
 
 
 class Group(click.Group):
@@ -24,11 +27,13 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a command."""
         from pipeline.metadata_store import StoreDamaged
+        from pipeline.signals import as_ctrl_c
         from pipeline.workspace import DiskFull, WorkFolderBusy
         from trainer.errors import InputError
 
         try:
-            return super().invoke(ctx)
+            with as_ctrl_c():
+                return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort):  # --help has been answered
             raise
         except BrokenPipeError:  # as of `darkroom runs | head`
@@ -37,7 +42,8 @@ class Group(click.Group):
         except InputError as error:
             fail(str(error), Status.MISTAKE)
         except KeyboardInterrupt:
-            fail("before the run began", Status.INTERRUPTED)
+            runs = ctx.invoked_subcommand in ("run", "retrain")
+            fail("before the run began" if runs else f"darkroom {ctx.invoked_subcommand} did not end", Status.INTERRUPTED)
         except WorkFolderBusy as error:
             fail(str(error), Status.BUSY)
         except (StoreDamaged, DiskFull) as error:
@@ -50,13 +56,16 @@ class Group(click.Group):
         except Exception as error:  # a run keeps a log with the traceback; what comes before it, or is no run, has none
             if os.environ.get("DARKROOM_TRACEBACK"):
                 raise
-            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                fail(f"{error.filename}: {error.strerror}", Status.MISTAKE)
+            words = " ".join(f"{type(error).__name__}: {error}".split())
             fail(f"{words} (DARKROOM_TRACEBACK=1 shows where)", Status.FAULT)
 
 
 def fail(message: str, status: Status) -> None:
     """Says why on standard error, and exits."""
-    click.secho(f"{status.word}: {in_one_line(message)}", err=True, fg="red", bold=True)
+    with suppress(OSError):  # the terminal is gone
+        click.secho(in_one_line(f"{status.word}: {message}"), err=True, fg="red", bold=True)
     sys.exit(int(status))
 
 
@@ -386,10 +395,12 @@ def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] =
         arguments: Without the program's name; None takes this process's own.
         more: The commands of packages above this one.
     """
+    use_utf8(arguments)
     from pipeline.backup_commands import COMMANDS as BACKUP_COMMANDS
+    from pipeline.inspect_command import inspect
     from pipeline.schema_commands import schema
     from serving.commands import COMMANDS
 
-    for command in (*COMMANDS, schema, *BACKUP_COMMANDS, *more):
+    for command in (inspect, *COMMANDS, schema, *BACKUP_COMMANDS, *more):
         cli.add_command(command)
     cli(args=arguments, prog_name="darkroom")

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from pipeline.status import in_one_line
+from pipeline.status import escaped
 from trainer import progress
 
 MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
@@ -38,7 +38,7 @@ class Outlived(io.TextIOBase):
 
     def write(self, text: str) -> int:
         """Writes all of it at once, or as much as anybody takes."""
-        data = text.encode(self.encoding, "replace")
+        data = text.encode(self.encoding, "backslashreplace")
         with contextlib.suppress(OSError):
             while data:
                 data = data[os.write(self._fd, data) :]
@@ -107,7 +107,7 @@ class Display:
 
     def line(self, text: str, style: str = "") -> None:
         """Writes a line."""
-        self._console.print(Text(in_one_line(text), style=style))
+        self._console.print(Text(escaped(text), style=style))
 
     def started(self, name: str) -> None:
         """A component starts."""
@@ -136,7 +136,7 @@ class Display:
         self.close()
         mark, colour = MARKS[state]
         time = "cached" if state == "cached" else f"{seconds:.1f} s"
-        line = Text.assemble((mark, colour), f" {name:<{NAME_WIDTH}} ", (f"{time:>8}", "dim"), f"  {result}")
+        line = Text.assemble((mark, colour), f" {name:<{NAME_WIDTH}} ", (f"{time:>8}", "dim"), f"  {escaped(result)}")
         self._console.print(line)
 
     def close(self) -> None:

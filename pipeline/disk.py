@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import math
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.image_example_gen.discovery.sources import Sources, find_sources
+from pipeline import scratch
 from pipeline.config import Config
 from pipeline.metadata_store import exists, open_store
 from pipeline.workspace import DiskFull, Workspace, command
@@ -37,7 +37,7 @@ def check_room(workspace: Workspace, images: str, config: Config) -> None:
     sources = find_sources(images, config.data)
     kept = BASE + (0.0 if _read_before(workspace, sources) else _examples(sources))
     pixels = sources.count * math.prod(config.preprocessing.image_shape)
-    temporary = Path(tempfile.gettempdir())
+    temporary = scratch.place()
     same = temporary.stat().st_dev == workspace.root.stat().st_dev
     for folder, needed in ((workspace.root, kept + pixels if same else kept), *(() if same else ((temporary, pixels),))):
         free = shutil.disk_usage(folder).free

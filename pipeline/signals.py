@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: end at once, but in order."""
+"""Ctrl-C, SIGTERM and SIGHUP: end at once, but in order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 GRACE_SECONDS = 5.0  # how long a run may take to end in order; a library's own C++ code may not let Python hear the signal
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(RuntimeError):
@@ -17,11 +17,36 @@ class Interrupted(RuntimeError):
 
 
 @contextmanager
-def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
-    """For as long as it lasts, Ctrl-C and SIGTERM raise KeyboardInterrupt in the main thread.
+def as_ctrl_c() -> Iterator[None]:
+    """For as long as it lasts, the first SIGTERM or SIGHUP raises KeyboardInterrupt, as Ctrl-C does by itself.
 
-    Where that thread is deep in C++ code and does not come back in time, `last_words` is called from another thread and the
-    process ends.
+    Those that follow are ignored: a terminal that is closed sends several. Outside the main thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    came = threading.Event()
+
+    def raise_interrupt(*_) -> None:
+        if not came.is_set():
+            came.set()
+            raise KeyboardInterrupt
+
+    earlier = {number: signal.signal(number, raise_interrupt) for number in _heard() if number != signal.SIGINT}
+    try:
+        yield
+    finally:
+        _restore(earlier)
+
+
+@contextmanager
+def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
+    """For as long as it lasts, the first of `SIGNALS` raises KeyboardInterrupt in the main thread.
+
+    Those that follow are ignored, also afterwards: a terminal that is closed sends several, and none may cut off what the first
+    has begun. Where the main thread is deep in C++ code and does not come back in time, `last_words` is called from another
+    thread and the process ends.
 
     Args:
         last_words: Says how the run ended.
@@ -39,14 +64,17 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
                 pass  # another signal that Python handles
         if not number or done.wait(GRACE_SECONDS):
             return
-        last_words()
-        os._exit(128 + signal.SIGINT)
+        try:
+            last_words()
+        finally:
+            os._exit(128 + signal.SIGINT)
 
     def raise_interrupt(*_) -> None:
-        signalled.set()
-        raise KeyboardInterrupt
+        if not signalled.is_set():
+            signalled.set()
+            raise KeyboardInterrupt
 
-    earlier = {number: signal.signal(number, raise_interrupt) for number in SIGNALS}
+    earlier = {number: signal.signal(number, raise_interrupt) for number in _heard()}
     earlier_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)  # written at once, whatever Python is doing
     threading.Thread(target=watch, daemon=True).start()
     try:
@@ -54,6 +82,16 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
     finally:
         done.set()
         signal.set_wakeup_fd(earlier_fd)
-        for number, handler in earlier.items():
-            signal.signal(number, handler)
+        if not signalled.is_set():
+            _restore(earlier)
         os.close(write_end)
+
+
+def _heard() -> list[signal.Signals]:
+    """Those of `SIGNALS` that are listened to: nohup has SIGHUP ignored, and it stays so."""
+    return [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _restore(handlers: dict[signal.Signals, object]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler if handler is not None else signal.SIG_DFL)  # None: not set by Python

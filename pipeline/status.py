@@ -1,4 +1,4 @@
-"""Exit statuses: what the shell is told."""
+"""Exit statuses, and the line that says why: what the shell and the person at it are told."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 import sys
 from contextlib import suppress
 from enum import IntEnum
+
+from serving.lines import escaped, in_one_line
+
+__all__ = ["Status", "escaped", "in_one_line", "leave"]
 
 
 class Status(IntEnum):
@@ -34,17 +38,12 @@ _WORDS = {
 }
 
 
-def in_one_line(text: str) -> str:
-    r"""What is said to a person, with the line breaks that a file's name may have in it written as \n and \r."""
-    return text.replace("\n", "\\n").replace("\r", "\\r")
-
-
 def leave(status: Status) -> None:
     """Ends the process at once: all is written; the libraries' threads would take seconds to wind up, and say so."""
     _remove_generated()
-    with suppress(BrokenPipeError):  # nobody reads it any more
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # nobody reads it any more, the terminal is gone, or there was none
+            stream.flush()
     os._exit(int(status))
 
 

@@ -89,6 +89,10 @@ def _wait(process: subprocess.Popen, timeout: float) -> str | None:
         process.kill()
         process.wait()
         return f"it did not answer within {timeout:g} seconds"
+    except BaseException:  # such as Ctrl-C: its folder is about to be removed
+        process.kill()
+        process.wait()
+        raise
     if code < 0:
         return f"TensorFlow's runtime crashed on it ({signal.Signals(-code).name})"
     return f"it ended with status {code}" if code else None

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from pipeline.status import Status
+from pipeline.status import Status, in_one_line
 
 SCRIPT = """
     import atexit
@@ -35,3 +35,22 @@ def test_a_process_is_left_at_once_with_its_status_its_words_and_no_temporary_fi
     ended = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
     assert (ended.returncode, ended.stdout) == (Status.REFUSED, "1.0"), ended.stderr
     assert list(temporary.iterdir()) == []
+
+
+def test_a_process_whose_terminal_is_gone_is_left_with_its_status() -> None:
+    script = "import os, pty, sys; from pipeline.status import Status, leave\n"
+    script += "ours, theirs = pty.openpty(); os.dup2(theirs, 1); os.dup2(theirs, 2); os.close(theirs); os.close(ours)\n"
+    script += "sys.stdout = os.fdopen(1, 'w', buffering=9999); sys.stdout.write('never read'); leave(Status.INTERRUPTED)"
+    assert subprocess.run([sys.executable, "-c", script], timeout=60).returncode == Status.INTERRUPTED
+
+
+def test_what_is_wrong_is_one_short_line_whatever_the_file_is_called(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from pipeline.cli import cli
+
+    for name, words in (("\n".join(["a" * 200] * 9), "File name too long"), ("/".join(["a\x1b\n" * 50] * 9), "darkroom run")):
+        result = CliRunner().invoke(cli, ["report", "--work", str(tmp_path / name)])
+        assert result.exit_code == Status.MISTAKE
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("invalid: ") and len(line) < 200 and in_one_line(line) == line and words in line
