@@ -14,6 +14,7 @@ import yaml
 from pipeline.cluster_config import EVERY, USUAL_OF, ClusterConfig
 from pipeline.config import Config
 from pipeline.run import LOCAL_BEAM
+from serving.writing import is_stream, shown, write_text
 from trainer.errors import InputError
 
 Target = Literal["kfp", "vertex"]
@@ -167,20 +168,19 @@ class _Plain(yaml.SafeDumper):
 
 
 def write(documents: list[Document], target: Target, path: Path) -> None:
-    """Writes the file, whole or not at all.
+    """Write the file, whole or not at all; or to a pipe or standard output. See `serving.writing.written`.
 
     Raises:
         InputError: It cannot be written, or is not called *.yaml, as which alone Kubeflow Pipelines takes it.
     """
-    if path.suffix not in (".yaml", ".yml"):
-        raise InputError(f"{path} must be called *.yaml: a PipelineSpec of this schema is refused as JSON")
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(dump(documents, target), encoding="utf-8")
-        fresh.replace(path)
+        if path.suffix not in (".yaml", ".yml") and not is_stream(path):
+            raise InputError(f"{path} must be called *.yaml: a PipelineSpec of this schema is refused as JSON")
+        write_text(dump(documents, target), path)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+        raise InputError(f"cannot write {shown(path)}: {error.strerror}") from error
 
 
 def _complete_task(name: str, task: Document, cluster: ClusterConfig) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from serving.lines import escaped
+from serving.writing import is_standard_output, is_stream, shown
 from trainer.errors import InputError
 
 TARGET = click.option(
@@ -21,13 +23,15 @@ TARGET = click.option(
 @click.option("--images", metavar="URI", required=True, help="Where the pictures are, as the cluster sees it.")
 @click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
-@click.option("--out", metavar="FILE.yaml", required=True, help="The file to write.")
+@click.option("--out", metavar="FILE.yaml", required=True, help="The file to write; - is standard output.")
 def compile_command(target: str, images: str, config: str | None, overrides: Sequence[str], out: str) -> None:
     """Writes the pipeline as a file that Kubeflow Pipelines or Vertex AI runs.
 
     \b
     Pictures in a store, models to another one (see kubeflow/README.md):
         darkroom compile --images s3://pictures/cats --config cats.yaml --out cats.yaml
+    To the program that checks it:
+        darkroom compile --images s3://pictures/cats --out - | darkroom lint -
     The newest of the folders of each day, with the last one it was pushed from to judge by:
         darkroom compile --images 's3://pictures/{YYYY}-{MM}-{DD}' --set cluster.push_to=s3://models/cats --out cats.yaml
     """
@@ -48,8 +52,9 @@ def compile_command(target: str, images: str, config: str | None, overrides: Seq
         raise InputError(f"the compiled pipeline would not run: {'; '.join(map(str, violations))}")
     write(documents, target, Path(out))
     name = documents[0]["pipelineInfo"]["name"]
-    click.echo(f"compiled: {name}, {out}")
-    click.echo(f"try: darkroom submit {shlex.quote(str(out))}" + (" --target vertex" if target == "vertex" else ""))
+    click.echo(f"compiled: {name}, {escaped(shown(out))}", err=is_standard_output(out))
+    if not is_stream(out):
+        click.echo(f"try: darkroom submit {shlex.quote(str(out))}" + (" --target vertex" if target == "vertex" else ""))
 
 
 @click.command(name="lint")

@@ -6,8 +6,9 @@ import datetime
 import os
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from components.pusher.versions import versions
 from pipeline import strays
 from pipeline.metadata_store import COPY, damaged, read_record, wait_for_lock
 from pipeline.workspace import WorkFolderBusy, Workspace
+from serving.writing import check_writable, followed, is_stream, put, send, shown
 from trainer.errors import InputError
 
 HEADER = b"SQLite format 3\0"
@@ -46,7 +48,7 @@ def backup(out: Path, workspace: Workspace) -> Contents:
     """Copies `metadata.db` as it is at this moment, also while a run writes to it.
 
     Args:
-        out: The file to write: complete and sound, or not touched.
+        out: The file to write: complete and sound, or not touched; or what takes bytes as they come, such as - or a FIFO.
         workspace: The work folder.
 
     Returns:
@@ -60,27 +62,53 @@ def backup(out: Path, workspace: Workspace) -> Contents:
     _has_file(workspace)
     if not workspace.metadata.is_file():
         raise InputError(f"there is no {workspace.metadata}: nothing was run in that work folder yet")
-    if out.suffix in (".gz", ".tgz", ".zip", ".tar"):
-        raise InputError(
-            f"a backup is one SQLite file and no archive: call it {out.name.partition('.')[0]}.db in place of {out.name}"
-        )
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise InputError(f"cannot write {out}: {'it is a folder' if out.is_dir() else 'there is no such folder'}")
-    if out.exists() and (out.samefile(workspace.metadata) or not _is_sqlite(out)):
-        raise InputError(f"{out} is no backup, and is not overwritten by one: choose another name")
+    stream = is_stream(out)
+    if not stream:
+        _check_place(out, workspace)
     try:
-        with _fresh(out) as copy:
+        with tempfile.TemporaryDirectory() if stream else nullcontext() as own, _fresh(_beside(out, own)) as copy:
             _copy(workspace.metadata, copy)
             why = fault(copy)
             if why:
                 raise damaged(workspace, why)
             found = contents(copy)
-            _into_place(copy, out)
+            if stream:
+                with copy.open("rb") as file:
+                    send(file, out)
+            else:
+                _into_place(copy, followed(out))
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror or error}") from None
+        raise InputError(f"cannot write {shown(out)}: {error.strerror or error}") from None
     except sqlite3.DatabaseError as error:
         raise _translated(error, workspace, out) from None
     return found
+
+
+def _check_place(out: Path, workspace: Workspace) -> None:
+    """Raise an error if a backup cannot be written there, or something else would be lost by it.
+
+    Raises:
+        InputError: That is so.
+    """
+    if out.suffix in (".gz", ".tgz", ".zip", ".tar"):
+        raise InputError(
+            f"a backup is one SQLite file and no archive: call it {out.name.partition('.')[0]}.db in place of {out.name}"
+        )
+    if out.is_dir() or not followed(out).parent.is_dir():
+        raise InputError(f"cannot write {out}: {'it is a folder' if out.is_dir() else 'there is no such folder'}")
+    if out.exists() and (out.samefile(workspace.metadata) or not _is_sqlite(out)):
+        raise InputError(f"{out} is no backup, and is not overwritten by one: choose another name")
+    try:
+        check_writable(out)
+    except PermissionError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}") from None
+
+
+def _beside(out: Path, own: str | None) -> Path:
+    """The file that a copy is named after, in a folder of its own or in that of its place."""
+    return Path(own, "metadata.db") if own else followed(out)
 
 
 def keep_copy(workspace: Workspace) -> None:
@@ -132,7 +160,7 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
         raise InputError(f"{source} is the database that is in use")
     with workspace.lock():
         wait_for_lock(database)
-        with _fresh(database) as copy:
+        with _fresh(followed(database)) as copy:
             try:
                 _copy(source, copy)
             except sqlite3.DatabaseError as error:
@@ -145,7 +173,7 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
             # whichever database is looked at.
             strays.count_on(copy, max(_last_id(database), strays.highest(workspace)))
             before = _put_by(database)
-            _into_place(copy, database)
+            _into_place(copy, followed(database))
         moved = strays.set_aside(workspace, lambda number: number not in found.executions)
         back = strays.bring_back(workspace, found.executions)
         gone = _mark_gone(workspace)
@@ -291,7 +319,7 @@ def _fresh(target: Path) -> Iterator[Path]:
 def _into_place(fresh: Path, target: Path) -> None:
     """Puts a file in the place of another, so that after a power cut there is one or the other."""
     _flush(fresh)
-    fresh.replace(target)
+    put(fresh, target)
     _flush(target.absolute().parent)
 
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import click
 
+from serving.lines import escaped
+from serving.writing import is_standard_output, shown
+
 _WORK = click.option("--work", type=click.Path(path_type=Path), metavar="DIR", required=True, help="The work folder.")
 
 
@@ -21,12 +24,14 @@ def backup(out: Path, work: Path) -> None:
 
     \b
         darkroom backup /backups/cats.db --work ~/cats
+    Packed on its way, by way of standard output:
+        darkroom backup - --work ~/cats | gzip > /backups/cats.db.gz
     """
     from pipeline.backup import backup as copy
     from pipeline.workspace import Workspace
 
     found = copy(out, Workspace(work.expanduser().absolute()))
-    click.echo(f"wrote {out}: {found}; artifacts, models and reports are not in it")
+    click.echo(f"wrote {escaped(shown(out))}: {found}; artifacts, models and reports are not in it", err=is_standard_output(out))
 
 
 @click.command()

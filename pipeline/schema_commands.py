@@ -8,6 +8,9 @@ from pathlib import Path
 
 import click
 
+from serving.lines import escaped
+from serving.writing import is_standard_output, shown, write_text
+
 _WORK = click.option(
     "--work", type=click.Path(path_type=Path), required=True, help="A work folder that a run has read pictures in."
 )
@@ -39,7 +42,7 @@ def schema(context: click.Context) -> None:
 @schema.command()
 @_WORK
 @_config(False)
-@click.option("--out", type=click.Path(path_type=Path), help="A file to write; else it is printed.")
+@click.option("--out", type=click.Path(path_type=Path), help="A file to write; else, as by -, it is printed.")
 def infer(work: Path, config: Path | None, out: Path | None) -> None:
     """Proposes a schema: labels, sizes and channels as the last pictures have them, and all else as it is.
 
@@ -57,10 +60,12 @@ def infer(work: Path, config: Path | None, out: Path | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        out.write_text(text, encoding="utf-8")
+        write_text(text, out)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}") from None
-    click.echo(f"wrote {out}")
+        raise InputError(f"cannot write {shown(out)}: {error.strerror}") from None
+    click.echo(f"wrote {escaped(shown(out))}", err=is_standard_output(out))
 
 
 @schema.command()

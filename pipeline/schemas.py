@@ -11,6 +11,7 @@ import yaml
 import components.data_gate
 from pipeline.config import load_values
 from pipeline.workspace import command
+from serving.writing import is_stream, write_text
 from trainer.errors import InputError
 
 if TYPE_CHECKING:  # it takes seconds, and a command line is checked before
@@ -124,6 +125,9 @@ def accept(proposed: schema_pb2.Schema, config: Path) -> Path:
     from google.protobuf import text_format
 
     schema = config.with_suffix(".schema.pbtxt")
+    for path in (schema, config):
+        if is_stream(path) or path.is_dir():
+            raise InputError(f"{path} is no file: a configuration and its schema are files beside each other")
     text = config.read_text(encoding="utf-8") if config.exists() else ""
     if config.exists():
         load_values(config)
@@ -131,9 +135,7 @@ def accept(proposed: schema_pb2.Schema, config: Path) -> Path:
     changed = "\n".join([*lines, f"schema: {yaml.safe_dump(schema.name).splitlines()[0]}"]) + "\n"
     try:
         for path, content in ((schema, text_format.MessageToString(proposed, as_utf8=True)), (config, changed)):
-            temporary = path.with_name(f".{path.name}.part")
-            temporary.write_text(content, encoding="utf-8")
-            temporary.replace(path)
+            write_text(content, path)
     except OSError as error:
         raise InputError(f"cannot write {error.filename}: {error.strerror}") from None
     return schema
