@@ -195,7 +195,7 @@ os._exit(0)
 
 
 MEMORY = """
-import resource, sys
+import re, sys
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers import arrow, parquet
 from components.image_example_gen.storage.files import FoundFile
@@ -204,7 +204,7 @@ found = reader.find(sys.argv[1], FoundFile(sys.argv[2], 0, 0), DataConfig())
 for start, stop in found.units(10_000):
     for _ in found.read(sys.argv[1], start, stop, DataConfig()):
         pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+print(int(re.search(r"VmHWM:\s*(\d+)", open("/proc/self/status").read())[1]) // 1024)  # ru_maxrss has the parent's in it
 """
 
 
