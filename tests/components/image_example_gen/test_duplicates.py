@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 from components.image_example_gen.config import DataConfig
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_idx_pair, write_pictures
+from trainer.errors import GateRefused
 
 
 def listed(result) -> dict[str, str]:
@@ -66,9 +68,13 @@ def test_they_are_kept_where_the_configuration_says_so(tmp_path):
             assert sides.setdefault(hash, split) == split  # by content they fall on one side all the same
 
 
-def test_copies_of_a_single_picture_reach_the_gate_on_data(tmp_path):
+def test_copies_of_a_single_picture_are_refused_unless_they_are_asked_for(tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(100):
         (tmp_path / f"in/{number}.png").write_bytes(encode(picture(0)))
-    result = ingest(tmp_path / "in", tmp_path / "out")
+    with pytest.raises(GateRefused) as refused:
+        ingest(tmp_path / "in", tmp_path / "refused")
+    (reason,) = refused.value.reasons
+    assert "nearly all of the 100 pictures" in reason and "only 1 differ" in reason and "data.keep_duplicates=true" in reason
+    result = ingest(tmp_path / "in", tmp_path / "out", DataConfig(keep_duplicates=True))
     assert result.splits == ["train", "eval", "test"] and len(result.examples()) == 100

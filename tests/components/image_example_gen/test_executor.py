@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 
@@ -178,10 +179,12 @@ def test_own_split_folders_decide_and_missing_ones_come_from_train(tmp_path):
     assert set(result.summary["labels"]["eval"]) == {"cat"}
 
 
-def test_a_split_name_among_labels_is_a_label(tmp_path):
+def test_a_split_name_among_labels_is_a_label_where_a_person_says_so(tmp_path):
     write_pictures(tmp_path / "in/train", 20)
     write_pictures(tmp_path / "in/car", 20, first=20)
-    result = ingest(tmp_path / "in", tmp_path / "out", SMALL_SHARDS)
+    assert "data.splits=labels" in str(mistake(tmp_path / "in", tmp_path / "refused", SMALL_SHARDS))
+    config = dataclasses.replace(SMALL_SHARDS, splits="labels")
+    result = ingest(tmp_path / "in", tmp_path / "out", config)
     assert {example["image/label"] for example in result.examples().values()} == {b"train", b"car"}
 
 
@@ -244,7 +247,11 @@ def test_an_idx_file_damaged_inside(tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    assert "train-images-idx3-ubyte.gz cannot be read" in str(mistake(tmp_path, tmp_path / "out"))
+    assert "all 30 pictures" in str(mistake(tmp_path, tmp_path / "out"))
+    write_pictures(tmp_path / "good", 40, first=100)
+    result = ingest(tmp_path, tmp_path / "out2")
+    assert len(result.examples()) == 40 and result.summary["rejected"] == 30
+    assert list(result.rejects) == ["train-images-idx3-ubyte.gz"]
 
 
 def test_the_worker_can_be_sent_to_another_process():

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from components.image_example_gen.config import DataConfig
 from serving import pushed
 from serving.picture_files import PictureOptions
 from tests.components.image_example_gen.ingestion import ingest
+from tests.serving.picture_files.made import ADOBE_RGB, profile, saved, tiff
 from trainer.config import PreprocessingConfig
 from trainer.preprocessing import decode_levels
 
@@ -58,6 +62,10 @@ def formats() -> dict[str, tuple[Image.Image, str, dict]]:
         "cmyk.tif": (colour.convert("CMYK"), "TIFF", {}),
         "turned.tif": (colour, "TIFF", {"exif": exif(3)}),
         "jpeg by content.png": (colour, "JPEG", {}),
+        "plain.avif": (colour, "AVIF", {"quality": 90}),
+        "plain.jp2": (colour, "JPEG2000", {}),
+        "plain.ppm": (colour, "PPM", {}),
+        "plain.qoi": (colour, "QOI", {}),
     }
     return found | {f"turned {how}.jpg": (colour, "JPEG", {"exif": exif(how)}) for how in range(1, 9)}
 
@@ -102,4 +110,58 @@ def test_what_is_accepted_is_what_a_person_sees(pictures, name):
     if upright.size != (20, 30):
         return  # turned on its side and stretched: the pixels are compared in test_picture_files
     difference = np.abs(levels.astype(int) - np.asarray(white.convert("RGB")))
-    assert difference.mean() < (6 if "cmyk.jpg" in name else 3 if name.endswith((".jpg", "content.png")) else 0.01)
+    assert difference.mean() < (6 if "cmyk.jpg" in name else 3 if name.endswith((".jpg", "content.png", ".avif")) else 0.01)
+
+
+WIDE = profile(ADOBE_RGB, 2.2)
+DEEP = RNG.integers(0, 4096, (30, 20, 3), np.uint16)
+OPTIONS = {
+    "depth": {"depth": 16},
+    "levels": {"levels": 4095},
+    "depth and levels": {"depth": 16, "levels": 4095},
+    "range": {"range": (-1.0, 2.0)},
+    "range in 16 bits": {"range": (-1.0, 2.0), "depth": 16},
+    "profiles ignored": {"icc": "ignore"},
+    "usual": {},
+}
+
+
+def odd_files() -> dict[str, bytes]:
+    """Files that options are about."""
+    floats = (RNG.random((30, 20, 3)) * 3 - 1).astype(np.float32)
+    return {
+        "wide.png": saved(COLOUR, "PNG", icc_profile=WIDE),
+        "wide.jpg": saved(COLOUR, "JPEG", icc_profile=WIDE),
+        "deep.tif": tiff(DEEP),
+        "deep.pgm": b"P5 20 30 4095\n" + DEEP[..., 0].astype(">u2").tobytes(),
+        "deep.png": saved(DEEP[..., 0], "PNG"),
+        "floats.tif": tiff(floats, sample_format=3),
+        "floats.pfm": b"PF\n20 30\n-1\n" + floats.tobytes(),
+        "grey.bmp": saved(GREY, "BMP"),
+        "plain.gif": saved(GREY, "GIF"),
+        "turned.jpg": saved(COLOUR, "JPEG", exif=exif(6)),
+    }
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_with_any_options_serving_reads_what_the_trainer_read(options, tmp_path):
+    """The options go through model.json, as plain values."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, data in odd_files().items():
+        (folder / name).write_bytes(data)
+    for seed in range(60):
+        saved_as = np.uint8 if "levels" not in options else np.uint16
+        (folder / f"more-{seed}.png").write_bytes(saved(RNG.integers(0, 256, (5, 5)).astype(saved_as), "PNG"))
+    result = ingest(folder, tmp_path / "examples", max_rejects=1.0, **options)
+    examples, rejects = result.examples(), result.rejects
+    assert {*examples, *rejects} >= {*odd_files()} and len(examples) > 60
+    from_json = PictureOptions.from_dict(json.loads(json.dumps(DataConfig(**options).pictures.to_dict())))
+    contents, unreadable = pushed._read([folder / name for name in odd_files()], from_json)
+    assert {path.name: data for path, data in contents} == {
+        name: examples[name]["image/encoded"] for name in odd_files() if name in examples
+    }
+    assert {path.name: reason for path, reason in unreadable} == {name: rejects[name] for name in odd_files() if name in rejects}
+    for name in {*odd_files()} & {*examples}:
+        levels = decode_levels(examples[name]["image/encoded"], PreprocessingConfig(30, 20, 3, depth=options.get("depth", 8)))
+        assert levels.dtype == ("uint16" if options.get("depth") == 16 else "uint8")

@@ -43,7 +43,7 @@ def test_tables_in_all_their_spellings(tmp_path, name, text):
 @pytest.mark.parametrize(
     "name, text, reason",
     [
-        ("m.csv", "name,label\n1.png,cat\n", "has no column path (or uri, url"),
+        ("m.csv", "name,label\n1.png,cat\n", "has no column path (or url, file"),
         ("m.csv", "", "it has none"),
         ("m.csv", "path,split\n1.png,train\n2.png,holdout\n", "line 3: the split 'holdout' is none of"),
         ("m.csv", "path,label\n,cat\n", "line 2, names no picture"),
@@ -184,8 +184,8 @@ def test_archives_and_arrays_on_the_web(tmp_path, web):
     "path, words",
     [
         ("gone.zip", "gone.zip cannot be reached: there is no such file"),
-        ("", "is none of .csv .* and the web cannot be listed: give a manifest"),
-        ("train-images-idx3-ubyte", "is none of .csv .* and the web cannot be listed"),
+        ("", "is no archive, array or manifest, and the web cannot be listed: give a manifest"),
+        ("train-images-idx3-ubyte", "and the web cannot be listed: give a manifest"),
     ],
 )
 def test_what_of_the_web_cannot_be_read(web, path, words):

@@ -68,8 +68,27 @@ def test_split_folders_under_any_of_their_names(tmp_path):
     assert splits_of(folder) == {"Train/cat/1.png": "train", "VALID/cat/2.png": "eval", "test/3.png": "test"}
 
 
-def test_split_names_are_labels_unless_all_pictures_lie_beneath_them(tmp_path):
-    assert set(splits_of(touch(tmp_path, "train/1.png", "car/2.png")).values()) == {None}
+def test_a_folder_that_may_be_a_split_or_a_label_is_asked_about(tmp_path):
+    message = mistake(touch(tmp_path, "train/1.png", "car/2.png"))
+    assert "'train'" in message and "data.splits=labels" in message
+    sources, paths = found(tmp_path, DataConfig(splits="labels"))
+    assert [sources.labels.of(path) for path in paths] == [("car", None), ("train", None)]
+
+
+@pytest.mark.parametrize("config", [{"label_pattern": "([0-9])"}, {"label_file": "labels.csv"}])
+def test_it_is_not_where_labels_come_from_elsewhere(tmp_path, config):
+    folder = touch(tmp_path, "train/1.png", "car/2.png")
+    (tmp_path / "labels.csv").write_text("path,label\ntrain/1.png,a\n")
+    assert found(folder, DataConfig(**config))[0].count == 2
+
+
+def test_splits_inside_a_wrapper_and_pictures_beside_them(tmp_path):
+    sources, paths = found(touch(tmp_path, "animals/train/cat/1.png", "animals/test/cat/2.png", "animals/3.png"))
+    assert [sources.labels.of(path) for path in paths] == [("", None), ("cat", "test"), ("cat", "train")]
+    assert sources.file_splits == {"train": 1, "test": 1, None: 1} and sources.splits_from == ("folders",)
+    assert any("beside the folders test and train" in note for note in sources.notes)
+    (tmp_path / "animals/val").mkdir()
+    assert "the split 'eval' is empty" in mistake(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +106,8 @@ def test_idx_in_the_spelling_with_a_dot_and_beside_its_packed_self(tmp_path):
         write_idx(tmp_path / f"train-images.idx3-ubyte{suffix}", PIXELS.shape, [PIXELS.tobytes()])
         write_idx(tmp_path / f"train-labels.idx1-ubyte{suffix}", (4,), [bytes(4)])
     (idx,) = find_sources(str(tmp_path)).containers
-    assert (idx.path, idx.labels) == ("train-images.idx3-ubyte", "train-labels.idx1-ubyte")
+    assert (idx.path, idx.count) == ("train-images.idx3-ubyte", 4)
+    assert [block.labels for block in idx.read(str(tmp_path), 0, 4, DataConfig())] == [["0"] * 4]
 
 
 def test_idx_file_in_a_split_folder(tmp_path):
@@ -135,7 +155,7 @@ def test_a_picture_instead_of_a_folder(tmp_path):
 
 def test_no_pictures_says_what_is_looked_for_and_what_is_there(tmp_path):
     message = mistake(touch(tmp_path, "1.txt", "2.txt", "readme"))
-    assert ".png .jpg" in message and "2 .txt, 1 without a suffix" in message
+    assert "found 2 .txt, 1 without a suffix" in message and "darkroom inspect" in message
     (tmp_path / "empty").mkdir()
     assert "found nothing" in mistake(tmp_path / "empty")
 
@@ -157,28 +177,28 @@ def test_nothing_to_train_on(tmp_path):
 def test_idx_with_another_magic(tmp_path):
     with gzip.open(tmp_path / "train-images-idx3-ubyte.gz", "wb") as file:
         file.write(b"\x00\x00\x08\x01" + bytes(12))
-    assert "begins with 00000801, not 00000803 or 00000804" in mistake(tmp_path)
+    assert "train-images-idx3-ubyte.gz: " in mistake(tmp_path)
 
 
 def test_idx_that_is_no_gzip(tmp_path):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"<html>not found</html>")
-    assert "cannot be read" in mistake(tmp_path)
+    assert "no IDX file: it begins with" in mistake(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_idx_shorter_than_its_header_says(tmp_path, suffix):
     write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", (5, 8, 8), [PIXELS.tobytes()])
-    assert "holds 272 bytes where its header says 336" in mistake(tmp_path)
+    assert "272 bytes where its header says 336" in mistake(tmp_path)
 
 
 def test_idx_cut_within_its_header(tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03\x00\x00")
-    assert "ends within its header" in mistake(tmp_path)
+    assert "ends too early" in mistake(tmp_path)
 
 
 def test_idx_with_odd_channels(tmp_path):
-    write_idx(tmp_path / "train-images-idx4-ubyte", (1, 8, 8, 2), [bytes(128)])
-    assert "2 channels" in mistake(tmp_path)
+    write_idx(tmp_path / "train-images-idx4-ubyte", (1, 8, 8, 5), [bytes(320)])
+    assert "channels" in mistake(tmp_path)
 
 
 def test_idx_without_pictures(tmp_path):
