@@ -11,11 +11,11 @@ import functools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.readers.beginnings import with_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,6 @@ LABEL_NAMES = (
 
 ONLY_NAMED = "a row that names a file and holds no picture"
 NO_PICTURE = "a row without a picture"
-_MOST_LETTERS = 110  # of a reason
 _Kinds = dict[str, Any]  # the types of columns, by their names
 
 
@@ -108,7 +107,7 @@ def choose_columns(schema: pa.Schema, config: DataConfig) -> Columns | str:
         kind = _type_at(kinds, label)
         if kind is None or not _is_label(kind):
             words = f"the column {config.record_label} holds no single label" if kind else f"no column {config.record_label}"
-            return _shortened(f"{words}; it has ", kinds, ": data.record_label names one")
+            return with_names(f"{words}; it has ", kinds, ": data.record_label names one")
     names = _names_of(features, label)
     return Columns(image.image, image.file, label, names, image.notes + notes)
 
@@ -173,7 +172,7 @@ def _image(kinds: _Kinds, named: str | None, features: dict[str, dict]) -> Colum
         path = _path_to(kinds, named)
         found = _picture_at(kinds, path)
         words = f"the column {named} holds no pictures" if path else f"no column {named}"
-        return found or _shortened(f"{words}; it has ", kinds, ": data.record_image names one")
+        return found or with_names(f"{words}; it has ", kinds, ": data.record_image names one")
     by_type = [name for name, feature in features.items() if feature.get("_type") == "Image" and name in kinds]
     by_name = [name for name in IMAGE_NAMES if name in kinds]
     of_bytes = [name for name in kinds if _picture_at(kinds, (name,))]
@@ -186,8 +185,8 @@ def _image(kinds: _Kinds, named: str | None, features: dict[str, dict]) -> Colum
             return replace(fitting[first], notes=notes)
     of_lists = [name for name in (*by_name, *kinds) if _is_list_of_pictures(kinds[name])]
     if of_lists:
-        return _shortened("the column ", of_lists[:1], " holds lists of pictures, which are not read")
-    return _shortened("no column of pictures; it has ", kinds, ": data.record_image names one")
+        return with_names("the column ", of_lists[:1], " holds lists of pictures, which are not read")
+    return with_names("no column of pictures; it has ", kinds, ": data.record_image names one")
 
 
 def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -276,20 +275,6 @@ def _is_label(kind: pa.DataType) -> bool:
     return _is_number(kind) or types.is_string(kind) or types.is_large_string(kind)
 
 
-def _plain(text: str) -> str:
-    """A text without what a terminal would act on."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
 def _is_number(kind: pa.DataType) -> bool:
     types = load_pyarrow().types
     return types.is_integer(kind) or types.is_boolean(kind)
-
-
-def _shortened(before: str, names: Iterable[str], behind: str) -> str:
-    """A list of names between words, cut so that all is short."""
-    before, names = _plain(before)[:60], [_plain(name)[:30] for name in islice(names, _MOST_LETTERS)]
-    text, room = ", ".join(names) or "no columns", _MOST_LETTERS - len(before) - len(behind)
-    if len(text) > room:
-        text = f"{text[: room - 4].rpartition(', ')[0] or text[: room - 4]}, ..."
-    return f"{before}{text}{behind}"

@@ -1,29 +1,42 @@
-"""TFRecords of tf.Example that hold pictures."""
+"""TFRecords of tf.Example that hold pictures: this project's own, those of TFDS, and others with usual names."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import posixpath
 import re
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import BinaryIO
 
 import google_crc32c
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
-from components.image_example_gen.readers.idx import is_gzip
+from components.image_example_gen.found import Block, Encoded, Rejected
+from components.image_example_gen.readers.beginnings import described_beginning
+from components.image_example_gen.readers.features import (
+    Found,
+    describe_missing,
+    features_of,
+    notes_of,
+    numbers_name,
+    read_features,
+    stacked,
+)
 from components.image_example_gen.readers.npy import read_fully
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from trainer.errors import InputError
 
 DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrecords?(-\d+-of-\d+)?(\.gz)?|.*[-_.]tfrecords?-\d+-of-\d+(\.gz)?", re.IGNORECASE)
 _PIECE = 1 << 20
 _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
+_BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of bare pixels that are handed on together
+_END = object()
+_MOST_NAMES = 1 << 22  # bytes of a file of labels' names
 
 
 @dataclass(frozen=True)
@@ -34,82 +47,158 @@ class RecordPictures:
         path: Of the file, relative to the folder.
         split: The split that its name or its folder says, or None.
         count: How many records it has.
+        label: The feature with its first record's label, where that is a number; else ''.
+        notes: What a person should know, a line each.
     """
 
     path: str
     split: str | None
     count: int
+    label: str = ""
+    notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """One: where a record begins is known only from the one before."""
         return [(0, self.count)]
 
-    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
-        """Yields the pictures in their order, and what is refused."""
+    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
+        """Yield the pictures in their order, and what is refused."""
+        names = _label_names(folder, posixpath.dirname(self.path), self.label) if self.label and not config.label_names else ()
+        waiting: list[Found] = []  # bare pixels of one shape, the last of them number `behind` - 1
+        behind = 0  # the number of the next record
         try:
             for number, record in enumerate(_records(join(folder, self.path), int(config.max_file_megabytes * 1e6))):
-                path = f"{self.path}#{number}"
-                if record is None:
-                    yield Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
+                found = _read(record, config, names)
+                if waiting and (not _is_pixels(found) or _is_full(waiting) or found.shape != waiting[0].shape):
+                    yield self._block(waiting, number)
+                    waiting = []
+                if _is_pixels(found):
+                    waiting.append(found)
+                elif isinstance(found, Found):
+                    yield Encoded(f"{self.path}#{number}", found.label, self.split, found.data)
                 else:
-                    yield _picture(record, path, self.split, config)
-        except _BROKEN:
-            yield Rejected(self.path, DAMAGED)
+                    yield Rejected(f"{self.path}#{number}", found)
+                behind = number + 1
+            if waiting:
+                yield self._block(waiting, behind)
+        except InputError:
+            raise
+        except Exception:  # of a store's, of gzip's: whatever the file holds
+            if waiting:
+                yield self._block(waiting, behind)
+            yield Rejected(self.path, DAMAGED, max(stop - behind, 1))
+
+    def _block(self, found: list[Found], behind: int) -> Block:
+        return Block(self.path, behind - len(found), [one.label for one in found], self.split, stacked(found))
 
 
 class _BadRecordError(ValueError):
     """A record that does not agree with its checksum."""
 
 
-_BROKEN = (OSError, EOFError, zlib.error, _BadRecordError)
+class _BadHeaderError(_BadRecordError):
+    """The same of a record's header: what follows cannot be found."""
 
 
-def is_records(path: str) -> bool:
+def is_mine(path: str) -> bool:
     """Whether a file is called like TFRecords: pictures.tfrecord, train.tfrecord-00000-of-00010.gz."""
     return bool(_NAME.fullmatch(posixpath.basename(path)))
 
 
-def inspect(folder: str, file: FoundFile) -> RecordPictures:
-    """Counts a file's records; see `archives.inspect` for the arguments."""
+def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | Rejected:
+    """Count a file's records, and look at the first.
+
+    Args:
+        folder: That the file's path is relative to.
+        file: The file. The folders that it lies in are left to the caller.
+        config: Which features are read.
+    """
+    path = join(folder, file.path)
+    try:
+        with contextlib.closing(_records(path, int(config.max_file_megabytes * 1e6))) as records:
+            first = next(records, _END)
+    except InputError:
+        raise
+    except Exception as error:
+        return Rejected(file.path, _reason(path, file.size, error))
+    if first is _END:
+        return Rejected(file.path, "the file is empty" if file.size == 0 else "a TFRecord file without records")
+    label, notes = "", ()
+    if first is not None:  # else larger than is read, and refused by itself
+        features = features_of(first)
+        missing = describe_missing(first, features, config)
+        if missing:
+            return Rejected(file.path, missing)
+        label, notes = numbers_name(features, config), notes_of(features, config)
+    split = split_in_name(posixpath.basename(file.path))
+    return RecordPictures(file.path, split, _count(path), label, tuple(f"{file.path}: {note}" for note in notes))
+
+
+def is_records(path: str) -> bool:
+    """The older name of `is_mine`."""
+    return is_mine(path)
+
+
+def inspect(folder: str, file: FoundFile) -> RecordPictures | Rejected:
+    """The older name of `find`."""
+    return find(folder, file, DataConfig())
+
+
+def _read(record: bytes | None, config: DataConfig, names: Sequence[str]) -> Found | str:
+    if record is None:
+        return f"larger than {config.max_file_megabytes:g} megabytes: not read"
+    features = features_of(record)
+    return features if isinstance(features, str) else read_features(features, config, names)
+
+
+def _is_pixels(found: Found | str) -> bool:
+    return isinstance(found, Found) and found.shape is not None
+
+
+def _is_full(waiting: Sequence[Found]) -> bool:
+    return len(waiting) >= _BLOCK or len(waiting) * len(waiting[0].data) >= _BLOCK_BYTES
+
+
+def _label_names(folder: str, path: str, label: str) -> tuple[str, ...]:
+    """The names of a feature's numbers, from the file that TFDS writes beside its records."""
+    try:
+        with open_file(join(folder, posixpath.join(path, f"{label.replace('/', '-')}.labels.txt"))) as stream:
+            text = stream.read(_MOST_NAMES).decode("utf-8", "replace")
+    except Exception:  # each store says in its own way that there is none
+        return ()
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _reason(path: str, size: int, error: Exception) -> str:
+    """Why not even the first record of a file can be read."""
+    try:
+        with open_file(path) as stream:
+            head = stream.read(64)
+    except Exception:
+        return f"the file cannot be read: {type(error).__name__}"
+    if not head or isinstance(error, _BadHeaderError) or (isinstance(error, gzip.BadGzipFile) and head[:2] != b"\x1f\x8b"):
+        return described_beginning(head, "TFRecord file")
+    if isinstance(error, EOFError):
+        return f"truncated at byte {size:,}, in its first record" if size > 0 else "truncated in its first record"
+    return "damaged in its first record"
+
+
+def _count(path: str) -> int:
+    """How many records a file has, as far as it is sound; what is wrong behind that is said when it is read."""
     count = 0
-    try:
-        for _ in _records(join(folder, file.path), most=0):
+    with contextlib.suppress(Exception):
+        for _ in _records(path, most=0):
             count += 1
-    except _BROKEN:
-        pass  # said when it is read
-    return RecordPictures(file.path, split_in_name(posixpath.basename(file.path)), count)
-
-
-def _picture(record: bytes, path: str, split: str | None, config: DataConfig) -> Encoded | Rejected:
-    import tensorflow as tf  # here, so that a command line can check its arguments at once
-
-    try:
-        features = tf.train.Example.FromString(record).features.feature
-    except Exception:  # protobuf's versions have different errors
-        return Rejected(path, "a record that is no tf.Example")
-    data = features[config.record_image].bytes_list.value if config.record_image in features else ()
-    if not data:
-        return Rejected(path, f"a record without the feature {config.record_image}: data.record_image names another")
-    label = _label(features[config.record_label], config.label_names) if config.record_label in features else ""
-    return Encoded(path, label, split, data[0])
-
-
-def _label(feature: Any, names: Sequence[str]) -> str:
-    if feature.bytes_list.value:
-        return feature.bytes_list.value[0].decode("utf-8", "replace")
-    if not feature.int64_list.value:
-        return ""
-    number = feature.int64_list.value[0]
-    return names[number] if 0 <= number < len(names) else str(number)
+    return count
 
 
 def _records(path: str, most: int) -> Iterator[bytes | None]:
-    """The records of a file that any store may hold; None for each of more than `most` bytes, which is passed over.
+    """Yield the records of a file that any store may hold; None for each of more than `most` bytes, which is passed over.
 
     The format is in tensorflow/core/lib/io/record_writer.h.
     """
     with open_file(path) as stream:
-        packed = is_gzip(path)
+        packed = path.lower().endswith(".gz")
         if not packed:  # TensorFlow's option GZIP leaves the name alone; no record is so long that its header begins like that
             with open_file(path) as begin:
                 packed = begin.read(3) == b"\x1f\x8b\x08"
@@ -120,19 +209,32 @@ def _records(path: str, most: int) -> Iterator[bytes | None]:
                 return
             if len(header) < 12:
                 header += read_fully(unpacked, 12 - len(header))
-            _check(header[:8], header[8:])
+            _check(header[:8], header[8:], _BadHeaderError)
             (length,) = struct.unpack("<Q", header[:8])
             if length > most:
-                for piece in range(0, length + 4, _PIECE):
-                    read_fully(unpacked, min(_PIECE, length + 4 - piece))
+                _pass_over(unpacked, length + 4, not packed)
                 yield None
                 continue
             data = read_fully(unpacked, length)
-            _check(data, read_fully(unpacked, 4))
+            _check(data, read_fully(unpacked, 4), _BadRecordError)
             yield data
 
 
-def _check(data: bytes, checksum: bytes) -> None:
+def _pass_over(stream: BinaryIO, size: int, may_seek: bool) -> None:
+    """Leave out so many bytes.
+
+    Raises:
+        EOFError: There are not so many.
+    """
+    if may_seek and size < 1 << 62 and stream.seekable():
+        stream.seek(size - 1, 1)
+        read_fully(stream, 1)
+        return
+    for piece in range(0, size, _PIECE):
+        read_fully(stream, min(_PIECE, size - piece))
+
+
+def _check(data: bytes, checksum: bytes, error: type[_BadRecordError]) -> None:
     crc = google_crc32c.value(data)
     if struct.unpack("<I", checksum)[0] != (((crc >> 15 | crc << 17) & 0xFFFFFFFF) + _MASK_DELTA) & 0xFFFFFFFF:
-        raise _BadRecordError("a checksum is wrong")
+        raise error("a checksum is wrong")

@@ -75,7 +75,7 @@ def test_what_the_configuration_names_counts():
     [
         ([("a", NUMBER), ("b", TEXT)], {}, "no column of pictures; it has a, b: data.record_image names one"),
         ([("a", BYTES), ("b", BYTES)], {}, "no column of pictures; it has a, b: data.record_image names one"),
-        ([], {}, "no column of pictures; it has no columns: data.record_image names one"),
+        ([], {}, "no column of pictures; it has none: data.record_image names one"),
         ([("images", pa.list_(IMAGE))], {}, "the column images holds lists of pictures, which are not read"),
         ([("a", BYTES)], {"record_image": "b"}, "no column b; it has a: data.record_image names one"),
         ([("a", TEXT)], {"record_image": "a"}, "the column a holds no pictures; it has a: data.record_image names one"),

@@ -207,6 +207,7 @@ def test_of_several_labels_the_one_that_is_picked(tmp_path):
         ({"pixels": bytes(25)}, {"record_image": "pixels"}, (5, 5, 1)),
         ({"image": bytes(25)}, {}, None),
         ({"image_raw": bytes(26)}, {}, None),
+        ({"image_raw": bytes(9)}, {}, None),
         ({"image_raw": bytes(97), "height": 12, "width": 8}, {}, None),
         ({"image_raw": bytes(60), "height": 0, "width": -8}, {}, None),
         ({"image_raw": bytes(96), "height": -12, "width": -8}, {}, None),
@@ -221,8 +222,8 @@ def test_bare_pixels_of_as_many_bytes_as_their_shape(tmp_path, features, config,
 def test_bare_pixels_come_in_blocks_of_one_shape_in_order(tmp_path):
     pixels = np.arange(700 * 16, dtype=np.uint32).astype(np.uint8).reshape(700, 4, 4)
     records = [made(image_raw=one.tobytes(), label=number % 3) for number, one in enumerate(pixels)]
-    records[300] = made(image_raw=b"no square", label=0)
-    records[400] = made(image_raw=bytes(9), label=0)
+    records[300] = made(image_raw=b"not square", label=0)
+    records[400] = made(image_raw=bytes(25), label=0)
     path = write(tmp_path / "train.tfrecord", records)
     items = read(path)
     assert [(type(item), len(getattr(item, "pixels", " "))) for item in items] == [
@@ -320,8 +321,8 @@ def test_hundreds_of_damaged_files(tmp_path, suffix):
             continue
         items = read(path)
         pictures += sum(len(getattr(item, "pixels", " ")) for item in items if not isinstance(item, Rejected))
-        assert items[-1] == Rejected(path.name, DAMAGED) or len(items) > 1
-    assert pictures > 500
+        assert sum(getattr(item, "pictures", len(getattr(item, "pixels", " "))) for item in items) >= found.count
+    assert pictures > 300
 
 
 def test_damaged_messages_within_sound_records(tmp_path):

@@ -1,0 +1,190 @@
+"""Which feature of a tf.Example is the picture and which its label: this project's names, those of TFDS, and the usual ones."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.readers.beginnings import with_names
+
+# In this order, where there are several; the first ones are this project's own.
+IMAGE_NAMES = (
+    *("image/encoded", "image", "image_raw", "image/raw", "image_bytes", "image/bytes", "encoded", "img", "img_raw"),
+    *("picture", "photo", "jpg", "jpeg", "png", "image/image_data", "image_data", "encoded_image", "raw"),
+)
+LABEL_NAMES = (
+    *("image/label", "image/class/text", "class/text", "label_text", "label_name", "class_name", "label", "image/class/label"),
+    *("class/label", "labels", "class", "target", "category", "cls", "class_id", "y"),
+)
+_HEIGHTS = ("image/height", "height", "rows", "h")
+_WIDTHS = ("image/width", "width", "cols", "w")
+_CHANNELS = ("image/channels", "image/depth", "channels", "depth", "num_channels")
+_SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")  # what bare pixels hardly begin with
+_MOST_CHANNELS = 4
+_SMALLEST_SQUARE = 4  # pixels a side; fewer bytes may be anything
+
+NO_EXAMPLE = "a record that is no tf.Example"
+SEQUENCE = "a tf.SequenceExample, which is not read"
+SEVERAL = "a record with several pictures, which is not read"
+NO_FEATURE = "a record without a feature of pictures: data.record_image names it"
+
+Features = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an example holds.
+
+    Attributes:
+        data: The bytes of its picture.
+        shape: Height, width and channels where they are bare pixels; else None.
+        label: As text; '' where there is none.
+    """
+
+    data: bytes
+    shape: tuple[int, int, int] | None
+    label: str
+
+
+def features_of(record: bytes) -> Features | str:
+    """The features of a serialized tf.Example; or why it is none."""
+    import tensorflow as tf  # here, so that a command line can check its arguments at once
+
+    try:
+        features = tf.train.Example.FromString(record).features.feature
+    except Exception:  # protobuf's versions have different errors
+        return NO_EXAMPLE
+    if features:
+        return features
+    return SEQUENCE if _is_sequence(record) else NO_EXAMPLE
+
+
+def read_features(features: Features, config: DataConfig, own: Sequence[str]) -> Found | str:
+    """The picture and the label of an example; or why it is refused.
+
+    Args:
+        features: Its features.
+        config: How it is read.
+        own: The names of labels that are numbers, as a file beside it has them.
+    """
+    name, label_from = names_of(features, config)
+    if name is None:
+        return NO_FEATURE
+    values = features[name].bytes_list.value
+    if len(values) > 1:
+        return SEVERAL
+    label, _ = _label(features, label_from, config, own)
+    return Found(values[0], _shape(features, name, values[0], config), label)
+
+
+def names_of(features: Features, config: DataConfig) -> tuple[str | None, str | None]:
+    """The features that hold the picture and the label; None where there is none.
+
+    The picture is the first with a usual name that has bytes; the label the first that has text, else the first that has
+    a number.
+    """
+    images, labels = _candidates(frozenset(features), config.record_image, config.record_label)
+    image = next((name for name in images if features[name].bytes_list.value), None)
+    number = None
+    for name in labels:
+        if name == image:
+            continue
+        if features[name].bytes_list.value:
+            return image, name
+        if number is None and features[name].int64_list.value:
+            number = name
+    return image, number
+
+
+@functools.lru_cache(1024)
+def _candidates(there: frozenset[str], image: str | None, label: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The features that may hold the picture, and those that may hold the label, in their order."""
+    images = IMAGE_NAMES if image is None else (image,)
+    labels = LABEL_NAMES if label is None else (label,)
+    return tuple(name for name in images if name in there), tuple(name for name in labels if name in there)
+
+
+def numbers_name(features: Features, config: DataConfig) -> str:
+    """The feature that holds the label, where that is a number; else ''."""
+    _, name = names_of(features, config)
+    return name if name is not None and features[name].int64_list.value else ""
+
+
+def describe_missing(record: bytes, features: Features | str, config: DataConfig) -> str:
+    """Why there is no picture in a file's first record, in words of under 120 letters; '' where there is one."""
+    if isinstance(features, str):
+        return "its records are no tf.Example" if features == NO_EXAMPLE else f"its records are {SEQUENCE[2:]}"
+    if names_of(features, config)[0] is not None:
+        return ""
+    if _is_sequence(record):
+        return SEQUENCE
+    return with_names("its records have the features ", sorted(features), ": data.record_image names the one with pictures")
+
+
+def notes_of(features: Features, config: DataConfig) -> tuple[str, ...]:
+    """What a person should know of how labels are read."""
+    _, name = names_of(features, config)
+    several = _label(features, name, config, ())[1]
+    return (f"the feature {name} has {several:,} values: data.label_column picks one",) if several else ()
+
+
+def _label(features: Features, name: str | None, config: DataConfig, own: Sequence[str]) -> tuple[str, int]:
+    """The label, and how many there are where none is picked of several."""
+    if name is None:
+        return "", 0
+    values = features[name].bytes_list.value or features[name].int64_list.value
+    if len(values) > 1:
+        if config.label_column is None or config.label_column >= len(values):
+            return "", len(values)
+        values = values[config.label_column : config.label_column + 1]
+    if not values:
+        return "", 0
+    if isinstance(values[0], bytes):
+        return values[0].decode("utf-8", "replace"), 0
+    names = config.label_names or own
+    return (names[values[0]] if 0 <= values[0] < len(names) else str(values[0])), 0
+
+
+def _shape(features: Features, name: str, data: bytes, config: DataConfig) -> tuple[int, int, int] | None:
+    """The shape of bare pixels, where the bytes are no picture file's and just as many; else None."""
+    if not data or data.startswith(_SIGNATURES):
+        return None
+    if config.shape is not None:
+        return config.shape if math.prod(config.shape) == len(data) and config.shape[2] <= _MOST_CHANNELS else None
+    height, width, channels = (_number(features, names) for names in (_HEIGHTS, _WIDTHS, _CHANNELS))
+    if height > 0 and width > 0:
+        channels = channels or len(data) // (height * width)
+        fits = 0 < channels <= _MOST_CHANNELS and height * width * channels == len(data)
+        return (height, width, channels) if fits else None
+    if "raw" not in name and config.record_image is None:  # any damaged picture may have as many bytes as a square
+        return None
+    for channels in (1, 3):
+        side = math.isqrt(len(data) // channels)
+        if side >= _SMALLEST_SQUARE and side * side * channels == len(data):
+            return side, side, channels
+    return None
+
+
+def _number(features: Features, names: Sequence[str]) -> int:
+    values = (features[name].int64_list.value for name in names if name in features)
+    return next((value[0] for value in values if len(value) == 1), 0)
+
+
+def _is_sequence(record: bytes) -> bool:
+    import tensorflow as tf
+
+    try:
+        return bool(tf.train.SequenceExample.FromString(record).feature_lists.feature_list)
+    except Exception:  # protobuf's versions have different errors
+        return False
+
+
+def stacked(found: Sequence[Found]) -> np.ndarray:
+    """Bare pixels of one shape, as an array [n, height, width, channels]."""
+    return np.frombuffer(b"".join(one.data for one in found), np.uint8).reshape(len(found), *found[0].shape)
