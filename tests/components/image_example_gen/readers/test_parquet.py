@@ -17,7 +17,18 @@ from components.image_example_gen.found import Rejected
 from components.image_example_gen.readers import parquet
 from components.image_example_gen.readers.columns import NO_PICTURE, ONLY_NAMED
 from components.image_example_gen.readers.parquet import DAMAGED
-from tests.components.image_example_gen.readers.tables import CLASSES, IMAGE, check_damaged, expected, find, read, said, table
+from tests.components.image_example_gen.ingestion import encode, ingest, picture
+from tests.components.image_example_gen.readers.tables import (
+    CLASSES,
+    IMAGE,
+    check_damaged,
+    expected,
+    features,
+    find,
+    read,
+    said,
+    table,
+)
 from tests.components.image_example_gen.test_fuzz import mutated
 
 KINDS = [
@@ -38,6 +49,20 @@ def test_pictures_with_the_names_of_their_labels(tmp_path, kind):
     assert (found.count, found.split, found.notes) == (60, "train", ())
     assert said(read(parquet, path)) == expected(data, path.name)
     assert all(item.split == "train" for item in read(parquet, path))
+
+
+def test_examples_of_a_folder_as_hugging_face_lays_it_out(tmp_path):
+    (tmp_path / "in/data").mkdir(parents=True)
+    for name, first in (("train-00000-of-00002", 0), ("train-00001-of-00002", 20), ("validation-00000-of-00001", 40)):
+        rows = [{"bytes": encode(picture(seed)), "path": f"{seed}.png"} for seed in range(first, first + 20)]
+        data = pa.table({"image": pa.array(rows, IMAGE), "label": [seed % 3 for seed in range(20)]})
+        pq.write_table(data.replace_schema_metadata(features(image="Image", label=CLASSES)), tmp_path / f"in/data/{name}.parquet")
+    (tmp_path / "in/data/more.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    result = ingest(tmp_path / "in", tmp_path / "out")
+    assert result.summary["pictures"]["eval"] == 20 and len(result.examples()) == 60
+    assert {example["image/label"].decode() for example in result.examples().values()} == set(CLASSES)
+    assert result.examples("eval")["data/validation-00000-of-00001.parquet#4"]["image/label"] == b"bird"
+    assert result.files() == ingest(tmp_path / "in", tmp_path / "again").files()
 
 
 @pytest.mark.parametrize(

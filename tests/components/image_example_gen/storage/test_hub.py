@@ -17,6 +17,7 @@ from components.image_example_gen.readers import parquet
 from components.image_example_gen.storage import hub as storage
 from components.image_example_gen.storage.files import FoundFile, is_file, list_files, open_file, open_seekable, stat_file
 from components.image_example_gen.storage.hub import HubPath
+from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from tests.emulators.hub import COMMIT, TOKEN, hub_server
 from trainer.errors import InputError
 
@@ -213,3 +214,32 @@ def test_without_the_package_the_extra_is_named(hub, monkeypatch):
     for use in (listed, lambda uri: open_file(f"{uri}/a.png"), lambda uri: is_file(f"{uri}/a.zip")):
         with pytest.raises(InputError, match=r"pip install 'darkroom-tfx\[huggingface\]'"):
             use("hf://owner/name")
+
+
+def test_examples_of_a_data_set_of_parquet_files_are_those_of_the_same_files_here(hub, tmp_path):
+    folder = hub.root / "owner/name/data"
+    folder.mkdir(parents=True)
+    for name, first in (("train-00000-of-00002", 0), ("train-00001-of-00002", 20), ("test-00000-of-00001", 40)):
+        rows = [{"bytes": encode(picture(seed)), "path": f"{seed}.png"} for seed in range(first, first + 20)]
+        pq.write_table(pa.table({"image": rows, "label": ["cat", "dog"] * 10}), folder / f"{name}.parquet")
+    put(hub, "owner/name/README.md", b"---\nlicense: mit\n---\n")
+    put(hub, "owner/name/name.py", b"raise SystemExit('a script of a data set was run')")
+    there = ingest("hf://owner/name", tmp_path / "there")
+    here = ingest(hub.root / "owner/name", tmp_path / "here")
+    assert there.files() == here.files() and not there.rejects
+    assert there.summary["pictures"]["test"] == 20 and len(there.examples()) == 60
+    assert {example["image/label"] for example in there.examples().values()} == {b"cat", b"dog"}
+    one = ingest("hf://owner/name@v1/data/train-00000-of-00002.parquet", tmp_path / "one")
+    assert len(one.examples()) == 20
+
+
+def test_examples_of_a_data_set_of_picture_files_are_those_of_the_same_files_here(hub, tmp_path):
+    write_pictures(hub.root / "owner/name/train/cat", 30)
+    write_pictures(hub.root / "owner/name/train/dog", 10, 30)
+    write_pictures(hub.root / "owner/name/test/dog", 10, 40)
+    put(hub, "owner/name/train/cat/broken.png", b"no picture")
+    there = ingest("hf://owner/name", tmp_path / "there")
+    here = ingest(hub.root / "owner/name", tmp_path / "here")
+    assert there.files() == here.files() and len(there.examples()) == 50
+    assert there.rejects == here.rejects and set(there.rejects) == {"train/cat/broken.png"}
+    assert len(hub.requests) < 2 * 51 + 20  # about one for each picture, none for what is not read
