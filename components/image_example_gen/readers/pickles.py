@@ -28,7 +28,7 @@ _UNPACKERS: tuple[tuple[re.Pattern[bytes], Callable], ...] = (
 )
 _BINARY = re.compile(rb"\x80[\x02-\x05]")
 # Protocols 0 and 1 have no signature: a mark, then a list, dict, tuple or object; or a global by its module's name.
-_OLD = re.compile(rb"\((lp|dp|[IFSVLK])|[\]}]q\x00|c\w[\w.]*\n\w+\n")
+_OLD = re.compile(rb"\(+(lp|dp|[IFSVLK])|[\]}]q\x00|\(*c\w[\w.]*\n\w+\n")
 
 
 def is_mine(path: str) -> bool:

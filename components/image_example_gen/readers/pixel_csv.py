@@ -104,7 +104,7 @@ class PixelCsv:
     def _pictures(self, rows: Rows, at: int, start: int, stop: int, names: Sequence[str]) -> Iterator[Block | Rejected]:
         """The pictures among some rows, of which the first is number `at`: runs of sound ones with the same split."""
         pixels, refused = _pixels(rows.numbers, self.levels)
-        pixels = pixels.reshape(len(pixels), *self.shape)
+        pixels = np.ascontiguousarray(pixels).reshape(len(pixels), *self.shape)
         labels = self._labels(rows, names)
         splits = [_split(usage) or self.split for usage in rows.usages] or [self.split] * len(pixels)
         reasons: list[str | None] = [f"a row that has no {self.layout.length:,} numbers"] * rows.count

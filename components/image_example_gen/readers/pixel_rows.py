@@ -101,7 +101,7 @@ def _cutter(layout: Layout) -> Callable[[bytes], tuple[bytes, bytes, bytes] | No
                 if place != left
             ):
                 return by_fields(line)  # a quoted separator
-            fields = [field.strip(b'"') if place != left else field.replace(b'"', b"") for place, field in enumerate(fields)]
+            fields = [field.strip(b'"') if place != left else field.translate(None, b'"') for place, field in enumerate(fields)]
         # From here on a column's place is counted from the nearer end.
         sides = [
             fields[column if column < left else column - layout.columns].strip() if column >= 0 else b""
@@ -119,10 +119,10 @@ def _numbers(texts: Sequence[bytes], mark: bytes, length: int) -> tuple[np.ndarr
     text = b"\n".join(texts) + b"\n"
     if mark != b" " and b" " in text:
         text = text.replace(mark + b" ", mark)
-    numbers = _whole(text, mark, len(texts), length)
-    if numbers is None and b".0" in text:  # 0.0, as Pandas writes a column that once missed a number
-        zeros = text.replace(b".0" + mark, mark).replace(b".0\n", b"\n")
-        numbers = _whole(zeros, mark, len(texts), length)
+    whole = text
+    if b".0" + mark in texts[0]:  # 0.0, as Pandas writes a column that once missed a number
+        whole = text.replace(b".0" + mark, mark).replace(b".0\n", b"\n")
+    numbers = None if b"." in whole else _whole(whole, mark, len(texts), length)
     if numbers is None:
         numbers = _by_arrow(text, mark, len(texts), length)
     if numbers is None:
