@@ -6,7 +6,6 @@ schema's metadata, under the key `huggingface`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +28,7 @@ LABEL_NAMES = (
 
 ONLY_NAMED = "a row that names a file and holds no picture"
 NO_PICTURE = "a row without a picture"
+_PYTHON_TYPE = "arrow.py_extension_type"
 _Kinds = dict[str, Any]  # the types of columns, by their names
 
 
@@ -60,30 +60,29 @@ class Columns:
 def load_pyarrow() -> Any:
     """Import pyarrow, and make it safe to read files of strangers.
 
-    Before version 14.0.1 it unpickled what a file calls a type of Python's, and so ran any program in it (CVE-2023-47248).
-    Here such a column is read as what it is stored as.
+    Before version 14.0.1 it unpickled what a file calls a type of Python's, and so ran any program in it (CVE-2023-47248);
+    later ones refuse the whole file. Here such a column is read as what it is stored as.
     """
     import pyarrow
 
-    if int(pyarrow.__version__.partition(".")[0]) < 15:
-        name = "arrow.py_extension_type"
+    class Stored(pyarrow.ExtensionType):
+        """A type of Python's that is not loaded."""
 
-        class Stored(pyarrow.ExtensionType):
-            """A type of Python's that is not loaded."""
+        def __init__(self, stored: pyarrow.DataType):
+            super().__init__(stored, _PYTHON_TYPE)
 
-            def __init__(self, stored: pyarrow.DataType):
-                super().__init__(stored, name)
+        def __arrow_ext_serialize__(self) -> bytes:
+            return b""
 
-            def __arrow_ext_serialize__(self) -> bytes:
-                return b""
+        @classmethod
+        def __arrow_ext_deserialize__(cls, stored: pyarrow.DataType, serialized: bytes) -> Stored:
+            return cls(stored)
 
-            @classmethod
-            def __arrow_ext_deserialize__(cls, stored: pyarrow.DataType, serialized: bytes) -> Stored:
-                return cls(stored)
-
-        with contextlib.suppress(KeyError):  # somebody else did
-            pyarrow.unregister_extension_type(name)
-        pyarrow.register_extension_type(Stored(pyarrow.null()))  # pyarrow itself unregisters the name when Python ends
+    try:
+        pyarrow.unregister_extension_type(_PYTHON_TYPE)
+    except KeyError:  # a version that does not know it reads the column as it is stored
+        return pyarrow
+    pyarrow.register_extension_type(Stored(pyarrow.null()))  # pyarrow itself unregisters the name when Python ends
     return pyarrow
 
 
