@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import re
-import shutil
-import tempfile
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -19,12 +12,29 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.storage.stores import is_stored_file, list_stored, one_line, open_stored, stat_stored
+from components.image_example_gen.storage.members import open_member, size_of_member, split_member
+from components.image_example_gen.storage.plain import WEB, is_remote, local_path, open_plain, open_url, quoted, seekable
+from components.image_example_gen.storage.stores import is_stored_file, list_stored, one_line, stat_stored
 from serving.picture_files import Refused
 from trainer.errors import InputError
 
-_TIMEOUT_SECONDS = 30
-_TRIES = 3
+__all__ = [
+    "FoundFile",
+    "is_file",
+    "is_remote",
+    "join",
+    "list_files",
+    "local_path",
+    "one_line",
+    "open_file",
+    "open_seekable",
+    "printable",
+    "quoted",
+    "read_bytes",
+    "relative",
+    "stat_file",
+]
+
 _PIECE = 1 << 24  # bytes read at once; Python makes room for all that is asked for
 _REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the server does not allow it"}
 
@@ -60,11 +70,6 @@ def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | 
     return _list_remote(folder) if is_remote(folder) else _list_local(folder, follow_links)
 
 
-def is_remote(path: str) -> bool:
-    """Whether `path` is a URI of another machine's storage."""
-    return "://" in path
-
-
 def join(folder: str, path: str) -> str:
     """The full path of one that is relative to `folder`; an absolute one, or a URI, is that already."""
     path = local_path(path)
@@ -82,38 +87,33 @@ def relative(folder: str, path: str) -> str:
     return path.removeprefix(f"{os.path.abspath(folder).rstrip('/')}/")
 
 
-def local_path(path: str) -> str:
-    """The path that a URI of this machine (file://) means; any other as it is."""
-    return urllib.parse.unquote(re.sub("^file://", "", path)) if path.startswith("file:///") else path
-
-
 def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading bytes as they are stored.
+    """Open a file for reading bytes as they are stored; also one in an archive, by a path that leads through it.
 
     Raises:
         OSError: It cannot be opened.
     """
-    if not is_remote(path):
-        return open(path, "rb")
-    if path.startswith(("http://", "https://")):
-        return _open_url(path)
-    return open_stored(path)
+    if is_remote(path):
+        inside = split_member(path)
+        return open_member(*inside) if inside else open_plain(path)
+    try:
+        return open_plain(path)
+    except NotADirectoryError:
+        inside = split_member(path)
+        if inside is None:
+            raise
+    return open_member(*inside)
 
 
 def open_seekable(path: str) -> BinaryIO:
-    """Opens a file for reading anywhere in it; what comes from the web is copied to a temporary file, which deletes itself.
+    """Open a file for reading anywhere in it; one from the web or in an archive is copied to a temporary file.
+
+    That deletes itself. It does not grow without end: `open_member` opens nothing that its archive may not unpack to.
 
     Raises:
         OSError: It cannot be opened.
     """
-    stream = open_file(path)
-    if stream.seekable():
-        return stream
-    with stream:
-        copy = tempfile.TemporaryFile()
-        shutil.copyfileobj(stream, copy)
-    copy.seek(0)
-    return copy
+    return seekable(open_file(path))
 
 
 def read_bytes(path: str, max_megabytes: float) -> bytes:
@@ -125,10 +125,12 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
     most = int(max_megabytes * 1e6)
     try:
         if is_remote(path):
-            with open_file(path) as stream:
-                data = stream.read(most + 1)
+            data = _read_stream(path, most + 1)
         else:
-            data = _read_local(path, most + 1)
+            try:
+                data = _read_local(path, most + 1)
+            except NotADirectoryError:  # maybe a file in an archive
+                data = _read_stream(path, most + 1)
     except FileNotFoundError as error:
         raise Refused("the file is gone, or a link that leads nowhere") from error
     except PermissionError as error:
@@ -145,17 +147,25 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
 
 
 def is_file(path: str) -> bool:
-    """Whether `path` names a file, and no folder; what lies behind http(s) always is one."""
+    """Return whether `path` names a file, also one in an archive, and no folder; what lies behind http(s) always is one."""
     if not is_remote(path):
-        return os.path.isfile(path)
-    if path.startswith(("http://", "https://")):
+        return os.path.isfile(path) or _is_member(path)
+    if path.startswith(WEB):
         return True
     try:
-        return is_stored_file(path)
+        return is_stored_file(path) or _is_member(path)
     except InputError:
         raise
     except Exception as error:  # each store has its own
         raise InputError(f"{path} cannot be reached: {one_line(error)}") from error
+
+
+def _is_member(path: str) -> bool:
+    inside = split_member(path)
+    try:
+        return inside is not None and size_of_member(*inside) >= 0
+    except OSError:
+        return False
 
 
 def stat_file(folder: str, name: str) -> FoundFile:
@@ -166,11 +176,15 @@ def stat_file(folder: str, name: str) -> FoundFile:
     """
     path = join(folder, name)
     try:
+        inside = split_member(path)
+        if inside:
+            above, archive = posixpath.split(inside[0])
+            return FoundFile(name, size_of_member(*inside), stat_file(above or ".", archive).mtime_ns)
         if not is_remote(path):
             found = os.stat(path)
             return FoundFile(name, found.st_size, found.st_mtime_ns)
-        if path.startswith(("http://", "https://")):
-            with _open_url(path) as stream:
+        if path.startswith(WEB):
+            with open_url(path) as stream:
                 size, changed = (stream.headers.get(key) for key in ("Content-Length", "Last-Modified"))
             seconds = parsedate_to_datetime(changed).timestamp() if changed else -1
             return FoundFile(name, int(size or -1), int(seconds * 1_000_000_000))
@@ -186,6 +200,11 @@ def stat_file(folder: str, name: str) -> FoundFile:
 def printable(path: str) -> str:
     r"""`path` as text that any file or terminal takes: bytes that are not UTF-8 are written as \xNN."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _read_stream(path: str, most: int) -> bytes:
+    with open_file(path) as stream:
+        return stream.read(most)
 
 
 def _read_local(path: str, most: int) -> bytes:
@@ -264,37 +283,3 @@ def _list_remote(folder: str) -> Iterator[FoundFile]:
         raise
     except Exception as error:  # each store has its own
         raise InputError(f"{folder} cannot be listed: {one_line(error)}") from error
-
-
-def quoted(url: str) -> str:
-    """A URL with spaces and letters as browsers write them: of the host by RFC 3490, elsewhere by %.
-
-    Raises:
-        OSError: Its host is no name.
-    """
-    try:
-        parts = urllib.parse.urlsplit(url)
-        user, at, host = parts.netloc.rpartition("@")
-        host = f"{user}{at}{host if host.isascii() else host.encode('idna').decode('ascii')}"
-    except ValueError as error:
-        raise OSError(f"no address on the web: {one_line(error)}") from error
-    return urllib.parse.quote(urllib.parse.urlunsplit(parts._replace(netloc=host)), safe="%/:=&?~#+!$,;'@()*[]")
-
-
-def _open_url(url: str) -> BinaryIO:
-    url = quoted(url)
-    for left in reversed(range(_TRIES)):
-        try:
-            return urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
-            if error.code in (401, 403):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), url) from error
-            if not left or error.code < 500:
-                raise
-        except OSError:
-            if not left:
-                raise
-        time.sleep(1)
-    raise AssertionError("not reached")

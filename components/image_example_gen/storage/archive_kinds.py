@@ -1,0 +1,94 @@
+"""Tell what a file is by its first bytes, whatever its name says."""
+
+from __future__ import annotations
+
+import re
+import tarfile
+
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+BLOCK = 512  # of a tar archive
+HEAD = 1024  # bytes to look at
+
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+_ZIPS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK\x03\x04")
+_OTHERS = {
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive, which is not read: unpack it",
+    b"Rar!\x1a\x07": "a RAR archive, which is not read: unpack it",
+    b"\x28\xb5\x2f\xfd": "packed by Zstandard, which is not read: unpack it",
+    b"\x1f\x9d": "packed by compress, which is not read: unpack it",
+    b"LZIP": "packed by lzip, which is not read: unpack it",
+    b"version https://git-lfs": "a pointer of Git LFS in place of the file: git lfs pull fetches it",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"%PDF": "a PDF document",
+    b"\x89HDF\r\n": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array",
+    b"PAR1": "a Parquet file",
+    b"<?xml": "an XML document, such as a server's error",
+    b"{": "JSON text, such as a server's error",
+}
+
+
+def archive_suffix(name: str) -> str:
+    """Return the suffix that makes a name an archive's, as it is written; '' where it has none."""
+    lower = name.lower()
+    length = max((len(suffix) for suffix in ARCHIVE_SUFFIXES if lower.endswith(suffix)), default=0)
+    return name[len(name) - length :]
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file is called like an archive."""
+    return bool(archive_suffix(name))
+
+
+def packing_of(head: bytes) -> str:
+    """Return what a file that begins with `head` is packed by: gzip, bzip2 or xz; '' for none of them."""
+    return next((packing for magic, packing in _PACKED.items() if head.startswith(magic)), "")
+
+
+def is_zip(head: bytes) -> bool:
+    """Return whether a file that begins with `head` is a zip archive. One that has a program in front begins otherwise."""
+    return head.startswith(_ZIPS)
+
+
+def is_tar(head: bytes) -> bool:
+    """Return whether a file that begins with `head` is a tar archive: by the checksum, for old ones have no magic number."""
+    if len(head) < BLOCK:
+        return False
+    try:
+        tarfile.TarInfo.frombuf(head[:BLOCK], "utf-8", "surrogateescape")
+    except tarfile.EOFHeaderError:
+        return True  # with nothing in it
+    except Exception:  # Python's parser meets bytes of any kind here
+        return False
+    return True
+
+
+def describe(head: bytes) -> str:
+    """Return what a file that begins with `head` is, in words; '' where that is not known."""
+    if not head:
+        return "empty"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
+    if text.startswith((b"<html", b"<!doctype", b"<head", b"<body")):
+        return "an HTML page"
+    packing = packing_of(head)
+    if packing:
+        return describe_packing(packing)
+    if is_zip(head):
+        return "a zip archive"
+    found = next((words for magic, words in _OTHERS.items() if head.startswith(magic)), "")
+    return found or ("a tar archive" if is_tar(head) else "")
+
+
+def describe_packing(packing: str) -> str:
+    """Return what a file that is packed by `packing` is called."""
+    return f"{'an' if packing == 'xz' else 'a'} {packing} file"
+
+
+def beginning(head: bytes) -> str:
+    """Return the first bytes of a file as a person can read them: text where it is text, else hexadecimal digits."""
+    first = head[:16]
+    if re.fullmatch(rb"[\t\r\n -~]+", first):
+        return repr(first.decode("ascii"))
+    return first[:8].hex(" ")

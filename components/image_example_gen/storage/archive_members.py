@@ -1,0 +1,211 @@
+"""Walk through the files in an archive, zip or tar, as a stream: nothing of it is ever unpacked to disk."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+
+from components.image_example_gen.names import is_passed_over
+from components.image_example_gen.storage.archive_kinds import (
+    HEAD,
+    archive_suffix,
+    beginning,
+    describe,
+    is_tar,
+    is_zip,
+    packing_of,
+)
+from components.image_example_gen.storage.plain import first_bytes, open_plain, seekable
+from components.image_example_gen.storage.stores import one_line
+from components.image_example_gen.storage.tarlist import DamagedTarError, list_tar
+from components.image_example_gen.storage.ziplist import (
+    DamagedZipError,
+    ZipEntry,
+    list_zip,
+    open_entry,
+)
+from trainer.errors import InputError
+
+# What an archive may unpack to, in bytes: pictures are packed already, and hardly shrink.
+MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
+
+LEADS_OUT = "its name leads out of the archive"
+ENDLESS = f"the archive unpacks to more than {MOST_EXPANSION} times its size: from here on it is not read"
+
+
+class Member(NamedTuple):
+    """A file in an archive.
+
+    Attributes:
+        name: Its path, with forward slashes.
+        key: The same, decoded without knowing the encoding of names: what `open_member` looks for.
+        size: Unpacked, in bytes.
+        open: Opens it, only until the next member is asked for; None where it is refused.
+        refused: Why it is not read; '' where it is.
+        undecoded: Whether nothing says how its name is encoded.
+    """
+
+    name: str
+    key: str
+    size: int = 0
+    open: Callable[[], BinaryIO] | None = None
+    refused: str = ""
+    undecoded: bool = False
+
+
+class BrokenArchiveError(Exception):
+    """An archive that is none, breaks off, or cannot be read.
+
+    Args:
+        reason: What is wrong, in a person's words.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
+    """Yield the regular files of an archive, and what is refused; what is passed over in folders is so here.
+
+    Args:
+        path: The archive, also by a URI.
+        size: Of it, in bytes; -1 where it is not known.
+        encoding: How names are encoded that are not UTF-8.
+
+    Raises:
+        BrokenArchiveError: It is no archive, or breaks off here; whatever it holds, nothing else is raised.
+        InputError: Its store cannot be used.
+    """
+    allowed = allowed_size(size)
+    try:
+        with contextlib.closing(_entries(path, encoding)) as entries:
+            for end, member in entries:
+                if end > allowed:
+                    yield Member("", "", refused=ENDLESS)
+                    return
+                if member:
+                    above, _, base = member.name.rpartition("/")
+                    if not _is_below_passed_over(above) and not is_passed_over(base):
+                        yield member
+    except (BrokenArchiveError, InputError):
+        raise
+    except (DamagedZipError, DamagedTarError) as error:
+        raise BrokenArchiveError(error.reason) from error
+    except PermissionError as error:
+        raise BrokenArchiveError("no permission to read the file") from error
+    except OSError as error:
+        raise BrokenArchiveError(f"it cannot be read: {error.strerror or one_line(error)}") from error
+    except Exception as error:  # whatever parsers make of bytes that mean nothing
+        raise BrokenArchiveError(f"damaged: {type(error).__name__}") from error
+
+
+def allowed_size(size: int) -> float:
+    """Return how many bytes an archive of `size` bytes, -1 where it is not known, may unpack to."""
+    return max(MOST_EXPANSION * size, ALWAYS_ALLOWED) if size >= 0 else float("inf")
+
+
+def check_encoding(encoding: str | None) -> None:
+    """Check the name of an encoding.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    try:
+        b"a".decode(encoding or "utf-8")
+    except (LookupError, ValueError):
+        raise InputError(
+            f"data.archive_encoding: {encoding!r} is no encoding that Python knows; cp932, gbk, big5, cp866 and cp1252 are some"
+        ) from None
+
+
+def _entries(path: str, encoding: str | None) -> Iterator[tuple[int, Member | None]]:
+    """Return the members, None for what is no file, each with how much the archive has unpacked to behind it."""
+    head = first_bytes(path, HEAD)
+    called_zip = archive_suffix(path).lower() == ".zip"
+    if not head:
+        raise BrokenArchiveError("empty")
+    if is_zip(head):
+        return _zip_entries(path, encoding)
+    if packing_of(head) or is_tar(head):
+        return _tar_entries(path, encoding, called_zip)
+    if called_zip:  # maybe one with a program in front, that unpacks it
+        return _zip_entries(path, encoding, describe(head) or f"it begins with {beginning(head)}")
+    raise BrokenArchiveError(f"no tar archive: {describe(head) or f'it begins with {beginning(head)}'}")
+
+
+def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterator[tuple[int, Member]]:
+    """Yield the members of a zip archive; where it is none, `otherwise` says what it is."""
+    end, begun = 0, False
+    with seekable(open_plain(path)) as stream:
+        try:
+            for entry in list_zip(stream):
+                begun, end = True, end + entry.size
+                yield end, _zip_member(stream, entry, encoding)
+        except DamagedZipError as error:
+            if otherwise and not begun:
+                raise BrokenArchiveError(f"no zip archive: {otherwise}") from error
+            raise
+
+
+def _zip_member(stream: BinaryIO, entry: ZipEntry, encoding: str | None) -> Member:
+    plain, name, undecoded = entry.utf_8, entry.utf_8, False
+    if not plain:
+        try:
+            plain = name = entry.raw_name.decode("utf-8")
+        except UnicodeDecodeError:
+            if entry.claims_utf_8:
+                plain = name = entry.raw_name.decode("utf-8", "replace")
+            else:
+                plain = entry.raw_name.decode("cp437")
+                name, undecoded = _decoded(entry.raw_name, encoding, plain)
+    opened = None if entry.refused else functools.partial(open_entry, stream, entry)
+    return _checked(name, plain, entry.size, opened, entry.refused, undecoded)
+
+
+def _tar_entries(path: str, encoding: str | None, called_zip: bool) -> Iterator[tuple[int, Member | None]]:
+    try:
+        with open_plain(path) as stream:
+            for entry in list_tar(stream):
+                if not entry.open and not entry.refused:
+                    yield entry.end, None
+                    continue
+                name, undecoded = entry.name, False
+                if not name.isascii() and any("\udc80" <= letter <= "\udcff" for letter in name):
+                    name, undecoded = _decoded(name.encode("utf-8", "surrogateescape"), encoding, name)
+                yield entry.end, _checked(name, entry.name, entry.size, entry.open, entry.refused, undecoded)
+    except DamagedTarError as error:
+        reason = error.reason.replace("not a tar archive", "not a zip archive") if called_zip else error.reason
+        raise BrokenArchiveError(reason) from error
+
+
+def _checked(
+    name: str, key: str, size: int, opened: Callable[[], BinaryIO] | None, refused: str, undecoded: bool = False
+) -> Member:
+    plain = _with_slashes(name)
+    name, key = plain, plain if key == name else _with_slashes(key)
+    if (".." in name and ".." in name.split("/")) or name.startswith("/") or name[1:2] == ":":
+        return Member(name, key, refused=LEADS_OUT)
+    return Member(name, key, size, None if refused else opened, refused, undecoded)
+
+
+def _with_slashes(name: str) -> str:
+    """Return a name as it would be below a folder, whichever system wrote it."""
+    name = name.replace("\\", "/")
+    return re.sub(r"(^|/)(\./)+", r"\1", name) if "./" in name else name
+
+
+@functools.lru_cache
+def _is_below_passed_over(folder: str) -> bool:
+    return any(is_passed_over(part) for part in folder.split("/"))
+
+
+def _decoded(raw: bytes, encoding: str | None, otherwise: str) -> tuple[str, bool]:
+    """Return a name, and whether nothing says how it is encoded: `otherwise` stands for it then."""
+    try:
+        return (raw.decode(encoding), False) if encoding else (otherwise, True)
+    except ValueError:
+        return otherwise, True

@@ -1,0 +1,134 @@
+"""Open files that lie in an archive, by paths that lead through it: pictures.zip/gzip/train-images-idx3-ubyte.gz."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from components.image_example_gen.storage.archive_kinds import is_archive
+from components.image_example_gen.storage.archive_members import ENDLESS, BrokenArchiveError, Member, allowed_size, walk
+from components.image_example_gen.storage.plain import WEB, is_remote, open_url
+from components.image_example_gen.storage.stores import is_stored_file, stat_stored
+
+_PIECE = 1 << 16
+
+
+def split_member(path: str) -> tuple[str, str] | None:
+    """Divide a path that leads through an archive into the archive's and the one inside; None for any other.
+
+    On this machine and in stores the archive has to be a file: a folder may be called pictures.tar. The web cannot be
+    asked for folders, so that there the name decides.
+    """
+    parts = path.split("/")
+    for at in range(3 if is_remote(path) else 0, len(parts) - 1):  # a host may be called pictures.zip
+        archive, name = "/".join(parts[: at + 1]), "/".join(parts[at + 1 :])
+        if name and is_archive(parts[at]) and _is_file(archive):
+            return archive, name
+    return None
+
+
+def open_member(archive: str, name: str) -> BinaryIO:
+    """Open a file that lies in an archive, as a stream that cannot go back.
+
+    Args:
+        archive: A path or a URI.
+        name: As `Member.key` has it. It is looked up among the names in the archive, and nowhere else.
+
+    Raises:
+        OSError: There is none, or it cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        member = stack.enter_context(_found(archive, name))
+        try:
+            inside = stack.enter_context(contextlib.closing(member.open()))
+        except Exception as error:  # Python's parsers meet bytes of any kind here
+            raise _damaged() from error
+        return io.BufferedReader(_MemberStream(inside, member.size, stack.pop_all()), _PIECE)
+
+
+def size_of_member(archive: str, name: str) -> int:
+    """Return the size of a file that lies in an archive, unpacked.
+
+    Raises:
+        OSError: There is none, or it cannot be read.
+    """
+    with _found(archive, name) as member:
+        return member.size
+
+
+def size_of_archive(archive: str) -> int:
+    """Return the size of a file in bytes; -1 for one on the web whose server does not say it.
+
+    Raises:
+        OSError: It cannot be reached.
+    """
+    if not is_remote(archive):
+        return os.stat(archive).st_size
+    if archive.startswith(WEB):
+        with open_url(archive) as stream:
+            said = stream.headers.get("Content-Length") or ""
+        return int(said) if said.isdigit() else -1
+    try:
+        return stat_stored(archive)[0]
+    except OSError:
+        raise
+    except Exception as error:  # each store has its own
+        raise OSError(errno.EIO, "the store does not answer") from error
+
+
+@contextlib.contextmanager
+def _found(archive: str, name: str) -> Iterator[Member]:
+    """Find a file in an archive; it can be opened while the context lasts."""
+    size = size_of_archive(archive)
+    with contextlib.closing(walk(archive, size)) as members:
+        try:
+            member = next((member for member in members if name == member.key or member.refused == ENDLESS), None)
+        except BrokenArchiveError as error:
+            raise OSError(errno.EIO, f"its archive is {error.reason}") from error
+        if member is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{archive}/{name}")
+        if member.refused:
+            raise OSError(errno.EIO, member.refused)
+        if member.size > allowed_size(size):
+            raise OSError(errno.EIO, ENDLESS)
+        yield member
+
+
+def _is_file(path: str) -> bool:
+    if not is_remote(path):
+        return os.path.isfile(path)
+    return path.startswith(WEB) or is_stored_file(path)
+
+
+def _damaged() -> OSError:
+    return OSError(errno.EIO, "damaged within its archive")
+
+
+class _MemberStream(io.RawIOBase):
+    """The bytes of a file in an archive; closes the archive with itself."""
+
+    def __init__(self, inside: BinaryIO, size: int, opened: contextlib.ExitStack):
+        self._inside, self._left, self._opened = inside, size, opened
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._inside.read(min(len(buffer), self._left))
+        except Exception as error:  # Python's parsers meet bytes of any kind here
+            raise _damaged() from error
+        if not data and self._left:
+            raise _damaged()
+        self._left -= len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._opened.close()
+        super().close()

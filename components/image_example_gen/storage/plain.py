@@ -1,0 +1,115 @@
+"""Open files as they are stored, on this machine or elsewhere; what is inside an archive is for `members`."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import BinaryIO
+
+from components.image_example_gen.storage.stores import one_line, open_stored
+
+TIMEOUT_SECONDS = 30
+_TRIES = 3
+WEB = ("http://", "https://")
+
+
+def is_remote(path: str) -> bool:
+    """Return whether `path` is a URI of another machine's storage."""
+    return "://" in path
+
+
+def local_path(path: str) -> str:
+    """Return the path that a URI of this machine (file://) means; any other as it is."""
+    return urllib.parse.unquote(re.sub("^file://", "", path)) if path.startswith("file:///") else path
+
+
+def open_plain(path: str) -> BinaryIO:
+    """Open a file for reading bytes as they are stored.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    if not is_remote(path):
+        return open(path, "rb")
+    return open_url(path) if path.startswith(WEB) else open_stored(path)
+
+
+def seekable(stream: BinaryIO) -> BinaryIO:
+    """Return `stream` if it can be read anywhere, else a temporary copy of it, which deletes itself.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    if stream.seekable():
+        return stream
+    with stream, contextlib.ExitStack() as on_failure:
+        copy = on_failure.enter_context(tempfile.TemporaryFile())
+        shutil.copyfileobj(stream, copy)
+        copy.seek(0)
+        on_failure.pop_all()
+    return copy
+
+
+def first_bytes(path: str, count: int) -> bytes:
+    """Return the first bytes of a file, fewer only where it is shorter.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with open_plain(path) as stream:
+        return read_up_to(stream, count)
+
+
+def read_up_to(stream: BinaryIO, count: int) -> bytes:
+    """Return the next bytes of a stream, fewer only at its end, however few it gives at once."""
+    data = stream.read(count)
+    while len(data) < count and (piece := stream.read(count - len(data))):
+        data += piece
+    return data
+
+
+def quoted(url: str) -> str:
+    """Return a URL with spaces and letters as browsers write them: of the host by RFC 3490, elsewhere by %.
+
+    Raises:
+        OSError: Its host is no name.
+    """
+    try:
+        parts = urllib.parse.urlsplit(url)
+        user, at, host = parts.netloc.rpartition("@")
+        host = f"{user}{at}{host if host.isascii() else host.encode('idna').decode('ascii')}"
+    except ValueError as error:
+        raise OSError(f"no address on the web: {one_line(error)}") from error
+    return urllib.parse.quote(urllib.parse.urlunsplit(parts._replace(netloc=host)), safe="%/:=&?~#+!$,;'@()*[]")
+
+
+def open_url(url: str) -> BinaryIO:
+    """Open what lies behind http:// or https://; a server that fails is asked again.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    url = quoted(url)
+    for left in reversed(range(_TRIES)):
+        try:
+            return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
+            if error.code in (401, 403):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), url) from error
+            if not left or error.code < 500:
+                raise
+        except OSError:
+            if not left:
+                raise
+        time.sleep(1)
+    raise AssertionError("not reached")

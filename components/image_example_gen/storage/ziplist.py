@@ -1,0 +1,286 @@
+"""Read zip archives one member after the other.
+
+Python's zipfile holds the whole list of members in memory, some 700 bytes for each, and gives up an archive for one name
+that is not the UTF-8 that it claims to be. The format is PKWARE's APPNOTE.TXT.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from components.image_example_gen.storage.plain import read_up_to
+
+_END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+_END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _ENTRY_SIZE, _LOCAL_SIZE = 22, 56, 20, 46, 30
+_MOST_COMMENT = 1 << 16
+_NAME_IS_UTF_8, _ENCRYPTED, _PATCHED = 0x800, 0x1, 0x20
+_LENGTHS = struct.Struct("<3H")  # of a name, the fields behind it and a comment
+_LIST_PIECE = 1 << 18  # bytes of the list read at once: more than an entry can have
+_FIELDS = 64  # bytes that a header's own fields mostly have at most
+_PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and unpacked, at once
+
+SEVERAL_PARTS = "one part of a zip archive of several: join them (zip -s 0 archive.zip --out whole.zip)"
+UNKNOWN_METHOD = "packed in a way that is not read, such as Deflate64: pack it anew"
+ENCRYPTED = "encrypted within its archive"
+LINK = "a link within its archive, which is not followed"
+
+
+class DamagedZipError(Exception):
+    """A zip archive that breaks off or contradicts itself.
+
+    Args:
+        reason: What is wrong, in a person's words.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ZipEntry(NamedTuple):
+    """A file in a zip archive, as its list of members describes it.
+
+    Attributes:
+        raw_name: The bytes of its name.
+        utf_8: The name in UTF-8, from the field that Info-ZIP and WinZip add for it; else ''.
+        claims_utf_8: Whether the archive says that the name is UTF-8.
+        size: Unpacked, in bytes.
+        refused: Why it is not read; '' where it is.
+        packed: In bytes.
+        method: How it is packed.
+        crc: The checksum of what it unpacks to.
+        at: Where its own header begins in the file.
+    """
+
+    raw_name: bytes
+    utf_8: str
+    claims_utf_8: bool
+    size: int
+    refused: str
+    packed: int
+    method: int
+    crc: int
+    at: int
+
+
+def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
+    """Yield the files in an archive, in the order of its list. Others may read `stream` in between.
+
+    Args:
+        stream: The archive; it can be read anywhere.
+
+    Raises:
+        DamagedZipError: It is no zip archive, or its list breaks off.
+    """
+    start, size, shift = _find_list(stream)
+    done, buffer, begin = 0, b"", 0  # `buffer` is of the list, from byte `begin` on
+    while done < size:
+        at, length = done - begin, _ENTRY_SIZE
+        if at + length <= len(buffer):
+            length += sum(_LENGTHS.unpack_from(buffer, at + 28))
+        if at + length > len(buffer):
+            buffer, begin, at = _read_at(stream, start + done, min(_LIST_PIECE, size - done)), done, 0
+            length = _ENTRY_SIZE + (sum(_LENGTHS.unpack_from(buffer, 28)) if len(buffer) >= _ENTRY_SIZE else 0)
+        if not buffer.startswith(b"PK\x01\x02", at):
+            raise DamagedZipError(f"damaged at byte {start + done:,}, in its list of files")
+        if at + length > len(buffer):
+            raise DamagedZipError(f"truncated at byte {start + done:,}, in its list of files")
+        entry = _entry(buffer[at : at + length], shift)
+        if not entry.raw_name.endswith((b"/", b"\\")):
+            yield entry
+        done += length
+
+
+def open_entry(stream: BinaryIO, entry: ZipEntry) -> BinaryIO:
+    """Open a file of an archive as a stream that ends where the list says, and raises OSError where it is damaged.
+
+    Args:
+        stream: The archive; nobody else may read it meanwhile.
+        entry: The file.
+    """
+    small = entry.method in (0, 8) and entry.packed <= _PIECE and entry.size <= _MOST_AT_ONCE
+    # The header has the name and fields of its own once more, how long these are only it says.
+    data = _read_at(stream, entry.at, _LOCAL_SIZE + (len(entry.raw_name) + _FIELDS + entry.packed if small else 0))
+    if len(data) < _LOCAL_SIZE or not data.startswith(b"PK\x03\x04"):
+        raise OSError("its header is damaged")
+    if struct.unpack_from("<H", data, 6)[0] & _ENCRYPTED:
+        raise OSError(ENCRYPTED)
+    begin = _LOCAL_SIZE + sum(struct.unpack_from("<2H", data, 26))
+    if small and begin + entry.packed <= len(data):
+        return io.BytesIO(_unpacked(data[begin : begin + entry.packed], entry))
+    try:
+        return io.BufferedReader(_Unpacked(stream, entry.at + begin, entry), _PIECE)
+    except (struct.error, ValueError, lzma.LZMAError) as error:
+        raise OSError("its header is damaged") from error
+
+
+def _unpacked(data: bytes, entry: ZipEntry) -> bytes:
+    """Return what a small file unpacks to, all at once, which is sooner."""
+    try:
+        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.size + 1) if entry.method else data
+    except zlib.error as error:
+        raise OSError("its bytes are damaged") from error
+    if len(data) != entry.size or zlib.crc32(data) != entry.crc:
+        raise OSError("it disagrees with its header")
+    return data
+
+
+def _find_list(stream: BinaryIO) -> tuple[int, int, int]:
+    """Return where the list of files begins, its size, and how many bytes lie in front of the archive."""
+    length = stream.seek(0, os.SEEK_END)
+    tail_at = max(0, length - _END_SIZE - _MOST_COMMENT - _END_64_SIZE - _LOCATOR_64_SIZE)
+    tail = _read_at(stream, tail_at, length - tail_at)
+    reason = f"truncated at byte {length:,}: the list of its files, at its end, is missing"
+    found = len(tail)
+    while (found := tail.rfind(_END, 0, found)) >= 0:
+        if len(tail) - found < _END_SIZE:
+            continue
+        disk, first_disk, _, _, size, offset = struct.unpack_from("<4H2L", tail, found + 4)
+        end = found
+        locator = found - _LOCATOR_64_SIZE
+        if locator >= _END_64_SIZE and tail.startswith(_LOCATOR_64, locator):
+            end = locator - _END_64_SIZE
+            if not tail.startswith(_END_64, end):
+                continue
+            disk, first_disk, _, _, size, offset = struct.unpack_from("<2L4Q", tail, end + 16)
+        if disk or first_disk:  # or bytes of a comment
+            reason = SEVERAL_PARTS
+            continue
+        start = tail_at + end - size
+        if 0 <= offset <= start and (not size or _read_at(stream, start, 4) == b"PK\x01\x02"):
+            return start, size, start - offset
+    raise DamagedZipError(reason)
+
+
+def _entry(data: bytes, shift: int) -> ZipEntry:
+    made_by, flags, method = data[5], *struct.unpack_from("<2H", data, 8)
+    crc, packed, size, name_length, extra_length = struct.unpack_from("<3L2H", data, 16)
+    (attributes, at) = struct.unpack_from("<2L", data, 38)
+    raw = data[_ENTRY_SIZE : _ENTRY_SIZE + name_length]
+    utf_8, large = "", b""
+    for kind, field in _fields(data[_ENTRY_SIZE + name_length : _ENTRY_SIZE + name_length + extra_length]):
+        if kind == 1:
+            large = field
+        elif kind == 0x7075 and len(field) > 5 and field[0] == 1 and struct.unpack_from("<L", field, 1)[0] == zlib.crc32(raw):
+            utf_8 = field[5:].decode("utf-8", "replace")
+    values = [size, packed, at]
+    for place, value in enumerate(values):  # those that need more than 32 bits follow each other in a field of their own
+        if value == 0xFFFFFFFF and len(large) >= 8:
+            values[place], large = struct.unpack_from("<Q", large)[0], large[8:]
+    size, packed, at = values
+    refused = ""
+    if flags & _ENCRYPTED:
+        refused = ENCRYPTED
+    elif made_by == 3 and stat.S_ISLNK(attributes >> 16):
+        refused = LINK
+    elif flags & _PATCHED or method not in _METHODS:
+        refused = UNKNOWN_METHOD
+    return ZipEntry(raw.partition(b"\0")[0], utf_8, bool(flags & _NAME_IS_UTF_8), size, refused, packed, method, crc, at + shift)
+
+
+def _fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(extra) >= 4:
+        kind, length = struct.unpack_from("<2H", extra)
+        yield kind, extra[4 : 4 + length]
+        extra = extra[4 + length :]
+
+
+def _read_at(stream: BinaryIO, at: int, count: int) -> bytes:
+    try:
+        stream.seek(at)
+        return read_up_to(stream, count)
+    except (OverflowError, ValueError) as error:  # no file is so long
+        raise DamagedZipError(f"damaged: it names byte {min(at, 10**18):,}") from error
+
+
+class _Stored:
+    """Passes bytes on as they are."""
+
+    eof, needs_input = False, True
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        return data
+
+
+class _Deflated:
+    """Unpacks by zlib, with the methods of the other unpackers."""
+
+    def __init__(self) -> None:
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+
+    @property
+    def eof(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inflate.unconsumed_tail
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        return self._inflate.decompress(self._inflate.unconsumed_tail + data, most)
+
+
+_METHODS: dict[int, Callable[[], Any] | None] = {0: _Stored, 8: _Deflated, 12: bz2.BZ2Decompressor, 14: None}
+
+
+class _Unpacked(io.RawIOBase):
+    """A file of a zip archive as bytes; never more than its header says, and none that disagree with its checksum unsaid."""
+
+    def __init__(self, stream: BinaryIO, at: int, entry: ZipEntry):
+        self._stream, self._at, self._entry = stream, at, entry
+        self._packed, self._left, self._crc = entry.packed, entry.size, 0
+        make = _METHODS[entry.method]
+        self._unpacker = make() if make else self._lzma()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._next(min(len(buffer), _MOST_AT_ONCE))
+        except OSError:
+            raise
+        except Exception as error:  # zlib, bz2 and lzma have errors of their own
+            raise OSError("its bytes are damaged") from error
+        self._crc = zlib.crc32(data, self._crc)
+        self._left -= len(data)
+        if self._left < 0 or (not data and self._left):
+            raise OSError("it is longer or shorter than its header says")
+        if not self._left and self._crc != self._entry.crc:
+            raise OSError("it disagrees with its checksum")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _next(self, most: int) -> bytes:
+        """Return the next bytes; none at the end."""
+        while self._left and not self._unpacker.eof:
+            hungry = self._unpacker.needs_input
+            piece = self._take(min(_PIECE, most)) if hungry else b""
+            data = self._unpacker.decompress(piece, most)
+            if data:
+                return data
+            if hungry and not piece:
+                raise OSError("it breaks off")
+        return b""
+
+    def _take(self, most: int) -> bytes:
+        piece = _read_at(self._stream, self._at, min(self._packed, most))
+        self._at, self._packed = self._at + len(piece), self._packed - len(piece)
+        return piece
+
+    def _lzma(self) -> lzma.LZMADecompressor:
+        """Return an unpacker for what begins with a zip archive's own header of LZMA, in section 5.8 of APPNOTE.TXT."""
+        _, length = struct.unpack("<2H", self._take(4))
+        model, dictionary = struct.unpack("<BL", self._take(length))
+        options = {"lc": model % 9, "lp": model // 9 % 5, "pb": model // 45}
+        # It never looks back further than its beginning; the header may ask for 4 GB.
+        dictionary = min(dictionary, max(self._entry.size, 1 << 12))
+        return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": dictionary, **options}])
