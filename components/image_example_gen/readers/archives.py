@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import lzma
 import posixpath
 import re
-import tarfile
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from dataclasses import dataclass, field, replace
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.layout import Labels, Layout
 from components.image_example_gen.names import is_picture
-from components.image_example_gen.splits import Labels, split_in_name, split_of_folder
-from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
+from components.image_example_gen.readers.webdataset import LabelSurvey, Sample, key_of, kind_of
+from components.image_example_gen.splits import split_in_name
+from components.image_example_gen.storage.archive_kinds import ARCHIVE_SUFFIXES, archive_suffix, is_archive
+from components.image_example_gen.storage.archive_members import (
+    ENDLESS,
+    LEADS_OUT,
+    BrokenArchiveError,
+    Member,
+    check_encoding,
+    walk,
+)
+from components.image_example_gen.storage.files import FoundFile, join, printable
+from components.image_example_gen.storage.ziplist import ENCRYPTED
 
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-# What an archive may unpack to, in bytes: pictures are packed already, and hardly shrink.
-MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
+__all__ = ["ARCHIVE_SUFFIXES", "DAMAGED", "ENDLESS", "LEADS_OUT", "NESTED", "ArchivePictures", "find", "is_mine"]
 
-LEADS_OUT = "its name leads out of the archive"
-ENDLESS = f"the archive unpacks to more than {MOST_EXPANSION} times its size: from here on it is not read"
 DAMAGED = "the archive is damaged or cut short here: what follows in it is lost"
-_BROKEN = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, NotImplementedError)
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A file in an archive: its name and size, and how it is opened; or why it is not."""
-
-    name: str
-    size: int = 0
-    open: Callable[[], BinaryIO] | None = None
-    refused: str = ""
+NESTED = "an archive within an archive, which is not read: unpack it"
+_MOST_LETTERS = 119  # of a reason
+_KEPT_FOLDERS = 200  # different ones, to see whether any says a label
+_ENCODINGS = "data.archive_encoding=cp932 (or gbk, cp866 ...) reads them"
+_OF_LABELS = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".mat")
 
 
 @dataclass(frozen=True)
@@ -50,23 +46,29 @@ class ArchivePictures:
         size: Of the file, in bytes; -1 where it is not known.
         split: The split that its name or its folder says, or None.
         count: How many members are called like pictures.
-        top: The one folder that all of them lie in, with a slash behind it, which says nothing of them; or ''.
-        own_splits: The splits that the folders inside name, if all pictures lie in such folders; else none.
+        labels: How their paths in the archive tell their labels and splits.
+        own_splits: The splits that the folders inside name, None among them for pictures in none; empty where they name none.
         told: The splits that `label_pattern` says of its pictures, None among them where it says nothing; empty where it
             has no group for splits.
         above: The labels that the folders which the archive lies in say.
-        others: Members that are not called like pictures, by suffix.
-        damaged: Whether its list of members breaks off.
+        label_kinds: The kinds of files beside the pictures that hold their labels: cls, json.
+        inner: The members that other readers take, by paths that lead through the archive.
+        notes: What a person should know of it, a line each.
+        others: Members that nobody takes, by suffix.
+        damaged: Whether it breaks off.
     """
 
     path: str
     size: int
     split: str | None
     count: int = 0
-    top: str = ""
-    own_splits: frozenset[str] = frozenset()
+    labels: Labels = Labels()
+    own_splits: frozenset[str | None] = frozenset()
     told: frozenset[str | None] = frozenset()
     above: str = ""
+    label_kinds: frozenset[str] = frozenset()
+    inner: tuple[FoundFile, ...] = ()
+    notes: tuple[str, ...] = ()
     others: Counter[str] = field(default_factory=Counter, compare=False)
     damaged: bool = False
 
@@ -75,137 +77,219 @@ class ArchivePictures:
         return [(0, self.count)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
-        """Yields the pictures in their order, and what is refused: members and, where it breaks off, the archive."""
-        labels = Labels(bool(self.own_splits), config.label_pattern)
-        most = config.max_file_megabytes * 1e6
-        members = _members(join(folder, self.path), self.size)
+        """Yield the pictures in their order, and what is refused: members and, where it breaks off, the archive."""
+        sample = Sample(self.label_kinds, config.label_names, config.max_file_megabytes * 1e6)
+        done = 0
         try:
-            for member in members:
-                path = f"{self.path}/{member.name}"
-                if member.refused:
-                    if is_picture(member.name) or not member.name or member.refused == LEADS_OUT:
-                        yield Rejected(path if member.name else self.path, member.refused)
-                elif not is_picture(member.name):
-                    if member.name.lower().endswith(ARCHIVE_SUFFIXES):
-                        yield Rejected(path, "an archive within an archive, which is not read: unpack it")
-                elif member.size > most:
-                    yield Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
-                else:
-                    label, split = labels.of(member.name.removeprefix(self.top))
-                    label = label if config.label_pattern else "/".join(filter(None, (self.above, label)))
-                    data = _data(member)
-                    if data is None:
-                        yield Rejected(path, "damaged within its archive")
-                    else:
-                        yield Encoded(path, label, split or self.split, data)
-        except UnicodeDecodeError:  # Python then reads no name at all
-            yield Rejected(self.path, "a zip archive with a name that claims to be UTF-8 and is not: pack it anew")
-        except _BROKEN:
-            yield Rejected(self.path, DAMAGED)
+            for member in walk(join(folder, self.path), self.size, config.archive_encoding):
+                yield from sample.enter(member)
+                done += is_picture(member.name) and not member.refused
+                item = self._item(member, config)
+                if item:
+                    yield from sample.hold(item)
+        except BrokenArchiveError:
+            yield from sample.release()
+            yield Rejected(self.path, DAMAGED, max(1, self.count - done))
+        else:
+            yield from sample.release()
+
+    def _item(self, member: Member, config: DataConfig) -> Encoded | Rejected | None:
+        """Return what becomes of a member; None for one that is no picture and is not missed."""
+        path = f"{self.path}/{member.name}" if member.name else self.path
+        if member.refused:
+            said = is_picture(member.name) or member.refused in (ENDLESS, LEADS_OUT)
+            return Rejected(path, member.refused) if said else None
+        if not is_picture(member.name):
+            return Rejected(path, NESTED) if is_archive(member.name) else None
+        if member.size > config.max_file_megabytes * 1e6:
+            return Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
+        data = _data(member)
+        if data is None:
+            return Rejected(path, "damaged within its archive")
+        label, split = self.labels.of(member.name)
+        if not config.label_pattern:
+            label = "/".join(filter(None, (self.above, label)))
+        return Encoded(path, label, split or self.split, data)
 
 
-@functools.lru_cache
-def inspect(folder: str, file: FoundFile, by_pattern: Labels | None = None) -> ArchivePictures:
-    """Goes through an archive's list of members; of a packed tar all is unpacked for that, and forgotten.
+def is_mine(path: str) -> bool:
+    """Return whether a file is called like an archive."""
+    return is_archive(path)
+
+
+def no_reader(name: str) -> bool:
+    """Return that no other reader takes a member of an archive."""
+    return False
+
+
+@dataclass(frozen=True)
+class _Way:
+    """What of a configuration the survey of an archive depends on."""
+
+    encoding: str | None
+    splits: str
+    pattern: str | None
+    from_folders: bool
+
+
+def find(folder: str, file: FoundFile, config: DataConfig, takes: Callable[[str], bool] = no_reader) -> ArchivePictures | Rejected:
+    """Go through an archive's list of members; of a packed tar all is unpacked for that, and forgotten.
 
     Args:
         folder: That the file's path is relative to.
         file: The archive. The folders that it lies in are left to the caller.
-        by_pattern: How its pictures' names tell their splits, where a pattern does.
+        config: How it is read.
+        takes: Whether another reader takes a member of that name.
+
+    Raises:
+        InputError: A folder in it may be a split or a label, or the encoding of names is none.
     """
-    name = posixpath.basename(file.path)
-    split = split_in_name(name[: len(name) - len(_suffix(name))])
-    count, tops, others, broken = 0, set(), Counter(), False
-    first, second, outside = Counter(), Counter(), False
-    told = set()
+    check_encoding(config.archive_encoding)
+    way = _Way(config.archive_encoding, config.splits, config.label_pattern, config.labels_from_folders)
+    return _find(folder, file, way, takes)
+
+
+@functools.lru_cache  # a packed tar takes as long as reading it, and is asked for by several steps of a run
+def _find(folder: str, file: FoundFile, way: _Way, takes: Callable[[str], bool]) -> ArchivePictures | Rejected:
+    finder = _Finder(file, way, takes)
     try:
-        for member in _members(join(folder, file.path), file.size):
-            if member.refused:
-                continue
-            if not is_picture(member.name):
-                others[posixpath.splitext(member.name)[1].lower() or "without a suffix"] += 1
-                continue
-            count += 1
-            if by_pattern:
-                told.add(by_pattern.of(member.name)[1])
-            head, slash, rest = member.name.partition("/")
-            if len(tops) < 2:
-                tops.add(head if slash else "")
-            outside = outside or not slash
-            for counter, path in ((first, member.name), (second, rest)):
-                counter[split_of_folder(path)] += 1
-    except _BROKEN:
-        broken = True
-    wrapped = len(tops) == 1 and "" not in tops and not set(first) - {None}
-    top = f"{next(iter(tops))}/" if wrapped else ""
-    splits = second if wrapped else first
-    own = frozenset() if not count or None in splits else frozenset(splits)
-    return ArchivePictures(file.path, file.size, split, count, top, own, frozenset(told), others=others, damaged=broken)
+        for member in walk(join(folder, file.path), file.size, way.encoding):
+            finder.add(member)
+    except BrokenArchiveError as error:
+        finder.broken = error.reason
+    return finder.found()
 
 
-def _suffix(name: str) -> str:
-    return next((suffix for suffix in sorted(ARCHIVE_SUFFIXES, key=len, reverse=True) if name.lower().endswith(suffix)), "")
-
-
-def _data(member: _Member) -> bytes | None:
-    """A member's bytes, None where they are damaged or more than its header says."""
+def _data(member: Member) -> bytes | None:
+    """Return a member's bytes, None where they are damaged or more than its header says."""
     try:
         with member.open() as stream:
             data = stream.read(member.size + 1)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, RuntimeError, NotImplementedError):
+    except Exception:  # Python's parsers meet bytes of any kind here
         return None
     return data if len(data) == member.size else None
 
 
-def _members(path: str, size: int) -> Iterator[_Member]:
-    """The regular files of an archive; what is hidden, or no file, is passed over."""
-    allowed = max(MOST_EXPANSION * size, ALWAYS_ALLOWED) if size >= 0 else float("inf")
-    total = 0
-    with contextlib.closing(_zip_members(path) if path.lower().endswith(".zip") else _tar_members(path)) as members:
-        for member in members:
-            total += member.size
-            if total > allowed:
-                yield _Member("", refused=ENDLESS)
-                return
-            name = re.sub(r"(^|/)(\./)+", r"\1", member.name.replace("\\", "/"))
-            parts = name.split("/")
-            if member.refused:
-                yield _Member(name, refused=member.refused)
-            elif ".." in parts or name.startswith("/") or name[1:2] == ":":
-                yield _Member(name, refused=LEADS_OUT)
-            elif not any(part.startswith(".") or part == "__MACOSX" for part in parts):
-                yield _Member(name, member.size, member.open)
+class _Finder:
+    """Adds up what has to be known of an archive before any picture in it is read."""
+
+    def __init__(self, file: FoundFile, way: _Way, takes: Callable[[str], bool]):
+        self.file, self.way, self.takes = file, way, takes
+        self.layout, self.survey = Layout(), LabelSurvey()
+        says_split = "split" in re.compile(way.pattern or "").groupindex
+        self.pattern = Labels(pattern=way.pattern) if says_split else None
+        self.told: set[str | None] = set()
+        self.folders: set[str] = set()
+        self.inner: list[FoundFile] = []
+        self.label_files: dict[str, Counter[str]] = {}  # by kind, then by suffix
+        self.refused: Counter[str] = Counter()  # pictures, by reason
+        self.inner_refused: Counter[str] = Counter()  # what other readers would take
+        self.about: Counter[str] = Counter()  # files about the archive, by suffix
+        self.encrypted = 0  # files of any kind that are encrypted
+        self.count = self.files = 0
+        self.nested = self.undecoded = self.broken = ""
+
+    def add(self, member: Member) -> None:
+        """Take up a member."""
+        if member.refused == ENDLESS:
+            self.broken = ENDLESS
+            return
+        self.files += 1
+        if member.refused:
+            self.encrypted += member.refused == ENCRYPTED
+            if is_picture(member.name):
+                self.refused[member.refused] += 1
+            elif self.takes(member.name):
+                self.inner_refused[member.refused] += 1
+            return
+        self.survey.add(member)
+        if is_picture(member.name):
+            self._add_picture(member)
+        elif is_archive(member.name):
+            self.nested = self.nested or member.name
+        elif self.takes(member.key):
+            self.inner.append(FoundFile(f"{self.file.path}/{member.key}", member.size, self.file.mtime_ns))
+        else:
+            suffix = posixpath.splitext(member.name)[1].lower() or "without a suffix"
+            self.label_files.setdefault(kind_of(member.name), Counter())[suffix] += 1
+            self.about[suffix] += _is_about(member.name)
+
+    def _add_picture(self, member: Member) -> None:
+        self.count += 1
+        self.layout.add(member.name)
+        if member.undecoded:
+            self.undecoded = self.undecoded or member.name
+        if self.pattern:
+            self.told.add(self.pattern.of(member.name)[1])
+        if len(self.folders) < _KEPT_FOLDERS:
+            self.folders.add(posixpath.dirname(member.name))
+
+    def found(self) -> ArchivePictures | Rejected:
+        """Return the sum of it all."""
+        if not self.count and not self.inner:
+            return Rejected(self.file.path, self._why_nothing(), max(1, self.refused.total()))
+        kinds = frozenset() if self.way.pattern else self.survey.used()
+        strict = self.way.from_folders and not kinds
+        labels = self.layout.labels(self.way.splits, strict, printable(self.file.path), unwrap=True)
+        own = self.layout.splits(labels) if labels.depth is not None else ()
+        others = self._others(kinds)
+        notes = self._notes(labels, kinds, others)
+        name = posixpath.basename(self.file.path)
+        return ArchivePictures(
+            self.file.path,
+            self.file.size,
+            split_in_name(name.removesuffix(archive_suffix(name))),
+            self.count,
+            replace(labels, pattern=self.way.pattern),
+            frozenset(own),
+            frozenset(self.told),
+            label_kinds=kinds,
+            inner=tuple(self.inner),
+            notes=tuple(f"{printable(self.file.path)[-60:]}: {note}" for note in notes),
+            others=others,
+            damaged=bool(self.broken),
+        )
+
+    def _others(self, kinds: frozenset[str]) -> Counter[str]:
+        """Return the files that nobody takes, by suffix, where labels come from `kinds`."""
+        return sum((found for kind, found in self.label_files.items() if kind not in kinds), Counter())
+
+    def _why_nothing(self) -> str:
+        refused = self.refused + self.inner_refused
+        if self.broken:
+            return self.broken[:_MOST_LETTERS]
+        if self.encrypted and self.encrypted == self.files:
+            return "all its files are encrypted: unpack it with its password"
+        if refused:
+            return f"nothing in it can be read: {refused.most_common(1)[0][0]}"[:_MOST_LETTERS]
+        if self.nested:
+            return f"an archive within an archive ({printable(self.nested)[-40:]}), which is not read: unpack it"
+        if self.files:
+            return f"holds no pictures but {_described(self._others(frozenset()))}"[:_MOST_LETTERS]
+        return "an archive without files"
+
+    def _notes(self, labels: Labels, kinds: frozenset[str], others: Counter[str]) -> Iterator[str]:
+        if self.broken:
+            yield self.broken[:_MOST_LETTERS]
+        if self.undecoded:
+            name, encoding = printable(self.undecoded)[-40:], self.way.encoding
+            yield f"names that are not UTF-8, such as {name}: " + (f"nor are they {encoding}" if encoding else _ENCODINGS)
+        for reason, count in self.inner_refused.items() if self.count else (self.refused + self.inner_refused).items():
+            yield f"{count:,} file{'s' if count > 1 else ''} of pictures in it not read: {reason}"
+        if self.nested and not self.count:
+            yield f"{printable(self.nested)[-40:]} in it is an archive, which is not read: unpack it"
+        if self.survey.unused:
+            yield f"{self.survey.unused:,} .cls not used: no picture of the same name stands beside"
+        unused = +Counter({suffix: others[suffix] - self.about[suffix] for suffix in _OF_LABELS})
+        said = kinds or not self.way.from_folders or any(labels.of(f"{folder}/x")[0] for folder in self.folders if folder)
+        if self.count and unused and not said:
+            yield f"no labels; {_described(unused)} in it are not used: data.label_file names a table of labels"
 
 
-def _zip_members(path: str) -> Iterator[_Member]:
-    with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive:
-        for info in archive.infolist():
-            if info.is_dir():
-                continue
-            refused = "encrypted within its archive" if info.flag_bits & 1 else ""
-            yield _Member(info.filename, info.file_size, functools.partial(archive.open, info), refused)
+def _described(kinds: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {printable(kind)[:16]}" for kind, count in kinds.most_common(4)) or "a note on it"
 
 
-class _Header(tarfile.TarInfo):
-    """A member's header. Python takes what is no header for the end of the archive, and would lose what follows unsaid."""
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        try:
-            return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:
-            raise
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from error
-
-
-def _tar_members(path: str) -> Iterator[_Member]:
-    with open_file(path) as stream, tarfile.open(fileobj=stream, mode="r|*", tarinfo=_Header) as archive:
-        for info in archive:
-            archive.members = []  # it would keep them all
-            if info.isfile() and not info.issparse():
-                yield _Member(info.name, info.size, functools.partial(archive.extractfile, info))
-            elif info.issym() or info.islnk():
-                yield _Member(info.name, refused="a link within its archive, which is not followed")
-            elif info.issparse():
-                yield _Member(info.name, refused="a sparse file within its archive, which is not read")
+def _is_about(name: str) -> bool:
+    """Return whether a file is about the archive, as every other one has: it is no loss."""
+    return key_of(posixpath.basename(name))[0].lower() in ("readme", "license", "licence", "notice", "copying")

@@ -1,0 +1,154 @@
+"""Labels that lie beside their pictures in an archive, as WebDataset packs them: 000001.png, 000001.cls, 000001.json."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.names import is_picture
+from components.image_example_gen.storage.archive_members import Member
+
+_CLASS, _JSON = "cls", "json"
+_ENDS = {"cls": _CLASS, "cls.txt": _CLASS, "json": _JSON}
+_KEYS = ("label", "class", "cls", "class_name", "label_name")
+_MOST_BYTES = 1 << 20  # of a file with a label
+_MOST_LETTERS = 200  # of a label: longer ones are captions
+_LOOKED_INTO = 32  # JSON files, to see whether they hold labels
+_MOST_PICTURES = 100  # of one sample that are held back until its label has been seen
+
+
+def key_of(name: str) -> tuple[str, str]:
+    """Return what the files of one sample have in common, and what comes behind it in the name: a/1.left.png is a/1, left.png."""
+    folder, base = posixpath.split(name)
+    first, _, rest = base.partition(".")
+    return posixpath.join(folder, first), rest.lower()
+
+
+def kind_of(name: str) -> str:
+    """Return what kind of file with a label has such a name; '' for none."""
+    return _ENDS.get(key_of(name)[1], "")
+
+
+def read_label(member: Member, names: Sequence[str]) -> str:
+    """Return the label that a file of an archive holds; '' where it holds none.
+
+    Args:
+        member: The file.
+        names: Names of the labels 0, 1, 2 ...; empty: the numbers themselves are the names.
+    """
+    if member.open is None or member.size > _MOST_BYTES:
+        return ""
+    try:
+        with member.open() as stream:
+            text = stream.read(_MOST_BYTES).decode("utf-8-sig").strip()
+        label = _in_json(json.loads(text)) if kind_of(member.name) == _JSON else text
+    except Exception:  # parsers meet bytes of any kind here
+        return ""
+    if not 0 < len(label) <= _MOST_LETTERS or not label.isprintable():
+        return ""
+    number = int(label) if label.isascii() and label.isdigit() else -1
+    return names[number] if 0 <= number < len(names) else label
+
+
+def _in_json(values: object) -> str:
+    if not isinstance(values, dict):
+        return ""
+    found = (values[key] for key in _KEYS if key in values)
+    return next((str(value).strip() for value in found if isinstance(value, (str, int)) and not isinstance(value, bool)), "")
+
+
+class LabelSurvey:
+    """Goes along the files of an archive to see which kinds of them hold labels of the pictures beside them."""
+
+    def __init__(self) -> None:
+        self._key = ""
+        self._beside: set[str] = set()  # kinds, and "picture", of the present sample
+        self._looked_into = 0
+        self._used: set[str] = set()
+        self._lonely = 0  # files of classes that no picture stands beside
+        self._classes = 0  # of the present sample
+
+    def add(self, member: Member) -> None:
+        """Take up a file that is not refused."""
+        key, _ = key_of(member.name)
+        if key != self._key:
+            self._close()
+            self._key = key
+        kind = kind_of(member.name)
+        if is_picture(member.name):
+            self._beside.add("picture")
+        elif kind:
+            self._classes += kind == _CLASS
+            if kind == _CLASS or self._holds_label(member):
+                self._beside.add(kind)
+
+    def used(self) -> frozenset[str]:
+        """Return the kinds of files that labels are taken from."""
+        self._close()
+        return frozenset(self._used)
+
+    @property
+    def unused(self) -> int:
+        """The number of files with a class that no picture of their name stands beside."""
+        return self._lonely
+
+    def _holds_label(self, member: Member) -> bool:
+        if _JSON in self._used or self._looked_into >= _LOOKED_INTO:
+            return False
+        self._looked_into += 1
+        return bool(read_label(member, ()))
+
+    def _close(self) -> None:
+        if "picture" in self._beside:
+            self._used |= self._beside - {"picture"}
+        else:
+            self._lonely += self._classes
+        self._beside, self._classes = set(), 0
+
+
+@dataclass
+class Sample:
+    """Holds back the pictures of a sample until it has ended, for its label may follow them.
+
+    Attributes:
+        kinds: The kinds of files that labels are taken from; where there are none, nothing is held back.
+        names: Names of the labels 0, 1, 2 ...
+        most: Bytes that are held back at most.
+    """
+
+    kinds: Collection[str]
+    names: Sequence[str]
+    most: float
+    _key: str = ""
+    _labels: dict[str, str] = field(default_factory=dict)
+    _held: list[Encoded | Rejected] = field(default_factory=list)
+    _bytes: int = 0
+
+    def enter(self, member: Member) -> Iterator[Encoded | Rejected]:
+        """Take up a file's name, and its label if it holds one; yield the pictures of the sample that ends before it."""
+        if not self.kinds or member.refused:
+            return
+        key, _ = key_of(member.name)
+        if key != self._key:
+            yield from self.release()
+            self._key, self._labels = key, {}
+        kind = kind_of(member.name)
+        if kind in self.kinds:
+            self._labels[kind] = read_label(member, self.names)
+
+    def hold(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
+        """Take up a picture of the present sample; yield what is not held back."""
+        self._held.append(item)
+        self._bytes += len(item.data) if isinstance(item, Encoded) else 0
+        if not self.kinds or len(self._held) > _MOST_PICTURES or self._bytes > self.most:
+            yield from self.release()
+
+    def release(self) -> Iterator[Encoded | Rejected]:
+        """Yield what was held back, with the label that was seen."""
+        held, self._held, self._bytes = self._held, [], 0
+        label = self._labels.get(_CLASS) or self._labels.get(_JSON)
+        for item in held:
+            yield replace(item, label=label) if label and isinstance(item, Encoded) else item
