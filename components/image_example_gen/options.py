@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from google.protobuf import json_format, struct_pb2
+from pydantic import TypeAdapter
 from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
@@ -18,7 +19,7 @@ def pack_options(config: DataConfig, code: str) -> example_gen_pb2.CustomConfig:
         config: How pictures are read.
         code: Hash of the project's code: edited code then misses the cache.
     """
-    values = dataclasses.asdict(config) | {"label_names": list(config.label_names)}
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(config).items()}
     message = example_gen_pb2.CustomConfig()
     message.custom_config.Pack(json_format.ParseDict({"config": values, "code": code}, struct_pb2.Struct()))
     return message
@@ -30,9 +31,5 @@ def unpack_options(text: str) -> DataConfig:
     proto_utils.json_to_proto(text, message)
     struct = struct_pb2.Struct()
     message.custom_config.Unpack(struct)
-    values = json_format.MessageToDict(struct)["config"]
-    # A Struct knows neither whole numbers nor tuples.
-    for field in dataclasses.fields(DataConfig):
-        if isinstance(field.default, (int, tuple)) and not isinstance(field.default, bool):
-            values[field.name] = type(field.default)(values[field.name])
-    return DataConfig(**values)
+    # A Struct knows neither whole numbers nor tuples: the fields' types do.
+    return TypeAdapter(DataConfig).validate_python(json_format.MessageToDict(struct)["config"])

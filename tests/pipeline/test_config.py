@@ -1,13 +1,16 @@
 """The configuration: what is read back, what is refused, and in which words."""
 
 import dataclasses
+import json
 
 import pytest
 import yaml
 
 from pipeline.config import Config, apply_overrides, build_config, load_values, preset_names, preset_path
+from serving.picture_files import PictureOptions
 from trainer.config import TrainerConfig
 from trainer.errors import InputError
+from trainer.task import to_yaml
 
 
 def test_yaml_reads_back_to_the_same_configuration():
@@ -172,3 +175,32 @@ def test_the_evaluators_bounds_can_each_be_taken_away():
     config = build_config({"evaluation": dict.fromkeys(names)})
     assert set(dataclasses.asdict(config.evaluation).values()) == {None}
     assert build_config(yaml.safe_load(config.to_yaml())) == config
+
+
+def test_how_picture_files_are_read_reaches_the_trainer():
+    values = {"data": {"depth": 16, "icc": "ignore", "levels": 4095, "range": [0, 1], "max_megapixels": 3}}
+    config = build_config(values)
+    told = config.trainer()
+    assert told.preprocessing.depth == 16 and build_config({}).trainer().preprocessing.depth == 8
+    assert told.picture_files == PictureOptions(icc="ignore", depth=16, levels=4095, range=(0.0, 1.0))
+    assert TrainerConfig.from_dict(json.loads(json.dumps(told.to_dict()))) == told
+    assert build_config(yaml.safe_load(config.to_yaml())) == config
+    again = build_config(yaml.safe_load(to_yaml(told)))
+    assert again.trainer() == told
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"data": {"depth": 16}, "model": {"likelihood": "discretized_logistic_mixture"}}, "is a probability of 256 levels"),
+        ({"preprocessing": {"depth": 16}}, "preprocessing.depth is set by data.depth"),
+        (
+            {"data": {"depth": 16}, "tuning": {"trials": 2, "objective": "bits_per_dimension"}},
+            "of 256 levels, and data.depth is 16",
+        ),
+    ],
+)
+def test_what_does_not_go_with_16_bits(values, words):
+    with pytest.raises(InputError, match=words) as caught:
+        build_config(values)
+    assert len(str(caught.value)) < 200

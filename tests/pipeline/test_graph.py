@@ -60,6 +60,10 @@ def test_nothing_is_materialised():
         ({"tuning": {"pictures": 7}}, {"Report"}),
         ({"preprocessing": {"height": 7}}, {"Transform", "Trainer", "Report"}),
         ({"data": {"eval_share": 0.2}}, {"ImageExampleGen", "Report"}),
+        ({"data": {"max_megapixels": 3}}, {"ImageExampleGen", "Report"}),
+        ({"data": {"icc": "ignore"}}, {"ImageExampleGen", "Trainer", "Report"}),
+        ({"data": {"levels": 1}}, {"ImageExampleGen", "Trainer", "Report"}),
+        ({"data": {"depth": 16}}, {"ImageExampleGen", "Transform", "Trainer", "Report"}),
         ({"evaluation": {"max_drop": 9.0}}, {"Evaluator", "ModelGate", "Report"}),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 
 from serving.errors import InputError
 from serving.manifest import write_manifest
+from serving.picture_files import PictureOptions, read_picture_file
+from serving.pictures import as_the_model_sees
 from serving.pushed import GENERATE_BLOCK, PushedModel, find_model
 from tests.serving import tiny_model
+from tests.serving.picture_files.made import saved
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +199,46 @@ def test_a_signature_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_model_json_is_kept(pushed: PushedModel) -> None:
     assert pushed.image_shape == (8, 8, 1) and pushed.latent_dim == 4
     assert json.loads((pushed.path / "model.json").read_text(encoding="utf-8"))["schema"] == pushed.about["schema"]
+
+
+def with_options(folder: Path, **options: object) -> PushedModel:
+    """A model whose model.json says how picture files are read."""
+    tiny_model.save(tiny_model.TinyModel(), folder)
+    about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    (folder / "model.json").write_text(json.dumps({**about, "picture_files": PictureOptions(**options).to_dict()}))
+    (folder / "manifest.json").unlink()
+    write_manifest(folder)
+    return PushedModel(folder)
+
+
+def test_picture_files_are_read_as_model_json_says(tmp_path: Path, pushed: PushedModel) -> None:
+    levels = np.random.default_rng(0).integers(0, 4096, (8, 8), np.uint16)
+    (tmp_path / "deep.png").write_bytes(saved(levels, "PNG"))
+    (tmp_path / "plain.png").write_bytes(saved(np.rint(levels / 4095 * 255).astype(np.uint8), "PNG"))
+    model = with_options(tmp_path / "model", levels=4095)
+    expected = pushed.encode([tmp_path / "plain.png"]).values["mean"]
+    np.testing.assert_array_equal(model.encode([tmp_path / "deep.png"]).values["mean"], expected)
+    assert pushed.options == PictureOptions() and model.options == PictureOptions(levels=4095)
+    walks = [m.interpolate(tmp_path / name, tmp_path / name, 2) for m, name in ((model, "deep.png"), (pushed, "plain.png"))]
+    np.testing.assert_array_equal(*walks)
+    found = as_the_model_sees(tmp_path / "deep.png", (8, 8, 1), {}, model.options)
+    np.testing.assert_array_equal(found, as_the_model_sees(tmp_path / "plain.png", (8, 8, 1), {}))
+
+
+def test_a_model_that_reads_files_in_unknown_ways_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="damaged"):
+        with_options(tmp_path / "model", icc="invert")
+
+
+def test_a_gif_that_the_graph_does_not_read_is_read_as_at_ingestion(tmp_path: Path, pushed: PushedModel) -> None:
+    """TensorFlow takes a BMP of which the table of greys is short for one that is cut off."""
+    levels = np.random.default_rng(0).integers(0, 16, (8, 8), np.uint8)
+    data = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 54 + 64) + struct.pack("<IiiHHIIiiII", 40, 8, 8, 1, 8, 0, 0, 0, 0, 16, 0)
+    data += bytes(level for grey in range(16) for level in (grey, grey, grey, 0)) + levels[::-1].tobytes()
+    (tmp_path / "a.bmp").write_bytes(data)
+    (tmp_path / "a.png").write_bytes(read_picture_file(data, anew=True).data)
+    (tmp_path / "b.png").write_bytes(tiny_model.picture((8, 8, 1), 0))
+    names = [tmp_path / name for name in ("b.png", "a.bmp", "a.png")]
+    answers = pushed.encode(names)
+    assert not answers.unreadable and answers.paths == names
+    np.testing.assert_allclose(answers.values["mean"][1], answers.values["mean"][2], rtol=1e-5)

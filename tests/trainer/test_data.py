@@ -11,8 +11,10 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 import trainer.data
-from tests.trainer.tiny import PREPROCESSING, encode, example, noise, write_examples, write_records
-from trainer.data import Pictures, label_indices, list_records, parse_examples, read_examples
+from tests.trainer.tiny import PREPROCESSING, encode, example, make_vae, noise, transform_graph, write_examples, write_records
+from trainer.config import PreprocessingConfig
+from trainer.data import Pictures, label_indices, list_records, parse_examples, pixel_graph, read_examples
+from trainer.export import Servable
 from trainer.preprocessing import decode_levels
 
 
@@ -147,3 +149,30 @@ def test_files_are_read_in_the_order_of_their_names(tmp_path: Path) -> None:
 def test_no_records_are_told_with_where_they_were_looked_for(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="Split-eval"):
         list_records([str(tmp_path / "Split-eval" / "*")])
+
+
+def test_16_bits_stay_16_bits_on_their_way_to_the_model(tmp_path: Path) -> None:
+    config = PreprocessingConfig(8, 8, 1, depth=16)
+    graph = transform_graph(tmp_path, config)
+    rng = np.random.default_rng(0)
+    encoded = [tf.io.encode_png(rng.integers(0, 65536, (8, 8, 1), np.uint16)).numpy() for _ in range(30)]
+    write_examples(tmp_path / "examples", {"train": encoded}, {"train": ["a"] * 30})
+    pattern = str(tmp_path / "examples" / "Split-train" / "*")
+    direct = np.stack([decode_levels(tf.constant(content), config).numpy() for content in encoded])
+    for memory in (0, 100):
+        pictures = Pictures.decode("train", [pattern], graph, tmp_path / "pixels", memory_megabytes=memory, depth=16)
+        assert pictures.levels.dtype == np.uint16 and pictures.white == 65535
+        np.testing.assert_array_equal(pictures.levels, direct)
+    mean, deviation = pictures.moments()
+    np.testing.assert_allclose(mean, (direct / 65535).mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(deviation, (direct / 65535).std(axis=0), atol=1e-6)
+    some, _ = pictures.some(5, 0)
+    assert some.dtype == np.float32 and all((np.abs(one - direct / 65535) < 1e-7).all(axis=(1, 2, 3)).any() for one in some)
+    levels, _ = next(iter(pictures.shuffled(30, 0)))
+    assert levels.dtype == tf.uint16
+    np.testing.assert_array_equal(np.sort(levels, axis=0), np.sort(direct, axis=0))
+    vae = make_vae((8, 8, 1))
+    servable = Servable(vae, pixel_graph(graph), 5, depth=16)
+    seen = vae.encode(vae.observe(tf.constant(direct)))[0]
+    np.testing.assert_allclose(servable.encode(tf.constant(encoded))["mean"], seen, rtol=1e-5, atol=1e-6)
+    assert servable.decode(tf.zeros([1, vae.latent_dim]))["images"].dtype == tf.uint8

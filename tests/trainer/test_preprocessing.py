@@ -293,3 +293,58 @@ def test_transforms_graph_of_another_configuration(tmp_path) -> None:
 def test_what_is_no_picture_is_refused(content: bytes) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode_levels(tf.constant(content), PREPROCESSING)
+
+
+def deep(seed: int, channels: int, height: int = 8, width: int = 8) -> np.ndarray:
+    """A picture of noise of 16 bits."""
+    return np.random.default_rng(seed).integers(0, 65536, (height, width, channels), np.uint16)
+
+
+@pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0), (10, 200, 90)], ids=["white", "black", "green"])
+@pytest.mark.parametrize("wanted", [1, 3])
+@pytest.mark.parametrize("given", [1, 2, 3, 4])
+def test_16_bits_are_kept_to_the_last(given: int, wanted: int, background: tuple[int, int, int]) -> None:
+    picture = deep(given, given)
+    found = bring(tf.io.encode_png(picture).numpy(), channels=wanted, background=background, depth=16)
+    values = picture.astype(float)
+    alpha = values[..., -1:] / 65535 if given in (2, 4) else 1.0
+    rgb = values[..., :3] if given > 2 else values[..., :1].repeat(3, axis=2)
+    rgb = rgb * alpha + 257 * np.array(background) * (1 - alpha)
+    exact = rgb if wanted == 3 else (rgb @ LUMA)[..., None]
+    assert found.dtype == np.uint16 and np.abs(found - exact).max() <= 0.51 * (2 if given in (2, 4) and wanted == 1 else 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "JPEG", "GIF"])
+def test_8_bits_among_16_are_times_257(kind: str) -> None:
+    encoded = encode(noise(1, 8, 8, 3), kind)
+    np.testing.assert_array_equal(bring(encoded, depth=16), bring(encoded).astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_resizing_in_16_bits_is_that_in_8_and_finer(fit: str) -> None:
+    picture = noise(0, 20, 31, 4)
+    fine = bring(tf.io.encode_png(picture.astype(np.uint16) * 257).numpy(), depth=16, fit=fit)
+    assert np.abs(fine / 257 - bring(picture, fit=fit)).max() <= 1.01
+
+
+def test_values_are_multiples_of_a_16_bit_level() -> None:
+    config = dataclasses.asdict(PreprocessingConfig(8, 8, 3, depth=16))
+    encoded = [tf.io.encode_png(deep(seed, 3, 20 + seed, 17)).numpy() for seed in range(3)] + [encode(noise(0, 9, 9, 3), "JPEG")]
+    pixels = preprocessing_fn({ENCODED: tf.constant(encoded)[:, None]}, {"preprocessing": config})[PIXELS].numpy()
+    assert pixels.dtype == np.float32 and pixels.min() >= 0 and pixels.max() <= 1
+    levels = to_levels(pixels, 16)
+    assert levels.dtype == tf.uint16 and len(np.unique(levels)) > 256
+    np.testing.assert_array_equal(scale(levels), pixels)
+
+
+def test_16_bit_levels_come_back_from_pixels() -> None:
+    levels = tf.cast(tf.range(65536), tf.uint16)
+    np.testing.assert_array_equal(to_levels(scale(levels), 16), levels)
+
+
+def test_transforms_graph_in_16_bits(tmp_path) -> None:
+    config = PreprocessingConfig(6, 10, 3, fit="pad", background=(9, 8, 7), depth=16)
+    pictures = [*MIXED, *(tf.io.encode_png(deep(seed, 1 + seed, 9, 7)).numpy() for seed in range(4))]
+    batched = to_levels(pixel_graph(transform_graph(tmp_path, config))(tf.constant(pictures)), 16).numpy()
+    direct = [bring(encoded, 6, 10, 3, fit="pad", background=(9, 8, 7), depth=16) for encoded in pictures]
+    np.testing.assert_array_equal(batched, direct)

@@ -134,7 +134,7 @@ def odd_files() -> dict[str, bytes]:
         "wide.jpg": saved(COLOUR, "JPEG", icc_profile=WIDE),
         "deep.tif": tiff(DEEP),
         "deep.pgm": b"P5 20 30 4095\n" + DEEP[..., 0].astype(">u2").tobytes(),
-        "deep.png": saved(DEEP[..., 0], "PNG"),
+        "deep.png": saved(DEEP[..., 1], "PNG"),
         "floats.tif": tiff(floats, sample_format=3),
         "floats.pfm": b"PF\n20 30\n-1\n" + floats.tobytes(),
         "grey.bmp": saved(GREY, "BMP"),
@@ -153,7 +153,7 @@ def test_with_any_options_serving_reads_what_the_trainer_read(options, tmp_path)
     for seed in range(60):
         saved_as = np.uint8 if "levels" not in options else np.uint16
         (folder / f"more-{seed}.png").write_bytes(saved(RNG.integers(0, 256, (5, 5)).astype(saved_as), "PNG"))
-    result = ingest(folder, tmp_path / "examples", max_rejects=1.0, **options)
+    result = ingest(folder, tmp_path / "examples", DataConfig(max_rejects=1.0, **options))
     examples, rejects = result.examples(), result.rejects
     assert {*examples, *rejects} >= {*odd_files()} and len(examples) > 60
     from_json = PictureOptions.from_dict(json.loads(json.dumps(DataConfig(**options).pictures.to_dict())))
