@@ -19,6 +19,8 @@ from components.image_example_gen.readers.columns import (
     load_pyarrow,
     take_pictures,
 )
+from components.image_example_gen.readers.npy import read_fully
+from components.image_example_gen.readers.thrift import nesting_of
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
 from trainer.errors import InputError
@@ -34,6 +36,7 @@ _BATCH_BYTES, _MOST_ROWS = 4 << 20, 1024
 _BUFFER = 1 << 20  # read at once of each column: a row group's column may have hundreds of megabytes
 # A row has at least an eighth of a byte; pictures are packed already. What says otherwise lies, or is a bomb.
 _MOST_ROWS_PER_BYTE, _MOST_EXPANSION, _ALWAYS_ALLOWED = 8, 100, 256 << 20
+_MOST_LEVELS = 100  # of structures within structures
 _MOST_LIST = 100_000  # entries of a list in the footer, such as row groups
 
 
@@ -139,6 +142,19 @@ def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
     return None
 
 
+def _check_nesting(stream: BinaryIO) -> None:
+    """Look at a footer before pyarrow does, which a schema of many levels would crash.
+
+    Raises:
+        ValueError: It has too many levels.
+    """
+    stream.seek(-8, 2)
+    length = int.from_bytes(stream.read(4), "little")
+    stream.seek(-8 - length, 2)
+    if nesting_of(read_fully(stream, length)) > _MOST_LEVELS:
+        raise ValueError("columns are nested too deeply")
+
+
 def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPictures | Rejected:
     size = stream.seek(0, 2)
     parquet = _opened(stream)
@@ -162,6 +178,7 @@ def _opened(stream: BinaryIO) -> pq.ParquetFile:
     load_pyarrow()
     import pyarrow.parquet as pq
 
+    _check_nesting(stream)
     stream.seek(0)
     return pq.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False, thrift_container_size_limit=_MOST_LIST)
 

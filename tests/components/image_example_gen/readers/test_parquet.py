@@ -17,6 +17,7 @@ from components.image_example_gen.found import Rejected
 from components.image_example_gen.readers import parquet
 from components.image_example_gen.readers.columns import NO_PICTURE, ONLY_NAMED
 from components.image_example_gen.readers.parquet import DAMAGED
+from components.image_example_gen.readers.thrift import nesting_of
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
 from tests.components.image_example_gen.readers.tables import (
     CLASSES,
@@ -186,6 +187,36 @@ def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "_ALWAYS_ALLOWED", 1 << 20)
     reason = "its pictures unpack to more than 100 times its size: not read"
     assert find(parquet, tmp_path / "a.parquet") == Rejected("a.parquet", reason)
+
+
+def nested(levels: int) -> bytes:
+    """A Parquet file without rows, of so many groups of columns within one another, as no writer makes it."""
+
+    def varint(number):
+        return bytes([number & 127 | 128]) + varint(number >> 7) if number > 127 else bytes([number])
+
+    group, leaf = b"\x35\x00\x18\x01a\x15\x02\x00", b"\x15\x0c\x25\x00\x18\x01a\x00"  # in Thrift's compact protocol
+    schema = b"\x19\xfc" + varint(levels + 2) + group * (levels + 1) + leaf
+    footer = b"\x15\x02" + schema + b"\x16\x00\x19\x0c\x00"
+    return b"PAR1" + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+
+
+@pytest.mark.parametrize("levels", [3, 90, 1000, 50_000])
+def test_a_schema_of_so_many_levels_that_pyarrow_would_crash(tmp_path, levels):
+    (tmp_path / "a.parquet").write_bytes(nested(levels))
+    reason = "no column of pictures; it has a: data.record_image names one"
+    if levels > 100:
+        reason = "a damaged Parquet file: its footer makes no sense"
+    assert find(parquet, tmp_path / "a.parquet") == Rejected("a.parquet", reason)
+
+
+def test_how_deep_columns_are_nested(tmp_path):
+    deep = pa.table({"a": [{"b": {"c": [1, 2]}, "d": 3}], "e": [{"f": 1}], "g": [1]})
+    for number, (data, levels) in enumerate(((pa.table({"a": [1]}), 1), (deep, 5), (deep.select(["g", "e"]), 2), (table(), 5))):
+        pq.write_table(data, tmp_path / "a.parquet")
+        content = (tmp_path / "a.parquet").read_bytes()
+        length = int.from_bytes(content[-8:-4], "little")
+        assert nesting_of(content[-8 - length : -8]) == levels, number
 
 
 def test_no_program_in_a_file_is_run(tmp_path):

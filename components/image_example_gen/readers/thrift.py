@@ -1,0 +1,129 @@
+"""How deep a Parquet file's columns are nested, before anything else reads its footer.
+
+pyarrow goes down a schema by recursion, and a footer of 300 kilobytes nested 50,000 times ends the process. The footer is in
+Thrift's compact protocol (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md), its layout in
+parquet.thrift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+_STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
+_SCHEMA, _CHILDREN = 2, 5  # fields of FileMetaData and of SchemaElement
+_MOST_NESTED = 64  # structures within structures, of the footer itself
+
+
+def nesting_of(footer: bytes) -> int:
+    """How many groups of columns lie within one another, at most.
+
+    Raises:
+        ValueError: The footer makes no sense.
+        IndexError: It breaks off.
+    """
+    reader = _Reader(footer)
+    for field, kind in reader.fields():
+        if field == _SCHEMA and kind == _LIST:
+            return _deepest(reader)
+        reader.skip(kind)
+    raise ValueError("a footer without a schema")
+
+
+def _deepest(reader: _Reader) -> int:
+    kind, count = reader.list_header()
+    if kind != _STRUCT:
+        raise ValueError("a schema that is none")
+    open_groups: list[int] = []  # of each group that is open, how many columns are still to come
+    deepest = 0
+    for _ in range(count):
+        children = 0
+        for field, kind in reader.fields():
+            if field == _CHILDREN:
+                number = reader.varint()
+                children = number >> 1 if not number & 1 else 0
+            else:
+                reader.skip(kind)
+        while open_groups and not open_groups[-1]:
+            open_groups.pop()
+        if open_groups:
+            open_groups[-1] -= 1
+        if children:
+            open_groups.append(children)
+            deepest = max(deepest, len(open_groups))
+    return deepest
+
+
+class _Reader:
+    """Reads Thrift's compact protocol.
+
+    Args:
+        data: What is read.
+    """
+
+    def __init__(self, data: bytes):
+        self.data, self.place = data, 0
+
+    def byte(self) -> int:
+        self.place += 1
+        return self.data[self.place - 1]
+
+    def varint(self) -> int:
+        number = shift = 0
+        while True:
+            byte = self.byte()
+            number |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return number
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number that is too long")
+
+    def fields(self) -> Iterator[tuple[int, int]]:
+        """Yield the number and the kind of each field of a structure; its value has to be read, or skipped, in between."""
+        field = 0
+        while (header := self.byte()) != _STOP:
+            if header >> 4:
+                field += header >> 4
+            else:
+                field = self.varint() >> 1
+            yield field, header & 15
+
+    def list_header(self) -> tuple[int, int]:
+        """The kind and the number of a list's entries."""
+        header = self.byte()
+        count = header >> 4
+        return header & 15, self.varint() if count == 15 else count
+
+    def skip(self, kind: int, nested: int = 0, in_list: bool = False) -> None:
+        """Pass over a value."""
+        if nested > _MOST_NESTED or self.place > len(self.data):
+            raise ValueError("a structure that is nested too deeply, or breaks off")
+        if kind in (_TRUE, _FALSE):
+            self.place += in_list
+        elif kind == _BYTE:
+            self.place += 1
+        elif kind < _DOUBLE:
+            self.varint()
+        elif kind == _DOUBLE:
+            self.place += 8
+        elif kind == _BINARY:
+            size = self.varint()
+            self.place += size
+        elif kind in (_LIST, _SET):
+            inner, count = self.list_header()
+            for _ in range(count):
+                self.skip(inner, nested + 1, in_list=True)
+        elif kind == _MAP:
+            self._skip_map(nested)
+        elif kind == _STRUCT:
+            for _, inner in self.fields():
+                self.skip(inner, nested + 1)
+        else:
+            raise ValueError("a value of a kind that is not known")
+
+    def _skip_map(self, nested: int) -> None:
+        count = self.varint()
+        kinds = self.byte() if count else 0
+        for _ in range(count):
+            self.skip(kinds >> 4, nested + 1, in_list=True)
+            self.skip(kinds & 15, nested + 1, in_list=True)
