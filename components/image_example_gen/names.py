@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from serving.picture_names import OTHER_SUFFIXES, PICTURE_SUFFIXES, is_passed_over, is_picture
 
-__all__ = ["OTHER_SUFFIXES", "PICTURE_SUFFIXES", "is_passed_over", "is_picture"]
+__all__ = ["OTHER_SUFFIXES", "PICTURE_SUFFIXES", "is_passed_over", "is_picture", "suffix_of"]
+
+
+def suffix_of(path: str) -> str:
+    """Return how a file's name ends, to count its kind."""
+    return posixpath.splitext(path)[1].lower() or "without a suffix"

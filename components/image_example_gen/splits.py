@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 
 from components.image_example_gen.config import DataConfig
 
@@ -37,52 +36,6 @@ def split_in_name(name: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-# TEMPORARY-BEGIN
-def split_of_folder(path: str) -> str | None:
-    """The split that the first folder of a relative path is named after, or None."""
-    first, slash, _ = path.partition("/")
-    return split_named(first) if slash else None
-
-
-def label_of_path(path: str, split_folders: bool) -> str:
-    """The folders that a picture lies in, below its split's folder, joined by `/`; '' where there is none."""
-    folders = path.split("/")[:-1]
-    return "/".join(folders[1:] if split_folders else folders)
-
-
-@dataclass(frozen=True)
-class Labels:
-    """How a picture file's path tells its label and its split.
-
-    Attributes:
-        split_folders: Whether the first folder names the split; if not, it is a label.
-        pattern: See `DataConfig.label_pattern`.
-        skipped: How many folders at the beginning of a path are a span's, and say nothing of the picture.
-    """
-
-    split_folders: bool
-    pattern: str | None = None
-    skipped: int = 0
-
-    @cached_property
-    def _pattern(self) -> re.Pattern[str] | None:
-        return None if self.pattern is None else re.compile(self.pattern)
-
-    def of(self, path: str) -> tuple[str, str | None]:
-        """The label, '' for none, and the split, None for none, of a path relative to the folder of pictures."""
-        path = "/".join(path.split("/")[self.skipped :]) if self.skipped else path
-        split = split_of_folder(path) if self.split_folders else None
-        if self._pattern is None:
-            return label_of_path(path, self.split_folders), split
-        match = self._pattern.search(path)
-        if match is None:
-            return "", split
-        groups = match.groupdict()
-        label = groups["label"] if "label" in groups else ("" if "split" in groups and len(match.groups()) == 1 else match[1])
-        return label or "", split_named(groups.get("split") or "") or split
-
-
-# TEMPORARY-END
 @dataclass(frozen=True)
 class SplitRule:
     """Takes the splits that have no pictures of their own from the training pictures, by content.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,42 +10,23 @@ from types import ModuleType
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels
-from components.image_example_gen.readers import archives, arrays, records
-from components.image_example_gen.storage.files import FoundFile
+from components.image_example_gen.names import suffix_of
+from components.image_example_gen.readers import archives, arrays, arrow, cifar, parquet, pickles, pixel_csv, records
 from components.image_example_gen.readers.container import Container
+from components.image_example_gen.storage.files import FoundFile
 from trainer.errors import InputError
 
-# Each takes files one by one; arrays are taken together, for labels lie in other files.
-import importlib  # TEMPORARY until all have landed
-
-READERS: tuple[ModuleType, ...] = tuple(
-    importlib.import_module(f"components.image_example_gen.readers.{n}")
-    for n in ("archives", "records", "parquet", "arrow", "cifar", "pixel_csv", "pickles")
-    if importlib.util.find_spec(f"components.image_example_gen.readers.{n}")
-)
-READERS = tuple(r for r in READERS if hasattr(r, "find"))
+# Each takes files one by one; arrays are taken together, for their labels lie in other files.
+READERS: tuple[ModuleType, ...] = (archives, records, parquet, arrow, cifar, pixel_csv, pickles)
 
 
 def is_container(path: str) -> bool:
-    """Whether a file is called like one of many pictures, or of their labels."""
-    return (
-        _is_array(path)
-        or any(reader.is_mine(path) for reader in READERS)
-        or path.endswith(archives.ARCHIVE_SUFFIXES)
-        or records.is_records(path)
-    )
-
-
-def _is_array(path):
-    return (
-        arrays.is_array(path)
-        if hasattr(arrays, "is_array")
-        else arrays.is_idx(path) or path.lower().endswith(arrays.ARRAY_SUFFIXES)
-    )
+    """Return whether a file is called like one of many pictures, or of their labels."""
+    return arrays.is_array(path) or cifar.is_beside(path) or any(reader.is_mine(path) for reader in READERS)
 
 
 def is_inner(name: str) -> bool:
-    """Whether a member of an archive is called so; an archive within an archive is not read."""
+    """Return whether a member of an archive is called so; an archive within an archive is not read."""
     return is_container(name) and not archives.is_mine(name)
 
 
@@ -67,16 +47,40 @@ class Containers:
     others: Counter[str] = field(default_factory=Counter)
 
     def place(self, labels: Labels) -> None:
-        """Gives each the split, and archives the label, that its folders say."""
+        """Give each the split, and archives the label, that its folders say."""
         for number, each in enumerate(self.taken):
             label, split = labels.of(each.path)
             if isinstance(each, archives.ArchivePictures):
                 each = replace(each, above=label)
             self.taken[number] = replace(each, split=split or each.split)
 
+    def take(self, folder: str, file: FoundFile, config: DataConfig) -> None:
+        """Have the reader of one file look at it; whatever it holds, it is refused by itself.
+
+        Raises:
+            InputError: The configuration does not go with it.
+        """
+        reader = next((reader for reader in READERS if reader.is_mine(file.path)), None)
+        if reader is None:
+            if cifar.is_beside(file.path):
+                self.used.append(file)
+            return
+        try:
+            found = archives.find(folder, file, config, is_inner) if reader is archives else reader.find(folder, file, config)
+        except InputError:
+            raise
+        except Exception as error:
+            found = Rejected(file.path, f"the file cannot be read ({type(error).__name__})")
+        if found is None:
+            self.others[suffix_of(file.path)] += 1
+            return
+        self.used.append(file)
+        self.others.update(getattr(found, "others", ()))
+        (self.left_out if isinstance(found, Rejected) else self.taken).append(found)
+
 
 def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig) -> Containers:
-    """Reads the headers of files of many pictures.
+    """Read the headers of files of many pictures.
 
     Args:
         folder: That their paths are relative to.
@@ -87,54 +91,15 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
         InputError: The configuration names what none of them has.
     """
     found = Containers()
-    for file in sorted(files, key=lambda file: file.path):
-        if archives not in READERS and file.path.endswith(archives.ARCHIVE_SUFFIXES):  # TEMPORARY
-            got = archives.inspect(folder, file)
-            _take(found, got, file)
-        if records not in READERS and records.is_records(file.path):
-            _take(found, records.inspect(folder, file), file)
-        for reader in READERS:
-            if reader.is_mine(file.path):
-                _take(found, _guarded(reader, folder, file, config), file)
-                break
+    files = sorted(files, key=lambda file: file.path)
+    for file in files:
+        found.take(folder, file, config)
     members = [member for archive in found.taken for member in getattr(archive, "inner", ())]
     for member in members:
-        for reader in READERS:
-            if reader is not archives and reader.is_mine(member.path):
-                _take(found, _guarded(reader, folder, member, config), member)
-                break
-    own = [file for file in (*files, *members) if _is_array(file.path)]
-    found.used += [file for file in own if file not in members]
-    if not hasattr(arrays, "find_arrays"):  # TEMPORARY
-        none = lambda path: None
-        found.taken += arrays.find_idx(folder, [f for f in own if arrays.is_idx(f.path)], none)
-        found.taken += arrays.find_numpy(folder, [f for f in own if not arrays.is_idx(f.path)], none)
-        own = []
-    for each in arrays.find_arrays(folder, own, config) if own else ():
+        found.take(folder, member, config)
+    own = [file for file in (*files, *members) if arrays.is_array(file.path)]
+    found.used += own
+    for each in arrays.find_arrays(folder, own, config):
         (found.left_out if isinstance(each, Rejected) else found.taken).append(each)
     found.taken = sorted((each for each in found.taken if each.count), key=lambda each: each.path)
     return found
-
-
-def _guarded(reader: ModuleType, folder: str, file: FoundFile, config: DataConfig) -> Container | Rejected | None:
-    """What a reader makes of a file; whatever the file holds, it is refused by itself."""
-    try:
-        if reader is archives:
-            return archives.find(folder, file, config, is_inner)
-        return reader.find(folder, file, config)
-    except InputError:  # a mistake in the configuration
-        raise
-    except Exception as error:
-        return Rejected(file.path, f"the file cannot be read ({type(error).__name__})")
-
-
-def _take(found: Containers, each: Container | Rejected | None, file: FoundFile) -> None:
-    if each is None:
-        found.others[posixpath.splitext(file.path)[1].lower() or "without a suffix"] += 1
-        return
-    found.used.append(file)
-    if isinstance(each, Rejected):
-        found.left_out.append(each)
-        return
-    found.others.update(getattr(each, "others", ()))
-    found.taken.append(each)

@@ -12,8 +12,8 @@ from types import TracebackType
 
 import tensorflow as tf
 
-from components.image_example_gen.discovery.manifests import Row
 from components.image_example_gen.discovery.entry import Entry
+from components.image_example_gen.discovery.manifests import Row
 from components.image_example_gen.layout import composed
 
 _BUFFERED = 1 << 16  # bytes for each part before they are written

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -92,8 +91,3 @@ def find_sources(images: str, config: DataConfig = DataConfig(), sink: Callable[
 def described(kinds: Counter[str]) -> str:
     """Files counted by suffix, the commonest five, in words."""
     return ", ".join(f"{count:,} {printable(kind)[:20]}" for kind, count in kinds.most_common(5))
-
-
-def suffix_of(path: str) -> str:
-    """How a file's name ends, for counting its kind."""
-    return posixpath.splitext(path)[1].lower() or "without a suffix"

@@ -15,7 +15,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
 from components.image_example_gen.discovery.entry import Entry, hash_of
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, Row, read_manifest
-from components.image_example_gen.discovery.sources import Sources, described, suffix_of
+from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.discovery.spans import find_spans
 from components.image_example_gen.discovery.tables import (
     Table,
@@ -29,13 +29,9 @@ from components.image_example_gen.discovery.tables import (
 )
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels, Layout
-from components.image_example_gen.names import is_picture
+from components.image_example_gen.names import is_picture, suffix_of
 from components.image_example_gen.readers.arrays import is_idx, is_idx_images, split_of_idx
-
-try:
-    from components.image_example_gen.readers.pixel_csv import is_pixels
-except ImportError:  # TEMPORARY
-    is_pixels = lambda path, head: False
+from components.image_example_gen.readers.pixel_csv import is_pixels
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
 from trainer.errors import InputError

@@ -12,6 +12,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from components.image_example_gen.found import Rejected
+from components.image_example_gen.names import is_passed_over
 from components.image_example_gen.storage.members import open_member, size_of_member, split_member
 from components.image_example_gen.storage.plain import WEB, is_remote, local_path, open_plain, open_url, quoted, seekable
 from components.image_example_gen.storage.stores import is_stored_file, list_stored, one_line, stat_stored
@@ -57,7 +58,7 @@ class FoundFile:
 def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | Rejected]:
     """Yields all files below `folder`, without opening any, one after the other as the file system names them.
 
-    Names that begin with a dot are left out, folders and files alike. What is neither a file nor a folder (a pipe would
+    Hidden names, thumbnails and files of the system are left out, folders and files alike. What is neither a file nor a folder (a pipe would
     block its reader for ever) is left out too. Nothing is held in memory: the folder may have millions of files.
 
     Args:
@@ -248,7 +249,7 @@ def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
+                    if is_passed_over(entry.name):
                         continue
                     path = f"{prefix}{entry.name}"
                     if root and entry.is_symlink() and not _is_within(entry.path, root):
@@ -277,7 +278,7 @@ def _list_remote(folder: str) -> Iterator[FoundFile]:
     try:
         for uri, size, changed in list_stored(root):
             path = uri[len(root) :]
-            if path and not path.endswith("/") and not any(part.startswith(".") for part in path.split("/")):
+            if path and not path.endswith("/") and not any(map(is_passed_over, path.split("/"))):
                 yield FoundFile(path, size, int(changed * 1_000_000_000))
     except InputError:
         raise
