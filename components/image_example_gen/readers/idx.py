@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its kin: unsigned bytes behind a header that gives their shape."""
+"""The IDX format of MNIST and its kin: numbers behind a header that gives their type and shape."""
 
 from __future__ import annotations
 
@@ -7,59 +7,107 @@ import gzip
 import math
 import os
 import struct
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from components.image_example_gen.storage.files import open_file, printable
-from trainer.errors import InputError
+import numpy as np
+
+from components.image_example_gen.readers.array import (
+    ArrayFile,
+    StreamArray,
+    check_expansion,
+    check_shape,
+    full_path,
+    read_fully,
+    rounded,
+    skip,
+)
+from components.image_example_gen.storage.files import FoundFile, join, open_file
+from serving.picture_files import Refused
 
 _UNSIGNED_BYTES = b"\x00\x00\x08"
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class IdxArray(StreamArray):
+    """The array of an IDX file.
+
+    Attributes:
+        gzipped: Whether the file is packed, whatever its name says.
+    """
+
+    gzipped: bool = False
+
+    @property
+    def packed(self) -> bool:
+        return self.gzipped
+
+    @contextlib.contextmanager
+    def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
+        with open_idx(full_path(folder, self), self.gzipped) as stream:
+            skip(stream, header_size(len(self.shape)))
+            yield stream
+
+
+def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
+    """Read an IDX file's header and check it against the file's size.
+
+    Raises:
+        Refused: It is no such file, or is longer or shorter than its header says.
+    """
+    path = join(folder, file.path)
+    packed = starts_like_gzip(path)
+    with open_idx(path, packed) as stream:
+        magic = stream.read(4)
+        if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 0 < magic[3] <= 4:
+            raise Refused(f"no IDX file: it begins with {magic.hex()}" if magic else "the file is empty")
+        header = read_fully(stream, 4 * magic[3])
+    shape = struct.unpack(f">{magic[3]}I", header)
+    array = IdxArray(file.path, "", shape, np.dtype(_DTYPES[magic[2]]), gzipped=packed)
+    check_shape(shape, array.dtype.itemsize)
+    _check_length(path, file.size, array)
+    return ArrayFile(file.path, (array,))
 
 
 def read_shape(path: str, size: int, ranks: Sequence[int]) -> tuple[int, ...]:
-    """Reads an IDX file's header and checks it against the file's size.
+    """Return the shape of an IDX file of unsigned bytes, which is checked against the file's size.
 
     Args:
-        path: The file, gzip where its name ends in .gz.
+        path: The file.
         size: Its size as stored, in bytes.
         ranks: The numbers of dimensions that are acceptable.
 
-    Returns:
-        The shape of its data, one length per dimension.
-
     Raises:
-        InputError: It is not such a file, or is longer or shorter than its header says.
+        Refused: It is not such a file, or is longer or shorter than its header says.
     """
-    try:
-        with open_idx(path) as stream:
-            magic = stream.read(4)
-            rank = magic[3] if len(magic) == 4 else 0
-            if magic[:3] != _UNSIGNED_BYTES or rank not in ranks:
-                expected = " or ".join(f"{0x800 + rank:08x}" for rank in ranks)
-                raise InputError(f"{printable(path)} is no such IDX file: it begins with {magic.hex()}, not {expected}")
-            header = stream.read(4 * rank)
-            if len(header) < 4 * rank:
-                raise InputError(f"{printable(path)} ends within its header: fetch it again")
-            shape = struct.unpack(f">{rank}I", header)
-        actual = _stored_size(path, size)
-    except (OSError, EOFError, zlib.error) as error:
-        raise damaged(path, error) from error
-    expected = header_size(len(shape)) + math.prod(shape)
-    # The gzip trailer holds the length modulo 2**32.
-    if is_gzip(path):
-        expected %= 2**32
-    if actual != expected:
-        raise InputError(f"{printable(path)} holds {actual:,} bytes where its header says {expected:,}: fetch it again")
-    return shape
+    folder, name = os.path.split(path)
+    (array,) = inspect_idx(folder or ".", FoundFile(name, size, -1)).arrays
+    if len(array.shape) not in ranks:
+        raise Refused(f"an IDX file of {len(array.shape)} dimensions, not {' or '.join(map(str, ranks))}")
+    return array.shape
 
 
 @contextlib.contextmanager
-def open_idx(path: str) -> Iterator[BinaryIO]:
-    """Opens an IDX file for reading from its header on, unpacked."""
+def open_idx(path: str, packed: bool | None = None) -> Iterator[BinaryIO]:
+    """Open an IDX file for reading from its header on, unpacked.
+
+    Args:
+        path: The file.
+        packed: Whether it is gzip; None: its first bytes say.
+    """
+    packed = starts_like_gzip(path) if packed is None else packed
     with open_file(path) as stream:
-        yield gzip.GzipFile(fileobj=stream) if is_gzip(path) else stream
+        yield gzip.GzipFile(fileobj=stream) if packed else stream
+
+
+def starts_like_gzip(path: str) -> bool:
+    """Whether a file's first bytes are those of gzip; browsers unpack files and leave their names alone."""
+    with open_file(path) as stream:
+        return stream.read(2) == _GZIP
 
 
 def header_size(rank: int) -> int:
@@ -91,17 +139,26 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
     os.replace(temporary, path)
 
 
-def damaged(path: str, error: Exception) -> InputError:
-    """The mistake to report where reading a file of many pictures failed with `error`."""
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return InputError(f"{printable(path)} cannot be read ({reason}): fetch it again")
+def _check_length(path: str, size: int, array: IdxArray) -> None:
+    """Refuse a file that is longer or shorter than its header says."""
+    expected = header_size(len(array.shape)) + math.prod(array.shape) * array.dtype.itemsize
+    if not array.gzipped:
+        if size >= 0 and size != expected:
+            raise Refused(f"it holds {rounded(size)} bytes where its header says {rounded(expected)}: fetch it again")
+        return
+    check_expansion(array, size)
+    stated = _stated_length(path, size)
+    if stated is not None and stated != expected % 2**32:
+        raise Refused(f"it unpacks to {stated:,} bytes where its header says {rounded(expected)}: fetch it again")
 
 
-def _stored_size(path: str, size: int) -> int:
-    """The size of the data in bytes; for gzip the one that its trailer states, without unpacking."""
-    if not is_gzip(path):
-        return size
+def _stated_length(path: str, size: int) -> int | None:
+    """The length modulo 2**32 that the end of a gzip file states; None where the end cannot be reached."""
+    if size < 0:
+        return None
     with open_file(path) as stream:
+        if not stream.seekable():
+            return None
         stream.seek(max(size - 4, 0))
         trailer = stream.read(4)
     return struct.unpack("<I", trailer)[0] if len(trailer) == 4 else 0

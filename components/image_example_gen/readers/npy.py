@@ -4,129 +4,187 @@ from __future__ import annotations
 
 import contextlib
 import lzma
-import math
+import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from numpy.lib import format as npy_format
 
-from components.image_example_gen.readers.idx import damaged
-from components.image_example_gen.storage.files import one_line, open_file, open_seekable, printable
-from trainer.errors import InputError
+from components.image_example_gen.readers.array import (
+    MOST_ARRAYS,
+    Array,
+    ArrayFile,
+    StreamArray,
+    check_expansion,
+    check_shape,
+    full_path,
+    read_fully,
+    reason_of,
+    rounded,
+    skip,
+)
+from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
+from serving.picture_files import Refused
+
+__all__ = ["DAMAGED", "NpyArray", "inspect_npy", "inspect_npz", "read_fully"]
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-_PIECE = 1 << 24  # Python makes room for all that is asked for, and a damaged header may ask for anything
+_MAGIC = b"\x93NUMPY"
+_MOST_HEADER = 10_000  # bytes; NumPy's own bound
+_ENCRYPTED = 1
+_LOCAL_HEADER = struct.Struct("<26xHH")  # of a member of a zip file: lengths of its name and of what is behind that
+# A header is a Python literal. Evaluating what a damaged file holds can crash Python, so its three values are searched for.
+_DESCR = re.compile(r"'descr': *'([<>|=]?[a-zA-Z?]\d{0,9})'")
+_FIELDS = re.compile(r"'descr': *\[")
+_ORDER = re.compile(r"'fortran_order': *(True|False)")
+_SHAPE = re.compile(r"'shape': *\(((?: *-?\d{1,30}L? *,?)*)\)")
 
 
-@contextlib.contextmanager
-def open_npy(path: str, member: str = "") -> Iterator[BinaryIO]:
-    """Opens a .npy file, or a member of a .npz file, for reading from its header on."""
-    if not member:
-        with open_file(path) as stream:
-            yield stream
-        return
-    with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive, archive.open(member) as inside:
-        yield inside
+@dataclass(frozen=True)
+class NpyArray(StreamArray):
+    """The array of a .npy file, or of a member of a .npz file.
 
-
-def members_of(path: str, size: int) -> dict[str, int]:
-    """The arrays in a .npz file, as the names of its members; of a .npy file there is but one, without a name.
-
-    Args:
-        path: The file.
-        size: Its size in bytes; -1 where it is not known.
-
-    Returns:
-        Of each array its size in bytes, unpacked and with its header.
-
-    Raises:
-        InputError: It is no .npz file.
+    Attributes:
+        offset: Of the first value in the .npy data.
+        member: The member's name in the .npz file; '' in a .npy file.
+        compressed: Whether the member is.
     """
-    if path.lower().endswith(".npy"):
-        return {"": size}
-    try:
+
+    offset: int = 0
+    member: str = ""
+    compressed: bool = False
+
+    @property
+    def packed(self) -> bool:
+        return self.compressed
+
+    @contextlib.contextmanager
+    def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
+        path = full_path(folder, self)
+        if not self.member:
+            with open_file(path) as stream:
+                skip(stream, self.offset)
+                yield stream
+            return
         with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive:
-            return {info.filename: info.file_size for info in archive.infolist() if info.filename.endswith(".npy")}
-    except DAMAGED as error:
-        raise damaged(path, error) from error
+            info = archive.getinfo(self.member)
+            if self.compressed or whole:
+                with archive.open(info) as inside:
+                    skip(inside, self.offset)
+                    yield inside
+                return
+            begin = _data_begin(stream, info)
+            stream.seek(begin + self.offset)
+            yield _Bounded(stream, begin + info.file_size)
 
 
-def read_header(stream: BinaryIO, where: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Reads an array's header and leaves the stream at the array's first byte.
+class _Bounded:
+    """A stream that ends where a member does that is stored as it is."""
 
-    Args:
-        stream: At its beginning.
-        where: What it is, for the message.
+    def __init__(self, stream: BinaryIO, end: int):
+        self.stream, self.end = stream, end
 
-    Returns:
-        The array's shape and dtype.
+    def read(self, size: int) -> bytes:
+        return self.stream.read(max(0, min(size, self.end - self.stream.tell())))
+
+    def seek(self, offset: int, whence: int) -> int:
+        return self.stream.seek(offset, whence)
+
+
+def inspect_npy(folder: str, file: FoundFile) -> ArrayFile:
+    """Read the header of a .npy file and check it against the file's size.
 
     Raises:
-        InputError: It is none, holds Python objects, or lies in memory in Fortran's order.
+        Refused: It is none, or it holds less than its header says.
     """
+    with open_file(join(folder, file.path)) as stream:
+        return ArrayFile(file.path, (_array(stream, file.path, file.size),))
+
+
+def inspect_npz(folder: str, file: FoundFile) -> ArrayFile:
+    """Read the headers of all arrays in a .npz file; one that cannot be used hides no other.
+
+    Raises:
+        Exception: It is no .npz file.
+    """
+    arrays: dict[str, Array] = {}
+    unread: dict[str, str] = {}
+    with open_seekable(join(folder, file.path)) as stream, zipfile.ZipFile(stream) as archive:
+        members = [name for name in dict.fromkeys(archive.namelist()) if name.endswith(".npy")]
+        if len(members) > MOST_ARRAYS:
+            raise Refused(f"it holds {len(members):,} arrays: more than {MOST_ARRAYS:,} are not read")
+        for member in members:
+            try:
+                arrays[member] = _member(archive, member, file)
+            except Exception as error:
+                unread[member.removesuffix(".npy")] = reason_of(error)
+    return ArrayFile(file.path, tuple(arrays.values()), tuple(unread.items()))
+
+
+def _member(archive: zipfile.ZipFile, member: str, file: FoundFile) -> NpyArray:
+    info = archive.getinfo(member)
+    if info.flag_bits & _ENCRYPTED:
+        raise Refused("it is encrypted: save it without a password")
+    with archive.open(info) as inside:
+        array = _array(inside, file.path, info.file_size, member, info.compress_type != zipfile.ZIP_STORED)
+    check_expansion(array, file.size)
+    return array
+
+
+def _array(stream: BinaryIO, path: str, size: int, member: str = "", compressed: bool = False) -> NpyArray:
+    text, offset = _header(stream)
+    shape, fortran, dtype = _parsed(text)
+    check_shape(shape, dtype.itemsize)
+    turned = fortran and len(shape) > 1
+    array = NpyArray(path, member.removesuffix(".npy"), shape, dtype, turned, False, None, offset, member, compressed)
+    if 0 <= size < offset + array.bytes:
+        expected = rounded(offset + array.bytes)
+        raise Refused(f"it holds {rounded(size)} bytes where its header says {expected}: fetch it again")
+    return array
+
+
+def _header(stream: BinaryIO) -> tuple[str, int]:
+    """The text of a header, and where the values begin."""
+    begin = read_fully(stream, 8)
+    if begin[:6] != _MAGIC:
+        raise Refused("no array of NumPy's")
+    length_size = 2 if begin[6] == 1 else 4
+    length = int.from_bytes(read_fully(stream, length_size), "little")
+    if length > _MOST_HEADER:
+        raise Refused(f"no array of NumPy's: its header claims {length:,} bytes")
+    text = read_fully(stream, length).decode("utf-8" if begin[6] == 3 else "latin1")
+    return text, 8 + length_size + length
+
+
+def _parsed(header: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether it is in Fortran's order, and dtype.
+
+    Raises:
+        Refused: They are not numbers or text.
+    """
+    header = header.replace('"', "'")
+    if _FIELDS.search(header):
+        raise Refused("it holds records of several fields: save plain numbers")
+    descr, order, shape = (pattern.search(header) for pattern in (_DESCR, _ORDER, _SHAPE))
+    if not (descr and order and shape):
+        raise Refused("no array of NumPy's: its header cannot be understood")
     try:
-        version = npy_format.read_magic(stream)
-        read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
-    except ValueError as error:
-        raise InputError(f"{printable(where)} is no array of NumPy's: {one_line(error)}") from error
-    if any(length < 0 for length in shape):
-        raise InputError(f"{printable(where)} is no array of NumPy's: it has the shape {shape}")
+        dtype = np.dtype(descr[1])
+    except (TypeError, ValueError) as error:
+        raise Refused("no array of NumPy's: its header cannot be understood") from error
     if dtype.hasobject:
-        raise InputError(f"{printable(where)} holds Python objects (a pickle), which are never loaded: save plain numbers")
-    if fortran and len(shape) > 1:
-        raise InputError(f"{printable(where)} is in Fortran's order: save numpy.ascontiguousarray of it")
-    return shape, dtype
+        raise Refused("it holds Python objects (a pickle), which are never loaded")
+    if dtype.kind not in "biufSU":
+        raise Refused(f"it holds {dtype.name}: save plain numbers")
+    return tuple(int(length) for length in re.findall(r"-?\d+", shape[1])), order[1] == "True", dtype
 
 
-def inspect(path: str, member: str, size: int) -> tuple[tuple[int, ...], np.dtype]:
-    """The shape and the dtype of an array, of which only the header is read.
-
-    Raises:
-        InputError: It is none, see `read_header`; or it holds less than its header says.
-    """
-    where = f"{path}/{member}" if member else path
-    try:
-        with open_npy(path, member) as stream:
-            shape, dtype = read_header(stream, where)
-    except DAMAGED as error:
-        raise damaged(where, error) from error
-    expected = math.prod(shape) * dtype.itemsize
-    if 0 <= size < expected:
-        raise InputError(f"{printable(where)} holds {size:,} bytes where its header says {expected:,}: fetch it again")
-    return shape, dtype
-
-
-def read_array(path: str, member: str) -> np.ndarray:
-    """A whole array; for labels.
-
-    Raises:
-        InputError: It cannot be read to its end.
-    """
-    where = f"{path}/{member}" if member else path
-    try:
-        with open_npy(path, member) as stream:
-            shape, dtype = read_header(stream, where)
-            data = read_fully(stream, math.prod(shape) * dtype.itemsize)
-    except DAMAGED as error:
-        raise damaged(where, error) from error
-    return np.frombuffer(data, dtype).reshape(shape)
-
-
-def read_fully(stream: BinaryIO, size: int) -> bytes:
-    """So many bytes of a stream that may give fewer at a time.
-
-    Raises:
-        EOFError: It has no more.
-    """
-    pieces = []
-    while size:
-        piece = stream.read(min(size, _PIECE))
-        if not piece:
-            raise EOFError("it ends too early")
-        pieces.append(piece)
-        size -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+def _data_begin(stream: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin in the zip file."""
+    stream.seek(info.header_offset)
+    name, extra = _LOCAL_HEADER.unpack(read_fully(stream, _LOCAL_HEADER.size))
+    return info.header_offset + _LOCAL_HEADER.size + name + extra

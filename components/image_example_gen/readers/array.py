@@ -1,0 +1,275 @@
+"""An array in a file: what its header says, and reading it row by row in bounded memory."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import errno
+import math
+import posixpath
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from components.image_example_gen.storage.files import join, one_line, printable
+from serving.picture_files import Refused
+
+MOST_ARRAYS = 10_000  # in one file
+# What packed numbers may unpack to. dSprites unpacks to 116 times its size, nothing but zeros to 1,030 times.
+_MOST_EXPANSION, _ALWAYS_ALLOWED = 500, 256 << 20
+_PIECE = 1 << 24  # Python makes room for all that is asked for, and a damaged header may ask for anything
+_REASON_LENGTH = 118
+
+
+@dataclass(frozen=True)
+class Array(abc.ABC):
+    """An array in a file.
+
+    Attributes:
+        path: Of the file, relative to the folder.
+        name: The array's own name in the file; '' where the file is the array.
+        shape: As the person who saved it knows it.
+        dtype: Of its values. Text of any length is `U`; picture files of any length are `V`.
+        turned: Whether the first axis changes fastest, as in MATLAB and Fortran.
+        matlab: Whether it is from MATLAB, where the pictures usually are the last axis.
+    """
+
+    path: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    turned: bool = False
+    matlab: bool = False
+
+    @property
+    def title(self) -> str:
+        """What its pictures are called, with a number behind it."""
+        return f"{self.path}/{self.name}" if self.name else self.path
+
+    @property
+    def shown(self) -> str:
+        """Its name for a message, the file's where it has none."""
+        return printable(self.name or posixpath.basename(self.path))
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The shape in the order of the file, the axis that changes slowest first."""
+        return self.shape[::-1] if self.turned else self.shape
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes all values take."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def packed(self) -> bool:
+        """Whether it can only be read from its beginning."""
+        return False
+
+    @property
+    def chunk(self) -> int:
+        """How many rows are best read together."""
+        return 1
+
+    @property
+    def sliced(self) -> bool:
+        """Whether rows along the last stored axis are read without reading all."""
+        return False
+
+    @abc.abstractmethod
+    def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
+        """Yield the rows `start` to `stop`, at most `step` at a time, each along the first axis of what is yielded.
+
+        Args:
+            folder: The folder that the path is relative to.
+            start: The first row.
+            stop: One behind the last row.
+            step: The most rows to hold.
+            last: Takes the last stored axis for the rows, not the first.
+
+        Raises:
+            Exception: Any, where the file is damaged; the rows before have been yielded.
+        """
+
+
+@dataclass(frozen=True)
+class StreamArray(Array):
+    """An array whose values follow each other in a stream.
+
+    Attributes:
+        kept_as: The dtype in the file where it is another one than the array's; else None.
+    """
+
+    kept_as: np.dtype | None = None
+
+    @abc.abstractmethod
+    def opened(self, folder: str, whole: bool) -> contextlib.AbstractContextManager[BinaryIO]:
+        """Open the stream at the first value; `whole` says that all of it is read, for the checksums."""
+
+    def finish(self, stream: BinaryIO) -> None:
+        """Read what lies behind the last value; gzip and zip compare their checksums only then."""
+        if stream.read(1):
+            raise EOFError("it goes on behind its end")
+
+    def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
+        if last:
+            yield from self._across(folder, start, stop, step)
+            return
+        shape, kept = self.stored[1:], self.kept_as or self.dtype
+        size = math.prod(shape) * kept.itemsize
+        whole = start == 0 and stop == self.stored[0]
+        at = start
+        try:
+            with self.opened(folder, whole) as stream:
+                skip(stream, start * size)
+                while at < stop:
+                    count = min(step, stop - at)
+                    values = np.frombuffer(read_fully(stream, count * size), kept).reshape(count, *shape)
+                    yield self._values(values)
+                    at += count
+                if stop == self.stored[0]:
+                    self.finish(stream)
+                return
+        except Exception:
+            if at == stop:
+                raise
+        yield from self._one_by_one(folder, at, stop, size, whole)
+
+    def _one_by_one(self, folder: str, at: int, stop: int, size: int, whole: bool) -> Iterator[np.ndarray]:
+        """Yield the rows that lie before the damage, where a block of them could not be read."""
+        with self.opened(folder, whole) as stream:
+            skip(stream, at * size)
+            for _ in range(at, stop):
+                values = np.frombuffer(read_slowly(stream, size), self.kept_as or self.dtype)
+                yield self._values(values.reshape(1, *self.stored[1:]))
+
+    def _across(self, folder: str, start: int, stop: int, step: int) -> Iterator[np.ndarray]:
+        """Yield rows that lie across the file; all of it is read first, see `check_size_across`."""
+        kept = self.kept_as or self.dtype
+        with self.opened(folder, True) as stream:
+            data = read_fully(stream, math.prod(self.shape) * kept.itemsize)
+            self.finish(stream)
+        values = np.moveaxis(np.frombuffer(data, kept).reshape(self.stored), -1, 0)
+        for at in range(start, stop, step):
+            yield self._values(values[at : min(at + step, stop)])
+
+    def _values(self, values: np.ndarray) -> np.ndarray:
+        return values if self.kept_as is None else values.astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """The arrays of one file.
+
+    Attributes:
+        path: Of the file, relative to the folder.
+        arrays: What can be read.
+        unread: What cannot: the names of arrays and why.
+    """
+
+    path: str
+    arrays: tuple[Array, ...]
+    unread: tuple[tuple[str, str], ...] = ()
+
+
+def check_shape(shape: Sequence[int], itemsize: int) -> None:
+    """Refuse a shape that no array in a file has."""
+    if len(shape) > 32 or any(length < 0 for length in shape) or math.prod(shape) * max(itemsize, 1) >= 2**62:
+        raise Refused(f"its header says {dimensions(shape)}, which no file holds")
+
+
+def check_expansion(array: Array, size: int) -> None:
+    """Refuse an array that unpacks to far more than a file of `size` bytes can mean; -1 is an unknown size."""
+    if size >= 0 and array.bytes > max(_MOST_EXPANSION * size, _ALWAYS_ALLOWED):
+        raise Refused(f"it unpacks to {rounded(array.bytes)} bytes, more than {_MOST_EXPANSION} times its size")
+
+
+def check_size_across(array: Array, max_megabytes: float) -> None:
+    """Refuse a large array whose pictures lie across the file, which would have to be held whole."""
+    if not array.sliced and array.bytes > max_megabytes * 1e6:
+        last = "[h, w, c, n]" if array.matlab else "[n, h, w, c] in C's order"
+        raise Refused(f"its pictures lie across the file, which is over {max_megabytes:g} megabytes: save {last}")
+
+
+def dimensions(shape: Sequence[int]) -> str:
+    """The shape in words, with numbers that no picture has rounded."""
+    return " x ".join(rounded(length) for length in shape[:6]) + (" x ..." if len(shape) > 6 else "") if shape else "one value"
+
+
+def rounded(number: int) -> str:
+    """A whole number as a person reads it: 1,024; from 16 digits on rounded, such as 8.3e+23."""
+    if abs(number) < 10**15:
+        return f"{number:,}"
+    return f"{number:.1e}" if abs(number) < 10**300 else "more than 1e+300"
+
+
+def shortened(reason: object) -> str:
+    """A reason in one line of less than 120 characters."""
+    text = one_line(reason) if isinstance(reason, Exception) else " ".join(str(reason).split())
+    text = printable("".join(letter if letter.isprintable() else "?" for letter in text))
+    return text if len(text) <= _REASON_LENGTH else f"{text[: _REASON_LENGTH - 3]}..."
+
+
+def reason_of(error: Exception) -> str:
+    """Why a file cannot be used, of whatever was raised when it was looked at."""
+    if isinstance(error, Refused):
+        return shortened(error.reason)
+    if is_of_storage(error):
+        return shortened(f"it cannot be read: {error.strerror}")
+    if isinstance(error, MemoryError):
+        return "damaged: its header asks for more memory than there is"
+    if isinstance(error, OSError) and error.errno:
+        return "damaged: its header leads out of the file"
+    text = one_line(error) or type(error).__name__
+    return shortened(text if text.startswith("damaged") else f"damaged: {text}")
+
+
+def is_of_storage(error: Exception) -> bool:
+    """Whether an error is that of a disk or a server, not of what a file holds; to seek to nowhere is the file's."""
+    return isinstance(error, OSError) and bool(error.strerror) and error.errno != errno.EINVAL
+
+
+def full_path(folder: str, array: Array) -> str:
+    """Where the array's file is."""
+    return join(folder, array.path)
+
+
+def skip(stream: BinaryIO, count: int) -> None:
+    """Goes so many bytes on in a stream; one that cannot seek is read."""
+    if not count:
+        return
+    try:
+        stream.seek(count, 1)
+    except (OSError, AttributeError, NotImplementedError):
+        while count:
+            count -= len(read_fully(stream, min(count, 1 << 20)))
+
+
+def read_fully(stream: BinaryIO, size: int) -> bytes:
+    """So many bytes of a stream that may give fewer at a time.
+
+    Raises:
+        EOFError: It has no more.
+    """
+    pieces = []
+    while size:
+        piece = stream.read(min(size, _PIECE))
+        if not piece:
+            raise EOFError("it ends too early")
+        pieces.append(piece)
+        size -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_slowly(stream: BinaryIO, size: int) -> bytes:
+    """Like `read_fully`, but asks for no more than is needed, so that damage further on is not met."""
+    read, pieces = getattr(stream, "read1", stream.read), []
+    while size:
+        piece = read(min(size, 1 << 16))
+        if not piece:
+            raise EOFError("it ends too early")
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,203 @@
+"""The pictures of an array, with their labels, as blocks of pixels or as picture files."""
+
+from __future__ import annotations
+
+import abc
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.found import Block, Encoded, Rejected
+from components.image_example_gen.readers.array import Array, is_of_storage
+from components.image_example_gen.readers.labels import NOT_ONE_OF_SEVERAL, LabelArray
+from components.image_example_gen.readers.layout import Layout
+from components.image_example_gen.readers.levels import Levels
+from serving.picture_files import Refused, check_size
+from trainer.errors import InputError
+
+DAMAGED = "the file is damaged or cut short here: what follows in it is lost"
+BAD_CHECKSUM = "the file's checksum is wrong, or it goes on behind its end: fetch it again"
+UNREADABLE = "the file can no longer be read: what follows in it is lost"
+_BLOCK_BYTES = 1 << 20  # of pixels read at once
+_FILES = 16  # picture files read at once
+_FILE_SIGNATURES = (
+    (0, b"\x89PNG\r\n"),
+    (0, b"\xff\xd8\xff"),
+    (0, b"GIF8"),
+    (0, b"BM"),
+    (0, b"II*\0"),
+    (0, b"MM\0*"),
+    (0, b"RIFF"),
+    (0, b"qoif"),
+    (4, b"ftyp"),
+    (4, b"jP  "),
+    *((0, b"P%d" % number) for number in range(1, 7)),
+)
+
+
+@dataclass(frozen=True)
+class ArrayContainer(abc.ABC):
+    """The pictures of one array.
+
+    Attributes:
+        array: The array.
+        layout: Which of its axes is which.
+        labels: The array with their labels, or None.
+        split: The split that the array's or the file's name says, or None.
+        notes: What to say of it.
+    """
+
+    array: Array
+    layout: Layout
+    labels: LabelArray | None = None
+    split: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Of the file, relative to the folder."""
+        return self.array.path
+
+    @property
+    def name(self) -> str:
+        """What its pictures are called, with a number behind it."""
+        return self.array.title
+
+    @property
+    def count(self) -> int:
+        """The number of pictures."""
+        return self.layout.count
+
+    @property
+    def packed(self) -> bool:
+        """Whether it can only be read from its beginning, or as a whole."""
+        return self.array.packed or (self.layout.is_last(self.array) and not self.array.sliced)
+
+    def units(self, size: int) -> list[tuple[int, int]]:
+        """The pictures divided into ranges of at most `size`, whole chunks as far as these are smaller."""
+        if self.packed:
+            return [(0, self.count)]
+        chunk = self.array.chunk
+        size = size // chunk * chunk or size
+        return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
+
+    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
+        """Yield the pictures `start` to `stop`, about a megabyte at a time, and what is refused.
+
+        Raises:
+            InputError: The configuration does not name all labels.
+        """
+        at = start
+        labels = itertools.repeat("")
+        if self.labels is not None:
+            labels = self.labels.texts(folder, start, stop, config.label_names)
+        try:
+            for values in self.array.rows(folder, start, stop, self.step, self.layout.is_last(self.array)):
+                texts = list(itertools.islice(labels, len(values)))
+                if len(texts) < len(values):
+                    raise EOFError("the labels end too early")
+                yield from self.items(at, values, texts, config)
+                at += len(values)
+        except Refused as refused:
+            yield from (Rejected(f"{self.name}#{number}", refused.reason) for number in range(at, stop))
+        except InputError:
+            raise
+        except Exception as error:
+            broken = UNREADABLE if is_of_storage(error) else DAMAGED
+            yield Rejected(self.name, broken if at < stop else BAD_CHECKSUM, stop - at)
+
+    @property
+    @abc.abstractmethod
+    def step(self) -> int:
+        """How many pictures to hold."""
+
+    @abc.abstractmethod
+    def items(
+        self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig
+    ) -> Iterator[Block | Encoded | Rejected]:
+        """Yield what pictures are that were read together.
+
+        Args:
+            at: The number of the first one.
+            values: As they are stored.
+            texts: Their labels; None where one is refused.
+            config: How pictures are read.
+
+        Raises:
+            Refused: All pictures of the array are refused.
+        """
+
+
+@dataclass(frozen=True)
+class ArrayPictures(ArrayContainer):
+    """Pictures that are numbers.
+
+    Attributes:
+        levels: How these become levels.
+    """
+
+    levels: Levels = field(default_factory=Levels)
+
+    @property
+    def picture_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        return self.layout.picture
+
+    @property
+    def step(self) -> int:
+        return max(1, _BLOCK_BYTES // max(self.layout.values * self.array.dtype.itemsize, 1))
+
+    def items(self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig) -> Iterator[Block | Rejected]:
+        check_size(self.picture_shape[:2], config.max_megapixels)
+        pixels, refused = self.levels.apply(self.layout.pictures(values, self.array.turned))
+        if None in texts:
+            refused |= {place: NOT_ONE_OF_SEVERAL for place, text in enumerate(texts) if text is None}
+        first = 0
+        for place in (*sorted(refused), len(values)):
+            if place > first:
+                yield Block(self.name, at + first, texts[first:place], self.split, pixels[first:place])
+            if place < len(values):
+                yield Rejected(f"{self.name}#{at + place}", refused[place])
+            first = place + 1
+
+
+@dataclass(frozen=True)
+class FilePictures(ArrayContainer):
+    """Pictures that are picture files, one an element."""
+
+    @property
+    def step(self) -> int:
+        return _FILES
+
+    def items(self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig) -> Iterator[Encoded | Rejected]:
+        most = config.max_file_megabytes * 1e6
+        for number, (value, text) in enumerate(zip(values, texts, strict=True), at):
+            path = f"{self.name}#{number}"
+            if value.nbytes > most:
+                yield Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
+            elif text is None:
+                yield Rejected(path, NOT_ONE_OF_SEVERAL)
+            else:
+                yield Encoded(path, text, self.split, value.tobytes())
+
+
+def holds_files(folder: str, array: Array) -> bool:
+    """Whether the first element of an array begins like a picture file."""
+    try:
+        for values in array.rows(folder, 0, 1, 1):
+            begin = values[0].tobytes()[:16]
+            return any(begin[at : at + len(mark)] == mark for at, mark in _FILE_SIGNATURES)
+    except Exception:
+        return False
+    return False
+
+
+def first_pictures(folder: str, pictures: ArrayPictures, most: int, most_bytes: int) -> Iterator[np.ndarray]:
+    """Return the values of the first pictures, up to so many and so many bytes, as they are stored."""
+    row = max(1, pictures.layout.values * pictures.array.dtype.itemsize)
+    count = min(pictures.count, most, max(1, most_bytes // row))
+    step = max(1, min(_BLOCK_BYTES // row, count))
+    return pictures.array.rows(folder, 0, count, step, pictures.layout.is_last(pictures.array))

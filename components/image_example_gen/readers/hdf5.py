@@ -1,0 +1,146 @@
+"""HDF5 files, also those of MATLAB 7.3: datasets are read by slices, and no file makes us read another."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.image_example_gen.readers.array import Array, ArrayFile, check_expansion, check_shape, full_path
+from components.image_example_gen.readers.hdf5_process import Hdf5DamagedError, ask
+from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file
+from serving.picture_files import Refused
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HELD = 16 << 20  # bytes read at once where chunks are large
+
+
+@dataclass(frozen=True)
+class Hdf5Array(Array):
+    """A dataset.
+
+    Attributes:
+        chunks: Its chunks in the order of the file; () where there are none.
+        address: The dataset's full name in the file.
+        kept: The dtype in the file.
+        copied: Whether the file has to be copied to be read, as from a store.
+    """
+
+    chunks: tuple[int, ...] = ()
+    address: str = ""
+    kept: str = ""
+    copied: bool = False
+
+    @property
+    def packed(self) -> bool:
+        return self.copied
+
+    @property
+    def chunk(self) -> int:
+        return self.chunks[0] if self.chunks else 1
+
+    @property
+    def sliced(self) -> bool:
+        return True
+
+    def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
+        axis = len(self.stored) - 1 if last else 0
+        held = max(step, self._rows_held(axis))
+        request = {"do": "rows", "address": self.address, "axis": axis}
+        with _local(full_path(folder, self)) as path:
+            for at in range(start, stop, held):
+                end = min(at + held, stop)
+                answer, data = ask({**request, "path": path, "start": at, "stop": end})
+                values = np.frombuffer(data, self.kept).reshape(answer["shape"]).astype(self.dtype, copy=False)
+                for piece in range(0, end - at, step):
+                    yield values[piece : piece + step]
+
+    def _rows_held(self, axis: int) -> int:
+        """How many rows to read at once, so that a chunk is unpacked only once; within bounds."""
+        if not self.chunks:
+            return 1
+        row = math.prod(self.stored) // max(self.stored[axis], 1) * max(np.dtype(self.kept).itemsize, 1)
+        return min(self.chunks[axis], max(1, _HELD // max(row, 1)))
+
+
+@dataclass(frozen=True)
+class Hdf5Values(Hdf5Array):
+    """A dataset of values of any length: text (dtype U) or picture files (V)."""
+
+    def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
+        with _local(full_path(folder, self)) as path:
+            for at in range(start, stop, step):
+                request = {"do": "values", "address": self.address, "path": path, "start": at, "stop": min(at + step, stop)}
+                answer, data = ask(request)
+                values, offset = np.empty(len(answer["sizes"]), object), 0
+                for place, size in enumerate(answer["sizes"]):
+                    value = data[offset : offset + size]
+                    values[place] = value.decode("utf-8", "replace") if self.dtype.kind == "U" else np.frombuffer(value, np.uint8)
+                    offset += size
+                yield values
+
+
+@contextlib.contextmanager
+def _local(path: str) -> Iterator[str]:
+    """The path of a file on this machine; what lies elsewhere, or in an archive, is copied, which deletes itself."""
+    if _is_local(path):
+        yield os.path.abspath(path)
+        return
+    with tempfile.NamedTemporaryFile(suffix=".h5") as copy:
+        with open_file(path) as stream:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+        copy.flush()
+        yield copy.name
+
+
+def _is_local(path: str) -> bool:
+    return not is_remote(path) and os.path.isfile(path)
+
+
+def is_hdf5(path: str) -> bool:
+    """Whether a file is HDF5, at its beginning or behind the 512 bytes that MATLAB puts before it."""
+    with open_file(path) as stream:
+        begin = stream.read(520)
+    return begin[:8] == _SIGNATURE or begin[512:520] == _SIGNATURE
+
+
+def inspect_hdf5(folder: str, file: FoundFile) -> ArrayFile:
+    """List the datasets of an HDF5 file, those in groups with the groups' names.
+
+    Raises:
+        Refused: It is no HDF5 file, or is damaged.
+    """
+    path = join(folder, file.path)
+    if not is_hdf5(path):
+        raise Refused("no HDF5 file, or one that is cut short")
+    try:
+        with _local(path) as local:
+            answer, _ = ask({"do": "inspect", "path": local})
+    except Hdf5DamagedError as error:
+        raise Refused(str(error)) from error
+    arrays: list[Array] = []
+    unread = [(name, reason) for name, reason in answer["unread"]]
+    for found in answer["found"]:
+        try:
+            arrays.append(_array(file.path, found, not _is_local(path)))
+        except Refused as refused:
+            unread.append((found["name"], refused.reason))
+    return ArrayFile(file.path, tuple(arrays), tuple(unread))
+
+
+def _array(path: str, found: dict, copied: bool) -> Hdf5Array:
+    turned, dtype = found["matlab"], np.dtype(found["dtype"])
+    shape = tuple(found["shape"][::-1] if turned else found["shape"])
+    check_shape(shape, dtype.itemsize)
+    kind = Hdf5Values if found["heap"] else Hdf5Array
+    chunks = tuple(found["chunks"])
+    array = kind(path, found["name"], shape, dtype, turned, turned, chunks, found["address"], found["kept"], copied)
+    if dtype.itemsize:
+        check_expansion(array, max(found["bytes"], 1))
+    return array

@@ -1,0 +1,215 @@
+"""The process that reads HDF5 files: a damaged one can crash HDF5's library, which must not take a run with it.
+
+It imports NumPy and h5py only, to start soon. `hdf5_process` starts it, and describes what is said.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import struct
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import h5py
+import numpy as np
+
+from components.image_example_gen.readers.hdf5_heap import NotReadError, check_heap, heap_values
+
+_REPLY = struct.Struct("<IQ")  # lengths of the JSON and of the bytes behind it
+_FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf: others would load programs
+_DEEPEST, _MOST_FOUND = 16, 10_000  # groups within groups; groups and datasets
+_MOST_CHUNK = 1 << 29
+_MOST_ATTRIBUTE = 64
+_MOST_MEMORY = 8 << 30
+_OPEN = 4  # files at once
+_MATLAB_NUMBERS = {
+    b"logical",
+    b"double",
+    b"single",
+    *(f"{sign}int{bits}".encode() for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
+
+
+def serve() -> None:
+    """Answer requests from standard input until it ends: one JSON object a line."""
+    _bound()
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    files: dict[tuple, h5py.File] = {}
+    for line in sys.stdin.buffer:
+        try:
+            answer, data = _answer(json.loads(line), files)
+        except NotReadError as error:
+            answer, data = {"refused": str(error)}, b""
+        except Exception as error:
+            answer, data = {"damaged": "truncated" in str(error)}, b""
+        text = json.dumps(answer).encode()
+        out.write(_REPLY.pack(len(text), len(data)) + text)
+        out.write(data)
+        out.flush()
+
+
+def _bound() -> None:
+    """Bound the memory that a damaged header can ask for, and leave no core behind, where the system knows that."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    except (ImportError, ValueError, OSError):
+        return
+
+
+def _answer(request: dict[str, Any], files: dict[tuple, h5py.File]) -> tuple[dict[str, Any], bytes | memoryview]:
+    file = _opened(request["path"], files)
+    if request["do"] == "inspect":
+        return _inspect(file), b""
+    dataset = file[request["address"]]
+    start, stop = request["start"], request["stop"]
+    if request["do"] == "values":
+        with open(request["path"], "rb") as stream:
+            values = list(heap_values(file, dataset, stream, start, stop))
+        return {"sizes": [len(value) for value in values]}, b"".join(values)
+    axis = request["axis"]
+    rows = dataset[(slice(None),) * axis + (slice(start, stop),)]
+    rows = np.ascontiguousarray(np.moveaxis(rows, axis, 0))
+    return {"shape": rows.shape}, rows.reshape(-1).view(np.uint8).data
+
+
+def _opened(path: str, files: dict[tuple, h5py.File]) -> h5py.File:
+    """The file, which stays open for a while; it is not locked, for what is only read needs no lock."""
+    stat = os.stat(path)
+    key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    if key not in files:
+        # A file that is open already is not read anew, even if it was written anew.
+        same = [old for old in files if old[0] == path or old[1] == stat.st_ino]
+        for old in same or list(itertools.islice(files, max(0, len(files) - _OPEN + 1))):
+            files.pop(old).close()
+        files[key] = h5py.File(path, "r", locking=False)
+    return files[key]
+
+
+def _inspect(file: h5py.File) -> dict[str, Any]:
+    found, unread = [], []
+    for name, dataset in _datasets(file):
+        if isinstance(dataset, str):
+            unread.append((name, dataset))
+            continue
+        try:
+            found.append(_described(name, dataset))
+        except NotReadError as error:
+            unread.append((name, str(error)))
+        except Exception:
+            unread.append((name, "damaged: fetch it again"))
+    return {"found": found, "unread": unread}
+
+
+def _datasets(opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset | str]]:
+    """Yield the datasets by name, or why one is not read; links to other files are never followed."""
+    visited = set()
+    waiting: list[tuple[str, h5py.Group, int]] = [("", opened, 0)]
+    while waiting:
+        prefix, group, depth = waiting.pop(0)
+        for key in group:
+            name = f"{prefix}{key}"
+            if len(visited) > _MOST_FOUND:
+                raise NotReadError(f"it holds more than {_MOST_FOUND:,} datasets and groups")
+            try:
+                link = group.get(key, getlink=True)
+                if isinstance(link, h5py.ExternalLink):
+                    yield name, "a link to another file, which is not followed"
+                if not isinstance(link, h5py.HardLink) or key.startswith("#"):
+                    continue
+                found = group[key]
+                place = h5py.h5o.get_info(found.id).addr
+            except Exception:
+                yield name, "damaged: fetch it again"
+                continue
+            if place in visited:
+                continue
+            visited.add(place)
+            if isinstance(found, h5py.Dataset):
+                yield name, found
+            elif isinstance(found, h5py.Group) and depth < _DEEPEST:
+                waiting.append((f"{name}/", found, depth + 1))
+
+
+def _described(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
+    """What is to be known of a dataset."""
+    _check_storage(dataset)
+    if dataset.shape is None or _attribute(dataset, "MATLAB_empty"):
+        raise NotReadError("it is empty")
+    matlab = _attribute(dataset, "MATLAB_class")
+    dtype = _dtype(dataset, matlab)
+    chunks = dataset.chunks or ()
+    if chunks and math.prod(chunks) * max(dataset.dtype.itemsize, 1) > _MOST_CHUNK:
+        raise NotReadError("its chunks are larger than 512 megabytes: save it with smaller ones")
+    heap = dataset.dtype.kind == "O"
+    if heap:
+        check_heap(dataset.file, dataset)
+    return {
+        "name": name,
+        "address": dataset.name,
+        "shape": dataset.shape,
+        "dtype": dtype.str,
+        "kept": dataset.dtype.str,
+        "chunks": chunks,
+        "matlab": matlab is not None,
+        "heap": heap,
+        "bytes": dataset.id.get_storage_size(),
+    }
+
+
+def _attribute(dataset: h5py.Dataset, name: str) -> bytes | int | None:
+    """An attribute of fixed length, None where there is none; what has any length lies in a heap."""
+    if name not in dataset.attrs:
+        return None
+    kind = h5py.h5a.open(dataset.id, name.encode()).get_type()
+    text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
+    if not (text or isinstance(kind, h5py.h5t.TypeIntegerID)) or kind.get_size() > _MOST_ATTRIBUTE:
+        return None
+    value = dataset.attrs[name]
+    return bytes(value) if text else int(value)
+
+
+def _check_storage(dataset: h5py.Dataset) -> None:
+    """Refuse what lies in another file, and what takes a program to unpack."""
+    if dataset.external:
+        raise NotReadError("its values lie in another file, which is not read")
+    if dataset.is_virtual:
+        raise NotReadError("it is put together from other files, which are not read")
+    plist = dataset.id.get_create_plist()
+    for index in range(plist.get_nfilters()):
+        number, _, _, label = plist.get_filter(index)
+        if number not in _FILTERS:
+            label = label.decode("utf-8", "replace") or number
+            raise NotReadError(f"it is packed by the filter {label}: save it with gzip or lzf")
+
+
+def _dtype(dataset: h5py.Dataset, matlab: bytes | int | None) -> np.dtype:
+    """The dtype of the values: text of any length is U, picture files are V.
+
+    Args:
+        dataset: The dataset.
+        matlab: The class that MATLAB says; None in other files.
+
+    Raises:
+        NotReadError: They are no numbers, text or picture files.
+    """
+    dtype = dataset.dtype
+    if matlab is not None:
+        if matlab not in _MATLAB_NUMBERS:
+            raise NotReadError("it holds no numbers: it is not read")
+        return np.dtype("?") if matlab == b"logical" and dtype.itemsize == 1 else dtype
+    if h5py.check_string_dtype(dtype):
+        return np.dtype("U") if dtype.kind == "O" else dtype
+    of = h5py.check_vlen_dtype(dtype)
+    if (of is not None and of == np.uint8) or (dtype.kind == "V" and not dtype.fields and not dtype.subdtype):
+        return np.dtype("V")
+    if dtype.kind not in "biuf":
+        raise NotReadError("it holds records or references, which are not read" if dtype.kind in "VO" else f"it holds {dtype.name}")
+    return dtype

@@ -1,0 +1,130 @@
+"""Values of any length in an HDF5 file: text, and picture files.
+
+They lie in "global heaps", a dataset only says where. HDF5's own library goes round for ever in a damaged one, so these are
+read here. The format is in "HDF5 File Format Specification 3.0", III.E (Global Heap) and IV.B (variable-length data).
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import h5py
+
+_PLACE = np.dtype([("size", "<u4"), ("address", "<u8"), ("index", "<u4")])
+_HEAP, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<H6xQ")
+_MOST_HEAP, _MOST_CHUNK = 1 << 29, 1 << 26  # bytes; Python makes room for all that is asked for
+_DEFLATE, _SHUFFLE, _CHECKSUM = 1, 2, 3  # filters
+
+
+class NotReadError(Exception):
+    """What is not read of a file, in a person's words."""
+
+
+def check_heap(opened: h5py.File, dataset: h5py.Dataset) -> None:
+    """Refuse a dataset of values of any length that is stored in a way that is not read here."""
+    import h5py
+
+    plist = dataset.id.get_create_plist()
+    filters = {plist.get_filter(index)[0] for index in range(plist.get_nfilters())}
+    if len(dataset.shape) != 1 or opened.id.get_create_plist().get_sizes() != (8, 8):
+        raise NotReadError("it holds values of any length in several dimensions, which are not read")
+    if filters - {_DEFLATE, _SHUFFLE, _CHECKSUM} or plist.get_layout() == h5py.h5d.COMPACT:
+        raise NotReadError("it holds values of any length that are packed: save it with gzip or unpacked")
+
+
+def heap_values(opened: h5py.File, dataset: h5py.Dataset, stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
+    """Yield the values `start` to `stop` of a dataset that `check_heap` takes.
+
+    Args:
+        opened: The file.
+        dataset: The dataset.
+        stream: The same file, as bytes.
+        start: The first value.
+        stop: One behind the last.
+
+    Raises:
+        Exception: The file is damaged.
+    """
+    base = opened.userblock_size
+    address, values = None, {}
+    for place in _places(dataset, stream, start, stop):
+        size, at, index = (int(number) for number in place)
+        if not size:
+            yield b""
+            continue
+        if at != address:
+            address, values = at, _heap(stream, base + at)
+        value = values[index]
+        if len(value) < size:
+            raise ValueError("a value is shorter than the dataset says")
+        yield bytes(value[:size])
+
+
+def _places(dataset: h5py.Dataset, stream: BinaryIO, start: int, stop: int) -> Iterator[np.void]:
+    """Where the values lie."""
+    if dataset.chunks is None:
+        offset = dataset.id.get_offset()
+        if offset is None:
+            yield from np.zeros(stop - start, _PLACE)
+            return
+        stream.seek(offset + start * _PLACE.itemsize)
+        yield from np.frombuffer(_read(stream, (stop - start) * _PLACE.itemsize), _PLACE)
+        return
+    (rows,) = dataset.chunks
+    for begin in range(start // rows * rows, stop, rows):
+        places = _chunk(dataset, stream, begin, rows)
+        yield from places[max(start - begin, 0) : min(stop - begin, rows)]
+
+
+def _chunk(dataset: h5py.Dataset, stream: BinaryIO, begin: int, rows: int) -> np.ndarray:
+    info = dataset.id.get_chunk_info_by_coord((begin,))
+    if info.byte_offset is None:
+        return np.zeros(rows, _PLACE)
+    length = rows * _PLACE.itemsize
+    if info.size > _MOST_CHUNK or length > _MOST_CHUNK:
+        raise ValueError("a chunk is too large")
+    stream.seek(info.byte_offset)
+    data = _read(stream, info.size)
+    plist = dataset.id.get_create_plist()
+    for index in reversed(range(plist.get_nfilters())):
+        number = plist.get_filter(index)[0]
+        if info.filter_mask >> index & 1:
+            continue
+        if number == _DEFLATE:
+            data = zlib.decompressobj().decompress(data, length + 4)
+        elif number == _CHECKSUM:
+            data = data[:-4]
+        else:
+            data = np.frombuffer(data, np.uint8).reshape(_PLACE.itemsize, -1).T.tobytes()
+    return np.frombuffer(data, _PLACE, rows)
+
+
+def _heap(stream: BinaryIO, at: int) -> dict[int, memoryview]:
+    """The values of the heap at a place in the file, by their numbers."""
+    stream.seek(at)
+    mark, version, size = _HEAP.unpack(_read(stream, _HEAP.size))
+    if mark != b"GCOL" or version != 1 or not _HEAP.size <= size <= _MOST_HEAP:
+        raise ValueError("no heap")
+    data = memoryview(_read(stream, size - _HEAP.size))
+    values, at = {}, 0
+    while at + _OBJECT.size <= len(data):
+        index, length = _OBJECT.unpack_from(data, at)
+        if not index:  # the rest is free
+            break
+        at += _OBJECT.size
+        values[index] = data[at : at + length]
+        at += length + -length % 8
+    return values
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError("it ends too early")
+    return data

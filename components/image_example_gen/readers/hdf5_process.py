@@ -1,0 +1,114 @@
+"""Asks a process of its own for what HDF5 files hold; one that crashes, or hangs, is the file's fault and is started anew.
+
+A request is a line of JSON. An answer is the lengths of a JSON text and of bytes, 4 and 8 bytes long, and then these.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import struct
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from serving.picture_files import Refused
+
+_REPLY = struct.Struct("<IQ")
+_SECONDS = 120  # that the longest answer may take
+_PIECE = 1 << 20
+_PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {module} import serve; serve()"
+_MODULE = "components.image_example_gen.readers.hdf5_child"
+
+
+class Hdf5DamagedError(Exception):
+    """A file that HDF5's library cannot read, or that it crashes on."""
+
+
+class _Process:
+    """The process, which starts with the first request."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen | None = None
+        self.owner = 0
+
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
+        """Return the answer; see `ask`."""
+        with self.lock:
+            try:
+                return self._answer(self._started(), request)
+            except BaseException:  # an answer that is not read to its end would be taken for the next one's
+                self.stop()
+                raise
+
+    def stop(self) -> None:
+        """End the process."""
+        if self.process is not None and self.owner == os.getpid():
+            self.process.kill()
+            self.process.communicate()
+        self.process = None
+
+    def _started(self) -> subprocess.Popen:
+        if self.owner != os.getpid():  # after a fork it is the other's
+            self.process = None
+        if self.process is None or self.process.poll() is not None:
+            self.owner = os.getpid()
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", _PROGRAM.format(module=_MODULE), json.dumps([os.path.abspath(each) for each in sys.path])],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PATH": os.devnull},
+            )
+        return self.process
+
+    def _answer(self, process: subprocess.Popen, request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
+        end = time.monotonic() + _SECONDS
+        try:
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+            process.stdin.flush()
+        except OSError as error:
+            raise Hdf5DamagedError("HDF5's library crashed") from error
+        text, data = _REPLY.unpack(_read(process, _REPLY.size, end))
+        return json.loads(_read(process, text, end)), _read(process, data, end)
+
+
+_PROCESS = _Process()
+
+
+def ask(request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
+    """Return what the process answers, as JSON and bytes.
+
+    Raises:
+        Refused: What is asked for is not read.
+        Hdf5DamagedError: The file is damaged.
+    """
+    answer, data = _PROCESS.ask(request)
+    if "refused" in answer:
+        raise Refused(answer["refused"])
+    if "damaged" in answer:
+        raise Hdf5DamagedError("it is cut short: fetch it again" if answer["damaged"] else "damaged: fetch it again")
+    return answer, data
+
+
+def _read(process: subprocess.Popen, size: int, end: float) -> bytearray:
+    """So many bytes of what the process writes.
+
+    Raises:
+        Hdf5DamagedError: It has ended, or says nothing for long.
+    """
+    data, descriptor = bytearray(), process.stdout.fileno()
+    with selectors.DefaultSelector() as selector:
+        selector.register(descriptor, selectors.EVENT_READ)
+        while len(data) < size:
+            if not selector.select(max(0.0, end - time.monotonic())):
+                raise Hdf5DamagedError("HDF5's library did not come to an end")
+            piece = os.read(descriptor, min(_PIECE, size - len(data)))
+            if not piece:
+                raise Hdf5DamagedError("HDF5's library crashed")
+            data += piece
+    return data

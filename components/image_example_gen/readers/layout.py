@@ -1,0 +1,145 @@
+"""Which axis of an array is which: pictures, height, width, channels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.readers.array import Array, dimensions
+from serving.picture_files import Refused
+
+_FIRST_CHANNELS = (1, 3, 4)  # that stand before height and width in practice
+_ONE_PICTURE = 8  # of a side; [n, 8, 3] and larger is one picture [h, w, 3], no pile of strips three pixels wide
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which axis of an array is which.
+
+    Attributes:
+        axes: A letter for each axis in the array's shape: n, h, w, c; `*` for pictures as rows of numbers.
+        count: The number of pictures.
+        picture: Height, width and channels.
+        inner: The order of the numbers in such a row.
+    """
+
+    axes: str
+    count: int
+    picture: tuple[int, int, int]
+    inner: str = "hwc"
+
+    @property
+    def values(self) -> int:
+        """How many numbers a picture is."""
+        return math.prod(self.picture)
+
+    def is_last(self, array: Array) -> bool:
+        """Whether the pictures are the last axis in the order of the file."""
+        return len(self.axes) > 1 and (self.axes[::-1] if array.turned else self.axes).endswith("n")
+
+    def pictures(self, rows: np.ndarray, turned: bool) -> np.ndarray:
+        """Return rows of an array, their first axis the pictures, as [n, h, w, c].
+
+        Args:
+            rows: The values as they are stored.
+            turned: Whether the array's axes are stored in reverse.
+        """
+        letters = (self.axes[::-1] if turned else self.axes).replace("n", "")
+        if letters == "*":
+            letters = self.inner
+            rows = rows.reshape(len(rows), *(self.picture["hwc".index(letter)] for letter in letters))
+        if "c" not in letters:
+            letters, rows = f"{letters}c", rows[..., np.newaxis]
+        if letters == "hwc":
+            return rows
+        return np.ascontiguousarray(rows.transpose(0, *(1 + letters.index(letter) for letter in "hwc")))
+
+
+def layout_of(array: Array, config: DataConfig, counts: Collection[int] = ()) -> Layout:
+    """Return which axis of an array of pictures is which.
+
+    Args:
+        array: The array.
+        config: How pictures are read.
+        counts: How many labels there are, where several axes could be the pictures.
+
+    Raises:
+        Refused: It is no array of pictures.
+    """
+    shape = array.shape
+    if array.dtype.kind not in "biuf":
+        raise Refused(f"{array.shown} holds no numbers")
+    if len(shape) not in (2, 3, 4):
+        raise Refused(f"{array.shown} has the shape {dimensions(shape)}: pictures are [n, height, width] or [n, height, width, c]")
+    if 0 in shape:
+        raise Refused(f"{array.shown} holds no pictures: its header says {dimensions(shape)}")
+    axes = {2: _axes_of_rows, 3: _axes_of_grey, 4: _axes_of_color}[len(shape)](array, config, counts)
+    sizes = dict(zip(axes, shape, strict=True))
+    if "*" in axes:
+        picture = config.shape
+        matlab_order = array.matlab and picture[2] == 1
+        return Layout(axes, sizes["n"], picture, "cwh" if matlab_order else "hwc")
+    return Layout(axes, sizes["n"], (sizes["h"], sizes["w"], sizes.get("c", 1)))
+
+
+def has_planes(rows: np.ndarray, picture: tuple[int, int, int]) -> bool:
+    """Whether rows of numbers hold one channel after the other, as CIFAR's do, by which order makes the smoother pictures.
+
+    Args:
+        rows: Of shape [n, h * w * c].
+        picture: Height, width and channels.
+    """
+    height, width, channels = picture
+    if channels == 1 or height < 2:
+        return False
+    rows = rows.reshape(len(rows), -1).astype(np.float32)
+    by_planes, by_pixels = (float(np.abs(rows[:, lag:] - rows[:, :-lag]).mean()) for lag in (width, width * channels))
+    return by_planes < 0.9 * by_pixels
+
+
+def _axes_of_rows(array: Array, config: DataConfig, counts: Collection[int]) -> str:
+    rows, length = array.shape
+    if config.shape is not None and length == math.prod(config.shape):
+        return "n*"
+    if config.shape is not None and array.matlab and rows == math.prod(config.shape):
+        return "*n"
+    if config.shape is None and length > 4:
+        raise Refused(f"{array.shown} is rows of {length:,} numbers: data.shape={_shape_hint(length)} makes pictures of them")
+    raise Refused(f"{array.shown} has the shape {dimensions(array.shape)}, whose rows are not of data.shape")
+
+
+def _axes_of_grey(array: Array, config: DataConfig, counts: Collection[int]) -> str:
+    first, second, last = array.shape
+    if array.matlab:
+        if last in counts or first not in counts and not (second == last != first):
+            return "hwn"
+        return "nhw"
+    if last in (3, 4) and min(first, second) >= _ONE_PICTURE:
+        raise Refused(f"{array.shown} is one picture [h, w, {last}]: stack pictures as [n, h, w, c]")
+    return "nhw"
+
+
+def _axes_of_color(array: Array, config: DataConfig, counts: Collection[int]) -> str:
+    _, second, third, last = array.shape
+    if array.matlab and third <= 4 and not (last <= 4 and array.shape[0] in counts and last not in counts):
+        return "hwcn"
+    if last <= 4:
+        return "nhwc"
+    if second in _FIRST_CHANNELS:
+        return "nchw"
+    if third in _FIRST_CHANNELS and second == array.shape[0]:
+        return "hwcn"
+    raise Refused(f"{array.shown} has {dimensions((last,))} channels: only 1 to 4 are read")
+
+
+def _shape_hint(length: int) -> str:
+    """The height, width and channels that rows of so many numbers may have."""
+    for channels in (1, 3):
+        side = math.isqrt(length // channels)
+        if side * side * channels == length:
+            return f"[{side},{side},{channels}]"
+    return "[height,width,channels]"

@@ -1,0 +1,170 @@
+"""From an array's numbers to levels: which one is black, which one is white, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.image_example_gen.config import DataConfig
+from serving.picture_files import Refused
+
+# Reasons, without particulars.
+ABOVE_WHITE = "a level above the white one: data.levels says which level is white"
+BELOW_BLACK = "a level below 0: data.levels says which level is white, 0 is black"
+NO_NUMBER = "a value that is no number (NaN or infinite)"
+OUTSIDE_RANGE = "a value outside data.range"
+
+_TOLERANCE = 1e-6  # of the range: what rounding to float32 adds
+_MOST_TABLE = 65_535
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of an array's values.
+
+    Attributes:
+        least: The least value.
+        largest: The largest one.
+        pictures: In how many pictures; 0 for none, as where the file is damaged.
+    """
+
+    least: float = 0.0
+    largest: float = 0.0
+    pictures: int = 0
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How an array's numbers become levels.
+
+    Attributes:
+        white: The whole number that is white.
+        low: The floating-point number that is black; with `high` only of floating-point arrays.
+        high: The one that is white.
+        deep: Whether 16 bits are kept.
+    """
+
+    white: int = 255
+    low: float | None = None
+    high: float | None = None
+    deep: bool = False
+
+    def apply(self, values: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+        """Return the levels of pictures, uint8 or uint16, and why some of them are refused, by their place."""
+        if values.dtype.kind == "f":
+            return self._of_floats(values)
+        if values.dtype == np.uint8 and self.white == 255:
+            return values, {}
+        if values.dtype.kind == "b":
+            values = values.view(np.uint8)
+        refused: dict[int, str] = {}
+        if values.dtype.kind == "i":
+            _mark(refused, values < 0, BELOW_BLACK)
+        if self.white < np.iinfo(values.dtype).max:
+            _mark(refused, values > self.white, ABOVE_WHITE)
+        return self._scaled(values), refused
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        top, dtype = self._top()
+        values = np.clip(values, 0, min(self.white, np.iinfo(values.dtype).max))
+        if self.white == top:
+            return values.astype(dtype)
+        if self.white <= _MOST_TABLE:
+            return np.rint(np.arange(self.white + 1, dtype=np.int64) * top / self.white).astype(dtype)[values]
+        return np.rint(values.astype(np.float64) * top / self.white).astype(dtype)
+
+    def _of_floats(self, values: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+        refused: dict[int, str] = {}
+        values = values.astype(np.float64 if values.dtype.itemsize > 4 or self.deep else np.float32)
+        slack = _TOLERANCE * (self.high - self.low)
+        finite = np.isfinite(values)
+        _mark(refused, ~finite, NO_NUMBER)
+        with np.errstate(invalid="ignore", over="ignore"):
+            _mark(refused, (values < self.low - slack) | (values > self.high + slack), OUTSIDE_RANGE)
+            top, dtype = self._top()
+            scaled = np.clip((values - self.low) * (top / (self.high - self.low)), 0, top)
+        return np.rint(np.where(finite, scaled, 0)).astype(dtype), refused
+
+    def _top(self) -> tuple[int, type]:
+        return (65_535, np.uint16) if self.deep else (255, np.uint8)
+
+
+def look(blocks: Iterable[np.ndarray], enough: int) -> Seen:
+    """Return what the first `enough` pictures hold; of floating-point numbers the first block is enough.
+
+    Blocks are read only as long as they can change what is decided; damage ends the look, for reading comes to it.
+    """
+    seen = Seen()
+    try:
+        for values in blocks:
+            values = values if values.dtype.kind != "f" else values[np.isfinite(values)]
+            if values.size:
+                least, largest = values.min().item(), values.max().item()
+                if seen.pictures:
+                    least, largest = min(least, seen.least), max(largest, seen.largest)
+                seen = Seen(least, largest, seen.pictures + len(values))
+            if values.dtype.kind == "f" or seen.pictures >= enough or (values.dtype == np.uint8 and seen.largest > 1):
+                break
+    except Exception:
+        return seen
+    return seen
+
+
+def needs_look(dtype: np.dtype, config: DataConfig) -> bool:
+    """Whether the values decide which level is white."""
+    return dtype.kind in "iu" and config.levels is None or dtype.kind == "f" and config.range is None
+
+
+def levels_of(dtype: np.dtype, seen: Seen, title: str, config: DataConfig) -> tuple[Levels, tuple[str, ...]]:
+    """Return how an array's numbers become levels, and what to say of that.
+
+    Args:
+        dtype: Of its values.
+        seen: What was seen of them.
+        title: What the array is called.
+        config: How pictures are read.
+
+    Raises:
+        Refused: The configuration has to say it.
+    """
+    if dtype.kind == "f":
+        if config.range is None:
+            raise Refused(f"holds floating-point numbers: data.range={_range(seen)} says which are black and white")
+        low, high = config.range
+        return Levels(low=low, high=high, deep=config.depth == 16), ()
+    binary = f"{title}: levels are 0 and 1, taken as black and white"
+    if dtype.kind == "b":
+        return Levels(1), (binary,)
+    if config.levels is not None:
+        return Levels(config.levels, deep=config.depth == 16 and config.levels > 255), ()
+    if seen.pictures and seen.least >= 0 and seen.largest == 1:
+        return Levels(1), (binary,)
+    if dtype.kind == "u" and dtype.itemsize == 2:
+        note = f"{title}: 65,535 is taken as white; data.levels={_bits(int(seen.largest))} says that another level is"
+        return Levels(65_535, deep=config.depth == 16), (note,)
+    if seen.least < 0 or seen.largest > 255:
+        least, largest = int(seen.least), int(seen.largest)
+        raise Refused(f"holds {dtype.name} from {least:,} to {largest:,}: data.levels={_bits(largest)} says which is white")
+    return Levels(), ()
+
+
+def _mark(refused: dict[int, str], bad: np.ndarray, reason: str) -> None:
+    """Adds the pictures that have a bad value somewhere."""
+    if bad.any():
+        for place in np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1)).tolist():
+            refused.setdefault(place, reason)
+
+
+def _range(seen: Seen) -> str:
+    """The range that the values seem to have, as one writes it."""
+    for low, high in ((0, 1), (-1, 1), (0, 255), (0, 65_535)):
+        if low <= seen.least and seen.largest <= high and seen.pictures:
+            return f"[{low},{high}]"
+    return f"[{seen.least:g},{seen.largest:g}]" if seen.pictures else "[0,1]"
+
+
+def _bits(largest: int) -> int:
+    """The largest number of as many bits: 4,095 for levels that go up to 3,000; at least 8 bits."""
+    return max(255, 2 ** max(largest, 1).bit_length() - 1)

@@ -1,0 +1,263 @@
+"""Which arrays are pictures, and which are their labels: one rule for NumPy, MATLAB, HDF5 and IDX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.readers.array import Array, ArrayFile, rounded
+from components.image_example_gen.readers.array_names import (
+    array_key,
+    idx_labels_key,
+    is_called_labels,
+    is_called_pictures,
+    is_idx,
+    is_no_pictures,
+    label_rank,
+    names_labels,
+    split_of_array,
+    stem_of,
+)
+from components.image_example_gen.readers.array_pictures import holds_files
+from components.image_example_gen.readers.labels import (
+    LabelArray,
+    are_classes,
+    can_be_labels,
+    columns_of,
+    has_rows,
+    label_array,
+    read_names,
+    row_count,
+)
+from components.image_example_gen.readers.layout import Layout, layout_of
+from components.image_example_gen.storage.files import printable
+from serving.picture_files import Refused
+
+_MOST_NAMES = 10_000  # of labels
+
+
+@dataclass(frozen=True)
+class Picked:
+    """An array of pictures.
+
+    Attributes:
+        array: The array.
+        layout: Which of its axes is which.
+    """
+
+    array: Array
+    layout: Layout
+
+
+@dataclass
+class Candidates:
+    """What the arrays of a file may be.
+
+    Attributes:
+        file: The file.
+        pictures: What may be pictures.
+        reasons: Why others may not.
+    """
+
+    file: ArrayFile
+    pictures: list[Picked] = field(default_factory=list)
+    reasons: list[tuple[Array, str]] = field(default_factory=list)
+
+    @property
+    def only_labels(self) -> bool:
+        """Whether it is a file of labels, for pictures in another one."""
+        path = self.file.path
+        called = idx_labels_key(path) is not None if is_idx(path) else is_called_labels(stem_of(path))
+        return called and not self.pictures and any(map(can_be_labels, self.file.arrays))
+
+
+def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
+    """Sort the arrays of a file into what may be pictures and what may not.
+
+    Args:
+        folder: The folder that the file's path is relative to.
+        file: The file.
+        config: How pictures are read.
+    """
+    found = Candidates(file)
+    if idx_labels_key(file.path) is not None:
+        return found
+    counts = {row_count(array) for array in file.arrays if can_be_labels(array) and columns_of(array) == 1}
+    for array in file.arrays:
+        if config.array is None and is_no_pictures(array.name or stem_of(file.path)):
+            continue
+        if config.array_labels is not None and same_name(array, config.array_labels):
+            continue
+        try:
+            found.pictures.append(Picked(array, _layout(folder, array, config, counts)))
+        except Refused as refused:
+            found.reasons.append((array, refused.reason))
+    return found
+
+
+def pick_pictures(found: Candidates, config: DataConfig) -> list[Picked]:
+    """Return the arrays of a file that are read as pictures: one of each split.
+
+    Raises:
+        Refused: There is none, or there are several and no way to tell.
+    """
+    if config.array is not None:
+        named = [picked for picked in found.pictures if same_name(picked.array, config.array)]
+        if named:
+            return named
+        for array, reason in found.reasons:
+            if same_name(array, config.array):
+                raise Refused(reason)
+        for name, reason in found.file.unread:
+            if name == config.array:
+                raise Refused(f"{printable(name)}: {reason}")
+    pictures = [picked for picked in found.pictures if not _is_ruled_out(picked, config)]
+    if not pictures:
+        raise Refused(_why_none(found))
+    chosen = []
+    for _, group in _by_split(pictures):
+        if len(group) > 1 and not _needs_range(group[0], config) and any(_needs_range(one, config) for one in group):
+            group = [one for one in group if not _needs_range(one, config)]
+        called = [one for one in group if is_called_pictures(one.array.name)]
+        group = called if len(called) == 1 else group
+        if len(group) > 1:
+            names = ", ".join(one.array.shown for one in group[:4])
+            raise Refused(f"holds several arrays that may be pictures ({names}): data.array names one")
+        chosen += group
+    return chosen
+
+
+def pick_labels(
+    folder: str, picked: Picked, found: Candidates, chosen: Sequence[Picked], beside: ArrayFile | None, config: DataConfig
+) -> LabelArray | None:
+    """Return the labels of an array of pictures, or None.
+
+    Args:
+        folder: The folder that paths are relative to.
+        picked: The pictures.
+        found: What else there is in their file.
+        chosen: All pictures that are read of it.
+        beside: The file of labels that is called alike, or None.
+        config: How labels are read.
+
+    Raises:
+        InputError: The configuration names a column that there is not.
+        Refused: The labels that are theirs by name do not fit.
+    """
+    pictures = {one.array.name for one in chosen}
+    others = [array for array in found.file.arrays if array.name not in pictures and can_be_labels(array)]
+    outside = [array for array in beside.arrays if can_be_labels(array)] if beside else []
+    if config.array_labels is not None:
+        named = [array for array in (*others, *outside) if same_name(array, config.array_labels)]
+        if named:
+            return _named(folder, _fitting(picked, named[0]), others, config)
+    alike = _alike(picked.array, others)
+    if alike:
+        return _named(folder, _fitting(picked, alike[0]), others, config)
+    only = _only(folder, picked, others, config)
+    if only is not None or not outside:
+        return only
+    alike = _alike(picked.array, outside) or sorted(outside, key=lambda array: not has_rows(array, picked.layout.count))
+    return _named(folder, _fitting(picked, alike[0]), outside, config)
+
+
+def unused_notes(
+    picked: Picked, found: Candidates, chosen: Sequence[Picked], labels: Sequence[LabelArray], beside: ArrayFile | None = None
+) -> Iterator[str]:
+    """Say of the arrays of as many rows that nothing is taken from."""
+    used = {one.array for one in chosen} | {each.array for each in labels}
+    for array in (*found.file.arrays, *(beside.arrays if beside else ())):
+        file, name = printable(array.path), array.shown
+        if array in used or names_labels(array.name) and array.dtype.kind in "SU":
+            continue
+        if can_be_labels(array) and has_rows(array, picked.layout.count):
+            yield f"{file}: {name} is not used: data.array_labels={name} takes labels from it"
+        elif any(array is one.array for one in found.pictures):
+            yield f"{file}: {name} is not read: data.array={name} takes pictures from it"
+    for name, reason in found.file.unread:
+        yield f"{printable(found.file.path)}: {printable(name) or 'something'} is not read: {reason}"
+
+
+def same_name(array: Array, name: str) -> bool:
+    """Whether an array is the one that the configuration names."""
+    return bool(array.name) and array.name == name.strip("/")
+
+
+def _layout(folder: str, array: Array, config: DataConfig, counts: set[int]) -> Layout:
+    if array.dtype.kind == "V":
+        if len(array.shape) == 1 and 0 not in array.shape and holds_files(folder, array):
+            return Layout("n", array.shape[0], (1, 1, 1))
+        raise Refused(f"{array.shown} holds bytes that are no picture files")
+    if all(length == 1 for length in array.shape[1:]):
+        raise Refused(f"{array.shown} is one number for each picture: no pictures")
+    return layout_of(array, config, counts)
+
+
+def _is_ruled_out(picked: Picked, config: DataConfig) -> bool:
+    """Whether an array is no picture unless the configuration names it, which it then did not do here."""
+    return config.array is not None and is_no_pictures(picked.array.name or stem_of(picked.array.path))
+
+
+def _by_split(pictures: Sequence[Picked]) -> list[tuple[str, list[Picked]]]:
+    groups: dict[str, list[Picked]] = {}
+    for one in pictures:
+        groups.setdefault(split_of_array("", one.array.name) or "", []).append(one)
+    return sorted(groups.items())
+
+
+def _needs_range(picked: Picked, config: DataConfig) -> bool:
+    return picked.array.dtype.kind == "f" and config.range is None
+
+
+def _why_none(found: Candidates) -> str:
+    if found.reasons:
+        return max(found.reasons, key=lambda pair: pair[0].bytes)[1]
+    if found.file.unread:
+        name, reason = found.file.unread[0]
+        return f"{printable(name)}: {reason}" if name else reason
+    return "holds labels, but no pictures" if found.file.arrays else "holds no arrays"
+
+
+def _alike(pictures: Array, others: Sequence[Array]) -> list[Array]:
+    """The arrays that are called like labels and otherwise like the pictures, the likeliest first."""
+    key = array_key(pictures.name)
+    alike = [(label_rank(array.name), array) for array in others if array_key(array.name) == key]
+    return [array for rank, array in sorted((pair for pair in alike if pair[0] is not None), key=lambda pair: pair[0])]
+
+
+def _fitting(picked: Picked, array: Array) -> Array:
+    if not has_rows(array, picked.layout.count):
+        here, there = rounded(picked.layout.count), rounded(row_count(array))
+        raise Refused(f"holds {here} pictures, but {array.shown} {there} labels: they do not belong together")
+    return array
+
+
+def _only(folder: str, picked: Picked, others: Sequence[Array], config: DataConfig) -> LabelArray | None:
+    """The only array of as many rows that can be labels, whatever it is called; None where there are none or several."""
+    of_as_many = [array for array in others if has_rows(array, picked.layout.count)]
+    found = [label_array(folder, array, config) for array in of_as_many]
+    found = [labels for labels in found if labels is not None and are_classes(folder, labels)]
+    return _with_names(folder, found[0], others) if len(found) == 1 else None
+
+
+def _named(folder: str, array: Array, others: Sequence[Array], config: DataConfig) -> LabelArray:
+    column = 0 if idx_labels_key(array.path) is not None and "qmnist" in array.path.lower() else None
+    labels = label_array(folder, array, config, column)
+    if labels is None:
+        raise Refused(f"its labels {array.shown} have {columns_of(array):,} columns: data.label_column=0 takes the first")
+    return _with_names(folder, labels, others)
+
+
+def _with_names(folder: str, labels: LabelArray, others: Sequence[Array]) -> LabelArray:
+    """The labels with the names that the file gives them."""
+    found = [
+        array
+        for array in others
+        if array is not labels.array and array.dtype.kind in "SU" and len(array.shape) == 1 and names_labels(array.name)
+    ]
+    if len(found) != 1 or labels.array.dtype.kind not in "biuf" or not found[0].shape[0] <= _MOST_NAMES:
+        return labels
+    if is_idx(labels.array.path):
+        return labels
+    return LabelArray(labels.array, labels.last, labels.column, labels.one_hot, read_names(folder, found[0]))
