@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
-from pipeline.status import Status, in_one_line
+from pipeline.group import fail
+from pipeline.status import Status
 from trainer.errors import InputError
 
 _KFP_ONLY = ("host", "namespace", "experiment")
@@ -230,11 +230,11 @@ def _wait(waiter: Callable[[], Any], url: str) -> None:
     try:
         ending = waiter()
     except KeyboardInterrupt:
-        _end(f"no longer waiting; the run goes on: {url}", Status.INTERRUPTED)
+        fail(f"no longer waiting; the run goes on: {url}", Status.INTERRUPTED)
     except ServerFault as error:
-        _end(f"{error}; no longer waiting, the run goes on: {url}", Status.FAULT)
+        fail(f"{error}; no longer waiting, the run goes on: {url}", Status.FAULT)
     if not ending.well:
-        _end(f"the run ended {ending.state}{f', {ending.why}' if ending.why else ''}: {url}", Status.FAULT)
+        fail(f"the run ended {ending.state}{f', {ending.why}' if ending.why else ''}: {url}", Status.FAULT)
 
 
 def _tell_state(state: str) -> None:
@@ -257,7 +257,7 @@ def _tell_scheduled(done: Any) -> None:
 def _end_if_left(left: Sequence[Any]) -> None:
     if left:
         each = "; ".join(f"{one.id}{' STILL FIRES' if one.fires else ' is disabled'}: {one.why}" for one in left)
-        _end(f"could not delete all that was to go, repeat --remove or delete it in the user interface: {each}", Status.FAULT)
+        fail(f"could not delete all that was to go, repeat --remove or delete it in the user interface: {each}", Status.FAULT)
 
 
 def _tell_schedules(schedules: Sequence[Any]) -> None:
@@ -268,8 +268,3 @@ def _tell_schedules(schedules: Sequence[Any]) -> None:
         click.echo(f"{each.name}: {when}, {'enabled' if each.enabled else 'paused'}, version {each.version or 'unknown'}")
         details = {"cron": each.cron if each.cron != when else None, "last": each.last, "next": each.next, "id": each.id}
         click.echo("    " + ", ".join(f"{key} {value}" for key, value in details.items() if value))
-
-
-def _end(message: str, status: Status) -> None:
-    click.secho(in_one_line(f"{status.word}: {message}"), err=True, fg="red", bold=True)
-    sys.exit(int(status))

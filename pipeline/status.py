@@ -7,9 +7,9 @@ import sys
 from contextlib import suppress
 from enum import IntEnum
 
-from serving.lines import escaped, in_one_line
+from serving.lines import escaped, in_one_line, lines_of
 
-__all__ = ["Status", "escaped", "in_one_line", "leave"]
+__all__ = ["Status", "escaped", "in_one_line", "leave", "lines_of"]
 
 
 class Status(IntEnum):

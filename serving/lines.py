@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import unicodedata
@@ -10,6 +11,8 @@ LIMIT = 200  # characters that a line stays below
 _SHORT_WORDS = (100, 60, 36)  # to how many characters long words are cut, by turns, until the line fits
 _LEAST = 60  # characters that the beginning keeps where a hint is kept
 _HINT = re.compile(r"(?:; [^;]{1,100})?(?: \([^()]{1,100}\))?$")
+_COMMAND = re.compile(r"(`darkroom [^`]+`)")
+_LONGEST_COMMAND = 500  # characters of one that is copied
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # The marks that reverse the direction of the text after them: with one a line reads as what it does not say.
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -31,7 +34,7 @@ def escaped(text: str | os.PathLike[str]) -> str:
 def in_one_line(text: str, limit: int = LIMIT) -> str:
     """Return text in one line of less than `limit` characters, from which a person still sees what it says.
 
-    Long words and paths lose their middle first. What is still too long is cut after a word; a hint at its end, after a
+    Long words and paths lose their middle first, those of commands in backquotes after the others. What is still too long is cut after a word; a hint at its end, after a
     semicolon or in parentheses, is kept where there is room.
 
     Example:
@@ -41,16 +44,24 @@ def in_one_line(text: str, limit: int = LIMIT) -> str:
     if len(text) > 30 * limit:  # a whole file, perhaps: what is shown of it in the end does not hang on its middle
         text = f"{text[: 20 * limit]}…{text[-5 * limit :]}"
     line = escaped(text)
-    for most in _SHORT_WORDS:
-        if len(line) < limit:
-            return line
-        line = " ".join(_without_middle(word, most) for word in line.split(" "))
+    for whole_commands in (True, False):
+        for most in _SHORT_WORDS:
+            if len(line) < limit:
+                return line
+            line = _with_short_words(line, most, whole_commands)
     if len(line) < limit:
         return line
     hint = _HINT.search(line).group()
     if len(hint) + _LEAST > limit - 1:
         hint = ""
     return _cut(line[: len(line) - len(hint)], limit - 1 - len(hint)) + hint
+
+
+def lines_of(text: str, limit: int = LIMIT) -> list[str]:
+    """Return text in one line, after those of the commands in it that the line has lost: a person is to copy them."""
+    line = in_one_line(text, limit)
+    lost = [command for command in _COMMAND.findall(escaped(text)) if command not in line]
+    return [*(f"  {command[1:-1]}" for command in lost if len(command) < _LONGEST_COMMAND), line]
 
 
 def _is_escaped(text: str) -> bool:
@@ -62,6 +73,12 @@ def _escaped(character: str) -> str:
         code = ord(character)
         return _NAMED.get(character) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}")
     return character
+
+
+def _with_short_words(line: str, most: int, whole_commands: bool) -> str:
+    parts = _COMMAND.split(line) if whole_commands else [line]  # every second one is a command
+    short = (" ".join(_without_middle(word, most) for word in part.split(" ")) for part in parts[::2])
+    return "".join(part for pair in itertools.zip_longest(short, parts[1::2], fillvalue="") for part in pair)
 
 
 def _without_middle(word: str, most: int) -> str:

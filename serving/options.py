@@ -28,10 +28,14 @@ class OneLineError(click.ClickException):
     Args:
         message: What is said; it is shortened to a line that can be read.
         exit_code: 2 for the user's mistake, 1 for a fault.
+
+    Attributes:
+        full: All that is said.
     """
 
     def __init__(self, message: str, exit_code: int = 2):
         super().__init__(in_one_line(message))
+        self.full = message
         self.exit_code = exit_code
 
 

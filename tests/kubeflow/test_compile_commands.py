@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import stat
+import subprocess
+
+import pytest
 import yaml
 from click.testing import CliRunner
 
@@ -30,3 +35,24 @@ def test_lint_reads_files(tmp_path):
     assert typed("lint", str(file))[::2] == (2, f"invalid: cannot read {file}: No such file or directory\n")
     file.write_text(yaml.safe_dump(SPEC))
     assert typed("lint", str(file))[0] == 0
+
+
+@pytest.mark.slow
+def test_compile_writes_through_links_and_pipes_and_to_standard_output(tmp_path):
+    unseen = ("height=28", "width=28", "channels=1")
+    told = ("training.batch_size=8", "training.epochs=2", "cluster.push_to=s3://models/cats")
+    unseen = (*(f"preprocessing.{each}" for each in unseen), *told)
+    words = ("compile", "--images", "s3://pictures/cats", *(f"--set={each}" for each in unseen), "--out")
+    (tmp_path / "link.yaml").symlink_to("target.yaml")
+    status, out, _ = typed(*words, str(tmp_path / "link.yaml"))
+    assert status == 0 and f"try: darkroom submit {tmp_path / 'link.yaml'}" in out and (tmp_path / "link.yaml").is_symlink()
+    text = (tmp_path / "target.yaml").read_text()
+    status, out, complaint = typed(*words, "-")
+    assert (status, out) == (0, text) and complaint.startswith("compiled: ") and complaint.count("\n") == 1
+    os.mkfifo(tmp_path / "fifo")
+    reading = subprocess.Popen(["cat", tmp_path / "fifo"], stdout=subprocess.PIPE, text=True)
+    assert typed(*words, str(tmp_path / "fifo"))[0] == 0
+    assert reading.communicate(timeout=20)[0] == text and stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+    status, _, complaint = typed(*words, str(tmp_path / "x.json"))
+    assert status == 2 and "must be called *.yaml" in complaint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "link.yaml", "target.yaml"]

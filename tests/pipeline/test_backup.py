@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -298,12 +299,12 @@ def test_a_run_upon_a_damaged_database_says_how_to_go_on_and_an_older_copy_is_go
     damage(work / "metadata.db", "cut")
     ended = run(2)
     copy = work / "metadata.db.backup"
-    assert ended.status == 1 and len(ended.err.splitlines()) == 1 and f"`darkroom restore {copy} --work {work}`" in ended.err, (
-        ended.err
-    )
+    lines = ended.err.splitlines()
+    assert ended.status == 1 and f"darkroom restore {copy} --work {work}" in ended.err and len(lines[-1]) < 200, ended.err
+    assert lines[-1].startswith("failed: ") and "is damaged" in lines[-1] and len(lines) <= 2
     assert last_verdict(work)["outcome"] == "failed"
     lost = darkroom("lineage", 1, "--work", work)
-    assert lost.status == 1 and len(lost.err.splitlines()) == 1 and "darkroom restore" in lost.err
+    assert lost.status == 1 and len(lost.err.splitlines()) <= 2 and f"darkroom restore {copy} --work {work}" in lost.err
 
     assert darkroom("restore", copy, "--work", work).status == 0
     again = run(2)
@@ -320,3 +321,40 @@ def test_a_run_upon_a_damaged_database_says_how_to_go_on_and_an_older_copy_is_go
     models = [int(path.name) for path in (work / "artifacts" / "Trainer" / "model").iterdir()]
     aside = [int(path.name) for path in work.glob("aside/*/Trainer/model/*")]
     assert aside and max(aside) < max(models) < 1000, "its folder is one that no execution had before"
+
+
+def test_a_backup_goes_through_links_pipes_and_standard_output(workspace, tmp_path):
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "far" / "target.db")
+    for _ in range(2):  # made, then replaced
+        backup(link, workspace)
+        assert link.is_symlink() and os.listdir(tmp_path / "far") == ["target.db"]
+        (tmp_path / "far" / "target.db").chmod(0o640)
+    assert (tmp_path / "far" / "target.db").stat().st_mode & 0o777 == 0o640
+    assert contents(link) == contents(workspace.metadata)
+
+    os.mkfifo(tmp_path / "fifo")
+    with (tmp_path / "read.db").open("wb") as file:
+        reading = subprocess.Popen(["cat", tmp_path / "fifo"], stdout=file)
+        backup(tmp_path / "fifo", workspace)
+        assert reading.wait(20) == 0 and stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+    assert contents(tmp_path / "read.db") == contents(workspace.metadata)
+
+    script = "from local_runner import main; import sys; main(sys.argv[1:])"
+    command = [sys.executable, "-c", script, "backup", "-", "--work", workspace.root]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120)
+    assert printed.returncode == 0 and printed.stderr.startswith(b"wrote standard output: 5 executions"), printed.stderr
+    assert printed.stdout == (tmp_path / "read.db").read_bytes()
+    (tmp_path / "null").symlink_to("/dev/null")
+    backup(tmp_path / "null", workspace)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_a_database_that_is_a_link_is_restored_where_it_is(workspace, tmp_path):
+    backup(tmp_path / "copy.db", workspace)
+    target = tmp_path / "on another disk.db"
+    shutil.move(workspace.metadata, target)
+    workspace.metadata.symlink_to(target)
+    restore(tmp_path / "copy.db", workspace)
+    assert workspace.metadata.is_symlink() and contents(target) == contents(tmp_path / "copy.db")

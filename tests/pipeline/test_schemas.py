@@ -1,5 +1,8 @@
 """Schemas: proposed from statistics, compared in words, accepted into a configuration."""
 
+import os
+import stat
+import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -93,3 +96,32 @@ def test_no_schema(tmp_path, text):
         path.write_text(text)
     with pytest.raises(InputError, match="the schema"):
         read_schema(path)
+
+
+def test_a_proposal_goes_through_a_pipe_a_link_and_standard_output(work, tmp_path):
+    run = lambda *arguments: CliRunner().invoke(schema_command, [str(a) for a in arguments], catch_exceptions=False)  # noqa: E731
+    text = run("infer", "--work", work).output
+    (tmp_path / "link").symlink_to("target.pbtxt")
+    assert run("infer", "--work", work, "--out", tmp_path / "link").output == f"wrote {tmp_path / 'link'}\n"
+    assert (tmp_path / "target.pbtxt").read_text() == text and (tmp_path / "link").is_symlink()
+    printed = run("infer", "--work", work, "--out", "-")
+    assert (printed.stdout, printed.stderr) == (text, "wrote standard output\n")
+    os.mkfifo(tmp_path / "fifo")
+    reading = subprocess.Popen(["cat", tmp_path / "fifo"], stdout=subprocess.PIPE, text=True)
+    run("infer", "--work", work, "--out", tmp_path / "fifo")
+    assert reading.communicate(timeout=20)[0] == text and stat.S_ISFIFO((tmp_path / "fifo").stat().st_mode)
+
+
+def test_accepted_into_what_a_link_points_to_and_into_no_pipe(work, tmp_path):
+    (tmp_path / "far").mkdir()
+    target, link = tmp_path / "far" / "real.yaml", tmp_path / "cats.yaml"
+    target.write_text("# Cats.\n")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    proposed = propose(read_schema(default_schema()), last_statistics(work))
+    assert read_schema(accept(proposed, link)) == proposed
+    assert link.is_symlink() and target.read_text() == "# Cats.\nschema: cats.schema.pbtxt\n"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    os.mkfifo(tmp_path / "fifo.yaml")
+    with pytest.raises(InputError, match="is no file"):
+        accept(proposed, tmp_path / "fifo.yaml")
