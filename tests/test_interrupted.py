@@ -1,0 +1,97 @@
+"""Connections that drop while a run trains: it ends as by Ctrl-C, says so where it can, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.project import ROOT, darkroom, last_verdict, write_discs
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = "import sys; del sys.path[0]; from local_runner import main; main(sys.argv[1:])"
+SETTINGS = ["training.patience=100000", "training.batch_size=32", "preprocessing.height=12", "preprocessing.width=12"]
+SETTINGS += ["preprocessing.channels=1", "model.hidden=[64]", "model.latent_dim=2", "training.importance_samples=5"]
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+LIMIT = 200  # seconds after which a run counts as one that hangs
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """An empty folder for temporary files."""
+    (tmp_path / "temporary").mkdir()
+    return tmp_path / "temporary"
+
+
+def arguments(work: Path, images: Path, epochs: int) -> list[str]:
+    """Those of a run."""
+    return [
+        "run",
+        "--images",
+        str(images),
+        "--work",
+        str(work),
+        f"--set=training.epochs={epochs}",
+        *(f"--set={s}" for s in SETTINGS),
+    ]
+
+
+def start(work: Path, images: Path, temporary: Path, before: str = "", **options: object) -> subprocess.Popen:
+    """Start a run that never ends by itself; `before` is a script that becomes it."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), **options.pop("environment", {})}
+    first = ["-c", before] if before else []
+    command = [sys.executable, *first, "-c", SCRIPT, *arguments(work, images, 100_000)]
+    return subprocess.Popen(command, env=environment, **options)
+
+
+def wait_for_training(work: Path, process: subprocess.Popen, terminal: int | None = None) -> None:
+    """Wait until pictures are decoded and the first epoch is kept; read meanwhile what is written to a terminal."""
+    deadline = time.monotonic() + LIMIT
+    while not list(work.glob("checkpoints/*.npz")):
+        assert process.poll() is None and time.monotonic() < deadline
+        if terminal is not None and select.select([terminal], [], [], 0)[0]:
+            os.read(terminal, 1 << 16)
+        time.sleep(0.05)
+
+
+def test_sighup_ends_a_run_as_ctrl_c_does(tmp_path: Path, temporary: Path) -> None:
+    write_discs(tmp_path / "images", 200)
+    work = tmp_path / "work"
+    process = start(work, tmp_path / "images", temporary, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for_training(work, process)
+    assert list(temporary.glob("*/darkroom-pixels-*"))
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=LIMIT)
+    assert process.returncode == 130 and err == "interrupted: the next run goes on from the last finished component\n"
+    assert last_verdict(work)["outcome"] == "interrupted" and last_verdict(work)["status"] == 130
+    assert not list(temporary.iterdir())
+
+
+def test_a_terminal_that_is_gone_ends_a_run_whatever_its_work_folder_and_locale(tmp_path: Path, temporary: Path) -> None:
+    write_discs(tmp_path / "images", 200)
+    work = tmp_path / "größe-日本"
+    ours, theirs = pty.openpty()
+    script = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    script += "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+    images = tmp_path / "images"
+    process = start(work, images, temporary, script, environment=C_LOCALE, start_new_session=True, **streams)
+    os.close(theirs)
+    wait_for_training(work, process, ours)
+    os.close(ours)  # the system sends SIGHUP, and what is written from now on fails
+    assert process.wait(LIMIT) == 130
+    assert last_verdict(work)["outcome"] == "interrupted" and not list(temporary.iterdir())
+
+    ended = darkroom(*arguments(work, images, 5), TMPDIR=str(temporary), **C_LOCALE)
+    assert ended.status == 0 and "größe-日本/serving/1" in ended.out, ended.err
+    assert not list(temporary.iterdir())
+    drawn = darkroom("generate", "--work", work, "--out", tmp_path / "größe.png", TMPDIR=str(temporary), **C_LOCALE)
+    assert drawn.status == 0 and (tmp_path / "größe.png").stat().st_size and not list(temporary.iterdir())
