@@ -79,6 +79,12 @@ def test_options_survive_their_way_through_tfx():
         max_rejects=1,
         span_window=3,
         pictures_per_shard=12,
+        label_column=2,
+        shape=(28, 14, 1),
+        levels=4095,
+        range=(-1.0, 0.5),
+        depth=16,
+        pages="all",
     )
     component = ImageExampleGen(images="/pictures", config=config, code="c")
     assert unpack_options(component.exec_properties["custom_config"]) == config

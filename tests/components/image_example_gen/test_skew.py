@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+import components.data_gate
 from components.image_example_gen.config import DataConfig
 from serving import pushed
 from serving.picture_files import PictureOptions
+from serving.picture_files.base import NAMES
 from tests.components.image_example_gen.ingestion import ingest
 from tests.serving.picture_files.made import ADOBE_RGB, profile, saved, tiff
 from trainer.config import PreprocessingConfig
@@ -165,3 +169,9 @@ def test_with_any_options_serving_reads_what_the_trainer_read(options, tmp_path)
     for name in {*odd_files()} & {*examples}:
         levels = decode_levels(examples[name]["image/encoded"], PreprocessingConfig(30, 20, 3, depth=options.get("depth", 8)))
         assert levels.dtype == ("uint16" if options.get("depth") == 16 else "uint8")
+
+
+def test_the_schema_knows_every_format():
+    text = Path(components.data_gate.__file__).with_name("schema.pbtxt").read_text()
+    domain = text.split('name: "image/reencoded_from"')[1].split("feature {")[0]
+    assert set(re.findall('value: "([a-z0-9]+)"', domain)) == {*NAMES}
