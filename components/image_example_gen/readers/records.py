@@ -134,16 +134,6 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
     return RecordPictures(file.path, split, _count(path), label, tuple(f"{file.path}: {note}" for note in notes))
 
 
-def is_records(path: str) -> bool:
-    """The older name of `is_mine`."""
-    return is_mine(path)
-
-
-def inspect(folder: str, file: FoundFile) -> RecordPictures | Rejected:
-    """The older name of `find`."""
-    return find(folder, file, DataConfig())
-
-
 def _read(record: bytes | None, config: DataConfig, names: Sequence[str]) -> Found | str:
     if record is None:
         return f"larger than {config.max_file_megabytes:g} megabytes: not read"

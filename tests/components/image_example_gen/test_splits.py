@@ -8,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.splits import Labels, SplitRule, split_in_name
+from components.image_example_gen.layout import Labels
+from components.image_example_gen.splits import SplitRule, split_in_name
 
 HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
 
@@ -57,13 +58,7 @@ def test_the_configuration_of_no_test_split():
     ],
 )
 def test_labels_by_a_pattern(pattern, path, expected):
-    assert Labels(False, pattern).of(path) == expected
-
-
-def test_labels_by_folders():
-    assert Labels(False).of("cat/siamese/1.png") == ("cat/siamese", None)
-    assert Labels(True).of("val/cat/1.png") == ("cat", "eval")
-    assert Labels(True, skipped=2).of("2026/week-1/test/cat/1.png") == ("cat", "test")
+    assert Labels(pattern=pattern).of(path) == expected
 
 
 def test_own_splits_do_not_count_where_content_decides():
