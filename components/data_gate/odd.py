@@ -33,6 +33,7 @@ def odd_exposures(statistics: types.Artifact, config: ValidationConfig) -> list[
             if share > allowed:
                 setting = f"max_{exposure.replace('-', '_')}"
                 words = f"{split} pictures: {share:.0%} of them are {exposure}, validation.{setting} allows {allowed:.0%}"
+                words += "; masks of levels 0 and 1 need data.levels=1" if exposure == "near-black" else ""
                 found.append(Anomaly(words, EXPOSURE, (exposure,)))
     return found
 
