@@ -153,9 +153,9 @@ def test_too_many_pictures_of_nothing_are_refused_at_once(gate, exposure):
     config = ValidationConfig(max_near_constant=0.5)
     with pytest.raises(GateRefused) as caught:
         gate.judge(odd, config=config)
-    assert caught.value.reasons[0] == (
-        f"train pictures: 60% of them are {exposure}, validation.max_{exposure.replace('-', '_')} allows 50%"
-    )
+    reason = f"train pictures: 60% of them are {exposure}, validation.max_{exposure.replace('-', '_')} allows 50%"
+    hint = "; masks of levels 0 and 1 need data.levels=1" if exposure == "near-black" else ""
+    assert caught.value.reasons[0] == reason + hint
     assert caught.value.evidence[0]["values"] == (exposure,)
     gate.judge(odd, config=ValidationConfig(max_near_black=0.7, max_near_white=None))
 
