@@ -204,7 +204,7 @@ def _check_file(file: str, options: dict[str, Any]) -> None:
     found = next((each for each in lint(package.path.read_text("utf-8"), target) if each.rule != "parameter"), None)
     if found is not None:
         more = f"darkroom lint {file}" + (" --target vertex" if target == "vertex" else "")
-        raise InputError(f"{file} cannot run there: {found}; all that is wrong says {more}")
+        raise InputError(f"{file} cannot run there: {found}; all that is wrong says `{more}`")
     fill_parameters(package, options["parameters"])
 
 

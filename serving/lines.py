@@ -10,8 +10,9 @@ import unicodedata
 LIMIT = 200  # characters that a line stays below
 _SHORT_WORDS = (100, 60, 36)  # to how many characters long words are cut, by turns, until the line fits
 _LEAST = 60  # characters that the beginning keeps where a hint is kept
-_HINT = re.compile(r"(?:; [^;]{1,100})?(?: \([^()]{1,100}\))?$")
+_HINT = re.compile(r"(?:; [^;]{1,130})?(?: \([^()]{1,100}\))?$")
 _COMMAND = re.compile(r"(`darkroom [^`]+`)")
+_COPIED = re.compile(r"(`darkroom [^`]+`|\bhttps?://\S+)")
 _LONGEST_COMMAND = 500  # characters of one that is copied
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # The marks that reverse the direction of the text after them: with one a line reads as what it does not say.
@@ -34,8 +35,8 @@ def escaped(text: str | os.PathLike[str]) -> str:
 def in_one_line(text: str, limit: int = LIMIT) -> str:
     """Return text in one line of less than `limit` characters, from which a person still sees what it says.
 
-    Long words and paths lose their middle first, those of commands in backquotes after the others. What is still too long is cut after a word; a hint at its end, after a
-    semicolon or in parentheses, is kept where there is room.
+    Long words and paths lose their middle first, commands in backquotes and URLs after all else. What is still too long is cut
+    after a word; a hint at its end, after a semicolon or in parentheses, is kept where there is room.
 
     Example:
         >>> in_one_line("cannot read /data/" + "x" * 90 + "/a.png: it is empty", limit=90)
@@ -44,17 +45,15 @@ def in_one_line(text: str, limit: int = LIMIT) -> str:
     if len(text) > 30 * limit:  # a whole file, perhaps: what is shown of it in the end does not hang on its middle
         text = f"{text[: 20 * limit]}…{text[-5 * limit :]}"
     line = escaped(text)
-    for whole_commands in (True, False):
+    for keep_copied in (True, False):
         for most in _SHORT_WORDS:
             if len(line) < limit:
                 return line
-            line = _with_short_words(line, most, whole_commands)
-    if len(line) < limit:
-        return line
-    hint = _HINT.search(line).group()
-    if len(hint) + _LEAST > limit - 1:
-        hint = ""
-    return _cut(line[: len(line) - len(hint)], limit - 1 - len(hint)) + hint
+            line = _with_short_words(line, most, keep_copied)
+        copied, short = _COPIED.findall(line), _cut_before_hint(line, limit - 1)
+        if copied and all(each in short for each in copied):
+            return short
+    return short
 
 
 def lines_of(text: str, limit: int = LIMIT) -> list[str]:
@@ -75,8 +74,15 @@ def _escaped(character: str) -> str:
     return character
 
 
-def _with_short_words(line: str, most: int, whole_commands: bool) -> str:
-    parts = _COMMAND.split(line) if whole_commands else [line]  # every second one is a command
+def _cut_before_hint(line: str, length: int) -> str:
+    hint = _HINT.search(line).group()
+    if len(hint) + _LEAST > length:
+        hint = ""
+    return _cut(line[: len(line) - len(hint)], length - len(hint)) + hint
+
+
+def _with_short_words(line: str, most: int, keep_copied: bool) -> str:
+    parts = _COPIED.split(line) if keep_copied else [line]  # every second one is what a person copies
     short = (" ".join(_without_middle(word, most) for word in part.split(" ")) for part in parts[::2])
     return "".join(part for pair in itertools.zip_longest(short, parts[1::2], fillvalue="") for part in pair)
 

@@ -85,13 +85,11 @@ def test_a_file_that_cannot_run_there_is_refused_before_anything_is_asked(server
     for_vertex = str(write_pipeline(tmp_path, "v.yaml", deploymentSpec=resolving))
     for words in (["submit", for_vertex], ["schedule", for_vertex, "--cron", "@daily"]):
         complaint = mistake(*words)
-        assert "v.yaml cannot run there: exec-one: resolver executors are not implemented" in complaint
-        assert complaint.endswith(f"[resolver]; all that is wrong says darkroom lint {for_vertex}\n")
+        assert "v.yaml cannot run there: exec-one: resolver" in complaint
+        assert complaint.endswith(f"; all that is wrong says `darkroom lint {for_vertex}`\n")
     with_platform = str(write_pipeline(tmp_path, "k.yaml", platform=True))
     place = ("--target", "vertex", "--project", "p", "--region", "r")
-    assert f"[documents]; all that is wrong says darkroom lint {with_platform} --target vertex" in mistake(
-        "submit", with_platform, *place
-    )
+    assert f"; all that is wrong says `darkroom lint {with_platform} --target vertex`" in mistake("submit", with_platform, *place)
     assert not server.requests
 
 
