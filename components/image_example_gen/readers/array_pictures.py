@@ -95,6 +95,7 @@ class ArrayContainer(abc.ABC):
         if self.labels is not None:
             labels = self.labels.texts(folder, start, stop, config.label_names)
         try:
+            self.check(config)
             for values in self.array.rows(folder, start, stop, self.step, self.layout.is_last(self.array)):
                 texts = list(itertools.islice(labels, len(values)))
                 if len(texts) < len(values):
@@ -108,6 +109,14 @@ class ArrayContainer(abc.ABC):
         except Exception as error:
             broken = UNREADABLE if is_of_storage(error) else DAMAGED
             yield Rejected(self.name, broken if at < stop else BAD_CHECKSUM, stop - at)
+
+    @abc.abstractmethod
+    def check(self, config: DataConfig) -> None:
+        """Refuse pictures that their headers say are too large, before any is read.
+
+        Raises:
+            Refused: They are.
+        """
 
     @property
     @abc.abstractmethod
@@ -125,9 +134,6 @@ class ArrayContainer(abc.ABC):
             values: As they are stored.
             texts: Their labels; None where one is refused.
             config: How pictures are read.
-
-        Raises:
-            Refused: All pictures of the array are refused.
         """
 
 
@@ -146,12 +152,14 @@ class ArrayPictures(ArrayContainer):
         """Height, width and channels."""
         return self.layout.picture
 
+    def check(self, config: DataConfig) -> None:
+        check_size(self.picture_shape[:2], config.max_megapixels)
+
     @property
     def step(self) -> int:
         return max(1, _BLOCK_BYTES // max(self.layout.values * self.array.dtype.itemsize, 1))
 
     def items(self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig) -> Iterator[Block | Rejected]:
-        check_size(self.picture_shape[:2], config.max_megapixels)
         pixels, refused = self.levels.apply(self.layout.pictures(values, self.array.turned))
         if None in texts:
             refused |= {place: NOT_ONE_OF_SEVERAL for place, text in enumerate(texts) if text is None}
@@ -167,6 +175,9 @@ class ArrayPictures(ArrayContainer):
 @dataclass(frozen=True)
 class FilePictures(ArrayContainer):
     """Pictures that are picture files, one an element."""
+
+    def check(self, config: DataConfig) -> None:
+        """Leave it to the decoder."""
 
     @property
     def step(self) -> int:

@@ -198,9 +198,16 @@ class _Search:
     def levels(self, pictures: ArrayPictures) -> tuple[Levels, tuple[str, ...]]:
         """How the numbers become levels, and what to say of that."""
         seen = Seen()
-        if needs_look(pictures.array.dtype, self.config):
+        if needs_look(pictures.array.dtype, self.config) and not self._are_too_large(pictures):
             seen = look(first_pictures(self.folder, pictures, _LOOKED_AT, _LOOKED_AT_BYTES), _LOOKED_AT)
         return levels_of(pictures.array.dtype, seen, printable(pictures.name), self.config)
+
+    def _are_too_large(self, pictures: ArrayPictures) -> bool:
+        try:
+            pictures.check(self.config)
+        except Refused:
+            return True
+        return False
 
     def check_names(self, files: Sequence[ArrayFile]) -> None:
         """Refuse a name in the configuration that no file has.

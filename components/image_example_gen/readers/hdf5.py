@@ -51,7 +51,8 @@ class Hdf5Array(Array):
 
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
         axis = len(self.stored) - 1 if last else 0
-        held = max(step, self._rows_held(axis))
+        held = self._rows_held(axis)
+        held *= max(1, step // held)
         request = {"do": "rows", "address": self.address, "axis": axis}
         with _local(full_path(folder, self)) as path:
             for at in range(start, stop, held):

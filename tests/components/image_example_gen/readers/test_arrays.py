@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
+import tracemalloc
 import zipfile
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Rejected
-from components.image_example_gen.readers.arrays import is_array, says_its_split
+from components.image_example_gen.readers.arrays import find_arrays, is_array, says_its_split
 from tests.components.image_example_gen.ingestion import ingest
 from tests.components.image_example_gen.readers.array_files import (
     KINDS,
@@ -22,8 +23,10 @@ from tests.components.image_example_gen.readers.array_files import (
     PIXELS,
     find,
     find_one,
+    found_files,
     idx_bytes,
     items_of,
+    joined,
     read,
     refused,
     write_kind,
@@ -39,6 +42,19 @@ def test_every_kind_of_file_gives_the_same(tmp_path, kind, pixels, size):
     found, labels = read(tmp_path, size=size)
     np.testing.assert_array_equal(found, pixels if pixels.ndim == 4 else pixels[..., np.newaxis])
     assert found.dtype == np.uint8
+    assert labels == LABELS.astype(str).tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_members_of_archives(tmp_path, kind):
+    write_kind(tmp_path / "in", kind)
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (tmp_path / "in").iterdir():
+            archive.write(path, f"deep/{path.name}")
+    files = [replace(file, path=f"all.zip/deep/{file.path}") for file in found_files(tmp_path / "in")]
+    (pictures,) = find_arrays(str(tmp_path), files, DataConfig())
+    pixels, labels = joined(items_of(tmp_path, pictures, size=9))
+    np.testing.assert_array_equal(pixels, PIXELS)
     assert labels == LABELS.astype(str).tolist()
 
 
@@ -249,6 +265,26 @@ def test_pictures_that_are_too_large(tmp_path):
     items = items_of(tmp_path, find_one(tmp_path, config), config)
     assert [item.path for item in items] == [f"large.npy#{number}" for number in range(5)]
     assert all("more than 0.001 million pixels by its header" in item.reason for item in items)
+
+
+def test_pictures_that_are_too_large_are_not_read(tmp_path):
+    """A header may say a gigabyte for a picture; the file has holes in place of its pixels."""
+    header = str({"descr": "|u1", "fortran_order": False, "shape": (2, 60_000, 60_000)}).ljust(118).encode()
+    with open(tmp_path / "x.npy", "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + header)
+        file.truncate(128 + 2 * 60_000**2)
+    tracemalloc.start()
+    items = items_of(tmp_path, find_one(tmp_path))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(items) == 2 and most < 50e6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_containers_can_be_sent_to_workers(tmp_path, kind):
+    write_kind(tmp_path, kind)
+    pictures = find_one(tmp_path)
+    assert pickle.loads(pickle.dumps(pictures)) == pictures
 
 
 def cut(path, by: int) -> None:
