@@ -36,7 +36,7 @@ def check_room(workspace: Workspace, images: str, config: Config) -> None:
     """
     sources = find_sources(images, config.data)
     kept = BASE + (0.0 if _read_before(workspace, sources) else _examples(sources))
-    pixels = sources.count * math.prod(config.preprocessing.image_shape)
+    pixels = sources.count * math.prod(config.preprocessing.image_shape) * config.data.depth // 8
     temporary = scratch.place()
     same = temporary.stat().st_dev == workspace.root.stat().st_dev
     for folder, needed in ((workspace.root, kept + pixels if same else kept), *(() if same else ((temporary, pixels),))):

@@ -39,13 +39,28 @@ def profile(primaries: tuple, gamma: float, space: bytes = b"RGB ", curve: bytes
     tags |= {name: b"XYZ " + bytes(4) + fixed(column) for name, column in zip(names, to_xyz(primaries).T, strict=False)}
     tags |= dict.fromkeys([b"rTRC", b"gTRC", b"bTRC"] if names else [b"kTRC"], curve)
     tags |= {b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78), b"cprt": b"text" + bytes(4) + b"none\0"}
+    return _packed_profile(tags, b"mntr", space, b"XYZ ")
+
+
+def ink_profile() -> bytes:
+    """A profile of CMYK in which paper is white, and black ink, K, takes away lightness (L*) evenly; other inks do nothing."""
+    corners = bytes(value for corner in range(16) for value in (0 if corner & 1 else 255, 128, 128))  # K varies fastest
+    straight = bytes(range(256))
+    matrix = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
+    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + matrix + straight * 4 + corners + straight * 3
+    tags = {b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", *(round(v * 65536) for v in D50)), b"A2B0": table}
+    tags |= {b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78), b"cprt": b"text" + bytes(4) + b"none\0"}
+    return _packed_profile(tags, b"prtr", b"CMYK", b"Lab ")
+
+
+def _packed_profile(tags: dict[bytes, bytes], kind: bytes, space: bytes, connection: bytes) -> bytes:
     at, table, body = 132 + 12 * len(tags), b"", b""
     for name, content in tags.items():
         content += bytes(-len(content) % 4)
         table += struct.pack(">4sII", name, at + len(body), len(content))
         body += content
-    header = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x02400000, b"mntr", space, b"XYZ ")
-    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + fixed(D50)
+    header = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x02400000, kind, space, connection)
+    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + struct.pack(">3i", *(round(v * 65536) for v in D50))
     return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
 
 

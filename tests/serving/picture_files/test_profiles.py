@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from serving.picture_files import PictureOptions, read_picture_file
 from serving.picture_files.png import read_deep_png, write_png
 from serving.picture_files.profiles import is_foreign
-from tests.serving.picture_files.made import ADOBE_RGB, SRGB, converted, encoded, profile, saved, tiff
+from tests.serving.picture_files.made import ADOBE_RGB, SRGB, converted, encoded, ink_profile, profile, saved, tiff
 
 RNG = np.random.default_rng(0)
 COLOR = RNG.integers(0, 256, (8, 8, 3), np.uint8)
@@ -111,8 +111,20 @@ def test_grey_stays_grey(space):
     assert np.abs(pixels(file.data) - 255 * encoded(grey / 255)).max() < 1.6
 
 
-def test_cmyk_goes_through_its_profile():
-    """Of CMYK no profile can be had here; one of RGB that claims to be of CMYK is broken, and the picture is read without."""
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+def test_cmyk_goes_through_its_profile(kind):
+    ink = np.zeros((16, 16, 4), np.uint8)
+    ink[..., 3] = np.arange(256).reshape(16, 16)
+    image = Image.fromarray(ink, "CMYK") if kind == "TIFF" else Image.new("CMYK", (16, 16), (90, 0, 0, 100))
+    file = read_picture_file(saved(image, kind, icc_profile=ink_profile(), **({"quality": 100} if kind == "JPEG" else {})))
+    lightness = 100 * (1 - np.asarray(image)[..., 3] / 255)
+    light = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
+    assert file.said == ("profile",) and file.reencoded_from == kind.lower()
+    assert np.abs(pixels(file.data) - 255 * encoded(light)[..., None]).max() < 3
+    assert read_picture_file(saved(image, kind)).said == ()
+
+
+def test_a_profile_of_other_channels_is_none():
     cmyk = Image.fromarray(COLOR).convert("CMYK")
     plain = read_picture_file(saved(cmyk, "TIFF"))
     file = read_picture_file(saved(cmyk, "TIFF", icc_profile=ADOBE))
