@@ -1,4 +1,8 @@
-"""Read tar archives one member after the other, packed or not, from streams that cannot go back."""
+"""Read tar archives one member after the other, packed or not, from streams that cannot go back.
+
+Python's tarfile reads headers of any length at once, searches some in a time that grows with the square of it, and takes
+damage for the end. The format is POSIX's ustar and pax, with GNU's long names.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import functools
 import gzip
 import io
 import lzma
+import os
 import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -23,10 +28,14 @@ from components.image_example_gen.storage.archive_kinds import (
 from components.image_example_gen.storage.plain import read_up_to
 from components.image_example_gen.storage.stores import one_line
 
-# What a header may hold beside a member's name: attributes of 64 KiB at most. Python reads a header of any length at once,
-# and searches some in a time that grows with the square of it.
-_MOST_HEADER, _MOST_HEADERS = 1 << 15, 1 << 20
-_EXTENDED = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
+_MOST_HEADERS = 1 << 20  # bytes in front of one file
+_MOST_DIGITS = 20
+_PIECE = 1 << 16  # bytes passed over at once
+_SMALL = 1 << 20  # bytes of a file that is read at once
+_PAX, _PAX_FOR_ALL = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE), tarfile.XGLTYPE
+_LONG_NAME, _LONG_LINK = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
+_HEADERS = (*_PAX, _PAX_FOR_ALL, _LONG_NAME, _LONG_LINK)
+_WITHOUT_DATA = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
 _UNPACKERS: dict[str, Callable[[Any], Any]] = {
     "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
     "bzip2": bz2.BZ2File,
@@ -76,39 +85,25 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
     Raises:
         DamagedTarError: It is no tar archive, or breaks off.
     """
-    inside = counted = _Counted(_reader(stream))
-    at, packing = 0, ""
+    inside = stored = _Source(_reader(stream), stream)
+    packing = ""
     try:
-        head = counted.peek(HEAD)
+        head = stored.peek(HEAD)
         packing = packing_of(head)
         if packing:
-            # read1: what was unpacked before the damage is not lost with it
-            inside = _Counted(_UNPACKERS[packing](counted).read1)
+            inside = _Source(_UNPACKERS[packing](stored).read)
             head = inside.peek(HEAD)
         if not is_tar(head):
             raise DamagedTarError(_no_tar(packing, head))
-        if not any(head[:BLOCK]):  # nothing in it, where Python would go on behind the end
-            return
-        with tarfile.open(
-            fileobj=inside, mode="r|", tarinfo=_Header, encoding="utf-8", errors="surrogateescape", bufsize=20 * BLOCK
-        ) as archive:
-            while True:
-                inside.allow(at + _MOST_HEADERS)
-                info = archive.next()
-                if info is None:
-                    return
-                archive.members = []  # it would keep them all
-                at = info.offset_data + -(-max(info.size, 0) // BLOCK) * BLOCK
-                inside.allow(at + _MOST_HEADERS)
-                yield _entry(archive, info, at)
+        yield from _entries(inside)
     except DamagedTarError:
         raise
     except UnreadableError as error:
         raise DamagedTarError(f"it cannot be read: {error}") from error
+    except EOFError as error:
+        raise DamagedTarError(f"truncated at byte {stored.end():,}") from error
     except Exception as error:  # Python's parsers meet bytes of any kind here
-        cut = isinstance(error, EOFError) or "unexpected end of data" in str(error)
-        what = "truncated" if cut else "damaged"
-        raise DamagedTarError(f"{what} at byte {counted.done if packing or cut else at:,}") from error
+        raise DamagedTarError(f"damaged at byte {stored.done if packing else inside.header:,}") from error
 
 
 class UnreadableError(OSError):
@@ -121,58 +116,117 @@ def _no_tar(packing: str, head: bytes) -> str:
     return f"{describe_packing(packing)} that holds {describe(head) or 'one file'}, not a tar archive"
 
 
-def _entry(archive: tarfile.TarFile, info: tarfile.TarInfo, end: int) -> TarEntry:
-    if info.issym() or info.islnk():
-        return TarEntry(info.name, 0, end, LINK)
-    if info.issparse():
-        return TarEntry(info.name, 0, end, SPARSE)
-    if not info.isfile():
-        return TarEntry(info.name, 0, end)
-    return TarEntry(info.name, info.size, end, open=functools.partial(_open, archive, info))
+def _entries(inside: _Source) -> Iterator[TarEntry]:
+    of_all: dict[str, str] = {}
+    while True:
+        inside.header = inside.done
+        info, said = _next_file(inside, of_all)
+        if info is None:
+            return
+        name = said.get("GNU.sparse.name") or said.get("path") or info.name
+        size = _number(said["size"]) if "size" in said else info.size
+        begin = inside.done
+        end = begin if info.type in _WITHOUT_DATA else begin + -(-size // BLOCK) * BLOCK
+        if info.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
+            yield TarEntry(name, 0, end, LINK)
+        elif info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in said):
+            yield TarEntry(name, 0, end, SPARSE)
+        elif info.isreg():
+            yield TarEntry(name, size, end, open=functools.partial(_open, inside, begin, size))
+        else:
+            yield TarEntry(name, 0, end)
+        inside.skip(end - inside.done)
 
 
-def _open(archive: tarfile.TarFile, info: tarfile.TarInfo) -> BinaryIO:
-    stream = archive.extractfile(info)
-    if stream is None:
-        raise OSError("no file")
-    return stream
-
-
-class _Header(tarfile.TarInfo):
-    """A member's header. Python takes what is no header for the end of the archive, and would lose what follows unsaid."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> tarfile.TarInfo:
-        info = super().frombuf(buf, encoding, errors)
-        if info.size < 0 or (info.type in _EXTENDED and info.size > _MOST_HEADER):
-            raise tarfile.ReadError("a header of impossible size")
-        return info
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> tarfile.TarInfo:
+def _next_file(inside: _Source, of_all: dict[str, str]) -> tuple[tarfile.TarInfo | None, dict[str, str]]:
+    """Return the next header of a file, None at the end, and what the headers in front of it say of it."""
+    said = dict(of_all)
+    while inside.done - inside.header < _MOST_HEADERS:
+        block = inside.exactly(BLOCK)
         try:
-            return super().fromtarfile(archive)
+            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
         except tarfile.EOFHeaderError:
-            raise
-        except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError) as error:
-            raise EOFError(str(error)) from error
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(str(error)) from error
+            return None, said
+        if info.size < 0 or (info.type in _HEADERS and info.size > _MOST_HEADERS):
+            raise ValueError("a header of impossible size")
+        if info.type not in _HEADERS:
+            more = info.type == tarfile.GNUTYPE_SPARSE and block[482]
+            while more and inside.done - inside.header < _MOST_HEADERS:
+                more = inside.exactly(BLOCK)[504]
+            if more:
+                break
+            return info, said
+        data = inside.exactly(-(-info.size // BLOCK) * BLOCK)[: info.size]
+        if info.type in _PAX:
+            said |= _pax(data)
+        elif info.type == _PAX_FOR_ALL:
+            of_all |= _pax(data)
+            said |= of_all
+        elif info.type == _LONG_NAME:
+            said["path"] = data.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+    raise ValueError("headers without end")
 
 
-class _Counted(io.RawIOBase):
-    """A stream that knows how far it was read, may be looked ahead in, and gives no more than is allowed."""
+def _pax(data: bytes) -> dict[str, str]:
+    """Return what a pax header says of a file's name, size and kind: lines such as `22 path=pictures/1.png`."""
+    said, at = {}, 0
+    while at < len(data) and data[at]:
+        digits, _, _ = data[at : at + _MOST_DIGITS].partition(b" ")
+        length = _number(digits.decode("ascii"))
+        key, equals, value = data[at + len(digits) + 1 : at + length].partition(b"=")
+        if not equals or not value.endswith(b"\n") or at + length > len(data):
+            raise ValueError("a line of a header is damaged")
+        if key in (b"path", b"size") or key.startswith(b"GNU.sparse."):
+            said[key.decode("utf-8", "surrogateescape")] = value[:-1].decode("utf-8", "surrogateescape")
+        at += length
+    return said
 
-    def __init__(self, read: Callable[[int], bytes]):
-        self._read_next, self._ahead, self._allowed = read, b"", -1
-        self.done = 0
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS):
+        raise ValueError("no number")
+    return int(text)
+
+
+def _open(inside: _Source, begin: int, size: int) -> BinaryIO:
+    if inside.done != begin:
+        raise OSError("it was opened before")
+    if size <= _SMALL:
+        return io.BytesIO(inside.exactly(size))
+    return io.BufferedReader(_Part(inside, size), _PIECE)
+
+
+class _Part(io.RawIOBase):
+    """The bytes of one file in an archive."""
+
+    def __init__(self, inside: _Source, size: int):
+        self._inside, self._left = inside, size
 
     def readable(self) -> bool:
         return True
 
-    def allow(self, position: int) -> None:
-        """Set how far it may be read."""
-        self._allowed = position
+    def readinto(self, buffer: Any) -> int:
+        count = min(len(buffer), self._left, _SMALL)
+        data = self._inside.exactly(count)
+        self._left -= count
+        buffer[:count] = data
+        return count
+
+
+class _Source(io.RawIOBase):
+    """A stream that knows how far it was read, and may be looked ahead in.
+
+    Attributes:
+        done: How many bytes were read.
+        header: Where the headers of the present file begin.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], stream: BinaryIO | None = None):
+        self._read_next, self._ahead, self.done, self.header = read, b"", 0, 0
+        self._stream = stream if stream is not None and stream.seekable() else None
+
+    def readable(self) -> bool:
+        return True
 
     def peek(self, count: int) -> bytes:
         """Return the next bytes without passing them."""
@@ -181,8 +235,6 @@ class _Counted(io.RawIOBase):
         return self._ahead
 
     def read(self, count: int = -1) -> bytes:
-        if 0 <= self._allowed < self.done:
-            raise tarfile.ReadError("headers without end")
         if self._ahead:
             data, self._ahead = self._ahead[:count], self._ahead[count:]
         else:
@@ -194,6 +246,34 @@ class _Counted(io.RawIOBase):
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+    def exactly(self, count: int) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            EOFError: There are fewer.
+        """
+        data = self.read(count) if count else b""
+        if len(data) < count:
+            data += read_up_to(self, count - len(data))
+        if len(data) < count:
+            raise EOFError("the archive ends here")
+        return data
+
+    def skip(self, count: int) -> None:
+        """Pass over the next bytes."""
+        if self._stream is not None and count > _PIECE:
+            ahead = min(len(self._ahead), count)
+            self._ahead = self._ahead[ahead:]
+            self._stream.seek(count - ahead, os.SEEK_CUR)
+            self.done += count
+            return
+        while count > 0:
+            count -= len(self.exactly(min(count, _PIECE)))
+
+    def end(self) -> int:
+        """Return where the stream ends that was read to its end."""
+        return self.done if self._stream is None else self._stream.seek(0, os.SEEK_END)
 
 
 def _reader(stream: BinaryIO) -> Callable[[int], bytes]:
