@@ -1,6 +1,9 @@
 """Ingestion beside a plain loop that reads, decodes, takes statistics and writes TFRecords; and how it grows.
 
-Run: python -m benchmarks.ingestion [--rows png idx jpeg growth listing statistics] [--rounds 3] [--largest 700000]
+Run: python -m benchmarks.ingestion [--rows png idx ... memory growth listing statistics] [--rounds 3] [--largest 700000]
+
+Each kind of picture is a row: ours beside the plain loop, by turns. `memory` reads 10,000 and 200,000 pictures of each kind of
+file that holds many, and shows the most memory that a process held, and the HDF5 library's own process with it.
 
 `growth` reads three numbers of pictures up to the largest, each ten times the one before, as PNG files and from an IDX file;
 `statistics` runs TFDV over what came of the latter. Each measurement is a process of its own, timed after its imports.
@@ -17,15 +20,28 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.ingestion import pictures
+from benchmarks.ingestion import pictures, sources
 
 PAIRS = {  # how the pictures are made, how many, the side compared with, the ratio to reach
-    "png": (pictures.write_pngs, 60_000, "plain_files", 1.6),
-    "idx": (pictures.write_idx_file, 60_000, "plain_idx", 5.0),
-    "jpeg": (pictures.write_photographs, 300, "plain_files", 1.8),
+    "png": (pictures.write_pngs, 60_000, "plain_files", 2.2),
+    "idx": (pictures.write_idx_file, 60_000, "plain_idx", 8.0),
+    "jpeg": (pictures.write_photographs, 300, "plain_files", 3.2),
+    "parquet": (sources.write_parquet, 20_000, "plain_parquet", 1.3),
+    "arrow": (sources.write_arrow, 20_000, "plain_arrow", 1.3),
+    "hdf5": (sources.write_hdf5, 20_000, "plain_hdf5", 1.3),
+    "mat": (sources.write_mat, 20_000, "plain_mat", 1.3),
+    "pixel_csv": (sources.write_pixel_csv, 20_000, "plain_pixel_csv", 1.3),
+    "cifar": (sources.write_cifar, 20_000, "plain_cifar", 1.3),
+    "webdataset": (sources.write_webdataset, 20_000, "plain_webdataset" if find_spec("webdataset") else "plain_tar", 1.3),
+    "npz": (sources.write_npz, 20_000, "plain_npz", 1.3),
+    "idx_zip": (sources.write_idx_zip, 20_000, "plain_idx_zip", 1.3),
+    "tfrecord": (sources.write_tfrecord, 20_000, "plain_tfrecord", 1.3),
+    "imagefolder": (sources.write_imagefolder, 20_000, "plain_imagefolder", 1.3),
 }
+MEMORY = [name for name in PAIRS if name not in ("png", "idx", "jpeg")]  # for those see `growth`
 GROWTH = {"png": pictures.write_pngs, "idx": pictures.write_idx_file}
 
 
@@ -33,7 +49,7 @@ def measure(side: str, images: Path, keep: Path | None = None) -> dict[str, floa
     """Runs a side in a process of its own: seconds and mebibytes."""
     with tempfile.TemporaryDirectory(dir=images.parent) as scratch:
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.ingestion.side", side, str(images), str(keep or scratch)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"benchmark: {side} failed: {done.stderr.strip()[-800:]}")
         return json.loads(done.stdout.splitlines()[-1])
@@ -76,6 +92,17 @@ def growth(side: str, images: dict[int, Path], keep: bool = False) -> dict[int, 
     return kept
 
 
+def memory(name: str, folder: Path) -> None:
+    """Peak memory of ours at two numbers of pictures."""
+    write, found = PAIRS[name][0], []
+    for count in (10_000, 200_000):
+        images = folder / f"{name}-{count}"
+        write(images, count)
+        found.append(measure("ours", images)["mebibytes"])
+        shutil.rmtree(images)
+    say(f"| {name} | {found[0]:,.0f} MiB | {found[1]:,.0f} MiB | {found[1] / found[0] - 1:+.1%} |")
+
+
 def written(name: str, write: Callable[[Path, int], None], folder: Path, largest: int) -> dict[int, Path]:
     """Pictures in three numbers, each ten times the one before."""
     folders = {count: folder / f"{name}-{count}" for count in (largest // 100, largest // 10, largest)}
@@ -87,7 +114,7 @@ def written(name: str, write: Callable[[Path, int], None], folder: Path, largest
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    rows = [*PAIRS, "growth", "listing", "statistics"]
+    rows = [*PAIRS, "memory", "growth", "listing", "statistics"]
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--largest", type=int, default=700_000, help="pictures in the largest set of `growth`")
@@ -101,6 +128,10 @@ def main() -> None:
             )
             for name in (name for name in PAIRS if name in arguments.rows):
                 pair(name, folder, arguments.rounds)
+        if "memory" in arguments.rows:
+            say("| pictures | 10,000 | 200,000 | memory grows by |\n|---|---|---|---|")
+            for name in MEMORY:
+                memory(name, folder)
         if {"growth", "statistics", "listing"} & set(arguments.rows):
             say("| side, pictures | seconds | peak memory |\n|---|---|---|")
         for name, write in GROWTH.items():

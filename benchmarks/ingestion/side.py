@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import logging
 import os
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -15,52 +15,11 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def plain_files(images: Path, out: Path) -> Callable[[], None]:
-    """The loop that anyone would write: read, decode, take statistics, write a TFRecord."""
-    import numpy as np
-    import tensorflow as tf
-    from PIL import Image
+def plain(name: str, images: Path, out: Path) -> Callable[[], None]:
+    """One of the loops of `benchmarks.ingestion.plain`."""
+    from benchmarks.ingestion.plain import READERS, write_examples
 
-    def run() -> None:
-        with tf.io.TFRecordWriter(str(out / "plain")) as writer:
-            for path in sorted(images.rglob("*.*")):
-                data = path.read_bytes()
-                with Image.open(path) as image:
-                    writer.write(plain_example(tf, np.asarray(image), data, str(path)))
-
-    return run
-
-
-def plain_idx(images: Path, out: Path) -> Callable[[], None]:
-    """The same for an IDX file, whose pictures it stores as PNG, for an example holds a picture file."""
-    import io
-
-    import numpy as np
-    import tensorflow as tf
-    from PIL import Image
-
-    def run() -> None:
-        (path,) = images.glob("*images-idx3-ubyte")
-        levels = np.frombuffer(path.read_bytes(), np.uint8, offset=16).reshape(-1, 28, 28)
-        with tf.io.TFRecordWriter(str(out / "plain")) as writer:
-            for number, pixels in enumerate(levels):
-                buffer = io.BytesIO()
-                Image.fromarray(pixels).save(buffer, "PNG")
-                writer.write(plain_example(tf, pixels, buffer.getvalue(), str(number)))
-
-    return run
-
-
-def plain_example(tf: object, pixels: object, data: bytes, path: str) -> bytes:
-    """A picture as a serialised tf.Example, as the documentation of TensorFlow makes one."""
-    feature = tf.train.Feature
-    texts = {"encoded": data, "path": path.encode(), "label": b"", "format": b"png"}
-    numbers = dict(zip(("height", "width"), pixels.shape))
-    features = {name: feature(bytes_list=tf.train.BytesList(value=[text])) for name, text in texts.items()}
-    features |= {name: feature(int64_list=tf.train.Int64List(value=[number])) for name, number in numbers.items()}
-    levels = {"mean": pixels.mean(), "std": pixels.std()}
-    features |= {name: feature(float_list=tf.train.FloatList(value=[level])) for name, level in levels.items()}
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+    return lambda: write_examples(READERS[name], images, out)
 
 
 def ours(images: Path, out: Path) -> Callable[[], None]:
@@ -125,24 +84,32 @@ def statistics(images: Path, out: Path) -> Callable[[], None]:
     return run
 
 
-SIDES = {function.__name__: function for function in (plain_files, plain_idx, ours, listing, statistics)}
+SIDES = {function.__name__: function for function in (ours, listing, statistics)}
+
+
+def peak_mebibytes() -> float:
+    """The most memory that this process ever held; `ru_maxrss` would include what its parent held when it was started."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise SystemExit("benchmark: /proc/self/status has no VmHWM: memory is measured on Linux")
 
 
 def main() -> None:
     """Prints seconds and mebibytes as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", choices=SIDES)
+    parser.add_argument("side", help=f"{', '.join(SIDES)}, or a loop of benchmarks.ingestion.plain")
     parser.add_argument("images", type=Path)
     parser.add_argument("out", type=Path)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    run = SIDES[arguments.side](arguments.images, arguments.out)
+    make = SIDES.get(arguments.side) or functools.partial(plain, arguments.side)
+    run = make(arguments.images, arguments.out)
     begin = time.perf_counter()
     run()
     seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(json.dumps({"seconds": seconds, "mebibytes": peak}) + "\n")
+    sys.stdout.write(json.dumps({"seconds": seconds, "mebibytes": peak_mebibytes()}) + "\n")
     sys.stdout.flush()
     os._exit(0)  # the libraries' threads would take seconds to wind up
 
