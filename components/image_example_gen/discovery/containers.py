@@ -39,12 +39,14 @@ class Containers:
         left_out: Those that cannot be.
         used: The files that they are made of, and those with their labels.
         others: Files that turned out to be none, by suffix.
+        notes: What a person should know of them, a line each.
     """
 
     taken: list[Container] = field(default_factory=list)
     left_out: list[Rejected] = field(default_factory=list)
     used: list[FoundFile] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def place(self, labels: Labels) -> None:
         """Give each the split, and archives the label, that its folders say."""
@@ -101,5 +103,7 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
     found.used += own
     for each in arrays.find_arrays(folder, own, config):
         (found.left_out if isinstance(each, Rejected) else found.taken).append(each)
-    found.taken = sorted((each for each in found.taken if each.count), key=lambda each: each.path)
+    found.taken.sort(key=lambda each: each.path)
+    found.notes = [note for each in found.taken for note in getattr(each, "notes", ())]
+    found.taken = [each for each in found.taken if each.count]
     return found

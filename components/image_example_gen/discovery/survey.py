@@ -8,7 +8,7 @@ import posixpath
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from components.image_example_gen.config import DataConfig
@@ -283,8 +283,7 @@ class Survey:
 
     def say(self, folder: str, labels: Labels, found: Containers) -> None:
         """Notes what a person should know."""
-        for container in found.taken:
-            self.notes += getattr(container, "notes", ())
+        self.notes += alike(found.notes)
         strays = self.layout.strays(labels)
         if strays:
             beside = " and ".join(sorted({name for name, _ in labels.named})[:3])
@@ -315,6 +314,19 @@ class Survey:
             more = f" (and {len(self.left_out) - 1:,} more)" if len(self.left_out) > 1 else ""
             return f"no pictures in {where}: {name}{reason}{more}"
         return f"no pictures in {where}: found {described(self.others) or 'nothing'}; `darkroom inspect` says what it looks for"
+
+
+def alike(notes: Sequence[str]) -> list[str]:
+    """Merge lines that say the same of several files, such as the shards of one set: by what follows the file's name."""
+    by_words: dict[str, list[str]] = {}
+    for note in notes:
+        name, colon, words = note.partition(": ")
+        by_words.setdefault(words if colon else "", []).append(note if not colon else name)
+    return [
+        line
+        for words, names in by_words.items()
+        for line in (names if not words else [f"{names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}: {words}"])
+    ]
 
 
 def _says_its_split(path: str) -> bool:

@@ -156,12 +156,12 @@ def _zip_member(stream: BinaryIO, entry: ZipEntry, encoding: str | None) -> Memb
     if not plain:
         try:
             plain = name = entry.raw_name.decode("utf-8")
+            undecoded = bool(encoding) and not name.isascii()
         except UnicodeDecodeError:
-            if entry.claims_utf_8:
-                plain = name = entry.raw_name.decode("utf-8", "replace")
-            else:
-                plain = entry.raw_name.decode("cp437")
-                name, undecoded = _decoded(entry.raw_name, encoding, plain)
+            plain = name = entry.raw_name.decode("utf-8", "replace") if entry.claims_utf_8 else entry.raw_name.decode("cp437")
+            undecoded = True
+        if undecoded and not entry.claims_utf_8:  # short names of another encoding may look like UTF-8: a person knows better
+            name, undecoded = _decoded(entry.raw_name, encoding, plain)
     opened = None if entry.refused else functools.partial(open_entry, stream, entry)
     return _checked(name, plain, entry.size, opened, entry.refused, undecoded)
 
