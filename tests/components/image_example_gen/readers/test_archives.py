@@ -301,9 +301,9 @@ def test_names_that_are_utf_8_and_do_not_say_so(tmp_path):
 
 
 def test_a_short_name_in_an_old_encoding_may_look_like_utf_8_until_a_person_says_what_it_is(tmp_path):
-    path = old_zip(tmp_path / "old.zip", ["\u732b/1.png".encode("gbk")])
-    assert [item.label for item in read_in(path)] == ["\u00e8"]
-    assert [item.label for item in read_in(path, DataConfig(archive_encoding="gbk"))] == ["\u732b"]
+    path = old_zip(tmp_path / "old.zip", ["\u732b/1.png".encode("gbk"), b"dog/2.png"])
+    assert [item.label for item in read_in(path)] == ["\u00e8", "dog"]
+    assert [item.label for item in read_in(path, DataConfig(archive_encoding="gbk"))] == ["\u732b", "dog"]
 
 
 def test_names_in_an_old_encoding_in_a_tar(tmp_path):
