@@ -56,6 +56,8 @@ def _frames(data: bytes, kind: str, options: PictureOptions) -> Iterator[Picture
                 try:
                     image.seek(frame)
                 except EOFError:
+                    if frame == first:  # it says that it has frames, and has none
+                        yield damaged(kind)
                     return
                 check_size(image.size, options.max_megapixels)
                 yield _made(_plain(image), kind, bits_in(data, kind), options)

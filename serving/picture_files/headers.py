@@ -46,6 +46,20 @@ def png_chunk(data: bytes, name: bytes) -> bytes | None:
     return None
 
 
+def check_png_chunks(data: bytes) -> None:
+    """Check that no chunk of a PNG is longer than the file: libpng makes room for it, up to 2 GB, and fills that.
+
+    Raises:
+        Refused: One is.
+    """
+    at, kind = 8, b""
+    while at + 8 <= len(data) and kind != b"IEND":
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if length > len(data) and kind != b"IDAT":  # that is read piece by piece
+            raise damaged("png")
+        at += 12 + length
+
+
 def png_profile(data: bytes) -> bytes | None:
     """Return a PNG's color profile (PNG specification, 11.3.3.3 iCCP), None where there is none that is sound."""
     chunk = png_chunk(data, b"iCCP")

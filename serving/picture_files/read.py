@@ -6,6 +6,7 @@ from serving.picture_files.base import UNREADABLE, PictureFile, PictureOptions, 
 from serving.picture_files.formats import format_of
 from serving.picture_files.headers import (
     bmp_is_plain,
+    check_png_chunks,
     jpeg_header,
     png_has_color_key,
     png_has_frames,
@@ -54,6 +55,7 @@ def read_picture_file(data: bytes, options: PictureOptions = DEFAULT, anew: bool
 def _kept_png(data: bytes, options: PictureOptions) -> PictureFile | None:
     """Return a PNG as it is, None if TensorFlow would not read it as it is meant."""
     area = check_size(png_size(data), options.max_megapixels)
+    check_png_chunks(data)
     said: tuple[str, ...] = ("deep",) if data[24] == 16 and options.depth == 8 else ()
     if data[37:41] != b"IDAT":  # something precedes the pixels
         pixels_at = max(data.find(b"IDAT", 33), 0)

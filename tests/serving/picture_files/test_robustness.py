@@ -93,3 +93,21 @@ def test_what_is_mutated_two_thousand_times_is_read_or_refused(name):
 def test_what_is_cut_is_read_or_refused(name):
     for length in range(0, len(FILES[name]), max(1, len(FILES[name]) // 40)):
         check(FILES[name][:length], OPTIONS[1])
+
+
+@pytest.mark.parametrize("kind", [b"iCCP", b"IEND"])
+def test_a_png_with_a_chunk_longer_than_the_file_is_refused_before_room_is_made_for_it(kind):
+    data = bytearray(FILES["png"])
+    assert read_picture_file(bytes(data), PictureOptions(icc="ignore")).data == data
+    at = data.index(kind) - 4
+    data[at : at + 4] = (1_700_000_000).to_bytes(4, "big")
+    with pytest.raises(Refused, match="damaged"):
+        read_picture_file(bytes(data), PictureOptions(icc="ignore"))
+
+
+def test_an_animation_without_frames_is_refused():
+    data = saved(COLOR, "PNG", default_image=True, **FRAMES)
+    at = data.index(b"acTL") - 4
+    for end in range(at + 20, len(data), 7):
+        parts = all_pictures(data[:end], PictureOptions(), True, True)
+        assert parts is None or list(parts)
