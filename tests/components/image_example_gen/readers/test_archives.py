@@ -18,8 +18,8 @@ from components.image_example_gen.readers.archives import DAMAGED, ENDLESS, LEAD
 from components.image_example_gen.storage import archive_members
 from components.image_example_gen.storage.files import FoundFile, open_file, stat_file
 from components.image_example_gen.storage.ziplist import ENCRYPTED
+from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
-from tests.components.image_example_gen.test_fuzz import mutated
 from trainer.errors import InputError
 
 SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
@@ -369,7 +369,7 @@ def test_mutated_archives_never_raise(tmp_path, suffix):
     path = pack(tmp_path / f"a{suffix}", {**pictures(6, "gr\u00fcn/"), "b/1.cls": b"3", "b/1.png": b"1", f"{'n' * 120}.npy": b"1"})
     whole = path.read_bytes()
     for number in range(300):
-        path.write_bytes(mutated(whole, whole[::-1], rng))
+        path.write_bytes(at_random(whole, rng, whole[::-1]))
         file = dataclasses.replace(stat_file(str(tmp_path), path.name), mtime_ns=number)  # written within one tick of the clock
         found = find(str(tmp_path), file, DataConfig(), lambda name: name.endswith(".npy"))
         if isinstance(found, Rejected):

@@ -13,6 +13,7 @@ from components.image_example_gen.found import Encoded, Rejected
 from components.image_example_gen.readers import arrow
 from components.image_example_gen.readers.arrow import CUT, DAMAGED
 from components.image_example_gen.readers.columns import NO_PICTURE, ONLY_NAMED
+from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.readers.tables import (
     IMAGE,
     check_damaged,
@@ -24,7 +25,6 @@ from tests.components.image_example_gen.readers.tables import (
     said,
     table,
 )
-from tests.components.image_example_gen.test_fuzz import mutated
 
 
 def write(data, path, kind, rows=25):
@@ -191,7 +191,7 @@ def test_hundreds_of_damaged_files(tmp_path, kind, labels):
     sound, other = ((tmp_path / name).read_bytes() for name in ("sound.arrow", "other.arrow"))
     read_ones = 0
     for _ in range(150):
-        content = bytearray(mutated(sound, other, rng))
+        content = bytearray(at_random(sound, rng, other))
         for _ in range(rng.choice([0, 0, 1, 3])):
             content[rng.randrange(len(content))] = rng.choice([0, 255, 127, 128]) if content else 0
         (tmp_path / "a.arrow").write_bytes(content)

@@ -18,6 +18,7 @@ from components.image_example_gen.readers import parquet
 from components.image_example_gen.readers.columns import NO_PICTURE, ONLY_NAMED
 from components.image_example_gen.readers.parquet import DAMAGED
 from components.image_example_gen.readers.thrift import nesting_of
+from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
 from tests.components.image_example_gen.readers.tables import (
     CLASSES,
@@ -30,7 +31,6 @@ from tests.components.image_example_gen.readers.tables import (
     said,
     table,
 )
-from tests.components.image_example_gen.test_fuzz import mutated
 
 KINDS = [
     {},
@@ -250,7 +250,7 @@ os._exit(0)
     assert not (tmp_path / "was run").exists() and b"mkdir" in (tmp_path / "a.arrow").read_bytes()
 
 
-MEMORY = """
+MEMORY = r"""
 import re, sys
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers import arrow, parquet
@@ -290,7 +290,7 @@ def test_hundreds_of_damaged_files(tmp_path, kind):
     sound, other = ((tmp_path / name).read_bytes() for name in ("sound.parquet", "other.parquet"))
     pictures = 0
     for _ in range(150):
-        data = bytearray(mutated(sound, other, rng))
+        data = bytearray(at_random(sound, rng, other))
         if rng.random() < 0.6 and len(data) > 100:  # else most are refused at sight
             for _ in range(rng.randint(0, 3)):
                 data[-rng.randint(1, len(data) // 2)] = rng.choice([0, 255, 127, 128, rng.randrange(256)])

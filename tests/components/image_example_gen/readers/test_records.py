@@ -14,8 +14,8 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.readers.records import DAMAGED, find, is_mine
 from components.image_example_gen.storage.files import FoundFile
+from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
-from tests.components.image_example_gen.test_fuzz import mutated
 
 
 def example(**features) -> bytes:
@@ -314,7 +314,7 @@ def test_hundreds_of_damaged_files(tmp_path, suffix):
     sound = write(tmp_path / f"sound.tfrecord{suffix}", records).read_bytes()
     path, pictures = tmp_path / f"a.tfrecord{suffix}", 0
     for _ in range(300):
-        path.write_bytes(mutated(sound, rng.randbytes(3000), rng))
+        path.write_bytes(at_random(sound, rng))
         found = found_in(path)
         if isinstance(found, Rejected):
             assert 0 < len(found.reason) < 120 and found.reason.isprintable()
@@ -328,7 +328,7 @@ def test_hundreds_of_damaged_files(tmp_path, suffix):
 def test_damaged_messages_within_sound_records(tmp_path):
     rng = random.Random(9)
     sound = made(image_raw=bytes(16), label=[1, 2], height=4, width=4, class__text=b"cat")
-    records = [sound, *(mutated(sound, rng.randbytes(200), rng) for _ in range(500))]
+    records = [sound, *(at_random(sound, rng) for _ in range(500))]
     path = write(tmp_path / "a.tfrecord", records)
     items = read(path)
     assert sum(len(getattr(item, "pixels", " ")) for item in items) == 501
