@@ -54,8 +54,10 @@ class Rejected:
         path: Relative to the folder.
         reason: Why, in a person's words.
         pictures: How many pictures are lost with it.
+        spoils: Whether those that were read from the same file before are not to be trusted either, as by a wrong checksum.
     """
 
     path: str
     reason: str
     pictures: int = 1
+    spoils: bool = False

@@ -9,6 +9,7 @@ import json
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
 
@@ -106,13 +107,22 @@ class IngestUnit(beam.DoFn):
                     tally.found += composed(path) in told
                     if self._span_depth:
                         tally.add_to_span(span_of(path, self._span_depth), None if refused else item.row)
+                    if refused and item.spoils:
+                        raise _SpoiledError(item)
                     if refused:
                         tally.reasons[item.reason] += item.pictures
-                        rejects.append(json.dumps({"path": item.path, "reason": item.reason}) + "\n")
+                        rejects.append(_line(item))
                     else:
                         self._write(item, writers, digests, tally)
                         tally.said.update(getattr(item, "said", ()))
                     METER.count(rejected=refused)
+        except _SpoiledError as spoiled:
+            item, digests = spoiled.item, []
+            lost = tally.accepted + tally.rejected + item.pictures
+            tally = Tally(told=len(told), reasons=Counter({item.reason: lost}))
+            rejects = [_line(item)]
+            if self._span_depth:
+                tally.add_to_span(span_of(item.path, self._span_depth), None)
         except InputError as mistake:
             # Beam would wrap it in a text of its own: the executor raises it once more.
             tally = Tally(mistake=str(mistake))
@@ -126,6 +136,22 @@ class IngestUnit(beam.DoFn):
         writers.write(item.split, item.record)
         digests.append(item.digest + bytes([SPLITS.index(item.split)]))
         tally.add(item.split, item.row)
+
+
+class _SpoiledError(Exception):
+    """A unit of which nothing is to be trusted.
+
+    Args:
+        item: Why.
+    """
+
+    def __init__(self, item: Rejected):
+        super().__init__(item.reason)
+        self.item = item
+
+
+def _line(item: Rejected) -> str:
+    return json.dumps({"path": item.path, "reason": item.reason}) + "\n"
 
 
 class RecordWriters:

@@ -108,7 +108,8 @@ class ArrayContainer(abc.ABC):
             raise
         except Exception as error:
             broken = UNREADABLE if is_of_storage(error) else DAMAGED
-            yield Rejected(self.name, broken if at < stop else BAD_CHECKSUM, stop - at)
+            unknown = at == stop  # somewhere in what was read
+            yield Rejected(self.name, BAD_CHECKSUM if unknown else broken, stop - at, spoils=unknown)
 
     @abc.abstractmethod
     def check(self, config: DataConfig) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -248,6 +249,7 @@ def test_an_idx_file_damaged_inside(tmp_path):
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
     assert "all 30 pictures" in str(mistake(tmp_path, tmp_path / "out"))
+    shutil.rmtree(tmp_path / "out")
     write_pictures(tmp_path / "good", 40, first=100)
     result = ingest(tmp_path, tmp_path / "out2")
     assert len(result.examples()) == 40 and result.summary["rejected"] == 30
