@@ -41,7 +41,8 @@ _LOCAL_HEADER = struct.Struct("<26xHH")  # of a member of a zip file: lengths of
 _DESCR = re.compile(r"'descr': *'([<>|=]?[a-zA-Z?]\d{0,9})'")
 _FIELDS = re.compile(r"'descr': *\[")
 _ORDER = re.compile(r"'fortran_order': *(True|False)")
-_SHAPE = re.compile(r"'shape': *\(((?: *-?\d{1,30}L? *,?)*)\)")
+# A comma is between any two: were it optional, digits could be divided in so many ways that a search would never end.
+_SHAPE = re.compile(r"'shape': *\(((?: *-?\d{1,30}L? *,)* *(?:-?\d{1,30}L? *)?)\)")
 
 
 @dataclass(frozen=True)

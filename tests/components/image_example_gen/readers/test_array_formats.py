@@ -267,3 +267,10 @@ def test_mutated_files(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_thousands_of_mutated_files(tmp_path, kind):
     check_mutations(tmp_path, kind, 2000, seed=2)
+
+
+@pytest.mark.parametrize("shape", ["(6, " + "9" * 60, "(" + "1" * 3000, "(" + "1 " * 2000 + ")", "(" + " " * 5000, "(" + "1," * 2500])
+def test_a_shape_that_never_ends_is_refused_and_not_searched_for_ever(tmp_path, shape):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}".encode()
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + bytes(99))
+    assert "cannot be understood" in refused(tmp_path)
