@@ -80,7 +80,7 @@ def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Co
     try:
         return _built(values, config, overrides, images, config or "the configuration", JUDGED_ELSEWHERE)
     except PicturesUnseen as error:
-        raise InputError(f"{error}; to do without a look at the pictures, set {', '.join(TOLD_BY_PICTURES)}") from error
+        raise InputError(f"{error}; without a look at pictures, set {', '.join(TOLD_BY_PICTURES)}") from error
 
 
 def _built(

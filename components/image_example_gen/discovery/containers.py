@@ -13,11 +13,12 @@ from components.image_example_gen.layout import Labels
 from components.image_example_gen.names import suffix_of
 from components.image_example_gen.readers import archives, arrays, arrow, cifar, parquet, pickles, pixel_csv, records
 from components.image_example_gen.readers.container import Container
-from components.image_example_gen.storage.files import FoundFile
+from components.image_example_gen.storage.files import FoundFile, join, open_file
 from trainer.errors import InputError
 
 # Each takes files one by one; arrays are taken together, for their labels lie in other files.
 READERS: tuple[ModuleType, ...] = (archives, records, parquet, arrow, cifar, pixel_csv, pickles)
+PAGE = "an HTML page, whatever its name says: fetch it again"
 
 
 def is_container(path: str) -> bool:
@@ -103,7 +104,20 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
     found.used += own
     for each in arrays.find_arrays(folder, own, config):
         (found.left_out if isinstance(each, Rejected) else found.taken).append(each)
+    found.left_out = [_in_plain_words(folder, left) for left in found.left_out]
     found.taken.sort(key=lambda each: each.path)
     found.notes = [note for each in found.taken for note in getattr(each, "notes", ())]
     found.taken = [each for each in found.taken if each.count]
     return found
+
+
+def _in_plain_words(folder: str, left: Rejected) -> Rejected:
+    """Say of a page of the web that it is one: a download that failed, whatever its name."""
+    if "HTML" in left.reason:
+        return left
+    try:
+        with open_file(join(folder, left.path)) as stream:
+            head = stream.read(64).lstrip().lower()
+    except Exception:  # its reason has been found
+        return left
+    return replace(left, reason=PAGE) if head.startswith((b"<!doctype html", b"<html")) else left

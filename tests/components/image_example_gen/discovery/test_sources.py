@@ -182,7 +182,7 @@ def test_idx_with_another_magic(tmp_path):
 
 def test_idx_that_is_no_gzip(tmp_path):
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(b"<html>not found</html>")
-    assert "no IDX file: it begins with" in mistake(tmp_path)
+    assert "an HTML page" in mistake(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -209,3 +209,12 @@ def test_idx_without_pictures(tmp_path):
 def test_idx_with_another_number_of_labels(tmp_path):
     write_idx_pair(tmp_path, "train", PIXELS, np.arange(3))
     assert "4 pictures" in mistake(tmp_path) and "3 labels" in mistake(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.zip", "a.tar.gz", "a.npz", "a.npy", "a.mat", "a.h5", "a.parquet", "a.arrow", "train.tfrecord", "t-images-idx3-ubyte.gz"],
+)
+def test_a_page_of_the_web_in_place_of_a_file_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\n<!DOCTYPE html><html><body>Not found</body></html>" * 20)
+    assert "HTML" in mistake(tmp_path) and name in mistake(tmp_path / name)
