@@ -14,7 +14,7 @@ from dataclasses import replace
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
 from components.image_example_gen.discovery.entry import Entry, hash_of
-from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, Row, read_manifest
+from components.image_example_gen.discovery.manifests import Row, read_manifest
 from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.discovery.spans import find_spans
 from components.image_example_gen.discovery.tables import (

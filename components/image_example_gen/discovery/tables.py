@@ -1,4 +1,4 @@
-"""Tables with the labels of pictures that lie beside them: the label file, and metadata.csv as Hugging Face's imagefolder has it."""
+"""Tables of labels that lie beside pictures: the label file, and metadata.csv as Hugging Face's imagefolder has it."""
 
 from __future__ import annotations
 
