@@ -206,4 +206,5 @@ def _batch_rows(file: pq.ParquetFile, group: int, columns: Columns) -> int:
 
 def _first_words(error: Exception) -> str:
     words = " ".join(str(getattr(error, "strerror", None) or error).split())
+    words = "".join(letter if letter.isprintable() else "?" for letter in words)  # Arrow cites bytes of the file
     return words if len(words) < 70 else f"{words[:66]} ..."

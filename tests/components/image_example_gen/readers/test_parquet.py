@@ -165,6 +165,17 @@ def test_a_file_that_is_none(tmp_path, content, reason):
     assert find(parquet, path) == Rejected("a.parquet", reason)
 
 
+def test_what_arrow_cites_of_a_damaged_footer_is_printable(tmp_path):
+    pq.write_table(table(), tmp_path / "a.parquet")
+    sound = (tmp_path / "a.parquet").read_bytes()
+    reasons = set()
+    for at in range(len(sound) - 8 - int.from_bytes(sound[-8:-4], "little"), len(sound) - 8):
+        (tmp_path / "a.parquet").write_bytes(sound[:at] + b"\x0e" + sound[at + 1 :])  # a type that there is not
+        found = find(parquet, tmp_path / "a.parquet")
+        reasons |= {found.reason} if isinstance(found, Rejected) else set()
+    assert all(reason.isprintable() for reason in reasons) and any("what type: ?" in reason for reason in reasons)
+
+
 def test_a_file_without_pictures_or_without_rows(tmp_path):
     pq.write_table(pa.table({"text": ["a"], "score": [0.5]}), tmp_path / "a.parquet")
     reason = "no column of pictures; it has text, score: data.record_image names one"
