@@ -111,9 +111,14 @@ def columns_of(where: str, names: Any) -> dict[str, str]:
         if spelling is not None:
             found[column] = lower[spelling]
     if "path" not in found:
-        has = ", ".join(printable(name)[:20] for name in list(lower)[:4]) + (" ..." if len(lower) > 4 else "")
+        has = ", ".join(_shown(name) for name in list(lower)[:4]) + (" ..." if len(lower) > 4 else "")
         raise InputError(f"{printable(where)} has no column path (or url, file, file_name, image); it has {has or 'none'}")
     return found
+
+
+def _shown(name: object) -> str:
+    """The beginning of a name, in one line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in printable(str(name)))[:20]
 
 
 def _row(path: str, number: int, values: Mapping[str, Any]) -> Row:
@@ -122,7 +127,7 @@ def _row(path: str, number: int, values: Mapping[str, Any]) -> Row:
         raise InputError(f"{printable(path)}, line {number}, names no picture: its path is empty")
     side = split_named(str(split).strip()) if split not in (None, "") else None
     if split not in (None, "") and side is None:
-        raise InputError(f"{printable(path)}, line {number}: the split {split!r} is none of train, eval (or val) and test")
+        raise InputError(f"{printable(path)}, line {number}: the split '{_shown(split)}' is none of train, eval (or val) and test")
     row = Row(picture.strip(), "" if label is None else composed(str(label).strip()), side)
     if not (row.path + row.label).isprintable() and re.search("[\0\ud800-\udfff]", row.path + row.label):
         raise InputError(f"{printable(path)}, line {number}: its path or label has a character in it that no text can have")

@@ -206,3 +206,11 @@ def test_hosts_with_letters_outside_ascii():
         assert files.quoted(url) == expected
     with pytest.raises(InputError, match="no address on the web"):
         find_sources("http://a..\u00fc/list.csv")
+
+
+@pytest.mark.parametrize("text", ['"la\nbel",split\n', "a" * 5000 + ",b\n", "path,split\nx.png," + "z" * 5000])
+def test_what_is_cited_of_a_table_is_short_and_in_one_line(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(InputError) as raised:
+        list(read_manifest(str(tmp_path / "a.csv")))
+    assert str(raised.value).isprintable() and len(str(raised.value)) < 200 + len(str(tmp_path))
