@@ -17,6 +17,7 @@ from components.image_example_gen.example import Row, serialize
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.pictures import (
     ALIKE,
+    SMALL,
     decode,
     decode_alike,
     digest_of,
@@ -29,19 +30,21 @@ from components.image_example_gen.pictures import (
     means_and_stds,
     read_picture,
 )
-from components.image_example_gen.readers.arrays import ArrayPictures
 from components.image_example_gen.splits import SplitRule
-from components.image_example_gen.storage.files import is_remote, join, printable, read_bytes
+from components.image_example_gen.storage.files import is_remote, join, local_path, printable, read_bytes
 from components.image_example_gen.units import ContainerUnit, FileUnit
 from serving.picture_files import PictureFile, Refused, all_pictures, read_picture_file
 
 # What one thread takes at a time: enough that handing it over costs nothing, little enough to hold several.
-_GROUP, _GROUP_BYTES = ALIKE, 4 << 20
+_GROUP, _GROUP_BYTES = ALIKE, 1 << 20
 _THREADS = 2
 # Below so many bytes a picture's share of Python is larger than that of the decoder: two threads would wait for each other.
 _SMALL_FILE = 16 << 10
 _THREADS_REMOTE = 16  # a store answers late, and many at once
 _ANY = (Exception,)  # whatever one picture makes a library raise, the others are not to suffer for it
+
+
+_Work = Callable[[], "Iterable[Developed | Rejected]"]  # for one thread
 
 
 class Developed(NamedTuple):
@@ -89,22 +92,22 @@ class Developer:
             InputError: A file of many pictures cannot be read.
         """
         if isinstance(unit, ContainerUnit):
-            yield from _in_order(self._container(unit), 1 if isinstance(unit.container, ArrayPictures) else _THREADS)
+            yield from _in_order(self._container(unit), _THREADS)
             return
         entries = list(unit.entries())
-        threads = _THREADS if sum(entry.size for entry in entries) > _SMALL_FILE * len(entries) else 1
-        if any(is_remote(join(unit.folder, entry.path)) for entry in entries):
-            threads = _THREADS_REMOTE
-        yield from _in_order(self._files(unit.folder, entries), threads)
+        small = sum(entry.size for entry in entries) <= _SMALL_FILE * len(entries)
+        if any(is_remote(local_path(path)) for path in (unit.folder, *(entry.path for entry in entries))):
+            yield from _in_order(self._files(unit.folder, entries), _THREADS_REMOTE)
+        elif small or self._takes_parts:  # a file's parts, one after the other, are more than can be held
+            yield from _in_order(self._grouped(self._read(unit.folder, entry) for entry in entries), 1 if small else _THREADS)
+        else:
+            yield from _in_order(self._files(unit.folder, entries), _THREADS)
 
-    def _files(self, folder: str, entries: Sequence[Entry]) -> Iterator[Callable[[], list[Developed | Rejected]]]:
-        if self._takes_parts:  # one after the other, for a file's parts are more than can be held
-            yield from self._grouped(self._read(folder, entry) for entry in entries)
-            return
+    def _files(self, folder: str, entries: Sequence[Entry]) -> Iterator[_Work]:
         for group in _grouped(entries, lambda entry: max(entry.size, 0)):
             yield lambda group=group: self._developed([self._read(folder, entry) for entry in group])
 
-    def _container(self, unit: ContainerUnit) -> Iterator[Callable[[], list[Developed | Rejected]]]:
+    def _container(self, unit: ContainerUnit) -> Iterator[_Work]:
         items = unit.read(self.config)
         for is_block, run in itertools.groupby(items, lambda item: isinstance(item, Block)):
             if is_block:
@@ -113,7 +116,7 @@ class Developer:
             else:
                 yield from self._grouped(run)
 
-    def _grouped(self, items: Iterable[Encoded | Rejected]) -> Iterator[Callable[[], list[Developed | Rejected]]]:
+    def _grouped(self, items: Iterable[Encoded | Rejected]) -> Iterator[_Work]:
         parts = (part for item in items for part in self._parts(item)) if self._takes_parts else items
         for group in _grouped(parts, lambda item: len(getattr(item, "data", b""))):
             yield lambda group=group: self._developed(group)
@@ -147,11 +150,15 @@ class Developer:
             return Rejected(entry.path, _unforeseen(error))
         return Encoded(entry.path, entry.label or "", entry.split, data)
 
-    def _developed(self, group: Sequence[Encoded | Rejected]) -> list[Developed | Rejected]:
+    def _developed(self, group: Sequence[Encoded | Rejected]) -> Iterable[Developed | Rejected]:
         return self._alike(group) or [self._decoded(item) for item in group]
 
-    def _alike(self, group: Sequence[Encoded | Rejected]) -> list[Developed] | None:
-        """A whole group at once, None if its pictures are not small, of one size, and sound."""
+    def _alike(self, group: Sequence[Encoded | Rejected]) -> Iterator[Developed | Rejected] | None:
+        """A whole group at once, None if its pictures are not small, of one size, and sound.
+
+        They are decoded here, without Python's lock, and measured by the thread that takes them up: what needs the lock is
+        best done by one.
+        """
         if len(group) != ALIKE or any(isinstance(item, Rejected) or item.reencoded_from for item in group):
             return None
         try:
@@ -160,10 +167,11 @@ class Developer:
             pixels = decode_alike(files, options.depth)
             if pixels is None:
                 return None
-            each = zip(group, files, pixels, means_and_stds(pixels), strict=True)
-            return [self._measured(item.path, item.label, item.split, *rest) for item, *rest in each]
+            moments = means_and_stds(pixels)
         except _ANY:  # which of them it is, shows when they are decoded one by one
             return None
+        each = zip(group, files, pixels, moments, strict=True)
+        return (self._measured(item.path, item.label, item.split, *rest) for item, *rest in each)
 
     def _decoded(self, item: Encoded | Rejected) -> Developed | Rejected:
         if isinstance(item, Rejected):
@@ -180,7 +188,7 @@ class Developer:
         except _ANY as error:
             return Rejected(printable(item.path), _unforeseen(error))
 
-    def _block(self, block: Block) -> list[Developed | Rejected]:
+    def _block(self, block: Block) -> Iterable[Developed | Rejected]:
         pixels, channels = block.pixels, block.pixels.shape[-1]
         try:
             if channels == 2 or pixels.itemsize > 1:
@@ -189,33 +197,35 @@ class Developer:
                 files = [PictureFile(data, "bmp") for data in encode_bmps(pixels)]
             if self.config.depth == 16 and pixels.itemsize == 1:
                 pixels = in_16_bits(pixels)
-            each = zip(block.labels, files, pixels, means_and_stds(pixels), strict=True)
-            return [
-                self._measured(f"{block.path}#{number}", label, block.split, *rest)
-                for number, (label, *rest) in enumerate(each, block.first)
-            ]
+            moments = means_and_stds(pixels)
         except _ANY as error:
             reason = _unforeseen(error)
             return [Rejected(printable(f"{block.path}#{block.first + n}"), reason) for n in range(len(pixels))]
+        each = enumerate(zip(block.labels, files, pixels, moments, strict=True), block.first)
+        found = (self._measured(f"{block.path}#{number}", label, block.split, *rest) for number, (label, *rest) in each)
+        return found if pixels[0].size <= SMALL else list(found)  # as in `_alike`
 
     def _measured(
         self, path: str, label: str, split: str | None, file: PictureFile, pixels: np.ndarray, moments: tuple[float, float]
-    ) -> Developed:
-        digest = digest_of(pixels)
-        sha256 = digest.hex()
-        row = Row(
-            file.data,
-            file.format,
-            file.reencoded_from,
-            printable(label),
-            printable(path),
-            sha256,
-            *pixels.shape,
-            *moments,
-            exposure(*moments),
-        )
-        said = (*file.said, "dim") if is_dim(pixels, moments[0]) else file.said
-        return Developed(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
+    ) -> Developed | Rejected:
+        try:
+            digest = digest_of(pixels)
+            sha256 = digest.hex()
+            row = Row(
+                file.data,
+                file.format,
+                file.reencoded_from,
+                printable(label),
+                printable(path),
+                sha256,
+                *pixels.shape,
+                *moments,
+                exposure(*moments),
+            )
+            said = (*file.said, "dim") if is_dim(pixels, moments[0]) else file.said
+            return Developed(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
+        except _ANY as error:
+            return Rejected(printable(path), _unforeseen(error))
 
 
 def _unforeseen(error: Exception) -> str:
@@ -234,10 +244,13 @@ def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list
         yield group
 
 
-def _in_order(work: Iterable[Callable[[], list]], threads: int) -> Iterator:
-    """Yields the results of all pieces of work, done on several threads, in their order; few are ever held."""
+def _in_order(work: Iterable[Callable[[], Iterable]], threads: int) -> Iterator:
+    """Yields the results of all pieces of work, done on several threads, in their order; few are ever held.
+
+    A piece that returns a generator has the rest done here.
+    """
     with ThreadPoolExecutor(threads) as pool:
-        waiting: deque[Future[list]] = deque()
+        waiting: deque[Future[Iterable]] = deque()
         try:
             for piece in work:
                 waiting.append(pool.submit(piece))

@@ -42,8 +42,8 @@ class Row(NamedTuple):
 def serialize(row: Row) -> bytes:
     """A picture as a serialised tf.Example, every feature present with one value; equal pictures give equal bytes.
 
-    It writes the bytes that `tf.train.Example.SerializeToString(deterministic=True)` would, in a tenth of the time: a message
-    for each feature costs more than to decode a small picture.
+    It writes the bytes that `tf.train.Example.SerializeToString(deterministic=True)` would, in a thirtieth of the time: a
+    message for each feature costs more than to decode a small picture. What most pictures share is remembered.
 
     Args:
         row: What it says; the features are called `image/` and the field's name.
@@ -51,24 +51,66 @@ def serialize(row: Row) -> bytes:
     Returns:
         A tf.Example: whole numbers as int64_list, `mean` and `std` as float_list, all others as bytes_list.
     """
-    return _delimited(_FIRST, b"".join([entry(place, row[place]) for place, entry in _ENTRIES]))
-
-
-def _entry(place: int, value: int | float | bytes | str) -> bytes:
-    """A feature as an entry of the map that `tf.train.Features` is."""
-    if type(value) is int:
-        kind, values = _INT64_LIST, _varint(value)
-    elif type(value) is float:
-        kind, values = _FLOAT_LIST, struct.pack("<f", value)
-    else:
-        kind, values = _BYTES_LIST, value if type(value) is bytes else value.encode()
-    inner = _delimited(_FIRST, values)  # packed numbers and a single text look alike
-    return _delimited(_FIRST, _KEYS[place] + _delimited(_SECOND, _delimited(kind, inner)))
+    channels, exposure_to_label, reencoded_from, width = _shared(
+        row.channels, row.exposure, row.format, row.height, row.label, row.reencoded_from, row.width
+    )
+    path, sha256 = row.path.encode(), row.sha256.encode()
+    features = (  # in the order of their names, as deterministic serialisation has them
+        channels,
+        _before("encoded", _BYTES_LIST, len(row.encoded)),
+        row.encoded,
+        exposure_to_label,
+        _before("mean", _FLOAT_LIST, 4),
+        _FLOAT.pack(row.mean),
+        _before("path", _BYTES_LIST, len(path)),
+        path,
+        reencoded_from,
+        _before("sha256", _BYTES_LIST, len(sha256)),
+        sha256,
+        _before("std", _FLOAT_LIST, 4),
+        _FLOAT.pack(row.std),
+        width,
+    )
+    return b"".join((_FIRST, _varint(sum(map(len, features))), *features))
 
 
 # Tags of length-delimited fields: the number of the field times 8, plus 2 (protobuf.dev/programming-guides/encoding).
 _FIRST, _SECOND = b"\x0a", b"\x12"
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"  # the fields of tf.train.Feature
+_FLOAT = struct.Struct("<f")
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _shared(
+    channels: int, exposure: str, kind: str, height: int, label: str, reencoded_from: str, width: int
+) -> tuple[bytes, bytes, bytes, bytes]:
+    """The features that many pictures have in common: those before `encoded`, before `mean`, before `sha256` and the last."""
+    middle = _text("exposure", exposure) + _text("format", kind) + _number("height", height) + _text("label", label)
+    return _number("channels", channels), middle, _text("reencoded_from", reencoded_from), _number("width", width)
+
+
+def _text(name: str, value: str) -> bytes:
+    data = value.encode()
+    return _before(name, _BYTES_LIST, len(data)) + data
+
+
+def _number(name: str, value: int) -> bytes:
+    data = _varint(value)
+    return _before(name, _INT64_LIST, len(data)) + data
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _before(name: str, kind: bytes, size: int) -> bytes:
+    """What stands before a value of `size` bytes in an entry of the map that `tf.train.Features` is.
+
+    An entry is a key and a `tf.train.Feature`, which holds a list, which holds the value: packed numbers and a single text
+    look alike.
+    """
+    value = _FIRST + _varint(size)
+    feature = kind + _varint(len(value) + size) + value
+    key = f"image/{name}".encode()
+    entry = _FIRST + _varint(len(key)) + key + _SECOND + _varint(len(feature) + size) + feature
+    return _FIRST + _varint(len(entry) + size) + entry
 
 
 def _varint(number: int) -> bytes:
@@ -78,15 +120,3 @@ def _varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
-
-
-def _delimited(tag: bytes, content: bytes) -> bytes:
-    size = len(content)
-    return tag + (bytes((size,)) if size < 128 else _varint(size)) + content
-
-
-_KEYS = [_delimited(_FIRST, f"image/{name}".encode()) for name in Row._fields]
-_OWN = {"encoded", "path", "sha256", "mean", "std"}  # what differs from picture to picture; the rest is remembered
-_remembered = functools.lru_cache(maxsize=1 << 12)(_entry)
-# In the order of the features' names, as deterministic serialisation has them.
-_ENTRIES = [(Row._fields.index(name), _entry if name in _OWN else _remembered) for name in sorted(Row._fields)]

@@ -16,6 +16,7 @@ NEAR_BLACK, NEAR_WHITE, HARDLY_VARIES, NEAR_CONSTANT = 5.0, 250.0, 10.0, 3.0
 EXPOSURES = ("usual", "near-black", "near-white", "near-constant")
 ALIKE, SMALL = 64, 128 * 128  # how many pictures are decoded at once, and up to how many pixels each
 _CHUNK = 1 << 13  # values summed at once: they stay in the processor's cache, and one thread does it
+_ROW, _CHUNK_OF_ROWS = 256, 1 << 17  # 256 * 255**2 is below 2**24
 
 
 def decode(file: PictureFile, depth: int = 8) -> np.ndarray:
@@ -27,7 +28,7 @@ def decode(file: PictureFile, depth: int = 8) -> np.ndarray:
 
     Returns:
         uint8 or uint16 of shape [height, width, channels], 0 to 255 or 65535, with 1 (grey), 2 (grey, alpha), 3 (colour) or 4
-        (colour, alpha) channels.
+        (colour, alpha) channels. It may be read-only.
 
     Raises:
         Refused: It is damaged.
@@ -36,7 +37,8 @@ def decode(file: PictureFile, depth: int = 8) -> np.ndarray:
         # The operation by itself: around it `tf.io.decode_image` takes as long again for a small picture.
         deep = depth == 16 and file.format == "png"  # of other formats TensorFlow would leave white below 65535
         kind = tf.uint16 if deep else tf.uint8
-        pixels = tf.raw_ops.DecodeImage(contents=file.data, channels=0, dtype=kind, expand_animations=False).numpy()
+        tensor = tf.raw_ops.DecodeImage(contents=file.data, channels=0, dtype=kind, expand_animations=False)
+        pixels = np.asarray(memoryview(tensor))  # `.numpy()` would copy it: a tenth of a photograph's time
     except tf.errors.OpError as error:
         raise damaged(file.format) from error
     if pixels.ndim != 3 or not pixels.size:
@@ -133,11 +135,17 @@ def hash_of(pixels: np.ndarray) -> str:
 def mean_and_std(pixels: np.ndarray) -> tuple[float, float]:
     """Mean and standard deviation over all pixels and channels of uint8 or uint16, 0 to 255.
 
-    Sums of whole numbers below 2**53 are exact in float64, in any order: the result is the same on every machine.
+    Sums of whole numbers below 2**53 are exact in float64, in any order: the result is the same on every machine. So are
+    those of `_ROW` squares of 8 bits in float32, which takes half the time.
     """
     values = pixels.reshape(-1)
+    whole = values.size // _ROW * _ROW if values.itemsize == 1 else 0
     total = squares = 0
-    for start in range(0, values.size, _CHUNK):
+    for start in range(0, whole, _CHUNK_OF_ROWS):
+        rows = values[start : min(start + _CHUNK_OF_ROWS, whole)].reshape(-1, _ROW).astype(np.float32)
+        total += int(np.einsum("ij->i", rows).sum(dtype=np.float64))
+        squares += int(np.einsum("ij,ij->i", rows, rows).sum(dtype=np.float64))
+    for start in range(whole, values.size, _CHUNK):
         chunk = values[start : start + _CHUNK].astype(np.float64)
         total += int(chunk.sum())
         squares += int(chunk @ chunk)

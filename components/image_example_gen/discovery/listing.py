@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from types import TracebackType
 
@@ -17,6 +18,7 @@ from components.image_example_gen.discovery.manifests import Row
 from components.image_example_gen.layout import composed
 
 _BUFFERED = 1 << 16  # bytes for each part before they are written
+_PLACE = 64  # letters at the beginning of a line that are its place
 
 
 class Listing:
@@ -41,7 +43,9 @@ class Listing:
 
     def add(self, entry: Entry) -> None:
         """Takes up a file."""
-        self._stream.write(json.dumps(entry) + "\n")
+        # Without a manifest it has a path and a size: to write these by hand takes a fifth of the time.
+        text = f"[{_quoted(entry.path)}, {entry.size}, null, null]" if entry[2:] == (None, None) else json.dumps(entry)
+        self._stream.write(f"{place(entry.path)}{text}\n")
 
     def divide(self, parts: int, folder: str, name: str) -> list[str]:
         """Writes the parts.
@@ -57,7 +61,7 @@ class Listing:
         self._stream.flush()
         lines = self._path.open(encoding="ascii")
         with lines:
-            placed = ((_part_of(json.loads(line)[0], parts), line) for line in lines)
+            placed = ((_part_of(line, parts), line) for line in lines)
             return _divide(placed, parts, folder, name, self._folder.name)
 
 
@@ -79,9 +83,9 @@ def divide_rows(rows: Iterable[Row], parts: int, archives: Sequence[str], folder
     def part_of(path: str) -> int | None:
         above = (path[:at] for at, letter in enumerate(path) if letter == "/")
         inside = next((places[folder] for folder in above if folder in places), None) if places else None
-        return inside if inside is not None else _part_of(path, parts) if parts else None
+        return inside if inside is not None else _part_of(place(path), parts) if parts else None
 
-    placed = ((part_of(row.path), json.dumps([row.path, row.label, row.split]) + "\n") for row in rows)
+    placed = ((part_of(row.path), f"{place(row.path)}{json.dumps([row.path, row.label, row.split])}\n") for row in rows)
     with tempfile.TemporaryDirectory(prefix="darkroom-labels-") as local:
         known = ((number, line) for number, line in placed if number is not None)
         return _divide(known, parts + len(archives), folder, name, local)
@@ -90,17 +94,18 @@ def divide_rows(rows: Iterable[Row], parts: int, archives: Sequence[str], folder
 def read_part(path: str) -> list[list]:
     """The lines of a part, in the order of a hash of their paths."""
     with tf.io.gfile.GFile(path) as stream:
-        return sorted((json.loads(line) for line in stream), key=lambda values: place(values[0]))
+        lines = sorted(stream.read().splitlines(), key=lambda line: line[:_PLACE])
+    return json.loads(f"[{','.join(line[_PLACE:] for line in lines)}]")
 
 
-def place(path: str) -> bytes:
-    """Where a path stands among others: SHA-256 of it, in whichever form a file system keeps its letters."""
-    return hashlib.sha256(composed(path).encode("utf-8", "surrogateescape")).digest()
+def place(path: str) -> str:
+    """Where a path stands among others: SHA-256 of it, in whichever form a file system keeps its letters; every line's beginning."""
+    return hashlib.sha256(composed(path).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _part_of(path: str, parts: int) -> int:
-    """The part that a picture file belongs to."""
-    return int.from_bytes(place(path)[:7], "big") * parts >> 56
+def _part_of(line: str, parts: int) -> int:
+    """The part that a line belongs to."""
+    return int(line[:14], 16) * parts >> 56
 
 
 def _divide(lines: Iterator[tuple[int, str]], parts: int, folder: str, name: str, local: str) -> list[str]:

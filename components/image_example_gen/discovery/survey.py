@@ -146,11 +146,12 @@ class Survey:
         if isinstance(file, Rejected):
             self.left_out.append(replace(file, path=path))
             return
-        found = FoundFile(path, file.size, file.mtime_ns)
+        found = FoundFile(path, file.size, file.mtime_ns) if prefix else file
         if is_picture(path):
             self.add(Entry(path, file.size), file.path)
             self.mark(found)
-        elif is_container(path):
+            return
+        if is_container(path):
             self.containers.append(found)
         else:
             self.others[suffix_of(path)] += 1
@@ -173,11 +174,11 @@ class Survey:
         self.layout.add(inside)
         if self.splits_by_pattern:
             self.splits_told[self.splits_by_pattern.of(entry.path)[1]] += 1
-        place = (-hash_of(entry.path), entry.path)
+        number = -hash_of(entry.path)
         if len(self.sample) < SAMPLE:
-            heapq.heappush(self.sample, place)
-        elif place > self.sample[0]:
-            heapq.heapreplace(self.sample, place)
+            heapq.heappush(self.sample, (number, entry.path))
+        elif number >= self.sample[0][0]:
+            heapq.heappushpop(self.sample, (number, entry.path))
         self.sink(entry)
         if time.monotonic() - self.reported > _SECONDS_BETWEEN_REPORTS:
             self.reported = time.monotonic()

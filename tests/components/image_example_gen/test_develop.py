@@ -29,7 +29,7 @@ def items(count: int, *shape: int) -> list[Encoded]:
 def test_together_they_become_what_they_become_alone(shape):
     group = items(ALIKE, *shape)
     together = DEVELOPER._alike(group)
-    assert together is not None and together == [DEVELOPER._decoded(item) for item in group]
+    assert together is not None and list(together) == [DEVELOPER._decoded(item) for item in group]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_together_they_become_what_they_become_alone(shape):
 def test_one_that_differs_changes_nothing_for_the_others(odd):
     group = items(ALIKE, 8, 8)
     group[17] = Encoded("odd", "", None, odd)
-    found = DEVELOPER._developed(group)
+    found = list(DEVELOPER._developed(group))
     assert found == [DEVELOPER._decoded(item) for item in group] and len(found) == ALIKE
     assert sum(isinstance(item, Rejected) for item in found) == (b"IEND" not in odd and odd[:4] != b"II*\0")
 
@@ -82,7 +82,7 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_splits_are_by_content_and_groups_do_not_matter():
-    found = DEVELOPER._developed(items(ALIKE, 8, 8))
+    found = list(DEVELOPER._developed(items(ALIKE, 8, 8)))
     assert {item.split for item in found} == {"train", "eval", "test"}
     assert len({item.digest for item in found}) == ALIKE == len(np.unique([item.row.sha256 for item in found]))
 
@@ -174,7 +174,7 @@ def test_parts_come_in_groups_that_fit_into_memory():
 def test_a_fault_of_one_picture_is_its_own(monkeypatch):
     """Whatever the libraries raise, the others of its group become examples."""
     group = items(ALIKE, 8, 8)
-    expected = DEVELOPER._developed(group)
+    expected = list(DEVELOPER._developed(group))
     measured = develop.mean_and_std
 
     def faulty(pixels):
@@ -184,7 +184,7 @@ def test_a_fault_of_one_picture_is_its_own(monkeypatch):
 
     monkeypatch.setattr(develop, "mean_and_std", faulty)
     monkeypatch.setattr(develop, "decode_alike", lambda *_: 1 / 0)
-    found = DEVELOPER._developed(group)
+    found = list(DEVELOPER._developed(group))
     assert found[17] == Rejected("17.png", "it cannot be read: IndexError")
     assert found[:17] + found[18:] == expected[:17] + expected[18:]
 
