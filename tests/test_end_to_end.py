@@ -80,7 +80,7 @@ def test_the_first_run_pushes_a_model(project, first):
 
 
 def test_nothing_of_the_libraries_noise_is_shown(first):
-    assert len(first.out.splitlines()) == len(COMPONENTS) + 5  # title, refused pictures, report, what to try, pushed
+    assert len(first.out.splitlines()) == len(COMPONENTS) + 6  # title, splits, refused pictures, report, what to try, pushed
 
 
 def test_the_work_folder(project, first):

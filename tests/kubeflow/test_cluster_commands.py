@@ -85,7 +85,7 @@ def test_a_file_that_cannot_run_there_is_refused_before_anything_is_asked(server
     for_vertex = str(write_pipeline(tmp_path, "v.yaml", deploymentSpec=resolving))
     for words in (["submit", for_vertex], ["schedule", for_vertex, "--cron", "@daily"]):
         complaint = mistake(*words)
-        assert "v.yaml cannot run there: exec-one: resolver" in complaint
+        assert "v.yaml cannot run there: exec-one" in complaint
         assert complaint.endswith(f"; all that is wrong says `darkroom lint {for_vertex}`\n")
     with_platform = str(write_pipeline(tmp_path, "k.yaml", platform=True))
     place = ("--target", "vertex", "--project", "p", "--region", "r")
