@@ -36,14 +36,13 @@ from components.image_example_gen.units import ContainerUnit, FileUnit
 from serving.picture_files import PictureFile, Refused, all_pictures, read_picture_file
 
 # What one thread takes at a time: enough that handing it over costs nothing, little enough to hold several.
-_GROUP, _GROUP_BYTES = ALIKE, 1 << 20
+_GROUP, _GROUP_BYTES = ALIKE, 4 << 20
+_LARGE_BYTES = 1 << 20  # of pictures that are too large for so many: few of them, or one thread would be the last for long
 _THREADS = 2
 # Below so many bytes a picture's share of Python is larger than that of the decoder: two threads would wait for each other.
 _SMALL_FILE = 16 << 10
 _THREADS_REMOTE = 16  # a store answers late, and many at once
 _ANY = (Exception,)  # whatever one picture makes a library raise, the others are not to suffer for it
-
-
 _Work = Callable[[], "Iterable[Developed | Rejected]"]  # for one thread
 
 
@@ -237,7 +236,8 @@ def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list
     for item in items:
         group.append(item)
         size += size_of(item)
-        if len(group) >= _GROUP or size >= _GROUP_BYTES:
+        most = _GROUP_BYTES if size * _GROUP <= _GROUP_BYTES * len(group) else _LARGE_BYTES
+        if len(group) >= _GROUP or size >= most:
             yield group
             group, size = [], 0
     if group:
