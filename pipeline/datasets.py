@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from components.image_example_gen.readers.idx import write_idx
+from components.image_example_gen.readers.arrays.idx import write_idx
 from trainer.errors import InputError
 from trainer.progress import report_progress
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES
 from components.image_example_gen.readers.archives import ARCHIVE_SUFFIXES
-from components.image_example_gen.readers.arrays import ARRAY_SUFFIXES
+from components.image_example_gen.readers.arrays.find import ARRAY_SUFFIXES
 from components.image_example_gen.storage.files import local_path, printable
 from pipeline.auto import TOLD_BY_PICTURES, PicturesUnseen, complete
 from pipeline.config import Config, apply_overrides, build_config, load_values, preset_names, preset_path

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.image_example_gen.readers.idx import write_idx
+from components.image_example_gen.readers.arrays.idx import write_idx
 
 BLOCK = 1000
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.listing import Listing, divide_rows, read_part
 from components.image_example_gen.discovery.entry import Entry
+from components.image_example_gen.discovery.listing import Listing, divide_rows, read_part
 from components.image_example_gen.discovery.manifests import Row
 from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.found import Block, Encoded, Rejected

@@ -16,7 +16,7 @@ import pytest
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
-from components.image_example_gen.readers.idx import header_size, open_idx, read_shape, write_idx
+from components.image_example_gen.readers.arrays.idx import header_size, open_idx, read_shape, write_idx
 from pipeline import datasets
 from pipeline.datasets import CIFAR10_BATCHES, CIFAR10_FOLDER, prepare_dataset
 from trainer.errors import InputError

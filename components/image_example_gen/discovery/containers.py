@@ -11,7 +11,9 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels
 from components.image_example_gen.names import suffix_of
-from components.image_example_gen.readers import archives, arrays, arrow, cifar, parquet, pickles, pixel_csv, records
+from components.image_example_gen.readers import archives, cifar, pickles, pixel_csv, records
+from components.image_example_gen.readers.arrays import find as arrays
+from components.image_example_gen.readers.columnar import arrow, parquet
 from components.image_example_gen.readers.container import Container
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from trainer.errors import InputError

@@ -30,7 +30,7 @@ from components.image_example_gen.discovery.tables import (
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels, Layout
 from components.image_example_gen.names import is_picture, suffix_of
-from components.image_example_gen.readers.arrays import is_idx, is_idx_images, split_of_idx
+from components.image_example_gen.readers.arrays.find import is_idx, is_idx_images, split_of_idx
 from components.image_example_gen.readers.pixel_csv import is_pixels
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file

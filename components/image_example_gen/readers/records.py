@@ -15,6 +15,7 @@ import google_crc32c
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Encoded, Rejected
+from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.features import (
     Found,
@@ -25,7 +26,6 @@ from components.image_example_gen.readers.features import (
     read_features,
     stacked,
 )
-from components.image_example_gen.readers.npy import read_fully
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from trainer.errors import InputError

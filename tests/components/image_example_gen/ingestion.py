@@ -16,7 +16,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.executor import ImageExampleGenExecutor
-from components.image_example_gen.readers.idx import write_idx
+from components.image_example_gen.readers.arrays.idx import write_idx
 
 # The runner by name: otherwise Beam first tries one whose program it would have to download. With a container named,
 # TFX does not pack itself up for workers elsewhere, which takes a second; nothing is run in it.

@@ -11,7 +11,7 @@ import pytest
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import Entry, Sources, find_sources
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.readers.idx import write_idx
+from components.image_example_gen.readers.arrays.idx import write_idx
 from tests.components.image_example_gen.ingestion import picture, write_idx_pair, write_pictures
 from trainer.errors import InputError
 

@@ -15,7 +15,7 @@ import scipy.io
 
 from tests.components.image_example_gen.fuzz import archives
 from tests.components.image_example_gen.fuzz.damage import Field, Original, Piece, Pieces, fields, plain
-from tests.components.image_example_gen.readers.array_files import idx_bytes
+from tests.components.image_example_gen.readers.arrays.files import idx_bytes
 
 RNG = np.random.default_rng(8)
 PIXELS, COLOR = RNG.integers(0, 256, (6, 5, 4), np.uint8), RNG.integers(0, 256, (6, 5, 4, 3), np.uint8)

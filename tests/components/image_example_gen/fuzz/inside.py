@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tests.components.image_example_gen.fuzz import archives, arrays, tables, tfrecord
 from tests.components.image_example_gen.fuzz.damage import Field, Original, Pieces, plain
-from tests.components.image_example_gen.readers.array_files import idx_bytes
+from tests.components.image_example_gen.readers.arrays.files import idx_bytes
 
 _KEYS = ("a", "a.b", "", ".", "..", "/", "a/../b", "\xff", "x" * 120, "train/1", "7", "seg.1", "__key__", "a\n")
 _ENDS = ("png", "jpg", "cls", "json", "txt", "cls.txt", "seg.png", "PNG", "", "npy", "json.gz", "index", "label")

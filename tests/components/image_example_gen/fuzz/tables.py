@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from tests.components.image_example_gen.fuzz import archives
 from tests.components.image_example_gen.fuzz.damage import Field, Original, Piece, Pieces, change_field, words
-from tests.components.image_example_gen.readers.tables import CLASSES, IMAGE, features
+from tests.components.image_example_gen.readers.columnar.tables import CLASSES, IMAGE, features
 
 _STRUCT, _LIST, _SET, _BINARY = 12, 9, 10, 8
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers import parquet
+from components.image_example_gen.readers.columnar import parquet
 from components.image_example_gen.storage import hub as storage
 from components.image_example_gen.storage.files import FoundFile, is_file, list_files, open_file, open_seekable, stat_file
 from components.image_example_gen.storage.hub import HubPath

@@ -7,8 +7,8 @@ import pytest
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Rejected
-from components.image_example_gen.readers.levels import ABOVE_WHITE, BELOW_BLACK, NO_NUMBER, OUTSIDE_RANGE
-from tests.components.image_example_gen.readers.array_files import PIXELS, find_one, items_of, joined, read, refused
+from components.image_example_gen.readers.arrays.levels import ABOVE_WHITE, BELOW_BLACK, NO_NUMBER, OUTSIDE_RANGE
+from tests.components.image_example_gen.readers.arrays.files import PIXELS, find_one, items_of, joined, read, refused
 
 
 def save(folder, values) -> None:

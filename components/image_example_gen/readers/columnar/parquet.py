@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
-from components.image_example_gen.readers.columns import (
+from components.image_example_gen.readers.columnar.columns import (
     Columns,
     choose_columns,
     find_array,
@@ -19,8 +20,7 @@ from components.image_example_gen.readers.columns import (
     load_pyarrow,
     take_pictures,
 )
-from components.image_example_gen.readers.npy import read_fully
-from components.image_example_gen.readers.thrift import nesting_of
+from components.image_example_gen.readers.columnar.thrift import nesting_of
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
 from trainer.errors import InputError

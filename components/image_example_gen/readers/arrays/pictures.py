@@ -11,10 +11,10 @@ import numpy as np
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Encoded, Rejected
-from components.image_example_gen.readers.array import Array, is_of_storage
-from components.image_example_gen.readers.labels import NOT_ONE_OF_SEVERAL, LabelArray
-from components.image_example_gen.readers.layout import Layout
-from components.image_example_gen.readers.levels import Levels
+from components.image_example_gen.readers.arrays.array import Array, is_of_storage
+from components.image_example_gen.readers.arrays.labels import NOT_ONE_OF_SEVERAL, LabelArray
+from components.image_example_gen.readers.arrays.layout import Layout
+from components.image_example_gen.readers.arrays.levels import Levels
 from serving.picture_files import Refused, check_size
 from trainer.errors import InputError
 

@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from components.image_example_gen.readers.hdf5_heap import NotReadError, check_heap, heap_values
+from components.image_example_gen.readers.arrays.hdf5_heap import NotReadError, check_heap, heap_values
 
 _REPLY = struct.Struct("<IQ")  # lengths of the JSON and of the bytes behind it
 _FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf: others would load programs

@@ -15,9 +15,9 @@ import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Rejected
-from components.image_example_gen.readers.arrays import find_arrays, is_array, says_its_split
+from components.image_example_gen.readers.arrays.find import find_arrays, is_array, says_its_split
 from tests.components.image_example_gen.ingestion import ingest
-from tests.components.image_example_gen.readers.array_files import (
+from tests.components.image_example_gen.readers.arrays.files import (
     KINDS,
     LABELS,
     PIXELS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.image_example_gen.readers.pixel_layout import NUMBER, Layout, fields_of
+from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, fields_of
 
 MOST_DIGITS = 9  # of a whole number that is read at once
 _LONGEST_LABEL = 256  # bytes

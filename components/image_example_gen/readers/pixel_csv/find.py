@@ -15,10 +15,10 @@ import numpy as np
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.readers.arrays.levels import Levels
 from components.image_example_gen.readers.label_texts import check_label_names
-from components.image_example_gen.readers.levels import Levels
-from components.image_example_gen.readers.pixel_layout import NUMBER, Layout, layout_of, said, side_of
-from components.image_example_gen.readers.pixel_rows import Rows, parse_rows, rows_of
+from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, said, side_of
+from components.image_example_gen.readers.pixel_csv.rows import Rows, parse_rows, rows_of
 from components.image_example_gen.readers.streams import go_on, read_until_damage
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import FoundFile, join, open_file

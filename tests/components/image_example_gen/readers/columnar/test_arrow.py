@@ -10,11 +10,11 @@ from pyarrow import feather
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
-from components.image_example_gen.readers import arrow
-from components.image_example_gen.readers.arrow import CUT, DAMAGED
-from components.image_example_gen.readers.columns import NO_PICTURE, ONLY_NAMED
+from components.image_example_gen.readers.columnar import arrow
+from components.image_example_gen.readers.columnar.arrow import CUT, DAMAGED
+from components.image_example_gen.readers.columnar.columns import NO_PICTURE, ONLY_NAMED
 from tests.components.image_example_gen.fuzz.damage import at_random
-from tests.components.image_example_gen.readers.tables import (
+from tests.components.image_example_gen.readers.columnar.tables import (
     IMAGE,
     check_damaged,
     expected,
@@ -125,7 +125,7 @@ def test_pictures_of_many_megabytes_and_large_offsets(tmp_path):
 def test_behind_a_damaged_batch_the_next_is_read_and_a_cut_is_said_once(tmp_path, kind):
     data, path = pa.table({"image": [b"%4d" % i for i in range(75)]}), tmp_path / "a.arrow"
     write(data, path, kind)
-    from components.image_example_gen.readers.messages import BATCH, read_messages
+    from components.image_example_gen.readers.columnar.messages import BATCH, read_messages
 
     with open(path, "rb") as stream:
         messages = [message for message in read_messages(stream, path.stat().st_size) if message.kind == BATCH]

@@ -22,7 +22,7 @@ _REPLY = struct.Struct("<IQ")
 _SECONDS = 120  # that the longest answer may take
 _PIECE = 1 << 20
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {module} import serve; serve()"
-_MODULE = "components.image_example_gen.readers.hdf5_child"
+_MODULE = "components.image_example_gen.readers.arrays.hdf5_child"
 
 
 class Hdf5DamagedError(Exception):

@@ -14,13 +14,13 @@ import pytest
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.readers import parquet
-from components.image_example_gen.readers.columns import NO_PICTURE, ONLY_NAMED
-from components.image_example_gen.readers.parquet import DAMAGED
-from components.image_example_gen.readers.thrift import nesting_of
+from components.image_example_gen.readers.columnar import parquet
+from components.image_example_gen.readers.columnar.columns import NO_PICTURE, ONLY_NAMED
+from components.image_example_gen.readers.columnar.parquet import DAMAGED
+from components.image_example_gen.readers.columnar.thrift import nesting_of
 from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
-from tests.components.image_example_gen.readers.tables import (
+from tests.components.image_example_gen.readers.columnar.tables import (
     CLASSES,
     IMAGE,
     check_damaged,
@@ -254,7 +254,7 @@ with pa.ipc.new_stream(sys.argv[1] + "/a.arrow", data.schema) as writer:
 os._exit(0)
 """
     subprocess.run([sys.executable, "-c", write, str(tmp_path)], check=True)
-    from components.image_example_gen.readers import arrow
+    from components.image_example_gen.readers.columnar import arrow
 
     assert said(read(parquet, tmp_path / "a.parquet")) == [(f"a.parquet#{i}", "", b"x") for i in range(3)]
     assert said(read(arrow, tmp_path / "a.arrow")) == [(f"a.arrow#{i}", "", b"x") for i in range(3)]
@@ -264,7 +264,8 @@ os._exit(0)
 MEMORY = r"""
 import re, sys
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers import arrow, parquet
+from components.image_example_gen.readers.columnar import arrow
+from components.image_example_gen.readers.columnar import parquet
 from components.image_example_gen.storage.files import FoundFile
 reader = arrow if sys.argv[2].endswith("arrow") else parquet
 found = reader.find(sys.argv[1], FoundFile(sys.argv[2], 0, 0), DataConfig())
@@ -288,7 +289,7 @@ def test_memory_is_flat_whatever_the_size_of_a_row_group(tmp_path, kind):
                 writer.write_table(data, max_chunksize=count)
         del data
         command = [sys.executable, "-c", MEMORY, str(tmp_path), f"a.{kind}"]
-        done = subprocess.run(command, cwd=Path(__file__).parents[4], check=True, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=Path(__file__).parents[5], check=True, capture_output=True, text=True)
         megabytes.append(int(done.stdout))
     assert megabytes[1] < megabytes[0] + 60  # of 360 more in the file
 

@@ -9,7 +9,7 @@ import scipy.io
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Rejected
-from tests.components.image_example_gen.readers.array_files import (
+from tests.components.image_example_gen.readers.arrays.files import (
     LABELS,
     PIXELS,
     find,

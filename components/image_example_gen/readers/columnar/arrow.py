@@ -12,9 +12,10 @@ import numpy as np
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
-from components.image_example_gen.readers.columns import Columns, choose_columns, label_texts, load_pyarrow, take_pictures
-from components.image_example_gen.readers.messages import (
+from components.image_example_gen.readers.columnar.columns import Columns, choose_columns, label_texts, load_pyarrow, take_pictures
+from components.image_example_gen.readers.columnar.messages import (
     BATCH,
     DICTIONARY,
     FILE_MAGIC,
@@ -25,7 +26,6 @@ from components.image_example_gen.readers.messages import (
     read_messages,
     width_of,
 )
-from components.image_example_gen.readers.npy import read_fully
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
 from trainer.errors import InputError

@@ -6,8 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers.array import Array, ArrayFile, rounded
-from components.image_example_gen.readers.array_names import (
+from components.image_example_gen.readers.arrays.array import Array, ArrayFile, rounded
+from components.image_example_gen.readers.arrays.labels import (
+    LabelArray,
+    are_classes,
+    can_be_labels,
+    columns_of,
+    has_rows,
+    label_array,
+    read_names,
+    row_count,
+)
+from components.image_example_gen.readers.arrays.layout import Layout, layout_of
+from components.image_example_gen.readers.arrays.names import (
     array_key,
     idx_labels_key,
     is_called_labels,
@@ -19,18 +30,7 @@ from components.image_example_gen.readers.array_names import (
     split_of_array,
     stem_of,
 )
-from components.image_example_gen.readers.array_pictures import holds_files
-from components.image_example_gen.readers.labels import (
-    LabelArray,
-    are_classes,
-    can_be_labels,
-    columns_of,
-    has_rows,
-    label_array,
-    read_names,
-    row_count,
-)
-from components.image_example_gen.readers.layout import Layout, layout_of
+from components.image_example_gen.readers.arrays.pictures import holds_files
 from components.image_example_gen.storage.files import printable
 from serving.picture_files import Refused
 

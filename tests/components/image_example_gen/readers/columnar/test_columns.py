@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers.columns import choose_columns, label_texts
-from tests.components.image_example_gen.readers.tables import CLASSES, IMAGE, features
+from components.image_example_gen.readers.columnar.columns import choose_columns, label_texts
+from tests.components.image_example_gen.readers.columnar.tables import CLASSES, IMAGE, features
 
 BYTES, TEXT, NUMBER = pa.binary(), pa.string(), pa.int64()
 

@@ -13,12 +13,12 @@ import scipy.io
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
-from components.image_example_gen.readers import hdf5_process
-from components.image_example_gen.readers.hdf5_process import Hdf5DamagedError
-from components.image_example_gen.readers.mat import inspect_mat
+from components.image_example_gen.readers.arrays import hdf5_process
+from components.image_example_gen.readers.arrays.hdf5_process import Hdf5DamagedError
+from components.image_example_gen.readers.arrays.mat import inspect_mat
 from components.image_example_gen.storage.files import FoundFile
 from tests.components.image_example_gen.ingestion import encode
-from tests.components.image_example_gen.readers.array_files import (
+from tests.components.image_example_gen.readers.arrays.files import (
     KINDS,
     LABELS,
     PIXELS,
@@ -269,7 +269,9 @@ def test_thousands_of_mutated_files(tmp_path, kind):
     check_mutations(tmp_path, kind, 2000, seed=2)
 
 
-@pytest.mark.parametrize("shape", ["(6, " + "9" * 60, "(" + "1" * 3000, "(" + "1 " * 2000 + ")", "(" + " " * 5000, "(" + "1," * 2500])
+@pytest.mark.parametrize(
+    "shape", ["(6, " + "9" * 60, "(" + "1" * 3000, "(" + "1 " * 2000 + ")", "(" + " " * 5000, "(" + "1," * 2500]
+)
 def test_a_shape_that_never_ends_is_refused_and_not_searched_for_ever(tmp_path, shape):
     header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}".encode()
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + bytes(99))

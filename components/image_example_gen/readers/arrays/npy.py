@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from components.image_example_gen.readers.array import (
+from components.image_example_gen.readers.arrays.array import (
     MOST_ARRAYS,
     Array,
     ArrayFile,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers.array import Array, dimensions
+from components.image_example_gen.readers.arrays.array import Array, dimensions
 from serving.picture_files import Refused
 
 _FIRST_CHANNELS = (1, 3, 4)  # that stand before height and width in practice

@@ -8,8 +8,14 @@ from dataclasses import dataclass, replace
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.readers.array import ArrayFile, check_size_across, reason_of, shortened
-from components.image_example_gen.readers.array_names import (
+from components.image_example_gen.readers.arrays.array import ArrayFile, check_size_across, reason_of, shortened
+from components.image_example_gen.readers.arrays.hdf5 import inspect_hdf5, is_hdf5
+from components.image_example_gen.readers.arrays.idx import inspect_idx
+from components.image_example_gen.readers.arrays.labels import LabelArray
+from components.image_example_gen.readers.arrays.layout import has_planes
+from components.image_example_gen.readers.arrays.levels import Levels, Seen, levels_of, look, needs_look
+from components.image_example_gen.readers.arrays.mat import inspect_mat
+from components.image_example_gen.readers.arrays.names import (
     ARRAY_SUFFIXES,
     file_key,
     idx_images_key,
@@ -22,15 +28,9 @@ from components.image_example_gen.readers.array_names import (
     split_of_array,
     split_of_idx,
 )
-from components.image_example_gen.readers.array_pictures import ArrayPictures, FilePictures, first_pictures
-from components.image_example_gen.readers.hdf5 import inspect_hdf5, is_hdf5
-from components.image_example_gen.readers.idx import inspect_idx
-from components.image_example_gen.readers.labels import LabelArray
-from components.image_example_gen.readers.layout import has_planes
-from components.image_example_gen.readers.levels import Levels, Seen, levels_of, look, needs_look
-from components.image_example_gen.readers.mat import inspect_mat
-from components.image_example_gen.readers.npy import inspect_npy, inspect_npz
-from components.image_example_gen.readers.selection import (
+from components.image_example_gen.readers.arrays.npy import inspect_npy, inspect_npz
+from components.image_example_gen.readers.arrays.pictures import ArrayPictures, FilePictures, first_pictures
+from components.image_example_gen.readers.arrays.selection import (
     Candidates,
     Picked,
     candidates,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers.array import Array
+from components.image_example_gen.readers.arrays.array import Array
 from components.image_example_gen.storage.files import join, printable
 from serving.picture_files import Refused
 from trainer.errors import InputError

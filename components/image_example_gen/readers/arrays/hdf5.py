@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.image_example_gen.readers.array import Array, ArrayFile, check_expansion, check_shape, full_path
-from components.image_example_gen.readers.hdf5_process import Hdf5DamagedError, ask
+from components.image_example_gen.readers.arrays.array import Array, ArrayFile, check_expansion, check_shape, full_path
+from components.image_example_gen.readers.arrays.hdf5_process import Hdf5DamagedError, ask
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file
 from serving.picture_files import Refused
 

@@ -1,0 +1,1 @@
+"""Files that hold pictures as arrays: IDX, NumPy's, MATLAB's and HDF5. Which array is what is one rule for all of them."""

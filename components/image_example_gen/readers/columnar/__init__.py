@@ -1,0 +1,1 @@
+"""Files of columns: Parquet and Arrow, as Hugging Face writes sets of pictures."""

@@ -1,0 +1,5 @@
+"""CSVs of pixels: Kaggle's digits and Fashion-MNIST, FER2013 and their like."""
+
+from components.image_example_gen.readers.pixel_csv.find import CUT_SHORT, FRACTION, PixelCsv, find, is_mine, is_pixels
+
+__all__ = ["CUT_SHORT", "FRACTION", "PixelCsv", "find", "is_mine", "is_pixels"]
