@@ -21,6 +21,8 @@ _SIGNATURES = {
     b"\xff\x4f\xff\x51": "jpeg2000",  # a codestream without the file around it
     b"qoif": "qoi",
 }
+_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
+_MOST_JUNK = 1 << 16  # bytes
 _NETPBM = re.compile(rb"P(?:([1-6])[\s#]|([fF])\s)")
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
@@ -46,6 +48,17 @@ def format_of(data: bytes) -> str:
     if data[:1024].lstrip()[:4] == b"<svg":
         raise Refused("SVG data, which is not read: save it as PNG or JPEG")
     raise Refused(f"not a {READ} picture, whatever the name says")
+
+
+def without_junk(data: bytes) -> bytes:
+    """Return a JPEG without bytes between its start and its first segment.
+
+    libjpeg passes over them; TensorFlow and Pillow know a JPEG by its third byte.
+    """
+    if data[:2] != b"\xff\xd8" or data[2:3] == b"\xff":
+        return data
+    segment = _SEGMENT.search(data, 2, _MOST_JUNK)
+    return data[:2] + data[segment.start() :] if segment else data
 
 
 def _iso_format(data: bytes) -> str:

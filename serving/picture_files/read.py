@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serving.picture_files.base import UNREADABLE, PictureFile, PictureOptions, Refused, check_size, damaged
-from serving.picture_files.formats import format_of
+from serving.picture_files.formats import format_of, without_junk
 from serving.picture_files.headers import (
     bmp_is_plain,
     check_png_chunks,
@@ -39,6 +39,7 @@ def read_picture_file(data: bytes, options: PictureOptions = DEFAULT, anew: bool
     Raises:
         Refused: It is no picture, too large, or of a kind that is not read. Nothing else is raised, whatever the bytes are.
     """
+    data = without_junk(data)
     kind = format_of(data)
     try:
         if not anew and options.levels is None and kind in _KEPT:
@@ -109,6 +110,7 @@ def picture_shape(data: bytes) -> tuple[int, int, int] | None:
         None where that cannot be said; why, reading it tells.
     """
     try:
+        data = without_junk(data)
         kind = format_of(data)
         if kind in ("pnm", "pfm"):
             width, height, channels = netpbm_header(data)

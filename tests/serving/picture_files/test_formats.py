@@ -240,3 +240,17 @@ def test_a_jpeg_with_bytes_between_its_segments_is_read_as_the_decoder_reads_it(
     np.testing.assert_array_equal(tf.io.decode_jpeg(data), tf.io.decode_jpeg(plain))  # else the case is none
     file = read_picture_file(data)
     assert file == PictureFile(data, "jpeg") and file.area == SMOOTH.shape[0] * SMOOTH.shape[1]
+
+
+@pytest.mark.parametrize("junk", [b"\0\0\0\0", b"junk", b"x\xff\0\xff\0x", b"\0" * 1000])
+def test_a_jpeg_with_bytes_behind_its_start_is_read_without_them(junk):
+    plain = saved(SMOOTH, "JPEG")
+    data = plain[:2] + junk + plain[2:]
+    assert read_picture_file(data) == read_picture_file(plain)
+    assert picture_shape(data) == SMOOTH.shape
+
+
+def test_what_only_begins_like_a_jpeg_is_none():
+    for data in (b"\xff\xd8", b"\xff\xd8" + bytes(100), b"\xff\xd8\0\xff\xe0"):
+        with pytest.raises(Refused):
+            read_picture_file(data)
