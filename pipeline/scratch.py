@@ -12,7 +12,6 @@ from pathlib import Path
 
 PREFIX = "darkroom-run-"
 _VARIABLE = "TMPDIR"  # that children, and the libraries' C++ code, go by
-_TRIES = 3  # to empty a folder that threads are still writing to
 _own: list[Path] = []  # the folders of this process: one, or none
 
 
@@ -55,8 +54,11 @@ def remove_own() -> None:
     """Remove this process's folder, if it has one: also where the process is about to end with threads still at work."""
     while _own:
         folder = _own.pop()
-        for _ in range(_TRIES):
-            shutil.rmtree(folder, ignore_errors=True)
+        gone = folder.with_name(f"{folder.name}.gone")
+        with suppress(OSError):  # under another name nothing more is written into it
+            folder.rename(gone)
+        for each in (gone, folder):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def remove_dead(place: Path) -> None:

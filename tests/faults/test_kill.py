@@ -51,6 +51,7 @@ def orphans(work: Path) -> list[str]:
     return found + [str(p) for p in (*work.glob(".report-*"), *work.glob("serving/.*"), *work.glob("checkpoints"))]
 
 
+@pytest.mark.slow
 def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab, trial):
     trial(WORDS[DONE])
     lab.restore()
