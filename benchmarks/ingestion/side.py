@@ -28,6 +28,7 @@ def ours(images: Path, out: Path) -> Callable[[], None]:
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import standard_artifacts
 
+    import components.image_example_gen.discovery.survey  # noqa: F401 (imported when pictures are looked for)
     from components.image_example_gen.component import ImageExampleGen
     from components.image_example_gen.config import DataConfig
     from components.image_example_gen.executor import ImageExampleGenExecutor

@@ -5,6 +5,7 @@ Nothing here imports TFX: a worker process starts several seconds sooner without
 
 from __future__ import annotations
 
+import functools
 import json
 import struct
 import threading
@@ -108,7 +109,8 @@ class IngestUnit(beam.DoFn):
                 for item in self._developer.develop(unit):
                     refused = isinstance(item, Rejected)
                     path = item.path if refused else item.row.path
-                    tally.found += composed(path) in told
+                    if told:
+                        tally.found += composed(path) in told
                     if self._span_depth:
                         tally.add_to_span(span_of(path, self._span_depth), None if refused else item.row)
                     if refused and item.spoils:
@@ -180,8 +182,7 @@ class RecordWriters:
         if split not in self._files:
             self._files[split] = tf.io.gfile.GFile(self._temporary(split), "wb")
             self._waiting[split], self._sizes[split] = [], 0
-        length = _LENGTH.pack(len(record))
-        self._waiting[split] += (length, _checksum(length), record, _checksum(record))
+        self._waiting[split] += (_length(len(record)), record, _checksum(record))
         self._sizes[split] += len(record)
         if self._sizes[split] >= _WRITTEN_AT_ONCE:
             self._flush(split)
@@ -205,6 +206,13 @@ class RecordWriters:
 
     def _temporary(self, split: str) -> str:
         return join(self._folder, f"{records_name(self._index, split)}.{self._suffix}")
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _length(size: int) -> bytes:
+    """What stands before a record of `size` bytes in a TFRecord file."""
+    length = _LENGTH.pack(size)
+    return length + _checksum(length)
 
 
 def _checksum(data: bytes) -> bytes:
