@@ -15,6 +15,7 @@ import numpy as np
 
 from components.image_example_gen.storage.files import join, one_line, printable
 from serving.picture_files import Refused
+from trainer.errors import figure
 
 MOST_ARRAYS = 10_000  # in one file
 # What packed numbers may unpack to. dSprites unpacks to 116 times its size, nothing but zeros to 1,030 times.
@@ -183,7 +184,7 @@ def check_shape(shape: Sequence[int], itemsize: int) -> None:
 def check_expansion(array: Array, size: int) -> None:
     """Refuse an array that unpacks to far more than a file of `size` bytes can mean; -1 is an unknown size."""
     if size >= 0 and array.bytes > max(_MOST_EXPANSION * size, _ALWAYS_ALLOWED):
-        raise Refused(f"it unpacks to {rounded(array.bytes)} bytes, more than {_MOST_EXPANSION} times its size")
+        raise Refused(f"it unpacks to {figure(array.bytes)} bytes, more than {_MOST_EXPANSION} times its size")
 
 
 def check_size_across(array: Array, max_megabytes: float) -> None:
@@ -195,14 +196,7 @@ def check_size_across(array: Array, max_megabytes: float) -> None:
 
 def dimensions(shape: Sequence[int]) -> str:
     """The shape in words, with numbers that no picture has rounded."""
-    return " x ".join(rounded(length) for length in shape[:6]) + (" x ..." if len(shape) > 6 else "") if shape else "one value"
-
-
-def rounded(number: int) -> str:
-    """A whole number as a person reads it: 1,024; from 16 digits on rounded, such as 8.3e+23."""
-    if abs(number) < 10**15:
-        return f"{number:,}"
-    return f"{number:.1e}" if abs(number) < 10**300 else "more than 1e+300"
+    return " x ".join(figure(length) for length in shape[:6]) + (" x ..." if len(shape) > 6 else "") if shape else "one value"
 
 
 def shortened(reason: object) -> str:

@@ -21,11 +21,11 @@ from components.image_example_gen.readers.arrays.array import (
     check_shape,
     full_path,
     read_fully,
-    rounded,
     skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from serving.picture_files import Refused
+from trainer.errors import figure
 
 _UNSIGNED_BYTES = b"\x00\x00\x08"
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -144,12 +144,12 @@ def _check_length(path: str, size: int, array: IdxArray) -> None:
     expected = header_size(len(array.shape)) + math.prod(array.shape) * array.dtype.itemsize
     if not array.gzipped:
         if size >= 0 and size != expected:
-            raise Refused(f"it holds {rounded(size)} bytes where its header says {rounded(expected)}: fetch it again")
+            raise Refused(f"it holds {figure(size)} bytes where its header says {figure(expected)}: fetch it again")
         return
     check_expansion(array, size)
     stated = _stated_length(path, size)
     if stated is not None and stated != expected % 2**32:
-        raise Refused(f"it unpacks to {stated:,} bytes where its header says {rounded(expected)}: fetch it again")
+        raise Refused(f"it unpacks to {stated:,} bytes where its header says {figure(expected)}: fetch it again")
 
 
 def _stated_length(path: str, size: int) -> int | None:

@@ -24,11 +24,11 @@ from components.image_example_gen.readers.arrays.array import (
     full_path,
     read_fully,
     reason_of,
-    rounded,
     skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
 from serving.picture_files import Refused
+from trainer.errors import figure
 
 __all__ = ["DAMAGED", "NpyArray", "inspect_npy", "inspect_npz", "read_fully"]
 
@@ -143,8 +143,8 @@ def _array(stream: BinaryIO, path: str, size: int, member: str = "", compressed:
     turned = fortran and len(shape) > 1
     array = NpyArray(path, member.removesuffix(".npy"), shape, dtype, turned, False, None, offset, member, compressed)
     if 0 <= size < offset + array.bytes:
-        expected = rounded(offset + array.bytes)
-        raise Refused(f"it holds {rounded(size)} bytes where its header says {expected}: fetch it again")
+        expected = figure(offset + array.bytes)
+        raise Refused(f"it holds {figure(size)} bytes where its header says {expected}: fetch it again")
     return array
 
 

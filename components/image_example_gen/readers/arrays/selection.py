@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers.arrays.array import Array, ArrayFile, rounded
+from components.image_example_gen.readers.arrays.array import Array, ArrayFile
 from components.image_example_gen.readers.arrays.labels import (
     LabelArray,
     are_classes,
@@ -33,6 +33,7 @@ from components.image_example_gen.readers.arrays.names import (
 from components.image_example_gen.readers.arrays.pictures import holds_files
 from components.image_example_gen.storage.files import printable
 from serving.picture_files import Refused
+from trainer.errors import figure
 
 _MOST_NAMES = 10_000  # of labels
 
@@ -228,7 +229,7 @@ def _alike(pictures: Array, others: Sequence[Array]) -> list[Array]:
 
 def _fitting(picked: Picked, array: Array) -> Array:
     if not has_rows(array, picked.layout.count):
-        here, there = rounded(picked.layout.count), rounded(row_count(array))
+        here, there = figure(picked.layout.count), figure(row_count(array))
         raise Refused(f"holds {here} pictures, but {array.shown} {there} labels: they do not belong together")
     return array
 
