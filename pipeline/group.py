@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pipeline.status import Status, lines_of
+from pipeline.status import Status, in_one_line
 
 
 class Group(click.Group):
@@ -62,8 +62,5 @@ class Group(click.Group):
 def fail(message: str, status: Status) -> None:
     """Says why on standard error, and exits."""
     with suppress(OSError):  # the terminal is gone
-        *commands, line = lines_of(f"{status.word}: {message}")
-        for command in commands:
-            click.echo(command, err=True)
-        click.secho(line, err=True, fg="red", bold=True)
+        click.secho(in_one_line(f"{status.word}: {message}"), err=True, fg="red", bold=True)
     sys.exit(int(status))

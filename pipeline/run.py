@@ -30,7 +30,7 @@ from pipeline.outcomes import NodeOutcome
 from pipeline.results import describe, notes_of
 from pipeline.scratch import remove_own, scratch
 from pipeline.signals import interruptible
-from pipeline.status import Status, in_one_line, lines_of
+from pipeline.status import Status, in_one_line
 from pipeline.tracking import check
 from pipeline.verdict import Verdict, judge
 from pipeline.workspace import DiskFull, Workspace, command
@@ -381,10 +381,7 @@ class Run:
             self.complaints.line(f"  --bless overrules the model gate alone, not the {gate} gate")
         more = f"; {len(reasons) - 1} more above" if reasons[1:] else ""
         log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
-        *commands, line = lines_of(f"{what}: {reasons[0]}{more}{log}")
-        for each in commands:
-            self.complaints.line(each)
-        self.complaints.line(line, style="bold red")
+        self.complaints.line(in_one_line(f"{what}: {reasons[0]}{more}{log}"), style="bold red")
 
 
 def whoami() -> str:

@@ -7,9 +7,9 @@ import sys
 from contextlib import suppress
 from enum import IntEnum
 
-from serving.lines import escaped, in_one_line, lines_of
+from serving.lines import escaped, in_one_line
 
-__all__ = ["Status", "escaped", "in_one_line", "leave", "lines_of"]
+__all__ = ["Status", "escaped", "in_one_line", "leave"]
 
 
 class Status(IntEnum):

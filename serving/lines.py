@@ -11,9 +11,7 @@ LIMIT = 200  # characters that a line stays below
 _SHORT_WORDS = (100, 60, 36)  # to how many characters long words are cut, by turns, until the line fits
 _LEAST = 60  # characters that the beginning keeps where a hint is kept
 _HINT = re.compile(r"(?:; [^;]{1,130})?(?: \([^()]{1,100}\))?$")
-_COMMAND = re.compile(r"(`darkroom [^`]+`)")
 _COPIED = re.compile(r"(`darkroom [^`]+`|\bhttps?://\S+)")
-_LONGEST_COMMAND = 500  # characters of one that is copied
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 # The marks that reverse the direction of the text after them: with one a line reads as what it does not say.
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -54,13 +52,6 @@ def in_one_line(text: str, limit: int = LIMIT) -> str:
         if copied and all(each in short for each in copied):
             return short
     return short
-
-
-def lines_of(text: str, limit: int = LIMIT) -> list[str]:
-    """Return text in one line, after those of the commands in it that the line has lost: a person is to copy them."""
-    line = in_one_line(text, limit)
-    lost = [command for command in _COMMAND.findall(escaped(text)) if command not in line]
-    return [*(f"  {command[1:-1]}" for command in lost if len(command) < _LONGEST_COMMAND), line]
 
 
 def _is_escaped(text: str) -> bool:

@@ -48,8 +48,8 @@ def typed(*words):
 
 def mistake(*words):
     status, out, complaint = typed(*words)
-    *command, last = complaint.splitlines()  # a command that is too long for the last line stands above it, whole
-    assert (status, out) == (2, "") and last.startswith("invalid: ") and len(last) < 200 and len(command) < 2
+    (line,) = complaint.splitlines()
+    assert (status, out) == (2, "") and line.startswith("invalid: ") and len(line) < 200
     return complaint
 
 
@@ -87,10 +87,10 @@ def test_a_file_that_cannot_run_there_is_refused_before_anything_is_asked(server
     for words in (["submit", for_vertex], ["schedule", for_vertex, "--cron", "@daily"]):
         complaint = mistake(*words)
         assert "v.yaml cannot run there: exec-one" in complaint
-        assert f"darkroom lint {for_vertex}" in complaint
+        assert "`darkroom lint " in complaint
     with_platform = str(write_pipeline(tmp_path, "k.yaml", platform=True))
     place = ("--target", "vertex", "--project", "p", "--region", "r")
-    assert f"darkroom lint {with_platform} --target vertex" in mistake("submit", with_platform, *place)
+    assert "`darkroom lint " in mistake("submit", with_platform, *place)
     assert not server.requests
 
 
