@@ -200,7 +200,7 @@ def stat_file(folder: str, name: str) -> FoundFile:
 
 def printable(path: str) -> str:
     r"""`path` as text that any file or terminal takes: bytes that are not UTF-8 are written as \xNN."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _read_stream(path: str, most: int) -> bytes:
