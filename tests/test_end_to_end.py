@@ -215,9 +215,13 @@ def test_black_pictures_are_refused_for_drift(project, first, tmp_path):
         path = tmp_path / ("big" if i % 2 else "small") / f"{i}.png"
         path.parent.mkdir(exist_ok=True)
         Image.new("L", (12, 12)).save(path)
-    ended = darkroom("run", "--images", tmp_path, "--work", project.work, *QUICK, root=project.root)
+    run = ("run", "--images", tmp_path, "--work", project.work, *QUICK, "--set")
+    ended = darkroom(*run, "data.keep_duplicates=true", root=project.root)
     assert ended.status == 3, ended.out + ended.err
     assert "drifted" in ended.err
+    # Without that they are refused before, for all are one picture.
+    ended = darkroom(*run, "data.keep_duplicates=false", root=project.root)
+    assert ended.status == 3 and "data.keep_duplicates=true" in ended.err, ended.err
 
 
 def test_the_pushed_model_can_be_used(project, first, tmp_path):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import posixpath
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,11 +20,12 @@ _LOOKED_INTO = 32  # JSON files, to see whether they hold labels
 _MOST_PICTURES = 100  # of one sample that are held back until its label has been seen
 
 
+@functools.lru_cache(4)  # it is asked for several times of one file
 def key_of(name: str) -> tuple[str, str]:
     """Return what the files of one sample have in common, and what comes behind it in the name: a/1.left.png is a/1, left.png."""
-    folder, base = posixpath.split(name)
+    folder, slash, base = name.rpartition("/")
     first, _, rest = base.partition(".")
-    return posixpath.join(folder, first), rest.lower()
+    return f"{folder}{slash}{first}", rest.lower()
 
 
 def kind_of(name: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tarfile
+
+from components.image_example_gen.storage.tar_header import BLOCK, read_header
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-BLOCK = 512  # of a tar archive
 HEAD = 1024  # bytes to look at
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
@@ -57,10 +57,8 @@ def is_tar(head: bytes) -> bool:
     if len(head) < BLOCK:
         return False
     try:
-        tarfile.TarInfo.frombuf(head[:BLOCK], "utf-8", "surrogateescape")
-    except tarfile.EOFHeaderError:
-        return True  # with nothing in it
-    except Exception:  # Python's parser meets bytes of any kind here
+        read_header(head[:BLOCK])
+    except ValueError:
         return False
     return True
 

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from components.image_example_gen.storage.archive_kinds import (
-    BLOCK,
     HEAD,
     beginning,
     describe,
@@ -27,6 +26,7 @@ from components.image_example_gen.storage.archive_kinds import (
 )
 from components.image_example_gen.storage.plain import read_up_to
 from components.image_example_gen.storage.stores import one_line
+from components.image_example_gen.storage.tar_header import BLOCK, TarHeader, read_header
 
 _MOST_HEADERS = 1 << 20  # bytes in front of one file
 _MOST_DIGITS = 20
@@ -131,21 +131,20 @@ def _entries(inside: _Source) -> Iterator[TarEntry]:
             yield TarEntry(name, 0, end, LINK)
         elif info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in said):
             yield TarEntry(name, 0, end, SPARSE)
-        elif info.isreg():
+        elif info.type in tarfile.REGULAR_TYPES:
             yield TarEntry(name, size, end, open=functools.partial(_open, inside, begin, size))
         else:
             yield TarEntry(name, 0, end)
         inside.skip(end - inside.done)
 
 
-def _next_file(inside: _Source, of_all: dict[str, str]) -> tuple[tarfile.TarInfo | None, dict[str, str]]:
+def _next_file(inside: _Source, of_all: dict[str, str]) -> tuple[TarHeader | None, dict[str, str]]:
     """Return the next header of a file, None at the end, and what the headers in front of it say of it."""
     said = dict(of_all)
     while inside.done - inside.header < _MOST_HEADERS:
         block = inside.exactly(BLOCK)
-        try:
-            info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.EOFHeaderError:
+        info = read_header(block)
+        if info is None:
             return None, said
         if info.size < 0 or (info.type in _HEADERS and info.size > _MOST_HEADERS):
             raise ValueError("a header of impossible size")
