@@ -11,10 +11,10 @@ PYTEST := .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reor
 run: $(READY)  ## the whole pipeline on the embedded data set
 	@.venv/bin/python local_runner.py --dataset digits
 
-test: $(READY)  ## the quick tests
+test: $(READY) .kfp-env/.ready  ## the quick tests
 	@$(PYTEST) -m "not slow"
 
-test-slow: $(READY)  ## the others
+test-slow: $(READY) .kfp-env/.ready  ## the others
 	@$(PYTEST) -m slow
 
 faults: $(READY)  ## injects every fault, and prints what was lost and what recovered
@@ -33,6 +33,8 @@ lock: $(READY)  ## resolves the dependencies anew; the only time that anything i
 		--custom-compile-command "make lock" --quiet --output-file requirements/build.txt
 	@.uv/bin/uv pip compile requirements/audit.in --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/audit.txt
+	@.uv/bin/uv pip compile requirements/kfp.in --python-version 3.10 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet --output-file requirements/kfp.txt
 	@test -f requirements/airflow.txt || cp requirements/lock.txt requirements/airflow.txt  # the versions to prefer
 	@.uv/bin/uv pip compile setup.py --extra airflow --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/airflow.txt
@@ -45,6 +47,12 @@ audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_
 	@UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=1 .uv/bin/uv pip sync --quiet --python .audit --require-hashes requirements/audit.txt
 	@touch $@
 
+# The newest SDK of Kubeflow Pipelines: its API's models, its schema and kfp.local, for the tests.
+.kfp-env/.ready: requirements/kfp.txt | $(READY)
+	@.uv/bin/uv venv --quiet --clear --python .venv/bin/python .kfp-env
+	@UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=1 .uv/bin/uv pip sync --quiet --python .kfp-env --require-hashes requirements/kfp.txt
+	@touch $@
+
 VERSION = $(shell sed -n 's/^ *version="\(.*\)",$$/\1/p' setup.py)
 IMAGE ?= darkroom:$(VERSION)
 BUILD = build --file kubeflow/Dockerfile --build-arg VERSION=$(VERSION)
@@ -55,4 +63,4 @@ image:  ## the image for Kubeflow, named IMAGE; BUILD_ARGS=--build-arg=DIGEST=sh
 	else echo "darkroom: an image needs a running docker, or podman; neither answers here" >&2; exit 1; fi
 
 clean:  ## the environment and what was built; work folders stay
-	@rm -rf .venv .uv .audit .airflow-env build dist *.egg-info
+	@rm -rf .venv .uv .audit .airflow-env .kfp-env build dist *.egg-info
