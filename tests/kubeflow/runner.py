@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kubeflow.entrypoint import MOUNTS_ENV
+from tests.kubeflow.emulator.pods import Executor, Pod, PodLost, Processes
 
-REPOSITORY = Path(__file__).parents[2]
+__all__ = ["Executor", "Pod", "PodLost", "Processes", "Runner", "Task"]
 SCHEMES = ("minio", "s3", "gs")
 FOLDERS = {"minio": "minio", "s3": "s3", "gs": "gcs"}
 
@@ -46,9 +43,11 @@ class Runner:
     Args:
         folder: Where the store and the containers' folders are.
         environment: Environment variables of all containers.
+        executor: What runs pods; None takes processes.
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str] | None = None):
+    def __init__(self, folder: Path, environment: dict[str, str] | None = None, executor: Executor | None = None):
+        self.executor = executor or Processes()
         self.store, self.pods = folder / "store", folder / "pods"
         self.environment = environment or {}
         self.cache: dict[str, Task] = {}
@@ -148,22 +147,21 @@ class _Run:
                 "parameterValues": values,
                 "artifacts": {key: {"artifacts": [{**one, "type": {}}]} for key, one in artifacts.items()},
             },
-            "outputs": {"artifacts": {key: {"artifacts": [one]} for key, one in outputs.items()}, "outputFile": str(file)},
+            "outputs": {
+                "artifacts": {key: {"artifacts": [one]} for key, one in outputs.items()},
+                "outputFile": self.runner.executor.root(pod) + "/tmp/kfp_outputs/output_metadata.json",
+            },
         }
         command = [*container.get("command", ()), *container.get("args", ())]
         command = [argument.replace("{{$}}", json.dumps(invocation)) for argument in command]
-        command[0] = sys.executable if command[0] == "python" else command[0]
-        environment = {
-            **os.environ,
-            **self.runner.environment,
-            MOUNTS_ENV: str(pod),
-            "PYTHONPATH": str(REPOSITORY),
-            "HOME": str(pod),
-        }
-        done = subprocess.run(command, cwd=pod, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        (pod / "log.txt").write_text(done.stdout)
-        result = Task(name, "FAILED", status=done.returncode, said=done.stdout)
-        if done.returncode:
+        label = f"{self.run_id}-{name}-{attempt}".lower().replace("_", "-")
+        environment = dict(self.runner.environment)
+        status, said = self.runner.executor.run(
+            Pod(label, container["image"], command, pod, environment, container.get("resources", {}))
+        )
+        (pod / "log.txt").write_text(said)
+        result = Task(name, "FAILED", status=status, said=said)
+        if status:
             return result
         written = json.loads(file.read_text()) if file.exists() else {}
         for key, artifact in outputs.items():

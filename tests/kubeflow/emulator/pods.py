@@ -1,0 +1,86 @@
+"""Pods, and what runs them: processes here, containers by whoever has an engine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from kubeflow.entrypoint import MOUNTS_ENV
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A try of a task, ready to run.
+
+    Attributes:
+        name: Its name, lower case letters, digits and hyphens; unique within the emulated cluster.
+        image: The container image.
+        command: The user's command and arguments, with all placeholders filled in.
+        folder: What stands for the file system that launcher and container share: minio/, s3/, gcs/ and tmp/ lie in it.
+        environment: Environment variables: the cluster's, the container's own, and those of Secrets.
+        resources: As compiled: cpuLimit, memoryLimit (gigabytes of 10^9 bytes), cpuRequest, memoryRequest, accelerator.
+        volumes: Persistent volume claims and where they are mounted.
+        node_selector: Labels that the pod's node has.
+    """
+
+    name: str
+    image: str
+    command: list[str]
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    resources: dict[str, Any] = field(default_factory=dict)
+    volumes: list[tuple[str, str]] = field(default_factory=list)
+    node_selector: dict[str, str] = field(default_factory=dict)
+
+
+class PodLost(Exception):
+    """The pod was deleted, or its node went away: phase Error, not Failed."""
+
+
+class Executor(Protocol):
+    """Runs pods."""
+
+    def root(self, folder: Path) -> str:
+        """Return what the pod's paths begin with: "" if it sees `folder` as its root."""
+
+    def run(self, pod: Pod) -> tuple[int, str]:
+        """Run the pod to its end; return the exit status and the output.
+
+        Raises:
+            PodLost: The pod was deleted before its end.
+        """
+
+
+class Processes:
+    """Runs each pod as a process of this machine, by this Python; the image is ignored."""
+
+    def root(self, folder: Path) -> str:
+        """Return the pod's folder: a process has no root of its own."""
+        return str(folder)
+
+    def run(self, pod: Pod) -> tuple[int, str]:
+        """Run the command; return its exit status and its output.
+
+        Raises:
+            NotImplementedError: The pod mounts a volume, which a process cannot.
+        """
+        if pod.volumes:
+            raise NotImplementedError(f"{pod.name}: a process cannot mount {pod.volumes}; run it in a container")
+        command = [sys.executable if pod.command[0] == "python" else pod.command[0], *pod.command[1:]]
+        own = {MOUNTS_ENV: str(pod.folder), "PYTHONPATH": str(REPOSITORY), "HOME": str(pod.folder)}
+        done = subprocess.run(
+            command,
+            check=False,
+            cwd=pod.folder,
+            env={**os.environ, **pod.environment, **own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        return done.returncode, done.stdout
