@@ -21,12 +21,16 @@ Target = Literal["kfp", "vertex"]
 TARGETS = ("kfp", "vertex")
 ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 # Without a retry: it would say the same again.
-FINAL = ("DataGate", "Verdict")
+FINAL = ("DataGate", "Verdict", "Notification")
 # Without the cache: what they give depends on more than their inputs, and no driver runs that would say so.
-ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "StartingPoint", "Pusher", "Verdict")
-MOST_BACKOFF = 3600  # seconds
+ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "StartingPoint", "Pusher", "Verdict", "Notification")
+# Seconds from a task's first start in which it may be tried again: Argo's `maxDuration`, which it is compiled to, is the time of
+# all tries and not the longest pause. Left out, it is 0, and nothing is tried again.
+ALL_TRIES = 30 * 24 * 3600
+COMPONENT = "comp-"  # what names of components begin with, as those that the SDK of Kubeflow Pipelines writes
 USUAL_GPU = "nvidia.com/gpu"
 Document = dict[str, Any]
+_WORDS = frozenset(("y", "yes", "n", "no", "true", "false", "on", "off", "null", "nan", "inf", "infinity"))
 
 
 def compile_pipeline(config: Config, images: str, schema: str, target: Target) -> list[Document]:
@@ -48,18 +52,19 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     # Imported here: it takes seconds.
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 
-    from kubeflow.verdict import Verdict
+    from kubeflow.verdict import Notification, Verdict
     from pipeline.graph import create_pipeline
     from pipeline.plumbing import Cluster
 
     check(config, images, target)
     cluster, name = config.cluster, name_of(config)
     registry, push_to = cluster.registry_folder(name), cluster.push_folder(name)
+    told = {"registry": registry, "title": config.title, "images": images}
     pipeline = create_pipeline(
         name=name,
         root=cluster.root,
         images=images,
-        plumbing=Cluster(schema, registry, push_to, resolver=target == "vertex"),
+        plumbing=Cluster(schema, registry, push_to, Verdict(**told), resolver=target == "vertex"),
         push_to=push_to,
         config=config,
         beam_args=LOCAL_BEAM,
@@ -68,13 +73,15 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     compiler = runner.KubeflowV2DagRunner(
         runner.KubeflowV2DagRunnerConfig(
             default_image=cluster.image or f"darkroom:{version('darkroom-tfx')}",
-            default_commands=[*ENTRYPOINT, f"--registry={registry}"],
+            default_commands=[*ENTRYPOINT, f"--registry={registry}", f"--pipeline={name}"],
             use_pipeline_spec_2_1=True,
         )
     )
-    compiler.set_exit_handler(Verdict(registry=registry, title=config.title, images=images, webhook_env=cluster.webhook_env))
+    compiler.set_exit_handler(Notification(**told, webhook_env=cluster.webhook_env))
     spec = compiler.run(pipeline, write_out=False)["pipelineSpec"]
+    # The server reads another one, which `submit` and `schedule` send.
     spec["defaultPipelineRoot"] = cluster.root
+    _rename_components(spec)
     for task_name, task in tasks_of(spec):
         _complete_task(task_name, task, cluster)
     containers = {
@@ -91,6 +98,12 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
         _complete_container(component, container, cluster)
     platform = platform_spec(spec, cluster) if target == "kfp" else None
     return [spec] if platform is None else [spec, platform]
+
+
+def _rename_components(spec: Document) -> None:
+    for _, task in tasks_of(spec):
+        task["componentRef"]["name"] = COMPONENT + task["componentRef"]["name"]
+    spec["components"] = {COMPONENT + name: component for name, component in spec["components"].items()}
 
 
 def check(config: Config, images: str, target: Target) -> None:
@@ -160,11 +173,23 @@ def dump(documents: list[Document], target: Target) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes what is there twice twice, for a person to read and for any parser."""
+    """Writes what is there twice twice, and quotes what some parser takes for no string: for a person and for any parser."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """See the base class."""
         return True
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """See the base class."""
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if is_plain(data) or "\n" in data else "'")
+
+
+_Plain.add_representer(str, _Plain.represent_str)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a string is one without quotes to YAML 1.1 and 1.2 alike: those of numbers, times and words such as yes are not."""
+    return bool(re.match(r"[A-Za-z_]", text)) and text.lower() not in _WORDS
 
 
 def write(documents: list[Document], target: Target, path: Path) -> None:
@@ -192,7 +217,7 @@ def _complete_task(name: str, task: Document, cluster: ClusterConfig) -> None:
             "maxRetryCount": cluster.retries,
             "backoffDuration": f"{cluster.backoff_seconds}s",
             "backoffFactor": 2.0,
-            "backoffMaxDuration": f"{max(MOST_BACKOFF, cluster.backoff_seconds)}s",
+            "backoffMaxDuration": f"{ALL_TRIES}s",
         }
 
 

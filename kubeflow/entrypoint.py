@@ -27,6 +27,7 @@ TYPES = {
     "darkroom.Quality": "components.sample_quality.artifacts.Quality",
     "darkroom.Report": "components.report.artifacts.Report",
 }
+VERDICTS = ("Verdict", "Notification")  # those that sum a run up
 LOGS = "executor-logs"  # an output that newer drivers add, and their launchers write
 MOUNTS_ENV = "DARKROOM_LAUNCHER_ROOT"  # the folder above those; / in a container
 RECORD_PAUSES = (1.0, 5.0, 20.0)  # seconds between tries to leave a record
@@ -47,13 +48,14 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     parser = argparse.ArgumentParser(prog="python -m kubeflow.entrypoint", description=__doc__.partition("\n")[0])
     parser.add_argument("--component", required=True)
     parser.add_argument("--registry", required=True)
+    parser.add_argument("--pipeline", required=True)
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parsed, beam_args = parser.parse_known_args(arguments)
 
     # Imported here: it takes seconds, and what it prints is noise.
-    from kubeflow.records import record_of, run_of
+    from kubeflow.records import RUN_ENV, record_of, run_of
     from kubeflow.verdict import last_words
     from pipeline.outcomes import NodeOutcome
     from pipeline.status import Status
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     invocation = json.loads(parsed.json_serialized_invocation_args)
     uris = [artifact["uri"] for key, artifact in artifacts_of(invocation["outputs"]) if key != LOGS]
     try:
-        run = run_of(uris[0] if uris else "(no output)", parsed.component)
+        run = os.environ[RUN_ENV] = run_of(uris[0] if uris else "(no output)", parsed.pipeline)
     except ValueError as problem:  # said before hours of work, of which nobody would ever know
         LOGGER.error("%s: %s: which run this is, its outputs must tell: %s", parsed.component, Status.FAULT.word, problem)
         return int(Status.FAULT)
@@ -77,11 +79,11 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
             LOGGER.exception("the component failed")
     outcome = NodeOutcome(parsed.component, "failed" if error else "done", time.perf_counter() - begin, outputs, error)
     record = record_of(outcome) | {"started": started}
-    if parsed.component != "Verdict":
+    if parsed.component not in VERDICTS:
         leave_record(parsed.registry, run, record, sleep)
     found = record.get("error")
     if error is None:
-        said = last_words(outputs["verdict"].uri) if parsed.component == "Verdict" else record["said"]
+        said = last_words(outputs["verdict"].uri) if parsed.component in VERDICTS else record["said"]
         LOGGER.info("%s: %s", parsed.component, said or "done")
         return 0
     LOGGER.error("%s: %s: %s", parsed.component, Status(found["status"]).word, "; ".join(found["reasons"]))
@@ -153,10 +155,12 @@ def artifacts_of(part: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def fill_in_types(invocation: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Gives each input artifact the type that the component's definition says, and a name, by which TFX tells them apart."""
+    """Gives each input artifact the type that the component's definition says, and a name, by which TFX tells them apart.
+
+    What was delivered says nothing: nothing (Kubeflow Pipelines), or system.Artifact of all (the SDK's `kfp.local`).
+    """
     for key, artifact in artifacts_of(invocation.get("inputs", {})):
-        if not any(artifact.get("type", {}).values()):
-            artifact["type"] = spec["artifacts"][key]["artifactType"]
+        artifact["type"] = spec["artifacts"][key]["artifactType"]
         artifact["name"] = artifact.get("name") or artifact["uri"]
 
 
@@ -171,9 +175,14 @@ def drop_absent(invocation: dict[str, Any]) -> None:
 
 
 def to_folders(invocation: dict[str, Any]) -> None:
-    """Writes the launcher's folders in place of URIs; those of outputs are made, and name outputs without a name."""
+    """Writes the launcher's folders in place of URIs; those of outputs are made, and name outputs without a name.
+
+    So are those of inputs: a folder with nothing in it is lost when it is uploaded.
+    """
     for _, artifact in artifacts_of(invocation.get("inputs", {})):
-        artifact["uri"] = to_folder(artifact["uri"])
+        uri, artifact["uri"] = artifact["uri"], to_folder(artifact["uri"])
+        if artifact["uri"] != uri:
+            os.makedirs(artifact["uri"], exist_ok=True)
     for _, artifact in artifacts_of(invocation["outputs"]):
         artifact["uri"] = to_folder(artifact["uri"])
         artifact["name"] = artifact.get("name") or artifact["uri"]  # else TFX warns of each, with all that is in it

@@ -16,19 +16,27 @@ from trainer.errors import GateRefused, InputError
 
 PARTS = ("data", "drift", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "model")
 VERDICT = "verdict.json"
+RUN_ENV = "DARKROOM_RUN"  # the run's id, for the components that `kubeflow.entrypoint` runs
 
 
-def run_of(uri: str, component: str) -> str:
-    """The run's id, which is part of the URI of each artifact: <root>/.../<run>/<component>.../<key>.
+def run_of(uri: str, pipeline: str) -> str:
+    """The run's id, which is part of the URI of each artifact: <root>/<pipeline>/<run>/<task>/.../<key> on Kubeflow Pipelines
+    (backend/src/v2/driver/driver.go, RootDAG), <root>/<project>/<pipeline>-<time>/<task>/<key> on Vertex AI.
+
+    Args:
+        uri: An artifact's URI.
+        pipeline: The pipeline's name.
 
     Raises:
         ValueError: It is not.
     """
-    parts = uri.split("/")
-    for before, part in zip(parts, parts[1:]):
-        if part == component or part.startswith((f"{component}_", f"{component}-")):
-            return before
-    raise ValueError(f"{uri} does not name the step {component} and the run before it")
+    parts = uri.rstrip("/").split("/")
+    for place in range(len(parts) - 3, -1, -1):
+        if parts[place] == pipeline:
+            return parts[place + 1]
+        if parts[place].startswith(f"{pipeline}-"):
+            return parts[place]
+    raise ValueError(f"{uri} does not name the pipeline {pipeline} and the run in it")
 
 
 def record_of(outcome: NodeOutcome) -> dict[str, Any]:

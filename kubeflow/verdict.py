@@ -1,4 +1,4 @@
-"""The exit handler: what came of a run as a whole, written down, posted, and said by the run's own state."""
+"""What came of a run as a whole: written down, said by the run's own state, and posted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from kubeflow.records import PARTS, VERDICT, read_records, run_of, write_verdict
+from kubeflow.records import PARTS, RUN_ENV, VERDICT, read_records, write_verdict
 from pipeline import webhook
 from pipeline.status import Status
 from pipeline.verdict import Verdict as RunVerdict
@@ -33,23 +33,39 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes and posts the verdict.
+        """Writes the verdict.
 
         Raises:
             GateRefused: A gate has refused the model: the steps have ended well, the run has not.
         """
-        output = artifact_utils.get_single_instance(output_dict["verdict"])
-        registry = exec_properties["registry"]
-        run = run_of(output.uri, "Verdict")
-        verdict = summed_up(run, exec_properties["title"], exec_properties["images"], read_records(registry, run))
-        path = write_verdict(registry, verdict)
-        os.makedirs(output.uri, exist_ok=True)
-        with open(os.path.join(output.uri, VERDICT), "w", encoding="utf-8") as file:
-            json.dump(asdict(verdict), file, indent=2, ensure_ascii=False)
-        LOGGER.info("the verdict is %s", path)
-        post(os.environ.get(exec_properties["webhook_env"], ""), verdict)
-        if verdict.status == Status.REFUSED and verdict.gate != "data":
+        verdict = _leave(exec_properties, output_dict)
+        if verdict.status == Status.REFUSED:
             raise GateRefused(verdict.gate, verdict.reasons)
+
+
+class NotificationExecutor(base_executor.BaseExecutor):
+    """See `Notification`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the verdict, for a run may break before `Verdict`, and posts it."""
+        post(os.environ.get(exec_properties["webhook_env"], ""), _leave(exec_properties, output_dict))
+
+
+def _leave(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Artifact]]) -> RunVerdict:
+    """The verdict on this run, left in the registry and in the output's folder; a run that is tried again gets another one."""
+    registry, run = exec_properties["registry"], os.environ[RUN_ENV]
+    verdict = summed_up(run, exec_properties["title"], exec_properties["images"], read_records(registry, run))
+    LOGGER.info("the verdict is %s", write_verdict(registry, verdict))
+    folder = artifact_utils.get_single_instance(output_dict["verdict"]).uri
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, VERDICT), "w", encoding="utf-8") as file:
+        json.dump(asdict(verdict), file, indent=2, ensure_ascii=False)
+    return verdict
 
 
 def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) -> RunVerdict:
@@ -102,25 +118,50 @@ def post(address: str, verdict: RunVerdict) -> None:
 class VerdictSpec(ComponentSpec):
     """Outputs and parameters of `Verdict`."""
 
-    PARAMETERS = {name: ExecutionParameter(type=str) for name in ("registry", "title", "images", "webhook_env")}
+    PARAMETERS = {name: ExecutionParameter(type=str) for name in ("registry", "title", "images")}
     INPUTS: dict[str, ChannelParameter] = {}
     OUTPUTS = {"verdict": ChannelParameter(type=standard_artifacts.String)}
 
 
 class Verdict(base_component.BaseComponent):
-    """Runs when all else has ended, well or not.
+    """Sums a run up behind its last step, and fails where a gate has refused the model: by that the run is a failed one.
+
+    An exit handler would not do: on Kubeflow Pipelines it is a hook, whatever comes of which the run's state stays what it was.
 
     Args:
         registry: Where the steps have left what came of them.
         title: What the pictures are.
         images: Where they came from.
-        webhook_env: The environment variable with the address that the verdict is posted to.
     """
 
     SPEC_CLASS = VerdictSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
+    def __init__(self, *, registry: str, title: str, images: str):
+        channel = types.Channel(type=standard_artifacts.String)
+        super().__init__(spec=VerdictSpec(registry=registry, title=title, images=images, verdict=channel))
+
+
+class NotificationSpec(ComponentSpec):
+    """Outputs and parameters of `Notification`."""
+
+    PARAMETERS = VerdictSpec.PARAMETERS | {"webhook_env": ExecutionParameter(type=str)}
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {"verdict": ChannelParameter(type=standard_artifacts.String)}
+
+
+class Notification(base_component.BaseComponent):
+    """The exit handler: runs when all else has ended, well or not, and posts the verdict, of a run that broke too.
+
+    Args:
+        registry, title, images: As of `Verdict`.
+        webhook_env: The environment variable with the address that the verdict is posted to.
+    """
+
+    SPEC_CLASS = NotificationSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(NotificationExecutor)
+
     def __init__(self, *, registry: str, title: str, images: str, webhook_env: str):
         channel = types.Channel(type=standard_artifacts.String)
-        spec = VerdictSpec(registry=registry, title=title, images=images, webhook_env=webhook_env, verdict=channel)
+        spec = NotificationSpec(registry=registry, title=title, images=images, webhook_env=webhook_env, verdict=channel)
         super().__init__(spec=spec)

@@ -256,6 +256,8 @@ def create_pipeline(
         check,
         pusher,
         report,
+        # Fails where a gate has refused the model, if nobody else would see it.
+        plumbing.last(report),
     ]
     return Pipeline(
         pipeline_name=name,

@@ -52,6 +52,9 @@ class Plumbing(Protocol):
     def withdrawal(self, candidate: BaseChannel) -> Source:
         """The rollback that took this very model out of service."""
 
+    def last(self, before: BaseNode) -> BaseNode | None:
+        """What comes behind the last node, and fails where the run did not go well; None where who started it sees that."""
+
 
 @dataclass(frozen=True)
 class Local:
@@ -98,6 +101,10 @@ class Local:
         """See `Plumbing`."""
         return _resolved("Withdrawal", "blessing", Withdrawal, candidate=candidate, blessing=_blessings())
 
+    def last(self, before: BaseNode) -> BaseNode | None:
+        """See `Plumbing`."""
+        return None
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -107,6 +114,7 @@ class Cluster:
         schema_text: The curated schema in TFDV's text format.
         registry: The folder where runs leave what the runs after them need.
         push_to: Where models are pushed to.
+        verdict: The component that fails where a gate has refused the model.
         resolver: Whether the last good model comes from a resolver: Vertex AI has two of them, open-source Kubeflow
             Pipelines none. It is the last one blessed, of whatever protocol.
         checkpoints: None are left, for a pod's folders end with it.
@@ -115,6 +123,7 @@ class Cluster:
     schema_text: str
     registry: str
     push_to: str
+    verdict: BaseNode
     resolver: bool = False
     checkpoints: str = ""
 
@@ -149,6 +158,11 @@ class Cluster:
     def withdrawal(self, candidate: BaseChannel) -> Source:
         """See `Plumbing`."""
         return NONE
+
+    def last(self, before: BaseNode) -> BaseNode | None:
+        """See `Plumbing`."""
+        self.verdict.add_upstream_node(before)
+        return self.verdict
 
 
 def _models() -> Channel:

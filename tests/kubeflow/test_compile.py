@@ -9,7 +9,7 @@ import textwrap
 import pytest
 import yaml
 
-from kubeflow.compile import compile_pipeline, dump, name_of, tasks_of, write
+from kubeflow.compile import compile_pipeline, dump, is_plain, name_of, tasks_of, write
 from kubeflow.lint import lint
 from pipeline import auto
 from pipeline.cluster_config import ClusterConfig, Resources, SecretKeys, Volume
@@ -94,13 +94,50 @@ def test_what_gates_found_of_the_last_good_ones_reaches_the_gates_of_now(target,
 
 
 def test_the_exit_handler_runs_whatever_happens(plain):
-    task = plain[0]["root"]["dag"]["tasks"]["Verdict"]
+    task = plain[0]["root"]["dag"]["tasks"]["Notification"]
     assert task["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED" and task["dependentTasks"] == ["tfx-dag"]
+
+
+@pytest.mark.parametrize("target", ["kfp", "vertex"])
+def test_the_verdict_is_behind_every_task_of_the_graph(target):
+    spec = compiled(target, load_values(preset_path("digits-search")))[0]
+    tasks = spec["components"]["comp-tfx-dag"]["dag"]["tasks"]
+    behind, new = {"Verdict"}, {"Verdict"}
+    while new:
+        new = {other for name in new for other in tasks[name].get("dependentTasks", ())} - behind
+        behind |= new
+    assert behind >= {"DataGate", "ModelGate", "ServingCheck", "SampleQuality", "Pusher", "Report"}
+    assert behind == set(tasks) or target == "vertex", "its resolvers have tasks that nothing names"
+    assert not any("Verdict" in task.get("dependentTasks", ()) for task in tasks.values())
+
+
+def test_components_are_called_as_those_of_the_sdk(plain):
+    (spec,) = plain
+    assert all(name.startswith("comp-") for name in spec["components"])
+    assert {task["componentRef"]["name"] for _, task in tasks_of(spec)} == set(spec["components"])
+
+
+# Each is a number, a time, a truth or nothing to some version of YAML.
+ODD = ("12e3", "0x1F", "0o17", "017", "1_000", "1:30:00", ".inf", "-.INF", ".NaN", "yes", "No", "ON", "y", "null", "~", "", "1.", "+1",
+       "2026-01-01", "=", "<<", "0b11", "1e-7", "!x", "&x", "*x", "- x", "a: b", "# x", "{a}", "x #y", " x", "true", "'", '"')  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_no_parser_takes_a_string_for_anything_else(text):
+    given = {"a": text, text or "key": ["x", text]}
+    written = dump([{"pipelineInfo": {"name": "p"}, **given}], "kfp")
+    assert {key: yaml.safe_load(written)[key] for key in given} == given
+    plain = [event.value for event in yaml.parse(written) if isinstance(event, yaml.ScalarEvent) and event.style is None]
+    assert all(is_plain(value) for value in plain) and (text in ("a: b", "x #y") or text not in plain)
+
+
+def test_words_stay_as_they_are():
+    assert "- Trainer\n" in dump([{"pipelineInfo": {"name": "p"}, "a": ["Trainer"]}], "kfp")
 
 
 def test_the_cache_leaves_alone_what_depends_on_more_than_its_inputs(plain):
     cached = {name for name, task in tasks_of(plain[0]) if task.get("cachingOptions", {}).get("enableCache")}
-    assert not cached & {"ImageExampleGen", "LastModel", "LastStatistics", "Pusher", "Verdict"}
+    assert not cached & {"ImageExampleGen", "LastModel", "LastStatistics", "Pusher", "Verdict", "Notification"}
     assert {"Trainer", "Transform", "Evaluator"} <= cached
     (without,) = compiled(caching=False)
     assert not any(task.get("cachingOptions", {}).get("enableCache") for _, task in tasks_of(without))
@@ -113,9 +150,9 @@ def test_retries_with_backoff_but_not_for_a_gate_that_would_say_the_same():
         "maxRetryCount": 3,
         "backoffDuration": "30s",
         "backoffFactor": 2.0,
-        "backoffMaxDuration": "3600s",
+        "backoffMaxDuration": "2592000s",
     }
-    assert policies["DataGate"] is policies["Verdict"] is None
+    assert policies["DataGate"] is policies["Verdict"] is policies["Notification"] is None
     assert not any(task.get("retryPolicy") for _, task in tasks_of(compiled(retries=0)[0]))
 
 

@@ -33,12 +33,19 @@ def invocation(**inputs):
     return {"inputs": {"artifacts": {key: {"artifacts": [one]} for key, one in inputs.items()}}}
 
 
-def test_types_that_are_missing_come_from_the_definition_and_others_stay():
-    given = invocation(a={"uri": "minio://a", "type": {}}, b={"uri": "minio://b", "type": {"schemaTitle": "tfx.Own"}, "name": "7"})
-    fill_in_types(given, {"artifacts": {"a": {"artifactType": {"instanceSchema": "s"}}, "b": {"artifactType": {}}}})
+def test_types_come_from_the_definition_whatever_was_delivered():
+    given = invocation(a={"uri": "minio://a"}, b={"uri": "minio://b", "type": {"schemaTitle": "system.Artifact"}, "name": "7"})
+    declared = {key: {"artifactType": {"instanceSchema": key}} for key in "ab"}
+    fill_in_types(given, {"artifacts": declared})
     a, b = (given["inputs"]["artifacts"][key]["artifacts"][0] for key in "ab")
-    assert a["type"] == {"instanceSchema": "s"} and a["name"] == "minio://a", "TFX tells artifacts apart by names"
-    assert b["type"] == {"schemaTitle": "tfx.Own"} and b["name"] == "7"
+    assert a["type"] == {"instanceSchema": "a"} and a["name"] == "minio://a", "TFX tells artifacts apart by names"
+    assert b["type"] == {"instanceSchema": "b"} and b["name"] == "7"
+
+
+def test_an_input_that_was_an_empty_folder_is_one_again(mounts):
+    given = invocation(a={"uri": "minio://b/p/r/Pusher/pushed_model"}, b={"uri": "/mnt/none"}) | {"outputs": {}}
+    entrypoint.to_folders(given)
+    assert (mounts / "minio/b/p/r/Pusher/pushed_model").is_dir() and not os.path.exists("/mnt/none")
 
 
 @pytest.mark.parametrize("kind", [{"instanceSchema": ""}, {}])
@@ -88,6 +95,7 @@ def words_for(tmp_path, component: str, executor: str, parameters: dict, output:
     return [
         f"--component={component}",
         f"--registry={tmp_path / 'registry'}",
+        "--pipeline=pipeline",
         *("--executor_class_path", executor),
         *("--json_serialized_invocation_args", json.dumps(given)),
         *("--json_serialized_inputs_spec_args", json.dumps(spec)),
@@ -157,14 +165,14 @@ def test_a_step_whose_run_nobody_can_tell_fails_before_its_work(tmp_path, caplog
     place = words.index("--json_serialized_invocation_args") + 1
     for outputs, said in (
         ({"artifacts": {}}, "(no output)"),
-        (json.loads(words[place].replace("/Schema/", "/"))["outputs"], "minio://"),
+        (json.loads(words[place].replace("/pipeline/", "/"))["outputs"], "minio://"),
     ):
         words[place] = json.dumps({"inputs": {}, "outputs": outputs})
         caplog.clear()
         assert main(words) == 1
         (line,) = [record.getMessage() for record in caplog.records if record.name == "darkroom.entrypoint"]
         assert line.startswith("Schema: failed: which run this is, its outputs must tell: ") and said in line
-        assert "does not name the step Schema" in line and "Traceback" not in caplog.text
+        assert "does not name the pipeline" in line and "Traceback" not in caplog.text
     assert not (tmp_path / "registry").exists()
 
 

@@ -24,11 +24,16 @@ def failed(name: str, error: Exception) -> dict:
 
 
 def test_the_run_by_an_artifacts_uri():
-    assert run_of("minio://mlpipeline/v2/artifacts/darkroom/1234-abcd/Trainer/model", "Trainer") == "1234-abcd"
-    assert run_of("minio://b/p/1234/Trainer/0c1d/model", "Trainer") == "1234"
-    assert run_of("gs://b/root/987/darkroom-2026/Trainer_-123/model", "Trainer") == "darkroom-2026"
-    with pytest.raises(ValueError, match="does not name the step"):
-        run_of("minio://b/p/1234/Other/model", "Trainer")
+    assert run_of("minio://mlpipeline/v2/artifacts/darkroom/1234-abcd/Trainer/model", "darkroom") == "1234-abcd"
+    assert run_of("minio://b/p/1234/Trainer/0c1d/model", "p") == "1234", "newer servers add a part of their own"
+    assert run_of("s3://b/cats/cats/1234/any-name-at-all/model", "cats") == "1234", "the root may be called like the pipeline"
+    assert run_of("s3://b/cats-prod/cats/1234/Trainer/model", "cats") == "1234"
+    assert run_of("gs://b/darkroom/987/darkroom-2026/Trainer_-123/model", "darkroom") == "darkroom-2026", "on Vertex AI"
+    assert run_of("/outputs/cats-2026-01-01-03-00-00-123/Trainer/model", "cats").startswith("cats-2026"), "by kfp.local"
+    with pytest.raises(ValueError, match="does not name the pipeline"):
+        run_of("minio://b/p/1234/Trainer/model", "other")
+    with pytest.raises(ValueError, match="does not name the pipeline"):
+        run_of("(no output)", "p")
 
 
 def test_records_come_back_and_a_retry_takes_the_place_of_the_first_try(tmp_path):
