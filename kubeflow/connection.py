@@ -202,21 +202,33 @@ class Connection:
 
     def named(self, service: str, method: str, items: str, name: str, **arguments: Any) -> list[Any]:
         """What in a list has exactly a name; the server's own comparison may take capitals for small letters."""
-        predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
-        found = self.pages(service, method, items, filter=json.dumps({"predicates": [predicate]}), **arguments)
-        return [each for each in found if each.display_name == name]
+        return [each for each in self._equal(service, method, items, "display_name", name, arguments) if each.display_name == name]
+
+    def renamed(self, service: str, method: str, items: str, name: str, **arguments: Any) -> list[Any]:
+        """What in a list was made by a name and is shown by another: newer servers (2.14 and 2.17 do) keep both, and refuse the first one again.
+
+        What is shown by the same name in other letters is none of it.
+        """
+        found = self._equal(service, method, items, "name", name, arguments)
+        return [each for each in found if each.display_name and each.display_name.lower() != name.lower()]
 
     def page_url(self, where: str) -> str:
         """The address of a page of the user interface."""
         return f"{self.host}/#/{where}"
 
+    def _equal(self, service: str, method: str, items: str, key: str, value: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        predicate = {"operation": "EQUALS", "key": key, "stringValue": value}
+        return self.pages(service, method, items, filter=json.dumps({"predicates": [predicate]}), **arguments)
+
     def _once(self, service: str, method: str, arguments: Mapping[str, Any]) -> Any:
         import kfp_server_api
         import urllib3.exceptions as transport
 
-        ask = getattr(self.service(service), f"{method}_with_http_info")
+        ask = _method(self.service(service), service, method)
+        body = [arguments["body"]] if "body" in arguments else []  # by its place: its name is another in newer releases
+        others = {name: value for name, value in arguments.items() if name != "body"}
         try:
-            answer, _, headers = ask(**arguments, _return_http_data_only=False, _request_timeout=_TIMEOUT)
+            answer, _, headers = ask(*body, **others, _return_http_data_only=False, _request_timeout=_TIMEOUT)
         except kfp_server_api.ApiException as error:
             raise self._explained(error) from None
         except (transport.NewConnectionError, transport.ConnectTimeoutError) as error:
@@ -326,6 +338,13 @@ def _make_client(host: str, credentials: Credentials) -> Any:
     pool = client.rest_client.pool_manager
     pool.request = functools.partial(pool.request, redirect=False)
     return client
+
+
+def _method(service: Any, name: str, method: str) -> Callable[..., Any]:
+    """A service's method: `create_run` of Run is called `run_service_create_run` by releases of kfp_server_api after 2.0."""
+    prefix = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+    full = f"{prefix}_service_{method}_with_http_info"
+    return getattr(service, full, None) or getattr(service, f"{method}_with_http_info")
 
 
 def _message(body: object) -> str:

@@ -1,8 +1,8 @@
 """The API v2beta1 of Kubeflow Pipelines, as far as it is used: paths, queries, and JSON schemas of what goes over them.
 
-The shapes are the published ones: they are read off the models of kfp_server_api, which are generated from the API's definition.
-Written down by hand are the paths, which `test_api_server.py` compares with the source of kfp_server_api, what a request has to
-have, and which of the fields that the generated models call `str` are whole numbers of 64 bits, written in JSON as strings.
+The shapes are the published ones of two releases: see `published`. Written down by hand are the paths, which `test_api_server.py`
+compares with those of both, what a request has to have, and which of the fields that the generated models call `str` are whole
+numbers of 64 bits, written in JSON as strings.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.kubeflow.published import RELEASES, published
 
 WHOLE_NUMBERS = {
     "max_concurrency",
@@ -104,16 +106,16 @@ def find_endpoint(method: str, path: str) -> tuple[str, dict[str, str]] | None:
     return None
 
 
-def faults(model: str | None, value: Any, *, needs: tuple[str, ...] = ()) -> list[str]:
+def faults(model: str | None, value: Any, *, needs: tuple[str, ...] = (), release: str = RELEASES[0]) -> list[str]:
     """What is wrong with a JSON value that should be of a model; None is the empty object."""
     import jsonschema
 
-    schema = {**_schema(model), "required": list(needs)} if model else {"type": "object", "maxProperties": 0}
+    schema = {**_schema(model, release), "required": list(needs)} if model else {"type": "object", "maxProperties": 0}
     validator = jsonschema.Draft202012Validator(schema)
     return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(value)]
 
 
-def filter_faults(text: str) -> list[str]:
+def filter_faults(text: str, release: str = RELEASES[0]) -> list[str]:
     """What is wrong with a list's filter: its JSON may have camelCase or snake_case, and operations by name or number."""
     try:
         read = json.loads(text)
@@ -124,29 +126,22 @@ def filter_faults(text: str) -> list[str]:
             if camel in predicate:
                 predicate[snake] = predicate.pop(camel)
         if isinstance(predicate.get("operation"), int):
-            predicate["operation"] = _enumeration("V2beta1PredicateOperation")[predicate["operation"]]
-    return faults("V2beta1Filter", read)
+            predicate["operation"] = published(release)["enumerations"]["V2beta1PredicateOperation"][predicate["operation"]]
+    return faults("V2beta1Filter", read, release=release)
 
 
 @functools.cache
-def _schema(model: str) -> dict[str, Any]:
+def _schema(model: str, release: str) -> dict[str, Any]:
     """The JSON schema of one of kfp_server_api's models: no other fields, each of its type."""
-    import kfp_server_api.models as models
-
-    if allowed := _enumeration(model):
+    known = published(release)
+    if allowed := known["enumerations"].get(model):
         return {"enum": allowed}
-    described = getattr(models, model)
-    properties = {described.attribute_map[name]: _typed(name, kind) for name, kind in described.openapi_types.items()}
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    properties = {name: _typed(name, kind, release) for name, kind in known["models"][model].items()}
+    # What is of any type says which, and has more fields than are published.
+    return {"type": "object", "properties": properties, "additionalProperties": model == "ProtobufAny"}
 
 
-def _enumeration(model: str) -> list[str]:
-    import kfp_server_api.models as models
-
-    return list(getattr(getattr(models, model), "allowable_values", []))
-
-
-def _typed(name: str, kind: str) -> dict[str, Any]:
+def _typed(name: str, kind: str, release: str) -> dict[str, Any]:
     simple = {
         "int": {"type": "integer"},
         "bool": {"type": "boolean"},
@@ -162,7 +157,7 @@ def _typed(name: str, kind: str) -> dict[str, Any]:
             else {"type": "string"}
         )
     if found := re.fullmatch(r"list\[(\w+)\]", kind):
-        return {"type": "array", "items": _typed("", found[1])}
+        return {"type": "array", "items": _typed("", found[1], release)}
     if found := re.fullmatch(r"dict\(str, (\w+)\)", kind):
-        return {"type": "object", "additionalProperties": _typed("", found[1])}
-    return _schema(kind)
+        return {"type": "object", "additionalProperties": _typed("", found[1], release)}
+    return _schema(kind, release)

@@ -5,6 +5,12 @@ It keeps what it is given, checks every request and every answer against `api_sc
 of the server's ways beyond the schema: names of pipelines and of their versions are unique (409), comparisons by name do not tell
 capitals from small letters, a page has an end, a cron of five fields is taken without a word, and a run that is not given a value
 for each parameter is refused, since default values are lost on the way.
+
+As release 2.17 it also answers as that does, by backend/src/apiserver of its sources: pipelines and versions have a name beside
+the one that is shown, and are unique by it (model/pipeline.go; server/api_converter.go, toModelPipeline); dates that are not known
+are of 1970, plugins leave outputs in runs (toApiRun), and tasks are named as Argo's nodes (common/util/workflow.go, NodeStatuses);
+a recurring run has the server's namespace (resource/resource_manager.go, CreateJob) and is ENABLED at once (toApiRecurringRun);
+errors have no field `error` (grpc-gateway's second version), those of uploads have other fields (pipeline_upload_server.go).
 """
 
 from __future__ import annotations
@@ -24,8 +30,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import yaml
 
 from tests.kubeflow.api_schema import ENDPOINTS, faults, filter_faults, find_endpoint
+from tests.kubeflow.published import RELEASES
 
 TOKEN = "a-token-that-must-appear-nowhere"
+UNPUBLISHED = {"get_healthz": ("commit_sha", "tag_name")}  # what 2.17 answers all the same: main.go, newHealthzResponse
 _SORTS = ("created_at desc", "created_at", "")
 
 
@@ -52,12 +60,15 @@ class ApiServer:
     """What the server knows, and how it is to behave."""
 
     url: str = ""
+    release: str = RELEASES[0]
     token: str | None = None
     multi_user: bool = False
     page_limit: int = 2
     born_disabled: bool = False
     run_states: list[str] = field(default_factory=lambda: ["SUCCEEDED"])
     run_error: str = ""
+    failed_tasks: tuple[str, ...] = ()
+    on_end: Callable[[str], None] = lambda run_id: None
     pipelines: dict[str, dict] = field(default_factory=dict)
     versions: dict[str, dict] = field(default_factory=dict)
     experiments: dict[str, dict] = field(default_factory=dict)
@@ -73,6 +84,11 @@ class ApiServer:
         """Tells the server to fail; status 0 drops the connection, `after` does so when the work is done."""
         assert endpoint in ENDPOINTS
         self.faults.append(Fault(endpoint, times, status, after))
+
+    @property
+    def newest(self) -> bool:
+        """Whether it answers as 2.17 does."""
+        return self.release == "2.17"
 
     def asked(self, endpoint: str) -> int:
         """How often an endpoint was asked."""
@@ -141,14 +157,15 @@ class _Handler(BaseHTTPRequestHandler):
             try:
                 status, answer = 200, self._answer(found, parts.query, body)
             except Refused as refusal:
-                status, answer = refusal.status, {"error": str(refusal), "code": 3, "message": str(refusal)}
+                status, answer = refusal.status, self._refusal(str(refusal), name)
             if status == 200:
-                wrong = faults(ENDPOINTS[name].answers, answer)
+                known = {key: value for key, value in answer.items() if key not in UNPUBLISHED.get(name, ())}
+                wrong = faults(ENDPOINTS[name].answers, known, release=state.release)
                 state.problems += [f"answer of {name}: {each}" for each in wrong]
             fault = state.due(name, after=True)
         if fault:
             return self._break(fault)
-        self._send(status, answer, twice=status == 409 and "upload" in name)
+        self._send(status, answer, twice=status == 409 and "upload" in name and not state.newest)
 
     def _send(self, status: int, answer: object, twice: bool = False) -> None:
         text = json.dumps(answer).encode() * (2 if twice else 1)  # after a conflict some releases go on to a second body
@@ -158,9 +175,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
+    def _refusal(self, words: str, endpoint: str = "") -> dict[str, Any]:
+        """The body of an answer that says no."""
+        if "upload" in endpoint:
+            return {"error_message": words, "error_details": words}
+        return {"code": 3, "message": words, **({"details": []} if self.server_state.newest else {"error": words})}
+
     def _break(self, fault: Fault) -> None:
         if fault.status:
-            return self._send(fault.status, {"error": "told to fail", "code": 14, "message": "told to fail"})
+            return self._send(fault.status, self._refusal("told to fail"))
         self.close_connection = True
         self.connection.shutdown(2)
 
@@ -175,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         values = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
         wrong = [f"query {key!r} is unknown" for key in values if key not in endpoint.query]
         if values.get("filter"):
-            wrong += filter_faults(values["filter"])
+            wrong += filter_faults(values["filter"], state.release)
         if values.get("page_size") and not values["page_size"].isdigit():
             wrong.append(f"page_size {values['page_size']!r} is no number")
         if values.get("sort_by", "") not in _SORTS:
@@ -202,7 +225,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError as error:
             wrong.append(f"no JSON: {error}")
             return None
-        wrong += faults(endpoint.takes, value, needs=endpoint.needs)
+        wrong += faults(endpoint.takes, value, needs=endpoint.needs, release=self.server_state.release)
         return value
 
     def _uploaded(self, body: bytes, wrong: list[str]) -> Any:
@@ -238,8 +261,10 @@ def _listed(
     for predicate in json.loads(filter or "{}").get("predicates", []):
         if predicate["operation"] not in (1, "EQUALS"):
             raise Refused(400, f"this stand-in knows equality only, not {predicate['operation']}")
-        value = predicate.get("stringValue", predicate.get("string_value"))
-        everything = [each for each in everything if str(each.get(predicate["key"], "")).lower() == value.lower()]
+        value, key = predicate.get("stringValue", predicate.get("string_value")), predicate["key"]
+        if key == "name" and not any("name" in each for each in everything):
+            key = "display_name"  # what has one name only has it for both
+        everything = [each for each in everything if str(each.get(key, "")).lower() == value.lower()]
     start, size = int(page_token or 0), min(int(page_size or 0) or 10, limit)
     page: dict[str, Any] = {items: everything[start : start + size], "total_size": len(everything)}
     if start + size < len(everything):
@@ -265,10 +290,11 @@ def _list_pipelines(state: ApiServer, _: Any, namespace: str = "", sort_by: str 
 
 def _create_pipeline(state: ApiServer, given: dict) -> dict:
     _named(state, given.get("namespace", ""))
+    name = given.get("name") or given["display_name"]
     for each in state.pipelines.values():
-        if each["display_name"].lower() == given["display_name"].lower() and each.get("namespace") == given.get("namespace"):
-            raise Refused(409, f"the name {given['display_name']} already exists")
-    made = {**given, "pipeline_id": str(uuid.uuid4()), "created_at": state.now()}
+        if _own_name(each).lower() == name.lower() and each.get("namespace") == given.get("namespace"):
+            raise Refused(409, f"the name {name} already exists")
+    made = {**given, **_also(state, name=name), "pipeline_id": str(uuid.uuid4()), "created_at": state.now()}
     return state.pipelines.setdefault(made["pipeline_id"], made)
 
 
@@ -281,13 +307,14 @@ def _upload_pipeline(state: ApiServer, given: list, name: str = "", namespace: s
 
 def _upload_version(state: ApiServer, given: list, pipelineid: str = "", name: str = "", description: str = "") -> dict:
     _of(state.pipelines, pipelineid, "pipeline")
-    if any(each["pipeline_id"] == pipelineid and each["display_name"].lower() == name.lower() for each in state.versions.values()):
+    if any(each["pipeline_id"] == pipelineid and _own_name(each).lower() == name.lower() for each in state.versions.values()):
         raise Refused(409, f"the version {name} already exists")
     spec = given[0] if len(given) == 1 else {"pipeline_spec": given[0], "platform_spec": given[1]}
     made = {
         "pipeline_id": pipelineid,
         "pipeline_version_id": str(uuid.uuid4()),
         "display_name": name,
+        **_also(state, name=name),
         "created_at": state.now(),
         "pipeline_spec": spec,
     }
@@ -300,10 +327,20 @@ def _list_versions(state: ApiServer, _: Any, pipeline_id: str, sort_by: str = ""
 
 
 def _by_name(state: ApiServer, _: Any, name: str, namespace: str = "") -> dict:
-    found = [each for each in state.pipelines.values() if each["display_name"].lower() == name.lower()]
+    found = [each for each in state.pipelines.values() if _own_name(each).lower() == name.lower()]
     if not found:
         raise Refused(404, f"there is no pipeline {name}")
     return found[0]
+
+
+def _own_name(made: dict) -> str:
+    """The name by which a pipeline or a version was made."""
+    return made.get("name") or made["display_name"]
+
+
+def _also(state: ApiServer, **fields: Any) -> dict:
+    """Fields that only the newest release has or fills in."""
+    return fields if state.newest else {}
 
 
 def _list_experiments(state: ApiServer, _: Any, namespace: str = "", sort_by: str = "", **page: str) -> dict:
@@ -319,6 +356,7 @@ def _create_experiment(state: ApiServer, given: dict) -> dict:
         if each["display_name"].lower() == given["display_name"].lower() and each.get("namespace") == given.get("namespace"):
             raise Refused(409, f"the experiment {given['display_name']} already exists")
     made = {**given, "experiment_id": str(uuid.uuid4()), "created_at": state.now(), "storage_state": "AVAILABLE"}
+    made |= _also(state, last_run_created_at="1970-01-01T00:00:00Z")
     return state.experiments.setdefault(made["experiment_id"], made)
 
 
@@ -337,14 +375,23 @@ def _check_config(state: ApiServer, given: dict) -> None:
 def _create_run(state: ApiServer, given: dict) -> dict:
     _check_config(state, given)
     made = {**given, "run_id": str(uuid.uuid4()), "created_at": state.now(), "state": "PENDING", "storage_state": "AVAILABLE"}
+    output = {"entries": {"root_run_id": {"value": "7", "render_type": "URL"}}, "state": "PLUGIN_SUCCEEDED"}
+    made |= _also(state, finished_at="1970-01-01T00:00:00Z", plugins_output={"mlflow": output})
     return state.runs.setdefault(made["run_id"], made)
 
 
 def _get_run(state: ApiServer, _: Any, run_id: str) -> dict:
     run = _of(state.runs, run_id, "run")
     run["state"] = state.run_states.pop(0) if len(state.run_states) > 1 else state.run_states[0]
+    if run["state"] in ("SUCCEEDED", "FAILED"):
+        state.on_end(run_id)
     if run["state"] == "FAILED" and state.run_error:
         run["error"] = {"code": 2, "message": state.run_error}
+    if run["state"] == "FAILED" and state.failed_tasks:
+        nodes = ("darkroom-x7k2p", "root", *state.failed_tasks, "executor", "executor(0)")
+        tasks = [{"run_id": run_id, "display_name": name, "state": "FAILED"} for name in nodes]
+        tasks += [{"run_id": run_id, "display_name": "root-driver", "state": "SUCCEEDED"}, {"display_name": "Pusher"}]
+        run["run_details"] = {"task_details": tasks}
     return run
 
 
@@ -371,9 +418,14 @@ def _create_recurring(state: ApiServer, given: dict) -> dict:
         "recurring_run_id": str(uuid.uuid4()),
         "created_at": state.now(),
         "mode": "ENABLE" if enabled else "DISABLE",
-        "status": "STATUS_UNSPECIFIED" if enabled else "DISABLED",  # until the controller has seen it
+        "status": "DISABLED"
+        if not enabled
+        else "ENABLED"
+        if state.newest
+        else "STATUS_UNSPECIFIED",  # until the controller sees it
         "max_concurrency": str(given["max_concurrency"]),
         "service_account": given.get("service_account", "pipeline-runner"),
+        **_also(state, updated_at=state.now(), namespace=given.get("namespace", "kubeflow")),
     }
     return state.recurring.setdefault(made["recurring_run_id"], made)
 
@@ -384,7 +436,8 @@ def _list_recurring(state: ApiServer, _: Any, namespace: str = "", experiment_id
     mine = [
         each
         for each in state.recurring.values()
-        if experiment_id in ("", each.get("experiment_id")) and each.get("namespace", "") == _named(state, namespace)
+        if experiment_id in ("", each.get("experiment_id"))
+        and (each.get("namespace", "") == _named(state, namespace) or not state.multi_user)
     ]
     return _listed("recurringRuns", _sorted(mine, sort_by), limit=state.page_limit, **page)
 
@@ -411,7 +464,10 @@ def _of(store: dict[str, dict], id: str, what: str) -> dict:
 
 
 _WORK: dict[str, Callable[..., Any]] = {
-    "get_healthz": lambda state, _: {"multi_user": True} if state.multi_user else {},
+    "get_healthz": lambda state, _: {
+        **({"multi_user": True} if state.multi_user else {}),
+        **_also(state, tag_name="2.17.0", commit_sha="unknown", pipeline_store="database"),
+    },
     "list_pipelines": _list_pipelines,
     "create_pipeline": _create_pipeline,
     "upload_pipeline": _upload_pipeline,
