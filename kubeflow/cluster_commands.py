@@ -30,7 +30,7 @@ def _shared(command: Callable) -> Callable:
             click.option("--project", metavar="ID", help="vertex: the project; else $GOOGLE_CLOUD_PROJECT."),
             click.option("--region", metavar="NAME", help="vertex: the region; else $GOOGLE_CLOUD_REGION."),
             click.option("--parameter", "parameters", metavar="K=V", multiple=True, help="A parameter's value; may be repeated."),
-            click.option("--pipeline-root", metavar="URI", help="Where outputs go; else what the file or the server says."),
+            click.option("--pipeline-root", metavar="URI", help="Where outputs go; else what the file says, or the server."),
             click.option("--service-account", metavar="NAME", help="Whom the tasks act as; else the server's default."),
         )
     ):
@@ -42,7 +42,7 @@ def _shared(command: Callable) -> Callable:
 @click.argument("file", metavar="FILE.yaml")
 @_shared
 @click.option("--run-name", metavar="NAME", help="The run's name; else the pipeline's name and the time.")
-@click.option("--wait", is_flag=True, help="Waits for the run's end, and ends with status 1 if it did not go well.")
+@click.option("--wait", is_flag=True, help="Waits for the run's end, and ends as its verdict says.")
 def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
     """Runs a compiled pipeline on a server, uploading it where the server does not have it.
 
@@ -56,6 +56,10 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
     On Vertex AI, with the default credentials of gcloud:
         darkroom submit pipeline.yaml --target vertex --project my-project --region europe-west4
             --pipeline-root gs://my-bucket/darkroom
+
+    \b
+    --wait ends with status 3 where a gate refused, 2 where a step could not use what it was given, 1 after any other fault. The
+    reasons are those of the run's verdict.json, if the registry can be read from here, with this machine's own credentials.
 
     \b
     A token is taken from $KFP_TOKEN or the file $KFP_TOKEN_FILE; $KFP_IAP_CLIENT_ID signs in with Google's Identity-Aware
@@ -78,8 +82,9 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
         click.echo(f"version: {run.version.name} ({'uploaded' if run.version.uploaded else 'was there'})")
     click.echo(f"run: {run.run_id}")
     click.echo(f"url: {run.url}")
+    click.echo(f"root: {run.root or 'the default of the server'}")
     if wait:
-        _wait(waiter, run.url)
+        _wait(waiter, file, run)
 
 
 @click.command()
@@ -223,18 +228,26 @@ def _backend(options: dict[str, Any]) -> tuple[Any, Any]:
     return schedules, connection.connect(options["host"], options["namespace"])
 
 
-def _wait(waiter: Callable[[], Any], url: str) -> None:
-    """Ends the command as the run has ended."""
+def _wait(waiter: Callable[[], Any], file: str, run: Any) -> None:
+    """Ends the command as the run has come out."""
     from kubeflow.connection import ServerFault
+    from kubeflow.outcome import outcome_of
+    from kubeflow.packages import read_package
 
+    package = read_package(file)
     try:
         ending = waiter()
     except KeyboardInterrupt:
-        fail(f"no longer waiting; the run goes on: {url}", Status.INTERRUPTED)
+        fail(f"no longer waiting; the run goes on: {run.url}", Status.INTERRUPTED)
     except ServerFault as error:
-        fail(f"{error}; no longer waiting, the run goes on: {url}", Status.FAULT)
-    if not ending.well:
-        fail(f"the run ended {ending.state}{f', {ending.why}' if ending.why else ''}: {url}", Status.FAULT)
+        fail(f"{error}; no longer waiting, the run goes on: {run.url}", Status.FAULT)
+    outcome = outcome_of(ending, package, run.run_id)
+    if outcome.note:
+        click.echo(f"verdict: {outcome.note}")
+    if outcome.read:
+        click.echo(f"verdict: {outcome.status.word}")
+    if outcome.status is not Status.PUSHED:
+        fail(outcome.why if outcome.read else f"{outcome.why}: {run.url}", outcome.status)
 
 
 def _tell_state(state: str) -> None:
@@ -243,6 +256,7 @@ def _tell_state(state: str) -> None:
 
 def _tell_scheduled(done: Any) -> None:
     click.echo(f"version: {done.version.name}{' (uploaded)' if done.version.uploaded else ''}")
+    click.echo(f"root: {done.root or 'the default of the server'}")
     if done.made:
         click.echo(f"scheduled: {done.name}, {done.when} ({done.id})")
     else:

@@ -29,6 +29,8 @@ class Package:
         parameters: The definitions of its parameters.
         pipeline_root: Where its outputs go by default, '' where it does not say.
         platform: Whether a second document, for a platform, comes with it.
+        registry: Where its steps leave what came of them; '' where its containers name none, as in other people's pipelines.
+        steps: The names of the tasks that run a container, but for those that run however the others end.
     """
 
     path: Path
@@ -37,6 +39,8 @@ class Package:
     parameters: Mapping[str, Mapping[str, Any]]
     pipeline_root: str
     platform: bool
+    registry: str = ""
+    steps: tuple[str, ...] = ()
 
 
 def read_package(file: str | Path) -> Package:
@@ -65,6 +69,8 @@ def read_package(file: str | Path) -> Package:
         parameters=definitions,
         pipeline_root=spec.get("defaultPipelineRoot") or "",
         platform=len(documents) == 2,
+        registry=_registry_of(spec["deploymentSpec"]),
+        steps=_steps_of(spec),
     )
 
 
@@ -116,6 +122,29 @@ def _documents(path: Path) -> list[Any]:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _registry_of(deployment: Mapping[str, Any]) -> str:
+    """The registry that `kubeflow.compile` writes into each container's command."""
+    for executor in (deployment.get("executors") or {}).values():
+        container = executor.get("container") if isinstance(executor, dict) else None
+        words = [*(container.get("command") or ()), *(container.get("args") or ())] if isinstance(container, dict) else []
+        for word in words:
+            if isinstance(word, str) and word.startswith("--registry="):
+                return word.removeprefix("--registry=")
+    return ""
+
+
+def _steps_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    components = spec.get("components") or {}
+    graphs = [each.get("dag") for each in (spec["root"], *components.values()) if isinstance(each, dict)]
+    found = []
+    for name, task in (item for graph in graphs if graph for item in (graph.get("tasks") or {}).items()):
+        component = components.get((task.get("componentRef") or {}).get("name")) or {}
+        always = (task.get("triggerPolicy") or {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+        if "executorLabel" in component and not always:
+            found.append(name)
+    return tuple(found)
 
 
 def _digest(documents: list[Any]) -> str:

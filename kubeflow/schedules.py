@@ -44,6 +44,7 @@ class Scheduled:
         removed: Ids of the older ones of that name that are gone.
         left: Those that are not.
         woken: Whether there was one of that name, which had been paused.
+        root: Where its runs' outputs go; '' leaves it to the server.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Scheduled:
     removed: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     woken: bool = False
+    root: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,15 +119,16 @@ def schedule(
     trigger, when = _trigger(cron, every, timezone)
     package = read_package(file)
     values = fill_parameters(package, parameters)
+    root = pipeline_root or package.pipeline_root
     name = name or package.name
     version = ensure_version(connection, package)
     experiment_id = ensure_experiment(connection, experiment or package.name)
     older = _of_name(connection, name)
-    asked = (version, trigger, values, pipeline_root, service_account, experiment_id)
+    asked = (version, trigger, values, root, service_account, experiment_id)
     same = next((each for each in older if _is_same(each, *asked)), None)
     if same is not None:
         removed, left = _delete(connection, [each for each in older if each is not same])
-        return Scheduled(name, same.recurring_run_id, when, version, False, removed, left)
+        return Scheduled(name, same.recurring_run_id, when, version, False, removed, left, root=root)
     mark = new_mark(package) + (f"{_ACCOUNT}{service_account}" if service_account else "")
     body = api.V2beta1RecurringRun(
         display_name=name,
@@ -133,7 +136,7 @@ def schedule(
         experiment_id=experiment_id,
         namespace=connection.namespace,
         pipeline_version_reference=reference(version),
-        runtime_config=api.V2beta1RuntimeConfig(parameters=values, pipeline_root=pipeline_root),
+        runtime_config=api.V2beta1RuntimeConfig(parameters=values, pipeline_root=root or None),
         service_account=service_account,
         trigger=trigger,
         max_concurrency="1",
@@ -149,7 +152,7 @@ def schedule(
     _check_in_force(connection, made.recurring_run_id, name)
     woken = bool(older) and not any(map(_fires, older))
     removed, left = _delete(connection, older)
-    return Scheduled(name, made.recurring_run_id, when, version, True, removed, left, woken)
+    return Scheduled(name, made.recurring_run_id, when, version, True, removed, left, woken, root)
 
 
 def pause(name: str, connection: Connection) -> list[str]:
@@ -251,7 +254,7 @@ def _is_same(
     version: Version,
     trigger: Any,
     values: dict[str, Any],
-    root: str | None,
+    root: str,
     account: str | None,
     experiment_id: str,
 ) -> bool:
@@ -263,7 +266,7 @@ def _is_same(
         and recurring.experiment_id == experiment_id
         and _when(recurring.trigger) == _when(trigger)
         and (config.parameters or {} if config else {}) == values
-        and ((config.pipeline_root if config else "") or "") == (root or "")
+        and ((config.pipeline_root if config else "") or "") == root
         and (recurring.description or "").partition(_ACCOUNT)[2] == (account or "")
         and recurring.max_concurrency == "1"
         and bool(recurring.no_catchup)

@@ -43,20 +43,29 @@ class Submission:
         url: Its page in the user interface.
         name: Its name.
         version: What it runs.
+        root: Where its outputs go; '' leaves it to the server.
     """
 
     run_id: str
     url: str
     name: str
     version: Version
+    root: str = ""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: the state in the server's word, and why if it says."""
+    """How a run ended.
+
+    Attributes:
+        state: In the server's word.
+        why: What the server says of it, if anything.
+        failed: The tasks that failed, by name.
+    """
 
     state: str
     why: str
+    failed: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
@@ -81,7 +90,7 @@ def submit(
         connection: The server.
         parameters: NAME=VALUE, one each; every other parameter gets the file's default.
         experiment: The experiment's name, made where it is not there; None takes the pipeline's name.
-        pipeline_root: Where outputs go; None leaves it to the file and the server.
+        pipeline_root: Where outputs go; None takes the file's, which no server reads by itself; if it has none, the server decides.
         run_name: None makes one of the pipeline's name and the time.
         service_account: The Kubernetes service account of the run's pods; None leaves it to the server.
 
@@ -96,6 +105,7 @@ def submit(
 
     package = read_package(file)
     values = fill_parameters(package, parameters)
+    root = pipeline_root or package.pipeline_root
     version = ensure_version(connection, package)
     experiment_id = ensure_experiment(connection, experiment or package.name)
     name = run_name or f"{package.name} {datetime.now(timezone.utc):%Y-%m-%d %H-%M-%S}"
@@ -105,7 +115,7 @@ def submit(
         display_name=name,
         description=mark,
         pipeline_version_reference=reference(version),
-        runtime_config=api.V2beta1RuntimeConfig(parameters=values, pipeline_root=pipeline_root),
+        runtime_config=api.V2beta1RuntimeConfig(parameters=values, pipeline_root=root or None),
         service_account=service_account,
     )
 
@@ -114,7 +124,7 @@ def submit(
         return next((run for run in found if run.description == mark), None)
 
     run = connection.make(look_up, "Run", "create_run", body=body)
-    return Submission(run.run_id, connection.page_url(f"runs/details/{run.run_id}"), name, version)
+    return Submission(run.run_id, connection.page_url(f"runs/details/{run.run_id}"), name, version, root)
 
 
 def ensure_version(connection: Connection, package: Package) -> Version:
@@ -126,26 +136,24 @@ def ensure_version(connection: Connection, package: Package) -> Version:
     """
     import kfp_server_api as api
 
-    def pipeline_there() -> Any | None:
-        return next(iter(connection.named("Pipeline", "list_pipelines", "pipelines", package.name, **_namespace(connection))), None)
+    def pipelines(find: Callable[..., list[Any]]) -> Any | None:
+        return next(iter(find("Pipeline", "list_pipelines", "pipelines", package.name, **_namespace(connection))), None)
 
     # Uploading the file as a pipeline would make a first version of the pipeline's name; so it is made without any.
-    pipeline = pipeline_there() or connection.make(
-        pipeline_there,
+    pipeline = pipelines(connection.named) or connection.make(
+        lambda: pipelines(connection.named) or pipelines(connection.renamed),
         "Pipeline",
         "create_pipeline",
         body=api.V2beta1Pipeline(display_name=package.name, namespace=connection.namespace),
     )
 
-    def version_there() -> Any | None:
-        found = connection.named(
-            "Pipeline", "list_pipeline_versions", "pipeline_versions", package.version, pipeline_id=pipeline.pipeline_id
-        )
-        return next(iter(found), None)
+    def versions(find: Callable[..., list[Any]]) -> Any | None:
+        of = {"pipeline_id": pipeline.pipeline_id}
+        return next(iter(find("Pipeline", "list_pipeline_versions", "pipeline_versions", package.version, **of)), None)
 
-    there = version_there()
+    there = versions(connection.named)
     version = there or connection.make(
-        version_there,
+        lambda: versions(connection.named) or versions(connection.renamed),
         "PipelineUpload",
         "upload_pipeline_version",
         uploadfile=str(package.path),
@@ -218,17 +226,19 @@ def wait_for(
             last = run.state
             tell(last)
         if last in _ENDED:
-            return Ending(last, _why(run))
+            return _ending(run)
     raise AssertionError("it looks for ever")
 
 
-def _why(run: Any) -> str:
-    """What the server says of a run that failed: its error, else the tasks that failed."""
-    if run.error and run.error.message:
-        return " ".join(run.error.message.split())
+def _ending(run: Any) -> Ending:
+    """The state, and what the server says of a run that failed: its error, else the tasks that failed."""
     details = run.run_details.task_details if run.run_details else None
     failed = sorted({task.display_name for task in details or () if task.state == "FAILED" and task.display_name})
-    return f"failed: {', '.join(failed)}" if failed else ""
+    if run.error and run.error.message:
+        why = " ".join(run.error.message.split())
+    else:
+        why = f"failed: {', '.join(failed)}" if failed else ""
+    return Ending(run.state, why, tuple(failed))
 
 
 def _namespace(connection: Connection) -> dict[str, str]:

@@ -87,7 +87,7 @@ def submit(
         lambda: _asked(lambda: job.submit(service_account=service_account)) or job_id,
         lambda: _there(library, place, job_id),
     )
-    return Submission(job_id, _run_url(place, job_id), run_name or package.name, _version(package))
+    return Submission(job_id, _run_url(place, job_id), run_name or package.name, _version(package), root)
 
 
 def wait_for(
@@ -115,7 +115,9 @@ def wait_for(
             last = state
             tell(state)
         if state in ("SUCCEEDED", "FAILED", "CANCELLED"):
-            return Ending(state, " ".join(job.gca_resource.error.message.split()))
+            tasks = job.gca_resource.job_detail.task_details
+            failed = sorted({task.task_name for task in tasks if task.state.name == "FAILED"})
+            return Ending(state, " ".join(job.gca_resource.error.message.split()), tuple(failed))
     raise AssertionError("it looks for ever")
 
 
@@ -147,7 +149,7 @@ def schedule(
     same = next((each for each in older if _active(each) and _print_of(each) == print_now), None)
     if same is not None:
         removed, left = _delete(place, [each for each in older if each is not same])
-        return Scheduled(name, same.gca_resource.name, when, _version(package), False, removed, left)
+        return Scheduled(name, same.gca_resource.name, when, _version(package), False, removed, left, root=root)
     job = _job(library, place, package, values, root, display_name=name, labels={_LABEL: print_now})
     before = {each.gca_resource.name for each in older}
 
@@ -163,7 +165,7 @@ def schedule(
     _check_active(place, made)
     woken = bool(older) and not any(map(_active, older))
     removed, left = _delete(place, older)
-    return Scheduled(name, made.gca_resource.name, when, _version(package), True, removed, left, woken)
+    return Scheduled(name, made.gca_resource.name, when, _version(package), True, removed, left, woken, root)
 
 
 def pause(name: str, place: Place) -> list[str]:

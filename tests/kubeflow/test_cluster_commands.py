@@ -10,8 +10,11 @@ from click.testing import CliRunner
 from kubeflow import cluster_commands, connection, submission
 from kubeflow.connection import Retry
 from pipeline.cli import Group
+from pipeline.status import Status
+from pipeline.verdict import Verdict
 from tests.kubeflow.api_server import TOKEN, api_server
-from tests.kubeflow.tiny_pipeline import SPEC, write_pipeline
+from tests.kubeflow.published import RELEASES, usable
+from tests.kubeflow.tiny_pipeline import SPEC, write_judging, write_pipeline
 
 VARIABLES = ("KFP_HOST", "KFP_NAMESPACE", "KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID", "KUBERNETES_SERVICE_HOST")
 
@@ -25,9 +28,9 @@ def nobody_waits(monkeypatch):
     monkeypatch.setitem(submission.wait_for.__kwdefaults__, "sleep", lambda _: None)
 
 
-@pytest.fixture
-def server(monkeypatch):
-    with api_server(token=TOKEN) as running:
+@pytest.fixture(params=RELEASES)
+def server(request, monkeypatch):
+    with api_server(release=usable(request.param), token=TOKEN) as running:
         monkeypatch.setenv("KFP_HOST", running.url)
         monkeypatch.setenv("KFP_TOKEN", TOKEN)
         yield running
@@ -36,6 +39,18 @@ def server(monkeypatch):
 @pytest.fixture
 def file(tmp_path):
     return str(write_pipeline(tmp_path))
+
+
+REASONS = ["ELBO is 2.38 nats worse than the last blessed model's, allowed are 0.60", "KL divergence is 0.02 nats"] * 2
+
+
+def leave_verdict(folder, run, status, gate=None, reasons=None):
+    """What the last step of a run leaves in its registry."""
+    verdict = Verdict(run=run, title="cats", images="s3://bucket/cats", started="2026-01-01T00:00:00+00:00")
+    verdict.end(status, gate, reasons)
+    place = folder / "registry/runs" / run
+    place.mkdir(parents=True, exist_ok=True)
+    verdict.write(place / "verdict.json")
 
 
 def typed(*words):
@@ -58,7 +73,10 @@ def test_submit(server, file):
     assert (status, complaint) == (0, "")
     (run,) = server.runs.values()
     version = next(iter(server.versions.values()))["display_name"]
-    assert out == f"version: {version} (uploaded)\nrun: {run['run_id']}\nurl: {server.url}/#/runs/details/{run['run_id']}\n"
+    assert out == (
+        f"version: {version} (uploaded)\nrun: {run['run_id']}\nurl: {server.url}/#/runs/details/{run['run_id']}\n"
+        "root: gs://bucket/root\n"
+    )
     assert run["runtime_config"]["parameters"]["epochs"] == 3 and run["display_name"] == "the first"
     assert "(was there)" in typed("submit", file, "--host", server.url)[1]
 
@@ -70,6 +88,34 @@ def test_submit_and_wait(server, file):
     server.run_states, server.run_error = ["RUNNING", "FAILED"], "no room"
     status, out, complaint = typed("submit", file, "--wait")
     assert status == 1 and complaint.startswith("failed: the run ended FAILED, no room: http://")
+
+
+@pytest.mark.parametrize("state", ["SUCCEEDED", "FAILED"])
+@pytest.mark.parametrize(("verdict", "word", "status"), [(Status.REFUSED, "refused", 3), (Status.MISTAKE, "invalid", 2)])
+def test_a_wait_ends_as_the_verdict_says(server, tmp_path, state, verdict, word, status):
+    file = str(write_judging(tmp_path, str(tmp_path / "registry")))
+    server.run_states, server.on_end = ["RUNNING", state], lambda run: leave_verdict(tmp_path, run, verdict, "model", REASONS)
+    found, out, complaint = typed("submit", file, "--wait")
+    (line,) = complaint.splitlines()
+    assert found == status and out.endswith(f"state: {state.lower()}\nverdict: {word}\n")
+    assert line.startswith(f"{word}: model gate: ELBO is 2.38 nats worse") and len(line) < 200
+
+
+def test_a_wait_for_a_push(server, tmp_path):
+    file = str(write_judging(tmp_path, str(tmp_path / "registry")))
+    server.on_end = lambda run: leave_verdict(tmp_path, run, Status.PUSHED)
+    status, out, complaint = typed("submit", file, "--wait")
+    assert (status, complaint) == (0, "") and out.endswith("state: succeeded\nverdict: pushed\n")
+
+
+@pytest.mark.parametrize(("failed", "status", "word"), [("Verdict", 3, "refused"), ("Trainer", 1, "failed")])
+def test_a_wait_where_the_registry_is_out_of_reach(server, tmp_path, failed, status, word):
+    file = str(write_judging(tmp_path, "/mnt/of-the-cluster/registry"))
+    server.run_states, server.failed_tasks = ["FAILED"], ("tfx-dag", failed)
+    found, out, complaint = typed("submit", file, "--wait")
+    note, line = out.splitlines()[-1], complaint.rstrip("\n")
+    assert found == status and line.startswith(f"{word}: ") and failed in line and len(line) < 200
+    assert note.startswith("verdict: cannot be read from here, so the run's state decides: /mnt/of-") and len(note) < 200
 
 
 def test_a_wait_that_nobody_answers_says_that_the_run_goes_on(server, file, monkeypatch):
@@ -118,7 +164,9 @@ def test_a_server_that_fails_is_no_mistake_of_the_users(server, file):
 
 def test_a_day_with_schedules(server, file):
     status, out, _ = typed("schedule", file, "--cron", "0 3 * * MON-FRI", "--name", "nightly")
-    assert status == 0 and re.search(r"version: \w{12} \(uploaded\)\nscheduled: nightly, 0 0 3 \* \* 1-5 \([-\w]+\)\n$", out)
+    assert status == 0 and re.search(
+        r"version: \w{12} \(uploaded\)\nroot: gs://bucket/root\nscheduled: nightly, 0 0 3 \* \* 1-5 \([-\w]+\)\n$", out
+    )
     assert "nothing to do: nightly is there already" in typed("schedule", file, "--cron", "0 3 * * 1-5", "--name", "nightly")[1]
     status, out, _ = typed("schedule", file, "--every", "6h", "--name", "nightly")
     assert status == 0 and "scheduled: nightly, every 6h" in out and "removed: the older " in out

@@ -10,13 +10,14 @@ from kubeflow import schedules
 from kubeflow.connection import ServerFault
 from kubeflow.schedules import list_schedules, pause, remove, resume, schedule
 from tests.kubeflow.api_server import api_server
+from tests.kubeflow.published import RELEASES, usable
 from tests.kubeflow.tiny_pipeline import DEFAULTS, connected, write_pipeline
 from trainer.errors import InputError
 
 
-@pytest.fixture
-def server():
-    with api_server() as running:
+@pytest.fixture(params=RELEASES)
+def server(request):
+    with api_server(release=usable(request.param)) as running:
         yield running
 
 
@@ -93,6 +94,26 @@ def test_another_takes_the_place_of_the_old(server, file, newer, change):
     order = [each for each in server.requests if "recurring" in each]
     last = len(order) - 1 - order[::-1].index("create_recurring_run")
     assert order[last:] == ["create_recurring_run", "get_recurring_run", "disable_recurring_run", "delete_recurring_run"]
+
+
+def test_the_root_is_the_files_and_one_that_has_changed_is_another_schedule(server, tmp_path):
+    def moved(to):
+        return write_pipeline(tmp_path, defaultPipelineRoot=to)
+
+    first = schedule(moved("s3://bucket/root"), connected(server), cron="0 3 * * *")
+    assert only(server)["runtime_config"] == {"parameters": DEFAULTS, "pipeline_root": "s3://bucket/root"}
+    assert first.root == "s3://bucket/root"
+    for file, given in ((moved("s3://bucket/root"), "s3://bucket/other"), (moved("s3://bucket/third"), None)):
+        done = schedule(file, connected(server), cron="0 3 * * *", pipeline_root=given)
+        assert done.made and len(done.removed) == 1
+        assert only(server)["runtime_config"]["pipeline_root"] == (given or "s3://bucket/third") == done.root
+
+
+def test_one_that_was_made_without_the_files_root_is_replaced(server, file):
+    first = schedule(file, connected(server), cron="0 3 * * *")
+    del only(server)["runtime_config"]["pipeline_root"]
+    done = schedule(file, connected(server), cron="0 3 * * *")
+    assert done.made and done.removed == [first.id]
 
 
 def test_an_account_that_is_asked_for_no_longer(server, file):

@@ -11,15 +11,16 @@ from kubeflow.connection import Away, ServerFault
 from kubeflow.packages import fill_parameters, read_package
 from kubeflow.submission import submit, wait_for
 from tests.kubeflow.api_server import api_server
+from tests.kubeflow.published import RELEASES, usable
 from tests.kubeflow.tiny_pipeline import DEFAULTS, SPEC, connected, quick_retry, write_pipeline
 from trainer.errors import InputError
 
 CREATES = ("create_pipeline", "upload_pipeline_version", "create_experiment", "create_run")
 
 
-@pytest.fixture
-def server():
-    with api_server() as running:
+@pytest.fixture(params=RELEASES)
+def server(request):
+    with api_server(release=usable(request.param)) as running:
         yield running
 
 
@@ -52,12 +53,20 @@ def test_a_run_has_every_parameter_and_what_was_asked_for(server, tmp_path):
     assert run["pipeline_version_reference"] == {key: version[key] for key in ("pipeline_id", "pipeline_version_id")}
 
 
-def test_without_more_the_file_and_the_server_decide(server, tmp_path):
-    submit(write_pipeline(tmp_path), connected(server))
+def test_without_more_the_file_decides(server, tmp_path):
+    """Of the file no server reads the root by itself: it is sent."""
+    done = submit(write_pipeline(tmp_path), connected(server))
     (run,) = server.runs.values()
-    assert run["runtime_config"] == {"parameters": DEFAULTS}
+    assert run["runtime_config"] == {"parameters": DEFAULTS, "pipeline_root": "gs://bucket/root"}
+    assert done.root == "gs://bucket/root"
     assert type(run["runtime_config"]["parameters"]["epochs"]) is int
     assert "service_account" not in run and run["display_name"].startswith("darkroom 20")
+
+
+def test_without_any_root_the_server_decides(server, tmp_path):
+    done = submit(write_pipeline(tmp_path, defaultPipelineRoot=""), connected(server))
+    (run,) = server.runs.values()
+    assert run["runtime_config"] == {"parameters": DEFAULTS} and done.root == ""
 
 
 def test_the_same_contents_are_uploaded_once(server, tmp_path):
@@ -143,6 +152,19 @@ def test_a_name_that_differs_in_capitals_only(server, tmp_path):
         submit(write_pipeline(tmp_path), connected(server))
 
 
+@pytest.mark.parametrize("renamed", ["pipelines", "versions"])
+def test_what_somebody_has_renamed_is_found_by_its_own_name(tmp_path, renamed):
+    """In the user interface of newer servers, which keep the name that it was made by and refuse that a second time."""
+    with api_server(release=usable("2.17")) as server:
+        file = write_pipeline(tmp_path)
+        first = submit(file, connected(server)).version
+        (made,) = getattr(server, renamed).values()
+        made["display_name"] = "Cats, by night"
+        second = submit(file, connected(server)).version
+        assert (second.pipeline_id, second.version_id) == (first.pipeline_id, first.version_id)
+        assert counts(server) == (1, 1, 1, 2)
+
+
 def test_what_the_server_refuses_is_one_line(server, tmp_path):
     file = write_pipeline(tmp_path)
     connection = connected(server)
@@ -161,6 +183,14 @@ def test_waiting_tells_each_state_once(server, tmp_path):
     slept, told = [], []
     ending = wait_for(connection, run.run_id, pause=7, sleep=slept.append, tell=told.append)
     assert ending.well and slept == [7, 7, 7] and told == ["PENDING", "RUNNING", "SUCCEEDED"]
+
+
+def test_the_tasks_that_failed_are_told(server, tmp_path):
+    server.run_states, server.failed_tasks = ["RUNNING", "FAILED"], ("one",)
+    connection = connected(server)
+    ending = wait_for(connection, submit(write_pipeline(tmp_path), connection).run_id, sleep=lambda _: None)
+    assert ending.failed == ("darkroom-x7k2p", "executor", "executor(0)", "one", "root")
+    assert ending.why == "failed: darkroom-x7k2p, executor, executor(0), one, root"
 
 
 @pytest.mark.parametrize(("state", "error", "why"), [("FAILED", "out of\nmemory", "out of memory"), ("CANCELED", "", "")])

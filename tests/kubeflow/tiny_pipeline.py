@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,35 @@ def write_pipeline(folder: Path, name: str = "pipeline.yaml", *, platform: bool 
     path = folder / name
     path.write_text(yaml.safe_dump_all(documents))
     return path
+
+
+def write_judging(folder: Path, registry: str) -> Path:
+    """Writes one whose steps leave what came of them in a registry: two gates, a step between them, and one whatever happens."""
+    steps = ("DataGate", "Trainer", "Verdict", "Notification")
+    root = copy.deepcopy(SPEC["root"])
+    root["dag"]["tasks"] = {name: {"componentRef": {"name": f"comp-{name}"}, "taskInfo": {"name": name}} for name in steps[:-1]}
+    for before, after in itertools.pairwise(steps[:-1]):
+        root["dag"]["tasks"][after]["dependentTasks"] = [before]
+    inner = {"dag": root["dag"]}
+    whatever = {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+    root["dag"] = {
+        "tasks": {
+            "tfx-dag": {"componentRef": {"name": "comp-tfx-dag"}, "taskInfo": {"name": "tfx-dag"}},
+            "Notification": {
+                "componentRef": {"name": "comp-Notification"},
+                "dependentTasks": ["tfx-dag"],
+                "taskInfo": {"name": "Notification"},
+                "triggerPolicy": whatever,
+            },
+        }
+    }
+    container = {"image": "python:3.10", "command": ["true", f"--registry={registry}"]}
+    return write_pipeline(
+        folder,
+        root=root,
+        components={"comp-tfx-dag": inner, **{f"comp-{name}": {"executorLabel": f"exec-{name}"} for name in steps}},
+        deploymentSpec={"executors": {f"exec-{name}": {"container": copy.deepcopy(container)} for name in steps}},
+    )
 
 
 def quick_retry(slept: list[float] | None = None) -> Retry:
