@@ -225,6 +225,8 @@ def _complete_container(name: str, container: Document, cluster: ClusterConfig) 
     """Adds resources, and takes away the driver, which open-source Kubeflow Pipelines ignores: the entrypoint runs it."""
     container.pop("lifecycle", None)
     container["command"] = [*container["command"], f"--component={name}"]
+    if cluster.retries and name not in FINAL:
+        container["command"] += [f"--retries={cluster.retries}", f"--pause={cluster.backoff_seconds}"]
     given = cluster.resources_of(name)
     resources: Document = {
         "cpuLimit": float(given.cpu),

@@ -11,6 +11,7 @@ import argparse
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -31,6 +32,8 @@ VERDICTS = ("Verdict", "Notification")  # those that sum a run up
 LOGS = "executor-logs"  # an output that newer drivers add, and their launchers write
 MOUNTS_ENV = "DARKROOM_LAUNCHER_ROOT"  # the folder above those; / in a container
 RECORD_PAUSES = (1.0, 5.0, 20.0)  # seconds between tries to leave a record
+INDEX_ENV = "KFP_RETRY_INDEX"  # which of its tries a pod is, from 0, on Kubeflow Pipelines 2.17
+TRY_ENV = "DARKROOM_TRY"  # which of its tries in one pod this process is, from 0
 
 
 def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] = time.sleep) -> int:
@@ -49,6 +52,8 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     parser.add_argument("--component", required=True)
     parser.add_argument("--registry", required=True)
     parser.add_argument("--pipeline", required=True)
+    parser.add_argument("--retries", type=int, default=0)
+    parser.add_argument("--pause", type=int, default=60)
     parser.add_argument("--executor_class_path", required=True)
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
@@ -86,8 +91,34 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
         said = last_words(outputs["verdict"].uri) if parsed.component in VERDICTS else record["said"]
         LOGGER.info("%s: %s", parsed.component, said or "done")
         return 0
-    LOGGER.error("%s: %s: %s", parsed.component, Status(found["status"]).word, "; ".join(found["reasons"]))
-    return found["status"]
+    words = f"{parsed.component}: {Status(found['status']).word}: {'; '.join(found['reasons'])}"
+    pause = pause_before_next(found["status"] == Status.FAULT, parsed.retries, parsed.pause)
+    if pause is None:
+        LOGGER.error("%s", words)
+        return found["status"]
+    LOGGER.warning("%s; tried again in %d s", words, pause)
+    sleep(pause)
+    return again(uris, sys.argv[1:] if arguments is None else arguments)
+
+
+def pause_before_next(fault: bool, retries: int, pause: int) -> int | None:
+    """Seconds until a step that failed is tried again in this very pod; None where it is not.
+
+    As Kubeflow Pipelines 2.17 is installed, it starts no further pod for a step that failed, but only for one whose pod was lost:
+    its workflow controller's configuration lays the policy OnError over the retries of every step. Whether a pod knows its
+    number tells such servers from older ones, which do start it. Only a fault is tried again: a mistake or a refusal stays one.
+    """
+    done = int(os.environ.get(TRY_ENV, 0))
+    return pause * 2**done if fault and os.environ.get(INDEX_ENV) == "0" and done < retries else None
+
+
+def again(uris: Sequence[str], arguments: Sequence[str]) -> int:
+    """Begins anew, in a new process of the same number; what the outputs' folders hold of the last try is removed."""
+    for uri in uris:
+        shutil.rmtree(to_folder(uri), ignore_errors=True)
+    os.environ[TRY_ENV] = str(int(os.environ.get(TRY_ENV, 0)) + 1)
+    os.execv(sys.executable, [sys.executable, "-m", "kubeflow.entrypoint", *arguments])
+    raise AssertionError("execv does not return")
 
 
 def leave_record(registry: str, run: str, record: dict[str, Any], sleep: Callable[[float], None] = time.sleep) -> None:

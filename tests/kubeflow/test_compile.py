@@ -153,6 +153,9 @@ def test_retries_with_backoff_but_not_for_a_gate_that_would_say_the_same():
         "backoffMaxDuration": "2592000s",
     }
     assert policies["DataGate"] is policies["Verdict"] is policies["Notification"] is None
+    commands = {name: container["command"] for name, container in containers(spec).items()}
+    assert commands["Trainer"][-2:] == ["--retries=3", "--pause=30"]
+    assert not any("--retries=3" in commands[name] for name in ("DataGate", "Verdict", "Notification"))
     assert not any(task.get("retryPolicy") for _, task in tasks_of(compiled(retries=0)[0]))
 
 

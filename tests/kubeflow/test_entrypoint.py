@@ -176,15 +176,11 @@ def test_a_step_whose_run_nobody_can_tell_fails_before_its_work(tmp_path, caplog
     assert not (tmp_path / "registry").exists()
 
 
-def log_of(tmp_path, record: dict) -> tuple[int, list[str]]:
-    """How the step `Verdict` ends in a process of its own, and the lines of its log."""
-    write_record(str(tmp_path / "registry"), "run-1", record)
-    parameters = {"registry": str(tmp_path / "registry"), "title": "cats", "images": "s3://cats", "webhook_env": "NONE"}
-    words = words_for(tmp_path, "Verdict", "kubeflow.verdict.Executor", parameters, "verdict", "tfx.String")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def ended(words: list[str], **environment: str) -> tuple[int, list[str]]:
+    """How a step ends in a process of its own, and the lines of its log."""
     done = subprocess.run(
         [sys.executable, "-m", "kubeflow.entrypoint", *words],
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -193,11 +189,42 @@ def log_of(tmp_path, record: dict) -> tuple[int, list[str]]:
     return done.returncode, done.stdout.splitlines()
 
 
+def log_of(tmp_path, record: dict) -> tuple[int, list[str]]:
+    """How the step `Notification` ends, and the lines of its log."""
+    write_record(str(tmp_path / "registry"), "run-1", record)
+    parameters = {"registry": str(tmp_path / "registry"), "title": "cats", "images": "s3://cats", "webhook_env": "NONE"}
+    words = words_for(tmp_path, "Notification", "kubeflow.verdict.NotificationExecutor", parameters, "verdict", "tfx.String")
+    return ended(words)
+
+
+@pytest.mark.slow
+def test_a_fault_is_tried_again_in_the_pod_where_the_server_would_not(tmp_path, mounts):
+    words = [*words_for(tmp_path, *SCHEMA[:2], {}, *SCHEMA[3:]), "--retries=1", "--pause=0"]
+    status, lines = ended(words, KFP_RETRY_INDEX="0")
+    told = [line for line in lines if line.startswith("Schema: failed: ")]
+    assert status == 1 and len(told) == 2 and told[0].endswith("; tried again in 0 s") and "tried" not in told[1]
+    (record,) = read_records(str(tmp_path / "registry"), "run-1")
+    assert record["error"]["status"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "index", "done", "expected"),
+    [(True, "0", "0", 60), (True, "0", "1", 120), (True, "0", "2", None), (True, "1", "0", None), (True, None, "0", None),
+     (False, "0", "0", None)],
+)  # fmt: skip
+def test_what_is_tried_again_in_the_pod_and_when(monkeypatch, fault, index, done, expected):
+    monkeypatch.setenv(entrypoint.TRY_ENV, done)
+    monkeypatch.delenv(entrypoint.INDEX_ENV, raising=False)
+    if index:
+        monkeypatch.setenv(entrypoint.INDEX_ENV, index)
+    assert entrypoint.pause_before_next(fault, 2, 60) == expected
+
+
 @pytest.mark.slow
 def test_the_last_line_says_the_outcome_and_the_log_has_no_noise(tmp_path):
     failed = {"name": "Trainer", "state": "failed", "seconds": 1.0, "error": {"status": 1, "gate": None, "reasons": ["disk full"]}}
     status, lines = log_of(tmp_path, failed)
-    assert (status, lines[-1]) == (0, "Verdict: failed: Trainer: disk full")
+    assert (status, lines[-1]) == (0, "Notification: failed: Trainer: disk full")
     assert lines[:-1] == [f"the verdict is {tmp_path}/registry/runs/run-1/verdict.json"]
 
 
@@ -212,7 +239,8 @@ def test_the_last_line_says_the_outcome_and_the_log_has_no_noise(tmp_path):
 def test_each_outcome_is_the_last_line(tmp_path, caplog, error, said):
     record = {"name": "Report", "state": "done", "seconds": 1.0, **({"error": error} if error else {})}
     write_record(str(tmp_path / "registry"), "run-1", record)
-    parameters = {"registry": str(tmp_path / "registry"), "title": "cats", "images": "s3://cats", "webhook_env": "NONE"}
+    parameters = {"registry": str(tmp_path / "registry"), "title": "cats", "images": "s3://cats"}
     with caplog.at_level("INFO", "darkroom"):
-        run(tmp_path, "Verdict", "kubeflow.verdict.Executor", parameters, "verdict", "tfx.String")
+        status, _ = run(tmp_path, "Verdict", "kubeflow.verdict.Executor", parameters, "verdict", "tfx.String")
+    assert status == (error or {"status": 0})["status"]
     assert [record.getMessage() for record in caplog.records if record.name.startswith("darkroom")][-1] == said
