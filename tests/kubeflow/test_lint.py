@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from kubeflow.lint import STOCK, lint
+from kubeflow.lint import lint
+from kubeflow.rules import STOCK
 
 GOOD: dict[str, Any] = {
     "pipelineInfo": {"name": "p"},
@@ -76,6 +77,17 @@ TASK = "root/dag/tasks/Train"
         ("components/Train/outputDefinitions", {"parameters": {"l": {"parameterType": "NUMBER_DOUBLE"}}}, "double", False),
         (f"{TRAIN}/resources", {"accelerator": {"type": "NVIDIA_TESLA_T4", "count": "1"}}, "accelerator", False),
         (f"{TRAIN}/args", ["tfx.components.infra_validator.executor.Executor"], "infra-validator", False),
+        (f"{TASK}/retryPolicy", {"maxRetryCount": 2}, "retries", False),
+        (f"{TASK}/retryPolicy", {"maxRetryCount": 2, "backoffMaxDuration": "3600s"}, "retries", False),
+        ("defaultPipelineRoot", "/mnt/artifacts", "root", False),
+        (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": None}}}, "null", False),
+        ("components/Train/outputDefinitions", {"artifacts": {"m": {"metadata": {"a": None}}}}, "null", False),
+        ("components/Train/outputDefinitions", {"artifacts": {"executor-logs": {}}}, "name", False),
+        ("components/root", {"executorLabel": "read"}, "name", False),
+        ("components/a_b", {"executorLabel": "read"}, "name", False),
+        ("root/dag/tasks/Read_more", {"componentRef": {"name": "Read"}}, "name", False),
+        ("pipelineInfo/name", "My Pipeline", "name", False),
+        ("pipelineInfo/name", "p" * 129, "name", False),
         ("components/Train/executorLabel", "other", "reference", True),
         (f"{TASK}/componentRef", {"name": "Other"}, "reference", True),
         (f"{TASK}/dependentTasks", ["Read_task"], "reference", True),
@@ -86,6 +98,61 @@ def test_each_rule_by_what_breaks_it(path, value, rule, vertex):
     spec = changed(path, value)
     assert rules(spec) == [rule]
     assert rules(spec, "vertex") == ([rule] if vertex else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (f"{TASK}/retryPolicy", {"maxRetryCount": 2, "backoffMaxDuration": "604800s"}),
+        (f"{TASK}/retryPolicy", {"maxRetryCount": 0}),
+        ("defaultPipelineRoot", "s3://b/root"),
+        ("components/Train/outputDefinitions", {"artifacts": {"m": {"metadata": {"a": 1, "b": ""}}}}),
+        (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": ""}}}),
+        ("pipelineInfo/name", "darkroom-cats-2"),
+    ],
+)
+def test_what_comes_close_to_a_rule_and_is_fine(path, value):
+    assert rules(changed(path, value)) == []
+
+
+EXIT = {"componentRef": {"name": "Exit"}, "dependentTasks": ["Train"], "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}
+
+
+def gated(**tasks) -> dict[str, Any]:
+    """A pipeline with a gate, `Train`, and an exit handler; `tasks` are more of them, by their executors."""
+    spec = changed("components/Train/outputDefinitions", {"artifacts": {"b": {"artifactType": {"schemaTitle": "tfx.ModelBlessing"}}}})
+    for name, executor in {"Exit": "kubeflow.verdict.NotificationExecutor", **tasks}.items():
+        spec["root"]["dag"]["tasks"].setdefault(name, {"componentRef": {"name": name}, "dependentTasks": ["Train"]})
+        spec["components"][name] = {"executorLabel": name}
+        spec["deploymentSpec"]["executors"][name] = {"container": {"image": "i", "args": ["--executor_class_path", executor]}}
+    spec["root"]["dag"]["tasks"]["Exit"] = EXIT
+    return spec
+
+
+def test_a_refusal_must_fail_a_task_of_the_graph():
+    verdict = {"Verdict": "kubeflow.verdict.Executor"}
+    assert rules(gated(**verdict)) == [], "behind the gate"
+    assert rules(gated()) == ["no-verdict"]
+    assert rules(gated(Exit="kubeflow.verdict.Executor")) == ["exit-handler"], "whose failure decides nothing"
+    aside = gated(**verdict)
+    aside["root"]["dag"]["tasks"]["Verdict"]["dependentTasks"] = ["Read"]
+    assert rules(aside) == ["no-verdict"], "a gate that it is not behind"
+    assert rules(gated(**verdict), "vertex") == []
+
+
+def test_an_empty_folder_is_lost_in_the_upload():
+    spec = copy.deepcopy(GOOD)
+    spec["deploymentSpec"]["executors"]["read"]["container"]["args"] = ["tfx.components.pusher.executor.Executor"]
+    assert rules(spec) == ["empty-output"]
+    spec["deploymentSpec"]["executors"]["train"]["container"]["command"] = ["python", "-m", "kubeflow.entrypoint"]
+    assert rules(spec) == []
+
+
+@pytest.mark.parametrize("text", ["12e3", "1e-7", "0o17", "-3E+2"])
+def test_a_string_that_the_server_reads_as_a_number(text):
+    plain = yaml.safe_dump(GOOD) + f"sdkVersion: {text}\n"
+    assert rules(plain) == ["string"] and rules(plain.replace(text, f"'{text}'")) == []
+    assert rules(plain, "vertex") == []
 
 
 def test_a_condition_on_what_the_task_is_given_is_fine():
