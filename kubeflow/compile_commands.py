@@ -68,7 +68,7 @@ def lint_command(file: str, target: str) -> None:
     What another program writes to its standard output:
         compile-my-pipeline | darkroom lint -
     """
-    from kubeflow.lint import lint, root_of
+    from kubeflow.lint import lint
 
     name = "standard input" if file == "-" else file
     try:
@@ -78,9 +78,6 @@ def lint_command(file: str, target: str) -> None:
     violations = lint(text, target)
     for violation in violations:
         click.echo(str(violation))
-    root = root_of(text) if target == "kfp" else ""
-    if root:
-        click.echo(f"note: defaultPipelineRoot, {root}, is read by no server; darkroom submit and schedule send it, others give it")
     if violations:
         raise InputError(f"{name} breaks {len(violations)} rule{'s' if violations[1:] else ''} of {target}, above")
     click.echo(f"{name}: nothing stands against it")

@@ -31,15 +31,6 @@ def lint(text: str, target: Target = "kfp") -> list[Violation]:
     return problems + [violation for rule in rules for violation in sorted(rule(spec), key=lambda found: found.where)]
 
 
-def root_of(text: str) -> str:
-    """The pipeline root that a compiled file names; '' for none. Open-source servers do not look at it."""
-    try:
-        spec = next(yaml.safe_load_all(text), None)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return ""
-    return str(spec.get("defaultPipelineRoot") or "") if isinstance(spec, dict) else ""
-
-
 def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Violation]]:
     """The PipelineSpec within a file, and what is wrong with the file as such."""
     try:
