@@ -132,16 +132,16 @@ def test_a_server_that_stays_away(server, tmp_path):
 @pytest.mark.parametrize("endpoint", ["create_pipeline", "upload_pipeline_version", "create_experiment"])
 def test_another_was_quicker(server, tmp_path, monkeypatch, endpoint):
     """Between the look and the making somebody else makes it: the server answers 409, and theirs is taken."""
-    from tests.kubeflow import api_server as stand_in
+    from tests.kubeflow import api_state as stand_in
 
-    work = stand_in._WORK[endpoint]
+    work = stand_in.WORK[endpoint]
 
     def beaten(state, given, **more):
-        monkeypatch.setitem(stand_in._WORK, endpoint, work)
+        monkeypatch.setitem(stand_in.WORK, endpoint, work)
         work(state, dict(given) if isinstance(given, dict) else given, **more)
         return work(state, given, **more)
 
-    monkeypatch.setitem(stand_in._WORK, endpoint, beaten)
+    monkeypatch.setitem(stand_in.WORK, endpoint, beaten)
     submit(write_pipeline(tmp_path), connected(server))
     assert counts(server) == (1, 1, 1, 1)
 

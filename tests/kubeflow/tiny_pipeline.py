@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from kubeflow.connection import Connection, Retry, connect
-from tests.kubeflow.api_server import ApiServer
+from tests.kubeflow.api_state import ApiServer
 
 SPEC: dict[str, Any] = {
     "components": {"comp-one": {"executorLabel": "exec-one"}},
