@@ -73,7 +73,7 @@ class ClusterConfig:
     Attributes:
         name: The pipeline's name there; null takes the title's.
         image: The container image; null takes what `make image` calls it, darkroom and the version. See `kubeflow/Dockerfile`.
-        root: Where artifacts go: minio://, s3:// or gs://; on Vertex AI gs://.
+        root: Where artifacts go: minio://, s3:// or gs://; on Vertex AI gs://. `submit` and `schedule` send it to the server.
         push_to: Where models are pushed to, a folder each version; a URI, or a path of a mounted volume. null is
             `s3://mlpipeline/models/<name>`, a folder for each pipeline.
         registry: Where runs leave what later ones need: statistics that passed, and what came of each step; null is
@@ -82,8 +82,8 @@ class ClusterConfig:
             are 1 CPU and 4 GB, for the Trainer and the Tuner 4 and 8.
         caching: Whether what has not changed is taken from earlier runs. Pictures are always read anew, and on Kubeflow
             what is made of them is made anew as well, for examples get a new name in each run.
-        retries: How often a component that failed is tried again, whatever its status. The data gate is not: it would say the
-            same.
+        retries: How often a component that failed is tried again; by whom, and after which failures, depends on the server:
+            kubeflow/README.md. The data gate is not: it would say the same.
         backoff_seconds: The pause before the first retry; each further one is twice as long.
         secrets: Secrets that become environment variables of every component, such as a store's credentials.
         volumes: Volumes that every component mounts.
