@@ -12,8 +12,10 @@ from typing import Any
 
 from kubeflow.connection import Connection, ServerFault, looks
 from kubeflow.packages import Package, fill_parameters, read_package
+from trainer.errors import InputError
 
 PATIENCE = 600.0  # seconds without any answer, in which a port may be forwarded anew, or a server be moved
+_EXPERIMENT = 128  # bytes of a name; 2.17 answers 500 to more (backend/src/apiserver/validation/length.go)
 _ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
 
@@ -167,10 +169,13 @@ def ensure_experiment(connection: Connection, name: str) -> str:
     """The id of an experiment, which is made where it is not there.
 
     Raises:
-        InputError: The server refuses it.
+        InputError: Its name is too long, or the server refuses it.
         ServerFault: The server fails.
     """
     import kfp_server_api as api
+
+    if len(name.encode()) > _EXPERIMENT:
+        raise InputError(f"--experiment takes {len(name.encode())} bytes, at most {_EXPERIMENT} are kept: {name}")
 
     def there() -> Any | None:
         return next(iter(connection.named("Experiment", "list_experiments", "experiments", name, **_namespace(connection))), None)

@@ -15,14 +15,15 @@ import pytest
 from kubeflow import credentials
 from kubeflow.connection import Away, Conflict, LostAnswer, Retry, ServerFault, connect, looks
 from tests.kubeflow.api_server import TOKEN, api_server
+from tests.kubeflow.published import RELEASES, usable
 from tests.kubeflow.tiny_pipeline import connected, quick_retry, write_pipeline
 from tests.project import ROOT
 from trainer.errors import InputError
 
 
-@pytest.fixture
-def server():
-    with api_server() as running:
+@pytest.fixture(params=RELEASES)
+def server(request):
+    with api_server(release=usable(request.param)) as running:
         yield running
 
 

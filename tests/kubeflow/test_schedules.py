@@ -245,8 +245,9 @@ def test_the_list(server, file):
     assert (second.written, second.version) == ("0 3 * * 1", version.version_id)
 
 
-def test_many_users(file):
-    with api_server(multi_user=True) as server:
+@pytest.mark.parametrize("release", RELEASES)
+def test_many_users(file, release):
+    with api_server(release=usable(release), multi_user=True) as server:
         schedule(file, connected(server, "team-a"), cron="0 3 * * *")
         schedule(file, connected(server, "team-b"), cron="0 4 * * *")
         assert len(server.recurring) == 2  # the other's is not replaced

@@ -89,8 +89,9 @@ def test_a_platforms_document_goes_along(server, tmp_path):
     assert set(version["pipeline_spec"]) == {"pipeline_spec", "platform_spec"}
 
 
-def test_a_namespace_goes_with_what_is_made(tmp_path):
-    with api_server(multi_user=True) as server:
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_namespace_goes_with_what_is_made(tmp_path, release):
+    with api_server(release=usable(release), multi_user=True) as server:
         submit(write_pipeline(tmp_path), connected(server, "team-a"))
         submit(write_pipeline(tmp_path), connected(server, "team-b"))
         assert counts(server) == (2, 2, 2, 2)
@@ -163,6 +164,12 @@ def test_what_somebody_has_renamed_is_found_by_its_own_name(tmp_path, renamed):
         second = submit(file, connected(server)).version
         assert (second.pipeline_id, second.version_id) == (first.pipeline_id, first.version_id)
         assert counts(server) == (1, 1, 1, 2)
+
+
+def test_an_experiments_name_that_no_server_keeps(server, tmp_path):
+    with pytest.raises(InputError, match="--experiment takes 129 bytes, at most 128 are kept"):
+        submit(write_pipeline(tmp_path), connected(server), experiment="c" * 129)
+    assert not server.experiments
 
 
 def test_what_the_server_refuses_is_one_line(server, tmp_path):
