@@ -24,6 +24,7 @@ from kubeflow.submission import PATIENCE, Ending, Submission, Version
 from trainer.errors import InputError
 
 _LABEL = "darkroom-fingerprint"
+_SLUG = 106  # of the 128 letters of a job's id, which the version and a number share
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,11 @@ def _prepared(file: str | Path, parameters: Sequence[str], root: str | None) -> 
     package = read_package(file)
     if package.platform:
         raise InputError(f"{package.path} has settings for Kubernetes, which Vertex AI does not take: compile it for Vertex AI")
+    if package.registry and _slug(package.name) != package.name:  # else `kubeflow.records` would not know the run's id in URIs
+        raise InputError(
+            f"the pipeline {package.name} cannot run on Vertex AI, where jobs have its name: it must begin with a small letter and "
+            f"have at most {_SLUG}; set cluster.name, and compile it anew"
+        )
     root = root or package.pipeline_root
     if not root.startswith("gs://"):
         raise InputError(f"Vertex AI needs a pipeline root in Cloud Storage, not {root!r}: say --pipeline-root gs://BUCKET/FOLDER")
@@ -353,7 +359,7 @@ def _run_url(place: Place, job_id: str) -> str:
 
 def _slug(name: str) -> str:
     """A pipeline's name as it may stand in an id, which begins with a letter."""
-    slug = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()).strip("-")[:64]
+    slug = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()).strip("-")[:_SLUG]
     return slug if slug[:1].isalpha() else f"run-{slug}"
 
 

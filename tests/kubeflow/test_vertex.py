@@ -9,7 +9,7 @@ import pytest
 
 from kubeflow import vertex
 from kubeflow.connection import Retry, ServerFault
-from tests.kubeflow.tiny_pipeline import DEFAULTS, SPEC, write_pipeline
+from tests.kubeflow.tiny_pipeline import DEFAULTS, SPEC, write_judging, write_pipeline
 from tests.project import ROOT
 from trainer.errors import InputError
 
@@ -44,7 +44,7 @@ def test_a_run(server, file):
     assert sent["name"] == f"{PARENT}/pipelineJobs/{run.run_id}" and sent["displayName"] == "the first"
     assert sent["runtimeConfig"] == {"gcsOutputDirectory": "gs://bucket/root", "parameterValues": {**DEFAULTS, "epochs": 7}}
     assert sent["pipelineSpec"] == SPEC and sent["serviceAccount"] == "me@a-project"
-    assert run.run_id.startswith(f"darkroom-{run.version.name}-")
+    assert run.run_id.startswith(f"darkroom-{run.version.name}-") and run.root == "gs://bucket/root"
     assert (
         run.url
         == f"https://console.cloud.google.com/vertex-ai/locations/europe-west4/pipelines/runs/{run.run_id}?project=a-project"
@@ -234,6 +234,32 @@ def test_the_place():
         vertex.find_place(region="b", environment={})
     with pytest.raises(InputError, match="--region"):
         vertex.find_place(project="a", environment={})
+
+
+@pytest.mark.parametrize("name", ["7-cats", "c" * 107])
+def test_a_name_that_no_job_can_have(tmp_path, name):
+    """A job's id begins with the name, and by that the steps know their run."""
+    write_judging(tmp_path, "gs://bucket/registry", name)
+    with pytest.raises(InputError, match="cannot run on Vertex AI, where jobs have its name.* set cluster.name"):
+        vertex.submit(tmp_path / "pipeline.yaml", PLACE)
+
+
+@pytest.mark.slow
+def test_the_runs_id_is_the_one_that_steps_find_in_uris(server, tmp_path):
+    from kubeflow.records import run_of
+
+    for name in ("darkroom-cats", "c" * 106):
+        run = vertex.submit(write_judging(tmp_path, "gs://bucket/registry", name), PLACE)
+        assert len(run.run_id) <= 128
+        assert run_of(f"gs://bucket/root/123/{run.run_id}/Trainer_456/model", name) == run.run_id
+
+
+def test_a_run_that_failed_says_which_tasks(server, file):
+    run = vertex.submit(file, PLACE)
+    (job,) = server.jobs.values()
+    job.job_detail.task_details = [{"task_name": "Verdict", "state": "FAILED"}, {"task_name": "Trainer", "state": "SUCCEEDED"}]
+    server.job_states = ["PIPELINE_STATE_FAILED"]
+    assert vertex.wait_for(run.run_id, PLACE).failed == ("Verdict",)
 
 
 def test_slugs():

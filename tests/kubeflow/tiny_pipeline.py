@@ -49,7 +49,7 @@ def write_pipeline(folder: Path, name: str = "pipeline.yaml", *, platform: bool 
     return path
 
 
-def write_judging(folder: Path, registry: str) -> Path:
+def write_judging(folder: Path, registry: str, name: str = "darkroom") -> Path:
     """Writes one whose steps leave what came of them in a registry: two gates, a step between them, and one whatever happens."""
     steps = ("DataGate", "Trainer", "Verdict", "Notification")
     root = copy.deepcopy(SPEC["root"])
@@ -72,6 +72,7 @@ def write_judging(folder: Path, registry: str) -> Path:
     container = {"image": "python:3.10", "command": ["true", f"--registry={registry}"]}
     return write_pipeline(
         folder,
+        pipelineInfo={"name": name},
         root=root,
         components={"comp-tfx-dag": inner, **{f"comp-{name}": {"executorLabel": f"exec-{name}"} for name in steps}},
         deploymentSpec={"executors": {f"exec-{name}": {"container": copy.deepcopy(container)} for name in steps}},
