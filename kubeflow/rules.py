@@ -250,6 +250,9 @@ def retries(spec: dict[str, Any]) -> Iterator[Violation]:
         policy = task.get("retryPolicy", {})
         if not policy.get("maxRetryCount"):
             continue
+        factor = policy.get("backoffFactor", 2)
+        if factor != int(factor):
+            yield Violation("retries", name, f"has the backoffFactor {factor:g}, and whole numbers alone are read: the task would fail")
         most = float(policy.get("backoffMaxDuration", "0s").rstrip("s"))
         if not most:
             yield Violation("retries", name, "is never tried again: without a backoffMaxDuration, all tries end at once")

@@ -79,6 +79,7 @@ TASK = "root/dag/tasks/Train"
         (f"{TRAIN}/args", ["tfx.components.infra_validator.executor.Executor"], "infra-validator", False),
         (f"{TASK}/retryPolicy", {"maxRetryCount": 2}, "retries", False),
         (f"{TASK}/retryPolicy", {"maxRetryCount": 2, "backoffMaxDuration": "3600s"}, "retries", False),
+        (f"{TASK}/retryPolicy", {"maxRetryCount": 2, "backoffMaxDuration": "604800s", "backoffFactor": 1.5}, "retries", False),
         ("defaultPipelineRoot", "/mnt/artifacts", "root", False),
         (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": None}}}, "null", False),
         ("components/Train/outputDefinitions", {"artifacts": {"m": {"metadata": {"a": None}}}}, "null", False),
