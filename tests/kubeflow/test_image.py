@@ -1,4 +1,4 @@
-"""The image, as far as its Dockerfile tells without an engine; kubeflow/check_image.py carries its instructions out."""
+"""The images, as far as their Dockerfiles tell without an engine; tests/kubeflow/cluster builds and runs them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shlex
 
 import pytest
 
-from kubeflow.check_image import DOCKERFILE, Stage, assignments, context, expand, ignore_patterns, ignored, sources, stages
+from tests.kubeflow.dockerfile import DOCKERFILE, SERVING, Stage, assignments, context, expand, ignore_patterns, ignored, sources, stages
 from tests.project import ROOT
 
 SETUP = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
@@ -26,9 +26,14 @@ def in_setup(name: str) -> object:
     raise AssertionError(f"setup.py has no {name}")
 
 
-@pytest.fixture(scope="module", name="both")
-def both_stages() -> list[Stage]:
-    return stages(DOCKERFILE.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module", name="all_of_it")
+def all_stages() -> dict[str, Stage]:
+    return {stage.name: stage for stage in stages(DOCKERFILE.read_text(encoding="utf-8"))}
+
+
+@pytest.fixture(scope="module", name="serving")
+def serving_stages() -> dict[str, Stage]:
+    return {stage.name: stage for stage in stages(SERVING.read_text(encoding="utf-8"))}
 
 
 def copied(stage: Stage) -> list[str]:
@@ -48,33 +53,65 @@ def environment(stage: Stage) -> dict[str, str]:
     return found
 
 
-def test_both_stages_are_a_plain_python(both):
-    assert [stage.name for stage in both] == ["build", "image"]
-    assert {stage.base for stage in both} == {"python:3.10-slim"}
-    from_lines = re.findall(r"^FROM (\S+)", DOCKERFILE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert {expand(line, {"DIGEST": "sha256:1a2b"}) for line in from_lines} == {"python:3.10-slim@sha256:1a2b"}
+def test_it_starts_from_a_plain_python(all_of_it, serving):
+    assert {name: stage.base for name, stage in all_of_it.items()} == {
+        "environment": "python:3.10-slim",
+        "project": "environment",
+        "image": "environment",
+    }
+    assert {stage.base for stage in serving.values()} == {"python:3.10-slim"}
+    for file in (DOCKERFILE, SERVING):
+        lines = re.findall(r"^FROM (python\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+        assert {expand(line, {"DIGEST": "sha256:1a2b"}) for line in lines} == {"python:3.10-slim@sha256:1a2b"}
 
 
-def test_every_source_is_there_and_in_the_context(both):
-    build, image = both
-    assert copied(build) and not copied(image)
-    for name in copied(build):
-        assert (ROOT / name).exists(), name
-        assert list(context(name)), f"the .dockerignore keeps {name} out"
+def test_every_source_is_there_and_in_the_context(all_of_it, serving):
+    for file, found in ((DOCKERFILE, all_of_it), (SERVING, serving)):
+        names = [name for stage in found.values() for name in copied(stage)]
+        assert names
+        for name in names:
+            assert (ROOT / name).exists(), name
+            assert list(context(file, name)), f"the .dockerignore keeps {name} out"
 
 
-def test_packages_come_whole(both):
+def test_an_edit_of_the_project_makes_a_small_layer(all_of_it):
+    """What is locked lies in a stage that copies nothing else, and the image gets the project beside it."""
+    locked = copied(all_of_it["environment"])
+    assert locked and all(name.startswith("requirements/") for name in locked)
+    assert all_of_it["image"].values("COPY") == ["--from=project /opt/darkroom /opt/darkroom"]
+    assert any(words[-2:] == [">", "darkroom.pth"] and "/opt/darkroom" in words for words in commands(all_of_it["environment"]))
+    (install,) = commands(all_of_it["project"])
+    assert install[-3:] == ["--target", "/opt/darkroom", "."]
+    assert environment(all_of_it["environment"])["PATH"].startswith("/opt/venv/bin:/opt/darkroom/bin:")
+
+
+def test_the_lock_files_are_those_of_the_project():
+    """Each version is that which is tested here; the image has no tests."""
+
+    def versions(name: str) -> dict[str, str]:
+        return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", (ROOT / "requirements" / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+    lock = versions("lock.txt")
+    for name in ("image.txt", "serving.txt"):
+        found = versions(name)
+        found.pop("tensorflow-cpu", None)
+        assert found and found.items() <= lock.items(), name
+        assert not {"pytest", "moto", "kfp", "mlflow-skinny", "notebook"} & set(found)
+    assert versions("serving.txt")["tensorflow-cpu"] == lock["tensorflow"]
+
+
+def test_packages_come_whole(all_of_it, serving):
     packages = in_setup("PACKAGES")
-    assert set(packages) <= set(copied(both[0]))
-    assert {"setup.py", "pyproject.toml", "README.md", "LICENSE", *(f"{name}.py" for name in in_setup("py_modules"))} <= set(
-        copied(both[0])
-    )
+    found = set(copied(all_of_it["project"]))
+    assert set(packages) <= found
+    assert {"setup.py", "pyproject.toml", "README.md", "LICENSE", *(f"{name}.py" for name in in_setup("py_modules"))} <= found
     ours = {"kubeflow/check_image.py"}
     for package in packages:
         wanted = {path.relative_to(ROOT).as_posix() for path in (ROOT / package).rglob("*.py")} - ours
         for globs in in_setup("package_data").get(package, []):
             wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / package).glob(globs)}
-        assert wanted and wanted <= set(context(package))
+        assert wanted and wanted <= set(context(DOCKERFILE, package))
+    assert {name for name in context(DOCKERFILE, "serving")} == set(context(SERVING, "serving"))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +130,8 @@ def test_packages_come_whole(both):
         "components/report/__pycache__",
         "kubeflow/manifests/storage-secret.yaml",
         "kubeflow/Dockerfile",
+        "kubeflow/Dockerfile.serving.dockerignore",
+        "requirements/lock.txt",
         "kubeflow/check_image.py",
     ],
 )
@@ -118,57 +157,79 @@ def test_patterns_mean_what_they_mean_to_an_engine(path, patterns, expected):
     assert ignored(path, patterns) is expected
 
 
-def test_only_what_is_locked_is_installed(both):
-    """The same files with the same options as requirements/install.sh, and the project itself without dependencies."""
+def test_only_what_is_locked_is_installed(all_of_it):
+    """With the same options as requirements/install.sh, and the project itself without dependencies."""
     script = (ROOT / "requirements" / "install.sh").read_text(encoding="utf-8").replace("\\\n", " ")
-    installs = [words for words in commands(both[0]) if "pip" in words]
-    for file in ("requirements/uv.txt", "requirements/build.txt", "requirements/lock.txt"):
-        (words,) = [words for words in installs if file in words]
-        (line,) = [line for line in script.splitlines() if file in line and "pip" in line]
+    installs = [words for words in commands(all_of_it["environment"]) if "pip" in words]
+    for file, in_script in (("uv.txt", "uv.txt"), ("build.txt", "build.txt"), ("image.txt", "lock.txt")):
+        (words,) = [words for words in installs if f"requirements/{file}" in words]
+        (line,) = [line for line in script.splitlines() if f"requirements/{in_script}" in line and "pip" in line]
         assert "--require-hashes" in words
         for option in ("--require-hashes", "--no-deps", "--no-build-isolation", "sync"):
             assert (option in words) == (option in line), (file, option)
-    assert len(installs) == 4
-    assert installs[-1][-1] == "." and {"--no-deps", "--no-build-isolation"} <= set(installs[-1])
-    assert not any("pip" in words for words in commands(both[1]))
+    assert len(installs) == 3
+    (install,) = commands(all_of_it["project"])
+    assert {"--no-deps", "--no-build-isolation", "."} <= set(install)
 
 
-def test_no_compiler_is_in_the_image(both):
-    build, image = both
-    assert any({"apt-get", "gcc", "g++"} <= set(words) for words in commands(build))
-    assert {words[0] for words in commands(image)} == {"useradd", "install"}
-    assert [sources(value) for value in image.values("COPY")] == [("build", ["/opt/venv"], "/opt/venv")]
+def test_the_serving_image_has_what_is_locked(serving):
+    (words,) = [words for words in commands(serving["build"]) if "pip" in words]
+    assert {"--require-hashes", "--no-deps", "/src/requirements/serving.txt"} <= set(words)
+    assert not serving["serving"].values("RUN")
+    (value,) = serving["serving"].values("ENTRYPOINT")
+    *python, module = json.loads(value)
+    assert python == ["python", "-m"] and importlib.util.find_spec(f"{module}.__main__").origin.startswith(str(ROOT))
+    (user,) = serving["serving"].values("USER")
+    assert int(user.split(":")[0]) >= 1000
 
 
-def test_it_runs_as_a_numbered_user_who_is_not_root(both):
-    *_, user = both[1].values("USER")
+def test_every_download_trusts_what_the_system_trusts(all_of_it, serving):
+    """pip in the official images has certificates of its own; behind a proxy that inspects TLS they do not do."""
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+    for stage in (all_of_it["environment"], serving["build"]):
+        for value in stage.values("RUN"):
+            if "pip" in value.split():
+                assert value.startswith(f"--mount=type=secret,id=ca,target={bundle} ")
+                assert f"PIP_CERT={bundle}" in value
+    everything = {**environment(all_of_it["environment"]), **environment(all_of_it["image"]), **environment(serving["serving"])}
+    assert not {"PIP_CERT", "SSL_CERT_FILE", "PIP_INDEX_URL"} & set(everything), "what the build needs does not stay"
+
+
+def test_no_compiler_stays(all_of_it):
+    first = commands(all_of_it["environment"])
+    got, gone = ({"gcc", "g++"} <= set(words) and words[:2] for words in first if {"gcc", "g++"} <= set(words))
+    assert got == ["apt-get", "install"] and gone == ["apt-get", "purge"]
+    assert any(words[0] == "rm" and {"/opt/uv", "/var/lib/apt/lists/*"} <= set(words) for words in first)
+    assert not all_of_it["image"].values("RUN")
+
+
+def test_it_runs_as_a_numbered_user_who_is_not_root(all_of_it):
+    *_, user = all_of_it["image"].values("USER")
     uid, gid = user.split(":")
     assert uid.isdigit() and int(uid) >= 1000
     assert gid == "0", "arbitrary user ids, as on OpenShift, are in group 0, which may write HOME"
-    assert both[1].instructions[-1].name == "ENTRYPOINT"
-    home = environment(both[1])["HOME"]
-    (made,) = [words for words in commands(both[1]) if words[0] == "install"]
+    assert all_of_it["image"].instructions[-1].name == "ENTRYPOINT"
+    home = environment(all_of_it["environment"])["HOME"]
+    (made,) = [words for words in commands(all_of_it["environment"]) if words[0] == "install"]
     assert home in made and made[made.index("-m") + 1] == "0770" and made[made.index("-o") + 1] == uid
 
 
-def test_its_environment(both):
-    found = environment(both[1])
-    assert found["PATH"].startswith("/opt/venv/bin:")
+def test_its_environment(all_of_it):
+    found = {**environment(all_of_it["environment"]), **environment(all_of_it["image"])}
     assert {name: found[name] for name in ("MPLBACKEND", "PYTHONUNBUFFERED")} == {"MPLBACKEND": "Agg", "PYTHONUNBUFFERED": "1"}
     assert "TF_CPP_MIN_LOG_LEVEL" in found
-    assert "TF_USE_LEGACY_KERAS" not in {**environment(both[0]), **found}
+    assert "TF_USE_LEGACY_KERAS" not in found
 
 
-def test_its_version_is_that_of_the_package(both):
-    (argument,) = both[1].values("ARG")
-    assert argument == f"VERSION={in_setup('version')}"
-    (labels,) = both[1].values("LABEL")
-    assert assignments(labels, {"VERSION": "7"})["org.opencontainers.image.version"] == "7"
+def test_their_version_is_that_of_the_package(all_of_it, serving):
+    for stage in (all_of_it["image"], serving["serving"]):
+        (argument,) = stage.values("ARG")
+        assert argument == f"VERSION={in_setup('version')}"
+        (labels,) = stage.values("LABEL")
+        assert assignments(labels, {"VERSION": "7"})["org.opencontainers.image.version"] == "7"
 
 
-def test_its_entrypoint(both):
-    (value,) = both[1].values("ENTRYPOINT")
+def test_its_entrypoint(all_of_it):
+    (value,) = all_of_it["image"].values("ENTRYPOINT")
     assert json.loads(value) == ["python", "-m", "kubeflow.entrypoint"]
-    if not (ROOT / "kubeflow" / "entrypoint.py").exists():
-        pytest.skip("there is no kubeflow/entrypoint.py yet")
     assert importlib.util.find_spec("kubeflow.entrypoint").origin == str(ROOT / "kubeflow" / "entrypoint.py")
