@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-all faults lock audit image clean
+.PHONY: run test test-slow test-all cluster-test faults lock audit image serving-image clean
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -12,7 +12,7 @@ run: $(READY)  ## the whole pipeline on the embedded data set
 	@.venv/bin/python local_runner.py --dataset digits
 
 test: $(READY) .kfp-env/.ready  ## the quick tests
-	@$(PYTEST) -m "not slow"
+	@$(PYTEST) -m "not slow and not cluster"
 
 test-slow: $(READY) .kfp-env/.ready  ## the others
 	@$(PYTEST) -m slow
@@ -21,7 +21,10 @@ faults: $(READY)  ## injects every fault, and prints what was lost and what reco
 	@rm -f .faults.jsonl; export DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl; \
 		$(PYTEST) tests/faults; status=$$?; .venv/bin/python -m tests.faults.table && exit $$status
 
-test-all: test test-slow  ## all tests
+cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it; skipped where no engine runs, which is said
+	@$(PYTEST) -n 0 -s -rs -m cluster tests/kubeflow/cluster
+
+test-all: test test-slow cluster-test  ## all tests
 
 $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
 	@requirements/install.sh
@@ -29,6 +32,11 @@ $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requi
 lock: $(READY)  ## resolves the dependencies anew; the only time that anything is resolved
 	@.uv/bin/uv pip compile setup.py --extra test --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/lock.txt
+	@.uv/bin/uv pip compile setup.py requirements/image.in --extra aws --extra azure --extra gcp --constraint requirements/lock.txt \
+		--override requirements/image-without.in --python-version 3.10 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --quiet --output-file requirements/image.txt
+	@.uv/bin/uv pip compile requirements/serving.in --no-deps --constraint requirements/lock.txt --python-version 3.10 \
+		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements/serving.txt
 	@.uv/bin/uv pip compile requirements/build.in --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/build.txt
 	@.uv/bin/uv pip compile requirements/audit.in --python-version 3.10 --generate-hashes --no-emit-index-url \
@@ -54,13 +62,21 @@ audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_
 	@touch $@
 
 VERSION = $(shell sed -n 's/^ *version="\(.*\)",$$/\1/p' setup.py)
-IMAGE ?= darkroom:$(VERSION)
-BUILD = build --file kubeflow/Dockerfile --build-arg VERSION=$(VERSION)
-
-image:  ## the image for Kubeflow, named IMAGE; BUILD_ARGS=--build-arg=DIGEST=sha256:... pins what it is built from
-	@if docker info >/dev/null 2>&1; then DOCKER_BUILDKIT=1 docker $(BUILD) $(BUILD_ARGS) --tag $(IMAGE) .; \
-	elif podman info >/dev/null 2>&1; then podman $(BUILD) --ignorefile kubeflow/Dockerfile.dockerignore $(BUILD_ARGS) --tag $(IMAGE) .; \
+# An engine's command for one Dockerfile; podman finds its .dockerignore only where it is told.
+define build
+	@if docker info >/dev/null 2>&1; then DOCKER_BUILDKIT=1 docker build --file $(1) --build-arg VERSION=$(VERSION) $(BUILD_ARGS) --tag $(2) .; \
+	elif podman info >/dev/null 2>&1; then podman build --layers --file $(1) --ignorefile $(1).dockerignore --build-arg VERSION=$(VERSION) \
+		$(BUILD_ARGS) --tag $(2) .; \
 	else echo "darkroom: an image needs a running docker, or podman; neither answers here" >&2; exit 1; fi
+endef
+
+image: IMAGE ?= darkroom:$(VERSION)
+image:  ## the image for Kubeflow, named IMAGE; BUILD_ARGS=--build-arg=DIGEST=sha256:... pins what it is built from
+	$(call build,kubeflow/Dockerfile,$(IMAGE))
+
+serving-image: IMAGE ?= darkroom-serving:$(VERSION)
+serving-image:  ## a small image that draws pictures from pushed models, named IMAGE
+	$(call build,kubeflow/Dockerfile.serving,$(IMAGE))
 
 clean:  ## the environment and what was built; work folders stay
 	@rm -rf .venv .uv .audit .airflow-env .kfp-env build dist *.egg-info
