@@ -244,10 +244,10 @@ def _wait(waiter: Callable[[], Any], file: str, run: Any) -> None:
     outcome = outcome_of(ending, package, run.run_id)
     if outcome.note:
         click.echo(f"verdict: {outcome.note}")
-    if outcome.read:
-        click.echo(f"verdict: {outcome.status.word}")
+    if outcome.place:
+        click.echo(f"verdict: {outcome.status.word}, {outcome.place}")
     if outcome.status is not Status.PUSHED:
-        fail(outcome.why if outcome.read else f"{outcome.why}: {run.url}", outcome.status)
+        fail(outcome.why if outcome.place else f"{outcome.why}: {run.url}", outcome.status)
 
 
 def _tell_state(state: str) -> None:

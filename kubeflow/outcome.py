@@ -14,6 +14,7 @@ from components.registry import store
 from kubeflow.packages import Package
 from kubeflow.submission import Ending
 from pipeline.bounded import within
+from pipeline.console import hushed
 from pipeline.status import Status, in_one_line
 from trainer.errors import InputError
 
@@ -33,13 +34,13 @@ class Outcome:
     Attributes:
         status: What `darkroom submit --wait` ends with.
         why: The reasons where that is not 0; else ''.
-        read: Whether the verdict was read.
+        place: Where the verdict was read; '' where it was not.
         note: Why it was not; '' where it was, and where the pipeline leaves none.
     """
 
     status: Status
     why: str = ""
-    read: bool = False
+    place: str = ""
     note: str = ""
 
 
@@ -80,7 +81,8 @@ def read_verdict(place: str, seconds: float = SECONDS) -> dict[str, Any]:
     if not store.is_uri(place) and not Path(registry).is_dir():
         raise NotRead(f"{registry} is no folder of this machine")
     try:
-        within(seconds, lambda: found.append(store.read(place)))
+        with hushed():  # the stores' clients warn at their import
+            within(seconds, lambda: found.append(store.read(place)))
         verdict = json.loads(found[0])
         Status(verdict["status"])
     except FileNotFoundError:
@@ -101,10 +103,10 @@ def _by_verdict(verdict: dict[str, Any], place: str, ending: Ending, package: Pa
     if status is not Status.PUSHED:
         gate = f"{verdict['gate']} gate: " if verdict.get("gate") else ""
         reasons = "; ".join(map(str, verdict.get("reasons") or ("it does not say why",)))
-        return Outcome(status, f"{gate}{reasons} (see {place})", read=True)
+        return Outcome(status, f"{gate}{reasons} (see {place})", place=place)
     if ending.well:
-        return Outcome(status, read=True)
-    return Outcome(Status.FAULT, f"{_ended(ending, package)}, though {place} says pushed", read=True)
+        return Outcome(status, place=place)
+    return Outcome(Status.FAULT, f"{_ended(ending, package)}, though {place} says pushed", place=place)
 
 
 def _by_state(ending: Ending, package: Package, note: str) -> Outcome:

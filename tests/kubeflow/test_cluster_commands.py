@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -12,9 +13,11 @@ from kubeflow.connection import Retry
 from pipeline.cli import Group
 from pipeline.status import Status
 from pipeline.verdict import Verdict
+from tests.emulators.s3 import s3_server
 from tests.kubeflow.api_server import TOKEN, api_server
 from tests.kubeflow.published import RELEASES, usable
 from tests.kubeflow.tiny_pipeline import SPEC, write_judging, write_pipeline
+from tests.project import darkroom
 
 VARIABLES = ("KFP_HOST", "KFP_NAMESPACE", "KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID", "KUBERNETES_SERVICE_HOST")
 
@@ -97,15 +100,30 @@ def test_a_wait_ends_as_the_verdict_says(server, tmp_path, state, verdict, word,
     server.run_states, server.on_end = ["RUNNING", state], lambda run: leave_verdict(tmp_path, run, verdict, "model", REASONS)
     found, out, complaint = typed("submit", file, "--wait")
     (line,) = complaint.splitlines()
-    assert found == status and out.endswith(f"state: {state.lower()}\nverdict: {word}\n")
+    (run,) = server.runs
+    place = f"{tmp_path}/registry/runs/{run}/verdict.json"
+    assert found == status and out.endswith(f"state: {state.lower()}\nverdict: {word}, {place}\n")
     assert line.startswith(f"{word}: model gate: ELBO is 2.38 nats worse") and len(line) < 200
+
+
+@pytest.mark.slow
+def test_a_wait_by_a_process_of_its_own_says_nothing_else(tmp_path):
+    """The clients of stores and clouds warn in many lines."""
+    with api_server() as server, s3_server("bucket") as (client, environment):
+        body = json.dumps({"status": 3, "gate": "data", "reasons": ["12 of 40 pictures are black"]}).encode()
+        server.on_end = lambda run: client.put_object(Bucket="bucket", Key=f"cats/runs/{run}/verdict.json", Body=body)
+        file = write_judging(tmp_path, "s3://bucket/cats")
+        done = darkroom("submit", file, "--host", server.url, "--wait", **environment)
+        (run,) = server.runs
+        assert (done.status, done.out.splitlines()[-1]) == (3, f"verdict: refused, s3://bucket/cats/runs/{run}/verdict.json")
+        assert done.err.startswith("refused: data gate: 12 of 40 pictures are black (see s3://") and done.err.count("\n") == 1
 
 
 def test_a_wait_for_a_push(server, tmp_path):
     file = str(write_judging(tmp_path, str(tmp_path / "registry")))
     server.on_end = lambda run: leave_verdict(tmp_path, run, Status.PUSHED)
     status, out, complaint = typed("submit", file, "--wait")
-    assert (status, complaint) == (0, "") and out.endswith("state: succeeded\nverdict: pushed\n")
+    assert (status, complaint) == (0, "") and "state: succeeded\nverdict: pushed, /" in out
 
 
 @pytest.mark.parametrize(("failed", "status", "word"), [("Verdict", 3, "refused"), ("Trainer", 1, "failed")])

@@ -58,13 +58,14 @@ def test_a_compiled_file_says_so(tmp_path, target):
 
 
 def test_a_push(tmp_path):
-    assert outcome(tmp_path, WELL, judged(Status.PUSHED)) == Outcome(Status.PUSHED, read=True)
+    place = f"{tmp_path}/registry/runs/{RUN}/verdict.json"
+    assert outcome(tmp_path, WELL, judged(Status.PUSHED)) == Outcome(Status.PUSHED, place=place)
 
 
 @pytest.mark.parametrize("ending", [WELL, ILL])
 def test_a_refusal_whatever_the_state(tmp_path, ending):
     found = outcome(tmp_path, ending, judged(Status.REFUSED, "model", REASONS))
-    assert (found.status, found.read) == (Status.REFUSED, True)
+    assert found.status is Status.REFUSED
     assert found.why.startswith(f"model gate: {REASONS[0]}; {REASONS[1]} (see {tmp_path}/registry/runs/{RUN}/verdict.json")
 
 
@@ -81,7 +82,7 @@ def test_a_run_that_failed_after_its_push(tmp_path):
 
 def test_without_a_verdict_the_state_decides(tmp_path):
     found = outcome(tmp_path, ILL)
-    assert (found.status, found.why, found.read) == (Status.FAULT, "the run ended FAILED, failed: Trainer", False)
+    assert (found.status, found.why, found.place) == (Status.FAULT, "the run ended FAILED, failed: Trainer", "")
     assert found.note.startswith("cannot be read from here, so the run's state decides: there is none, ") and len(found.note) < 190
 
 
@@ -99,7 +100,7 @@ def test_without_a_verdict_a_gate_that_failed_alone_has_refused(tmp_path, failed
     """A server does not say with which status a step ended, and counts graphs and pods among the tasks."""
     ending = Ending("FAILED", "", (*failed, "darkroom-x7k2p", "executor", "root", "tfx-dag"))
     found = outcome_of(ending, read_package(write_judging(tmp_path, "/mnt/of-the-cluster/registry")), RUN)
-    assert (found.status, found.read) == (status, False)
+    assert (found.status, found.place) == (status, "")
     assert found.note.endswith("/mnt/of-the-cluster/registry is no folder of this machine")
     if status is Status.REFUSED:
         assert found.why == f"the step {failed[0]} failed, as it does where a gate refuses; its log says why"
@@ -131,7 +132,7 @@ def test_a_registry_on_s3(tmp_path, monkeypatch):
         body = json.dumps({"status": 3, "gate": "data", "reasons": ["12 of 40 pictures are black"]}).encode()
         client.put_object(Bucket="bucket", Key=place.removeprefix("s3://bucket/"), Body=body)
         found = outcome_of(WELL, package, RUN)
-        assert found == Outcome(Status.REFUSED, f"data gate: 12 of 40 pictures are black (see {place})", read=True)
+        assert found == Outcome(Status.REFUSED, f"data gate: 12 of 40 pictures are black (see {place})", place)
         with pytest.raises(NotRead, match="there is no bucket s3://elsewhere"):
             read_verdict("s3://elsewhere/runs/a/verdict.json")
 
