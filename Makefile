@@ -21,7 +21,7 @@ faults: $(READY)  ## injects every fault, and prints what was lost and what reco
 	@rm -f .faults.jsonl; export DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl; \
 		$(PYTEST) tests/faults; status=$$?; .venv/bin/python -m tests.faults.table && exit $$status
 
-cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it; skipped where no engine runs, which is said
+cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it
 	@$(PYTEST) -n 0 -s -rs -m cluster tests/kubeflow/cluster
 
 test-all: test test-slow cluster-test  ## all tests
@@ -32,8 +32,8 @@ $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requi
 lock: $(READY)  ## resolves the dependencies anew; the only time that anything is resolved
 	@.uv/bin/uv pip compile setup.py --extra test --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/lock.txt
-	@.uv/bin/uv pip compile setup.py requirements/image.in --extra aws --extra azure --extra gcp --constraint requirements/lock.txt \
-		--override requirements/image-without.in --python-version 3.10 --generate-hashes --no-emit-index-url \
+	@.uv/bin/uv pip compile setup.py requirements/image.in --extra aws --extra azure --extra gcp --extra kubeflow \
+		--constraint requirements/lock.txt --override requirements/image-without.in --python-version 3.10 --generate-hashes --no-emit-index-url \
 		--custom-compile-command "make lock" --quiet --output-file requirements/image.txt
 	@.uv/bin/uv pip compile requirements/serving.in --no-deps --constraint requirements/lock.txt --python-version 3.10 \
 		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements/serving.txt
@@ -64,9 +64,9 @@ audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_
 VERSION = $(shell sed -n 's/^ *version="\(.*\)",$$/\1/p' setup.py)
 # An engine's command for one Dockerfile; podman finds its .dockerignore only where it is told.
 define build
-	@if docker info >/dev/null 2>&1; then DOCKER_BUILDKIT=1 docker build --file $(1) --build-arg VERSION=$(VERSION) $(BUILD_ARGS) --tag $(2) .; \
-	elif podman info >/dev/null 2>&1; then podman build --layers --file $(1) --ignorefile $(1).dockerignore --build-arg VERSION=$(VERSION) \
-		$(BUILD_ARGS) --tag $(2) .; \
+	@set -- --file $(1) --build-arg VERSION=$(VERSION) $(BUILD_ARGS) --tag $(2) .; \
+	if docker info >/dev/null 2>&1; then DOCKER_BUILDKIT=1 docker build "$$@"; \
+	elif podman info >/dev/null 2>&1; then podman build --layers --ignorefile $(1).dockerignore "$$@"; \
 	else echo "darkroom: an image needs a running docker, or podman; neither answers here" >&2; exit 1; fi
 endef
 

@@ -16,7 +16,7 @@ import time
 LARGEST = 2.6  # gigabytes of 10^9 bytes, uncompressed
 ANYBODY = "1234567890:0"  # as OpenShift would choose
 FOLDERS = ("$HOME", "/tmp", "/gcs", "/minio", "/s3")
-IMPORTS = "kubeflow.entrypoint, pipeline.graph, tfx.components, tensorflow, keras"
+IMPORTS = "kubeflow.entrypoint, pipeline.graph, tfx.components, tfx.orchestration.kubeflow.v2.compiler_utils, tensorflow, keras"
 
 
 def main(arguments: list[str]) -> None:

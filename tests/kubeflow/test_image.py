@@ -96,7 +96,7 @@ def test_the_lock_files_are_those_of_the_project():
         found = versions(name)
         found.pop("tensorflow-cpu", None)
         assert found and found.items() <= lock.items(), name
-        assert not {"pytest", "moto", "kfp", "mlflow-skinny", "notebook"} & set(found)
+        assert not {"pytest", "moto", "mlflow-skinny", "notebook"} & set(found)
     assert versions("serving.txt")["tensorflow-cpu"] == lock["tensorflow"]
 
 
