@@ -83,14 +83,35 @@ def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps libraries' warnings and log lines from the terminal, for what is done before there is a log to send them to."""
+    """Keeps libraries' warnings and log lines from the terminal, for what is done before there is a log to send them to.
+
+    Those of C and C++ as well, which write to the file descriptor of standard error: TensorFlow at its import, libtiff. What ends
+    a command comes as an exception, and is said behind this.
+    """
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _standard_error_to_nowhere():
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _standard_error_to_nowhere() -> Iterator[None]:
+    if sys.stderr is None:  # `2>&-`: the descriptor may be another file's by now
+        yield
+        return
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        sys.stderr.flush()
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(nowhere)
+        os.close(saved)
 
 
 class Display:

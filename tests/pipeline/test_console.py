@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 
-from pipeline.console import Display, in_short, progress_shown, quiet
+import pytest
+
+from pipeline.console import Display, hushed, in_short, progress_shown, quiet
 from trainer.progress import LOGGER, Progress, report_progress
 
 
@@ -30,6 +32,27 @@ sys.stdout.write("after\\n")
         assert text in log
 
 
+@pytest.mark.parametrize("ending", ["", " 2>&-"])
+def test_what_is_hushed_is_silent_down_to_the_descriptors(tmp_path, ending):
+    script = tmp_path / "script.py"
+    script.write_text("""
+import logging, os, sys, warnings
+from pipeline.console import hushed
+try:
+    with hushed():
+        if sys.stderr: os.write(2, b"from C\\n")
+        if sys.stderr: print("from Python", file=sys.stderr)
+        logging.error("a log line")
+        warnings.warn("a warning")
+        print("to the person")
+        raise ValueError("this is said")
+except ValueError as error:
+    if sys.stderr: print(error, file=sys.stderr)
+""")
+    done = subprocess.run(f"{sys.executable} {script}{ending}", shell=True, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("to the person\n", "" if ending else "this is said\n")
+
+
 def test_a_run_outlives_its_console(tmp_path):
     script = f"""
 import sys
@@ -50,7 +73,7 @@ Path({str(tmp_path / "done")!r}).touch()
 
 def test_descriptors_are_given_back(tmp_path):
     before = len(os.listdir("/proc/self/fd"))
-    with quiet(tmp_path / "log.txt"):
+    with quiet(tmp_path / "log.txt"), hushed():
         pass
     assert len(os.listdir("/proc/self/fd")) == before
 

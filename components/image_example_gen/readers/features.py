@@ -12,6 +12,7 @@ import numpy as np
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.beginnings import with_names
+from components.image_example_gen.readers.example_messages import EXAMPLE, SEQUENCE_EXAMPLE
 
 # In this order, where there are several; the first ones are this project's own.
 IMAGE_NAMES = (
@@ -54,10 +55,8 @@ class Found:
 
 def features_of(record: bytes) -> Features | str:
     """The features of a serialized tf.Example; or why it is none."""
-    import tensorflow as tf  # here, so that a command line can check its arguments at once
-
     try:
-        features = tf.train.Example.FromString(record).features.feature
+        features = EXAMPLE.FromString(record).features.feature
     except Exception:  # protobuf's versions have different errors
         return NO_EXAMPLE
     if features:
@@ -177,10 +176,8 @@ def _number(features: Features, names: Sequence[str]) -> int:
 
 
 def _is_sequence(record: bytes) -> bool:
-    import tensorflow as tf
-
     try:
-        return bool(tf.train.SequenceExample.FromString(record).feature_lists.feature_list)
+        return bool(SEQUENCE_EXAMPLE.FromString(record).feature_lists.feature_list)
     except Exception:  # protobuf's versions have different errors
         return False
 
