@@ -57,7 +57,7 @@ class Launcher:
     session: str
 
     def prepared(self, given: dict[str, Any], component: dict[str, Any], retry: int) -> dict[str, Any]:
-        """Fetch inputs and make folders; return the executor input as the user's command sees it.
+        """Fetch inputs, make folders and an empty log; return the executor input as the user's command sees it.
 
         Args:
             given: The executor input of the driver.
@@ -77,6 +77,8 @@ class Launcher:
         for many in seen["inputs"].get("artifacts", {}).values():
             for artifact in many["artifacts"]:
                 self.download(artifact["uri"])
+        for _, log in self._outputs(seen, only=LOGS):  # getLogWriter makes it before the command begins
+            log.touch()
         defaults = component.get("inputDefinitions", {}).get("parameters", {})
         values = seen["inputs"].setdefault("parameterValues", {})
         for name, parameter in defaults.items():  # addDefaultParams
