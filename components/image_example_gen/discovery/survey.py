@@ -31,6 +31,7 @@ from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels, Layout
 from components.image_example_gen.names import is_picture, suffix_of
 from components.image_example_gen.readers.arrays.find import is_idx, is_idx_images, split_of_idx
+from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.pixel_csv import is_pixels
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
@@ -206,8 +207,7 @@ class Survey:
         file_splits = +self.splits_told or self.layout.splits(labels)
         own = {split for split, count in file_splits.items() if count} | told
         for container in found.taken:
-            inside = getattr(container, "told", None) or getattr(container, "own_splits", None)
-            own |= set(inside) if inside else {container.split}
+            own |= splits_of(container)
         if not own & {"train", None} and self.config.heeds_splits:
             raise InputError(
                 f"no pictures to train on in {printable(self.images)}: all belong to {' and '.join(sorted(own))}; add a folder "
@@ -299,8 +299,13 @@ class Survey:
             yield "the manifest" if self.manifest else "data.label_pattern"
         if labels.depth is not None or any(getattr(container, "own_splits", None) for container in found.taken):
             yield "folders"
-        if any(container.split and _says_its_split(container.path) for container in found.taken):
+        rows = {each.path: each.row_splits for each in found.taken if getattr(each, "row_splits", None)}
+        named = (each for each in found.taken if each.split and _says_its_split(each.path))
+        if any(None in rows.get(each.path, {None}) for each in named):
             yield "file names"
+        if rows:
+            more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+            yield f"{printable(posixpath.basename(min(rows)))[-40:]}{more}"
         if told - {None}:
             yield "the table of labels"
 

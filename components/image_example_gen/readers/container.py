@@ -32,6 +32,17 @@ class Container(Protocol):
         """Yields the pictures of a range in their order, and what is refused; nothing in the file makes it raise."""
 
 
+def splits_of(container: Container) -> frozenset[str | None]:
+    """The splits that the pictures of a container belong to, None among them for pictures in none.
+
+    What a picture itself says (`row_splits`) goes before the folders within the container (`own_splits`, or what a pattern
+    finds in them, `told`), and these before the container's name and its folder.
+    """
+    rows = getattr(container, "row_splits", frozenset()) or {None}
+    inside = getattr(container, "told", None) or getattr(container, "own_splits", None) or {None}
+    return frozenset(rows - {None} | ({split or container.split for split in inside} if None in rows else set()))
+
+
 def read_guarded(
     container: Container, folder: str, start: int, stop: int, config: DataConfig
 ) -> Iterator[Block | Encoded | Rejected]:

@@ -9,7 +9,7 @@ import posixpath
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Block, Rejected
 from components.image_example_gen.readers.arrays.levels import Levels
 from components.image_example_gen.readers.label_texts import check_label_names
-from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, said, side_of
-from components.image_example_gen.readers.pixel_csv.rows import Rows, parse_rows, rows_of
+from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, side_of
+from components.image_example_gen.readers.own_splits import OwnSplits, split_said
+from components.image_example_gen.readers.pixel_csv.rows import Rows, parse_rows, rows_of, usages_of
 from components.image_example_gen.readers.streams import go_on, read_until_damage
-from components.image_example_gen.splits import split_in_name, split_named
+from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from serving.picture_files import Refused, check_size
 from trainer.errors import InputError
@@ -35,7 +36,6 @@ _ARROW_BLOCK_BYTES = 1 << 22  # and where there are fractions: Arrow takes some 
 _MOST_ROW = 64 << 20  # bytes; what has no end of a row for so long is none
 _HIGHEST = 2**40  # that a level is looked at
 _DARK = 63  # a highest level that suggests that white is not 255
-_USAGES = {"training": "train", "publictest": "eval", "privatetest": "test", "testing": "test", "dev": "eval"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class PixelCsv:
         block: Bytes of text parsed at once.
         marks: Rows at which reading can begin, each with its place in bytes.
         packed: Whether it is compressed.
+        row_splits: The splits that rows say, None among them where some say none; empty where none does.
         notes: What a person should know.
     """
 
@@ -64,6 +65,7 @@ class PixelCsv:
     block: int = _BLOCK_BYTES
     marks: tuple[tuple[int, int], ...] = ()
     packed: bool = False
+    row_splits: frozenset[str | None] = frozenset()
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
@@ -189,12 +191,15 @@ def _inspect(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rej
     sample = _sample(head, layout)
     levels, reason = _levels(path, packed, layout, sample, config)
     block = _ARROW_BLOCK_BYTES if sample.dtype.kind == "f" else _BLOCK_BYTES
-    count, marks = _count(path, packed, layout, config.pictures_per_shard if seekable and not packed else 0, block)
+    splits = OwnSplits()
+    counted = replace(layout, usage=layout.usage if config.heeds_splits else None)
+    count, marks = _count(path, packed, counted, config.pictures_per_shard if seekable and not packed else 0, block, splits)
     if reason:
         return Rejected(file.path, reason, max(1, count))
     stem = re.sub(r"\.[ct]sv(\.gz)?$", "", posixpath.basename(file.path), flags=re.IGNORECASE)
-    notes = tuple(f"{file.path}: {note}" for note in _notes(layout, sample, levels))
-    return PixelCsv(file.path, split_in_name(stem), count, layout, shape, levels, block, marks, packed, notes)
+    notes = (*_notes(layout, sample, levels), *splits.notes("its column of splits"))
+    notes = tuple(f"{file.path}: {note}" for note in notes)
+    return PixelCsv(file.path, split_in_name(stem), count, layout, shape, levels, block, marks, packed, splits.found, notes)
 
 
 def _head(path: str, packed: bool) -> bytes:
@@ -263,14 +268,18 @@ def _is_binary(path: str, packed: bool, layout: Layout) -> bool:
     return True
 
 
-def _count(path: str, packed: bool, layout: Layout, distance: int, size: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """The number of rows, and of every `distance` rows the place of one; of none where that is 0."""
+def _count(
+    path: str, packed: bool, layout: Layout, distance: int, size: int, splits: OwnSplits
+) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """The number of rows, and of every `distance` rows the place of one, of none where that is 0; takes up their splits."""
     count, marks = 0, []
     try:
         for offset, block in _blocks(path, packed, layout, layout.offset, size):
             if distance and count - (marks[-1][0] if marks else 0) >= distance:
                 marks.append((count, offset))
             count += _rows_in(block, layout.newline)
+            if layout.usage is not None:
+                splits.add({usage.decode("utf-8", "replace") for usage in usages_of(block, layout)})
     except Exception:  # of gzip, of a store ...: said when it is read
         return count, tuple(marks)
     return count, tuple(marks)
@@ -312,8 +321,7 @@ def _pixels(numbers: np.ndarray, levels: Levels) -> tuple[np.ndarray, dict[int, 
 
 
 def _split(usage: bytes) -> str | None:
-    word = said(usage)
-    return _USAGES.get(word) or split_named(word)
+    return split_said(usage.decode("utf-8", "replace"))
 
 
 @functools.lru_cache(4096)

@@ -57,6 +57,12 @@ def parse_rows(block: bytes, layout: Layout) -> Rows:
     return Rows(len(lines), good, numbers, labels if layout.label is not None else [], usages if layout.usage is not None else [])
 
 
+def usages_of(block: bytes, layout: Layout) -> set[bytes]:
+    """What the rows of a text say of their splits, each once; of rows of another length nothing."""
+    cut = _cutter(layout)
+    return {found[2] for found in map(cut, rows_of(block, layout.newline)) if found is not None}
+
+
 def rows_of(block: bytes, newline: bytes) -> list[bytes]:
     """The rows of a text without what ends them; no blank ones."""
     if b"\r" in block and newline == b"\n":

@@ -1,0 +1,101 @@
+"""Pictures that say which split they belong to: in a column, a feature, or a file beside them. One rule for all."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.found import Block
+from components.image_example_gen.readers.container import splits_of
+from components.image_example_gen.readers.own_splits import OwnSplits, split_said
+from tests.components.image_example_gen.ingestion import ingest, picture
+from trainer.errors import InputError
+
+WORDS = ["Training"] * 14 + ["PublicTest"] * 3 + ["PrivateTest"] * 3
+EXPECTED = {"train": 14, "eval": 3, "test": 3}
+
+
+def pixel_csv(folder, words=WORDS, name="fer.csv", column="Usage"):
+    rows = [f"{seed % 7},{' '.join(map(str, picture(seed).ravel()))},{word}" for seed, word in enumerate(words)]
+    (folder / name).write_text("\n".join([f"emotion,pixels,{column}", *rows, ""]))
+
+
+MAKERS = {"pixel CSV": pixel_csv}
+
+
+def read_splits(folder, config=DataConfig()) -> tuple[dict[str | None, int], set[str | None]]:
+    """How many pictures of a folder's only file are read for each split, and which ones were announced."""
+    (container,) = find_sources(str(folder), config).containers
+    counts: dict[str | None, int] = {}
+    for start, stop in container.units(7):
+        for item in container.read(str(folder), start, stop, config):
+            counts[item.split] = counts.get(item.split, 0) + (len(item.pixels) if isinstance(item, Block) else 1)
+    return counts, set(splits_of(container))
+
+
+@pytest.mark.parametrize(
+    "text, split",
+    [("train", "train"), (" Validation", "eval"), ("PublicTest", "eval"), ("PrivateTest", "test"), ("A", None), ("", None)],
+)
+def test_names_of_splits(text, split):
+    assert split_said(text) == split
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_splits_that_pictures_say_are_known_and_heeded(tmp_path, kind):
+    MAKERS[kind](tmp_path)
+    assert read_splits(tmp_path) == (EXPECTED, set(EXPECTED))
+    sources = find_sources(str(tmp_path), DataConfig())
+    assert sources.own_splits == set(EXPECTED) and sources.notes == ()
+    assert sources.splits_from == (sources.containers[0].path,)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_those_that_say_none_go_by_the_name_of_the_file(tmp_path, kind):
+    MAKERS[kind](tmp_path, ["train"] * 5 + [""] * 5 + ["test"] * 5)
+    counts, announced = read_splits(tmp_path)
+    assert counts == {"train": 5, None: 5, "test": 5} and announced == set(counts)
+    (file,) = tmp_path.iterdir()
+    file.rename(tmp_path / f"val-{file.name}")
+    counts, announced = read_splits(tmp_path)
+    assert counts == {"train": 5, "eval": 5, "test": 5} and announced == set(counts)
+    assert find_sources(str(tmp_path)).splits_from == ("file names", f"val-{file.name}")
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_words_that_are_no_splits_are_said(tmp_path, kind):
+    MAKERS[kind](tmp_path, ["train"] * 5 + ["extra"] * 5 + ["test"] * 5)
+    assert read_splits(tmp_path) == ({"train": 5, None: 5, "test": 5}, {"train", None, "test"})
+    (note,) = find_sources(str(tmp_path)).notes
+    assert "says 'extra', which is no split" in note and len(note) < 200
+    MAKERS[kind](tmp_path, ["first half", "second half"] * 5)
+    sources = find_sources(str(tmp_path))
+    assert sources.own_splits == {None} and sources.splits_from == ()
+    assert "is not used for splits: 'first half' is none of train" in sources.notes[0] or "'second half'" in sources.notes[0]
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_only_of_one_split(tmp_path, kind):
+    MAKERS[kind](tmp_path, ["train"] * 10)
+    assert read_splits(tmp_path) == ({"train": 10}, {"train"})
+    MAKERS[kind](tmp_path, ["test"] * 10)
+    with pytest.raises(InputError, match="no pictures to train on .* all belong to test"):
+        find_sources(str(tmp_path))
+    sources = find_sources(str(tmp_path), DataConfig(splits="content"))
+    assert sources.own_splits == {None} and sources.splits_from == ()
+
+
+def test_a_run_moves_no_training_picture(tmp_path):
+    (tmp_path / "in").mkdir()
+    pixel_csv(tmp_path / "in")
+    result = ingest(tmp_path / "in", tmp_path / "out")
+    assert result.summary["pictures"] == EXPECTED
+    assert result.summary["notes"][0].startswith("splits: train, eval, test from fer.csv; 7 labels")
+
+
+def test_long_and_odd_words():
+    splits = OwnSplits()
+    splits.add(["train", None, "x\n" * 1000])
+    (note,) = splits.notes("the column split")
+    assert len(note) < 150 and note.isprintable() and splits.found == {"train", None}
