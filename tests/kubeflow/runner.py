@@ -8,6 +8,7 @@ NotImplementedError. Tasks run one after another.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import time
@@ -31,7 +32,7 @@ from tests.kubeflow.emulator.graph import run_graph
 from tests.kubeflow.emulator.launcher import FOLDERS, Launcher, Outcome, filled_in
 from tests.kubeflow.emulator.metadata import Metadata
 from tests.kubeflow.emulator.platform import Nodes, Patch, Pending
-from tests.kubeflow.emulator.pods import Executor, Pod, PodLost, Processes
+from tests.kubeflow.emulator.pods import Executor, Pod, PodLost, Processes, expanded
 from tests.kubeflow.emulator.retries import INSTALLED, Clock, Defaults, Strategy, Try, with_defaults, with_retries
 from tests.kubeflow.emulator.tasks import Run, Task
 from tests.kubeflow.emulator.values import Broken, to_json
@@ -224,13 +225,14 @@ class _Run:
         folder = self.folder(f"{self.info.run_id}-{name}-{retry}")
         root = cluster.executor.root(folder)
         launcher = Launcher(cluster.store, folder, root, self.info.root, self.info.session)
-        try:
-            seen = launcher.prepared(given, component, retry)
-            command = filled_in(container["command"], seen, root)
-        except Broken as error:
-            return Try("Failed", Outcome(said=f"launcher: {error}"))
         own = {one["name"]: one.get("value", "") for one in container.get("env", ())}
         environment = {**cluster.environment, "KFP_POD_NAME": folder.name, **own, **secrets}
+        try:
+            # The executor input is an argument too, of the launcher, and expanded like the user's own.
+            seen = json.loads(expanded(json.dumps(launcher.prepared(given, component, retry)), environment))
+            command = filled_in([expanded(one, environment) for one in container["command"]], seen, root)
+        except (Broken, json.JSONDecodeError) as error:
+            return Try("Failed", Outcome(said=f"launcher: {error}"))
         resources = container.get("resources", {})
         pod = Pod(folder.name, container["image"], command, folder, environment, resources, patch.volumes, patch.node_selector)
         before, started = cluster.clock.now, time.monotonic()

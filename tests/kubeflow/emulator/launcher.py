@@ -98,10 +98,11 @@ class Launcher:
         for _, folder in self._outputs(seen, only=LOGS):
             folder.write_text(said)
         try:
-            if status:
+            written, broken = ({}, "") if status else self._output_file(seen)
+            if status or broken:
+                outcome.said += broken
                 outcome.artifacts = self._uploaded(seen, {}, metadata, only=LOGS)
                 return False, outcome
-            written = self._output_file(seen)
             outcome.parameters = self._parameters(seen, component, written)
             outcome.artifacts = self._uploaded(seen, written.get("artifacts", {}), metadata)
         except Broken as error:
@@ -154,18 +155,21 @@ class Launcher:
             if local_path(artifact["uri"])
         ]
 
-    def _output_file(self, seen: dict[str, Any]) -> dict[str, Any]:
-        """What the user's command has written for the launcher (getExecutorOutputFile); no file says nothing."""
+    def _output_file(self, seen: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """What the user's command has written for the launcher (getExecutorOutputFile), no file says nothing; and what is amiss."""
         file = self._real(seen["outputs"]["outputFile"])
         if not file.exists():
-            return {}
-        written = from_json(file.read_text())
-        known(written, OUTPUT_FIELDS)
-        for many in written.get("artifacts", {}).values():
-            known(many, {"artifacts"})
-            for artifact in many.get("artifacts", ()):
-                known(artifact, ARTIFACT_FIELDS)
-        return written
+            return {}, ""
+        try:
+            written = from_json(file.read_text())
+            known(written, OUTPUT_FIELDS)
+            for many in written.get("artifacts", {}).values():
+                known(many, {"artifacts"})
+                for artifact in many.get("artifacts", ()):
+                    known(artifact, ARTIFACT_FIELDS)
+        except Broken as error:
+            return {}, f"\nlauncher: failed to unmarshall ExecutorOutput: {error}\n"
+        return written, ""
 
     def _parameters(self, seen: dict[str, Any], component: dict[str, Any], written: dict[str, Any]) -> dict[str, Any]:
         """Output parameters, those of the output file first, others from a file each (collectOutputParameters)."""
@@ -191,6 +195,8 @@ class Launcher:
             (artifact,) = artifacts_of(seen["outputs"], key)
             if key != LOGS:
                 for more in written.get(key, {}).get("artifacts", ())[:1]:
+                    if more.get("customPath"):
+                        raise NotImplementedError(f"{key}: customPath is not emulated")
                     artifact["uri"] = more.get("uri") or artifact["uri"]
                     artifact["metadata"] = {**artifact.get("metadata", {}), **more.get("metadata", {})}
             self.upload(artifact["uri"])

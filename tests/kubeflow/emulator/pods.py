@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -37,6 +38,19 @@ class Pod:
     resources: dict[str, Any] = field(default_factory=dict)
     volumes: list[tuple[str, str]] = field(default_factory=list)
     node_selector: dict[str, str] = field(default_factory=dict)
+
+
+def expanded(text: str, environment: dict[str, str]) -> str:
+    """Return a container's argument as Kubernetes hands it over: $(NAME) is a variable's value, $$ is a dollar sign.
+
+    What names no variable of the pod stays what it is (third_party/forked/golang/expansion in Kubernetes' sources).
+
+    Args:
+        text: The argument.
+        environment: The pod's own variables; those of the image do not count.
+    """
+    found = {f"$({name})": value for name, value in environment.items()} | {"$$": "$"}
+    return re.sub(r"\$\$|\$\([^)]*\)", lambda match: found.get(match[0], match[0]), text)
 
 
 class PodLost(Exception):

@@ -80,3 +80,14 @@ def test_claims_count_for_the_cache_and_their_names_may_be_parameters(tmp_path):
         built.kubernetes["A"] = {"pvcMount": [mount]}
         made[claim] = built.run(f"run-{len(built.executor.pods)}-{claim}")["A"].state
     assert made == {"a": "CACHED", "b": "SUCCEEDED"} and built.executor.pods[1].volumes == [("b", "/c")]
+
+
+def test_kubernetes_expands_arguments_and_parameters(tmp_path):
+    built = Built(tmp_path, {"environment": {"WHO": "cats"}})
+    built.add(
+        "A", parameters={"p": constant("$$5 $(WHO) $(NONE) ${WHO} $")}, arguments=("$(WHO)$$", "{{$.inputs.parameters['p']}}")
+    )
+    built.run()
+    expected = "$5 cats $(NONE) ${WHO} $"
+    assert built.executor.pods[0].command[2:] == ["cats$", expected]
+    assert built.seen("A")["inputs"]["parameterValues"] == {"p": expected}
