@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from components.image_example_gen.splits import split_in_name, split_named
+from components.image_example_gen.storage.files import printable
 from trainer.errors import InputError
 
-_DEPTHS = 8  # folders from the top in which names of splits are looked for
+_DEPTHS = 64  # folders from the top in which names of splits are looked for; one further down stops the run
 _KEPT = 200  # different names of one depth that are kept; a picture may have a folder of its own
 
 
@@ -84,7 +85,7 @@ class _Depth:
     Attributes:
         names: Pictures in each folder, whatever lies above it; further names are counted as others.
         above: The folders above, two at most: whether all pictures lie in the same.
-        ended: The folders of pictures that lie above this depth; a few.
+        ended: The folders with pictures that have none of their folders at this depth, but all above; a few.
         repeated: Pictures in a folder called like the one above it.
     """
 
@@ -100,46 +101,55 @@ class Layout:
 
     def __init__(self) -> None:
         self.pictures = 0
-        self._depths = [_Depth() for _ in range(_DEPTHS)]
+        self._depths = [_Depth()]
         self._folder, self._pending = "", 0
+        self._too_deep = ""
 
-    def add(self, path: str) -> None:
-        """Takes up a picture by its path; cheapest where those of one folder follow each other."""
+    def add(self, path: str, pictures: int = 1) -> None:
+        """Takes up a picture, or a file of many, by its path; cheapest where those of one folder follow each other."""
         folder = path.rpartition("/")[0]
         if folder != self._folder:
             self._flush()
             self._folder = folder
-        self._pending += 1
+        self._pending += pictures
 
-    def labels(self, splits: str, strict: bool, where: str, unwrap: bool = False) -> Labels:
+    def labels(self, splits: str, where: str, labelled: bool = True, unwrap: bool = False) -> Labels:
         """Tells which folders are splits.
 
         Args:
             splits: `DataConfig.splits`.
-            strict: Whether labels come from these folders, so that one which may be either is a mistake.
             where: What the pictures lie in, for the message.
+            labelled: Whether labels come from these folders. Where they come from elsewhere, a folder that may be the split
+                train is no mistake: what is in no split is trained on as well.
             unwrap: Drops one folder that all pictures lie in also where there are no splits, as archives are packed.
 
         Raises:
-            InputError: A folder may be a split or a label.
+            InputError: A folder may be a split, or be none.
         """
         self._flush()
+        ended: set[str] = set()  # above the depth that is looked at
         for depth, found in enumerate(self._depths):
             if splits == "labels" or not found.names:
                 break
+            ended |= found.ended
             named = _named(found.names)
             if not named:
                 continue
             others = [name for name in found.names if name not in named]
             wrapped = len(found.above) == 1
-            clear = not others and not found.others and (_lie_above(found) if wrapped else not found.ended)
+            clear = not others and not found.others and (_lie_above(found, ended) if wrapped else not ended)
             if not clear and splits != "folders":
-                if strict and splits == "auto":
+                if splits == "auto" and (labelled or set(named.values()) != {"train"}):
                     raise InputError(_ambiguous(where, named, others))
                 continue
-            below = self._depths[depth + 1] if depth + 1 < _DEPTHS else _Depth()
+            below = self._depth(depth + 1)
             repeated = bool(below.repeated) and below.repeated == sum(below.names.values()) + below.others
             return Labels(depth, depth if wrapped else 0, repeated, tuple(sorted(named.items())))
+        if self._too_deep and splits in ("auto", "folders"):
+            raise InputError(
+                f"a folder {self._too_deep[:40]!r} lies more than {_DEPTHS} folders deep, which is too deep for a split: "
+                "give a folder further down, or set data.splits=labels"
+            )
         return Labels(dropped=1 if unwrap and self._wrapped() else 0)
 
     def splits(self, labels: Labels) -> Counter[str | None]:
@@ -147,7 +157,7 @@ class Layout:
         named = dict(labels.named)
         found = Counter[str | None]()
         if labels.depth is not None:
-            for name, count in self._depths[labels.depth].names.items():
+            for name, count in self._depth(labels.depth).names.items():
                 found[named.get(name)] += count
         found[None] += self.pictures - found.total()
         return +found
@@ -158,7 +168,10 @@ class Layout:
 
     def wrapper(self, labels: Labels) -> str:
         """The folders that all pictures lie in above those of the splits; '' for none."""
-        return next(iter(self._depths[labels.depth].above), "") if labels.depth and labels.dropped else ""
+        return next(iter(self._depth(labels.depth).above), "") if labels.depth and labels.dropped else ""
+
+    def _depth(self, depth: int) -> _Depth:
+        return self._depths[depth] if depth < len(self._depths) else _Depth()
 
     def _wrapped(self) -> bool:
         first = self._depths[0]
@@ -170,14 +183,18 @@ class Layout:
             return
         self.pictures += count
         parts = self._folder.split("/") if self._folder else []
-        for depth, found in enumerate(self._depths):
-            if depth >= len(parts):
-                if len(found.ended) < _KEPT:
-                    found.ended.add(self._folder)
-                continue
+        if len(parts) > _DEPTHS:
+            self._too_deep = self._too_deep or next((name for name in parts[_DEPTHS:] if split_named(name)), "")
+            parts = parts[:_DEPTHS]
+        while len(self._depths) <= len(parts):
+            self._depths.append(_Depth())
+        ended = self._depths[len(parts)].ended
+        if len(ended) < _KEPT:
+            ended.add("/".join(parts))
+        for depth, name in enumerate(parts):
+            found = self._depths[depth]
             if len(found.above) < 2:
                 found.above.add("/".join(parts[:depth]))
-            name = parts[depth]
             if name in found.names or len(found.names) < _KEPT or split_named(name):
                 found.names[name] += count
             else:
@@ -186,23 +203,37 @@ class Layout:
                 found.repeated += count
 
 
+def merged(labels: Labels) -> str:
+    """What to say of folders that are one split and whose names say more than that, such as cats_train and dogs_train; or ''."""
+    loose: dict[str, list[str]] = {}
+    for name, split in labels.named:
+        if not split_named(name):
+            loose.setdefault(split, []).append(name)
+    for split, names in loose.items():
+        if len(names) > 1:
+            both = " and ".join(printable(name)[:40] for name in names[:2])
+            return f"{both} are both {split}, and their names say no label: data.label_pattern takes one from them"
+    return ""
+
+
 def _named(names: Counter[str]) -> dict[str, str]:
-    """The folders that are called like splits: by their whole name; by one of its words where several splits are called so."""
+    """The folders that are called like splits: by their whole name; by one of its words where most are, and of several splits."""
     exact = {name: split for name in names if (split := split_named(name))}
     loose = {name: split for name in names if (split := split_in_name(name))} | exact
     return loose if len(set(loose.values())) > 1 and 2 * len(loose) >= len(names) else exact
 
 
-def _lie_above(found: _Depth) -> bool:
+def _lie_above(found: _Depth, ended: set[str]) -> bool:
     """Whether the pictures that end above a depth lie beside its folders, or above these: in none that may be a label."""
     (above,) = found.above
-    return all(f"{above}/".startswith(f"{folder}/") or not folder for folder in found.ended)
+    return all(f"{above}/".startswith(f"{folder}/") or not folder for folder in ended)
 
 
 def _ambiguous(where: str, named: dict[str, str], others: list[str]) -> str:
     first, count = min(named), len(others)
-    beside = f"beside {', '.join(sorted(others)[:2])}{' ...' if count > 2 else ''}" if others else "beside other pictures"
+    shown = ", ".join(printable(name)[:20] for name in sorted(others)[:2])
+    beside = f"beside {shown}{' ...' if count > 2 else ''}" if others else "beside other pictures"
     return (
-        f"the folder {first!r} in {where} may be a split or a label, {beside}: "
-        "data.splits=labels takes all for labels, data.splits=folders takes it for a split"
+        f"the folder {first[:30]!r} in {where} may be a split or a label, {beside}: "
+        "data.splits=folders takes it for a split, data.splits=labels takes none for one"
     )

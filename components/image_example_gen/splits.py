@@ -16,24 +16,42 @@ _NAMES = (
     | dict.fromkeys(("eval", "evaluation", "val", "valid", "validation", "dev", "devel", "development"), "eval")
     | dict.fromkeys(("test", "testing"), "test")
 )
-_PREFIXES = _NAMES | {"t10k": "test"}
+# Words that say no more than that there are pictures: train_images and TestSet are called like splits, training_shoes is not.
+_VAGUE = frozenset(
+    ("set", "sets", "subset", "split", "splits", "data", "dataset", "image", "images", "img", "imgs", "picture", "pictures")
+    + ("pic", "pics", "photo", "photos", "file", "files", "folder", "dir", "sample", "samples")
+)
+_MEANINGS = _NAMES | {f"{name}{vague}": split for name, split in _NAMES.items() for vague in _VAGUE}
+_PREFIXES = {"t10k": "test"}
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z\d])(?=[A-Z][a-z])")
+_BETWEEN = re.compile(r"[-_. ()]+")
+_DIGITS = "0123456789"
 
 
 def split_named(name: str) -> str | None:
-    """The split that a name means, or None: train, Training, train2017; eval, val, valid, validation, dev; TEST, testing, test1."""
-    return _NAMES.get(name.lower().rstrip("0123456789").rstrip("-_ "))
+    """The split that a whole name means, or None: train, Training, train2017, TrainImages, trainset; eval, val, dev; TEST, test-1."""
+    words = [word for word in _words(name) if word not in _VAGUE and word.strip(_DIGITS)]
+    return _meaning(words[0]) if len(words) == 1 else None
 
 
 def split_of_prefix(prefix: str) -> str | None:
     """The split that a file's name begins with, e.g. `t10k` or `emnist-letters-train`; or None."""
-    return _PREFIXES.get(re.split("[-_.]", prefix)[-1].lower())
+    return next((_meaning(word) for word in reversed(_words(prefix))), None)
 
 
 def split_in_name(name: str) -> str | None:
-    """The split that is one of the words of a name, e.g. `x_train` or `cats-val-00001.tar`; None where none or several are."""
-    words = re.split("[-_. ]", name.lower())
-    found = {_PREFIXES[word] for word in (*words, *(word.rstrip("0123456789") for word in words)) if word in _PREFIXES}
+    """The split that is one of the words of a name: `x_train`, `TrainA`, `cats-val-00001.tar`; None for none or several."""
+    found = {split for word in _words(name) if (split := _meaning(word))}
     return found.pop() if len(found) == 1 else None
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters: train and images of TrainImages and train-images."""
+    return [word for word in _BETWEEN.split(_CAMEL.sub("_", name).lower()) if word]
+
+
+def _meaning(word: str) -> str | None:
+    return _PREFIXES.get(word) or _MEANINGS.get(word.rstrip(_DIGITS))
 
 
 @dataclass(frozen=True)

@@ -243,8 +243,8 @@ class Survey:
         if self.splits_told:
             labels = Labels()
         else:
-            strict = self.count > 0 and not self.manifest and self.config.labels_from_folders
-            labels = layout.labels(self.config.splits, strict, printable(self.images))
+            labelled = not self.manifest and self.config.labels_from_folders
+            labels = layout.labels(self.config.splits, printable(self.images), labelled)
         return replace(labels, pattern=self.config.label_pattern, skipped=self.skipped)
 
     def check_split_folders(self, folder: str, labels: Labels, found: Containers) -> None:

@@ -229,8 +229,9 @@ class _Finder:
         if not self.count and not self.inner:
             return Rejected(self.file.path, self._why_nothing(), max(1, self.refused.total()))
         kinds = frozenset() if self.way.pattern else self.survey.used()
-        strict = self.way.from_folders and not kinds
-        labels = self.layout.labels(self.way.splits, strict, printable(self.file.path), unwrap=True)
+        splits = "folders" if any(self.told) and self.way.splits == "auto" else self.way.splits  # what a pattern leaves out
+        labelled = self.way.from_folders and not kinds
+        labels = self.layout.labels(splits, printable(self.file.path), labelled, unwrap=True)
         own = self.layout.splits(labels) if labels.depth is not None else ()
         others = self._others(kinds)
         notes = self._notes(labels, kinds, others)

@@ -8,11 +8,11 @@ from components.image_example_gen.layout import Labels, Layout
 from trainer.errors import InputError
 
 
-def told(paths, splits="auto", strict=True, unwrap=False):
+def told(paths, splits="auto", labelled=True, unwrap=False):
     layout = Layout()
     for path in paths:
         layout.add(path)
-    labels = layout.labels(splits, strict, "pets", unwrap)
+    labels = layout.labels(splits, "pets", labelled, unwrap)
     return layout, labels, {path: labels.of(path) for path in paths}
 
 
@@ -83,7 +83,6 @@ def test_a_folder_that_may_be_a_split_or_a_label_is_asked_about(paths):
     assert list(found.values()) == [(path.rpartition("/")[0], None) for path in paths]
     *_, found = told(paths, splits="folders")
     assert any(split for _, split in found.values())
-    assert not any(split for *_, split in told(paths, strict=False)[2].values())  # labels come from elsewhere: no harm is done
 
 
 def test_labels_with_a_word_of_a_split_in_their_names_are_labels():
@@ -105,7 +104,7 @@ def test_memory_is_bounded_however_many_folders_there_are():
     layout.add("test/x/1.png")
     assert all(len(found.names) < 1000 and len(found.above) < 3 and len(found.ended) < 1000 for found in layout._depths)
     with pytest.raises(InputError, match="'test'"):
-        layout.labels("auto", True, "pets")
+        layout.labels("auto", "pets")
 
 
 def test_one_label_in_two_unicode_forms_is_one():
