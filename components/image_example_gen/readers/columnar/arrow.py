@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,16 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
 from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
-from components.image_example_gen.readers.columnar.columns import Columns, choose_columns, label_texts, load_pyarrow, take_pictures
+from components.image_example_gen.readers.columnar.columns import (
+    Columns,
+    TableRow,
+    choose_columns,
+    label_texts,
+    load_pyarrow,
+    row_splits,
+    split_texts,
+    take_pictures,
+)
 from components.image_example_gen.readers.columnar.messages import (
     BATCH,
     DICTIONARY,
@@ -26,6 +36,7 @@ from components.image_example_gen.readers.columnar.messages import (
     read_messages,
     width_of,
 )
+from components.image_example_gen.readers.own_splits import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
 from trainer.errors import InputError
@@ -49,12 +60,14 @@ class ArrowPictures:
         path: Of the file, relative to the folder.
         split: The split that its name or its folder says, or None.
         count: How many rows it has, as far as it can be read.
+        row_splits: The splits that rows say, None among them where some say none; empty where none does.
         notes: What a person should know, a line each.
     """
 
     path: str
     split: str | None
     count: int
+    row_splits: frozenset[str | None] = frozenset()
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
@@ -104,11 +117,11 @@ class _Reader:
         self.size = stream.seek(0, 2)
         self.schema: pa.Schema | None = None
         self.columns: Columns | str = ""
-        self.dictionary = -1  # the number of the labels' dictionary, where they have one
-        self.entries: list[Any] = []
+        self.dictionaries: dict[tuple[str, ...], int] = {}  # the numbers of those that labels and splits have
+        self.entries: dict[int, list[Any]] = {}
 
     def messages(self) -> Iterator[Message]:
-        """Yield the batches of rows; the schema and the labels' dictionary are kept on the way.
+        """Yield the batches of rows; the schema and the dictionaries of labels and splits are kept on the way.
 
         Raises:
             BrokenError: The file breaks off or contradicts itself.
@@ -116,18 +129,18 @@ class _Reader:
         for message in read_messages(self.stream, self.size):
             if self.schema is None:
                 self._take_schema(message)
-            elif message.kind == DICTIONARY and message.header.number(0, "q") == self.dictionary:
+            elif message.kind == DICTIONARY and message.header.number(0, "q") in self.dictionaries.values():
                 self._take_dictionary(message)
             elif message.kind == BATCH:
                 yield message
 
-    def rows(self, message: Message, begin: int, end: int) -> Iterator[list[tuple[bytes | None, bool, str]]]:
-        """Yield rows of a batch, a few megabytes at a time: a picture's bytes, whether it names a file, its label."""
+    def rows(self, message: Message, begin: int, end: int) -> Iterator[list[TableRow]]:
+        """Yield rows of a batch, a few megabytes at a time."""
         batch = Batch(self.stream, message, message.header)
         present, file = self._is_valid(batch, self.columns.image), np.zeros(batch.rows, bool)
         if self.columns.file:
             file = self._is_valid(batch, self.columns.file)
-        labels = self._labels(batch)[begin:end]
+        labels, splits = self._labels(batch)[begin:end], self._splits(batch)[begin:end]
         offsets, data = self._offsets(batch, self.columns.image)
         for start, stop in _pieces(offsets, begin, end):
             piece = data(int(offsets[start]), int(offsets[stop]))
@@ -135,7 +148,17 @@ class _Reader:
             pictures = (
                 piece[head:tail] if there else None for head, tail, there in zip(ends, ends[1:], present[start:stop].tolist())
             )
-            yield list(zip(pictures, file[start:stop].tolist(), labels[start - begin : stop - begin], strict=True))
+            part = slice(start - begin, stop - begin)
+            yield list(zip(pictures, file[start:stop].tolist(), labels[part], splits[part], strict=True))
+
+    def take_splits(self, message: Message, splits: OwnSplits) -> None:
+        """Take up what the rows of a batch say of their splits."""
+        path = self.columns.split
+        batch = Batch(self.stream, message, message.header)
+        kind, node, buffer = self._place(path)
+        is_dictionary = load_pyarrow().types.is_dictionary(kind)
+        values = _array(batch, kind.index_type if is_dictionary else kind, node, buffer).unique().to_pylist()
+        splits.add(split_texts(self._looked_up(values, path) if is_dictionary else values, self.columns.split_names))
 
     def _take_schema(self, message: Message) -> None:
         if message.kind != SCHEMA or message.header.number(0, "h"):
@@ -144,16 +167,16 @@ class _Reader:
         self.stream.seek(message.start)
         self.schema = pa.ipc.read_schema(pa.py_buffer(read_fully(self.stream, message.body - message.start)))
         self.columns = choose_columns(self.schema, self.config)
-        if isinstance(self.columns, Columns) and self.columns.label:
-            self.dictionary = _dictionary_of(message, self.schema, self.columns.label)
+        if isinstance(self.columns, Columns):
+            paths = [path for path in (self.columns.label, self.columns.split) if path]
+            found = {path: _dictionary_of(message, self.schema, path) for path in paths}
+            self.dictionaries = {path: number for path, number in found.items() if number >= 0}
 
     def _take_dictionary(self, message: Message) -> None:
-        batch = Batch(self.stream, message, message.header.table(1))
-        entries = _array(batch, self._type(self.columns.label).value_type, 0, 0).to_pylist()
-        self.entries = [*self.entries, *entries] if message.header.number(2, "B") else entries
-
-    def _type(self, path: Sequence[str]) -> pa.DataType:
-        return self._place(path)[0]
+        batch, number = Batch(self.stream, message, message.header.table(1)), message.header.number(0, "q")
+        path = next(path for path, each in self.dictionaries.items() if each == number)
+        entries = _array(batch, self._place(path)[0].value_type, 0, 0).to_pylist()
+        self.entries[number] = [*self.entries.get(number, ()), *entries] if message.header.number(2, "B") else entries
 
     def _place(self, path: Sequence[str]) -> tuple[pa.DataType, int, int]:
         """The type of a column, and which node and buffer are its first."""
@@ -178,15 +201,26 @@ class _Reader:
     def _labels(self, batch: Batch) -> list[str]:
         if not self.columns.label:
             return [""] * batch.rows
-        kind, node, buffer = self._place(self.columns.label)
+        return label_texts(self._values(batch, self.columns.label), self.config.label_names, self.columns.names)
+
+    def _splits(self, batch: Batch) -> list[str | None]:
+        if not self.columns.split:
+            return [None] * batch.rows
+        return row_splits(self._values(batch, self.columns.split), self.columns.split_names)
+
+    def _values(self, batch: Batch, path: tuple[str, ...]) -> list[Any]:
+        """A column of text or numbers, None also where what it lies in is null."""
+        kind, node, buffer = self._place(path)
         if load_pyarrow().types.is_dictionary(kind):
-            places = _array(batch, kind.index_type, node, buffer).to_pylist()
-            values = [None if place is None else self.entries[place] for place in places]
+            values = self._looked_up(_array(batch, kind.index_type, node, buffer).to_pylist(), path)
         else:
             values = _array(batch, kind, node, buffer).to_pylist()
-        present = self._is_valid(batch, self.columns.label).tolist()
-        values = [value if there else None for value, there in zip(values, present, strict=True)]
-        return label_texts(values, self.config.label_names, self.columns.names)
+        present = self._is_valid(batch, path).tolist()
+        return [value if there else None for value, there in zip(values, present, strict=True)]
+
+    def _looked_up(self, places: Sequence[int | None], path: tuple[str, ...]) -> list[Any]:
+        entries = self.entries.get(self.dictionaries.get(path, -1), [])
+        return [None if place is None else entries[place] for place in places]
 
     def _offsets(self, batch: Batch, path: Sequence[str]) -> tuple[np.ndarray, Any]:
         """Where in their buffer pictures begin and end, and what reads a part of it."""
@@ -236,10 +270,13 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ArrowPictures | Re
 
 
 def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rejected:
-    count, broken = 0, False
+    count, broken, splits = 0, False, OwnSplits()
     try:
         for message in reader.messages():
             count += message.rows
+            if isinstance(reader.columns, Columns) and reader.columns.split:
+                with contextlib.suppress(Exception):  # of pyarrow's, of a store's: said when it is read
+                    reader.take_splits(message, splits)
             if message.body + message.size > reader.size:
                 broken = True
             if isinstance(reader.columns, str):
@@ -257,8 +294,9 @@ def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rej
     if not count:
         cut = f"truncated at byte {reader.size:,}, before its first row"
         return Rejected(file.path, cut if broken else "an Arrow file without rows")
-    notes = tuple(f"{file.path}: {note}" for note in reader.columns.notes)
-    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, notes)
+    notes = (*reader.columns.notes, *splits.notes(f"the column {''.join(reader.columns.split)}"))
+    notes = tuple(f"{file.path}: {note}" for note in notes)
+    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, splits.found, notes)
 
 
 def _pieces(offsets: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:

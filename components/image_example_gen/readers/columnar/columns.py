@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.found import Encoded, Rejected
 from components.image_example_gen.readers.beginnings import with_names
+from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# In this order, where there are several.
+# In this order, where there are several, and in small or capital letters.
 IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "image_bytes", "img_bytes", "bytes", "content")
 LABEL_NAMES = (
     *("label", "class", "category", "target", "fine_label", "coarse_label", "label_name", "class_name", "label_text"),
@@ -30,6 +31,7 @@ ONLY_NAMED = "a row that names a file and holds no picture"
 NO_PICTURE = "a row without a picture"
 _PYTHON_TYPE = "arrow.py_extension_type"
 _Kinds = dict[str, Any]  # the types of columns, by their names
+TableRow = tuple["bytes | None", bool, str, "str | None"]  # a picture's bytes, whether a row names a file, label, split
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Columns:
         file: The one with the names of these files; () where there is none.
         label: The one with their labels; () where there is none.
         names: The names of labels that are whole numbers, as the file has them.
+        split: The one with the pictures' splits; () where there is none, or splits are not heeded.
+        split_names: As `names`, of the splits.
         notes: What a person should know, a line each.
     """
 
@@ -48,12 +52,14 @@ class Columns:
     file: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
+    split_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def paths(self) -> list[tuple[str, ...]]:
         """All that are read."""
-        return [path for path in (self.image, self.file, self.label) if path]
+        return [path for path in (self.image, self.file, self.label, self.split) if path]
 
 
 @functools.cache
@@ -107,8 +113,9 @@ def choose_columns(schema: pa.Schema, config: DataConfig) -> Columns | str:
         if kind is None or not _is_label(kind):
             words = f"the column {config.record_label} holds no single label" if kind else f"no column {config.record_label}"
             return with_names(f"{words}; it has ", kinds, ": data.record_label names one")
-    names = _names_of(features, label)
-    return Columns(image.image, image.file, label, names, image.notes + notes)
+    split, more = _usual_split(kinds, features, {*image.image[:1], *label}) if config.heeds_splits else ((), ())
+    names = (_names_of(features, path) for path in (label, split))
+    return Columns(image.image, image.file, label, next(names), split, next(names), image.notes + notes + more)
 
 
 def find_array(batch: Any, path: Sequence[str]) -> pa.Array:
@@ -125,26 +132,36 @@ def label_texts(values: Iterable[Any], given: Sequence[str], own: Sequence[str])
     return [_label_text(value, given or own, bool(own)) for value in values]
 
 
+def split_texts(values: Iterable[Any], names: Sequence[str]) -> list[str]:
+    """What a column of splits says, as text: '' for nothing; whole numbers by their names."""
+    return label_texts(values, (), names)
+
+
+def row_splits(values: Iterable[Any], names: Sequence[str]) -> list[str | None]:
+    """The splits that a column says, None for none."""
+    return [split_said(text) if text else None for text in split_texts(values, names)]
+
+
 def take_pictures(
-    path: str, first: int, rows: Iterable[tuple[bytes | None, bool, str]], split: str | None, most_megabytes: float
+    path: str, first: int, rows: Iterable[TableRow], split: str | None, most_megabytes: float
 ) -> Iterator[Encoded | Rejected]:
     """Yields what rows hold.
 
     Args:
         path: Of the file.
         first: The number of the first row.
-        rows: Of each the picture's bytes, whether it names a file, and its label.
-        split: The split of all.
+        rows: Of each the picture's bytes, whether it names a file, its label, and the split that it says.
+        split: The split of those that say none.
         most_megabytes: A larger picture is refused.
     """
-    for number, (data, names_file, label) in enumerate(rows, first):
+    for number, (data, names_file, label, own) in enumerate(rows, first):
         name = f"{path}#{number}"
         if not data:
             yield Rejected(name, ONLY_NAMED if names_file else NO_PICTURE)
         elif len(data) > most_megabytes * 1e6:
             yield Rejected(name, f"larger than {most_megabytes:g} megabytes: not read")
         else:
-            yield Encoded(name, label, split, data)
+            yield Encoded(name, label, own or split, data)
 
 
 def _label_text(value: Any, names: Sequence[str], hides: bool) -> str:
@@ -173,7 +190,7 @@ def _image(kinds: _Kinds, named: str | None, features: dict[str, dict]) -> Colum
         words = f"the column {named} holds no pictures" if path else f"no column {named}"
         return found or with_names(f"{words}; it has ", kinds, ": data.record_image names one")
     by_type = [name for name, feature in features.items() if feature.get("_type") == "Image" and name in kinds]
-    by_name = [name for name in IMAGE_NAMES if name in kinds]
+    by_name = sorted((name for name in kinds if name.casefold() in IMAGE_NAMES), key=lambda name: _rank(name, IMAGE_NAMES))
     of_bytes = [name for name in kinds if _picture_at(kinds, (name,))]
     by_type.sort(key=lambda name: _rank(name, IMAGE_NAMES))
     for names in (by_type, by_name, of_bytes if len(of_bytes) == 1 else []):
@@ -192,7 +209,7 @@ def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[
     found, notes = [], []
     for index, (name, kind) in enumerate(kinds.items()):
         named = features.get(name, {}).get("_type") == "ClassLabel"
-        if name == image or not (named or name in LABEL_NAMES):
+        if name == image or not (named or name.casefold() in LABEL_NAMES) or _is_of_splits(name, kind, features):
             continue
         if not _is_label(kind):
             notes.append(f"the column {name} is not used for labels: it holds no single text or whole number")
@@ -204,6 +221,24 @@ def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[
     return tuple(name for *_, name in found[:1]), (*others, *notes)
 
 
+def _usual_split(kinds: _Kinds, features: dict[str, dict], taken: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The column of splits, which are texts or have names; and what to say of one that is neither."""
+    usual = (name for name in kinds if name.casefold() in SPLIT_NAMES and name not in taken)
+    for name in sorted(usual, key=lambda name: _rank(name, SPLIT_NAMES)):
+        if _is_of_splits(name, kinds[name], features):
+            return (name,), ()
+        if name.casefold() == SPLIT_NAMES[0]:
+            return (), (f"the column {name} is not used for splits: it holds no text",)
+    return (), ()
+
+
+def _is_of_splits(name: str, kind: pa.DataType, features: dict[str, dict]) -> bool:
+    """Whether a column is called like one of splits, and holds text, or numbers of which some have names of splits."""
+    if name.casefold() not in SPLIT_NAMES or not _is_label(kind):
+        return False
+    return not _is_number(kind) or any(map(split_said, _names_of(features, (name,))))
+
+
 def _names_of(features: dict[str, dict], label: tuple[str, ...]) -> tuple[str, ...]:
     feature: Any = features
     for name in label:
@@ -212,8 +247,10 @@ def _names_of(features: dict[str, dict], label: tuple[str, ...]) -> tuple[str, .
     return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
-def _rank(name: str, usual: Sequence[str]) -> int:
-    return usual.index(name) if name in usual else len(usual)
+def _rank(name: str, usual: Sequence[str]) -> tuple[int, bool]:
+    """The place of a name among the usual ones, in whatever letters; of two alike the one in small letters comes first."""
+    small = name.casefold()
+    return usual.index(small) if small in usual else len(usual), small != name
 
 
 def _path_to(kinds: _Kinds, named: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,13 +14,17 @@ from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.columnar.columns import (
     Columns,
+    TableRow,
     choose_columns,
     find_array,
     label_texts,
     load_pyarrow,
+    row_splits,
+    split_texts,
     take_pictures,
 )
 from components.image_example_gen.readers.columnar.thrift import nesting_of
+from components.image_example_gen.readers.own_splits import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
 from trainer.errors import InputError
@@ -36,6 +40,7 @@ _BATCH_BYTES, _MOST_ROWS = 4 << 20, 1024
 _BUFFER = 1 << 20  # read at once of each column: a row group's column may have hundreds of megabytes
 # A row has at least an eighth of a byte; pictures are packed already. What says otherwise lies, or is a bomb.
 _MOST_ROWS_PER_BYTE, _MOST_EXPANSION, _ALWAYS_ALLOWED = 8, 100, 256 << 20
+_SHORT = 40  # letters of a value in a footer's statistics that is sure to be whole
 _MOST_LEVELS = 100  # of structures within structures
 _MOST_LIST = 100_000  # entries of a list in the footer, such as row groups
 
@@ -49,6 +54,7 @@ class ParquetPictures:
         split: The split that its name or its folder says, or None.
         count: How many rows it has.
         groups: How many rows each of its groups has.
+        row_splits: The splits that rows say, None among them where some say none; empty where none does.
         notes: What a person should know, a line each.
     """
 
@@ -56,6 +62,7 @@ class ParquetPictures:
     split: str | None
     count: int
     groups: tuple[int, ...]
+    row_splits: frozenset[str | None] = frozenset()
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
@@ -170,8 +177,28 @@ def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPict
     unpacked = sum(_unpacked(parquet, group, columns) for group in range(len(groups)))
     if unpacked > max(size * _MOST_EXPANSION, _ALWAYS_ALLOWED):
         return Rejected(file.path, f"its pictures unpack to more than {_MOST_EXPANSION} times its size: not read")
-    notes = tuple(f"{file.path}: {note}" for note in columns.notes)
-    return ParquetPictures(file.path, split_in_name(posixpath.basename(file.path)), sum(groups), groups, notes)
+    splits = _own_splits(parquet, columns)
+    notes = (*columns.notes, *splits.notes(f"the column {''.join(columns.split)}"))
+    notes = tuple(f"{file.path}: {note}" for note in notes)
+    split = split_in_name(posixpath.basename(file.path))
+    return ParquetPictures(file.path, split, sum(groups), groups, splits.found, notes)
+
+
+def _own_splits(file: pq.ParquetFile, columns: Columns) -> OwnSplits:
+    """What the column of splits says; of a row group that says one thing the footer has it, of others the column is read."""
+    splits = OwnSplits()
+    for group in range(file.metadata.num_row_groups) if columns.split else ():
+        try:
+            statistics = _chunk(file, group, columns.split).statistics
+            if _is_one_value(statistics):
+                splits.add(split_texts([statistics.min], columns.split_names))
+                continue
+            for batch in file.iter_batches(_MOST_ROWS, row_groups=[group], columns=[*columns.split], use_threads=False):
+                batch.validate(full=True)
+                splits.add(split_texts(find_array(batch, columns.split).unique().to_pylist(), columns.split_names))
+        except Exception:  # of pyarrow's, of a store's: said when it is read
+            continue
+    return splits
 
 
 def _opened(stream: BinaryIO) -> pq.ParquetFile:
@@ -183,12 +210,28 @@ def _opened(stream: BinaryIO) -> pq.ParquetFile:
     return pq.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False, thrift_container_size_limit=_MOST_LIST)
 
 
-def _rows(batch: pa.RecordBatch, columns: Columns, config: DataConfig) -> Iterator[tuple[bytes | None, bool, str]]:
+def _rows(batch: pa.RecordBatch, columns: Columns, config: DataConfig) -> Iterator[TableRow]:
     images = find_array(batch, columns.image)
     files = find_array(batch, columns.file).is_valid().to_pylist() if columns.file else [False] * len(images)
     labels = find_array(batch, columns.label).to_pylist() if columns.label else [None] * len(images)
-    for image, file, label in zip(images, files, label_texts(labels, config.label_names, columns.names)):
-        yield image.as_py(), file, label
+    labels = label_texts(labels, config.label_names, columns.names)
+    splits = find_array(batch, columns.split).to_pylist() if columns.split else [None] * len(images)
+    for image, file, label, split in zip(images, files, labels, row_splits(splits, columns.split_names)):
+        yield image.as_py(), file, label, split
+
+
+def _is_one_value(statistics: pq.Statistics | None) -> bool:
+    """Whether all rows have one value, and it is in the statistics whole: of long texts these have the beginning."""
+    if statistics is None or not statistics.has_min_max or not statistics.has_null_count or statistics.null_count:
+        return False
+    return statistics.min == statistics.max and len(str(statistics.min)) <= _SHORT
+
+
+def _chunk(file: pq.ParquetFile, group: int, path: Sequence[str]) -> pq.ColumnChunkMetaData:
+    """What the footer says of a column in a row group."""
+    metadata, wanted = file.metadata.row_group(group), ".".join(path)
+    chunks = (metadata.column(number) for number in range(metadata.num_columns))
+    return next(chunk for chunk in chunks if chunk.path_in_schema == wanted)
 
 
 def _unpacked(file: pq.ParquetFile, group: int, columns: Columns) -> int:

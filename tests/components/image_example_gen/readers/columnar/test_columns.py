@@ -26,6 +26,8 @@ def choose(schema, metadata=None, **config):
         ([("image", BYTES)], None, ("image",)),
         ([("img", pa.large_binary()), ("other", BYTES)], None, ("img",)),
         ([("image", TEXT), ("jpg", BYTES)], None, ("jpg",)),
+        ([("Mask", BYTES), ("IMG", BYTES)], None, ("IMG",)),
+        ([("Image", BYTES), ("image", BYTES)], None, ("image",)),
         ([("x", BYTES), ("y", NUMBER)], None, ("x",)),
         ([("x", pa.struct([("path", TEXT), ("content", BYTES)]))], None, ("x", "content")),
     ],
@@ -46,6 +48,10 @@ def test_pictures_by_metadata_then_by_name_then_the_only_bytes(schema, metadata,
         ([("labels", pa.list_(NUMBER)), ("target", pa.int8())], None, "target", ()),
         ([("label", pa.dictionary(pa.int8(), TEXT))], None, "label", ()),
         ([("caption", TEXT)], None, "", ()),
+        ([("Label", NUMBER)], None, "Label", ()),
+        ([("LABEL", TEXT), ("Class_ID", NUMBER)], None, "LABEL", ()),
+        ([("Label", NUMBER), ("label", NUMBER)], None, "label", ()),
+        ([("split", NUMBER), ("label", NUMBER)], features(split=["train", "test"]), "label", ()),
     ],
 )
 def test_labels_by_name_those_that_speak_first(schema, metadata, label, names):
@@ -107,3 +113,21 @@ def test_labels_as_text():
     assert label_texts([0, 2, 7, -1, None, "x", True, b"y"], (), ("a", "b", "c")) == ["a", "c", "7", "", "", "x", "true", "y"]
     assert label_texts([0, 1, -1], ("cat", "dog"), ("a", "b")) == ["cat", "dog", ""]
     assert label_texts([0, -1], (), ()) == ["0", "-1"]
+
+
+@pytest.mark.parametrize(
+    "schema, metadata, split, notes",
+    [
+        ([("split", TEXT)], None, "split", 0),
+        ([("Subset", TEXT), ("SPLIT", pa.dictionary(pa.int8(), TEXT))], None, "SPLIT", 0),
+        ([("split", NUMBER)], features(split=["train", "test"]), "split", 0),
+        ([("split", NUMBER)], None, "", 1),
+        ([("split", pa.list_(TEXT))], None, "", 1),
+        ([("set", NUMBER)], None, "", 0),
+    ],
+)
+def test_splits_by_name(schema, metadata, split, notes):
+    columns = choose([("image", IMAGE), *schema], metadata)
+    assert columns.split == ((split,) if split else ())
+    assert len(columns.notes) == notes and all("is not used for splits: it holds no text" in note for note in columns.notes)
+    assert choose([("image", IMAGE), *schema], metadata, splits="content").split == ()
