@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pipeline.afterwards import looked, renew_metrics
+from pipeline.console import hushed
 from pipeline.history import killed
 from pipeline.run import Request, run
 from pipeline.status import Status
@@ -88,7 +89,8 @@ def look(request: Request) -> State:
     """What there is now."""
     from components.image_example_gen.discovery.sources import find_sources
 
-    sources = find_sources(request.images, request.config.data)
+    with hushed():
+        sources = find_sources(request.images, request.config.data)
     config = hashlib.sha256(request.config.essence().encode()).hexdigest()
     return State(sources.fingerprint, config, sources.count, sources.span, first=sources.first_span)
 

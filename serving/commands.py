@@ -81,7 +81,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     Pictures of any size are read; originals are shown at the model's size. Those that cannot be read are named and left
     out.
     """
-    paths = list_pictures(pictures)
+    paths = list_pictures(pictures, _leave_out)
     sheet = is_sheet(out, len(paths))
     with loaded(work, model, version, total=len(paths)) as pushed:
         answers = pushed.reconstruct(paths)
@@ -170,7 +170,7 @@ def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], pr
     A conditional model's codes need their label to be decoded: a column `label` says which one each picture was read under.
     Pictures that cannot be read are named on standard error and have no row.
     """
-    paths = list_pictures(pictures)
+    paths = list_pictures(pictures, _leave_out)
     with loaded(work, model, version, total=len(paths)) as pushed:
         answers = pushed.encode(paths)
     axes, mean = range(pushed.latent_dim), answers.values["mean"]
@@ -205,7 +205,7 @@ def score(work: Path, model: Path, version: int, pictures: tuple[Path, ...], sor
     Columns: path, elbo, reconstruction, kl, in nats, elbo = -(reconstruction + kl). A low ELBO marks an odd picture.
     Pictures that cannot be read are named on standard error and have no row.
     """
-    paths = list_pictures(pictures)
+    paths = list_pictures(pictures, _leave_out)
     with loaded(work, model, version, total=len(paths)) as pushed:
         answers = pushed.score(paths)
     names = ("elbo", "reconstruction", "kl")
@@ -260,7 +260,11 @@ def _say_written(what: str, out: Path, slash: str, skipped: int) -> None:
 def _warn(answers: PictureAnswers) -> None:
     """Name the pictures that are left out, on standard error."""
     for path, reason in answers.unreadable:
-        click.echo(in_one_line(f"left out {path}: {reason}"), err=True)
+        _leave_out(path, reason)
+
+
+def _leave_out(path: Path, reason: str) -> None:
+    click.echo(in_one_line(f"left out {path}: {reason}"), err=True)
 
 
 def _name(path: Path) -> str:

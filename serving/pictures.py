@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ from serving.picture_names import is_passed_over, is_picture
 _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
 
 
-def list_pictures(names: Sequence[str | Path]) -> list[Path]:
+def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], object] = lambda path, reason: None) -> list[Path]:
     """Lists the pictures that files and folders stand for.
 
     Args:
         names: Files, taken whatever they are called, and folders, searched at any depth for files that are named like
-            pictures; hidden files, thumbnails and files of the system are passed over.
+            pictures; hidden files, thumbnails and files of the system are passed over. Links to files are followed, links to
+            folders are not.
+        leave_out: Is called with what of a folder is not read though pictures may be missing, and the reason.
 
     Returns:
-        The files, in the order given; those of a folder sorted by path.
+        The files, in the order given; those of a folder sorted by path. Links that lead nowhere are among them, if they are
+        called like pictures.
 
     Raises:
         InputError: A name does not exist, or a folder holds no pictures.
@@ -33,9 +37,13 @@ def list_pictures(names: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for path in map(Path, names):
         if path.is_dir():
-            inside = sorted(file for file in path.rglob("*") if _is_picture(file.relative_to(path)) and file.is_file())
+            left: list[tuple[Path, str]] = []
+            inside = sorted(_pictures_in(path, left))
             if not inside:
-                raise InputError(f"there are no pictures in {path}: files called *.png, *.jpg, *.webp, *.tif and so on")
+                why = f"{left[0][0]}: {left[0][1]}" if left else "files called *.png, *.jpg, *.webp, *.tif and so on"
+                raise InputError(f"there are no pictures in {path}: {why}")
+            for each, reason in sorted(left):
+                leave_out(each, reason)
             found += inside
         elif path.exists():
             found.append(path)
@@ -46,8 +54,33 @@ def list_pictures(names: Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def _is_picture(path: Path) -> bool:
-    return is_picture(path.name) and not any(is_passed_over(part) for part in path.parts)
+def _pictures_in(top: Path, left: list[tuple[Path, str]]) -> Iterator[Path]:
+    """Yields what is called like a picture in a folder and those below, and adds what is left out to `left`."""
+
+    def unreadable(error: OSError) -> None:
+        left.append((Path(error.filename), f"the folder cannot be read: {error.strerror}"))
+
+    root = os.path.realpath(top)
+    for above, folders, files in os.walk(top, onerror=unreadable):
+        folders[:] = [name for name in folders if not is_passed_over(name)]
+        for folder in (Path(above, name) for name in folders):
+            if folder.is_symlink() and not _is_walked(root, os.path.realpath(folder)):
+                left.append((folder, f"a link that leads out of {top}: name it as well"))
+        for file in (Path(above, name) for name in files if not is_passed_over(name)):
+            try:
+                nowhere = file.is_symlink() and not file.exists()
+                if is_picture(file.name) and (nowhere or file.is_file()):
+                    yield file
+                elif nowhere:
+                    left.append((file, "a link that leads nowhere"))
+            except OSError as error:
+                left.append((file, f"it cannot be read: {error.strerror}"))
+
+
+def _is_walked(root: str, folder: str) -> bool:
+    """Returns whether a folder, by its real path, is searched without the link to it."""
+    inside = os.path.relpath(folder, root).split(os.sep)
+    return inside[0] != os.pardir and not any(map(is_passed_over, inside))
 
 
 def as_the_model_sees(

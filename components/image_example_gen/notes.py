@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.splits import SPLITS
-from components.image_example_gen.storage.files import printable
+from components.image_example_gen.storage.files import LINK_OUT, printable
 from components.image_example_gen.tally import Tally
 
 _SHOWN_LABELS, _SHOWN_FILES = 8, 5
@@ -59,10 +59,14 @@ def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
     if config.label_file and total.found < total.accepted + total.rejected:
         yield f"the label file names {total.found:,} of {total.accepted + total.rejected:,} pictures; the others have no label"
     # Of a file that holds many pictures a person should know at once; of single pictures there is the list.
-    whole = [left for left in sources.left_out if not left.reason.startswith("a link")]
+    whole = [left for left in sources.left_out if left.reason != LINK_OUT]
     for left in whole[:_SHOWN_FILES]:
         yield f"refused {printable(left.path)}: {left.reason}"
     if whole[_SHOWN_FILES:]:
         yield f"refused {len(whole) - _SHOWN_FILES:,} more files, see the list"
+    links = [left for left in sources.left_out if left.reason == LINK_OUT]
+    if links:
+        more = f" and {len(links) - 1:,} more, links that lead" if links[1:] else ", a link that leads"
+        yield f"not read: {printable(links[0].path)[-80:]}{more} out of the folder: data.follow_links=true lets them"
     if sources.others:
         yield f"passed over, for they are not called like pictures: {described(sources.others)}"

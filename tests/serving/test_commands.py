@@ -49,6 +49,39 @@ def test_generate_writes_a_sheet_and_says_so(work: Path, tmp_path: Path) -> None
     assert [file.name for file in out.parent.iterdir()] == ["x.png"]
 
 
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A folder of one picture and one of it by a link, and of links that lead elsewhere."""
+    for name in ("in/cat", "else/dog", "in/.hidden"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("L", (16, 16)).save(tmp_path / name / "1.png")
+    targets = {"dog": "../else/dog", "again": "cat", "kept": ".hidden", "gone": "cow", "loop.png": "loop.png", "a.png": "b.png"}
+    for name, target in (targets | {"file.png": "../else/dog/1.png", ".link": "/", "notes.txt": "gone.txt"}).items():
+        (tmp_path / "in" / name).symlink_to(target)
+    return tmp_path / "in"
+
+
+@pytest.mark.parametrize("command", ["encode", "score", "reconstruct"])
+def test_links_that_are_not_followed_are_named(command: str, work: Path, tmp_path: Path, linked: Path) -> None:
+    result = run(command, "--work", work, linked, "--out", tmp_path / ("out.csv" if command != "reconstruct" else "out"))
+    assert result.stderr.splitlines() == [
+        f"left out {linked}/dog: a link that leads out of {linked}: name it as well",
+        f"left out {linked}/gone: a link that leads nowhere",
+        f"left out {linked}/kept: a link that leads out of {linked}: name it as well",
+        f"left out {linked}/notes.txt: a link that leads nowhere",
+        f"left out {linked}/a.png: No such file or directory",
+        f"left out {linked}/loop.png: Too many levels of symbolic links",
+    ]
+    assert result.stdout.startswith("wrote 2 ") and result.stdout.endswith("; left out 2 pictures that could not be read\n")
+
+
+def test_a_folder_of_nothing_but_links_out_of_it_says_so(work: Path, tmp_path: Path) -> None:
+    (tmp_path / "else").mkdir()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/dog").symlink_to("../else")
+    assert "in/dog: a link that leads out of" in refused("encode", "--work", work, tmp_path / "in")
+
+
 def test_generate_is_repeated_by_its_seed(work: Path, tmp_path: Path) -> None:
     sheets = []
     for name, options in (("a", ()), ("b", ("--seed", 7)), ("c", ("--seed", 8)), ("d", ("--temperature", 0.5))):

@@ -12,7 +12,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.names import is_passed_over
+from components.image_example_gen.names import is_passed_over, is_picture
 from components.image_example_gen.storage.members import open_member, size_of_member, split_member
 from components.image_example_gen.storage.plain import WEB, is_remote, local_path, open_plain, open_url, quoted, seekable
 from components.image_example_gen.storage.stores import is_stored_file, list_stored, one_line, stat_stored
@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 _PIECE = 1 << 24  # bytes read at once; Python makes room for all that is asked for
+LINK_OUT = "a link that leads out of the folder: data.follow_links lets it"
 _REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the server does not allow it"}
 
 
@@ -253,12 +254,13 @@ def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
                         continue
                     path = f"{prefix}{entry.name}"
                     if root and entry.is_symlink() and not _is_within(entry.path, root):
-                        yield Rejected(path, "a link that leads out of the folder: data.follow_links lets it")
+                        yield Rejected(path, LINK_OUT)
                         continue
                     try:
                         stat = entry.stat()
                     except OSError:
-                        yield FoundFile(path, -1, -1)
+                        nowhere = entry.is_symlink() and not is_picture(path)  # a picture is refused when it is read
+                        yield Rejected(path, "a link that leads nowhere") if nowhere else FoundFile(path, -1, -1)
                         continue
                     if S_ISDIR(stat.st_mode):
                         (links if entry.is_symlink() else waiting).append((entry.path, f"{path}/"))

@@ -50,6 +50,19 @@ def test_what_is_passed_over_or_left_out(tmp_path):
     assert any("data.depth=16" in line for line in lines)
 
 
+def test_links_that_are_not_followed_are_named(tmp_path):
+    for number, label in enumerate(("in/cat", "in/cow", "else/dog", "else/hen")):
+        write_pictures(tmp_path / label, 30, 30 * number)
+    (tmp_path / "in/dog").symlink_to("../else/dog")
+    lines = said(tmp_path / "in", tmp_path / "out")
+    assert "not read: dog, a link that leads out of the folder: data.follow_links=true lets them" in lines
+    (tmp_path / "in/hen").symlink_to("../else/hen")
+    (tmp_path / "in/bee").symlink_to("bees")
+    lines = said(tmp_path / "in", tmp_path / "2")
+    assert "not read: dog and 1 more, links that lead out of the folder: data.follow_links=true lets them" in lines
+    assert "refused bee: a link that leads nowhere" in lines
+
+
 def test_a_label_file_that_names_half_of_the_pictures_says_so(tmp_path):
     folder = write_pictures(tmp_path / "in", 60)
     (folder / "labels.csv").write_text("path,label\n" + "".join(f"{number:04d}.png,cat\n" for number in range(30)))
