@@ -11,6 +11,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.sources import Sources, described, find_sources
 from components.image_example_gen.found import Block, Encoded
+from components.image_example_gen.layout import composed
 from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
 from components.image_example_gen.readers.container import Container, read_guarded
 from components.image_example_gen.splits import SPLITS
@@ -129,9 +130,14 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
 
 
 def _count_table(sources: Sources, seen: Look) -> None:
+    told: dict[str, str] = {}  # only of tables that name a picture more than once
     for table in sources.tables:
         for row in table.rows(sources.folder):
-            seen.labels[row.label] += 1
+            if table.repeats:
+                told[composed(row.path)] = row.label
+            else:
+                seen.labels[row.label] += 1
+    seen.labels.update(told.values())
 
 
 def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[str]) -> Iterator[str]:

@@ -154,6 +154,7 @@ class Layout:
 
     def splits(self, labels: Labels) -> Counter[str | None]:
         """How many pictures lie in the folders of each split; None for those in none."""
+        self._flush()
         named = dict(labels.named)
         found = Counter[str | None]()
         if labels.depth is not None:

@@ -14,10 +14,12 @@ from dataclasses import replace
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
 from components.image_example_gen.discovery.entry import Entry, hash_of
+from components.image_example_gen.discovery.folders import check_filled, inner_splits, nothing_to_train_on, whole_layout
 from components.image_example_gen.discovery.manifests import Row, read_manifest
 from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.discovery.spans import find_spans
 from components.image_example_gen.discovery.tables import (
+    Repeats,
     Table,
     check,
     columns,
@@ -28,12 +30,12 @@ from components.image_example_gen.discovery.tables import (
     unused,
 )
 from components.image_example_gen.found import Rejected
-from components.image_example_gen.layout import Labels, Layout
+from components.image_example_gen.layout import Labels, Layout, merged
 from components.image_example_gen.names import is_picture, suffix_of
 from components.image_example_gen.readers.arrays.find import is_idx, is_idx_images, split_of_idx
 from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.pixel_csv import is_pixels
-from components.image_example_gen.splits import split_in_name, split_named
+from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
 from trainer.errors import InputError
 from trainer.progress import report_progress
@@ -61,6 +63,7 @@ class Survey:
         self.tables: list[FoundFile] = []
         self.left_out: list[Rejected] = []
         self.others: Counter[str] = Counter()
+        self.said_tables: Counter[str] = Counter()  # of which something else is said than that they are passed over, by suffix
         self.notes: list[str] = []
         names_split = "split" in re.compile(config.label_pattern or "").groupindex
         self.splits_by_pattern = Labels(pattern=config.label_pattern) if names_split else None
@@ -105,9 +108,10 @@ class Survey:
 
     def of_manifest(self, folder: str) -> Sources:
         """The pictures that a manifest lists."""
-        self.manifest = True
+        self.manifest, repeats = True, Repeats()
         for row in read_manifest(self.images):
             row = replace(row, path=separated(folder, row.path))
+            repeats.add(row)
             reason = is_remote(folder) and _leads_out(row.path)
             if reason:
                 self.left_out.append(Rejected(row.path, reason))
@@ -115,8 +119,7 @@ class Survey:
                 self.splits_told[row.split] += 1
                 self.add(self.entry_of_row(folder, row), row.path)
         self.print = (self.print + hash_of(f"{self.images}\0{self.print}")) % 2**256
-        if not any(self.splits_told):
-            self.splits_told.clear()  # its column says nothing: folders may
+        self.notes += repeats.notes(lambda: read_manifest(self.images), "the manifest")
         return self.sources(folder)
 
     def holds_pixels(self) -> bool:
@@ -191,29 +194,32 @@ class Survey:
         Raises:
             InputError: There is nothing to read, or nothing to train on.
         """
-        found = find_containers(folder, self.containers, self.config)
+        if not any(self.splits_told):
+            self.splits_told.clear()  # a column or a pattern that says nothing: folders may
+        tables, told = self.label_tables(folder)
+        config = self.config
+        if told and config.label_file and config.splits == "auto":  # what the label file leaves out may be of a split's folder
+            config = replace(config, splits="folders")
+        found = find_containers(folder, self.containers, config)
         self.left_out += found.left_out
         self.others.update(found.others)
+        self.others -= self.said_tables
         for file in found.used:
             self.mark(file)
             self.bytes += max(file.size, 0)
         if not self.count and not found.taken:
             raise InputError(self.nothing())
-        labels = self.labels(found)
+        whole = whole_layout(self.layout, found.taken, self.skipped)
+        labels = self.labels(whole, config)
         found.place(labels)
-        if not is_remote(folder):  # object stores have no empty folders
-            self.check_split_folders(folder, labels, found)
-        tables, told = self.label_tables(folder)
+        self.check_split_folders(folder, labels, whole, found)
         file_splits = +self.splits_told or self.layout.splits(labels)
         own = {split for split, count in file_splits.items() if count} | told
         for container in found.taken:
-            own |= splits_of(container)
+            own |= inner_splits(container) or {container.split}
         if not own & {"train", None} and self.config.heeds_splits:
-            raise InputError(
-                f"no pictures to train on in {printable(self.images)}: all belong to {' and '.join(sorted(own))}; add a folder "
-                "'train', or data.splits=content takes shares of them"
-            )
-        self.say(folder, labels, found)
+            raise InputError(nothing_to_train_on(self.images, own, self.left_out))
+        self.say(folder, labels, whole, found)
         return Sources(
             folder=folder,
             files=self.count,
@@ -232,65 +238,58 @@ class Survey:
             bytes=self.bytes,
         )
 
-    def labels(self, found: Containers) -> Labels:
-        """What the folders say: those of the picture files, or where there are none those of the files of many."""
-        layout = self.layout
-        if not self.count:
-            layout = Layout()
-            for container in found.taken:
-                if not _says_its_split(container.path):
-                    layout.add("/".join(container.path.split("/")[self.skipped :]))
+    def labels(self, whole: Layout, config: DataConfig) -> Labels:
+        """What the folders say that all pictures lie in."""
         if self.splits_told:
             labels = Labels()
         else:
-            labelled = not self.manifest and self.config.labels_from_folders
-            labels = layout.labels(self.config.splits, printable(self.images), labelled)
-        return replace(labels, pattern=self.config.label_pattern, skipped=self.skipped)
+            labelled = not self.manifest and config.labels_from_folders
+            labels = whole.labels(config.splits, printable(self.images), labelled)
+        return replace(labels, pattern=config.label_pattern, skipped=self.skipped)
 
-    def check_split_folders(self, folder: str, labels: Labels, found: Containers) -> None:
-        """Refuses an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere."""
-        if labels.depth is None or not labels.dropped == labels.depth or self.skipped or self.manifest or not self.count:
+    def check_split_folders(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
+        """Refuses an empty folder that is called like a split."""
+        if labels.depth is None or not labels.dropped == labels.depth or self.skipped or self.manifest:
             return
-        filled = {*self.layout.splits(labels), *(container.split for container in found.taken)}
-        above = join(folder, self.layout.wrapper(labels))
-        for entry in sorted(os.scandir(above), key=lambda entry: entry.name):
-            split = split_named(entry.name)
-            if split and split not in filled and entry.is_dir():
-                raise InputError(
-                    f"the split {split!r} is empty: there are no pictures in {printable(entry.path)}; "
-                    "add some, or remove the folder, and a share of the training pictures is taken"
-                )
+        above = join(folder, whole.wrapper(labels))
+        if not is_remote(folder) and os.path.isdir(above):  # object stores have no empty folders, archives none to look at
+            filled = {*whole.splits(labels), *(container.split for container in found.taken)}
+            check_filled(above, folder, filled, labels, self.left_out)
 
     def label_tables(self, folder: str) -> tuple[tuple[Table, ...], set[str | None]]:
         """The tables of labels, and the splits that they name; they become part of the fingerprint."""
-        tables, splits = [], set()
+        tables, splits, repeats = [], set(), Repeats()
         metadata = [file for file in self.tables if is_metadata(file.path)] if self.count and not self.manifest else []
         for table in label_tables(folder, metadata, self.config):
+            name = f"{table.above}{posixpath.basename(table.path)}"
             if not table.complete and not columns(table.path).keys() & {"label", "split"}:
-                name = f"{table.above}{posixpath.basename(table.path)}"
                 self.notes.append(f"{printable(name)} is not used: it has no columns file_name and label")
                 continue
+            self.said_tables.update({suffix_of(file.path) for file in self.tables if join(folder, file.path) == table.path})
             try:
-                total, named = check(table, folder)
+                total, named = check(table, folder, repeats)
             except InputError as mistake:
                 if table.complete:  # it was asked for
                     raise
-                self.left_out.append(Rejected(f"{table.above}{posixpath.basename(table.path)}", str(mistake)))
+                self.left_out.append(Rejected(name, str(mistake)))
                 continue
             self.print = (self.print + total) % 2**256
             splits |= named
             tables.append(table)
-        return tuple(tables), splits - {None} if splits == {None} else splits
+        rows = lambda: (row for table in tables for row in table.rows(folder))  # noqa: E731
+        self.notes += repeats.notes(rows, "the table of labels", ": the last one counts")
+        return tuple(replace(table, repeats=repeats.any) for table in tables), splits - {None} if splits == {None} else splits
 
-    def say(self, folder: str, labels: Labels, found: Containers) -> None:
+    def say(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
         """Notes what a person should know."""
         self.notes += alike(found.notes)
-        strays = self.layout.strays(labels)
+        strays = whole.strays(labels)
         if strays:
             beside = " and ".join(sorted({name for name, _ in labels.named})[:3])
             verb = "picture lies" if strays == 1 else "pictures lie"
             self.notes.append(f"{strays:,} {verb} beside the folders {printable(beside)}, in no split: trained on")
         if self.config.labels_from_folders and not self.manifest:
+            self.notes += [note] if (note := merged(labels)) else []
             self.notes += unused(folder, [file for file in self.tables if not is_metadata(file.path) and file not in found.used])
 
     def splits_from(self, labels: Labels, found: Containers, told: set[str | None]) -> Iterator[str]:

@@ -6,12 +6,17 @@ import csv
 import io
 import os
 import posixpath
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import hash_of
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, Row, columns_of, read_manifest
+from components.image_example_gen.layout import composed
+from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file, printable, relative
 from trainer.errors import InputError
 
@@ -27,11 +32,13 @@ class Table:
         path: Where it is.
         above: The folder, with a slash behind it, that its paths are relative to, itself relative to the folder of pictures.
         complete: Whether what it does not name has no label; else that keeps its folder's.
+        repeats: Whether it, or one beside it, names a picture more than once; the last line counts.
     """
 
     path: str
     above: str = ""
     complete: bool = False
+    repeats: bool = False
 
     def rows(self, folder: str, only: str = "") -> Iterator[Row]:
         """Yields its lines, their paths relative to the folder of pictures.
@@ -113,16 +120,91 @@ def separated(folder: str, path: str, only: str = "") -> str:
     return slashes if not os.path.exists(join(folder, path)) and os.path.exists(join(folder, slashes)) else path
 
 
-def check(table: Table, folder: str) -> tuple[int, set[str | None]]:
+class Repeats:
+    """Finds pictures that tables name more than once, and of which they say different labels; by 17 bytes a line."""
+
+    def __init__(self) -> None:
+        self._paths, self._labels, self._splits = array("q"), array("q"), bytearray()
+        self._found: tuple[np.ndarray, ...] | None = None
+
+    def add(self, row: Row) -> None:
+        """Takes up a line."""
+        self._paths.append(hash(composed(row.path)))
+        self._labels.append(hash(row.label))
+        self._splits.append(SPLITS.index(row.split) if row.split else len(SPLITS))
+
+    @property
+    def any(self) -> bool:
+        """Whether a picture is named more than once."""
+        return bool(len(self._differing()[0]))
+
+    def notes(self, rows: Callable[[], Iterable[Row]], where: str, behind: str = "") -> list[str]:
+        """What to say of different labels.
+
+        Args:
+            rows: Reads all lines once more, for an example; only where there are such.
+            where: What says them.
+            behind: What becomes of them, for the end of the line.
+        """
+        _, labels, _ = self._differing()
+        if not len(labels):
+            return []
+        path, first, second = _example(rows(), labels, lambda row: row.label or "none")
+        count = f"{len(labels):,} pictures have" if len(labels) > 1 else "a picture has"
+        such = "such as " if len(labels) > 1 else ""
+        return [f"{count} different labels in {where}, {such}{path}: {first} and {second}{behind}"]
+
+    def check_splits(self, table: str, rows: Callable[[], Iterable[Row]]) -> None:
+        """Refuses a table that puts one picture into two splits: it would be trained on and judged by.
+
+        Raises:
+            InputError: It does.
+        """
+        *_, splits = self._differing()
+        if len(splits):
+            path, first, second = _example(rows(), splits, lambda row: row.split or "no split")
+            raise InputError(f"{printable(table)[-60:]} names {path} more than once, for {first} and for {second}: leave one")
+
+    def _differing(self) -> tuple[np.ndarray, ...]:
+        """The hashes of paths that come more than once; of those with different labels; of those with different splits."""
+        if self._found is None or len(self._found[3]) != len(self._paths):
+            paths, labels = np.array(self._paths), np.array(self._labels)
+            order = np.argsort(paths, kind="stable")
+            paths, labels, splits = paths[order], labels[order], np.frombuffer(bytes(self._splits), np.uint8)[order]
+            same = paths[1:] == paths[:-1]
+            differ = (labels[1:] != labels[:-1], splits[1:] != splits[:-1])
+            self._found = (*(np.unique(paths[1:][same & each]) for each in (True, *differ)), paths)
+        return self._found[:3]
+
+
+def _example(rows: Iterable[Row], hashes: np.ndarray, words: Callable[[Row], str]) -> tuple[str, str, str]:
+    """One of the pictures with these hashes, and two different things that are said of it."""
+    wanted, first = set(hashes[:1000].tolist()), dict[str, str]()
+    for row in rows:
+        path = composed(row.path)
+        if hash(path) in wanted and first.setdefault(path, words(row)) != words(row):
+            return printable(path)[-40:], printable(first[path])[:20], printable(words(row))[:20]
+    return "one", "one", "another"  # changed in between
+
+
+def check(table: Table, folder: str, repeats: Repeats) -> tuple[int, set[str | None]]:
     """Reads a table to its end: the sum of its lines' hashes, and the splits that it names.
 
+    Args:
+        table: It.
+        folder: The folder of pictures.
+        repeats: Is given the lines, as those of the tables before.
+
     Raises:
-        InputError: It cannot be read, or a line makes no sense.
+        InputError: It cannot be read, a line makes no sense, or a picture is in two splits.
     """
     total, splits = 0, set()
     for row in table.rows(folder):
         splits.add(row.split)
+        repeats.add(row)
         total += hash_of(f"{row.path}\0{row.label}\0{row.split}")
     if not splits:
         raise InputError(f"{printable(table.path)} names no pictures")
+    if splits != {None}:
+        repeats.check_splits(table.path, lambda: table.rows(folder))
     return total, splits

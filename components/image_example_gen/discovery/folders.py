@@ -1,0 +1,98 @@
+"""What folders say of all that lies in them, picture files and files of many pictures alike: one rule for both."""
+
+from __future__ import annotations
+
+import copy
+import os
+import posixpath
+from collections.abc import Collection, Sequence
+
+from components.image_example_gen.found import Rejected
+from components.image_example_gen.layout import Labels, Layout
+from components.image_example_gen.readers.container import Container
+from components.image_example_gen.splits import split_in_name, split_named
+from components.image_example_gen.storage.files import join, printable
+from trainer.errors import InputError
+
+_MOST = 199  # letters of a message
+
+
+def inner_splits(container: Container) -> frozenset[str | None]:
+    """The splits that what lies in a file of many pictures says, None among them where some says none; empty for none."""
+    found = (getattr(container, name, None) for name in ("told", "own_splits", "row_splits"))
+    return frozenset(next(filter(None, found), ()))
+
+
+def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -> Layout:
+    """Return where all pictures lie.
+
+    Args:
+        files: Where the picture files lie.
+        containers: The files of many pictures. One that says its splits itself, by its name or within, counts only where its
+            folder says the same.
+        skipped: How many folders at the beginning of a path are a span's.
+    """
+    layout = copy.deepcopy(files)
+    for container in containers:
+        inside = inner_splits(container)
+        path = "/".join(container.path.split("/")[skipped:])
+        agrees = container.split and any(split_named(name) == container.split for name in path.split("/")[:-1])
+        if agrees or not (container.split or (inside and None not in inside)):
+            layout.add(path, container.count)
+    return layout
+
+
+def check_filled(above: str, folder: str, filled: Collection[str | None], labels: Labels, left_out: Sequence[Rejected]) -> None:
+    """Refuse an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere.
+
+    Args:
+        above: What the folders of splits lie in.
+        folder: The folder of pictures.
+        filled: The splits that there are pictures of.
+        labels: Which folders are splits.
+        left_out: What cannot be read.
+
+    Raises:
+        InputError: There is such a folder.
+    """
+    split_of = split_named if all(split_named(name) for name, _ in labels.named) else split_in_name
+    for entry in sorted(os.scandir(above), key=lambda entry: entry.name):
+        split = split_of(entry.name)
+        if not split or split in filled or not entry.is_dir():
+            continue
+        inside = [left for left in left_out if join(folder, left.path).startswith(f"{entry.path}/")]
+        if inside:
+            raise InputError(shortened(f"the split {split!r} is empty: {_unread(inside)}"))
+        raise InputError(
+            f"the split {split!r} is empty: there are no pictures in {printable(entry.path)}; "
+            "add some, or remove the folder, and a share of the training pictures is taken"
+        )
+
+
+def nothing_to_train_on(images: str, own: Collection[str | None], left_out: Sequence[Rejected]) -> str:
+    """Say that all pictures are held out, and which file of pictures to train on cannot be read."""
+    all_of = f"all belong to {' and '.join(sorted(filter(None, own)))}"
+    lost = [left for left in left_out if _split_of_path(left.path) == "train"]
+    lost = lost or [left for left in left_out if _split_of_path(left.path) is None]
+    if lost:
+        return shortened(f"no pictures to train on: {all_of}, and {_unread(lost)}")
+    return (
+        f"no pictures to train on in {printable(images)}: {all_of}; add a folder 'train', or data.splits=content takes shares of them"
+    )
+
+
+def shortened(line: str) -> str:
+    """A line of under 200 letters."""
+    return line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
+
+
+def _unread(left_out: Sequence[Rejected]) -> str:
+    first, more = left_out[0], f" (and {len(left_out) - 1:,} more)" if left_out[1:] else ""
+    return f"{printable(first.path)[-60:]}{more} is not read: {first.reason}"
+
+
+def _split_of_path(path: str) -> str | None:
+    """The split that the name of a file or of a folder above it says."""
+    *folders, name = path.split("/")
+    stem = posixpath.splitext(name)[0]
+    return split_in_name(stem) or next((split for folder in reversed(folders) if (split := split_named(folder))), None)
