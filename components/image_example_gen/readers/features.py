@@ -13,8 +13,9 @@ import numpy as np
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.beginnings import with_names
 from components.image_example_gen.readers.example_messages import EXAMPLE, SEQUENCE_EXAMPLE
+from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
 
-# In this order, where there are several; the first ones are this project's own.
+# In this order, where there are several, and in small or capital letters; the first ones are this project's own.
 IMAGE_NAMES = (
     *("image/encoded", "image", "image_raw", "image/raw", "image_bytes", "image/bytes", "encoded", "img", "img_raw"),
     *("picture", "photo", "jpg", "jpeg", "png", "image/image_data", "image_data", "encoded_image", "raw"),
@@ -28,6 +29,7 @@ _WIDTHS = ("image/width", "width", "cols", "w")
 _CHANNELS = ("image/channels", "image/depth", "channels", "depth", "num_channels")
 _SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")  # what bare pixels hardly begin with
 _MOST_CHANNELS = 4
+_SHOWN = 40  # letters of a feature's name
 _SMALLEST_SQUARE = 4  # pixels a side; fewer bytes may be anything
 
 NO_EXAMPLE = "a record that is no tf.Example"
@@ -46,11 +48,13 @@ class Found:
         data: The bytes of its picture.
         shape: Height, width and channels where they are bare pixels; else None.
         label: As text; '' where there is none.
+        split: That it says itself, or None.
     """
 
     data: bytes
     shape: tuple[int, int, int] | None
     label: str
+    split: str | None = None
 
 
 def features_of(record: bytes) -> Features | str:
@@ -64,13 +68,14 @@ def features_of(record: bytes) -> Features | str:
     return SEQUENCE if _is_sequence(record) else NO_EXAMPLE
 
 
-def read_features(features: Features, config: DataConfig, own: Sequence[str]) -> Found | str:
-    """The picture and the label of an example; or why it is refused.
+def read_features(features: Features, config: DataConfig, own: Sequence[str], split_from: str = "") -> Found | str:
+    """The picture, the label and the split of an example; or why it is refused.
 
     Args:
         features: Its features.
         config: How it is read.
         own: The names of labels that are numbers, as a file beside it has them.
+        split_from: The feature that says the split; '' for none.
     """
     name, label_from = names_of(features, config)
     if name is None:
@@ -79,7 +84,8 @@ def read_features(features: Features, config: DataConfig, own: Sequence[str]) ->
     if len(values) > 1:
         return SEVERAL
     label, _ = _label(features, label_from, config, own)
-    return Found(values[0], _shape(features, name, values[0], config), label)
+    split = split_said(split_text(features, split_from)) if split_from else None
+    return Found(values[0], _shape(features, name, values[0], config), label, split)
 
 
 def names_of(features: Features, config: DataConfig) -> tuple[str | None, str | None]:
@@ -104,9 +110,16 @@ def names_of(features: Features, config: DataConfig) -> tuple[str | None, str | 
 @functools.lru_cache(1024)
 def _candidates(there: frozenset[str], image: str | None, label: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The features that may hold the picture, and those that may hold the label, in their order."""
-    images = IMAGE_NAMES if image is None else (image,)
-    labels = LABEL_NAMES if label is None else (label,)
-    return tuple(name for name in images if name in there), tuple(name for name in labels if name in there)
+    images = _called(there, IMAGE_NAMES) if image is None else (image,) if image in there else ()
+    labels = _called(there, LABEL_NAMES) if label is None else (label,) if label in there else ()
+    return images, labels
+
+
+def _called(there: frozenset[str], usual: Sequence[str]) -> tuple[str, ...]:
+    """The features with usual names in their order; of two that differ in capital letters the one without comes first."""
+    places = {name: place for place, name in enumerate(usual)}
+    found = (name for name in there if name.casefold() in places)
+    return tuple(sorted(found, key=lambda name: (places[name.casefold()], name.casefold() != name, name)))
 
 
 def numbers_name(features: Features, config: DataConfig) -> str:
@@ -127,10 +140,39 @@ def describe_missing(record: bytes, features: Features | str, config: DataConfig
 
 
 def notes_of(features: Features, config: DataConfig) -> tuple[str, ...]:
-    """What a person should know of how labels are read."""
+    """What a person should know of how labels and splits are read."""
     _, name = names_of(features, config)
     several = _label(features, name, config, ())[1]
-    return (f"the feature {name} has {several:,} values: data.label_column picks one",) if several else ()
+    said = [f"the feature {name} has {several:,} values: data.label_column picks one"] if several else []
+    if name is None:
+        _, labels = _candidates(frozenset(features), config.record_image, config.record_label)
+        unfit = next((label for label in labels if features[label].float_list.value), None)
+        if unfit is not None:
+            said.append(f"the feature {unfit[:_SHOWN]} is not used for labels: it holds no single text or whole number")
+        elif config.record_label is not None and not labels:
+            words = f"no feature {config.record_label}; it has "
+            said.append(with_names(words, sorted(features), ": data.record_label names one"))
+    splits = _called(frozenset(features), SPLIT_NAMES[:1]) if config.heeds_splits else ()
+    if splits and not split_name(features, config) and features[splits[0]].WhichOneof("kind"):
+        said.append(f"the feature {splits[0]} is not used for splits: it holds no text")
+    return tuple(said)
+
+
+def split_name(features: Features, config: DataConfig) -> str:
+    """The feature that says the split, '' for none: one called `split` that has text; one of another name if that is a split."""
+    if not config.heeds_splits:
+        return ""
+    for name in _called(frozenset(features), (*SPLIT_NAMES, "image/split")):
+        text = split_text(features, name)
+        if text and name not in names_of(features, config) and (name.casefold() == SPLIT_NAMES[0] or split_said(text)):
+            return name
+    return ""
+
+
+def split_text(features: Features, name: str) -> str:
+    """What a feature says, where that is a single text; else ''."""
+    values = features[name].bytes_list.value if name in features else ()
+    return values[0].decode("utf-8", "replace") if len(values) == 1 else ""
 
 
 def _label(features: Features, name: str | None, config: DataConfig, own: Sequence[str]) -> tuple[str, int]:

@@ -7,6 +7,7 @@ import gzip
 import posixpath
 import re
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -24,14 +25,21 @@ from components.image_example_gen.readers.features import (
     notes_of,
     numbers_name,
     read_features,
+    split_name,
+    split_text,
     stacked,
 )
+from components.image_example_gen.readers.own_splits import OwnSplits
+from components.image_example_gen.readers.streams import read_up_to
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from trainer.errors import InputError
 
 DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
-_NAME = re.compile(r".*\.tfrecords?(-\d+-of-\d+)?(\.gz)?|.*[-_.]tfrecords?-\d+-of-\d+(\.gz)?", re.IGNORECASE)
+_NAME = re.compile(r".*\.tfrec(ord)?s?([-.]\d+-of-\d+)?(\.gz)?|.*[-_.]tfrec(ord)?s?[-.]\d+-of-\d+(\.gz)?", re.IGNORECASE)
+# Names that other files have as well: shards as of ImageNet (train-00000-of-01024), and those of object detection.
+_MAYBE = re.compile(r"(.*[-_.])?\d+-of-\d+(\.gz)?|.*\.(records?|tfr)(\.gz)?", re.IGNORECASE)
+_GZIP = b"\x1f\x8b\x08"
 _PIECE = 1 << 20
 _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
 _BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of bare pixels that are handed on together
@@ -48,6 +56,8 @@ class RecordPictures:
         split: The split that its name or its folder says, or None.
         count: How many records it has.
         label: The feature with its first record's label, where that is a number; else ''.
+        split_from: The feature that says a record's own split; '' for none.
+        row_splits: The splits that records say, None among them where some say none; empty where none does.
         notes: What a person should know, a line each.
     """
 
@@ -55,6 +65,8 @@ class RecordPictures:
     split: str | None
     count: int
     label: str = ""
+    split_from: str = ""
+    row_splits: frozenset[str | None] = frozenset()
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
@@ -68,14 +80,14 @@ class RecordPictures:
         behind = 0  # the number of the next record
         try:
             for number, record in enumerate(_records(join(folder, self.path), int(config.max_file_megabytes * 1e6))):
-                found = _read(record, config, names)
-                if waiting and (not _is_pixels(found) or _is_full(waiting) or found.shape != waiting[0].shape):
+                found = _read(record, config, names, self.split_from)
+                if waiting and (not _is_pixels(found) or _is_full(waiting) or not _are_alike(found, waiting[0])):
                     yield self._block(waiting, number)
                     waiting = []
                 if _is_pixels(found):
                     waiting.append(found)
                 elif isinstance(found, Found):
-                    yield Encoded(f"{self.path}#{number}", found.label, self.split, found.data)
+                    yield Encoded(f"{self.path}#{number}", found.label, found.split or self.split, found.data)
                 else:
                     yield Rejected(f"{self.path}#{number}", found)
                 behind = number + 1
@@ -89,7 +101,8 @@ class RecordPictures:
             yield Rejected(self.path, DAMAGED, max(stop - behind, 1))
 
     def _block(self, found: list[Found], behind: int) -> Block:
-        return Block(self.path, behind - len(found), [one.label for one in found], self.split, stacked(found))
+        split = found[0].split or self.split
+        return Block(self.path, behind - len(found), [one.label for one in found], split, stacked(found))
 
 
 class _BadRecordError(ValueError):
@@ -101,12 +114,13 @@ class _BadHeaderError(_BadRecordError):
 
 
 def is_mine(path: str) -> bool:
-    """Whether a file is called like TFRecords: pictures.tfrecord, train.tfrecord-00000-of-00010.gz."""
-    return bool(_NAME.fullmatch(posixpath.basename(path)))
+    """Whether a file is called like TFRecords: cats.tfrecord, train.tfrecord-00000-of-00010.gz; or may be: train-00000-of-00010."""
+    name = posixpath.basename(path)
+    return bool(_NAME.fullmatch(name) or _MAYBE.fullmatch(name))
 
 
-def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | Rejected:
-    """Count a file's records, and look at the first.
+def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | Rejected | None:
+    """Count a file's records, and look at the first; None where neither the file's name nor its bytes say that it is one.
 
     Args:
         folder: That the file's path is relative to.
@@ -114,6 +128,8 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
         config: Which features are read.
     """
     path = join(folder, file.path)
+    if not _NAME.fullmatch(posixpath.basename(path)) and _is_another(path):
+        return None
     try:
         with contextlib.closing(_records(path, int(config.max_file_megabytes * 1e6))) as records:
             first = next(records, _END)
@@ -123,26 +139,47 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
         return Rejected(file.path, _reason(path, file.size, error))
     if first is _END:
         return Rejected(file.path, "the file is empty" if file.size == 0 else "a TFRecord file without records")
-    label, notes = "", ()
+    label, split_from, notes = "", "", ()
     if first is not None:  # else larger than is read, and refused by itself
         features = features_of(first)
         missing = describe_missing(first, features, config)
         if missing:
             return Rejected(file.path, missing)
         label, notes = numbers_name(features, config), notes_of(features, config)
+        split_from = split_name(features, config)
+    count, splits = _count(path, split_from, config)
+    notes = tuple(f"{file.path}: {note}" for note in (*notes, *splits.notes(f"the feature {split_from}")))
     split = split_in_name(posixpath.basename(file.path))
-    return RecordPictures(file.path, split, _count(path), label, tuple(f"{file.path}: {note}" for note in notes))
+    return RecordPictures(file.path, split, count, label, split_from, splits.found, notes)
 
 
-def _read(record: bytes | None, config: DataConfig, names: Sequence[str]) -> Found | str:
+def _is_another(path: str) -> bool:
+    """Whether a file does not begin as a TFRecord does: with a length and its checksum. An empty one, and an unread one, may be."""
+    try:
+        with _unpacked(path) as (stream, _):
+            header = read_up_to(stream, 12)
+            if header:
+                _check(header[:8], header[8:], _BadHeaderError)
+    except (_BadHeaderError, struct.error, gzip.BadGzipFile, EOFError, zlib.error):
+        return True
+    except Exception:  # each store has its own
+        return False
+    return False
+
+
+def _read(record: bytes | None, config: DataConfig, names: Sequence[str], split_from: str) -> Found | str:
     if record is None:
         return f"larger than {config.max_file_megabytes:g} megabytes: not read"
     features = features_of(record)
-    return features if isinstance(features, str) else read_features(features, config, names)
+    return features if isinstance(features, str) else read_features(features, config, names, split_from)
 
 
 def _is_pixels(found: Found | str) -> bool:
     return isinstance(found, Found) and found.shape is not None
+
+
+def _are_alike(one: Found, other: Found) -> bool:
+    return (one.shape, one.split) == (other.shape, other.split)
 
 
 def _is_full(waiting: Sequence[Found]) -> bool:
@@ -173,13 +210,19 @@ def _reason(path: str, size: int, error: Exception) -> str:
     return "damaged in its first record"
 
 
-def _count(path: str) -> int:
-    """How many records a file has, as far as it is sound; what is wrong behind that is said when it is read."""
-    count = 0
+def _count(path: str, split_from: str, config: DataConfig) -> tuple[int, OwnSplits]:
+    """How many records a file has, as far as it is sound, and their splits; what is wrong behind that is said when it is read.
+
+    Records are passed over unread, unless they say their splits.
+    """
+    count, splits = 0, OwnSplits()
     with contextlib.suppress(Exception):
-        for _ in _records(path, most=0):
+        for record in _records(path, int(config.max_file_megabytes * 1e6) if split_from else 0):
             count += 1
-    return count
+            features = features_of(record) if record else ""
+            if not isinstance(features, str):
+                splits.add([split_text(features, split_from)])
+    return count, splits
 
 
 def _records(path: str, most: int) -> Iterator[bytes | None]:
@@ -187,12 +230,7 @@ def _records(path: str, most: int) -> Iterator[bytes | None]:
 
     The format is in tensorflow/core/lib/io/record_writer.h.
     """
-    with open_file(path) as stream:
-        packed = path.lower().endswith(".gz")
-        if not packed:  # TensorFlow's option GZIP leaves the name alone; no record is so long that its header begins like that
-            with open_file(path) as begin:
-                packed = begin.read(3) == b"\x1f\x8b\x08"
-        unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
+    with _unpacked(path) as (unpacked, packed):
         while True:
             header = unpacked.read(12)
             if not header:
@@ -208,6 +246,18 @@ def _records(path: str, most: int) -> Iterator[bytes | None]:
             data = read_fully(unpacked, length)
             _check(data, read_fully(unpacked, 4), _BadRecordError)
             yield data
+
+
+@contextlib.contextmanager
+def _unpacked(path: str) -> Iterator[tuple[BinaryIO, bool]]:
+    """Open a file, and say whether it is packed: TensorFlow's option GZIP leaves the name alone, and a browser may unpack.
+
+    No record is so long that its header begins like that.
+    """
+    with open_file(path) as begin:
+        packed = read_up_to(begin, len(_GZIP)) == _GZIP
+    with open_file(path) as stream:
+        yield (gzip.GzipFile(fileobj=stream) if packed else stream), packed
 
 
 def _pass_over(stream: BinaryIO, size: int, may_seek: bool) -> None:

@@ -7,6 +7,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
@@ -64,10 +65,26 @@ def arrow_of_categories(folder, words=WORDS):
         writer.write_table(data, max_chunksize=4)
 
 
-MAKERS = {
-    each.__name__: each
-    for each in (pixel_csv, parquet, parquet_without_statistics, parquet_of_categories, parquet_of_class_labels, arrow)
-} | {"arrow_of_categories": arrow_of_categories}
+def tfrecord(folder, words=WORDS, **more):
+    with tf.io.TFRecordWriter(str(folder / "a.tfrecord")) as writer:
+        for seed, word in enumerate(words):
+            made = tf.train.Example()
+            values = {"image": encode(picture(seed)), "split": word.encode(), **more}
+            for name, value in values.items():
+                feature = made.features.feature[name]
+                (feature.int64_list if isinstance(value, int) else feature.bytes_list).value.append(value)
+            writer.write(made.SerializeToString())
+
+
+def tfrecord_of_pixels(folder, words=WORDS):
+    tfrecord(folder, words, image=bytes(range(64)), height=8, width=8)
+
+
+KINDS = (
+    *(pixel_csv, parquet, parquet_without_statistics, parquet_of_categories, parquet_of_class_labels),
+    *(arrow, arrow_of_categories, tfrecord, tfrecord_of_pixels),
+)
+MAKERS = {make.__name__: make for make in KINDS}
 
 
 def read_splits(folder, config=DataConfig()) -> tuple[dict[str | None, int], set[str | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import struct
 
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.readers.records import DAMAGED, find, is_mine
 from components.image_example_gen.storage.files import FoundFile
@@ -334,3 +336,72 @@ def test_damaged_messages_within_sound_records(tmp_path):
     items = read(path)
     assert sum(len(getattr(item, "pixels", " ")) for item in items) == 501
     assert len({item.reason for item in items if isinstance(item, Rejected)}) < 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("train-00000-of-00001", "train-00000-of-00001.gz", "train-00003-of-01024.tfrecord", "cats.tfrec", "cats00-230.TFREC.gz"),
+        *("cats.tfrecords", "cats.tfrec-00000-of-00002", "pet_faces_train.record-00000-of-00010", "pets.record", "0-of-4"),
+    ],
+)
+def test_names_under_which_people_have_them(tmp_path, name):
+    path = write(tmp_path / name, [example(jpg=encode(picture(i))) for i in range(4)])
+    assert is_mine(name)
+    assert len(read(path)) == 4
+    assert [each.path for each in find_sources(str(tmp_path)).containers] == [name]
+    assert find_sources(str(path)).count == 4
+
+
+@pytest.mark.parametrize("data", [b"a", b"some text or other\n" * 9, bytes(100), gzip.compress(b"text" * 9), b"\x1f\x8b\x08cut"])
+@pytest.mark.parametrize("name", ["log-00000-of-00001", "log-00000-of-00001.gz", "world.record"])
+def test_others_of_such_names_are_no_records(tmp_path, data, name):
+    (tmp_path / name).write_bytes(data)
+    assert found_in(tmp_path / name) is None
+    write(tmp_path / "cats.tfrec", [example(jpg=encode(picture(1)))])
+    sources = find_sources(str(tmp_path))
+    assert sources.others.total() == 1 and not sources.left_out
+
+
+def test_damage_behind_the_first_length_is_a_damaged_record(tmp_path):
+    path = write(tmp_path / "train-00000-of-00001", [example(jpg=encode(picture(1)))])
+    path.write_bytes(path.read_bytes()[:40])
+    assert found_in(path).reason.startswith("truncated")
+    path.write_bytes(b"")
+    assert found_in(path).reason == "the file is empty"
+
+
+def test_called_packed_and_unpacked_by_a_browser(tmp_path):
+    path = write(tmp_path / "cats.tfrecord", [example(jpg=encode(picture(1)))])
+    assert len(read(path.rename(tmp_path / "cats.tfrecord.gz"))) == 1
+
+
+@pytest.mark.parametrize("names", [("Image", "Label"), ("IMAGE/ENCODED", "Class/Text"), ("Image_Raw", "CLASS")])
+def test_names_in_capital_letters(tmp_path, names):
+    path = write(tmp_path / "a.tfrecord", [made(**{names[0]: encode(picture(1)), names[1]: b"cat"})])
+    (found,) = read(path)
+    assert (found.label, found.data) == ("cat", encode(picture(1)))
+
+
+def test_in_small_letters_first(tmp_path):
+    path = write(tmp_path / "a.tfrecord", [made(image=encode(picture(1)), Image=b"?", LABEL=b"dog", label=b"cat")])
+    (found,) = read(path)
+    assert (found.label, found.data) == ("cat", encode(picture(1)))
+
+
+@pytest.mark.parametrize(
+    "features, config, words",
+    [
+        ({"label": 1.0}, {}, "the feature label is not used for labels: it holds no single text or whole number"),
+        ({"label": 1.0, "Class": 2}, {}, ""),
+        ({"score": 1.0}, {"record_label": "score"}, "the feature score is not used for labels"),
+        ({"kind": 1}, {"record_label": "label"}, "no feature label; it has image, kind: data.record_label names one"),
+        ({"split": 1}, {}, "the feature split is not used for splits: it holds no text"),
+        ({"split": 1}, {"splits": "content"}, ""),
+        ({"set": 1}, {}, ""),
+    ],
+)
+def test_what_is_not_used_is_said(tmp_path, features, config, words):
+    path = write(tmp_path / "a.tfrecord", [made(image=encode(picture(1)), **features)])
+    notes = found_in(path, DataConfig(**config)).notes
+    assert [words in note for note in notes] == [True] * bool(words) and all(len(note) < 200 for note in notes)
