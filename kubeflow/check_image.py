@@ -58,9 +58,11 @@ def examine(image: str, engine: list[str], environment: dict[str, str] | None = 
     wrong += [f"{name} is set" for name in ("TF_USE_LEGACY_KERAS", "PIP_CERT", "PIP_INDEX_URL") if name in set_variables]
     for user in (config["User"], ANYBODY):
         wrong += [f"{user}: {one}" for one in as_user(user, run)]
-    _, _, module = config["Entrypoint"]
-    if run(config["User"], f"python -m {module} --help").returncode:
-        wrong.append(f"the entrypoint, python -m {module}, does not start")
+    if config.get("Entrypoint"):
+        wrong.append(f"it has an ENTRYPOINT, {config['Entrypoint']}, which docker puts before the commands of steps")
+    for command in ("python -m kubeflow.entrypoint --help", "darkroom --help"):
+        if run(config["User"], command).returncode:
+            wrong.append(f"{command} does not start")
     return wrong
 
 

@@ -10,6 +10,7 @@ import shlex
 
 import pytest
 
+from kubeflow.compile import ENTRYPOINT
 from tests.kubeflow.dockerfile import DOCKERFILE, SERVING, Stage, assignments, context, expand, ignore_patterns, ignored, sources, stages
 from tests.project import ROOT
 
@@ -208,7 +209,6 @@ def test_it_runs_as_a_numbered_user_who_is_not_root(all_of_it):
     uid, gid = user.split(":")
     assert uid.isdigit() and int(uid) >= 1000
     assert gid == "0", "arbitrary user ids, as on OpenShift, are in group 0, which may write HOME"
-    assert all_of_it["image"].instructions[-1].name == "ENTRYPOINT"
     home = environment(all_of_it["environment"])["HOME"]
     (made,) = [words for words in commands(all_of_it["environment"]) if words[0] == "install"]
     assert home in made and made[made.index("-m") + 1] == "0770" and made[made.index("-o") + 1] == uid
@@ -229,7 +229,9 @@ def test_their_version_is_that_of_the_package(all_of_it, serving):
         assert assignments(labels, {"VERSION": "7"})["org.opencontainers.image.version"] == "7"
 
 
-def test_its_entrypoint(all_of_it):
-    (value,) = all_of_it["image"].values("ENTRYPOINT")
-    assert json.loads(value) == ["python", "-m", "kubeflow.entrypoint"]
-    assert importlib.util.find_spec("kubeflow.entrypoint").origin == str(ROOT / "kubeflow" / "entrypoint.py")
+def test_each_step_names_its_whole_command(all_of_it):
+    """An ENTRYPOINT would be put before it by docker, and so by kfp.local."""
+    assert not any(stage.values("ENTRYPOINT") for stage in all_of_it.values())
+    (value,) = all_of_it["image"].values("CMD")
+    assert json.loads(value) == ["darkroom", "--help"]
+    assert importlib.util.find_spec(ENTRYPOINT[-1]).origin == str(ROOT / "kubeflow" / "entrypoint.py")
