@@ -9,12 +9,13 @@ import threading
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from kubeflow.lint import STOCK
+from kubeflow.rules import STOCK
 from tests.emulators.s3 import s3_server
-from tests.kubeflow.runner import Runner
+from tests.kubeflow.runner import Nodes, Pod, PodLost, Processes, Run, Runner
 from tests.project import darkroom
 
 SETTINGS = (
@@ -24,6 +25,7 @@ SETTINGS = (
     *("cluster.push_to=s3://store/models", "cluster.retries=1", "cluster.name=digits"),
 )
 IMAGES = "s3://store/pictures/span-{SPAN}"
+SECRET = "darkroom-s3"
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +75,27 @@ def add_span(client, number: int, levels: np.ndarray) -> None:
         client.put_object(Bucket="store", Key=f"pictures/span-{number}/{label}/{index:04d}.png", Body=buffer.getvalue())
 
 
-def states(tasks) -> dict[str, str]:
+def states(tasks: Run) -> dict[str, str]:
     return {name: task.state for name, task in tasks.items()}
+
+
+def secret(environment: dict[str, str]) -> str:
+    """A setting by which a Secret gives the steps an environment."""
+    keys = ", ".join(f"{name}: {name}" for name in environment)
+    return f"cluster.secrets=[{{name: {SECRET}, env: {{{keys}}}}}]"
+
+
+class Drained(Processes):
+    """Processes on a node that goes away once, under a step."""
+
+    def __init__(self, step: str):
+        self.step = step
+
+    def run(self, pod: Pod) -> tuple[int, str]:
+        if self.step and self.step in pod.name:
+            self.step = ""
+            raise PodLost("the node was drained")
+        return super().run(pod)
 
 
 def verdict(client, run: str) -> dict:
@@ -95,12 +116,14 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
     client, environment = store
     received, address = posted
     levels = np.round(load_digits().images * 255 / 16).astype(np.uint8)[:900]
-    cluster = Runner(tmp_path / "cluster", {**environment, "DARKROOM_WEBHOOK": address})
-    text = compiled(tmp_path)
+    environment = {**environment, "DARKROOM_WEBHOOK": address}
+    cluster = Runner(tmp_path / "cluster", executor=Drained("statisticsgen"), nodes=Nodes({SECRET: environment}))
+    text = compiled(tmp_path, secret(environment))
 
     add_span(client, 1, levels[:450])
     first = cluster.run(text, "run-1")
     assert set(states(first).values()) == {"SUCCEEDED"}, [task.said[-2000:] for task in first.values() if task.state == "FAILED"]
+    assert first.state == "SUCCEEDED" and first["StatisticsGen"].phases == ["Error", "Succeeded"]
     assert versions(client) == {"1"}
     ended = verdict(client, "run-1")
     assert (ended["outcome"], ended["status"], ended["baseline"]) == ("pushed", 0, {})
@@ -112,14 +135,16 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
 
     # The next span: read though nothing of the file has changed, and judged against the first.
     add_span(client, 2, levels[450:])
-    second = cluster.run(text, "run-2")
-    assert states(second)["Verdict"] in ("SUCCEEDED", "FAILED")
+    second = cluster.run(text, "run-2", pipeline_root="s3://elsewhere/root")
+    assert second["Trainer"].artifacts["model"].uri.startswith("s3://elsewhere/root/digits/run-2/Trainer/")
     ended = verdict(client, "run-2")
     assert ended["baseline"]["elbo"] < 0, "judged against the model of the first span"
     assert ended["outcome"] in ("pushed", "refused") and (ended["outcome"] == "refused") == (ended["gate"] == "model")
     assert versions(client) == ({"1", "2"} if ended["outcome"] == "pushed" else {"1"})
     assert ended["outcome"] == "refused" or metrics(client, 2)["warm_start"]
-    assert states(second)["Verdict"] == ("SUCCEEDED" if ended["outcome"] == "pushed" else "FAILED")
+    # A refusal fails the run by a step within the graph: what an exit handler says counts for nothing.
+    assert states(second)["Verdict"] == second.state == ("SUCCEEDED" if ended["outcome"] == "pushed" else "FAILED")
+    assert states(second)["Notification"] == "SUCCEEDED"
 
     # A span that nobody should train on: the gate ends the run, the exit handler tells, the model stays.
     before = versions(client)
@@ -128,7 +153,8 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
         client.put_object(Bucket="store", Key=f"pictures/span-3/0/broken-{index}.png", Body=b"\x89PNG\r\n\x1a\n")
     third = cluster.run(text, "run-3")
     assert states(third)["DataGate"] == "FAILED" and third["DataGate"].status == 3 and third["DataGate"].tries == 1
-    assert states(third)["Trainer"] == states(third)["Pusher"] == "SKIPPED" and states(third)["Verdict"] == "SUCCEEDED"
+    assert states(third)["Trainer"] == states(third)["Pusher"] == states(third)["Verdict"] == "SKIPPED"
+    assert states(third)["Notification"] == "SUCCEEDED" and third.state == "FAILED"
     ended = verdict(client, "run-3")
     assert (ended["outcome"], ended["gate"]) == ("refused", "data") and any("brightness" in reason for reason in ended["reasons"])
     assert any("(40) cannot be used, 0.0% of those before could not" in reason for reason in ended["reasons"]), "by the registry"
@@ -143,9 +169,10 @@ def test_the_stock_entrypoint_still_fails_here(tmp_path, store):
     client, environment = store
     add_span(client, 1, np.round(load_digits().images * 255 / 16).astype(np.uint8)[:60])
     text = compiled(tmp_path, "cluster.retries=0")
-    stock = re.sub(r"- kubeflow\.entrypoint\n( *)- --registry=\S+\n *- --component=\S+\n", rf"- {STOCK}\n", text)
-    assert "kubeflow.entrypoint" not in stock
-    tasks = Runner(tmp_path / "cluster", environment).run(stock, "run-1")
+    (spec,) = yaml.safe_load_all(text)
+    for executor in spec["deploymentSpec"]["executors"].values():
+        executor["container"]["command"] = ["python", "-m", STOCK]
+    tasks = Runner(tmp_path / "cluster", environment).run(yaml.safe_dump(spec), "run-1")
     failed = [task for task in tasks.values() if task.state == "FAILED" and task.tries]
     assert failed and tasks["Pusher"].state == "SKIPPED"
     # Inputs without a type, URIs that TensorFlow does not open, types of the pipeline's own: what `kubeflow.entrypoint` mends.
