@@ -23,6 +23,7 @@ _VAGUE = frozenset(
 )
 _MEANINGS = _NAMES | {f"{name}{vague}": split for name, split in _NAMES.items() for vague in _VAGUE}
 _PREFIXES = {"t10k": "test"}
+_ANY = re.compile("t10k|" + "|".join(_NAMES), re.IGNORECASE)  # there may be millions of names, of which most have none of these
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z\d])(?=[A-Z][a-z])")
 _BETWEEN = re.compile(r"[-_. ()]+")
 _DIGITS = "0123456789"
@@ -30,6 +31,8 @@ _DIGITS = "0123456789"
 
 def split_named(name: str) -> str | None:
     """The split that a whole name means, or None: train, Training, train2017, TrainImages, trainset; eval, val, dev; TEST, test-1."""
+    if not _ANY.search(name):
+        return None
     words = [word for word in _words(name) if word not in _VAGUE and word.strip(_DIGITS)]
     return _meaning(words[0]) if len(words) == 1 else None
 
@@ -41,6 +44,8 @@ def split_of_prefix(prefix: str) -> str | None:
 
 def split_in_name(name: str) -> str | None:
     """The split that is one of the words of a name: `x_train`, `TrainA`, `cats-val-00001.tar`; None for none or several."""
+    if not _ANY.search(name):
+        return None
     found = {split for word in _words(name) if (split := _meaning(word))}
     return found.pop() if len(found) == 1 else None
 

@@ -9,18 +9,12 @@ from collections.abc import Collection, Sequence
 
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels, Layout
-from components.image_example_gen.readers.container import Container
+from components.image_example_gen.readers.container import Container, splits_of
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import join, printable
 from trainer.errors import InputError
 
 _MOST = 199  # letters of a message
-
-
-def inner_splits(container: Container) -> frozenset[str | None]:
-    """The splits that what lies in a file of many pictures says, None among them where some says none; empty for none."""
-    found = (getattr(container, name, None) for name in ("told", "own_splits", "row_splits"))
-    return frozenset(next(filter(None, found), ()))
 
 
 def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -> Layout:
@@ -34,10 +28,9 @@ def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -
     """
     layout = copy.deepcopy(files)
     for container in containers:
-        inside = inner_splits(container)
         path = "/".join(container.path.split("/")[skipped:])
         agrees = container.split and any(split_named(name) == container.split for name in path.split("/")[:-1])
-        if agrees or not (container.split or (inside and None not in inside)):
+        if agrees or None in splits_of(container):
             layout.add(path, container.count)
     return layout
 
@@ -76,9 +69,8 @@ def nothing_to_train_on(images: str, own: Collection[str | None], left_out: Sequ
     lost = lost or [left for left in left_out if _split_of_path(left.path) is None]
     if lost:
         return shortened(f"no pictures to train on: {all_of}, and {_unread(lost)}")
-    return (
-        f"no pictures to train on in {printable(images)}: {all_of}; add a folder 'train', or data.splits=content takes shares of them"
-    )
+    advice = "add a folder 'train', or data.splits=content takes shares of them"
+    return f"no pictures to train on in {printable(images)}: {all_of}; {advice}"
 
 
 def shortened(line: str) -> str:

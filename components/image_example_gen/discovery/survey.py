@@ -10,11 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
 from components.image_example_gen.discovery.entry import Entry, hash_of
-from components.image_example_gen.discovery.folders import check_filled, inner_splits, nothing_to_train_on, whole_layout
+from components.image_example_gen.discovery.folders import check_filled, nothing_to_train_on, whole_layout
 from components.image_example_gen.discovery.manifests import Row, read_manifest
 from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.discovery.spans import find_spans
@@ -216,7 +217,7 @@ class Survey:
         file_splits = +self.splits_told or self.layout.splits(labels)
         own = {split for split, count in file_splits.items() if count} | told
         for container in found.taken:
-            own |= inner_splits(container) or {container.split}
+            own |= splits_of(container)
         if not own & {"train", None} and self.config.heeds_splits:
             raise InputError(nothing_to_train_on(self.images, own, self.left_out))
         self.say(folder, labels, whole, found)
@@ -249,11 +250,11 @@ class Survey:
 
     def check_split_folders(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
         """Refuses an empty folder that is called like a split."""
-        if labels.depth is None or not labels.dropped == labels.depth or self.skipped or self.manifest:
+        if labels.depth is None or labels.dropped != labels.depth or self.skipped or self.manifest:
             return
         above = join(folder, whole.wrapper(labels))
         if not is_remote(folder) and os.path.isdir(above):  # object stores have no empty folders, archives none to look at
-            filled = {*whole.splits(labels), *(container.split for container in found.taken)}
+            filled = {*whole.splits(labels), *(split for container in found.taken for split in splits_of(container))}
             check_filled(above, folder, filled, labels, self.left_out)
 
     def label_tables(self, folder: str) -> tuple[tuple[Table, ...], set[str | None]]:
@@ -276,8 +277,8 @@ class Survey:
             self.print = (self.print + total) % 2**256
             splits |= named
             tables.append(table)
-        rows = lambda: (row for table in tables for row in table.rows(folder))  # noqa: E731
-        self.notes += repeats.notes(rows, "the table of labels", ": the last one counts")
+        every_row = partial(_rows_of, tables, folder)
+        self.notes += repeats.notes(every_row, "the table of labels", ": the last one counts")
         return tuple(replace(table, repeats=repeats.any) for table in tables), splits - {None} if splits == {None} else splits
 
     def say(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
@@ -332,6 +333,11 @@ def alike(notes: Sequence[str]) -> list[str]:
         for words, names in by_words.items()
         for line in (names if not words else [f"{names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}: {words}"])
     ]
+
+
+def _rows_of(tables: Sequence[Table], folder: str) -> Iterator[Row]:
+    for table in tables:
+        yield from table.rows(folder)
 
 
 def _says_its_split(path: str) -> bool:
