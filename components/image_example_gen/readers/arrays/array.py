@@ -75,6 +75,11 @@ class Array(abc.ABC):
         return 1
 
     @property
+    def value_names(self) -> tuple[tuple[int, str], ...]:
+        """The names of its whole numbers, where the file has them."""
+        return ()
+
+    @property
     def sliced(self) -> bool:
         """Whether rows along the last stored axis are read without reading all."""
         return False

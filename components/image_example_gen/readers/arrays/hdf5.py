@@ -30,12 +30,18 @@ class Hdf5Array(Array):
         address: The dataset's full name in the file.
         kept: The dtype in the file.
         copied: Whether the file has to be copied to be read, as from a store.
+        enumeration: The names of its numbers, where they are an enumeration.
     """
 
     chunks: tuple[int, ...] = ()
     address: str = ""
     kept: str = ""
     copied: bool = False
+    enumeration: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def value_names(self) -> tuple[tuple[int, str], ...]:
+        return self.enumeration
 
     @property
     def packed(self) -> bool:
@@ -141,7 +147,8 @@ def _array(path: str, found: dict, copied: bool) -> Hdf5Array:
     check_shape(shape, dtype.itemsize)
     kind = Hdf5Values if found["heap"] else Hdf5Array
     chunks = tuple(found["chunks"])
-    array = kind(path, found["name"], shape, dtype, turned, turned, chunks, found["address"], found["kept"], copied)
+    names = tuple((number, name) for number, name in found["names"])
+    array = kind(path, found["name"], shape, dtype, turned, turned, chunks, found["address"], found["kept"], copied, names)
     if dtype.itemsize:
         check_expansion(array, max(found["bytes"], 1))
     return array

@@ -24,6 +24,7 @@ _FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # deflate, shuffle, fletcher32, szip, nbit
 _DEEPEST, _MOST_FOUND = 16, 10_000  # groups within groups; groups and datasets
 _MOST_CHUNK = 1 << 29
 _MOST_ATTRIBUTE = 64
+_MOST_NAMES, _MOST_LETTERS = 10_000, 200  # of an enumeration
 _MOST_MEMORY = 8 << 30
 _OPEN = 4  # files at once
 _MATLAB_NUMBERS = {
@@ -160,8 +161,17 @@ def _described(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
         "chunks": chunks,
         "matlab": matlab is not None,
         "heap": heap,
+        "names": _names(dataset),
         "bytes": dataset.id.get_storage_size(),
     }
+
+
+def _names(dataset: h5py.Dataset) -> list[tuple[int, str]]:
+    """The names of an enumeration's numbers; none of another type, and none of so many that they are no labels."""
+    names = h5py.check_enum_dtype(dataset.dtype) or {}
+    if len(names) > _MOST_NAMES:
+        return []
+    return sorted((int(number), str(name)[:_MOST_LETTERS]) for name, number in names.items())
 
 
 def _attribute(dataset: h5py.Dataset, name: str) -> bytes | int | None:

@@ -70,8 +70,8 @@ class LabelArray:
         if names:
             self._check_names(values, folder, names)
             return [names[value] for value in values.tolist()]
-        if self.own_names:
-            own = dict(enumerate(self.own_names))
+        own = dict(() if self.one_hot else self.array.value_names) or dict(enumerate(self.own_names))
+        if own:
             return [own.get(value) or str(value) for value in values.tolist()]
         return [str(value) for value in values.tolist()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import struct
 import zipfile
@@ -22,6 +23,7 @@ from tests.components.image_example_gen.readers.arrays.files import (
     KINDS,
     LABELS,
     PIXELS,
+    idx_bytes,
     find,
     find_one,
     items_of,
@@ -207,6 +209,41 @@ def test_an_encrypted_member(tmp_path):
     assert "encrypted" in refused(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "kind, name",
+    [("idx", "all-images-idx4-ubyte"), ("idx packed", "all-images-idx4-ubyte.gz"), ("npy", "x.npy"), ("npz packed", "a.npz")],
+)
+def test_a_file_that_is_cut_short_says_where(tmp_path, kind, name):
+    write_kind(tmp_path / "whole", kind)
+    data = (tmp_path / "whole" / name).read_bytes()
+    for length in {*range(3, 30, 4), *range(30, len(data), len(data) // 20), len(data) - 1}:
+        (tmp_path / "cut").mkdir(exist_ok=True)
+        (tmp_path / "cut" / name).write_bytes(data[:length])
+        reason = refused(tmp_path / "cut")
+        assert f"truncated at byte {length:,}:" in reason or f"it holds {length:,} bytes where its header says" in reason
+
+
+def test_gzip_of_several_members_or_with_padding_is_read(tmp_path):
+    data = idx_bytes(PIXELS)
+    path = tmp_path / "all-images-idx4-ubyte.gz"
+    for packed in (gzip.compress(data[:100]) + gzip.compress(data[100:]), gzip.compress(data) + bytes(1000)):
+        path.write_bytes(packed)
+        np.testing.assert_array_equal(read(tmp_path)[0], PIXELS)
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda data: gzip.compress(data[:-5]), "bytes where its header says"),
+        (lambda data: gzip.compress(data + b"x"), "it unpacks to more than"),
+        (lambda data: gzip.compress(data) + b"junk", "it goes on behind its end"),
+    ],
+)
+def test_gzip_of_another_length_than_its_header_says(tmp_path, change, words):
+    (tmp_path / "all-images-idx4-ubyte.gz").write_bytes(change(idx_bytes(PIXELS)))
+    assert words in refused(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["npz", "h5"])
 def test_bombs(tmp_path, kind):
     """Two gigabytes of nothing."""
@@ -276,3 +313,33 @@ def test_a_shape_that_never_ends_is_refused_and_not_searched_for_ever(tmp_path, 
     header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}".encode()
     (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + bytes(99))
     assert "cannot be understood" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("numbers", [(0, 1), (5, 9), (-3, 70_000)])
+@pytest.mark.parametrize("shape", [(40,), (40, 1)])
+def test_enumerations_of_hdf5_are_labels_by_name(tmp_path, numbers, shape):
+    kind = h5py.enum_dtype(dict(zip(("cat", "dog"), numbers, strict=True)), basetype="i4")
+    values = np.array(numbers)[LABELS % 2].reshape(shape)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = PIXELS
+        file.create_dataset("y", data=values, dtype=kind)
+    names = ["cat" if label % 2 == 0 else "dog" for label in LABELS]
+    assert read(tmp_path)[1] == names
+    assert read(tmp_path, size=7)[1] == names
+    if numbers == (0, 1):
+        assert set(read(tmp_path, DataConfig(label_names=("a", "b")))[1]) == {"a", "b"}
+
+
+def test_numbers_that_an_enumeration_does_not_name_stay_numbers(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = PIXELS
+        file.create_dataset("y", data=LABELS, dtype=h5py.enum_dtype({"cat": 0, "dog": 2}, basetype="u1"))
+    assert read(tmp_path)[1] == [{0: "cat", 2: "dog"}.get(label, str(label)) for label in LABELS.tolist()]
+
+
+def test_an_enumeration_of_one_hot_rows_names_no_column(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = PIXELS
+        rows = np.eye(4, dtype="u1")[LABELS]
+        file.create_dataset("y", data=rows, dtype=h5py.enum_dtype({"no": 0, "yes": 1}, basetype="u1"))
+    assert read(tmp_path)[1] == [str(label) for label in LABELS.tolist()]
