@@ -22,7 +22,7 @@ faults: $(READY)  ## injects every fault, and prints what was lost and what reco
 		$(PYTEST) tests/faults; status=$$?; .venv/bin/python -m tests.faults.table && exit $$status
 
 cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it
-	@$(PYTEST) -n 0 -s -rs -m cluster tests/kubeflow/cluster
+	@$(PYTEST) -rs -m cluster tests/kubeflow/cluster
 
 test-all: test test-slow cluster-test  ## all tests
 

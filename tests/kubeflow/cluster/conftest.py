@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
-import time
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from tests.kubeflow.cluster.base import base_name, ensure_base
 from tests.kubeflow.cluster.engine import Engine, NoEngine, find_engine, make_usable
 from tests.kubeflow.cluster.image import build
 from tests.kubeflow.dockerfile import DOCKERFILE, SERVING
+from tests.project import darkroom
 
 
 @dataclass
@@ -53,45 +56,51 @@ class Store:
         found = [key for key in self.keys(prefix) if key.endswith("/verdict.json")]
         return {key.removeprefix(prefix).removesuffix("/verdict.json"): json.loads(self.read(key)) for key in found}
 
-
-@pytest.fixture(scope="session")
-def took():
-    """Collect what took how long; it is printed at the end."""
-    found: dict[str, float] = {}
-    yield found
-    print("\n" + "\n".join(f"{seconds:7.1f} s  {what}" for what, seconds in found.items()))
+    def versions(self, below: str = "models") -> set[str]:
+        """Return the numbers of the pushed models."""
+        return {key.split("/")[-2] for key in self.keys(f"{below}/") if key.endswith("/saved_model.pb")}
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory, took) -> Engine:
+def one_at_a_time():
+    """A lock: two processes of one test run would build the same image at the same time."""
+    with (Path(tempfile.gettempdir()) / "darkroom-cluster-test.lock").open("w") as file:
+
+        class Lock:
+            def __enter__(self):
+                fcntl.flock(file, fcntl.LOCK_EX)
+
+            def __exit__(self, *error):
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+        yield Lock()
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory, one_at_a_time) -> Engine:
     """An engine in which a container has run; its storage has the Dockerfile's base."""
-    started = time.monotonic()
     try:
         found = find_engine()
-        base = ensure_base(found)
+        with one_at_a_time:
+            base = ensure_base(found)
         make_usable(found, base, tmp_path_factory.mktemp("engine"))
     except NoEngine as reason:
         pytest.skip(f"no containers here: {reason}")
-    took["engine and base"] = time.monotonic() - started
     return found
 
 
 @pytest.fixture(scope="session")
-def image(engine, took) -> str:
+def image(engine, one_at_a_time) -> str:
     """The image of the steps."""
-    started = time.monotonic()
-    name = build(engine, DOCKERFILE, base_name())
-    took["image of the steps"] = time.monotonic() - started
-    return name
+    with one_at_a_time:
+        return build(engine, DOCKERFILE, base_name())
 
 
 @pytest.fixture(scope="session")
-def serving_image(engine, took) -> str:
+def serving_image(engine, one_at_a_time) -> str:
     """The small image that draws pictures."""
-    started = time.monotonic()
-    name = build(engine, SERVING, base_name())
-    took["serving image"] = time.monotonic() - started
-    return name
+    with one_at_a_time:
+        return build(engine, SERVING, base_name())
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +114,21 @@ def store():
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """Digits as 8-bit pictures, and their labels."""
     return np.round(load_digits().images * 255 / 16).astype(np.uint8), load_digits().target
+
+
+@pytest.fixture(scope="session")
+def compiled():
+    """What writes the YAML: `compiled(folder, image, images, *settings)` returns the file's path."""
+    usual = (
+        *("preprocessing.height=8", "preprocessing.width=8", "preprocessing.channels=1"),
+        *("training.batch_size=32", "training.epochs=12", "evaluation.max_drop=5", "training.warm_start=true"),
+        *("cluster.retries=1", "cluster.name=digits"),
+    )
+
+    def compile_(folder: Path, image: str, images: str, *settings: str) -> Path:
+        options = [option for setting in (*usual, f"cluster.image={image}", *settings) for option in ("--set", setting)]
+        ended = darkroom("compile", "--images", images, "--out", folder / "digits.yaml", *options)
+        assert ended.status == 0, ended.err
+        return folder / "digits.yaml"
+
+    return compile_

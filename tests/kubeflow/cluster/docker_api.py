@@ -31,16 +31,8 @@ def docker_api(engine: Engine, folder: Path) -> Iterator[str]:
             server.terminate()
 
 
-def ended_containers(engine: Engine, image: str, started: float) -> list[int]:
-    """Return the exit statuses of the containers of an image that have died since, by the engine's own events.
-
-    Args:
-        engine: Podman.
-        image: The image's name.
-        started: By `time.monotonic`.
-    """
-    since = f"--since={int(time.monotonic() - started) + 1}s"
-    form = "--format={{.ContainerExitCode}}"
-    filters = ("--filter=event=died", f"--filter=image={image}")
-    said = engine.call("events", "--stream=false", since, *filters, form).stdout
+def exit_statuses(engine: Engine, label: str, value: str) -> list[int]:
+    """Return the exit statuses of the containers with a label, which may be gone, by the engine's record of events."""
+    filters = ("--filter=event=died", f"--filter=label={label}={value}")
+    said = engine.call("events", "--stream=false", "--since=2h", *filters, "--format={{.ContainerExitCode}}").stdout
     return [int(line) for line in said.split()]

@@ -12,12 +12,13 @@ from tests.kubeflow.cluster.engine import Engine
 
 SECRET = "ca"  # the CA bundle's name in the Dockerfiles
 REPOSITORY = "localhost/darkroom-cluster-test"
+KEPT = 3  # images of each kind
 
 
 def build(engine: Engine, dockerfile: Path, base: str) -> str:
     """Return the name of the image of a Dockerfile, built unless the storage has that of the same inputs.
 
-    An edit of the sources builds the last layers anew: the engine has kept the others. The images of earlier inputs go.
+    An edit of the sources builds the last layers anew: the engine has kept the others. Images of much earlier inputs go.
 
     Args:
         engine: Where.
@@ -37,9 +38,10 @@ def build(engine: Engine, dockerfile: Path, base: str) -> str:
     ignore = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
     of_engine = ["--layers", "--pull=never", f"--ignorefile={ignore}"] if engine.name == "podman" else []
     engine.call("build", *of_engine, f"--file={dockerfile}", *network_of_this_machine(), f"--tag={image}", str(ROOT))
-    for earlier in engine.call("images", "--format={{.Repository}}:{{.Tag}}").stdout.split():
-        if earlier.startswith(f"{REPOSITORY}-{kind}:") and earlier != image:
-            engine.call("image", "rm", "--force", earlier, check=False)
+    # Newest first; the last few stay, as another test run may be about to use them.
+    named = engine.call("images", "--format={{.Repository}}:{{.Tag}}").stdout.split()
+    for earlier in [name for name in named if name.startswith(f"{REPOSITORY}-{kind}:")][KEPT:]:
+        engine.call("image", "rm", earlier, check=False)
     return image
 
 
