@@ -232,6 +232,8 @@ def _inspected(folder: str, file: FoundFile) -> ArrayFile | Rejected:
         if file.size == 0:
             raise Refused("the file is empty")
         return _inspect(folder, file)
+    except EOFError:
+        return Rejected(file.path, f"truncated at byte {file.size:,}: fetch it again" if file.size > 0 else "truncated: fetch it again")
     except Exception as error:
         return Rejected(file.path, reason_of(error))
 

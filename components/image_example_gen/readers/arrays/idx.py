@@ -30,6 +30,7 @@ from trainer.errors import figure
 _UNSIGNED_BYTES = b"\x00\x00\x08"
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP = b"\x1f\x8b"
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
     packed = starts_like_gzip(path)
     with open_idx(path, packed) as stream:
         magic = stream.read(4)
-        if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 0 < magic[3] <= 4:
+        magic += read_fully(stream, 4 - len(magic)) if magic else b""
+        if not magic or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 0 < magic[3] <= 4:
             raise Refused(f"no IDX file: it begins with {magic.hex()}" if magic else "the file is empty")
         header = read_fully(stream, 4 * magic[3])
     shape = struct.unpack(f">{magic[3]}I", header)
@@ -149,7 +151,26 @@ def _check_length(path: str, size: int, array: IdxArray) -> None:
     check_expansion(array, size)
     stated = _stated_length(path, size)
     if stated is not None and stated != expected % 2**32:
-        raise Refused(f"it unpacks to {stated:,} bytes where its header says {figure(expected)}: fetch it again")
+        _check_unpacked(path, size, expected)
+
+
+def _check_unpacked(path: str, size: int, expected: int) -> None:
+    """Refuse a packed file that unpacks to more or fewer bytes than its header says; it is read through.
+
+    Raises:
+        EOFError: It is cut short, so that its last bytes do not state its length.
+    """
+    count = 0
+    try:
+        with open_idx(path, True) as stream:
+            while piece := stream.read(min(_PIECE, expected + 1 - count)):
+                count += len(piece)
+    except gzip.BadGzipFile:
+        raise Refused("damaged, or it goes on behind its end: fetch it again") from None
+    if count != expected:
+        found = f"more than {figure(expected)} bytes, which its header says" if count > expected else f"{count:,} bytes"
+        says = "" if count > expected else f" where its header says {figure(expected)}"
+        raise Refused(f"it unpacks to {found}{says}: fetch it again")
 
 
 def _stated_length(path: str, size: int) -> int | None:

@@ -114,7 +114,7 @@ def inspect_npz(folder: str, file: FoundFile) -> ArrayFile:
     """
     arrays: dict[str, Array] = {}
     unread: dict[str, str] = {}
-    with open_seekable(join(folder, file.path)) as stream, zipfile.ZipFile(stream) as archive:
+    with open_seekable(join(folder, file.path)) as stream, _opened(stream, file.size) as archive:
         members = [name for name in dict.fromkeys(archive.namelist()) if name.endswith(".npy")]
         if len(members) > MOST_ARRAYS:
             raise Refused(f"it holds {len(members):,} arrays: more than {MOST_ARRAYS:,} are not read")
@@ -124,6 +124,16 @@ def inspect_npz(folder: str, file: FoundFile) -> ArrayFile:
             except Exception as error:
                 unread[member.removesuffix(".npy")] = reason_of(error)
     return ArrayFile(file.path, tuple(arrays.values()), tuple(unread.items()))
+
+
+def _opened(stream: BinaryIO, size: int) -> zipfile.ZipFile:
+    begin = stream.read(2)
+    try:
+        return zipfile.ZipFile(stream)
+    except zipfile.BadZipFile:
+        if begin == b"PK" and size > 0:
+            raise Refused(f"truncated at byte {size:,}: the list of its arrays, at its end, is missing") from None
+        raise
 
 
 def _member(archive: zipfile.ZipFile, member: str, file: FoundFile) -> NpyArray:

@@ -172,6 +172,8 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejecte
         return _inspect(folder, file, config)
     except InputError:
         raise
+    except EOFError:  # of gzip
+        return Rejected(file.path, f"truncated at byte {file.size:,}, before its second row: fetch it again")
     except Exception as error:  # of gzip, of a store ...
         return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
 
@@ -212,7 +214,7 @@ def _head(path: str, packed: bool) -> bytes:
             head += piece
             if not piece:
                 break
-    if error is not None and not head:
+    if error is not None and (not head or isinstance(error, EOFError) and max(head.count(b"\n"), head.count(b"\r")) < 2):
         raise error
     return head
 

@@ -289,6 +289,13 @@ def test_gzip_that_is_damaged_keeps_what_is_before(tmp_path, how):
     np.testing.assert_array_equal(kept[:800], pixels[:800])
 
 
+def test_gzip_that_is_cut_before_its_first_row_says_where(tmp_path):
+    data = gzip.compress(text_of(labelled(pictures(30), [0] * 30), ["label", *PIXELS]), 1)
+    for length in (20, 100, 300):
+        found = saved(tmp_path, data[:length], "a.csv.gz")
+        assert isinstance(found, Rejected) and f"truncated at byte {length}, before" in found.reason
+
+
 OTHERS = {
     "a manifest": b"path,label\na.png,cat\nb.png,dog\n",
     "a table": b"age,height,weight\n" + b"1,2,3\n" * 50,
