@@ -193,7 +193,7 @@ def test_idx_shorter_than_its_header_says(tmp_path, suffix):
 
 def test_idx_cut_within_its_header(tmp_path):
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03\x00\x00")
-    assert "ends too early" in mistake(tmp_path)
+    assert "truncated at byte 6:" in mistake(tmp_path)
 
 
 def test_idx_with_odd_channels(tmp_path):
