@@ -11,7 +11,18 @@ import shlex
 import pytest
 
 from kubeflow.compile import ENTRYPOINT
-from tests.kubeflow.dockerfile import DOCKERFILE, SERVING, Stage, assignments, context, expand, ignore_patterns, ignored, sources, stages
+from tests.kubeflow.dockerfile import (
+    DOCKERFILE,
+    SERVING,
+    Stage,
+    assignments,
+    context,
+    expand,
+    ignore_patterns,
+    ignored,
+    sources,
+    stages,
+)
 from tests.project import ROOT
 
 SETUP = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))

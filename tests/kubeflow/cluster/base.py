@@ -10,8 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.kubeflow.dockerfile import DOCKERFILE, stages
 from tests.kubeflow.cluster.engine import Engine, NoEngine
+from tests.kubeflow.dockerfile import DOCKERFILE, stages
 
 # What the official images leave out of Python too.
 LEFT_OUT = ("test", "idlelib", "tkinter", "turtledemo", "lib2to3/tests", "site-packages")

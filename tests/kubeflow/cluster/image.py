@@ -7,8 +7,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from tests.kubeflow.dockerfile import ROOT, context
 from tests.kubeflow.cluster.engine import Engine
+from tests.kubeflow.dockerfile import ROOT, context
 
 SECRET = "ca"  # the CA bundle's name in the Dockerfiles
 REPOSITORY = "localhost/darkroom-cluster-test"
@@ -48,7 +48,12 @@ def build(engine: Engine, dockerfile: Path, base: str) -> str:
 def network_of_this_machine() -> list[str]:
     """Return the options by which a build reaches the registries as this machine does: certificates, and an index if one is set."""
     settings = pip_settings()
-    candidates = (os.environ.get("PIP_CERT"), settings.get("cert"), os.environ.get("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt")
+    candidates = (
+        os.environ.get("PIP_CERT"),
+        settings.get("cert"),
+        os.environ.get("SSL_CERT_FILE"),
+        "/etc/ssl/certs/ca-certificates.crt",
+    )
     bundle = next((path for path in candidates if path and Path(path).is_file()), None)
     options = [f"--secret=id={SECRET},src={bundle}"] if bundle else []
     index = os.environ.get("PIP_INDEX_URL") or settings.get("index-url")
