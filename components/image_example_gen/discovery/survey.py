@@ -241,16 +241,17 @@ class Survey:
 
     def labels(self, whole: Layout, config: DataConfig) -> Labels:
         """What the folders say that all pictures lie in."""
-        if self.splits_told:
+        if self.splits_told and self.manifest:
             labels = Labels()
         else:
+            splits = "folders" if self.splits_told and config.splits == "auto" else config.splits  # what a pattern leaves out
             labelled = not self.manifest and config.labels_from_folders
-            labels = whole.labels(config.splits, printable(self.images), labelled)
+            labels = whole.labels(splits, printable(self.images), labelled)
         return replace(labels, pattern=config.label_pattern, skipped=self.skipped)
 
     def check_split_folders(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
         """Refuses an empty folder that is called like a split."""
-        if labels.depth is None or labels.dropped != labels.depth or self.skipped or self.manifest:
+        if labels.depth is None or labels.dropped != labels.depth or self.skipped or self.manifest or self.splits_told:
             return
         above = join(folder, whole.wrapper(labels))
         if not is_remote(folder) and os.path.isdir(above):  # object stores have no empty folders, archives none to look at
@@ -284,7 +285,7 @@ class Survey:
     def say(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
         """Notes what a person should know."""
         self.notes += alike(found.notes)
-        strays = whole.strays(labels)
+        strays = 0 if self.splits_told else whole.strays(labels)
         if strays:
             beside = " and ".join(sorted({name for name, _ in labels.named})[:3])
             verb = "picture lies" if strays == 1 else "pictures lie"
@@ -297,7 +298,8 @@ class Survey:
         """Where splits come from, in words."""
         if self.splits_told:
             yield "the manifest" if self.manifest else "data.label_pattern"
-        if labels.depth is not None or any(getattr(container, "own_splits", None) for container in found.taken):
+        by_folders = labels.depth is not None and not (self.splits_told and None not in self.splits_told)
+        if by_folders or any(getattr(container, "own_splits", None) for container in found.taken):
             yield "folders"
         rows = {each.path: each.row_splits for each in found.taken if getattr(each, "row_splits", None)}
         named = (each for each in found.taken if each.split and _says_its_split(each.path))
@@ -314,7 +316,7 @@ class Survey:
         where = printable(self.images)
         if self.left_out:
             reasons = Counter(left.reason for left in self.left_out)
-            ((reason, count),) = reasons.most_common(1)
+            reason = reasons.most_common(1)[0][0]
             first = next(left.path for left in self.left_out if left.reason == reason)
             name = "" if self.images.endswith(first) else f"{printable(first)}: "
             more = f" (and {len(self.left_out) - 1:,} more)" if len(self.left_out) > 1 else ""
