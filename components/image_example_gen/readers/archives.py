@@ -52,6 +52,7 @@ class ArchivePictures:
             has no group for splits.
         above: The labels that the folders which the archive lies in say.
         label_kinds: The kinds of files beside the pictures that hold their labels: cls, json.
+        row_splits: The splits that files beside the pictures say, None among them where some say none; empty where none does.
         inner: The members that other readers take, by paths that lead through the archive.
         notes: What a person should know of it, a line each.
         others: Members that nobody takes, by suffix.
@@ -67,6 +68,7 @@ class ArchivePictures:
     told: frozenset[str | None] = frozenset()
     above: str = ""
     label_kinds: frozenset[str] = frozenset()
+    row_splits: frozenset[str | None] = frozenset()
     inner: tuple[FoundFile, ...] = ()
     notes: tuple[str, ...] = ()
     others: Counter[str] = field(default_factory=Counter, compare=False)
@@ -78,7 +80,7 @@ class ArchivePictures:
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
         """Yield the pictures in their order, and what is refused: members and, where it breaks off, the archive."""
-        sample = Sample(self.label_kinds, config.label_names, config.max_file_megabytes * 1e6)
+        sample = Sample(self.label_kinds, config.label_names, config.max_file_megabytes * 1e6, bool(self.row_splits))
         done = 0
         try:
             for member in walk(join(folder, self.path), self.size, config.archive_encoding):
@@ -228,13 +230,16 @@ class _Finder:
         """Return the sum of it all."""
         if not self.count and not self.inner:
             return Rejected(self.file.path, self._why_nothing(), max(1, self.refused.total()))
-        kinds = frozenset() if self.way.pattern else self.survey.used()
+        used = self.survey.used()
+        kinds = frozenset() if self.way.pattern else used
+        heeds = self.way.splits in ("auto", "folders") and not any(self.told)
+        rows = self.survey.splits.found if heeds else frozenset()
         splits = "folders" if any(self.told) and self.way.splits == "auto" else self.way.splits  # what a pattern leaves out
         labelled = self.way.from_folders and not kinds
         labels = self.layout.labels(splits, printable(self.file.path), labelled, unwrap=True)
         own = self.layout.splits(labels) if labels.depth is not None else ()
-        others = self._others(kinds)
-        notes = self._notes(labels, kinds, others)
+        others = self._others(kinds | {"json"} if rows else kinds)
+        notes = (*self._notes(labels, kinds, others), *(self.survey.splits.notes("split in its .json") if heeds else ()))
         name = posixpath.basename(self.file.path)
         return ArchivePictures(
             self.file.path,
@@ -245,6 +250,7 @@ class _Finder:
             frozenset(own),
             frozenset(self.told),
             label_kinds=kinds,
+            row_splits=rows,
             inner=tuple(self.inner),
             notes=tuple(f"{printable(self.file.path)[-60:]}: {note}" for note in notes),
             others=others,

@@ -13,10 +13,14 @@ _LONGEST = 80  # letters of a name that can be a split's
 _SHOWN = 20
 
 
-@functools.lru_cache(4096)
 def split_said(text: str) -> str | None:
     """Return the split that a text names, or None: those of `splits.split_named`, and FER2013's PublicTest and PrivateTest."""
-    word = text[:_LONGEST].strip().casefold()
+    return _split_said(text[:_LONGEST])
+
+
+@functools.lru_cache(4096)
+def _split_said(text: str) -> str | None:
+    word = text.strip().casefold()
     return _OF_KAGGLE.get(word) or split_named(word)
 
 

@@ -1,4 +1,4 @@
-"""Labels that lie beside their pictures in an archive, as WebDataset packs them: 000001.png, 000001.cls, 000001.json."""
+"""Labels and splits beside their pictures in an archive, as WebDataset packs them: 000001.png, 000001.cls, 000001.json."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from components.image_example_gen.found import Encoded, Rejected
 from components.image_example_gen.names import is_picture
+from components.image_example_gen.readers.own_splits import SPLIT_NAMES, OwnSplits, split_said
 from components.image_example_gen.storage.archive_members import Member
 
 _CLASS, _JSON = "cls", "json"
 _ENDS = {"cls": _CLASS, "cls.txt": _CLASS, "json": _JSON}
-_KEYS = ("label", "class", "cls", "class_name", "label_name")
+_KEYS = ("label", "class", "cls", "class_name", "label_name")  # in small or capital letters
 _MOST_BYTES = 1 << 20  # of a file with a label
 _MOST_LETTERS = 200  # of a label: longer ones are captions
 _LOOKED_INTO = 32  # JSON files, to see whether they hold labels
@@ -33,36 +34,40 @@ def kind_of(name: str) -> str:
     return _ENDS.get(key_of(name)[1], "")
 
 
-def read_label(member: Member, names: Sequence[str]) -> str:
-    """Return the label that a file of an archive holds; '' where it holds none.
+def read_beside(member: Member, names: Sequence[str]) -> tuple[str, str]:
+    """Return the label that a file of an archive holds, and what it says of the split; '' for none.
 
     Args:
         member: The file.
         names: Names of the labels 0, 1, 2 ...; empty: the numbers themselves are the names.
     """
+    split = ""
     if member.open is None or member.size > _MOST_BYTES:
-        return ""
+        return "", ""
     try:
         with member.open() as stream:
             text = stream.read(_MOST_BYTES).decode("utf-8-sig").strip()
-        label = _in_json(json.loads(text)) if kind_of(member.name) == _JSON else text
+        label, split = _in_json(json.loads(text)) if kind_of(member.name) == _JSON else (text, "")
     except Exception:  # parsers meet bytes of any kind here
-        return ""
+        return "", ""
     if not 0 < len(label) <= _MOST_LETTERS or not label.isprintable():
-        return ""
+        return "", split
     number = int(label) if label.isascii() and label.isdigit() else -1
-    return names[number] if 0 <= number < len(names) else label
+    return (names[number] if 0 <= number < len(names) else label), split
 
 
-def _in_json(values: object) -> str:
+def _in_json(values: object) -> tuple[str, str]:
     if not isinstance(values, dict):
-        return ""
+        return "", ""
+    values = {key.casefold(): value for key, value in values.items()} | values
     found = (values[key] for key in _KEYS if key in values)
-    return next((str(value).strip() for value in found if isinstance(value, (str, int)) and not isinstance(value, bool)), "")
+    label = next((str(value).strip() for value in found if isinstance(value, (str, int)) and not isinstance(value, bool)), "")
+    splits = {key: values[key] for key in SPLIT_NAMES if isinstance(values.get(key), str)}
+    return label, next((split for split in splits.values() if split_said(split)), splits.get(SPLIT_NAMES[0], ""))
 
 
 class LabelSurvey:
-    """Goes along the files of an archive to see which kinds of them hold labels of the pictures beside them."""
+    """Goes along the files of an archive to see which kinds of them hold labels, or splits, of the pictures beside them."""
 
     def __init__(self) -> None:
         self._key = ""
@@ -71,6 +76,9 @@ class LabelSurvey:
         self._used: set[str] = set()
         self._lonely = 0  # files of classes that no picture stands beside
         self._classes = 0  # of the present sample
+        self._split = ""  # what it says
+        self._say_splits = False  # whether any of those that are looked into does: then all are
+        self.splits = OwnSplits()
 
     def add(self, member: Member) -> None:
         """Take up a file that is not refused."""
@@ -83,7 +91,9 @@ class LabelSurvey:
             self._beside.add("picture")
         elif kind:
             self._classes += kind == _CLASS
-            if kind == _CLASS or self._holds_label(member):
+            label, split = ("", "") if kind == _CLASS else self._look_into(member)
+            self._split = split or self._split
+            if kind == _CLASS or label:
                 self._beside.add(kind)
 
     def used(self) -> frozenset[str]:
@@ -96,18 +106,21 @@ class LabelSurvey:
         """The number of files with a class that no picture of their name stands beside."""
         return self._lonely
 
-    def _holds_label(self, member: Member) -> bool:
-        if _JSON in self._used or self._looked_into >= _LOOKED_INTO:
-            return False
+    def _look_into(self, member: Member) -> tuple[str, str]:
+        if self._looked_into >= _LOOKED_INTO and not self._say_splits:
+            return "", ""
         self._looked_into += 1
-        return bool(read_label(member, ()))
+        label, split = read_beside(member, ())
+        self._say_splits |= split != ""
+        return label, split
 
     def _close(self) -> None:
         if "picture" in self._beside:
             self._used |= self._beside - {"picture"}
+            self.splits.add([self._split])
         else:
             self._lonely += self._classes
-        self._beside, self._classes = set(), 0
+        self._beside, self._classes, self._split = set(), 0, ""
 
 
 @dataclass
@@ -118,38 +131,51 @@ class Sample:
         kinds: The kinds of files that labels are taken from; where there are none, nothing is held back.
         names: Names of the labels 0, 1, 2 ...
         most: Bytes that are held back at most.
+        says_splits: Whether JSON beside pictures says their splits.
     """
 
     kinds: Collection[str]
     names: Sequence[str]
     most: float
+    says_splits: bool = False
     _key: str = ""
+    _split: str | None = None
     _labels: dict[str, str] = field(default_factory=dict)
     _held: list[Encoded | Rejected] = field(default_factory=list)
     _bytes: int = 0
 
     def enter(self, member: Member) -> Iterator[Encoded | Rejected]:
         """Take up a file's name, and its label if it holds one; yield the pictures of the sample that ends before it."""
-        if not self.kinds or member.refused:
+        if not self._waits or member.refused:
             return
         key, _ = key_of(member.name)
         if key != self._key:
             yield from self.release()
-            self._key, self._labels = key, {}
+            self._key, self._labels, self._split = key, {}, None
         kind = kind_of(member.name)
-        if kind in self.kinds:
-            self._labels[kind] = read_label(member, self.names)
+        if kind in self.kinds or (self.says_splits and kind == _JSON):
+            label, split = read_beside(member, self.names)
+            if kind in self.kinds:
+                self._labels[kind] = label
+            if self.says_splits:
+                self._split = split_said(split) or self._split
 
     def hold(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
         """Take up a picture of the present sample; yield what is not held back."""
         self._held.append(item)
         self._bytes += len(item.data) if isinstance(item, Encoded) else 0
-        if not self.kinds or len(self._held) > _MOST_PICTURES or self._bytes > self.most:
+        if not self._waits or len(self._held) > _MOST_PICTURES or self._bytes > self.most:
             yield from self.release()
 
     def release(self) -> Iterator[Encoded | Rejected]:
-        """Yield what was held back, with the label that was seen."""
+        """Yield what was held back, with the label and the split that were seen."""
         held, self._held, self._bytes = self._held, [], 0
         label = self._labels.get(_CLASS) or self._labels.get(_JSON)
         for item in held:
-            yield replace(item, label=label) if label and isinstance(item, Encoded) else item
+            if isinstance(item, Encoded) and (label or self._split):
+                item = replace(item, label=label or item.label, split=self._split or item.split)
+            yield item
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self.kinds) or self.says_splits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.own_splits import OwnSplits, split_said
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
 from tests.components.image_example_gen.readers.columnar.tables import features
+from tests.components.image_example_gen.readers.test_webdataset import shard
 from trainer.errors import InputError
 
 WORDS = ["Training"] * 14 + ["PublicTest"] * 3 + ["PrivateTest"] * 3
@@ -80,9 +82,25 @@ def tfrecord_of_pixels(folder, words=WORDS):
     tfrecord(folder, words, image=bytes(range(64)), height=8, width=8)
 
 
+def web_dataset(folder, words=WORDS, name="a.tar", labels=True):
+    members = []
+    for seed, word in enumerate(words):
+        said = {"Split": word} | ({"label": "cat"} if labels else {})
+        members += [(f"{seed:04d}.png", encode(picture(seed))), (f"{seed:04d}.json", json.dumps(said).encode())]
+    shard(folder / name, members)
+
+
+def web_dataset_packed(folder, words=WORDS):
+    web_dataset(folder, words, "a.tar.gz", labels=False)
+
+
+def zipped(folder, words=WORDS):
+    web_dataset(folder, words, "a.zip")
+
+
 KINDS = (
     *(pixel_csv, parquet, parquet_without_statistics, parquet_of_categories, parquet_of_class_labels),
-    *(arrow, arrow_of_categories, tfrecord, tfrecord_of_pixels),
+    *(arrow, arrow_of_categories, tfrecord, tfrecord_of_pixels, web_dataset, web_dataset_packed, zipped),
 )
 MAKERS = {make.__name__: make for make in KINDS}
 
@@ -136,7 +154,7 @@ def test_words_that_are_no_splits_are_said(tmp_path, kind):
     sources = find_sources(str(tmp_path))
     assert sources.own_splits == {None} and sources.splits_from == ()
     if "labels" not in kind:  # such a column has the pictures' labels
-        assert re.search("is not used for splits: '(first|second) half' is none of train", sources.notes[0])
+        assert re.search("is not used for splits: '(first|second) half' is none of train", sources.notes[-1])
 
 
 @pytest.mark.parametrize("kind", MAKERS)
