@@ -172,7 +172,7 @@ def test_patterns_mean_what_they_mean_to_an_engine(path, patterns, expected):
 def test_only_what_is_locked_is_installed(all_of_it):
     """With the same options as requirements/install.sh, and the project itself without dependencies."""
     script = (ROOT / "requirements" / "install.sh").read_text(encoding="utf-8").replace("\\\n", " ")
-    installs = [words for words in commands(all_of_it["environment"]) if "pip" in words]
+    installs = [words for words in commands(all_of_it["environment"]) if "pip" in words and "config" not in words]
     for file, in_script in (("uv.txt", "uv.txt"), ("build.txt", "build.txt"), ("image.txt", "lock.txt")):
         (words,) = [words for words in installs if f"requirements/{file}" in words]
         (line,) = [line for line in script.splitlines() if f"requirements/{in_script}" in line and "pip" in line]
@@ -201,8 +201,8 @@ def test_every_download_trusts_what_the_system_trusts(all_of_it, serving):
     for stage in (all_of_it["environment"], serving["build"]):
         for value in stage.values("RUN"):
             if "pip" in value.split():
-                assert value.startswith(f"--mount=type=secret,id=ca,target={bundle} ")
-                assert f"PIP_CERT={bundle}" in value
+                assert value.startswith(f"--mount=type=secret,id=ca,target={bundle} --mount=type=secret,id=pip ")
+                assert {f"PIP_CERT={bundle}", "PIP_CONFIG_FILE=/run/secrets/pip"} <= set(value.split())
     everything = {**environment(all_of_it["environment"]), **environment(all_of_it["image"]), **environment(serving["serving"])}
     assert not {"PIP_CERT", "SSL_CERT_FILE", "PIP_INDEX_URL"} & set(everything), "what the build needs does not stay"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import hashlib
 import os
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 from tests.kubeflow.cluster.engine import Engine
 from tests.kubeflow.dockerfile import ROOT, context
 
-SECRET = "ca"  # the CA bundle's name in the Dockerfiles
 REPOSITORY = "localhost/darkroom-cluster-test"
 KEPT = 3  # images of each kind
 
@@ -46,28 +44,11 @@ def build(engine: Engine, dockerfile: Path, base: str) -> str:
 
 
 def network_of_this_machine() -> list[str]:
-    """Return the options by which a build reaches the registries as this machine does: certificates, and an index if one is set."""
-    settings = pip_settings()
-    candidates = (
-        os.environ.get("PIP_CERT"),
-        settings.get("cert"),
-        os.environ.get("SSL_CERT_FILE"),
-        "/etc/ssl/certs/ca-certificates.crt",
-    )
-    bundle = next((path for path in candidates if path and Path(path).is_file()), None)
-    options = [f"--secret=id={SECRET},src={bundle}"] if bundle else []
-    index = os.environ.get("PIP_INDEX_URL") or settings.get("index-url")
-    if index:
-        options += [f"--build-arg=PIP_INDEX_URL={index}", f"--build-arg=UV_DEFAULT_INDEX={index}"]
-    return [*options, "--network=host"]
-
-
-def pip_settings() -> dict[str, str]:
-    """Return the section [global] of this machine's configuration of pip."""
-    found: dict[str, str] = {}
-    files = ["/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/pip.conf", os.environ.get("PIP_CONFIG_FILE", "")]
-    for name in files:
-        parser = configparser.RawConfigParser()
-        if name and parser.read(os.path.expanduser(name)) and parser.has_section("global"):
-            found |= dict(parser.items("global"))
-    return found
+    """Return the options by which a build reaches the registries as this machine does: certificates, and pip's configuration."""
+    of_pip = [os.environ.get("PIP_CONFIG_FILE"), os.path.expanduser("~/.config/pip/pip.conf"), "/etc/pip.conf"]
+    bundles = [os.environ.get("PIP_CERT"), os.environ.get("SSL_CERT_FILE"), "/etc/ssl/certs/ca-certificates.crt"]
+    options = ["--network=host"]
+    for secret, candidates in (("ca", bundles), ("pip", of_pip)):  # as the Dockerfiles call them
+        found = next((path for path in candidates if path and Path(path).is_file()), None)
+        options += [f"--secret=id={secret},src={found}"] if found else []
+    return options
