@@ -29,6 +29,9 @@ def told(paths, splits="auto", labelled=True, unwrap=False):
         ("train", "test1", "test"),
         ("seg_train", "seg_test", "test"),
         ("train_images", "test_images", "test"),
+        ("TrainImages", "TestImages", "test"),
+        ("trainset", "valset", "eval"),
+        ("trainA", "testA", "test"),
     ],
 )
 def test_folders_of_splits_by_all_their_names(train, held_out, split):
@@ -36,7 +39,7 @@ def test_folders_of_splits_by_all_their_names(train, held_out, split):
     assert list(found.values()) == [("cat", "train"), ("dog", "train"), ("cat", split)]
 
 
-@pytest.mark.parametrize("above", ["animals", "a/b/c", "archive (1)"])
+@pytest.mark.parametrize("above", ["animals", "a/b/c", "archive (1)", "/".join("abcdefghijkl")])
 def test_splits_inside_folders_that_hold_all_pictures(above):
     layout, labels, found = told([f"{above}/train/cat/1.png", f"{above}/test/cat/2.png"])
     assert list(found.values()) == [("cat", "train"), ("cat", "test")]
@@ -83,6 +86,21 @@ def test_a_folder_that_may_be_a_split_or_a_label_is_asked_about(paths):
     assert list(found.values()) == [(path.rpartition("/")[0], None) for path in paths]
     *_, found = told(paths, splits="folders")
     assert any(split for _, split in found.values())
+
+
+def test_only_a_folder_of_pictures_to_train_on_is_no_question_where_labels_come_from_elsewhere():
+    *_, found = told(["train/1.png", "car/2.png"], labelled=False)
+    assert {split for _, split in found.values()} == {None}
+    for folder in ("test", "val"):
+        with pytest.raises(InputError, match="may be a split"):
+            told([f"{folder}/1.png", "train/2.png", "car/3.png"], labelled=False)
+
+
+def test_a_split_too_deep_to_be_heeded_is_said():
+    deep = "/".join("x" * 70)
+    with pytest.raises(InputError, match="too deep for a split"):
+        told([f"{deep}/train/1.png", f"{deep}/test/2.png"])
+    assert told([f"{deep}/cat/1.png"])[1] == Labels() and told([f"{deep}/test/1.png"], splits="labels")[1] == Labels()
 
 
 def test_labels_with_a_word_of_a_split_in_their_names_are_labels():

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.layout import Labels
-from components.image_example_gen.splits import SplitRule, split_in_name
+from components.image_example_gen.splits import SplitRule, split_in_name, split_named
 
 HASHES = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(5000)]
 
@@ -75,6 +75,10 @@ def test_own_splits_do_not_count_where_content_decides():
         ("train_test", None),
         ("trainer", None),
         ("t10k-x", "test"),
+        ("trainX", "train"),
+        ("xTest", "test"),
+        ("testset-00001", "test"),
+        ("latest", None),
     ],
 )
 def test_splits_in_names(name, split):
@@ -87,3 +91,23 @@ def test_splits_in_names(name, split):
 def test_labels_of_which_the_configuration_makes_no_sense(values):
     with pytest.raises(ValidationError):
         TypeAdapter(DataConfig).validate_python(values)
+
+
+@pytest.mark.parametrize(
+    "split, names",
+    [
+        (
+            "train",
+            "train Training TRAIN train2017 train_1 TrainImages TRAINImages trainset train-set training_data 2017_train Trainingset",
+        ),
+        ("eval", "eval val Valid validation dev DevSet val-images evaluation_files"),
+        ("test", "test TESTING test1 testset TestImages test_images Test-Data testimgs t10k"),
+        (
+            None,
+            "trainer testament training_shoes contest latest protest devops train_test test_tubes images set 2017 value restrain",
+        ),
+    ],
+)
+def test_names_that_mean_a_split_as_a_whole(split, names):
+    for name in names.split():
+        assert split_named(name) == split, name

@@ -10,6 +10,7 @@ import pytest
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.discovery.tables import separated
+from pipeline.inspection import inspect
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from trainer.errors import InputError
 
@@ -106,3 +107,34 @@ def test_a_line_about_a_table_is_short_whatever_its_header_holds(tmp_path):
     with pytest.raises(InputError) as caught:
         find_sources(str(tmp_path / "list.csv"))
     assert len(str(caught.value)) < 200 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("config", [DataConfig(), DataConfig(label_file="metadata.csv")])
+def test_a_table_that_is_used_is_not_passed_over(tmp_path, config):
+    folder = write_pictures(tmp_path / "in", 3)
+    (folder / "metadata.csv").write_text("file_name,label\n0001.png,fox\n")
+    (folder / "more.csv").write_text("a,b\n")
+    assert find_sources(str(folder), config).others == {".csv": 1}
+
+
+def test_two_labels_of_one_picture_are_said_and_counted_once(tmp_path):
+    folder = write_pictures(tmp_path / "in", 4)
+    rows = [f"{number:04d}.png,{label}" for label in ("cat", "dog") for number in range(4)]
+    (folder / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+    said = [line for line in inspect(str(folder), DataConfig()) if "labels" in line.replace(str(tmp_path), "")]
+    assert said[0].startswith("labels: 1: dog 4") and len(said) == 2
+    assert said[1].startswith("4 pictures have different labels in the table of labels, such as 000")
+    assert said[1].endswith(".png: cat and dog: the last one counts")
+    (folder / "metadata.csv").write_text("\n".join(["file_name,label", *rows[:4], *rows[:4]]))
+    assert [line for line in inspect(str(folder), DataConfig()) if "labels" in line.replace(str(tmp_path), "")] == [
+        "labels: 1: cat 4 (of those looked at)"
+    ]
+    (folder / "list.csv").write_text("\n".join(["path,label", *rows]))
+    assert any("different labels in the manifest" in note for note in find_sources(str(folder / "list.csv")).notes)
+
+
+def test_a_table_that_puts_a_picture_into_two_splits_is_refused(tmp_path):
+    folder = write_pictures(tmp_path / "in", 4)
+    (tmp_path / "labels.csv").write_text("path,label,split\n0001.png,a,test\n0002.png,a,train\n0001.png,a,train\n")
+    with pytest.raises(InputError, match="labels.csv names 0001.png more than once, for test and for train: leave one"):
+        find_sources(str(folder), DataConfig(label_file=str(tmp_path / "labels.csv")))
