@@ -6,6 +6,7 @@ import errno
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +51,9 @@ class ServingCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what a library warns of, of a picture's tags as well, is not for the person
+                return super().invoke(ctx)
         except InputError as error:
             raise OneLineError(str(error)) from error
         except TensorFlowError as error:

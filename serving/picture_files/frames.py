@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from serving.picture_files.base import UNREADABLE, PictureFile, PictureOptions, Refused, check_size, damaged
 from serving.picture_files.formats import format_of
-from serving.picture_files.pillow import opened
+from serving.picture_files.pillow import opened, without_warnings
 from serving.picture_files.remake import bits_in, from_pillow, from_samples, pillow_samples, rest_of, tiff_samples
 from serving.picture_files.tiff import Tags, directories, is_deep, is_page
 
@@ -54,7 +54,8 @@ def _frames(data: bytes, kind: str, options: PictureOptions) -> Iterator[Picture
             first = 1 if image.info.get("default_image") else 0
             for frame in itertools.count(first):
                 try:
-                    image.seek(frame)
+                    with without_warnings():
+                        image.seek(frame)
                 except EOFError:
                     if frame == first:  # it says that it has frames, and has none
                         yield damaged(kind)
@@ -119,7 +120,8 @@ def _page(image: Image | None, place: int, tags: Tags, data: bytes, options: Pic
             return PictureFile(png, "png", "tiff", said=tuple(sorted(said)))
     if image is None:
         raise damaged("tiff")
-    image.seek(place)
+    with without_warnings():
+        image.seek(place)
     check_size(image.size, options.max_megapixels)
     return _made(image, "tiff", bits_in(data, "tiff", tags), options)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _ORIENTATION = 0x0112  # Exif 2.32, section 4.6.4: 1 is upright
+_QUIET = threading.RLock()
 _PILLOWS_NAMES = {"heic": "HEIF", "pnm": "PPM", "pfm": "PPM"}
 
 
@@ -29,13 +34,22 @@ def opened(data: bytes, kind: str, max_megapixels: float) -> Image:
     if kind == "heic":
         _need_heif()
     try:
-        image = Image.open(io.BytesIO(data), formats=[_PILLOWS_NAMES.get(kind, kind.upper())])
+        with without_warnings():
+            image = Image.open(io.BytesIO(data), formats=[_PILLOWS_NAMES.get(kind, kind.upper())])
     except Image.DecompressionBombError:
         raise too_large(max_megapixels) from None
     except UNREADABLE as error:
         raise damaged(kind) from error
     check_size(image.size, max_megapixels)
     return image
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Keep what Pillow warns of from the person: of a size near its limit, which is refused here by a limit of our own."""
+    with _QUIET, warnings.catch_warnings():  # they are those of the whole process
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _need_heif() -> None:

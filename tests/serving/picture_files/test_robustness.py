@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -103,6 +105,20 @@ def test_a_png_with_a_chunk_longer_than_the_file_is_refused_before_room_is_made_
     data[at : at + 4] = (1_700_000_000).to_bytes(4, "big")
     with pytest.raises(Refused, match="damaged"):
         read_picture_file(bytes(data), PictureOptions(icc="ignore"))
+
+
+@pytest.mark.parametrize("size", [(10_000, 10_000), (60_000, 30_000), (65_535, 65_535)])
+@pytest.mark.parametrize("what", ["canvas", "frame"])
+def test_what_is_far_too_large_is_refused_without_a_warning_of_pillows(what, size):
+    data, width, height = bytearray(FILES["gif"]), size[0].to_bytes(2, "little"), size[1].to_bytes(2, "little")
+    at = 6 if what == "canvas" else data.index(b"\x2c\0\0\0\0", data.index(b"\x2c\0\0\0\0") + 1) + 5
+    data[at : at + 4] = width + height
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check(bytes(data), OPTIONS[0])
+    if what == "canvas":
+        with pytest.raises(Refused, match="more than 50 million pixels"):
+            read_picture_file(bytes(data))
 
 
 def test_an_animation_without_frames_is_refused():
