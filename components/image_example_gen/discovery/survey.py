@@ -197,11 +197,14 @@ class Survey:
         """
         if not any(self.splits_told):
             self.splits_told.clear()  # a column or a pattern that says nothing: folders may
-        tables, told = self.label_tables(folder)
+        tables, told = self.label_tables(folder, self.tables if self.count else ())
         config = self.config
         if told and config.label_file and config.splits == "auto":  # what the label file leaves out may be of a split's folder
             config = replace(config, splits="folders")
         found = find_containers(folder, self.containers, config)
+        if not config.label_file:
+            inner, told_inside = self.label_tables(folder, found.tables)
+            tables, told = (*tables, *inner), told | told_inside
         self.left_out += found.left_out
         self.others.update(found.others)
         self.others -= self.said_tables
@@ -241,12 +244,11 @@ class Survey:
 
     def labels(self, whole: Layout, config: DataConfig) -> Labels:
         """What the folders say that all pictures lie in."""
-        if self.splits_told and self.manifest:
-            labels = Labels()
-        else:
-            splits = "folders" if self.splits_told and config.splits == "auto" else config.splits  # what a pattern leaves out
-            labelled = not self.manifest and config.labels_from_folders
-            labels = whole.labels(splits, printable(self.images), labelled)
+        splits = "folders" if self.splits_told and config.splits == "auto" else config.splits  # what a column leaves out
+        labelled = not self.manifest and config.labels_from_folders
+        labels = whole.labels(splits, printable(self.images), labelled)
+        if self.splits_told and len(whole.splits(labels)) < 2:
+            labels = Labels()  # one folder of all, which tells nothing apart
         return replace(labels, pattern=config.label_pattern, skipped=self.skipped)
 
     def check_split_folders(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
@@ -258,16 +260,16 @@ class Survey:
             filled = {*whole.splits(labels), *(split for container in found.taken for split in splits_of(container))}
             check_filled(above, folder, filled, labels, self.left_out)
 
-    def label_tables(self, folder: str) -> tuple[tuple[Table, ...], set[str | None]]:
-        """The tables of labels, and the splits that they name; they become part of the fingerprint."""
+    def label_tables(self, folder: str, files: Sequence[FoundFile]) -> tuple[tuple[Table, ...], set[str | None]]:
+        """The tables of labels among `files`, and the splits that they name; they become part of the fingerprint."""
         tables, splits, repeats = [], set(), Repeats()
-        metadata = [file for file in self.tables if is_metadata(file.path)] if self.count and not self.manifest else []
+        metadata = [file for file in files if is_metadata(file.path)] if not self.manifest else []
         for table in label_tables(folder, metadata, self.config):
             name = f"{table.above}{posixpath.basename(table.path)}"
             if not table.complete and not columns(table.path).keys() & {"label", "split"}:
                 self.notes.append(f"{printable(name)} is not used: it has no columns file_name and label")
                 continue
-            self.said_tables.update({suffix_of(file.path) for file in self.tables if join(folder, file.path) == table.path})
+            self.said_tables.update({suffix_of(file.path) for file in files if join(folder, file.path) == table.path})
             try:
                 total, named = check(table, folder, repeats)
             except InputError as mistake:
@@ -292,7 +294,8 @@ class Survey:
             self.notes.append(f"{strays:,} {verb} beside the folders {printable(beside)}, in no split: trained on")
         if self.config.labels_from_folders and not self.manifest:
             self.notes += [note] if (note := merged(labels)) else []
-            self.notes += unused(folder, [file for file in self.tables if not is_metadata(file.path) and file not in found.used])
+            beside = [file for file in self.tables if file not in found.used and not (self.count and is_metadata(file.path))]
+            self.notes += unused(folder, [*beside, *(file for file in found.tables if not is_metadata(file.path))])
 
     def splits_from(self, labels: Labels, found: Containers, told: set[str | None]) -> Iterator[str]:
         """Where splits come from, in words."""

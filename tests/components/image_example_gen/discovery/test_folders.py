@@ -141,6 +141,17 @@ def test_a_pattern_or_a_column_that_says_splits_is_no_question_and_what_it_leave
     assert [container.split for container in sources.containers] == ["test"]
 
 
+def test_a_manifest_s_line_without_a_split_has_its_folder_s(tmp_path):
+    place = manifest(tmp_path / "in", ["train", "test", "extra"])
+    header, *lines = place.read_text().splitlines()
+    told = [f"{line},{'val' if line.startswith('extra') else ''}" for line in lines]
+    place.write_text("\n".join([f"{header},split", *told]))
+    sources = find_sources(str(place))
+    assert sources.labels.of("test/cat/1.png")[1] == "test" and sources.splits_from == ("the manifest", "folders")
+    place.write_text("\n".join([f"{header},split", f"test/{lines[0]},train", f"test/{lines[1]},"]))
+    assert find_sources(str(place)).labels.of("test/train/cat/1.png")[1] is None  # all lie in a folder of that name
+
+
 def test_a_pattern_of_splits_that_says_nothing_leaves_them_to_the_folders(tmp_path):
     place = files(tmp_path / "in", ["train", "test"])
     assert outcome(place, label_pattern="(?P<split>fold)?(?P<label>cat|dog)/") == {"train", "test"}
