@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.tables import is_table
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels
 from components.image_example_gen.names import suffix_of
@@ -29,8 +30,8 @@ def is_container(path: str) -> bool:
 
 
 def is_inner(name: str) -> bool:
-    """Return whether a member of an archive is called so; an archive within an archive is not read."""
-    return is_container(name) and not archives.is_mine(name)
+    """Return whether a member of an archive is called so, or like a table; an archive within an archive is not read."""
+    return is_table(name) or (is_container(name) and not archives.is_mine(name))
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Containers:
         left_out: Those that cannot be.
         used: The files that they are made of, and those with their labels.
         others: Files that turned out to be none, by suffix.
+        tables: Tables within archives that are none of pixels.
         notes: What a person should know of them, a line each.
     """
 
@@ -49,6 +51,7 @@ class Containers:
     left_out: list[Rejected] = field(default_factory=list)
     used: list[FoundFile] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    tables: list[FoundFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def place(self, labels: Labels) -> None:
@@ -102,6 +105,9 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
     members = [member for archive in found.taken for member in getattr(archive, "inner", ())]
     for member in members:
         found.take(folder, member, config)
+        if is_table(member.path) and member not in found.used[-1:]:
+            found.tables.append(member)
+            found.others.update(() if is_container(member.path) else (suffix_of(member.path),))
     own = [file for file in (*files, *members) if arrays.is_array(file.path)]
     found.used += own
     for each in arrays.find_arrays(folder, own, config):

@@ -18,6 +18,7 @@ from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, 
 from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file, printable, relative
+from components.image_example_gen.storage.members import split_member
 from trainer.errors import InputError
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
@@ -75,7 +76,10 @@ def label_tables(folder: str, found: Sequence[FoundFile], config: DataConfig) ->
     """
     if config.label_file:
         name = config.label_file
-        return (Table(name if is_remote(name) or os.path.isfile(name) else join(folder, name), complete=True),)
+        path = name if is_remote(name) or os.path.isfile(name) else join(folder, name)
+        inside = split_member(path)
+        above = relative(folder, inside[0]) if inside else ""  # paths in an archive are relative to it
+        return (Table(path, f"{above}/" if above and above != inside[0] else "", complete=True),)
     if config.label_pattern:
         return ()
     tables = []
