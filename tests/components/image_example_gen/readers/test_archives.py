@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import io
+import json
 import random
 import tarfile
 import zipfile
@@ -351,6 +352,64 @@ def test_files_that_may_hold_labels_are_named_where_there_are_none(tmp_path):
     assert not find_in(pack(tmp_path / "b.zip", {**pictures(5, "cat/"), **pictures(5, "dog/"), **beside})).notes
     assert not find_in(tmp_path / "a.zip", DataConfig(label_pattern="(.*)\\d")).notes
     assert not find_in(tmp_path / "a.zip", DataConfig(label_file="labels.csv")).notes
+
+
+ROWS = {f"{number:03d}.png": "cat" if number % 2 else "dog" for number in range(60)}
+
+
+def table(name: str, above: str = "") -> bytes:
+    """Labels of sixty pictures, in the format that a name says."""
+    if name.endswith(".jsonl"):
+        lines = [json.dumps({"file_name": f"{above}{path}", "label": label}) for path, label in ROWS.items()]
+    else:
+        tab = "\t" if name.endswith(".tsv") else ","
+        lines = [f"file_name{tab}label", *(f"{above}{path}{tab}{label}" for path, label in ROWS.items())]
+    return "\n".join(lines).encode()
+
+
+def labels_in(path, out, config: DataConfig = DataConfig()) -> dict[str, str]:
+    """The labels of all pictures by their files' names."""
+    examples = ingest(path, out, config).examples()
+    return {name.rpartition("/")[2]: example["image/label"].decode() for name, example in examples.items()}
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_metadata_in_an_archive_gives_labels_as_in_a_folder(tmp_path, suffix, name):
+    pack(tmp_path / f"a{suffix}", {f"set/{name}": table(name, "images/"), **pictures(60, "set/images/")})
+    assert labels_in(tmp_path / f"a{suffix}", tmp_path / "out") == ROWS
+    sources = find_sources(str(tmp_path / f"a{suffix}"))
+    assert not sources.notes and not sources.others
+
+
+def test_metadata_of_two_archives_beside_pictures_are_of_their_own_pictures(tmp_path):
+    for number in range(2):
+        path = tmp_path / f"in/{number}.zip"
+        path.parent.mkdir(exist_ok=True)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("metadata.csv", f"file_name,label\nx.png,label {number}\n")
+            archive.writestr("x.png", encode(picture(number)))
+    for number in range(60):
+        (tmp_path / f"in/{number}.png").write_bytes(encode(picture(number + 10)))
+    examples = ingest(tmp_path / "in", tmp_path / "out").examples()
+    assert {path: example["image/label"] for path, example in examples.items() if example["image/label"]} == {
+        f"{number}.zip/x.png": f"label {number}".encode() for number in range(2)
+    }
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.tsv", "sub/labels.jsonl"])
+def test_another_table_in_an_archive_is_named_and_taken_where_that_is_asked(tmp_path, name):
+    pack(tmp_path / "a.zip", {name: table(name, "images/"), **pictures(60, "images/")})
+    sources = find_sources(str(tmp_path / "a.zip"))
+    assert sources.notes == (f"a.zip/{name} has labels that are not used: data.label_file=a.zip/{name} takes them",)
+    assert labels_in(tmp_path / "a.zip", tmp_path / "out", DataConfig(label_file=f"a.zip/{name}")) == ROWS
+
+
+def test_metadata_in_an_archive_that_is_of_no_use_is_named(tmp_path):
+    pack(tmp_path / "a.zip", {"metadata.csv": b"id,breed\n1,husky\n", **pictures(60)})
+    assert find_sources(str(tmp_path / "a.zip")).notes == (
+        "a.zip/metadata.csv is not used: it has no columns file_name and label",
+    )
 
 
 def test_what_was_found_depends_on_the_configuration_and_the_file(tmp_path):
