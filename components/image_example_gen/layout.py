@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from components.image_example_gen.names import ending
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import printable
 from trainer.errors import InputError
@@ -232,9 +233,9 @@ def _lie_above(found: _Depth, ended: set[str]) -> bool:
 
 def _ambiguous(where: str, named: dict[str, str], others: list[str]) -> str:
     first, count = min(named), len(others)
-    shown = ", ".join(printable(name)[:20] for name in sorted(others)[:2])
+    shown = ", ".join(printable(name)[:12] for name in sorted(others)[:2])
     beside = f"beside {shown}{' ...' if count > 2 else ''}" if others else "beside other pictures"
     return (
-        f"the folder {first[:30]!r} in {where} may be a split or a label, {beside}: "
-        "data.splits=folders takes it for a split, data.splits=labels takes none for one"
+        f"the folder {first[:20]!r} in {ending(where, 36)} may be a split or a label, {beside}: "
+        "set data.splits=folders (it is a split) or data.splits=labels"
     )

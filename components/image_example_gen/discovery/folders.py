@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 
 from components.image_example_gen.found import Rejected
 from components.image_example_gen.layout import Labels, Layout
+from components.image_example_gen.names import ending
 from components.image_example_gen.readers.container import Container, splits_of
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import join, printable
@@ -57,7 +58,7 @@ def check_filled(above: str, folder: str, filled: Collection[str | None], labels
         if inside:
             raise InputError(shortened(f"the split {split!r} is empty: {_unread(inside)}"))
         raise InputError(
-            f"the split {split!r} is empty: there are no pictures in {printable(entry.path)}; "
+            f"the split {split!r} is empty: there are no pictures in {ending(printable(entry.path), 60)}; "
             "add some, or remove the folder, and a share of the training pictures is taken"
         )
 
@@ -70,7 +71,7 @@ def nothing_to_train_on(images: str, own: Collection[str | None], left_out: Sequ
     if lost:
         return shortened(f"no pictures to train on: {all_of}, and {_unread(lost)}")
     advice = "add a folder 'train', or data.splits=content takes shares of them"
-    return f"no pictures to train on in {printable(images)}: {all_of}; {advice}"
+    return f"no pictures to train on in {ending(printable(images), 60)}: {all_of}; {advice}"
 
 
 def shortened(line: str) -> str:
@@ -80,7 +81,7 @@ def shortened(line: str) -> str:
 
 def _unread(left_out: Sequence[Rejected]) -> str:
     first, more = left_out[0], f" (and {len(left_out) - 1:,} more)" if left_out[1:] else ""
-    return f"{printable(first.path)[-60:]}{more} is not read: {first.reason}"
+    return f"{ending(printable(first.path), 60)}{more} is not read: {first.reason}"
 
 
 def _split_of_path(path: str) -> str | None:

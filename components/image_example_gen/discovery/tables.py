@@ -16,6 +16,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import hash_of
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, Row, columns_of, read_manifest
 from components.image_example_gen.layout import composed
+from components.image_example_gen.names import ending
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file, printable, relative
 from components.image_example_gen.storage.members import split_member
@@ -167,7 +168,7 @@ class Repeats:
         *_, splits = self._differing()
         if len(splits):
             path, first, second = _example(rows(), splits, lambda row: row.split or "no split")
-            raise InputError(f"{printable(table)[-60:]} names {path} more than once, for {first} and for {second}: leave one")
+            raise InputError(f"{ending(printable(table), 60)} names {path} more than once, for {first} and for {second}: leave one")
 
     def _differing(self) -> tuple[np.ndarray, ...]:
         """The hashes of paths that come more than once; of those with different labels; of those with different splits."""
@@ -187,7 +188,7 @@ def _example(rows: Iterable[Row], hashes: np.ndarray, words: Callable[[Row], str
     for row in rows:
         path = composed(row.path)
         if hash(path) in wanted and first.setdefault(path, words(row)) != words(row):
-            return printable(path)[-40:], printable(first[path])[:20], printable(words(row))[:20]
+            return ending(printable(path), 40), printable(first[path])[:20], printable(words(row))[:20]
     return "one", "one", "another"  # changed in between
 
 

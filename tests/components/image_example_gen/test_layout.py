@@ -96,6 +96,15 @@ def test_only_a_folder_of_pictures_to_train_on_is_no_question_where_labels_come_
             told([f"{folder}/1.png", "train/2.png", "car/3.png"], labelled=False)
 
 
+def test_the_question_is_short_whatever_folders_are_called():
+    layout = Layout()
+    for name in ("x" * 200, "\udcff" * 200, "test", "é" * 200):
+        layout.add(f"{name}/1.png")
+    with pytest.raises(InputError) as caught:
+        layout.labels("auto", "/a" * 400)
+    assert len(str(caught.value)) < 200 and str(caught.value).encode() and "'test'" in str(caught.value)
+
+
 def test_a_split_too_deep_to_be_heeded_is_said():
     deep = "/".join("x" * 70)
     with pytest.raises(InputError, match="too deep for a split"):
