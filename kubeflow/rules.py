@@ -285,6 +285,15 @@ def nulls(spec: dict[str, Any]) -> Iterator[Violation]:
                     yield Violation("null", name, f"has null for {field} in the metadata of its output {key}: leave it out")
 
 
+def dollars(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Parameters reach the launcher as an argument of a container, in which Kubernetes expands $(NAME), and turns $$ into $."""
+    for name, task in _tasks(spec):
+        for key, given in task.get("inputs", {}).get("parameters", {}).items():
+            found = re.search(r"\$\$|\$\([A-Za-z_]\w*\)", str(given.get("runtimeValue", {}).get("constant", "")))
+            if found:
+                yield Violation("dollar", name, f"is given {found[0]} in {key}, which Kubernetes replaces: write it otherwise")
+
+
 def empty_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
     """A folder with nothing in it is lost when it is uploaded: TFX's Pusher leaves one where it does not push."""
     pushers = {
@@ -349,6 +358,7 @@ OPEN_SOURCE: tuple[_Rule, ...] = (
     retries,
     roots,
     nulls,
+    dollars,
     empty_outputs,
     names,
 )

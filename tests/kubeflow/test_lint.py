@@ -82,6 +82,8 @@ TASK = "root/dag/tasks/Train"
         (f"{TASK}/retryPolicy", {"maxRetryCount": 2, "backoffMaxDuration": "604800s", "backoffFactor": 1.5}, "retries", False),
         ("defaultPipelineRoot", "/mnt/artifacts", "root", False),
         (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": None}}}, "null", False),
+        (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": "a $$ title"}}}, "dollar", False),
+        (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": "of $(HOME)"}}}, "dollar", False),
         ("components/Train/outputDefinitions", {"artifacts": {"m": {"metadata": {"a": None}}}}, "null", False),
         ("components/Train/outputDefinitions", {"artifacts": {"executor-logs": {}}}, "name", False),
         ("components/root", {"executorLabel": "read"}, "name", False),
@@ -109,6 +111,7 @@ def test_each_rule_by_what_breaks_it(path, value, rule, vertex):
         ("defaultPipelineRoot", "s3://b/root"),
         ("components/Train/outputDefinitions", {"artifacts": {"m": {"metadata": {"a": 1, "b": ""}}}}),
         (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": ""}}}),
+        (f"{TASK}/inputs/parameters", {"k": {"runtimeValue": {"constant": "^(cat|dog)$(?!x) costs $5"}}}),
         ("pipelineInfo/name", "darkroom-cats-2"),
     ],
 )
