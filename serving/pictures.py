@@ -65,7 +65,7 @@ def _pictures_in(top: Path, left: list[tuple[Path, str]]) -> Iterator[Path]:
         folders[:] = [name for name in folders if not is_passed_over(name)]
         for folder in (Path(above, name) for name in folders):
             if folder.is_symlink() and not _is_walked(root, os.path.realpath(folder)):
-                left.append((folder, f"a link that leads out of {top}: name it as well"))
+                left.append((folder, "a link that leads out of the folder: name it as well"))
         for file in (Path(above, name) for name in files if not is_passed_over(name)):
             try:
                 nowhere = file.is_symlink() and not file.exists()

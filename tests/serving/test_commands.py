@@ -65,9 +65,9 @@ def linked(tmp_path: Path) -> Path:
 def test_links_that_are_not_followed_are_named(command: str, work: Path, tmp_path: Path, linked: Path) -> None:
     result = run(command, "--work", work, linked, "--out", tmp_path / ("out.csv" if command != "reconstruct" else "out"))
     assert result.stderr.splitlines() == [
-        f"left out {linked}/dog: a link that leads out of {linked}: name it as well",
+        f"left out {linked}/dog: a link that leads out of the folder: name it as well",
         f"left out {linked}/gone: a link that leads nowhere",
-        f"left out {linked}/kept: a link that leads out of {linked}: name it as well",
+        f"left out {linked}/kept: a link that leads out of the folder: name it as well",
         f"left out {linked}/notes.txt: a link that leads nowhere",
         f"left out {linked}/a.png: No such file or directory",
         f"left out {linked}/loop.png: Too many levels of symbolic links",
