@@ -29,6 +29,7 @@ from components.image_example_gen.readers.arrays.names import (
     split_of_idx,
 )
 from components.image_example_gen.readers.arrays.npy import inspect_npy, inspect_npz
+from components.image_example_gen.readers.arrays.own_splits import find_splits
 from components.image_example_gen.readers.arrays.pictures import ArrayPictures, FilePictures, first_pictures
 from components.image_example_gen.readers.arrays.selection import (
     Candidates,
@@ -135,14 +136,19 @@ class _Search:
             reason = f"its labels in {printable(posixpath.basename(damaged.path))} cannot be used"
             return [Rejected(path, shortened(reason), sum(picked.layout.count for picked in chosen))]
         labels = [self.labels_of(picked, found, chosen, beside) for picked in chosen]
-        used = [each for each in labels if isinstance(each, LabelArray)]
+        own = [find_splits(self.folder, found.file.arrays, picked.layout.count, self.config) for picked in chosen]
+        used = [each for each in (*labels, *(array for array, _ in own)) if isinstance(each, LabelArray)]
         items: list[Container | Rejected] = []
-        for picked, each in zip(chosen, labels, strict=True):
+        for picked, each, (array, splits) in zip(chosen, labels, own, strict=True):
             try:
                 if isinstance(each, Refused):
                     raise each
                 notes = tuple(dict.fromkeys(unused_notes(picked, found, chosen, used, beside)))
-                items.append(self.pictures(picked, each, notes))
+                pictures = self.pictures(picked, each, notes)
+                said = splits.notes(f"{printable(array.array.name)}") if array else ()
+                said = tuple(f"{printable(path)}: {note}" for note in said)
+                rows = splits.found if array else frozenset()
+                items.append(replace(pictures, splits=array, row_splits=rows, notes=(*pictures.notes, *said)))
             except Exception as error:
                 items.append(Rejected(path, reason_of(error), picked.layout.count))
         return items

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from components.image_example_gen.readers.arrays.array import Array, is_of_stora
 from components.image_example_gen.readers.arrays.labels import NOT_ONE_OF_SEVERAL, LabelArray
 from components.image_example_gen.readers.arrays.layout import Layout
 from components.image_example_gen.readers.arrays.levels import Levels
+from components.image_example_gen.readers.own_splits import split_said
 from serving.picture_files import Refused, check_size
 from trainer.errors import InputError
 
@@ -48,6 +49,8 @@ class ArrayContainer(abc.ABC):
         labels: The array with their labels, or None.
         split: The split that the array's or the file's name says, or None.
         notes: What to say of it.
+        splits: The array with their splits, or None.
+        row_splits: What that says, None among them where it says none for some; empty where there is no such array.
     """
 
     array: Array
@@ -55,6 +58,8 @@ class ArrayContainer(abc.ABC):
     labels: LabelArray | None = None
     split: str | None = None
     notes: tuple[str, ...] = ()
+    splits: LabelArray | None = None
+    row_splits: frozenset[str | None] = frozenset()
 
     @property
     def path(self) -> str:
@@ -94,13 +99,17 @@ class ArrayContainer(abc.ABC):
         labels = itertools.repeat("")
         if self.labels is not None:
             labels = self.labels.texts(folder, start, stop, config.label_names)
+        said = itertools.repeat("") if self.splits is None else self.splits.texts(folder, start, stop, ())
         try:
             self.check(config)
             for values in self.array.rows(folder, start, stop, self.step, self.layout.is_last(self.array)):
                 texts = list(itertools.islice(labels, len(values)))
                 if len(texts) < len(values):
                     raise EOFError("the labels end too early")
-                yield from self.items(at, values, texts, config)
+                if self.splits is None:
+                    yield from self.items(at, values, texts, config)
+                else:
+                    yield from self._by_split(at, values, texts, list(itertools.islice(said, len(values))), config)
                 at += len(values)
         except Refused as refused:
             yield from (Rejected(f"{self.name}#{number}", refused.reason) for number in range(at, stop))
@@ -110,6 +119,19 @@ class ArrayContainer(abc.ABC):
             broken = UNREADABLE if is_of_storage(error) else DAMAGED
             unknown = at == stop  # somewhere in what was read
             yield Rejected(self.name, BAD_CHECKSUM if unknown else broken, stop - at, spoils=unknown)
+
+    def _by_split(
+        self, at: int, values: np.ndarray, texts: Sequence[str | None], said: Sequence[str | None], config: DataConfig
+    ) -> Iterator[Block | Encoded | Rejected]:
+        """Yield pictures that say their splits: those of one split that follow each other together."""
+        if len(said) < len(values):
+            raise EOFError("the splits end too early")
+        first = 0
+        for split, run in itertools.groupby(said, lambda text: split_said(text or "")):
+            last = first + len(list(run))
+            for item in self.items(at + first, values[first:last], texts[first:last], config):
+                yield item if isinstance(item, Rejected) else replace(item, split=split or self.split)
+            first = last
 
     @abc.abstractmethod
     def check(self, config: DataConfig) -> None:

@@ -30,6 +30,7 @@ from components.image_example_gen.readers.arrays.names import (
     split_of_array,
     stem_of,
 )
+from components.image_example_gen.readers.arrays.own_splits import is_of_splits
 from components.image_example_gen.readers.arrays.pictures import holds_files
 from components.image_example_gen.storage.files import printable
 from serving.picture_files import Refused
@@ -148,6 +149,7 @@ def pick_labels(
     """
     pictures = {one.array.name for one in chosen}
     others = [array for array in found.file.arrays if array.name not in pictures and can_be_labels(array)]
+    others = [array for array in others if not is_of_splits(folder, array, config)]
     outside = [array for array in beside.arrays if can_be_labels(array)] if beside else []
     if config.array_labels is not None:
         named = [array for array in (*others, *outside) if same_name(array, config.array_labels)]
