@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import Sources, described
+from components.image_example_gen.names import is_picture
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import LINK_OUT, printable
 from components.image_example_gen.tally import Tally
@@ -64,9 +65,11 @@ def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
         yield f"refused {printable(left.path)}: {left.reason}"
     if whole[_SHOWN_FILES:]:
         yield f"refused {len(whole) - _SHOWN_FILES:,} more files, see the list"
-    links = [left for left in sources.left_out if left.reason == LINK_OUT]
+    links = sorted((left.path for left in sources.left_out if left.reason == LINK_OUT), key=is_picture)  # folders, then files
     if links:
-        more = f" and {len(links) - 1:,} more, links that lead" if links[1:] else ", a link that leads"
-        yield f"not read: {printable(links[0].path)[-80:]}{more} out of the folder: data.follow_links=true lets them"
+        more = f" and {len(links) - 3:,} more" if links[3:] else ""
+        verb = "links that lead" if links[1:] else "a link that leads"
+        names = ", ".join(printable(path)[-30:] for path in links[:3])
+        yield f"not read: {names}{more}, {verb} out of the folder: data.follow_links=true lets them"
     if sources.others:
         yield f"passed over, for they are not called like pictures: {described(sources.others)}"

@@ -58,8 +58,10 @@ def test_links_that_are_not_followed_are_named(tmp_path):
     assert "not read: dog, a link that leads out of the folder: data.follow_links=true lets them" in lines
     (tmp_path / "in/hen").symlink_to("../else/hen")
     (tmp_path / "in/bee").symlink_to("bees")
+    for name in ("a.png", "b.png"):
+        (tmp_path / "in" / name).symlink_to("../else/dog/0060.png")
     lines = said(tmp_path / "in", tmp_path / "2")
-    assert "not read: dog and 1 more, links that lead out of the folder: data.follow_links=true lets them" in lines
+    assert "not read: dog, hen, a.png and 1 more, links that lead out of the folder: data.follow_links=true lets them" in lines
     assert "refused bee: a link that leads nowhere" in lines
 
 
