@@ -116,7 +116,8 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
                 seen.labels[label] += 1
         elif isinstance(item, Encoded):
             taken, shape = 1, header_shape(item.data)
-            seen.labels[item.label] += 1
+            if item.label or not sources.tables:  # those are counted by their lines
+                seen.labels[item.label] += 1
             if shape is None:
                 seen.refused["no picture that can be read"] += 1
             else:

@@ -18,7 +18,9 @@ from serving.picture_names import is_passed_over, is_picture
 _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
 
 
-def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], object] = lambda path, reason: None) -> list[Path]:
+def list_pictures(
+    names: Sequence[str | Path], leave_out: Callable[[Path, str], object] = lambda path, reason: None
+) -> list[Path]:
     """Lists the pictures that files and folders stand for.
 
     Args:

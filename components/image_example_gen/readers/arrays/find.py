@@ -239,7 +239,7 @@ def _inspected(folder: str, file: FoundFile) -> ArrayFile | Rejected:
             raise Refused("the file is empty")
         return _inspect(folder, file)
     except EOFError:
-        return Rejected(file.path, f"truncated at byte {file.size:,}: fetch it again" if file.size > 0 else "truncated: fetch it again")
+        return Rejected(file.path, f"truncated{f' at byte {file.size:,}' if file.size > 0 else ''}: fetch it again")
     except Exception as error:
         return Rejected(file.path, reason_of(error))
 
