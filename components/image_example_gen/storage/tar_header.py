@@ -47,7 +47,7 @@ def read_header(block: bytes) -> TarHeader | None:
         name = f"{_text(prefix)}/{name}"
     if kind == tarfile.AREGTYPE and name.endswith("/"):
         kind = tarfile.DIRTYPE
-    return TarHeader(name, size, kind)
+    return TarHeader(name.rstrip("/") if kind == tarfile.DIRTYPE else name, size, kind)
 
 
 def _text(field: bytes) -> str:

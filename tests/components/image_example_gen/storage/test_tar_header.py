@@ -33,7 +33,7 @@ def checked(block: bytes, signed: bool = False) -> bytes:
 def test_as_tarfile_reads_it(name, kind, form):
     block = header(name, 12345, kind, form)
     told, ours = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape"), read_header(block)
-    assert (ours.name.rstrip("/"), ours.size, ours.type) == (told.name.rstrip("/"), told.size, told.type)
+    assert (ours.name, ours.size, ours.type) == (told.name, told.size, told.type)
 
 
 @pytest.mark.parametrize("size", [0, 1, 8**11 - 1, 8**11, 1 << 40])
