@@ -43,11 +43,13 @@ def read_header(block: bytes) -> TarHeader | None:
     if stored != sum(block) - sum(block[_CHECKSUM]) + 8 * 0x20 and stored not in tarfile.calc_chksums(block):
         raise ValueError("a header's checksum is wrong")
     name, size, kind, prefix = _text(block[:100]), _number(block[124:136]), block[156:157], block[345:500]
-    if prefix[0] and kind not in _NO_PREFIX:
-        name = f"{_text(prefix)}/{name}"
     if kind == tarfile.AREGTYPE and name.endswith("/"):
         kind = tarfile.DIRTYPE
-    return TarHeader(name.rstrip("/") if kind == tarfile.DIRTYPE else name, size, kind)
+    if kind == tarfile.DIRTYPE:
+        name = name.rstrip("/")
+    if prefix[0] and kind not in _NO_PREFIX:
+        name = f"{_text(prefix)}/{name}"
+    return TarHeader(name, size, kind)
 
 
 def _text(field: bytes) -> str:
