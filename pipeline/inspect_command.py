@@ -44,7 +44,8 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
         try:
             lines = look(where, data_config(values))
         except InputError:
-            click.echo(f"looked for {LOOKED_FOR}")
+            for line in LOOKED_FOR:
+                click.echo(f"looked for {line}")
             raise
     for line in lines:
         click.echo(in_one_line(line))

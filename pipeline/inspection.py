@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from collections import Counter
 from collections.abc import Iterator
@@ -21,9 +22,10 @@ from serving.picture_files import Refused
 
 _SHOWN, _WIDTH = 10, 200
 _FEW = 20  # pictures of each file of many that are looked at, where there are many such files
+_MOST_COPIES, _FEWEST = 0.9, 10  # of those looked at, from so many on
 LOOKED_FOR = (
-    f"pictures ({' '.join(suffix for suffix in PICTURE_SUFFIXES if suffix not in OTHER_SUFFIXES)}), archives of them (.zip .tar "
-    ".tar.gz ...), IDX, .npy, .npz, .mat, .h5, .parquet, .arrow, .tfrecord, CIFAR's .bin, .csv of pixels, and tables of labels"
+    f"pictures: {' '.join(suffix for suffix in PICTURE_SUFFIXES if suffix not in OTHER_SUFFIXES)}",
+    "files of many: .zip .tar .tar.gz ..., IDX, .npy .npz .mat .h5 .parquet .arrow .tfrecord .tfrec, CIFAR's .bin, .csv of pixels",
 )
 
 
@@ -38,6 +40,7 @@ class Look:
         labels: All picture files by label, and of files of many pictures those that were looked at.
         refused: The reasons for which some of them are not read.
         all_labels: Whether every picture's label is among `labels`.
+        copies: Of the picture files looked at, by a hash of their bytes.
     """
 
     pictures: int = 0
@@ -46,6 +49,7 @@ class Look:
     labels: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     all_labels: bool = True
+    copies: Counter[bytes] = field(default_factory=Counter)
 
     def add(self, shape: tuple[int, int, int]) -> None:
         """Counts a picture by its height, width and channels."""
@@ -91,7 +95,9 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
     seen = Look()
     for path in sources.sample[:LOOKED_AT]:
         try:
-            shape = header_shape(read_bytes(join(sources.folder, path), config.max_file_megabytes))
+            data = read_bytes(join(sources.folder, path), config.max_file_megabytes)
+            shape = header_shape(data)
+            seen.copies[hashlib.sha256(data).digest()] += 1
         except Refused as refused:
             seen.refused[refused.reason] += 1
             continue
@@ -116,6 +122,7 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
                 seen.labels[label] += 1
         elif isinstance(item, Encoded):
             taken, shape = 1, header_shape(item.data)
+            seen.copies[hashlib.sha256(item.data).digest()] += 1
             if item.label or not sources.tables:  # those are counted by their lines
                 seen.labels[item.label] += 1
             if shape is None:
@@ -158,6 +165,9 @@ def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[s
     height, width, channels = look(sources, config)
     yield f"a run would bring them to {width}x{height}, {'grey' if channels == 1 else 'color'}, where nothing else is said"
     yield from sources.notes
+    files, copies = seen.copies.total(), max(seen.copies.values(), default=0)
+    if files >= _FEWEST and copies >= _MOST_COPIES * files and not config.keep_duplicates:
+        yield f"{copies:,} of {files:,} looked at are copies of one picture: a run leaves copies out, and refuses where nearly all are"
     for left in sources.left_out[:_SHOWN]:
         yield _cut(f"left out: {printable(left.path)}: {left.reason}")
     if sources.left_out[_SHOWN:]:

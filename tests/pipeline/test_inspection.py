@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from pipeline.inspection import inspect
+from pipeline.inspection import LOOKED_FOR, inspect
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from trainer.errors import InputError
 
@@ -58,3 +58,23 @@ def test_nothing_to_take_is_said_as_a_run_would(tmp_path):
         archive.writestr("inner.zip", "")
     with pytest.raises(InputError, match="archive within an archive"):
         inspect(str(tmp_path / "a.zip"), DataConfig())
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_copies_of_one_picture_are_said_as_a_run_would(tmp_path, archived):
+    for number in range(20):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / f"in/{number}.png").write_bytes(encode(picture(0)))
+    where = tmp_path / "in"
+    if archived:
+        where = tmp_path / "in.zip"
+        with zipfile.ZipFile(where, "w") as archive:
+            for file in (tmp_path / "in").iterdir():
+                archive.write(file, file.name)
+    told = "20 of 20 looked at are copies of one picture: a run leaves copies out, and refuses where nearly all are"
+    assert told in inspect(str(where), DataConfig())
+    assert told not in inspect(str(where), DataConfig(keep_duplicates=True))
+
+
+def test_what_was_looked_for_is_lines_of_a_terminal():
+    assert all(len(f"looked for {line}") < 150 for line in LOOKED_FOR) and ".tfrec" in LOOKED_FOR[1]
