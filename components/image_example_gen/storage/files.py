@@ -243,11 +243,11 @@ def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
         if not waiting:
             links.sort(reverse=True)
         folder, prefix = (waiting or links).pop()
-        real = os.path.realpath(folder)
-        if real in visited:
-            continue
-        visited.add(real)
         try:
+            found = os.stat(folder)  # a real path asks for every folder above
+            if (found.st_dev, found.st_ino) in visited:
+                continue
+            visited.add((found.st_dev, found.st_ino))
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if is_passed_over(entry.name):
