@@ -26,7 +26,11 @@ PAGE = "an HTML page, whatever its name says: fetch it again"
 
 def is_container(path: str) -> bool:
     """Return whether a file is called like one of many pictures, or of their labels."""
-    return arrays.is_array(path) or cifar.is_beside(path) or any(reader.is_mine(path) for reader in READERS)
+    return arrays.is_array(path) or _is_beside(path) or any(reader.is_mine(path) for reader in READERS)
+
+
+def _is_beside(path: str) -> bool:
+    return cifar.is_beside(path) or records.is_beside(path)
 
 
 def is_inner(name: str) -> bool:
@@ -70,7 +74,7 @@ class Containers:
         """
         reader = next((reader for reader in READERS if reader.is_mine(file.path)), None)
         if reader is None:
-            if cifar.is_beside(file.path):
+            if _is_beside(file.path):
                 self.used.append(file)
             return
         try:

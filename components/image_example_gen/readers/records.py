@@ -44,6 +44,7 @@ _PIECE = 1 << 20
 _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
 _BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of bare pixels that are handed on together
 _END = object()
+_NAMES = ".labels.txt"
 _MOST_NAMES = 1 << 22  # bytes of a file of labels' names
 
 
@@ -167,6 +168,11 @@ def _is_another(path: str) -> bool:
     return False
 
 
+def is_beside(path: str) -> bool:
+    """Whether a file is called like the names of labels that TFDS writes beside its records."""
+    return path.endswith(_NAMES)
+
+
 def _read(record: bytes | None, config: DataConfig, names: Sequence[str], split_from: str) -> Found | str:
     if record is None:
         return f"larger than {config.max_file_megabytes:g} megabytes: not read"
@@ -189,7 +195,7 @@ def _is_full(waiting: Sequence[Found]) -> bool:
 def _label_names(folder: str, path: str, label: str) -> tuple[str, ...]:
     """The names of a feature's numbers, from the file that TFDS writes beside its records."""
     try:
-        with open_file(join(folder, posixpath.join(path, f"{label.replace('/', '-')}.labels.txt"))) as stream:
+        with open_file(join(folder, posixpath.join(path, f"{label.replace('/', '-')}{_NAMES}"))) as stream:
             text = stream.read(_MOST_NAMES).decode("utf-8", "replace")
     except Exception:  # each store says in its own way that there is none
         return ()

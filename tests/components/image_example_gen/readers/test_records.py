@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.found import Block, Encoded, Rejected
 from components.image_example_gen.readers.records import DAMAGED, find, is_mine
 from components.image_example_gen.storage.files import FoundFile
@@ -187,6 +188,17 @@ def test_names_of_labels_that_tfds_writes_beside_its_records(tmp_path):
     (path.parent / "label.labels.txt").write_text("zero\none\n")
     assert [item.label for item in read(path)] == ["one", "zero", "5"]
     assert [item.label for item in read(path, DataConfig(label_names=("a", "b")))] == ["b", "a", "5"]
+
+
+def test_those_names_are_not_passed_over_and_a_change_of_them_is_seen(tmp_path):
+    write(tmp_path / "digits-train.tfrecord-00000-of-00001", [made(image=b"x", label=0)] * 9)
+    prints = set()
+    for names in ("zero\none\n", "none\none\n"):
+        (tmp_path / "label.labels.txt").write_text(names + "more\n" * len(prints))
+        sources = find_sources(str(tmp_path))
+        assert not sources.others and sources.count == 9
+        prints.add(sources.fingerprint)
+    assert len(prints) == 2
 
 
 def test_of_several_labels_the_one_that_is_picked(tmp_path):
