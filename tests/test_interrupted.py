@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,22 @@ def arguments(work: Path, images: Path, epochs: int) -> list[str]:
     ]
 
 
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen]]:
+    """The runs that a test has started; whatever became of it, they are stopped."""
+    found: list[subprocess.Popen] = []
+    yield found
+    for process in found:
+        process.kill()
+        process.wait()
+
+
 def start(work: Path, images: Path, temporary: Path, before: str = "", **options: object) -> subprocess.Popen:
-    """Start a run that never ends by itself; `before` is a script that becomes it."""
+    """Start a run that never ends by itself; `before` is a script that becomes it.
+
+    SIGHUP has its usual meaning there: what `nohup` starts is to go on, and the tests may be.
+    """
+    options["preexec_fn"] = lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), **options.pop("environment", {})}
     first = ["-c", before] if before else []
     command = [sys.executable, *first, "-c", SCRIPT, *arguments(work, images, 100_000)]
@@ -62,10 +77,11 @@ def wait_for_training(work: Path, process: subprocess.Popen, terminal: int | Non
         time.sleep(0.05)
 
 
-def test_sighup_ends_a_run_as_ctrl_c_does(tmp_path: Path, temporary: Path) -> None:
+def test_sighup_ends_a_run_as_ctrl_c_does(tmp_path: Path, temporary: Path, started: list[subprocess.Popen]) -> None:
     write_discs(tmp_path / "images", 200)
     work = tmp_path / "work"
     process = start(work, tmp_path / "images", temporary, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    started.append(process)
     wait_for_training(work, process)
     assert list(temporary.glob("*/darkroom-pixels-*"))
     process.send_signal(signal.SIGHUP)
@@ -75,7 +91,9 @@ def test_sighup_ends_a_run_as_ctrl_c_does(tmp_path: Path, temporary: Path) -> No
     assert not list(temporary.iterdir())
 
 
-def test_a_terminal_that_is_gone_ends_a_run_whatever_its_work_folder_and_locale(tmp_path: Path, temporary: Path) -> None:
+def test_a_terminal_that_is_gone_ends_a_run_whatever_its_work_folder_and_locale(
+    tmp_path: Path, temporary: Path, started: list[subprocess.Popen]
+) -> None:
     write_discs(tmp_path / "images", 200)
     work = tmp_path / "größe-日本"
     ours, theirs = pty.openpty()
@@ -84,6 +102,7 @@ def test_a_terminal_that_is_gone_ends_a_run_whatever_its_work_folder_and_locale(
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
     images = tmp_path / "images"
     process = start(work, images, temporary, script, environment=C_LOCALE, start_new_session=True, **streams)
+    started.append(process)
     os.close(theirs)
     wait_for_training(work, process, ours)
     os.close(ours)  # the system sends SIGHUP, and what is written from now on fails
