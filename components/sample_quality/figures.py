@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 QUALITY = "quality.json"
+FeatureKind = Literal["classifier", "encoder", "self_supervised"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,16 @@ class Distances:
         recall: Share of the held-out pictures that lie among these.
         density: How thickly held-out pictures lie around these; about 1 for the same distribution.
         coverage: Share of the held-out pictures that have one of these near by.
-        features: Whose features: the `classifier` of FeatureExtractor, or the model's own `encoder`.
+        features: Whose features: the `classifier` or the `self_supervised` network of FeatureExtractor; files of earlier
+            versions also have the judged model's own `encoder`.
         features_hash: SHA-256 of its weights.
         held_out_hash: SHA-256 of the held-out pictures' pixels.
         pictures: N, on either side.
+        two_sample: Balanced cross-validated accuracy of a classifier that tells these pictures from held-out ones (Lopez-Paz
+            and Oquab 2017): 0.5 where nothing tells them apart, 1 where every picture is recognized. None in files of
+            earlier versions, as the next one.
+        high_frequencies: Power of the high spatial frequencies of these pictures over that of held-out ones: 1 for pictures
+            as sharp, below it for blur, above it for noise.
     """
 
     frechet_distance: float
@@ -35,10 +42,12 @@ class Distances:
     recall: float
     density: float
     coverage: float
-    features: Literal["classifier", "encoder"]
+    features: FeatureKind
     features_hash: str
     held_out_hash: str
     pictures: int
+    two_sample: float | None = None
+    high_frequencies: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,63 @@ class Reconstruction:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """A new picture that is a near-copy of a training picture.
+
+    Attributes:
+        generated: Which new picture of `generate`, counted from 0.
+        training: Path of the training picture (`image/path` of its example).
+        distance: Between the two, over the typical distance of the new picture to other training pictures: 0 for an exact
+            copy, about 1 where the nearest one is no nearer than others.
+        generated_png: The new picture, a file beside quality.json.
+        training_png: The training picture as the model sees it, a file beside quality.json.
+    """
+
+    generated: int
+    training: str
+    distance: float
+    generated_png: str
+    training_png: str
+
+
+@dataclass(frozen=True)
+class Copies:
+    """How many new pictures are near-copies of training pictures.
+
+    Attributes:
+        share: Share of the new pictures that are.
+        floor: Share of the held-out pictures that are by the same rule: what pictures that nobody copied come to.
+        count: Number of new pictures that are.
+        pictures: Of how many new pictures.
+        nearest_ratio: Median distance of new pictures to the nearest training picture over that of held-out ones, by
+            features: well below 1 where new pictures are copies, above it where they lie apart from all training pictures.
+        examples: Some of the copies, the nearest first.
+    """
+
+    share: float
+    floor: float
+    count: int
+    pictures: int
+    nearest_ratio: float
+    examples: tuple[Copy, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much the figures of `generate` vary from seed to seed of one model.
+
+    Attributes:
+        frechet_distance: Standard deviation of the Frechet distance.
+        two_sample: Standard deviation of the two-sample accuracy.
+        seeds: Over how many seeds.
+    """
+
+    frechet_distance: float
+    two_sample: float
+    seeds: int
+
+
+@dataclass(frozen=True)
 class Quality:
     """What SampleQuality found.
 
@@ -73,7 +139,12 @@ class Quality:
         to_prior: Frechet distance of `generated` over that of `prior`: below 1 the mixture of codes is better than the prior.
         to_floor: Frechet distance of `generated` over the floor.
         classifier_accuracy: Share of held-out pictures that the classifier behind the features names right.
-        schema: Version of this format.
+        schema: Version of this format; fields may be added without a new one.
+        copies: New pictures that are near-copies of training pictures; None in files of earlier versions, as the next ones.
+        baseline: What `generate` of the last blessed model gives, against the same held-out pictures in the same run; None
+            where there is no such model.
+        rebuilt: What `reconstruct` makes of held-out pictures, against the held-out pictures: what is lost by the decoder alone.
+        spread: How much the figures of `generated` vary from seed to seed.
     """
 
     reason: str | None = None
@@ -87,6 +158,10 @@ class Quality:
     to_floor: float | None = None
     classifier_accuracy: float | None = None
     schema: int = 1
+    copies: Copies | None = None
+    baseline: Distances | None = None
+    rebuilt: Distances | None = None
+    spread: Spread | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
@@ -94,10 +169,23 @@ class Quality:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Quality:
-        """The inverse of `to_dict`; what a later version has added is left out."""
-        parts = {"generated": Distances, "prior": Distances, "floor": Distances, "reconstruction": Reconstruction}
-        built = {name: _build(part, values[name]) for name, part in parts.items() if values.get(name)}
-        return _build(cls, {**values, **{name: built.get(name) for name in parts}})
+        """The inverse of `to_dict`; what a later version has added is left out, and what an earlier one lacks is None."""
+        built = {name: _build(part, values[name]) for name, part in PARTS.items() if values.get(name)}
+        if copies := built.get("copies"):
+            built["copies"] = dataclasses.replace(copies, examples=tuple(_build(Copy, one) for one in copies.examples))
+        return _build(cls, {**values, **{name: built.get(name) for name in PARTS}})
+
+
+PARTS = {
+    "generated": Distances,
+    "prior": Distances,
+    "floor": Distances,
+    "reconstruction": Reconstruction,
+    "copies": Copies,
+    "baseline": Distances,
+    "rebuilt": Distances,
+    "spread": Spread,
+}
 
 
 def comparable(first: Distances | None, second: Distances | None) -> bool:

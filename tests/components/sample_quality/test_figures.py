@@ -7,7 +7,16 @@ import json
 
 import pytest
 
-from components.sample_quality.figures import Distances, Quality, Reconstruction, comparable, frechet_ratio
+from components.sample_quality.figures import (
+    Copies,
+    Copy,
+    Distances,
+    Quality,
+    Reconstruction,
+    Spread,
+    comparable,
+    frechet_ratio,
+)
 
 SOME = Distances(8.0, 0.5, 0.1, 0.9, 0.8, 1.1, 0.7, "classifier", "a" * 64, "b" * 64, 500)
 
@@ -42,9 +51,26 @@ def test_what_is_absent_compares_with_nothing() -> None:
         Quality(reason="there are only 3 test pictures", split="test"),
         Quality(None, "test", 7, SOME, SOME, SOME, Reconstruction(0.01, 20.0, 0.9, 500), 0.5, 4.0, 0.9),
         Quality(split="eval", generated=SOME, floor=SOME),
+        Quality(
+            generated=dataclasses.replace(SOME, features="self_supervised", two_sample=0.7, high_frequencies=0.9),
+            copies=Copies(0.1, 0.05, 50, 500, 0.8, (Copy(3, "a/b.png", 0.01, "new.png", "training.png"),)),
+            baseline=SOME,
+            rebuilt=SOME,
+            spread=Spread(0.2, 0.01, 3),
+        ),
     ],
 )
 def test_they_survive_a_file(quality: Quality) -> None:
     read = json.loads(json.dumps(quality.to_dict()))
     assert Quality.from_dict(read) == quality
     assert Quality.from_dict({**read, "of_a_later_version": 1}) == quality
+
+
+def test_files_of_the_first_version_are_read() -> None:
+    added = {"copies", "baseline", "rebuilt", "spread"}
+    written = {
+        name: value for name, value in Quality(split="test", generated=SOME, floor=SOME).to_dict().items() if name not in added
+    }
+    for part in ("generated", "floor"):
+        written[part] = {k: v for k, v in written[part].items() if k not in ("two_sample", "high_frequencies")}
+    assert Quality.from_dict(json.loads(json.dumps(written))) == Quality(split="test", generated=SOME, floor=SOME)
