@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -92,7 +94,7 @@ class Loop:
         self.total_steps = total = self.steps_per_epoch * config.epochs
         with strategy.scope():
             self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
-            self.optimizer = FusedAdam(self.learning_rate)
+            self.optimizer = FusedAdam(self.learning_rate, config.weight_average)
             self.optimizer.build(vae.trainable_variables)
             self.bound = GradientBound(MOST_GRADIENT * math.prod(vae.image_shape))
         self.held_out = held_out
@@ -131,7 +133,10 @@ class Loop:
         """Trains for an epoch, and adds what came of it to the course."""
         course.epoch += 1
         train, beta, speed = self._epoch(batches, course.epoch)
-        held_out = self.evaluate()
+        with self.averaged():
+            held_out = self.evaluate()
+            elbo = held_out.as_dict()["elbo"]
+            best_weights = self.vae.get_weights() if elbo > course.best_elbo else None
         if not math.isfinite(train.reconstruction + train.kl + held_out.reconstruction + held_out.kl):
             raise InputError(f"training diverged in epoch {course.epoch}: the loss is not a number; lower training.learning_rate")
         course.speeds.append(speed)
@@ -139,9 +144,8 @@ class Loop:
         line = {"epoch": course.epoch, "seconds": course.seconds, "images_per_second": speed}
         line |= {"learning_rate": float(self.learning_rate(self._last_step())), "beta": beta}
         course.lines.append({**line, "train": train.as_dict(beta), "eval": held_out.as_dict()})
-        elbo = held_out.as_dict()["elbo"]
-        if elbo > course.best_elbo:
-            course.best_elbo, course.best_epoch, course.best_weights = elbo, course.epoch, self.vae.get_weights()
+        if best_weights is not None:
+            course.best_elbo, course.best_epoch, course.best_weights = elbo, course.epoch, best_weights
 
     def _resume(self, checkpoint: Checkpoint | None, history: History) -> Course:
         """How far an earlier training had come, with all variables and the history as they were then; else the beginning."""
@@ -149,16 +153,29 @@ class Loop:
         if found is None:
             return Course()
         course, values = found
-        for variable, value in zip(self._changing(), values):
-            variable.assign(value)
+        _assign(self._changing(), values)
         for line in course.lines:
             history.write(**line)
         LOGGER.info("training goes on after epoch %d of an earlier run, which did not end", course.epoch)
         return course
 
     def _changing(self) -> list[tf.Variable | keras.Variable]:
-        """All that training changes: weights, the optimizer's moments and its count of steps, the usual gradient."""
+        """All that training changes: weights, the optimizer's moments, running means and count of steps, the usual gradient."""
         return [*self.vae.weights, *self.optimizer.variables, self.bound.usual]
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Gives the model the running means of its weights for a while, where the configuration asks for them."""
+        if not self.optimizer.averages:
+            yield
+            return
+        variables = self.vae.trainable_variables
+        trained = [variable.numpy() for variable in variables]
+        try:
+            _assign(variables, [mean.numpy() for mean in self.optimizer.averages])
+            yield
+        finally:
+            _assign(variables, trained)
 
     def evaluate(self) -> Figures:
         """ELBO terms on the held-out pictures, with noise from each picture's own key: the same model, the same figures."""
@@ -255,3 +272,8 @@ class Loop:
             loss = vae_loss(terms, beta, self.config.free_bits) / self.config.batch_size
         sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
         return sums, tape.gradient(loss, variables)
+
+
+def _assign(variables: Sequence[tf.Variable | keras.Variable], values: Sequence[np.ndarray]) -> None:
+    for variable, value in zip(variables, values):
+        variable.assign(value)

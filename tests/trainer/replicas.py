@@ -94,11 +94,12 @@ RANDOM = {
 
 
 def adam_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
-    """Weights after `STEPS` steps of Adam on gradients that come and go, each replica bringing its share of them."""
+    """Weights and their running means after `STEPS` steps of Adam on gradients that come and go, each replica bringing its
+    share of them."""
     rng = np.random.default_rng(0)
     with strategy.scope():
         variables = [keras.Variable(rng.standard_normal(shape), dtype="float32") for shape in ((5, 3), (3,), ())]
-        optimizer = FusedAdam(WarmupCosine(1e-2, STEPS, 4))
+        optimizer = FusedAdam(WarmupCosine(1e-2, STEPS, 4), average=0.5)
         optimizer.build(variables)
     share = 1.0 / strategy.num_replicas_in_sync
 
@@ -108,7 +109,7 @@ def adam_weights(strategy: tf.distribute.Strategy) -> list[np.ndarray]:
     step = tf.function(lambda gradients: strategy.run(update, args=(gradients,)))
     for size in np.geomspace(1e-4, 10.0, STEPS):
         step([tf.constant(size * rng.standard_normal(v.shape), tf.float32) for v in variables])
-    return [np.asarray(variable) for variable in variables]
+    return [variable.numpy() for variable in (*variables, *optimizer.averages)]
 
 
 def main(folder: Path, what: str) -> None:

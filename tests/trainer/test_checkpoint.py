@@ -63,6 +63,16 @@ def test_the_end_is_that_of_an_unbroken_training(tmp_path):
         np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=1e-7)
 
 
+def test_running_means_of_the_weights_go_on_to_the_last_byte(tmp_path):
+    options = {"weight_average": 0.95, "epochs": 3}
+    unbroken, resumed = fit(tmp_path / "unbroken", **options), broken_and_resumed(tmp_path, 1, **options)
+    assert resumed.outcome.resumed_from == 1
+    for mine, theirs in zip(resumed.loop.optimizer.variables, unbroken.loop.optimizer.variables, strict=True):
+        assert mine.numpy().tobytes() == theirs.numpy().tobytes(), mine.path
+    for mine, theirs in zip(resumed.vae.get_weights(), unbroken.vae.get_weights(), strict=True):
+        assert mine.tobytes() == theirs.tobytes()
+
+
 def test_the_best_epoch_of_an_earlier_process_is_kept(tmp_path):
     """Held-out pictures that are the negatives of the others: after the first steps, all learning is for the worse."""
     options = {"held_out": Pictures(255 - bars(40, seed=1)), "epochs": 30, "patience": 3, "warmup_share": 0.0}

@@ -144,6 +144,18 @@ def test_stops_early_with_the_best_epochs_weights(tmp_path: Path) -> None:
     assert restored > held_out[-1] + 0.1
 
 
+def test_running_means_of_the_weights_are_judged_and_kept_and_training_goes_on_without_them(fitted: Fitted, tmp_path: Path) -> None:
+    run = fit(tmp_path, weight_average=0.9)
+    trained, averaged = ([line[part]["elbo"] for line in run.history] for part in ("train", "eval"))
+    assert trained == [line["train"]["elbo"] for line in fitted.history], "the very steps that it takes without means"
+    assert min(abs(a - line["eval"]["elbo"]) for a, line in zip(averaged, fitted.history)) > 1e-4
+    best = run.outcome.best_epoch
+    assert run.loop.evaluate().as_dict()["elbo"] == averaged[best - 1] == max(averaged)
+    if best == len(averaged):
+        for kept, mean in zip(run.vae.trainable_variables, run.loop.optimizer.averages, strict=True):
+            np.testing.assert_array_equal(kept, mean)
+
+
 def test_the_last_epoch_may_be_the_best(fitted: Fitted) -> None:
     held_out = [line["eval"] for line in fitted.history]
     best = max(held_out, key=lambda part: part["elbo"])

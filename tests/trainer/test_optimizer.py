@@ -25,6 +25,23 @@ def test_same_weights_as_keras_own(options: dict[str, float]) -> None:
     np.testing.assert_allclose(*finals, atol=1e-6)
 
 
+def test_running_means_of_the_weights() -> None:
+    """Against the sum itself: decays 0.1, 2/11, 3/12 ... up to the most."""
+    variables = [keras.Variable(np.full(shape, 2.0), dtype="float32") for shape in ((4, 2), (3,))]
+    optimizer = FusedAdam(0.1, average=0.4)
+    optimizer.build(variables)
+    expected = [np.array(v) for v in variables]
+    step = tf.function(lambda gradients: optimizer.apply(gradients, variables))
+    for taken in range(12):
+        step([tf.random.stateless_normal(v.shape, seed=[taken, len(v.shape)]) for v in variables])
+        decay = min(0.4, (1 + taken) / (10 + taken))
+        expected = [decay * mean + (1 - decay) * np.array(v) for mean, v in zip(expected, variables)]
+    for mean, own, variable in zip(expected, optimizer.averages, variables):
+        np.testing.assert_allclose(own, mean, rtol=1e-5)
+        assert np.abs(np.array(own) - np.array(variable)).max() > 0.01
+    assert {id(v) for v in optimizer.averages} <= {id(v) for v in optimizer.variables}, "checkpoints have them"
+
+
 GRADIENTS = [tf.constant([[3.0, 0.0]]), tf.constant([4.0, 0.0, 0.0])]  # of norm 5
 
 
