@@ -109,8 +109,13 @@ class TrainingConfig:
             al. 2010; for VAEs Im et al. 2017): `gaussian` noise, `masking` to black, `salt_and_pepper`.
         corruption_level: The most of it: standard deviation of the noise (1 is white), or share of the pixels. Each picture
             gets between nothing and that.
+        augmentation: What is done to training pictures, anew in each step: any of `mirrored` (left to right), `shifted` and
+            `jittered` (brightness, contrast and saturation). Encoder and decoder see the same changed picture; held-out
+            pictures stay as they are. Never mirror digits, text, or what faces one way.
+        shift_pixels: The longest shift along either axis.
+        jitter: The largest change of a mid-grey's brightness (1 is white) and of the contrast, half that of the saturation.
         weight_average: Decay of the running means of the weights that the model is judged and exported with, such as 0.999; 0
-            takes the weights as they are. Fewer steps than 10 / (1 - decay) ask for a smaller one.
+            takes the weights as they are. A training of fewer than 10 / (1 - decay) steps needs a smaller one.
         patience: Epochs without a better held-out ELBO after which training stops; the best weights are kept.
         warm_start: Starts from the weights of the last good model, if its networks are the same, and without a warm-up of the
             KL divergence's weight. The same pictures again start from what they started from before.
@@ -132,6 +137,9 @@ class TrainingConfig:
     free_bits: Annotated[float, Ge(0)] = 0.0
     corruption: Literal["none", "gaussian", "masking", "salt_and_pepper"] = "none"
     corruption_level: Annotated[float, Gt(0), Le(1)] = 0.3
+    augmentation: tuple[Literal["mirrored", "shifted", "jittered"], ...] = ()
+    shift_pixels: PositiveInt = 2
+    jitter: Annotated[float, Gt(0), Le(0.15)] = 0.1  # beyond 1/6 levels would change their order
     weight_average: Annotated[float, Ge(0), Lt(1)] = 0.0  # the presets' rates fall to 0: their last weights are a mean already
     patience: PositiveInt = 10
     warm_start: bool = False

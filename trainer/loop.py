@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.augmentation import augment
 from trainer.checkpoint import Checkpoint, Course
 from trainer.config import TrainingConfig
 from trainer.corruption import corrupt_variously
@@ -252,7 +253,8 @@ class Loop:
         """A batch as it is trained on: pictures, what the encoder sees of them, labels, and noise for their codes."""
         count = tf.shape(levels)[0]
         code_seed, pixel_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
-        x = scale(levels)
+        augmentation_seed = tf.random.experimental.stateless_fold_in(seed, 2)
+        x = scale(augment(levels, self.config.augmentation, augmentation_seed, self.config.shift_pixels, self.config.jitter))
         if self.vae.binarised:
             x = tf.cast(tf.random.stateless_uniform(tf.shape(x), pixel_seed) < x, tf.float32)
         corrupted = corrupt_variously(x, self.config.corruption, self.config.corruption_level, pixel_seed)
