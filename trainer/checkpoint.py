@@ -58,6 +58,10 @@ class Checkpoint:
         self.path = folder / f"{key[:32]}.npz"
         self._due = 0.0
 
+    def beside(self, name: str) -> Checkpoint:
+        """That of another part of the same training, which begins where this one has ended."""
+        return Checkpoint(self.path.parent, training_key({"of": self.path.stem, "part": name}, []))
+
     def save(self, course: Course, variables: Sequence[np.ndarray]) -> None:
         """Writes the course and all variables that training changes, unless it was done so shortly ago that it would cost time."""
         begin = time.monotonic()

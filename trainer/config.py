@@ -51,13 +51,19 @@ class ModelConfig:
     """The variational autoencoder.
 
     Attributes:
-        network: `dense` is the better one per CPU second on small pictures, `convolutional` on larger ones; `hierarchical` is
-            dense with a second level of latent variables above the first.
-        latent_dim: Dimensions of the latent space, of all levels together; 2 can be drawn whole, 16 and more rebuild better.
+        network: `dense` is the better one per CPU second on small grey pictures, `spatial`, whose code has numbers for each place
+            of a grid, in colour; `convolutional` gives a short code of larger ones; `hierarchical` is dense with a second level of
+            latent variables above the first.
+        latent_dim: Dimensions of the latent space, of all levels together; 2 can be drawn whole, 16 and more rebuild better. Of
+            `spatial` they are what `patch` and `latent_channels` come to.
         top_latent_dim: Those of the upper level of a hierarchical model.
         hidden: Units of each hidden layer of the dense encoder; the decoder has them in reverse.
         filters: Filters after each halving of the convolutional encoder; the decoder has them in reverse.
-        dropout: Share of a dense stack's last layer that a training picture's pass does without (Srivastava et al. 2014), for
+        patch: Pixels on the side of a place of the spatial network's grid.
+        latent_channels: Latent dimensions for each of its places.
+        width: Numbers by which its layers describe a place.
+        blocks: Residual layers of its encoder, and as many of its decoder.
+        dropout: Share of the last hidden layer's numbers that a training picture's pass does without (Srivastava et al. 2014), for
             small collections, which a network else learns by heart.
         likelihood: p(x|z). `bernoulli` takes grey values as probabilities, or draws from them (`binarisation`).
         binarisation: `dynamic` makes pixels black or white with their grey value as the probability: anew in each training
@@ -69,11 +75,15 @@ class ModelConfig:
         conditional: Whether encoder and decoder see the pictures' labels.
     """
 
-    network: Literal["dense", "convolutional", "hierarchical"] = "convolutional"
+    network: Literal["dense", "convolutional", "hierarchical", "spatial"] = "convolutional"
     latent_dim: PositiveInt = 16
     top_latent_dim: PositiveInt = 8
     hidden: Annotated[tuple[PositiveInt, ...], Len(1)] = (512, 512)
     filters: Annotated[tuple[PositiveInt, ...], Len(1)] = (32, 64, 128)
+    patch: PositiveInt = 4
+    latent_channels: PositiveInt = 16
+    width: PositiveInt = 128
+    blocks: PositiveInt = 2
     dropout: Annotated[float, Ge(0), Lt(1)] = 0.0
     likelihood: Literal["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic_mixture"] = "bernoulli"
     binarisation: Literal["none", "dynamic"] = "none"
@@ -155,14 +165,18 @@ class GenerationConfig:
     """How the exported model makes new pictures.
 
     Attributes:
-        density: Where codes come from: the model's `prior`, or a Gaussian `mixture` fitted to the aggregate posterior after
-            training (ex-post density estimation; Ghosh et al. 2020, section 4).
+        density: Where codes come from: the model's `prior`, or what is fitted to the aggregate posterior after training (ex-post
+            density estimation; Ghosh et al. 2020, section 4), a Gaussian `mixture` or a `flow` (flow matching; Lipman et al. 2023).
         components: Of the mixture, each with a full covariance.
+        updates: Updates of the flow's weights at the most; it stops sooner where held-out codes gain nothing.
+        steps: Of the flow's solver, each twice the price of its network's answer.
         pixels: `mean` gives the decoder's mean E[x|z], `sample` draws from p(x|z), noise and all.
     """
 
-    density: Literal["prior", "mixture"] = "prior"
+    density: Literal["prior", "mixture", "flow"] = "prior"
     components: PositiveInt = 10  # as in the paper
+    updates: PositiveInt = 4000
+    steps: PositiveInt = 24
     pixels: Literal["mean", "sample"] = "mean"
 
 

@@ -123,11 +123,15 @@ training pictures.
 
 def _signatures(description: dict[str, Any]) -> str:
     names = ["serving_default", "generate", "generate_png"]
-    names += ["generate_prior"] if description["density"] == "mixture" else []
+    names += ["generate_prior"] if description["density"] != "prior" else []
     names += ["decode_label", "encode_label"] if description["conditional"] else []
     names += ["encode", "reconstruct", "interpolate", "score", "evaluate"]
     return f"{', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`"
 
 
 def _density(description: dict[str, Any]) -> str:
-    return "a Gaussian mixture fitted to the aggregate posterior" if description["density"] == "mixture" else "it"
+    return {
+        "prior": "it",
+        "mixture": "a Gaussian mixture fitted to the aggregate posterior",
+        "flow": "a flow that was fitted to samples of the aggregate posterior",
+    }[description["density"]]

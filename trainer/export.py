@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from trainer.config import GenerationConfig
 from trainer.data import label_indices, parse_examples
+from trainer.flow import Flow
 from trainer.preprocessing import to_levels
 from trainer.priors import Mixture
 from trainer.sampling import example_keys, keyed_normal, slerp
@@ -38,7 +39,7 @@ class Servable(tf.Module):
         importance_samples: K of the importance-weighted bound in `evaluate`.
         labels: What a conditional model knows, with each label's share of the labelled training pictures; None for others.
         generation: How new pictures are made.
-        mixture: The density to draw codes from in place of the prior, where there is one.
+        density: What to draw codes from in place of the prior, where there is one.
         depth: Bits of a level that the pixel graph gives, 8 or 16.
     """
 
@@ -49,26 +50,27 @@ class Servable(tf.Module):
         importance_samples: int,
         labels: Mapping[str, float] | None = None,
         generation: GenerationConfig = GenerationConfig(),
-        mixture: Mixture | None = None,
+        density: Mixture | Flow | None = None,
         depth: int = 8,
     ):
         super().__init__(name="darkroom")
         self._vae, self._pixels, self._samples = vae, pixel_graph, importance_samples
-        self._labels, self._generation, self._mixture = dict(labels or {}), generation, mixture
+        self._labels, self._generation, self._density = dict(labels or {}), generation, density
         self._depth = depth
-        self._tracked = [[variable.value for variable in vae.variables], pixel_graph.resources]
+        held = density.variables if isinstance(density, Flow) else []
+        self._tracked = [[variable.value for variable in vae.variables], held, pixel_graph.resources]
 
     def decode(self, latents: tf.Tensor) -> Answer:
         """Latent codes float32 [n, d] -> the decoder's mean, uint8 [n, h, w, c]."""
         return {"images": to_levels(self._vae.decode_mean(latents))}
 
     def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
-        """`count` new pictures: codes of the prior or of the mixture, their spread times `temperature`, decoded.
+        """`count` new pictures: codes of the prior or of the density, their spread times `temperature`, decoded.
 
         The same seed gives the same pictures, and more of them begin with the same ones. Of a conditional model they are
         pictures of the label, string []; of all labels, as often as in training, where it is empty.
         """
-        return self._generate(self._draw_from_mixture if self._mixture else self._vae.draw_codes, count, seed, temperature, label)
+        return self._generate(self._draw_from_density if self._density else self._vae.draw_codes, count, seed, temperature, label)
 
     def generate_png(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
         """The same as PNG files, string [count]."""
@@ -76,7 +78,7 @@ class Servable(tf.Module):
         return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
     def generate_prior(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
-        """The same from the model's own prior, to see what the mixture gains."""
+        """The same from the model's own prior, to see what the density gains."""
         return self._generate(self._vae.draw_codes, count, seed, temperature, label)
 
     def decode_label(self, latents: tf.Tensor, label: tf.Tensor) -> Answer:
@@ -171,8 +173,8 @@ class Servable(tf.Module):
             return {"images": to_levels(self._vae.likelihood.sample(parameters, tf.stack([seed, 3])))}
         return {"images": to_levels(self._vae.likelihood.mean(parameters))}
 
-    def _draw_from_mixture(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
-        return self._mixture.draw(noise, seed, None if labels is None else self._vae.shares(labels, noise))
+    def _draw_from_density(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
+        return self._density.draw(noise, seed, None if labels is None else self._vae.shares(labels, noise))
 
     def _labels_of(self, label: tf.Tensor, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """The labels, int32 [count], of new pictures of one label, string [], or of all where it is empty."""
@@ -197,7 +199,7 @@ class Servable(tf.Module):
         """Every signature: its method, and its arguments in order."""
         latents = tf.TensorSpec([None, self._vae.latent_dim], tf.float32, "latents")
         new = [COUNT, SEED, TEMPERATURE, *([LABEL] if self._labels else [])]
-        prior = {"generate_prior": (self.generate_prior, new)} if self._mixture else {}
+        prior = {"generate_prior": (self.generate_prior, new)} if self._density else {}
         labelled = {"decode_label": (self.decode_label, [latents, LABELS]), "encode_label": (self.encode_label, [STRINGS])}
         return {
             "serving_default": (self.decode, [latents]),

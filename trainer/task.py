@@ -27,6 +27,7 @@ from trainer.describe import describe_model, describe_networks, model_card
 from trainer.errors import InputError
 from trainer.export import Servable
 from trainer.figures import held_out_figures, save_denoising
+from trainer.flow import Flow, FlowSettings
 from trainer.golden import save_golden
 from trainer.history import History
 from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
@@ -39,7 +40,7 @@ from trainer.warm_start import load_weights, save_weights
 
 LOGGER = logging.getLogger("darkroom.trainer")
 GOLDEN_PICTURES = 4
-MIXTURE_PICTURES = 20_000  # more make the mixture no better, and its fit slower
+CODES = 20_000  # more make a density no better, and its fit slower
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -127,15 +128,12 @@ def train(
         figures, precision = held_out_figures(vae, held_out, config.training)
         if figures["denoising"]:
             save_denoising(vae, held_out, config.training, figures["denoising"], run_folder)
-        mixture = None
-        if config.generation.density == "mixture":
-            codes, of = aggregate_posterior(vae, pictures)
-            mixture = Mixture.fit(codes, config.generation.components, config.training.seed, of, len(known))
+        density = fit_density(vae, config, pictures, held_out, len(known), checkpoint)
         counts = {"train": len(pictures), "eval": len(held_out)}
 
     report_progress("exporting", done=0, total=1, unit="model")
     shares = labels if config.model.conditional else None
-    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, mixture, depth)
+    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, density, depth)
     servable.save(model_folder)
     save_weights(vae, model_folder)
     save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
@@ -167,14 +165,38 @@ def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> Tra
     return TrainingData(mean, deviation, examples, labels, of)
 
 
+def fit_density(
+    vae: VAE, config: TrainerConfig, pictures: Pictures, held_out: Pictures, known: int, checkpoint: Checkpoint | None
+) -> Mixture | Flow | None:
+    """The density of codes that the configuration asks for; None where it is the prior.
+
+    Args:
+        vae: The trained model.
+        config: All that can be chosen.
+        pictures: The training pictures.
+        held_out: Those by which a flow's fit is stopped.
+        known: How many labels the model knows.
+        checkpoint: Of the model's training, beside which a flow's leaves how far it has come.
+    """
+    generation, seed = config.generation, config.training.seed
+    if generation.density == "prior":
+        return None
+    codes, labels = aggregate_posterior(vae, pictures)
+    if generation.density == "mixture":
+        return Mixture.fit(codes, generation.components, seed, labels, known)
+    others, other_labels = aggregate_posterior(vae, held_out)
+    settings = FlowSettings(generation.updates, generation.steps, seed)
+    return Flow.fit(codes, others, settings, (labels, other_labels), known, checkpoint.beside("flow") if checkpoint else None)
+
+
 def aggregate_posterior(vae: VAE, pictures: Pictures) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `MIXTURE_PICTURES` pictures; their labels."""
+    """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `CODES` pictures; their labels."""
     sample = tf.function(
         lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z,
         reduce_retracing=True,
         autograph=False,
     )
-    step = -(-len(pictures) // MIXTURE_PICTURES)
+    step = -(-len(pictures) // CODES)
     # With their labels: a code that tells the label as well would contradict the one that a new picture is asked to have.
     chosen = Pictures(pictures.levels[::step], pictures.labels[::step])
     noise = np.random.default_rng(0).standard_normal((len(chosen), vae.latent_dim), np.float32)

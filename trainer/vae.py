@@ -11,7 +11,7 @@ import tensorflow as tf
 from trainer.config import ModelConfig
 from trainer.likelihoods import get_likelihood
 from trainer.losses import ElboTerms, kl_to_standard_normal, log_normal
-from trainer.networks import build_networks
+from trainer.networks import build_networks, latent_dim
 from trainer.preprocessing import scale
 from trainer.priors import LabelUnits, StandardNormal, VampPrior
 from trainer.sampling import binarise, example_keys, reparameterise
@@ -69,7 +69,8 @@ class VAE(keras.Model):
 
     def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], data: TrainingData):
         super().__init__(name="vae")
-        self.config, self.image_shape, self.latent_dim = config, image_shape, config.latent_dim
+        self.config, self.image_shape = config, image_shape
+        self.latent_dim = latent_dim(config, image_shape)
         self.binarised = config.binarisation == "dynamic"
         self.labels = data.labels if config.conditional else 0
         self.likelihood = get_likelihood(config, image_shape[2])
@@ -77,7 +78,7 @@ class VAE(keras.Model):
         self.encoder, self.lower_encoder, self.decoder = build_networks(
             config, image_shape, self.likelihood.output_channels, self.initial_bias, self.labels
         )
-        self.top_dim = config.top_latent_dim if self.lower_encoder is not None else config.latent_dim
+        self.top_dim = config.top_latent_dim if self.lower_encoder is not None else self.latent_dim
         self.prior: StandardNormal | VampPrior = StandardNormal()
         if config.prior == "vampprior":
             chosen = np.resize(data.examples, (config.pseudo_inputs, *image_shape))

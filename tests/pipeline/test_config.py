@@ -46,7 +46,7 @@ def _lists(value):
         ({"training": {"epochs": 0}}, ["training.epochs", "greater than 0", "0"]),
         ({"training": {"epochs": "many"}}, ["training.epochs", "'many'"]),
         ({"training": {"learning_rate": -1}}, ["training.learning_rate"]),
-        ({"model": {"network": "resnet"}}, ["model.network", "'dense', 'convolutional' or 'hierarchical'", "'resnet'"]),
+        ({"model": {"network": "resnet"}}, ["model.network", "'dense', 'convolutional', 'hierarchical' or 'spatial'", "'resnet'"]),
         ({"model": {"hidden": []}}, ["model.hidden"]),
         ({"preprocessing": {"channels": 2}}, ["preprocessing.channels", "1 or 3"]),
         ({"preprocessing": {"background": [0, 0, 256]}}, ["preprocessing.background", "256"]),
@@ -79,7 +79,7 @@ def _lists(value):
         ({"model": {"prior": "flow"}}, ["model.prior", "'standard_normal' or 'vampprior'", "'flow'"]),
         ({"model": {"pseudo_inputs": 0}}, ["model.pseudo_inputs", "greater than 0"]),
         ({"model": {"conditional": "maybe"}}, ["model.conditional", "'maybe'"]),
-        ({"generation": {"density": "kde"}}, ["generation.density", "'prior' or 'mixture'"]),
+        ({"generation": {"density": "kde"}}, ["generation.density", "'prior', 'mixture' or 'flow'"]),
         ({"generation": {"pixels": "all"}}, ["generation.pixels", "'mean' or 'sample'"]),
     ],
 )

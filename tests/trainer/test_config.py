@@ -14,7 +14,7 @@ CONFIGS = [
     TrainerConfig(PreprocessingConfig(), ModelConfig(), TrainingConfig()),
     TrainerConfig(
         PreprocessingConfig(5, 7, 1, "area", "pad", (0, 10, 255)),
-        ModelConfig("hierarchical", 3, 1, (9,), (4, 5, 6, 7), 0.2, "bernoulli", "dynamic", "optimal", 3, "vampprior", 7, True),
+        ModelConfig("hierarchical", 3, 1, (9,), (4, 5, 6, 7), 2, 3, 5, 4, 0.2, "bernoulli", "dynamic", "optimal", 3, "vampprior", 7, True),
         TrainingConfig(
             epochs=2,
             learning_rate=3e-4,
@@ -27,7 +27,7 @@ CONFIGS = [
             corruption_level=0.7,
             augmentation=("mirrored", "shifted"),
         ),
-        GenerationConfig("mixture", 3, "sample"),
+        GenerationConfig("mixture", 3, 7, 9, "sample"),
         title="täglich",
     ),
 ]
@@ -126,7 +126,7 @@ def test_the_protocol_is_the_same_however_a_model_came_about() -> None:
         memory_megabytes=5.0,
         importance_samples=TRAINING.importance_samples,
     )
-    generation = GenerationConfig("mixture", 3, "sample")
+    generation = GenerationConfig("mixture", 3, 7, 9, "sample")
     other = dataclasses.replace(CONFIG, model=model, training=training, generation=generation, title="others")
     assert other.protocol() == CONFIG.protocol()
     assert TrainerConfig.from_dict(json.loads(json.dumps(CONFIG.to_dict()))).protocol() == CONFIG.protocol()

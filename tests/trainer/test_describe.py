@@ -71,6 +71,7 @@ def test_the_card_says_what_kind_of_model_it_is() -> None:
     for fact in ("a, b (seen by the model)", "prior | vampprior", "Gaussian mixture", "bernoulli of pictures made black and white"):
         assert fact in other, fact
     assert "bits per dimension" in other and "1.234" in other
+    assert "come from a flow" in card(["a", "b"], 1.2345, "flow")
 
 
 def test_the_description_is_what_programs_read() -> None:

@@ -20,6 +20,7 @@ from trainer.config import GenerationConfig
 from trainer.data import pixel_graph
 from trainer.export import Servable
 from trainer.preprocessing import to_levels
+from trainer.flow import Flow, FlowSettings
 from trainer.priors import Mixture
 from trainer.sampling import example_keys, keyed_normal
 
@@ -28,7 +29,7 @@ EXAMPLES = [example(content, label) for content, label in zip(PICTURES, ("a", "b
 SIGNATURES = [
     "serving_default", "generate", "generate_png", "encode", "reconstruct", "interpolate", "score", "evaluate"
 ]  # fmt: skip
-KINDS = ["plain", "conditional", "two levels"]
+KINDS = ["plain", "conditional", "flow", "two levels"]
 LIKELIHOODS = ["bernoulli", "continuous_bernoulli", "gaussian", "discretized_logistic_mixture"]
 Value = np.ndarray | list[bytes]
 
@@ -77,11 +78,22 @@ MIXTURE = Mixture(
 )
 
 
+def small_flow() -> Flow:
+    """An untrained flow of three labels, its weights moved about, so that label and noise both count."""
+    flow = Flow(np.array([0.5, -1.0]), np.array([[1.0, 0.0], [0.3, 0.8]]), 3, FlowSettings(1, 4))
+    for i, weight in enumerate(flow.network.trainable_variables):
+        weight.assign_add(0.2 * tf.random.stateless_normal(weight.shape, [i, 0]))
+    return flow
+
+
 def servable(kind: str, pixels: Callable[[tf.Tensor], tf.Tensor]) -> Servable:
-    """A model with random weights: `plain`, `conditional` with a mixture, or of two levels under a VampPrior."""
+    """A model with random weights: `plain`, `conditional` with a mixture, the same with a `flow`, or of two levels under a VampPrior."""
     if kind == "conditional":
         vae = make_vae(spread=0.3, labels=3, **CONDITIONAL)
         return Servable(vae, pixels, 5, WEIGHTS, GenerationConfig(density="mixture"), MIXTURE)
+    if kind == "flow":
+        vae = make_vae(spread=0.3, labels=3, **CONDITIONAL)
+        return Servable(vae, pixels, 5, WEIGHTS, GenerationConfig(density="flow"), small_flow())
     if kind == "two levels":
         return Servable(make_vae(spread=0.3, **HIERARCHICAL, **VAMPPRIOR, binarisation="dynamic"), pixels, 5)
     return Servable(make_vae(spread=0.3), pixels, importance_samples=5)
@@ -134,7 +146,7 @@ def test_every_signature_answers_as_the_model_in_memory_does(exports: Callable[[
     model = exports(kind)
     assert list(model.inputs) == list(model.answers) == list(model.servable.signatures())
     assert set(model.inputs) == set(SIGNATURES) | (
-        {"generate_prior", "decode_label", "encode_label"} if kind == "conditional" else set()
+        {"generate_prior", "decode_label", "encode_label"} if kind in ("conditional", "flow") else set()
     )
     for signature, expected in model.answers.items():
         agree(getattr(model, runtime)(signature, **model.inputs[signature]), expected)
@@ -144,7 +156,7 @@ def test_every_signature_answers_as_the_model_in_memory_does(exports: Callable[[
 def test_signatures_are_the_contracts(exports: Callable[[str], Exported], kind: str) -> None:
     names = {name: (set(s.inputs), set(s.outputs)) for name, s in exports(kind).signatures.items()}
     scores = {"elbo", "reconstruction", "kl"}
-    drawing = {"count", "seed", "temperature"} | ({"label"} if kind == "conditional" else set())
+    drawing = {"count", "seed", "temperature"} | ({"label"} if kind in ("conditional", "flow") else set())
     assert names == {
         "serving_default": ({"latents"}, {"images"}),
         "generate": (drawing, {"images"}),
@@ -155,7 +167,7 @@ def test_signatures_are_the_contracts(exports: Callable[[str], Exported], kind: 
                 "decode_label": ({"latents", "label"}, {"images"}),
                 "encode_label": ({"image_bytes"}, {"mean", "log_variance", "label"}),
             }
-            if kind == "conditional"
+            if kind in ("conditional", "flow")
             else {}
         ),
         "encode": ({"image_bytes"}, {"mean", "log_variance"}),
@@ -398,7 +410,7 @@ def test_empty_batches(exports: Callable[[str], Exported], kind: str, runtime: s
     assert ask("score", image_bytes=empty)["elbo"].shape == (0,)
     assert ask("evaluate", examples=empty)["importance_weighted"].shape == (0,)
     assert ask("serving_default", latents=np.zeros((0, dim), np.float32))["images"].shape == (0, 8, 8, 1)
-    if kind == "conditional":
+    if kind in ("conditional", "flow"):
         assert ask("decode_label", latents=np.zeros((0, dim), np.float32), label=empty)["images"].shape == (0, 8, 8, 1)
 
 

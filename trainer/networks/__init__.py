@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from trainer.config import ModelConfig
-from trainer.networks import convolutional, dense, hierarchical
+from trainer.networks import convolutional, dense, hierarchical, spatial
 from trainer.networks.shared import Networks
 
 Builder = Callable[..., Networks]
@@ -15,7 +15,13 @@ NETWORKS: dict[str, Builder] = {
     "dense": dense.build,
     "convolutional": convolutional.build,
     "hierarchical": hierarchical.build,
+    "spatial": spatial.build,
 }
+
+
+def latent_dim(config: ModelConfig, image_shape: tuple[int, int, int]) -> int:
+    """How many numbers a code of such pictures has, of all levels and places together."""
+    return spatial.latent_dim(config, image_shape) if config.network == "spatial" else config.latent_dim
 
 
 def build_networks(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.trainer.networks.test_networks import build, codes, normal, pictures
+from tests.trainer.networks.test_networks import build, codes, dim_of, normal, pictures
 from trainer.networks import NETWORKS
 from trainer.networks.dropout import Dropout, dropping
 
@@ -63,7 +63,7 @@ def test_is_rebuilt_from_its_config() -> None:
 def test_encoders_and_decoders_of_every_network_have_it(network: str) -> None:
     shape = (8, 8, 1)
     keras.utils.set_random_seed(0)
-    networks, x, z = build(network, shape, dropout=0.5), pictures(4, *shape), normal(4, 3)
+    networks, x, z = build(network, shape, dropout=0.5), pictures(4, *shape), normal(4, dim_of(network, shape))
     for model in filter(None, networks):  # their last layers start near zero, whatever they are given
         for weight in model.trainable_weights:
             weight.assign(weight + 0.1 * normal(*weight.shape))

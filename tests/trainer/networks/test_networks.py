@@ -10,20 +10,32 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.tiny import MODEL
-from trainer.networks import NETWORKS, build_networks
+from trainer.config import ModelConfig
+from trainer.networks import NETWORKS, build_networks, latent_dim
 from trainer.networks.shared import Networks
 
 SHAPES = [(1, 1, 1), (5, 7, 3), (28, 28, 1), (2, 13, 1), (17, 3, 3), (8, 8, 3)]
 DIM, TOP = 3, 2
 
 
+def chosen(network: str, **model: object) -> ModelConfig:
+    sizes = {"filters": (4, 6, 8), "latent_dim": DIM, "top_latent_dim": TOP, "width": 8, "latent_channels": 2}
+    return dataclasses.replace(MODEL, network=network, **{**sizes, **model})
+
+
+def dim_of(network: str, shape: tuple[int, int, int]) -> int:
+    return latent_dim(chosen(network), shape)
+
+
 def build(
     network: str, shape: tuple[int, int, int], output_channels: int = 1, bias: float = 0.0, labels: int = 0, **model: object
 ) -> Networks:
-    sizes = {"filters": (4, 6, 8), "latent_dim": DIM, "top_latent_dim": TOP}
-    config = dataclasses.replace(MODEL, network=network, **{**sizes, **model})
     return build_networks(
-        config, shape, output_channels, np.full(int(np.prod(shape[:2])) * output_channels, bias, np.float32), labels
+        chosen(network, **model),
+        shape,
+        output_channels,
+        np.full(int(np.prod(shape[:2])) * output_channels, bias, np.float32),
+        labels,
     )
 
 
@@ -48,10 +60,10 @@ def normal(*shape: int) -> tf.Tensor:
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("output_channels", [1, 6])
 def test_shapes(network: str, shape: tuple[int, int, int], output_channels: int) -> None:
-    networks = build(network, shape, output_channels)
+    networks, dim = build(network, shape, output_channels), dim_of(network, shape)
     for count in (1, 3):
-        assert [part.shape for part in codes(networks, tf.zeros([count, *shape]))] == [(count, DIM), (count, DIM)]
-        assert networks.decoder(tf.zeros([count, DIM])).shape == (count, *shape[:2], output_channels)
+        assert [part.shape for part in codes(networks, tf.zeros([count, *shape]))] == [(count, dim), (count, dim)]
+        assert networks.decoder(tf.zeros([count, dim])).shape == (count, *shape[:2], output_channels)
 
 
 def test_only_a_hierarchical_model_has_a_second_level() -> None:
@@ -65,10 +77,11 @@ def test_only_a_hierarchical_model_has_a_second_level() -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("layers", [1, 2, 5])
 def test_any_depth(network: str, layers: int) -> None:
-    depth = {"filters": tuple(range(2, 2 + layers))} if network == "convolutional" else {"hidden": (8,) * layers}
+    depths = {"convolutional": {"filters": tuple(range(2, 2 + layers))}, "spatial": {"blocks": layers}}
+    depth = depths.get(network, {"hidden": (8,) * layers})
     networks = build(network, (9, 6, 1), **depth)
     assert networks.decoder(codes(networks, tf.zeros([2, 9, 6, 1]))[0]).shape == (2, 9, 6, 1)
-    kind = "down_" if network == "convolutional" else "hidden_"
+    kind = {"convolutional": "down_", "spatial": "residual_"}.get(network, "hidden_")
     assert len([layer for layer in networks.encoder.layers if layer.name.startswith(kind)]) == layers
 
 
@@ -78,7 +91,7 @@ def test_untrained_they_know_next_to_nothing(network: str) -> None:
     networks = build(network, (8, 8, 1), bias=-0.7)
     mean, log_variance = codes(networks, pictures(64, 8, 8, 1))
     assert np.square(mean).mean() < 0.1 and (log_variance.numpy() == 0).all()
-    images = networks.decoder(normal(64, DIM)).numpy()
+    images = networks.decoder(normal(64, dim_of(network, (8, 8, 1)))).numpy()
     assert np.abs(images + 0.7).mean() < 0.15 and np.abs(images + 0.7).max() < 1
 
 
@@ -86,7 +99,7 @@ def test_untrained_they_know_next_to_nothing(network: str) -> None:
 def test_every_pixel_reaches_the_code_and_every_code_every_pixel(network: str) -> None:
     keras.utils.set_random_seed(0)
     networks = build(network, (6, 7, 1), hidden=(64,))
-    x, z = pictures(1, 6, 7, 1), normal(1, DIM)
+    x, z = pictures(1, 6, 7, 1), normal(1, dim_of(network, (6, 7, 1)))
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, z])
         mean, image = codes(networks, x)[0], networks.decoder(z)
@@ -99,7 +112,7 @@ def test_every_pixel_reaches_the_code_and_every_code_every_pixel(network: str) -
 def test_labels_reach_codes_and_pictures(network: str) -> None:
     keras.utils.set_random_seed(0)
     networks = build(network, (6, 7, 1), labels=3, hidden=(64,))
-    x, z = tf.repeat(pictures(1, 6, 7, 1), 4, axis=0), tf.repeat(normal(1, DIM), 4, axis=0)
+    x, z = tf.repeat(pictures(1, 6, 7, 1), 4, axis=0), tf.repeat(normal(1, dim_of(network, (6, 7, 1))), 4, axis=0)
     label = tf.concat([tf.eye(3), tf.zeros([1, 3])], axis=0)  # each of them, and none
     for answers in (codes(networks, x, label)[0], tf.reshape(networks.decoder([z, label]), [4, -1])):
         apart = np.abs(answers.numpy()[:, None] - answers.numpy()[None]).max(axis=-1)
@@ -113,7 +126,7 @@ def test_every_weight_is_trained(network: str) -> None:
     # Heads that start at 0 would keep gradients from what is before them.
     for model in filter(None, networks):
         model.set_weights([weight + 0.1 * np.sign(normal(*weight.shape)) for weight in model.get_weights()])
-    x, z, label = pictures(8, 6, 5, 1), normal(8, DIM), tf.one_hot([0, 1] * 4, 2)
+    x, z, label = pictures(8, 6, 5, 1), normal(8, dim_of(network, (6, 5, 1))), tf.one_hot([0, 1] * 4, 2)
     with tf.GradientTape() as tape:
         both = tf.concat([*codes(networks, x, label), tf.reshape(networks.decoder([z, label]), [8, -1])], axis=1)
         loss = tf.reduce_sum(both * normal(*both.shape))
@@ -138,5 +151,5 @@ def test_the_lower_levels_prior_moves_with_the_upper_level() -> None:
 
 
 def test_an_unknown_network_is_told_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="unknown network 'transformer'.*dense, convolutional, hierarchical"):
+    with pytest.raises(ValueError, match="unknown network 'transformer'.*dense, convolutional, hierarchical, spatial"):
         build("transformer", (8, 8, 1))
