@@ -14,7 +14,7 @@ from pipeline.status import Status
 from pipeline.verdict import Verdict, refusal_of
 from trainer.errors import GateRefused, InputError
 
-PARTS = ("data", "drift", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "model")
+PARTS = ("data", "drift", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "unjudged", "model")
 VERDICT = "verdict.json"
 RUN_ENV = "DARKROOM_RUN"  # the run's id, for the components that `kubeflow.entrypoint` runs
 

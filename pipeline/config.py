@@ -27,12 +27,14 @@ from trainer.errors import InputError
 from trainer.tuning.config import TuningConfig
 
 Margin = Annotated[float, Ge(0)]
+Share = Annotated[float, Ge(0), Le(1)]
 BESIDES = ("metadata", "notify", "mlflow")  # sections that change nothing about what a run gives, only what keeps or tells it
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """By what the Evaluator blesses a model: means over the held-out pictures, nats per picture; null asks for nothing.
+    """By what a model is blessed: means over the held-out pictures, nats per picture, and figures of new pictures; null asks
+    for nothing.
 
     Attributes:
         min_elbo: The ELBO that a model must reach.
@@ -49,6 +51,14 @@ class EvaluationConfig:
         max_label_accuracy_drop: By how much the share of held-out pictures that a classifier names right, which was trained on
             the labels, may be below that of the last blessed model's pictures, where the labels are the same: labels in disorder
             cannot be learned.
+        max_frechet_rise: How far the Frechet distance of new pictures may be above that of the last blessed model's, and above
+            that of the prior alone where codes come from a fitted density, as a share of it, beyond the noise of the generation
+            seed.
+        max_two_sample: How often a classifier may tell new pictures from held-out ones, 0.5 (chance) to 1.
+        max_copies: Share of new pictures that may be near-copies of training pictures, beyond the share of held-out ones that are.
+        min_high_frequencies: The power of the high spatial frequencies of new pictures that must be reached, as a share of that of
+            held-out ones: below it they are fog.
+        min_recall: Share of the held-out pictures that must have their like among new ones.
     """
 
     min_elbo: float | None = None
@@ -60,7 +70,12 @@ class EvaluationConfig:
     max_drop: Margin | None = 1.0
     max_reconstruction_rise: Margin | None = 3.0  # more than the ELBO: another seed moves the terms against each other
     max_kl_rise: Margin | None = None  # at about the same ELBO, more of the picture in its code is not worse
-    max_label_accuracy_drop: Annotated[float, Ge(0), Le(1)] | None = 0.2
+    max_label_accuracy_drop: Share | None = 0.2
+    max_frechet_rise: Margin | None = 0.5  # five standard deviations of the difference between two seeds of training
+    max_two_sample: Annotated[float, Ge(0.5), Le(1)] | None = None  # of small models a classifier tells most pictures
+    max_copies: Share | None = 0.1
+    min_high_frequencies: Margin | None = 0.05  # real pictures have 0.03 behind a blur of 1 pixel; presets from 0.27 on
+    min_recall: Share | None = 0.02  # codes drawn at a temperature of 0.2 come to 0.005 at the most; presets to 0.1 at least
 
 
 @dataclass(frozen=True)

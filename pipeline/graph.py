@@ -48,7 +48,7 @@ from components.serving_check.component import ServingCheck
 from components.tuner.component import Tuner
 from pipeline.config import Config, ServingCheckConfig
 from pipeline.plumbing import NONE, Plumbing
-from pipeline.thresholds import evaluation_config
+from pipeline.thresholds import evaluation_config, picture_limits
 
 
 def create_pipeline(
@@ -81,7 +81,7 @@ def create_pipeline(
         enable_cache: Whether components whose inputs, parameters and code have not changed are skipped.
         accept_drift: Takes the pictures as the new usual ones: they are not compared with those before.
         push_anew: Anything that has not been said before has the model pushed whatever the cache says.
-        bless_who: Who asks for the model to be blessed even if the Evaluator refuses it, as user@host.
+        bless_who: Who asks for the model to be blessed even if the model gate refuses it, as user@host.
         bless_why: For what reason; empty asks for nothing.
 
     Returns:
@@ -156,7 +156,9 @@ def create_pipeline(
         split=judged_on,
         code=code_hash(components.feature_extractor, trainer.data, trainer.preprocessing),
     )
-    # How near new pictures come to held-out ones. It tells; it does not judge.
+    # The last good model.
+    last_model = plumbing.last_model(train.outputs["model"])
+    # How near its new pictures and those of the last good model come to held-out ones. It measures; ModelGate judges.
     sample_quality = SampleQuality(
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -173,8 +175,6 @@ def create_pipeline(
             trainer.preprocessing,
         ),
     )
-    # The last good model.
-    last_model = plumbing.last_model(train.outputs["model"])
     # Blesses the model, or does not, on pictures that took no part in training.
     evaluator = Evaluator(
         examples=example_gen.outputs["examples"],
@@ -187,7 +187,7 @@ def create_pipeline(
     forced_blessing = plumbing.forced_blessing(evaluator.outputs["evaluation"])
     # Nor is a model pushed again from which a person has rolled back.
     withdrawal = plumbing.withdrawal(train.outputs["model"])
-    # The Evaluator's decision, or a person's against it.
+    # The Evaluator's decision and what the new pictures are like, or a person's decision against them.
     model_gate = ModelGate(
         evaluation=evaluator.outputs["evaluation"],
         evaluator_blessing=evaluator.outputs["blessing"],
@@ -195,11 +195,18 @@ def create_pipeline(
         withdrawal=withdrawal.channel,
         features=feature_extractor.outputs["features"],
         last_blessing=last_model.blessing,
+        quality=sample_quality.outputs["quality"],
         max_label_accuracy_drop=config.evaluation.max_label_accuracy_drop,
         max_drop=config.evaluation.max_drop,
+        picture_limits=picture_limits(config.evaluation),
         who=bless_who,
         why=bless_why,
-        code=code_hash(components.model_gate, components.evaluation, components.feature_extractor.description),
+        code=code_hash(
+            components.model_gate,
+            components.evaluation,
+            components.feature_extractor.description,
+            components.sample_quality.figures,
+        ),
     )
     # Tries the exported model as a server would.
     check, infra_blessing = serving_check(config.serving_check, example_gen, train)
@@ -247,8 +254,8 @@ def create_pipeline(
         starting_point.node,
         train,
         feature_extractor,
-        sample_quality,
         last_model.node,
+        sample_quality,
         evaluator,
         forced_blessing.node,
         withdrawal.node,

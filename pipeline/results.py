@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluation import read_evaluation
+from components.model_gate.decisions import RECORD as BLESSING
 from components.model_gate.decisions import Forced
 from components.sample_quality.figures import QUALITY, Quality, comparable
 from pipeline.outcomes import NodeOutcome, Output
@@ -97,12 +98,13 @@ def _quality(outputs: dict[str, Output]) -> str:
     found = Quality.from_dict(read_json(Path(outputs["quality"].uri, QUALITY)))
     if found.generated is None:
         return f"not measured: {found.reason}"
-    others = {"prior alone": found.prior, "floor": found.floor}
+    others = {"last model": found.baseline, "prior alone": found.prior, "floor": found.floor}
     beside = [f"{name} {f.frechet_distance:.4g}" for name, f in others.items() if comparable(found.generated, f)]
     against = f" ({', '.join(beside)})" if beside else ""
     made = found.generated
+    copies = f", {found.copies.share:.1%} near-copies" if found.copies else ""
     return (
-        f"Frechet distance {made.frechet_distance:.4g}{against}, precision {made.precision:.2f}, recall {made.recall:.2f}; "
+        f"Frechet distance {made.frechet_distance:.4g}{against}, precision {made.precision:.2f}, recall {made.recall:.2f}{copies}; "
         f"{made.features} {made.features_hash[:12]}, {made.pictures:,} pictures"
     )
 
@@ -119,8 +121,10 @@ def _model_gate(outputs: dict[str, Output]) -> str:
     properties = outputs["blessing"].properties
     who, why = (properties.get(Forced.property(name)) for name in ("who", "why"))
     if who:
-        return f"blessed by {who}, who overruled the Evaluator: {why}"
-    return "passed" if properties.get("blessed") == 1 else "refused"
+        return f"blessed by {who}, who overruled the gate: {why}"
+    said = "passed" if properties.get("blessed") == 1 else "refused"
+    unjudged = read_json(Path(outputs["blessing"].uri, BLESSING)).get("unjudged")
+    return f"{said}; {'; '.join(unjudged)}" if unjudged else said
 
 
 def _serving_check(outputs: dict[str, Output]) -> str:

@@ -55,7 +55,7 @@ class Request:
         enable_cache: Whether what has not changed is taken from earlier runs.
         beam_args: For the components that run on Beam.
         accept_drift: Whether the pictures may differ from those before.
-        bless: The reason to bless the model even if the Evaluator refuses it; empty: let it decide.
+        bless: The reason to bless the model even if the model gate refuses it; empty: let it decide.
     """
 
     images: str
@@ -348,7 +348,7 @@ class Run:
             self.display.line(f"{len(self.duplicates):,} exact duplicates were left out, listed in {shown(path)}")
 
     def say_report(self) -> None:
-        """Says where the report is, and whether a person has overruled the Evaluator."""
+        """Says where the report is, and whether a person has overruled the model gate."""
         if self.verdict.report:
             self.display.line(f"report: {shown(self.workspace.report / 'index.html')}")
         forced = self.verdict.blessed_by
@@ -361,7 +361,7 @@ class Run:
         """The last lines of a run that pushed a model."""
         self.say_report()
         if self.request.bless and not self.verdict.blessed_by:
-            self.display.line("--bless was not needed and is not recorded: the Evaluator blessed the model")
+            self.display.line("--bless was not needed and is not recorded: the model gate blessed the model")
         self.display.line(f"try: {command('generate', shown(self.workspace.root))} --out new.png")
         where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
         self.display.line(in_one_line(f"pushed: {where} ({self.verdict.seconds:.0f} s)"), style="bold green")

@@ -1,7 +1,8 @@
-"""By what the Evaluator blesses: the configuration's bounds and margins as TFMA's thresholds."""
+"""By what a model is blessed: the configuration's bounds and margins, as TFMA's thresholds and the model gate's."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 
@@ -9,6 +10,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 import components.unpaid_rise
 from components.code_hash import code_hash
+from components.model_gate.config import PictureLimits
 from pipeline.config import EvaluationConfig
 
 FIGURES = ("elbo", "importance_weighted", "reconstruction", "kl", "gain")  # what the signature `evaluate` answers with
@@ -45,6 +47,11 @@ def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
         slicing_specs=[OVERALL, config_pb2.SlicingSpec(feature_keys=["image/label"])],
         metrics_specs=specs,
     )
+
+
+def picture_limits(config: EvaluationConfig) -> PictureLimits:
+    """By what the model gate judges new pictures."""
+    return PictureLimits(**{field.name: getattr(config, field.name) for field in dataclasses.fields(PictureLimits)})
 
 
 def _metric(name: str, threshold: config_pb2.MetricThreshold | None = None) -> config_pb2.MetricConfig:

@@ -36,8 +36,9 @@ class Verdict:
         figures: The model's figures on the pictures that it was judged by, nats per picture.
         baseline: Those of the last blessed model on the same pictures; empty where there is none.
         quality: How near generated and rebuilt pictures come to held-out ones: the content of quality.json.
-        blessed_by: `who`, `why` and `when`, where a person had a model blessed that the Evaluator had refused.
-        overruled: What the Evaluator had refused it for, a sentence each.
+        blessed_by: `who`, `why` and `when`, where a person had a model blessed that the model gate had refused.
+        overruled: What the model gate had refused it for, a sentence each.
+        unjudged: Bounds on new pictures that the model gate could not apply, a sentence each.
         model: Its artifact, and version and folder where it was pushed.
         components: Name, state and seconds of each.
         report: The report's page.
@@ -61,6 +62,7 @@ class Verdict:
     quality: dict[str, Any] = field(default_factory=dict)
     blessed_by: dict[str, str] | None = None
     overruled: list[str] = field(default_factory=list)
+    unjudged: list[str] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
     components: list[dict[str, Any]] = field(default_factory=list)
     report: str | None = None
@@ -93,6 +95,7 @@ class Verdict:
             record = read_json(Path(outputs["blessing"].uri, BLESSING))
             self.blessed_by = record.get("forced")
             self.overruled = record["failures"] if self.blessed_by else []
+            self.unjudged = record.get("unjudged", [])
         elif outcome.name == "Pusher" and outputs and outputs["pushed_model"].properties.get("pushed") == 1:
             properties = outputs["pushed_model"].properties
             self.model |= {"version": int(properties["pushed_version"]), "path": properties["pushed_destination"]}

@@ -93,7 +93,7 @@ def test_a_person_can_have_it_pushed_all_the_same_and_is_recorded(folder, refuse
     assert f"blessed all the same by {by['who']} ({by['when']}): {WHY}" in last
     assert f"  {verdict['overruled'][0]}" in last
     page = (folder.work / "report" / "index.html").read_text()
-    assert "overruled the Evaluator" in page and WHY in page and "worse than the last blessed model" in page
+    assert "overruled the model gate" in page and WHY in page and "worse than the last blessed model" in page
     told = darkroom("report", "--work", folder.work)
     assert by["who"] in told.out and verdict["overruled"][0] in told.out
 

@@ -1,1 +1,1 @@
-"""The gate on models: what the Evaluator decided, unless a person decides otherwise."""
+"""The gate on models: the Evaluator's decision and what the new pictures are like, unless a person decides otherwise."""

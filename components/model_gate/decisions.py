@@ -13,6 +13,8 @@ EVALUATION_ID = "evaluation_id"  # which evaluation was decided on; by it our ga
 # How well the labels were learned, on how many held-out pictures, and which labels they are.
 ACCURACY, PICTURES, LABELS = "label_accuracy", "label_pictures", "labels_sha256"
 BELOW = "elbo_below_best"  # nats: how far the ELBO is below that of the best in the row of models that were judged one by the other
+# log of the Frechet distance of its pictures over that of the best in that row: see `components.model_gate.pictures`
+FRECHET_ABOVE = "frechet_above_best"
 RECORD = "blessing.json"  # what was decided by whom, in a blessing's folder
 FIRST_ID = "forced_blessing_id"  # the blessing that was forced, where this one only stands by it
 WEIGHTS_SUM = "weights_sha256"  # of a model that was rolled back from: trained again, it is the same

@@ -1,4 +1,4 @@
-"""What the model gate does: passes the Evaluator's decision on, or a person's against it."""
+"""What the model gate does: judges what the Evaluator does not see, and passes its decision on, or a person's against it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,28 @@ from typing import Any
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from components.evaluation import Evaluation, read_evaluation
 from components.feature_extractor.description import Description, read_description
-from components.model_gate.decisions import ACCURACY, BELOW, EVALUATION_ID, FIRST_ID, LABELS, PICTURES, RECORD, Forced, RolledBack
+from components.model_gate.config import PictureLimits
+from components.model_gate.decisions import (
+    ACCURACY,
+    BELOW,
+    EVALUATION_ID,
+    FIRST_ID,
+    FRECHET_ABOVE,
+    LABELS,
+    PICTURES,
+    RECORD,
+    Forced,
+    RolledBack,
+)
+from components.model_gate.pictures import PictureJudgement, accumulated_rise, judge_pictures
 from components.resolvers import BLESSED, SUBJECT_ID
+from components.sample_quality.figures import QUALITY, Quality
 
 STANDARD_ERRORS = 3.0
 PASSED_ON = (constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY)
@@ -50,6 +65,8 @@ class Executor(base_executor.BaseExecutor):
         judged = read_evaluation(evaluation.uri)
         below = below_best(judged, last)
         found += slid_down(judged, below, exec_properties.get("max_drop"))
+        pictures = judged_pictures(input_dict, exec_properties, last)
+        found += pictures.failures
         refused = decided.get_int_custom_property(BLESSED) != constants.BLESSED_VALUE or bool(found)
         forced = decide(Forced.read(earlier), exec_properties["who"], exec_properties["why"]) if refused else None
 
@@ -62,7 +79,10 @@ class Executor(base_executor.BaseExecutor):
             blessing.set_float_custom_property(ACCURACY, learned.accuracy)
             blessing.set_int_custom_property(PICTURES, learned.held_out)
             blessing.set_string_custom_property(LABELS, hash_of(learned.labels))
-        blessing.set_float_custom_property(BELOW, 0.0 if forced else below)  # whom a person blesses, later ones are judged by
+        above = accumulated_rise(frechet_above(last), pictures.rise)
+        # Whom a person blesses, later ones are judged by.
+        blessing.set_float_custom_property(BELOW, 0.0 if forced else below)
+        blessing.set_float_custom_property(FRECHET_ABOVE, 0.0 if forced else above)
         if forced:
             forced.write(blessing)
             if earlier and forced == Forced.read(earlier):
@@ -75,7 +95,8 @@ class Executor(base_executor.BaseExecutor):
             "blessed": blessed,
             "forced": dataclasses.asdict(forced) if forced else None,
             "evaluation": evaluation.uri,
-            "failures": [*read_evaluation(evaluation.uri).failures, *found],
+            "failures": [*judged.failures, *found],
+            "unjudged": pictures.unjudged,
         }
         text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
         io_utils.write_string_file(os.path.join(blessing.uri, RECORD), text)
@@ -107,6 +128,26 @@ def slid_down(evaluation: Evaluation, below: float, most: float | None) -> list[
         f"ELBO is {below:.2f} nats worse than that of the best of the models before, each a little worse than the last; "
         f"allowed are {most:.2f} in all"
     ]
+
+
+def judged_pictures(
+    input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any], last: types.Artifact | None
+) -> PictureJudgement:
+    """What the figures of new pictures say, by the bounds that the parameters hold."""
+    quality = next((read_quality(artifact.uri) for artifact in input_dict.get("quality") or ()), None)
+    limits = PictureLimits(**json.loads(exec_properties.get("picture_limits") or "{}"))
+    return judge_pictures(quality, limits, frechet_above(last))
+
+
+def read_quality(uri: str) -> Quality:
+    """What SampleQuality has written into its artifact's folder."""
+    with fileio.open(os.path.join(uri, QUALITY), "r") as file:
+        return Quality.from_dict(json.load(file))
+
+
+def frechet_above(last: types.Artifact | None) -> float:
+    """How far the last blessed model's pictures are above the best of its row; see `accumulated_rise`."""
+    return last.get_float_custom_property(FRECHET_ABOVE) if last is not None and last.has_custom_property(FRECHET_ABOVE) else 0.0
 
 
 def learned_labels(input_dict: dict[str, list[types.Artifact]]) -> list[Description]:

@@ -17,7 +17,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from tfx.utils import path_utils
 
 from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
-from components.model_gate.decisions import ACCURACY, BELOW, LABELS, PICTURES
+from components.model_gate.decisions import ACCURACY, BELOW, FRECHET_ABOVE, LABELS, PICTURES
 from components.registry import store
 from components.resolvers import read_protocol
 
@@ -92,9 +92,8 @@ def record_statistics(statistics: types.Artifact, registry: str, passed: dict[st
 
 def record_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
     """Writes into the registry what the model gate found of a model that was pushed; nothing where it found nothing."""
-    found: dict[str, Any] = {}
-    if blessing.has_custom_property(BELOW):
-        found[BELOW] = blessing.get_float_custom_property(BELOW)
+    sums = (BELOW, FRECHET_ABOVE)
+    found: dict[str, Any] = {name: blessing.get_float_custom_property(name) for name in sums if blessing.has_custom_property(name)}
     if blessing.has_custom_property(ACCURACY):
         found |= {
             ACCURACY: blessing.get_float_custom_property(ACCURACY),
@@ -110,8 +109,9 @@ def restore_blessing(blessing: types.Artifact, registry: str, version: int) -> N
     folder, name = f"{registry}/{BLESSINGS}", f"{version}.json"
     if name in store.list_tree(folder):
         found = json.loads(store.read(f"{folder}/{name}"))
-        if BELOW in found:
-            blessing.set_float_custom_property(BELOW, found[BELOW])
+        for name in (BELOW, FRECHET_ABOVE):
+            if name in found:
+                blessing.set_float_custom_property(name, found[name])
         if ACCURACY in found:
             blessing.set_float_custom_property(ACCURACY, found[ACCURACY])
             blessing.set_int_custom_property(PICTURES, found[PICTURES])

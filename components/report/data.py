@@ -238,8 +238,23 @@ class Answers:
 
 
 @dataclass(frozen=True)
+class CopyPair:
+    """A new picture and the training picture of which it is a near-copy, both uint8 [h, w, c] at the model's size.
+
+    Attributes:
+        path: Of the training picture, as it was ingested.
+        distance: Between the two; see `components.sample_quality.figures.Copy`.
+    """
+
+    generated: np.ndarray
+    training: np.ndarray
+    path: str
+    distance: float
+
+
+@dataclass(frozen=True)
 class Forced:
-    """Who had a model blessed that the Evaluator had refused, why and when."""
+    """Who had a model blessed that the model gate had refused, why and when."""
 
     who: str
     why: str
@@ -248,15 +263,16 @@ class Forced:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the Evaluator measured and decided.
+    """What the Evaluator measured, and what the model gate decided on it and on the new pictures.
 
     Attributes:
         candidate: This model, over all held-out pictures.
         baseline: The last blessed model on the same pictures; None where there was none.
         by_label: This model by label.
-        blessed: None where the Evaluator did not decide.
+        blessed: None where there was no decision.
         failures: Bounds that were missed, a sentence each.
         forced: Who had the model blessed in spite of them.
+        unjudged: Bounds that could not be applied, a sentence each.
     """
 
     candidate: Figures = Figures()
@@ -265,6 +281,7 @@ class Evaluation:
     blessed: bool | None = None
     failures: list[str] = field(default_factory=list)
     forced: Forced | None = None
+    unjudged: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -342,6 +359,7 @@ class ReportData:
     """Everything on the page.
 
     Attributes:
+        copies: Some of the near-copies that `quality` counts, the nearest first.
         seed_spread: Standard deviation of the held-out ELBO over seeds, nats, as the Evaluator's margin has it; None where it has
             none.
     """
@@ -356,6 +374,7 @@ class ReportData:
     serving: Serving | None = None
     push: Push | None = None
     quality: Quality | None = None
+    copies: list[CopyPair] = field(default_factory=list)
     search: Search | None = None
     seed_spread: float | None = None
     run_id: str = ""

@@ -17,7 +17,7 @@ from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
 from components.report.sources.gates import read_evaluation, read_push, read_serving
 from components.report.sources.model import interview
-from components.report.sources.quality import read_quality
+from components.report.sources.quality import read_copies, read_quality
 from components.report.sources.run import known_labels, read_model_facts, read_training
 from components.report.sources.search import read_search
 from components.report.stills import stills
@@ -55,6 +55,7 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
     model, training = read_model_facts(model_folder), read_training(found["model_run"].uri)
     view = View(_preprocessing(model.image_shape, config))
     held_out = read_held_out(examples_uri, MOST_HELD_OUT)
+    quality = read_quality(found.get("quality"))
     return ReportData(
         title=parameters["title"],
         when=when,
@@ -67,7 +68,8 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         evaluation=read_evaluation(found.get("evaluation"), found.get("blessing")),
         serving=read_serving(found.get("infra_blessing")),
         push=read_push(found.get("pushed_model")),
-        quality=read_quality(found.get("quality")),
+        quality=quality,
+        copies=read_copies(found.get("quality"), quality),
         search=read_search(found.get("tuner_results")),
         seed_spread=_seed_spread(config),
         run_id=run_id,

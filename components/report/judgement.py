@@ -44,7 +44,7 @@ def judge(report: ReportData) -> Judgement:
     if report.push is not None and report.push.pushed:
         version = f" as version {report.push.version}" if report.push.version else ""
         forced = report.evaluation.forced
-        against = f"; {forced.who} overruled the Evaluator: {forced.why}" if forced else ""
+        against = f"; {forced.who} overruled the model gate: {forced.why}" if forced else ""
         return Judgement("passed", f"Pushed{version}{against}")
     if report.push is not None:
         return Judgement("refused", "Not pushed")
@@ -67,20 +67,31 @@ def _data(report: ReportData) -> Gate:
 def _model(report: ReportData) -> Gate:
     evaluation = report.evaluation
     if evaluation.blessed is None:
-        return Gate("Evaluator", "unknown", "No decision was recorded.")
+        return Gate("Model gate", "unknown", "No decision was recorded.")
     against = "and against the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
     on = f" on {count(evaluation.candidate.pictures, 'held-out picture')}" if evaluation.candidate.pictures else ""
-    sentence = f"Judged{on} by absolute bounds{' ' if evaluation.baseline else '; '}{against}."
+    sentence = f"The ELBO was judged{on} by absolute bounds{' ' if evaluation.baseline else '; '}{against}."
+    sentence += _pictures(report)
     forced = evaluation.forced
     if forced:
         sentence += f" It refused the model, and {forced.who} had it blessed all the same ({forced.when}): {forced.why}"
-        return Gate("Evaluator", "forced", sentence, evaluation.failures)
+        return Gate("Model gate", "forced", sentence, evaluation.failures)
     return Gate(
-        "Evaluator",
+        "Model gate",
         "passed" if evaluation.blessed else "refused",
         sentence,
         [] if evaluation.blessed else evaluation.failures,
     )
+
+
+def _pictures(report: ReportData) -> str:
+    """What the gate looked at beside the ELBO."""
+    if report.evaluation.unjudged:
+        return "".join(f" {unjudged[:1].upper()}{unjudged[1:]}." for unjudged in report.evaluation.unjudged)
+    if report.quality is None or report.quality.generated is None:
+        return ""
+    beside = " and with the last blessed model's" if report.quality.baseline else ""
+    return f" New pictures were compared with held-out ones{beside}."
 
 
 def _serving(report: ReportData) -> Gate:

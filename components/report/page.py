@@ -8,6 +8,7 @@ from components.report.data import ReportData
 from components.report.markup import Html, fragment, tag
 from components.report.sections.architecture import architecture
 from components.report.sections.code import code
+from components.report.sections.copies import copies
 from components.report.sections.curves import curves
 from components.report.sections.dataset import dataset
 from components.report.sections.header import header
@@ -29,6 +30,7 @@ SECTIONS = (
     reconstructions,
     denoising,
     quality,
+    copies,
     interpolation,
     latent_map,
     manifold,

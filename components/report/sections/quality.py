@@ -12,6 +12,11 @@ SHORT_HASH = 12
 FIGURES = {
     "frechet_distance": ("Fréchet distance", "lower is better"),
     "kernel_distance": ("Kernel distance", "lower is better; around 0 for pictures of one kind"),
+    "two_sample": (
+        "Two-sample accuracy",
+        "how often a classifier tells these from held-out ones; 0.5 where nothing tells them apart",
+    ),
+    "high_frequencies": ("High frequencies", "fine detail over that of held-out ones; below 1 blurred, above 1 noisy"),
     "precision": ("Precision", "share of these that lie among held-out ones: are they real?"),
     "recall": ("Recall", "share of held-out ones that lie among these: does every kind come about?"),
     "density": ("Density", "how thickly held-out ones lie around these; about 1 for pictures of one kind"),
@@ -19,6 +24,7 @@ FIGURES = {
 }
 FEATURES = {
     "classifier": "a small classifier that learned the labels of these pictures",
+    "self_supervised": "a small network that learned from these pictures without labels, and from no model",
     "encoder": "this model's own, for there are no labels to learn: no other model's figures compare with these",
 }
 
@@ -53,18 +59,25 @@ def _key_line(found: Quality) -> Html | None:
 
 
 def _distances(found: Quality) -> Html:
-    columns = [("Generated", found.generated), ("Prior alone", found.prior), ("Floor", found.floor)]
+    columns = [
+        ("Generated", found.generated),
+        ("Last blessed", found.baseline),
+        ("Prior alone", found.prior),
+        ("Rebuilt", found.rebuilt),
+        ("Floor", found.floor),
+    ]
     # Figures of other features or another number of pictures would look like a difference between models.
     shown = [(name, figures) for name, figures in columns if comparable(found.generated, figures)]
     rows = [
         [fragment(name, tag("small", meaning)), *(_value(figures, field) for _, figures in shown)]
         for field, (name, meaning) in FIGURES.items()
+        if any(getattr(figures, field) is not None for _, figures in shown)
     ]
     return tag(
         "div",
         tag("h3", "Against held-out pictures"),
         table(["", *(name for name, _ in shown)], rows),
-        tag("p", _basis(found), class_="small"),
+        tag("p", _basis(found), _spread(found), class_="small"),
     )
 
 
@@ -84,6 +97,16 @@ def _basis(found: Quality) -> Html:
         f"{figures.features} ",
         tag("code", figures.features_hash[:SHORT_HASH], title=figures.features_hash),
         f", {FEATURES[figures.features]}{right}. Figures compare only where features, pictures and N are the same.",
+    )
+
+
+def _spread(found: Quality) -> str:
+    spread = found.spread
+    if spread is None:
+        return ""
+    return (
+        f" Another seed of the same model moves its Fréchet distance by about ±{significant(spread.frechet_distance, 2)} and its "
+        f"two-sample accuracy by ±{number(spread.two_sample, 3)} (standard deviations over {count(spread.seeds, 'seed')})."
     )
 
 

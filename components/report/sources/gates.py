@@ -19,18 +19,20 @@ MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 
 
 def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Evaluation:
-    """What the Evaluator measured and decided; empty as far as it did not."""
+    """What the Evaluator measured and the model gate decided; empty as far as it did not."""
     blessed, forced = _flag(blessing, "blessed"), decisions.Forced.read(blessing)
     if measured is None:
         return Evaluation(blessed=blessed)
     found = tfma_results.read_evaluation(measured.uri)
-    failures = read_json(blessing.uri, decisions.RECORD).get("failures", found.failures) if blessing else found.failures
+    record = read_json(blessing.uri, decisions.RECORD) if blessing else {}
+    failures = record.get("failures", found.failures)
     return Evaluation(
         candidate=figures({**found.candidate, "pictures": found.pictures}),
         baseline=figures(found.baseline) if found.baseline else None,
         by_label={label: figures(values) for label, values in found.per_label.items()},
         blessed=blessed,
         failures=[] if blessed and not forced else [MINUS_SIGN.sub(MINUS, sentence) for sentence in failures],
+        unjudged=list(record.get("unjudged", ())),
         forced=Forced(forced.who, forced.why, forced.when) if forced else None,
     )
 

@@ -1,11 +1,15 @@
-"""What SampleQuality measured."""
+"""What SampleQuality measured, and the pictures that it kept."""
 
 from __future__ import annotations
 
 import logging
+import os
 
+import numpy as np
+import tensorflow as tf
 from tfx.types import Artifact
 
+from components.report.data import CopyPair
 from components.report.sources.files import read_json
 from components.sample_quality.figures import QUALITY, Quality
 
@@ -22,3 +26,21 @@ def read_quality(artifact: Artifact | None) -> Quality | None:
     except (TypeError, AttributeError) as error:
         _log.warning("%s is not as it should be: %s", QUALITY, error)
         return None
+
+
+def read_copies(artifact: Artifact | None, quality: Quality | None) -> list[CopyPair]:
+    """The near-copies that were kept, each beside its original; those whose files cannot be read are left out."""
+    pairs = []
+    for copy in quality.copies.examples if artifact is not None and quality is not None and quality.copies else ():
+        try:
+            pictures = [_read_png(os.path.join(artifact.uri, name)) for name in (copy.generated_png, copy.training_png)]
+        except (OSError, tf.errors.OpError) as error:
+            _log.warning("a near-copy of %s cannot be shown: %s", copy.training, error)
+            continue
+        pairs.append(CopyPair(*pictures, copy.training, copy.distance))
+    return pairs
+
+
+def _read_png(path: str) -> np.ndarray:
+    """The picture in a PNG file, uint8 [h, w, c]."""
+    return tf.io.decode_png(tf.io.read_file(path)).numpy()

@@ -1,18 +1,26 @@
-"""The model gate: the Evaluator's decision, or a person's against it."""
+"""The model gate: the Evaluator's decision and the new pictures, or a person's decision against them."""
 
+import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pytest
 from tfx.types import standard_artifacts
 
 from components.feature_extractor.artifacts import Features
-from components.feature_extractor.description import Description, write_features
-from components.model_gate.decisions import BELOW, EVALUATION_ID, FIRST_ID, Forced, RolledBack
+from components.feature_extractor.description import DESCRIPTION, Description
+from components.model_gate.decisions import BELOW, EVALUATION_ID, FIRST_ID, FRECHET_ABOVE, Forced, RolledBack
 from components.model_gate.executor import Executor
+from components.sample_quality import artifacts as quality_artifacts
+from components.sample_quality.figures import Distances, Quality
 from tests.components.report.fakes import artifact, write_evaluation
 
-LIMITS = {"max_label_accuracy_drop": 0.2, "max_drop": 1.0}
+LIMITS = {
+    "max_label_accuracy_drop": 0.2,
+    "max_drop": 1.0,
+    "picture_limits": json.dumps({"max_frechet_rise": 0.5, "min_recall": 0.05}),
+}
 FAILURE = "ELBO is -240.00 nats, at least -200.00 is asked for: 40.00 too few"
 
 
@@ -21,7 +29,7 @@ def gate(tmp_path):
     """Runs the gate on an evaluation that refused or blessed the model, and gives its blessing."""
     count = iter(range(100, 200))
 
-    def run(refused, who="", why="", earlier=None, withdrawal=None, learned=None, last=None, elbos=None):
+    def run(refused, who="", why="", earlier=None, withdrawal=None, learned=None, last=None, elbos=None, quality=None):
         number = next(count)
         folder = tmp_path / str(number)
         now, before = elbos or (-240.0, None)
@@ -42,9 +50,14 @@ def gate(tmp_path):
         inputs = {"evaluation": [evaluation], "evaluator_blessing": [decided], "forced_blessing": [earlier] if earlier else []}
         inputs["withdrawal"] = [withdrawal] if withdrawal else []
         if learned:
-            write_features(str(folder / "features"), learned, None)
+            (folder / "features").mkdir()
+            (folder / "features" / DESCRIPTION).write_text(json.dumps(dataclasses.asdict(learned)))
             inputs["features"] = [artifact(Features, folder / "features")]
         inputs["last_blessing"] = [last] if last else []
+        if quality:
+            (folder / "quality").mkdir()
+            (folder / "quality" / "quality.json").write_text(json.dumps(quality.to_dict()))
+            inputs["quality"] = [artifact(quality_artifacts.Quality, folder / "quality")]
         Executor().Do(inputs, {"blessing": [blessing]}, {**LIMITS, "who": who, "why": why, "code": ""})
         blessing.id = number
         return blessing
@@ -142,7 +155,7 @@ def test_what_a_person_decided_last_counts(gate, withdrawal):
 
 
 def learned(accuracy, held_out=1000, labels=("big", "small")):
-    """What a classifier has learned of the labels; `kind` spares the test its weights."""
+    """What a classifier has learned of the labels."""
     return Description("encoder", labels=labels, held_out=held_out, accuracy=accuracy)
 
 
@@ -190,3 +203,49 @@ def test_models_do_not_slide_down_a_little_at_a_time(gate):
     assert best.get_float_custom_property(BELOW) == 0, "new ones are judged by it"
     forced = gate(refused=False, last=second, elbos=(-101.2, -100.6), who="ada@engine", why="new pictures")
     assert forced.get_int_custom_property("blessed") == 1 and forced.get_float_custom_property(BELOW) == 0
+
+
+MADE = Distances(14.0, 9.5, 1.0, 0.98, 0.2, 1.6, 0.8, "classifier", "a" * 64, "b" * 64, 1000)
+FOG = Quality(generated=dataclasses.replace(MADE, recall=0.001))
+FEW = Quality(reason="there are only 12 test pictures, and it takes 50")
+
+
+def beside(frechet_distance):
+    """New pictures of a model, beside those of the last one, which have a Frechet distance of 14."""
+    return Quality(generated=dataclasses.replace(MADE, frechet_distance=frechet_distance), baseline=MADE)
+
+
+def test_a_model_whose_elbo_holds_and_whose_pictures_are_bad_is_refused(gate):
+    blessing = gate(refused=False, quality=FOG)
+    assert blessing.get_int_custom_property("blessed") == 0 and files(blessing) == {"NOT_BLESSED", "blessing.json"}
+    (words,) = record(blessing)["failures"]
+    assert "0.1% of the held-out ones" in words
+    both = gate(refused=True, quality=FOG)
+    assert record(both)["failures"] == [FAILURE, words]
+
+
+def test_a_person_can_overrule_what_the_pictures_say_and_it_stands(gate):
+    forced = gate(refused=False, quality=FOG, who="ada@engine", why="fog is meant")
+    assert forced.get_int_custom_property("blessed") == 1 and Forced.read(forced).why == "fog is meant"
+    assert len(record(forced)["failures"]) == 1
+    again = gate(refused=False, quality=FOG, earlier=forced)
+    assert again.get_int_custom_property("blessed") == 1 and Forced.read(again) == Forced.read(forced)
+
+
+def test_pictures_that_were_not_measured_refuse_nothing_and_it_is_recorded(gate):
+    blessing = gate(refused=False, quality=FEW)
+    assert blessing.get_int_custom_property("blessed") == 1 and record(blessing)["failures"] == []
+    assert record(blessing)["unjudged"] == [f"new pictures were not judged: {FEW.reason}"]
+    assert record(gate(refused=False))["unjudged"] == []
+
+
+def test_pictures_do_not_get_worse_a_little_at_a_time(gate):
+    first = gate(refused=False, quality=Quality(generated=MADE))
+    assert first.get_float_custom_property(FRECHET_ABOVE) == 0
+    second = gate(refused=False, last=first, quality=beside(14 * 1.3))
+    assert second.get_int_custom_property("blessed") == 1
+    assert second.get_float_custom_property(FRECHET_ABOVE) == pytest.approx(math.log(1.3))
+    third = gate(refused=False, last=second, quality=beside(14 * 1.3))
+    assert third.get_int_custom_property("blessed") == 0, "each step is allowed, both are not"
+    forced = gate(refused=False, last=second, quality=beside(14 * 1.3), who="ada@engine", why="new pictures")
+    assert forced.get_int_custom_property("blessed") == 1 and forced.get_float_custom_property(FRECHET_ABOVE) == 0

@@ -102,7 +102,7 @@ def test_evaluation_with_a_baseline_and_a_missed_bound(artifacts: Artifacts, tmp
         "pushed_model": [fakes.artifact(standard_artifacts.PushedModel, tmp_path, pushed=0)],
     }
     words = run(inputs, tmp_path / "report").words
-    assert "Refused by the evaluator: " in words and "−250.50 nats" in words and "−245.00" in words
+    assert "Refused by the model gate: " in words and "−250.50 nats" in words and "−245.00" in words
     assert "▼ −10.50 vs last blessed" in words
 
 
@@ -116,7 +116,7 @@ def test_a_forced_blessing(artifacts: Artifacts, tmp_path: Path) -> None:
         "blessing": [blessing],
     }
     words = run(inputs, tmp_path / "report").words
-    assert "Pushed as version 3; ada@engine overruled the Evaluator: new camera" in words
+    assert "Pushed as version 3; ada@engine overruled the model gate: new camera" in words
     assert "at least −245.00 is asked for: 5.50 too few" in words
 
 

@@ -143,7 +143,7 @@ def test_collapsed_codes_are_drawn() -> None:
 def test_refusals_are_told_with_their_reasons() -> None:
     evaluation = Evaluation(FIGURES, None, {}, False, ["ELBO is −240.00 nats, at least −200.00 is asked for"])
     words = Page(render(report(evaluation=evaluation, push=Push(False)))).words
-    assert words.count("Refused by the evaluator: ELBO is −240.00 nats") == 2
+    assert words.count("Refused by the model gate: ELBO is −240.00 nats") == 2
     serving = Serving(False, [SignatureCheck("encode", False, 3.0, 1.0, "the answer differs")])
     words = Page(render(report(serving=serving, push=Push(False)))).words
     assert "Refused by the serving check: encode: the answer differs" in words
@@ -153,7 +153,7 @@ def test_a_blessing_that_a_person_forced_is_told_with_who_why_and_what_was_worse
     forced = Forced("ada@engine", "new camera", "2026-01-01T10:00:00+00:00")
     evaluation = Evaluation(FIGURES, None, {}, True, ["ELBO is −240.00 nats, at least −200.00 is asked for"], forced)
     words = Page(render(report(evaluation=evaluation, push=Push(True, "2")))).words
-    assert "Pushed as version 2; ada@engine overruled the Evaluator: new camera" in words
+    assert "Pushed as version 2; ada@engine overruled the model gate: new camera" in words
     assert "ada@engine had it blessed all the same (2026-01-01T10:00:00+00:00): new camera" in words
     assert "ELBO is −240.00 nats, at least −200.00 is asked for" in words
     assert "overruled" in words

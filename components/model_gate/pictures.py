@@ -1,0 +1,176 @@
+"""Judges the pictures that a model makes: against held-out ones, and against those of the last blessed model."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from components.evaluation import MARGIN
+from components.model_gate.config import PictureLimits
+from components.sample_quality.figures import Distances, Quality, comparable
+
+STANDARD_ERRORS = 3.0  # of the difference of two shares: with few pictures they differ by chance
+
+
+@dataclass(frozen=True)
+class PictureJudgement:
+    """What the figures of new pictures say.
+
+    Attributes:
+        failures: A sentence for each bound that was missed.
+        unjudged: A sentence for each bound that was asked for and could not be applied.
+        rise: log(Frechet distance over that of the last blessed model's pictures), both measured in the same run; None where
+            they were not compared.
+    """
+
+    failures: list[str] = dataclasses.field(default_factory=list)
+    unjudged: list[str] = dataclasses.field(default_factory=list)
+    rise: float | None = None
+
+
+def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: float = 0.0) -> PictureJudgement:
+    """Judge the figures of new pictures. What was not measured refuses no model.
+
+    Args:
+        quality: What SampleQuality found; None where it did not run.
+        limits: The bounds.
+        rise_before: How far the last blessed model is above the best of its row, as `accumulated_rise` gives it.
+
+    Returns:
+        What failed, and what could not be judged.
+    """
+    if all(bound is None for bound in dataclasses.astuple(limits)) or quality is None:
+        return PictureJudgement()
+    if quality.generated is None:
+        return PictureJudgement(unjudged=[f"new pictures were not judged: {quality.reason or 'there are no figures'}"])
+    unjudged = list(_unmeasured(quality, limits))
+    failures = [
+        *_fog(quality, limits.min_high_frequencies),
+        *_missing_kinds(quality, limits.min_recall),
+        *_further_than_before(quality, limits.max_frechet_rise),
+        *_slid_down(quality, limits.max_frechet_rise, rise_before),
+        *_worse_than_prior(quality, limits.max_frechet_rise),
+        *_recognized(quality, limits.max_two_sample),
+        *_copied(quality, limits.max_copies),
+    ]
+    return PictureJudgement(failures, unjudged, _rise(quality))
+
+
+def accumulated_rise(before: float, rise: float | None) -> float:
+    """Return how far a model's Frechet distance is above that of the best in its row, as the logarithm of their ratio.
+
+    Each model of the row was measured beside the one before it on the same pictures: the sum of these differences, at least 0.
+
+    Args:
+        before: That of the last blessed model, at least 0.
+        rise: log(Frechet distance over the last blessed model's); None begins a new row.
+    """
+    return 0.0 if rise is None else max(0.0, before + rise)
+
+
+def _rise(quality: Quality) -> float | None:
+    now, before = quality.generated, quality.baseline
+    if not comparable(now, before) or now.frechet_distance <= 0 or before.frechet_distance <= 0:
+        return None
+    return math.log(now.frechet_distance / before.frechet_distance)
+
+
+def _unmeasured(quality: Quality, limits: PictureLimits) -> Iterator[str]:
+    """Bounds without a figure: files of earlier versions lack some, and pictures of other features cannot be compared."""
+    made, before = quality.generated, quality.baseline
+    if limits.max_frechet_rise is not None and before is not None and not comparable(made, before):
+        yield "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured by other features"
+    figures = {
+        "min_high_frequencies": made.high_frequencies,
+        "max_two_sample": made.two_sample,
+        "max_copies": quality.copies,
+    }
+    for name, figure in figures.items():
+        if getattr(limits, name) is not None and figure is None:
+            yield f"evaluation.{name} was not judged: its figure was not measured"
+
+
+def _fog(quality: Quality, least: float | None) -> Iterator[str]:
+    sharpness = quality.generated.high_frequencies
+    if least is not None and sharpness is not None and sharpness < least:
+        yield (
+            f"new pictures are blurred: they have {_percent(sharpness)} of the fine detail of held-out ones, "
+            f"evaluation.min_high_frequencies asks for {_percent(least)}; train longer, or with more latent dimensions"
+        )
+
+
+def _missing_kinds(quality: Quality, least: float | None) -> Iterator[str]:
+    made = quality.generated
+    if least is not None and made.recall < least:
+        yield (
+            f"new pictures are too alike: {_percent(made.recall)} of the held-out ones have their like among them (recall), "
+            f"evaluation.min_recall asks for {_percent(least)}; look at generation.density"
+        )
+
+
+def _further_than_before(quality: Quality, most: float | None) -> Iterator[str]:
+    yield from _further("the last blessed model's", quality, quality.baseline, most)
+
+
+def _worse_than_prior(quality: Quality, most: float | None) -> Iterator[str]:
+    """Why a model is refused whose fitted density draws codes from where no picture's code lies: also in a first run."""
+    yield from _further("those of its prior alone", quality, quality.prior, most)
+
+
+def _further(whose: str, quality: Quality, other: Distances | None, most: float | None) -> Iterator[str]:
+    made = quality.generated
+    if most is None or not comparable(made, other):
+        return
+    noise = MARGIN * quality.spread.frechet_distance if quality.spread else 0.0
+    rise, allowed = made.frechet_distance - other.frechet_distance, most * other.frechet_distance + noise
+    if rise > allowed:
+        yield (
+            f"new pictures are worse than {whose}: Frechet distance {made.frechet_distance:.4g}, {rise:.3g} above "
+            f"{other.frechet_distance:.4g}, allowed are {allowed:.3g} (evaluation.max_frechet_rise)"
+        )
+
+
+def _slid_down(quality: Quality, most: float | None, rise_before: float) -> Iterator[str]:
+    """Why a model is refused that is a little worse than the last one, as that was than the one before, and so on."""
+    rise = _rise(quality)
+    if most is None or rise is None or any(_further_than_before(quality, most)):
+        return
+    spread = quality.spread.frechet_distance / quality.baseline.frechet_distance if quality.spread else 0.0
+    total, allowed = math.expm1(accumulated_rise(rise_before, rise)), most + MARGIN * spread
+    if rise_before > 0 and total > allowed:
+        yield (
+            f"the Frechet distance of new pictures is {total:.0%} above that of the best of the models before, each a little "
+            f"worse than the last; allowed are {allowed:.0%} in all (evaluation.max_frechet_rise)"
+        )
+
+
+def _recognized(quality: Quality, most: float | None) -> Iterator[str]:
+    made = quality.generated
+    if most is not None and made.two_sample is not None and made.two_sample > most:
+        yield (
+            f"new pictures are told from held-out ones {made.two_sample:.1%} of the time (two-sample accuracy, 50% is chance), "
+            f"evaluation.max_two_sample allows {_percent(most)}; train longer, or a larger model"
+        )
+
+
+def _copied(quality: Quality, most: float | None) -> Iterator[str]:
+    copies = quality.copies
+    if most is None or copies is None:
+        return
+    error = math.hypot(_standard_error(copies.share, copies.pictures), _standard_error(copies.floor, copies.pictures))
+    if copies.share - copies.floor > most + STANDARD_ERRORS * error:
+        yield (
+            f"{copies.count:,} of {copies.pictures:,} new pictures ({_percent(copies.share)}) are near-copies of training ones, "
+            f"{_percent(copies.floor)} of held-out ones are, evaluation.max_copies allows {_percent(most)} more; "
+            "train for less, or with model.dropout"
+        )
+
+
+def _standard_error(share: float, pictures: int) -> float:
+    return math.sqrt(share * (1 - share) / max(pictures, 1))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"

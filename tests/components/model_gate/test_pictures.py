@@ -1,0 +1,160 @@
+"""Which figures of new pictures refuse a model, and in which words."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from components.evaluation import MARGIN
+from components.model_gate.config import PictureLimits
+from components.model_gate.pictures import PictureJudgement, accumulated_rise, judge_pictures
+from components.sample_quality.figures import Copies, Distances, Quality, Spread
+from pipeline.config import EvaluationConfig
+from pipeline.status import in_one_line
+from pipeline.thresholds import picture_limits
+
+DEFAULTS = picture_limits(EvaluationConfig())
+MADE = Distances(14.0, 9.5, 1.0, 0.98, 0.2, 1.6, 0.8, "classifier", "a" * 64, "b" * 64, 1000, 0.9, 0.45)
+COPIES = Copies(0.03, 0.02, 30, 1000, 1.1)
+GOOD = Quality(split="test", generated=MADE, baseline=MADE, copies=COPIES, spread=Spread(0.7, 0.01, 3))
+
+
+def made(**figures: object) -> Quality:
+    """The good model's figures, of which those of its new pictures are replaced."""
+    return dataclasses.replace(GOOD, generated=dataclasses.replace(MADE, **figures))
+
+
+def copied(share: float, floor: float = 0.02, pictures: int = 1000) -> Quality:
+    """The good model's figures with other shares of near-copies."""
+    return dataclasses.replace(GOOD, copies=Copies(share, floor, round(share * pictures), pictures, 0.5))
+
+
+def test_a_good_model_passes_and_nothing_is_left_unjudged() -> None:
+    assert judge_pictures(GOOD, DEFAULTS) == PictureJudgement(rise=0.0)
+
+
+@pytest.mark.parametrize(
+    ("quality", "limits", "words"),
+    [
+        (
+            made(high_frequencies=0.014),
+            {},
+            ["new pictures are blurred", "1.4% of the fine detail", "min_high_frequencies asks for 5.0%", "train longer"],
+        ),
+        (made(recall=0.005), {}, ["0.5% of the held-out ones", "min_recall asks for 2.0%", "generation.density"]),
+        (
+            made(frechet_distance=84.0),
+            {},
+            ["the last blessed model's: Frechet distance 84, 70 above 14, allowed are 11.9 (evaluation.max_frechet_rise)"],
+        ),
+        (
+            dataclasses.replace(GOOD, baseline=None, prior=dataclasses.replace(MADE, frechet_distance=5.0)),
+            {},
+            ["worse than those of its prior alone: Frechet distance 14, 9 above 5, allowed are 7.45"],
+        ),
+        (made(two_sample=0.951), {"max_two_sample": 0.95}, ["95.1%", "50% is chance", "max_two_sample allows 95%"]),
+        (copied(0.5), {}, ["500 of 1,000 new pictures (50%)", "near-copies", "2.0% of held-out ones", "allows 10% more"]),
+    ],
+)
+def test_what_is_worse_refuses_and_says_by_how_much(quality: Quality, limits: dict, words: list[str]) -> None:
+    (failure,) = judge_pictures(quality, dataclasses.replace(DEFAULTS, **limits)).failures
+    for text in words:
+        assert text in failure, (text, failure)
+    line = f"refused by the model gate: {failure}"
+    assert in_one_line(line) == line, "it is not cut in the run's last line"
+
+
+@pytest.mark.parametrize(
+    ("quality", "limits"),
+    [
+        (made(high_frequencies=0.05), {}),
+        (made(recall=0.02), {}),
+        (made(frechet_distance=14 * 1.5 + MARGIN * 0.7 - 0.01), {}),
+        (made(frechet_distance=1.0), {}),
+        (made(two_sample=1.0), {}),
+        (made(two_sample=0.95), {"max_two_sample": 0.95}),
+        (copied(0.12), {}),
+        (copied(0.2, floor=0.15), {}),
+        (copied(0.22, pictures=50), {}),  # chance: three standard errors of the difference
+    ],
+)
+def test_what_is_within_the_bounds_passes(quality: Quality, limits: dict) -> None:
+    assert judge_pictures(quality, dataclasses.replace(DEFAULTS, **limits)).failures == []
+
+
+NOTHING = {field.name: None for field in dataclasses.fields(PictureLimits)}
+WORST = dataclasses.replace(
+    copied(1.0), generated=dataclasses.replace(MADE, frechet_distance=900.0, recall=0.0, high_frequencies=0.0, two_sample=1.0)
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("max_frechet_rise", 0.5),
+        ("max_two_sample", 0.9),
+        ("max_copies", 0.1),
+        ("min_high_frequencies", 0.05),
+        ("min_recall", 0.02),
+    ],
+)
+def test_each_bound_is_asked_by_itself_and_null_switches_it_off(name: str, bound: float) -> None:
+    (failure,) = judge_pictures(WORST, PictureLimits(**{**NOTHING, name: bound})).failures
+    assert f"evaluation.{name}" in failure
+    everything = PictureLimits(0.5, 0.9, 0.1, 0.05, 0.02)
+    without = judge_pictures(WORST, dataclasses.replace(everything, **{name: None})).failures
+    assert len(without) == 4 and failure not in without
+
+
+def test_with_nothing_asked_for_nothing_is_judged() -> None:
+    assert judge_pictures(WORST, PictureLimits(**NOTHING)) == PictureJudgement()
+    assert judge_pictures(None, DEFAULTS) == PictureJudgement()
+
+
+def test_what_was_not_measured_refuses_nothing_and_is_said() -> None:
+    few = Quality(reason="there are only 12 test pictures, and it takes 50")
+    judged = judge_pictures(few, DEFAULTS)
+    assert judged.failures == []
+    assert judged.unjudged == ["new pictures were not judged: there are only 12 test pictures, and it takes 50"]
+
+
+def test_figures_of_an_earlier_version_are_judged_as_far_as_they_go() -> None:
+    old = Quality(split="test", generated=dataclasses.replace(MADE, two_sample=None, high_frequencies=None, recall=0.0))
+    judged = judge_pictures(old, dataclasses.replace(DEFAULTS, max_two_sample=0.9))
+    assert [failure for failure in judged.failures if "min_recall" not in failure] == []
+    assert {words.split()[0] for words in judged.unjudged} == {
+        "evaluation.min_high_frequencies",
+        "evaluation.max_two_sample",
+        "evaluation.max_copies",
+    }
+
+
+def test_pictures_measured_by_other_features_are_not_compared() -> None:
+    other = dataclasses.replace(GOOD, baseline=dataclasses.replace(MADE, frechet_distance=0.1, features_hash="c" * 64))
+    judged = judge_pictures(other, DEFAULTS)
+    assert judged.failures == [] and judged.rise is None
+    assert judged.unjudged == [
+        "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured by other features"
+    ]
+
+
+def test_models_do_not_slide_down_a_little_at_a_time() -> None:
+    noiseless = dataclasses.replace(GOOD, spread=None)
+    step = dataclasses.replace(noiseless, generated=dataclasses.replace(MADE, frechet_distance=14 * 1.3))
+    first = judge_pictures(step, DEFAULTS)
+    assert first.failures == [] and first.rise == pytest.approx(math.log(1.3))
+    above = accumulated_rise(0.0, first.rise)
+    second = judge_pictures(step, DEFAULTS, above)
+    (words,) = second.failures
+    assert "69% above that of the best of the models before" in words and "allowed are 50% in all" in words
+    assert judge_pictures(noiseless, DEFAULTS, above).failures == [], "no worse than the last one"
+    far = dataclasses.replace(noiseless, generated=dataclasses.replace(MADE, frechet_distance=140.0))
+    assert len(judge_pictures(far, DEFAULTS, above).failures) == 1, "the same is not said twice"
+
+
+def test_a_better_model_and_one_without_a_baseline_begin_a_new_row() -> None:
+    assert accumulated_rise(0.3, -0.5) == 0.0
+    assert accumulated_rise(0.3, -0.1) == pytest.approx(0.2)
+    assert accumulated_rise(0.3, None) == 0.0
