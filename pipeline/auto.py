@@ -26,6 +26,17 @@ LOOKED_AT = 200  # pictures, evenly spread; their headers are read
 NATIVE_SIZE = 64  # pictures up to this side keep their own size; a larger model takes hours on a CPU
 DEFAULT_SIZE = 32
 DENSE_VALUES = 32 * 32  # up to so many values the dense network is the better one per second
+SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # fields of models whose codes have no places
+# What the network for colour is trained by where the configuration leaves it open; measured, see docs/quality.md.
+SPATIAL: dict[str, dict[str, Any]] = {
+    "model": {"likelihood": "discretized_logistic_mixture", "mixtures": 3, "latent_channels": 8},
+    "training": {"batch_size": 16, "learning_rate": 4e-3, "weight_average": 0.999},
+    "generation": {"density": "flow"},
+}
+SMALL_PATCHES = 48  # sides up to so many pixels are cut into patches of 4, longer ones of 8
+SPATIAL_PICTURES = 300_000  # so many are seen in training, some a hundred times: on two cores about twenty minutes at 32x32
+MOST_SPATIAL_EPOCHS = 100
+FLOW_UPDATES = (300, 3000)  # as many as there are pictures, within these: of few, there is little to learn of their codes
 FEW_PICTURES = 3000  # below, small batches: a few hundred pictures make too few steps otherwise
 STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # how long to train: about so many steps, within these bounds
 # Another seed moves the held-out ELBO by about so many nats (a standard deviation) x values / sqrt(held-out pictures); measured,
@@ -47,7 +58,7 @@ class PicturesUnseen(InputError):
 
 
 def complete(values: Mapping[str, Any], images: str, judged_by: int | None = None) -> dict[str, Any]:
-    """Fills in size, channels, network, batch size, epochs and the Evaluator's margins where the configuration leaves them open.
+    """Fills in size, channels, network, how it is trained, and the Evaluator's margins, where the configuration leaves them open.
 
     Args:
         values: The configuration's values, unvalidated; those that it has are kept.
@@ -61,8 +72,8 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
     Raises:
         PicturesUnseen: There are no pictures.
     """
-    sections = {name: dict(values.get(name) or {}) for name in ("preprocessing", "model", "training", "evaluation")}
-    preprocessing, model, training, evaluation = sections.values()
+    sections = {name: dict(values.get(name) or {}) for name in ("preprocessing", "model", "training", "generation", "evaluation")}
+    preprocessing, model, training, generation, evaluation = sections.values()
     # Listing many files takes its time: only where there is something to look for.
     told = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
     if not told or ("max_drop" not in evaluation and judged_by is None):
@@ -74,10 +85,16 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
         judged_by = judged(sources, data)
         height, width, channels = look(sources, data)
         sections["preprocessing"] = preprocessing = {"height": height, "width": width, "channels": channels, **preprocessing}
-        training.setdefault("batch_size", 32 if sources.count < FEW_PICTURES else 128)
-        training.setdefault("epochs", epochs_for(sources.count, training["batch_size"]))
-    size = [preprocessing[key] for key in ("height", "width", "channels")]
-    model.setdefault("network", "dense" if math.prod(size) <= DENSE_VALUES else "convolutional")
+        count = sources.count
+    size = tuple(preprocessing[key] for key in ("height", "width", "channels"))
+    model.setdefault("network", network_for(size, model))
+    if model["network"] == "spatial":
+        choose_spatial(size, sections, values)
+    if not told:
+        training.setdefault("batch_size", 32 if count < FEW_PICTURES else 128)
+        training.setdefault("epochs", epochs_for(count, training["batch_size"], model["network"]))
+        if generation.get("density") == "flow":
+            generation.setdefault("updates", min(FLOW_UPDATES[1], max(FLOW_UPDATES[0], count)))
     if "max_drop" not in evaluation:
         likelihood = model.get("likelihood", ModelConfig.likelihood)
         evaluation["max_drop"] = max_drop(math.prod(size), judged_by, likelihood)
@@ -116,8 +133,27 @@ def judged(sources: Sources, config: DataConfig) -> float:
     return splits[split] or SplitRule.of((), config).expected(split, splits[None] + splits["train"])
 
 
-def epochs_for(pictures: int, batch_size: int) -> int:
-    """Epochs that make about `STEPS` steps."""
+def network_for(size: tuple[int, int, int], model: Mapping[str, Any]) -> str:
+    """The network for pictures of a height, width, and channels, where the configuration has said so much of the model."""
+    if math.prod(size) <= DENSE_VALUES:
+        return "dense"
+    return "convolutional" if SHAPES_OF_CODES & model.keys() or model.get("binarisation") == "dynamic" else "spatial"
+
+
+def choose_spatial(size: tuple[int, int, int], sections: dict[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
+    """Fills in by what the spatial network is trained, where it is left open."""
+    for name, chosen in SPATIAL.items():
+        sections[name].update({field: value for field, value in chosen.items() if field not in sections[name]})
+    model = sections["model"]
+    model.setdefault("patch", 4 if max(size[:2]) <= SMALL_PATCHES else 8)
+    if (values.get("data") or {}).get("depth") == 16 and "likelihood" not in (values.get("model") or {}):
+        model.update(likelihood="gaussian", sigma="optimal")  # the mixture is a probability of 256 levels
+
+
+def epochs_for(pictures: int, batch_size: int, network: str = "dense") -> int:
+    """Epochs that make about `STEPS` steps; of the spatial network those that see about `SPATIAL_PICTURES` pictures."""
+    if network == "spatial":
+        return min(MOST_SPATIAL_EPOCHS, max(1, round(SPATIAL_PICTURES / max(pictures, 1))))
     return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS * batch_size / pictures)))
 
 

@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from trainer.checkpoint import Checkpoint, Course
-from trainer.networks.dropout import Dropout, dropping
+from trainer.networks.dropout import dropping
+from trainer.networks.velocity import build_velocity
 from trainer.optimizer import FusedAdam
 from trainer.progress import report_progress
 from trainer.schedules import WarmupCosine
 
-WIDTHS = (128, 1024)  # of the velocity's layers: four times the codes' dimensions, within these
-LAYERS = 4
-CONDITION = 128  # numbers that time and label are told by
-FREQUENCIES = 32
-DROPOUT = 0.1
-BATCH = 256
+BATCH = 128
 LEARNING_RATE = 1e-3
 AVERAGE = 0.999  # decay of the running means of the weights, which are what is kept
 LABELS_HIDDEN = 0.1  # share of the labels that it does not see, so that it can draw codes of any label as well
 UPDATES_A_CALL = 25  # in one compiled call: progress is shown, and Ctrl-C heard, between calls
-EVERY = 200  # updates between two looks at the held-out loss
+EVERY = 100  # updates between two looks at the held-out loss
 PATIENCE = 5  # looks without a lower one after which it stops: what is learned from then on are the codes by heart
-DRAWS = 8  # times and draws of noise for each held-out code: always the same, so that losses can be compared
-SHRINKAGE = 0.01  # of the codes' covariance to its mean variance: a direction without variance would be divided by
+HELD_OUT = 2000  # paths whose losses are compared, always the same: more take longer than the updates between two looks
+LEAST_DEVIATION = 1e-3  # of a dimension: what never varies would be divided by
 
 
 @dataclass(frozen=True)
@@ -40,33 +34,35 @@ class FlowSettings:
         updates: Updates of the velocity's weights at the most.
         steps: Steps of the solver.
         seed: Of weights, order, and noise.
+        grid: Rows, columns, and channels of a spatial network's codes; None for codes without places.
     """
 
     updates: int
     steps: int
     seed: int = 0
+    grid: tuple[int, int, int] | None = None
 
 
 class Flow:
-    """Codes by a learned velocity v(u, t), from noise at t = 0 to codes at t = 1, in coordinates u in which codes have mean 0 and
-    covariance 1.
+    """Codes by a learned velocity v(u, t), from noise at t = 0 to codes at t = 1, in units in which each dimension of the codes has
+    mean 0 and deviation 1.
 
     The path from noise u_0 to a code u_1 is the straight line (1 - t) u_0 + t u_1, whose velocity u_1 - u_0 the network learns to
-    tell from a point of it (Lipman et al. 2023, eq. 22 and 23, with sigma_min = 0). Where codes are normal, the mean velocity is
+    tell from a point of it (Lipman et al. 2023, eq. 22 and 23, with sigma_min = 0). Where u_1 is N(0, 1), the mean velocity is
     (2t - 1) / (t^2 + (1 - t)^2) u: the network is what comes on top, and starts at 0. So the untrained density is the normal one
-    with the codes' own mean and covariance.
+    with the codes' own means and deviations.
 
     Args:
         mean: Of the codes, float32 [d].
-        factor: float32 [d, d]: codes are mean + factor u.
+        deviation: Their standard deviations, float32 [d].
         labels: How many labels there are; 0 for a model that knows none.
-        settings: The seed, and the steps of the solver.
+        settings: The seed, the steps of the solver, and the grid of the codes.
     """
 
-    def __init__(self, mean: np.ndarray, factor: np.ndarray, labels: int, settings: FlowSettings):
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray, labels: int, settings: FlowSettings):
         self.labels, self.settings = labels, settings
-        self.mean, self.factor = tf.constant(mean, tf.float32), tf.constant(factor, tf.float32)
-        self.network = _build(len(mean), labels, settings.seed)
+        self.mean, self.deviation = tf.constant(mean, tf.float32), tf.constant(deviation, tf.float32)
+        self.network = build_velocity(len(mean), settings.grid, labels, settings.seed)
 
     @property
     def variables(self) -> list[tf.Variable]:
@@ -96,13 +92,11 @@ class Flow:
         Returns:
             The flow, with the weights of the lowest held-out loss.
         """
-        codes, held_out = np.asarray(codes, np.float64), np.asarray(held_out, np.float64)
-        mean, factor = _normal(codes)
-        flow = cls(mean, factor, known, settings)
-        inverse = np.linalg.inv(factor)
-        white = [((part - mean) @ inverse.T).astype(np.float32) for part in (codes, held_out)]
+        mean, deviation = codes.mean(axis=0), np.maximum(codes.std(axis=0), LEAST_DEVIATION)
+        flow = cls(mean, deviation, known, settings)
+        u = [((part - mean) / deviation).astype(np.float32) for part in (codes, held_out)]
         shares = [None, None] if labels is None or not known else [_shares(part, known) for part in labels]
-        _Fit(flow, (white[0], shares[0]), (white[1], shares[1])).run(checkpoint)
+        _Fit(flow, (u[0], shares[0]), (u[1], shares[1])).run(checkpoint)
         return flow
 
     def velocity(self, u: tf.Tensor, t: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
@@ -116,7 +110,7 @@ class Flow:
         """The squared error of the velocity, mean over dimensions: float32 [n] (Lipman et al. 2023, eq. 23).
 
         Args:
-            u: Codes of mean 0 and covariance 1, float32 [n, d].
+            u: Codes in the flow's units, float32 [n, d].
             noise: Draws of N(0, 1), float32 [n, d].
             t: float32 [n, 1] in [0, 1].
             labels: Shares of labels, float32 [n, labels].
@@ -142,7 +136,7 @@ class Flow:
 
         start = tf.constant(0), tf.convert_to_tensor(noise)
         _, u = tf.while_loop(lambda step, _: step < steps, advance, start, parallel_iterations=1)
-        return self.mean + tf.matmul(u, self.factor, transpose_b=True)
+        return self.mean + self.deviation * u
 
 
 class _Fit:
@@ -150,7 +144,7 @@ class _Fit:
 
     Args:
         flow: The flow.
-        train: Codes of mean 0 and covariance 1, float32 [n, d], and shares of labels, float32 [n, labels] or None.
+        train: Codes in the flow's units, float32 [n, d], and shares of labels, float32 [n, labels] or None.
         held_out: The same, of held-out pictures.
     """
 
@@ -229,8 +223,8 @@ class _Fit:
         return float(np.concatenate(losses).mean(dtype=np.float64))
 
     def _held_out_batches(self) -> Iterator[tuple[tf.Tensor, ...]]:
-        codes, shares = self.held_out
-        for i in range(DRAWS):
+        codes, shares = (None if part is None else part[:HELD_OUT] for part in self.held_out)
+        for i in range(-(-HELD_OUT // len(codes))):
             rng = np.random.default_rng([self.settings.seed, i])
             noise = rng.standard_normal(codes.shape, np.float32)
             t = ((rng.permutation(len(codes)) + rng.random(len(codes))) / len(codes)).astype(np.float32)[:, np.newaxis]
@@ -245,50 +239,6 @@ def _calls(done: int, most: int) -> Iterator[int]:
         yield min(UPDATES_A_CALL, most - start)
 
 
-def _normal(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of codes, float64 [n, d], and a factor of their covariance, [d, d], shrunk a little to its mean variance."""
-    mean = codes.mean(axis=0)
-    centred = codes - mean
-    covariance = centred.T @ centred / len(codes)
-    # Fewer codes than dimensions say little of most directions.
-    share = min(1.0, SHRINKAGE + codes.shape[1] / (10 * len(codes)))
-    variance = max(float(np.trace(covariance)) / codes.shape[1], 1e-6)
-    values, vectors = np.linalg.eigh((1 - share) * covariance + share * variance * np.eye(codes.shape[1]))
-    return mean, vectors * np.sqrt(np.maximum(values, 1e-9))
-
-
 def _shares(labels: np.ndarray, known: int) -> np.ndarray:
     """Labels, int [n] from 0, below 0 for none, as shares, float32 [n, known]."""
     return (labels[:, np.newaxis] == np.arange(known)).astype(np.float32)
-
-
-class Waves(keras.layers.Layer):
-    """Times, [n, 1] in [0, 1], as sines and cosines of rising frequencies: [n, 2 * FREQUENCIES]."""
-
-    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """[n, 1] -> [n, 2 * FREQUENCIES]."""
-        angles = inputs * (math.pi * np.exp(np.linspace(0, math.log(64), FREQUENCIES))).astype(np.float32)
-        return keras.ops.concatenate([keras.ops.sin(angles), keras.ops.cos(angles)], axis=1)
-
-
-def _build(dim: int, labels: int, seed: int) -> keras.Model:
-    """The network of a velocity: codes [n, dim], times [n, 1] and shares of labels -> [n, dim], all zeros at first."""
-    width = int(np.clip(4 * dim, *WIDTHS))
-    seeds = iter(np.random.SeedSequence([seed, dim]).generate_state(2 * LAYERS + 6))
-    start = lambda spread=1.0: keras.initializers.VarianceScaling(spread, seed=int(next(seeds)))
-    dense = lambda units, name, spread=1.0: keras.layers.Dense(units, kernel_initializer=start(spread), name=name)
-    u, t = keras.Input((dim,), name="u"), keras.Input((1,), name="t")
-    label = [keras.Input((labels,), name="label")] if labels else []
-    told = keras.layers.Activation("silu")(dense(CONDITION, "time")(Waves(name="waves")(t)))
-    told = dense(CONDITION, "told")(told)
-    if labels:
-        told = keras.layers.Add()([told, dense(CONDITION, "told_label")(label[0])])
-    told = keras.layers.Activation("silu")(told)
-    x = dense(width, "first")(u)
-    for i in range(1, LAYERS + 1):
-        y = keras.layers.LayerNormalization(name=f"norm_{i}")(x)
-        y = keras.layers.Add()([y, dense(width, f"told_{i}")(told)])
-        y = Dropout(DROPOUT, name=f"dropout_{i}")(keras.layers.Activation("silu")(y))
-        x = keras.layers.Add()([x, dense(width, f"layer_{i}", 1 / LAYERS)(y)])
-    x = keras.layers.Activation("silu")(keras.layers.LayerNormalization(name="norm")(x))
-    return keras.Model([u, t, *label], keras.layers.Dense(dim, kernel_initializer="zeros", name="last")(x), name="velocity")

@@ -31,6 +31,7 @@ from trainer.flow import Flow, FlowSettings
 from trainer.golden import save_golden
 from trainer.history import History
 from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
+from trainer.networks import latent_grid
 from trainer.preprocessing import ENCODED
 from trainer.priors import Mixture
 from trainer.progress import report_progress
@@ -185,7 +186,7 @@ def fit_density(
     if generation.density == "mixture":
         return Mixture.fit(codes, generation.components, seed, labels, known)
     others, other_labels = aggregate_posterior(vae, held_out)
-    settings = FlowSettings(generation.updates, generation.steps, seed)
+    settings = FlowSettings(generation.updates, generation.steps, seed, latent_grid(vae.config, vae.image_shape))
     return Flow.fit(codes, others, settings, (labels, other_labels), known, checkpoint.beside("flow") if checkpoint else None)
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from pipeline.auto import PicturesUnseen, complete, epochs_for, max_drop
-from pipeline.config import load_values, preset_path
+from pipeline.config import build_config, load_values, preset_path
 from trainer.errors import InputError
 
 
@@ -20,10 +20,12 @@ def folder_of(path, modes_and_sizes):
     [
         ([("L", (28, 20))] * 3, (20, 28, 1), "dense"),
         ([("RGB", (16, 16))] * 3, (16, 16, 3), "dense"),
-        ([("RGB", (48, 48))] * 3, (48, 48, 3), "convolutional"),
-        ([("RGBA", (72, 72))] * 3, (32, 32, 3), "convolutional"),
+        ([("RGB", (32, 32))] * 3, (32, 32, 3), "spatial"),
+        ([("RGB", (48, 48))] * 3, (48, 48, 3), "spatial"),
+        ([("RGBA", (72, 72))] * 3, (32, 32, 3), "spatial"),
         ([("L", (20, 20)), ("L", (21, 20))], (32, 32, 1), "dense"),
-        ([("L", (20, 20)), ("RGB", (20, 20))], (20, 20, 3), "convolutional"),
+        ([("L", (20, 20)), ("RGB", (20, 20))], (20, 20, 3), "spatial"),
+        ([("L", (40, 40))], (40, 40, 1), "spatial"),
         ([("1", (20, 20))], (20, 20, 1), "dense"),
     ],
 )
@@ -46,6 +48,35 @@ def test_what_is_given_is_kept(tmp_path):
     assert values["model"] == {"network": "convolutional"}
     assert values["training"] == {"epochs": 3, "seed": 5, "batch_size": 32}
     assert "width" not in given["preprocessing"]
+
+
+def test_what_the_spatial_network_is_trained_by_is_filled_in(tmp_path):
+    images = folder_of(tmp_path, [("RGB", (32, 32))] * 5)
+    values = complete({}, images)
+    assert values["model"]["likelihood"] == "discretized_logistic_mixture" and values["model"]["patch"] == 4
+    assert values["generation"] == {"density": "flow", "updates": 300}
+    assert values["training"]["batch_size"] == 16 and values["training"]["epochs"] == 100
+    given = {"model": {"likelihood": "gaussian"}, "training": {"batch_size": 8}, "generation": {"density": "prior"}}
+    kept = complete(given, images)
+    assert kept["model"]["likelihood"] == "gaussian" and kept["training"]["batch_size"] == 8
+    assert kept["generation"] == {"density": "prior"}
+    assert complete({"preprocessing": {"height": 64, "width": 40}}, images)["model"]["patch"] == 8
+    deep = complete({"data": {"depth": 16}}, images)
+    assert (deep["model"]["likelihood"], deep["model"]["sigma"]) == ("gaussian", "optimal")
+    build_config(values, "by a look"), build_config(deep, "by a look")
+
+
+@pytest.mark.parametrize(
+    "model", [{"latent_dim": 2}, {"filters": [8]}, {"likelihood": "bernoulli", "binarisation": "dynamic"}], ids=str
+)
+def test_a_model_whose_code_was_said_has_no_places(tmp_path, model):
+    values = complete({"model": model}, folder_of(tmp_path, [("RGB", (32, 32))]))
+    assert values["model"] == {**model, "network": "convolutional"}
+    assert values["generation"] == {} and values["training"]["batch_size"] == 32
+
+
+def test_the_spatial_network_sees_as_many_pictures_of_any_number():
+    assert [epochs_for(n, 16, "spatial") for n in (10, 3000, 24_000, 10**7)] == [100, 100, 12, 1]
 
 
 def test_a_broken_picture_does_not_matter(tmp_path):

@@ -80,7 +80,7 @@ MIXTURE = Mixture(
 
 def small_flow() -> Flow:
     """An untrained flow of three labels, its weights moved about, so that label and noise both count."""
-    flow = Flow(np.array([0.5, -1.0]), np.array([[1.0, 0.0], [0.3, 0.8]]), 3, FlowSettings(1, 4))
+    flow = Flow(np.array([0.5, -1.0]), np.array([1.0, 0.8]), 3, FlowSettings(1, 4))
     for i, weight in enumerate(flow.network.trainable_variables):
         weight.assign_add(0.2 * tf.random.stateless_normal(weight.shape, [i, 0]))
     return flow

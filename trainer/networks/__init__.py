@@ -24,6 +24,13 @@ def latent_dim(config: ModelConfig, image_shape: tuple[int, int, int]) -> int:
     return spatial.latent_dim(config, image_shape) if config.network == "spatial" else config.latent_dim
 
 
+def latent_grid(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
+    """Rows, columns, and channels of the places that a code has numbers for; None where it has no places."""
+    if config.network != "spatial":
+        return None
+    return (*spatial.grid_of(config.patch, image_shape), config.latent_channels)
+
+
 def build_networks(
     config: ModelConfig, image_shape: tuple[int, int, int], output_channels: int, output_bias: np.ndarray, labels: int = 0
 ) -> Networks:
