@@ -1,0 +1,122 @@
+"""The network of a flow's velocity: residual layers that are told the time, over codes as they are or over the grid of their places."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+
+from trainer.networks.dropout import Dropout
+from trainer.networks.shared import ACTIVATION, Bias
+from trainer.networks.spatial import FromPatches, ToPatches
+
+WIDTHS = (128, 1024)  # of layers over codes without places: four times their dimensions, within these
+LAYERS = 4
+FINE, COARSE = 96, 192  # widths over the grid, and over the grid of its 2x2 patches, where places far apart meet
+COARSE_LAYERS = 3
+CONDITION = 128  # numbers that time and label are told by
+FREQUENCIES = 32
+DROPOUT = 0.1
+
+
+def build_velocity(dim: int, grid: tuple[int, int, int] | None, labels: int, seed: int) -> keras.Model:
+    """The network: all zeros until it is trained.
+
+    Args:
+        dim: Dimensions of a code.
+        grid: Rows, columns, and channels, where the code has places; None where it has none.
+        labels: How many labels there are; 0 for none.
+        seed: Of the weights.
+
+    Returns:
+        A model of codes, float32 [n, dim], times, float32 [n, 1] in [0, 1], and, where there are labels, their shares, float32
+        [n, labels]; it gives float32 [n, dim].
+    """
+    make = _Layers(seed)
+    u, t = keras.Input((dim,), name="u"), keras.Input((1,), name="t")
+    label = [keras.Input((labels,), name="label")] if labels else []
+    told = make.dense(CONDITION, "time")(Waves(name="waves")(t))
+    told = make.dense(CONDITION, "told")(keras.layers.Activation(ACTIVATION)(told))
+    if labels:
+        told = keras.layers.Add()([told, make.dense(CONDITION, "told_label")(label[0])])
+    told = keras.layers.Activation(ACTIVATION)(told)
+    velocity = _over_places(u, told, grid, make) if grid else _over_all(u, told, make)
+    return keras.Model([u, t, *label], velocity, name="velocity")
+
+
+def _over_all(u: keras.KerasTensor, told: keras.KerasTensor, make: _Layers) -> keras.KerasTensor:
+    """Dense residual layers: [n, d] and what they are told, [n, CONDITION] -> [n, d]."""
+    dim = u.shape[1]
+    width = int(np.clip(4 * dim, *WIDTHS))
+    x = make.dense(width, "first")(u)
+    for i in range(1, LAYERS + 1):
+        x = make.residual(x, told, make.dense(width, f"layer_{i}", 1 / LAYERS), f"layer_{i}")
+    return keras.layers.Dense(dim, kernel_initializer="zeros", name="last")(make.activated(x, "last"))
+
+
+def _over_places(u: keras.KerasTensor, told: keras.KerasTensor, grid: tuple[int, int, int], make: _Layers) -> keras.KerasTensor:
+    """Convolutions over the grid, and between them others over its patches: [n, d] and [n, CONDITION] -> [n, d]."""
+    size, channels = grid[:2], grid[2]
+    x = make.convolution(FINE, "first")(keras.layers.Reshape(grid, name="grid")(u))
+    x = Bias(np.zeros((*size, FINE)), name="place")(x)
+    fine = x = make.residual(x, told, make.convolution(FINE, "fine_1", 1 / LAYERS), "fine_1")
+    x = make.dense(COARSE, "coarser")(ToPatches(2, name="patches")(x))
+    for i in range(1, COARSE_LAYERS + 1):
+        x = make.residual(x, told, make.convolution(COARSE, f"coarse_{i}", 1 / LAYERS), f"coarse_{i}")
+        x = make.mixed(x, f"mixed_{i}")
+    x = FromPatches(2, size, name="finer")(make.dense(4 * FINE, "to_finer")(make.activated(x, "to_finer")))
+    x = keras.layers.Add(name="both")([fine, x])
+    x = make.residual(x, told, make.convolution(FINE, "fine_2", 1 / LAYERS), "fine_2")
+    last = keras.layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="last")
+    return keras.layers.Reshape((u.shape[1],), name="flat")(last(make.activated(x, "last")))
+
+
+class _Layers:
+    """Makes layers whose weights follow from one seed, in the order in which they are made."""
+
+    def __init__(self, seed: int):
+        self._seeds = np.random.SeedSequence(seed)
+
+    def _start(self, spread: float) -> keras.initializers.Initializer:
+        (seed,) = self._seeds.spawn(1)[0].generate_state(1)
+        return keras.initializers.VarianceScaling(spread, seed=int(seed))
+
+    def dense(self, units: int, name: str, spread: float = 1.0) -> keras.layers.Layer:
+        """A dense layer, over places the same at each."""
+        return keras.layers.Dense(units, kernel_initializer=self._start(spread), name=f"{name}_dense")
+
+    def convolution(self, units: int, name: str, spread: float = 1.0) -> keras.layers.Layer:
+        """A 3x3 convolution."""
+        return keras.layers.Conv2D(units, 3, padding="same", kernel_initializer=self._start(spread), name=f"{name}_convolution")
+
+    def activated(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Normalised (Ba et al. 2016) and activated."""
+        return keras.layers.Activation(ACTIVATION)(keras.layers.LayerNormalization(name=f"{name}_norm")(x))
+
+    def residual(self, x: keras.KerasTensor, told: keras.KerasTensor, layer: keras.layers.Layer, name: str) -> keras.KerasTensor:
+        """A layer of what was normalised, told time and label, and activated; added to what it was given."""
+        width = x.shape[-1]
+        told = self.dense(width, f"{name}_told")(told)
+        if len(x.shape) == 4:
+            told = keras.layers.Reshape((1, 1, width))(told)
+        y = keras.layers.Add()([keras.layers.LayerNormalization(name=f"{name}_norm")(x), told])
+        y = Dropout(DROPOUT, name=f"{name}_dropout")(keras.layers.Activation(ACTIVATION)(y))
+        return keras.layers.Add()([x, layer(y)])
+
+    def mixed(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+        """Each place given a weighted sum of all places, the same weights for all numbers (Tolstikhin et al. 2021, eq. 1)."""
+        rows, columns, width = x.shape[1:]
+        y = keras.layers.Reshape((rows * columns, width))(keras.layers.LayerNormalization(name=f"{name}_norm")(x))
+        y = self.dense(rows * columns, name, 1 / LAYERS)(keras.layers.Permute((2, 1))(y))
+        y = keras.layers.Reshape((rows, columns, width))(keras.layers.Permute((2, 1))(y))
+        return keras.layers.Add()([x, y])
+
+
+class Waves(keras.layers.Layer):
+    """Times, [n, 1] in [0, 1], as sines and cosines of rising frequencies: [n, 2 * FREQUENCIES]."""
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """[n, 1] -> [n, 2 * FREQUENCIES]."""
+        angles = inputs * (math.pi * np.exp(np.linspace(0, math.log(64), FREQUENCIES))).astype(np.float32)
+        return keras.ops.concatenate([keras.ops.sin(angles), keras.ops.cos(angles)], axis=1)
