@@ -94,7 +94,7 @@ def _basis(found: Quality) -> Html:
     right = f" and names {percent(accuracy)} of held-out ones right" if accuracy is not None else ""
     return fragment(
         f"N = {count(figures.pictures, 'picture')} on either side, the held-out ones of the split {found.split}. Features: "
-        f"{figures.features} ",
+        f"{figures.features.replace('_', '-')} ",
         tag("code", figures.features_hash[:SHORT_HASH], title=figures.features_hash),
         f", {FEATURES[figures.features]}{right}. Figures compare only where features, pictures and N are the same.",
     )

@@ -149,6 +149,12 @@ def test_refusals_are_told_with_their_reasons() -> None:
     assert "Refused by the serving check: encode: the answer differs" in words
 
 
+def test_what_could_not_be_judged_is_told() -> None:
+    evaluation = Evaluation(FIGURES, None, {}, True, unjudged=["new pictures were not judged: there are only 12 test pictures"])
+    assert "New pictures were not judged: there are only 12 test pictures." in Page(render(report(evaluation=evaluation))).words
+    assert "not judged" not in Page(render(report())).words
+
+
 def test_a_blessing_that_a_person_forced_is_told_with_who_why_and_what_was_worse() -> None:
     forced = Forced("ada@engine", "new camera", "2026-01-01T10:00:00+00:00")
     evaluation = Evaluation(FIGURES, None, {}, True, ["ELBO is −240.00 nats, at least −200.00 is asked for"], forced)

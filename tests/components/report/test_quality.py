@@ -12,7 +12,7 @@ import pytest
 from components.report.page import render
 from components.report.sources.quality import read_quality
 from components.sample_quality.artifacts import Quality as QualityArtifact
-from components.sample_quality.figures import Distances, Quality, Reconstruction
+from components.sample_quality.figures import Distances, Quality, Reconstruction, Spread
 from tests.components.report import fakes
 from tests.components.report.made import report
 from tests.components.report.reading import Page
@@ -42,6 +42,22 @@ def test_a_model_without_a_mixture_has_no_column_for_its_prior() -> None:
     words = section(dataclasses.replace(WHOLE, prior=None, to_prior=None))
     assert "Prior alone" not in words and "of the prior" not in words
     assert "Floor" in words
+
+
+def test_what_people_see_has_a_row_and_the_last_models_pictures_a_column() -> None:
+    seen = dataclasses.replace(MADE, features="self_supervised", two_sample=0.764, high_frequencies=0.288)
+    before = dataclasses.replace(seen, frechet_distance=13.21, two_sample=0.771)
+    words = section(
+        dataclasses.replace(WHOLE, generated=seen, baseline=before, prior=None, floor=None, spread=Spread(0.7, 0.011, 3))
+    )
+    for text in ("0.764", "0.288", "Last blessed", "13.2", "0.771", "a classifier tells these from held-out ones", "blurred"):
+        assert text in words, text
+    assert "self-supervised e8dad52b7158" in words and "by about ±0.7 and" in words and "over 3 seeds" in words
+
+
+def test_figures_that_an_earlier_version_did_not_have_have_no_row() -> None:
+    words = section(WHOLE)
+    assert "Two-sample" not in words and "High frequencies" not in words and "Last blessed" not in words
 
 
 @pytest.mark.parametrize("change", [{"features_hash": "c" * 64}, {"pictures": 100}, {"held_out_hash": "c" * 64}])
