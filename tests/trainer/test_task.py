@@ -147,7 +147,7 @@ def test_the_aggregate_posterior_has_a_code_for_each_picture_given_its_label(mon
     expected = np.random.default_rng(0).standard_normal(codes.shape, np.float32)
     np.testing.assert_allclose(standardised, expected, atol=1e-3)
     for most in (38, 20, 19, 1):
-        monkeypatch.setattr(trainer.task, "MIXTURE_PICTURES", most)
+        monkeypatch.setattr(trainer.task, "CODES", most)
         codes, labels = aggregate_posterior(vae, pictures)
         assert 1 <= len(codes) == len(labels) <= most
 

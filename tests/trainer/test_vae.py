@@ -238,7 +238,7 @@ LABELLED = {"labels": 3, **CONDITIONAL}
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_labels_change_codes_pictures_and_bounds(network: str) -> None:
-    vae = make_vae((3, 3, 1), spread=0.2, network=network, latent_dim=2, top_latent_dim=1, **LABELLED)
+    vae = make_vae((3, 3, 1), spread=0.2, network=network, latent_dim=2, top_latent_dim=1, latent_channels=2, **LABELLED)
     x, z, labels = many(binary(1)[0], 4), many(normal(2), 4), tf.constant([0, 1, 2, UNLABELLED])
     noise = many(normal(5, 2), 4)
     for answer in (
