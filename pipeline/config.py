@@ -51,14 +51,14 @@ class EvaluationConfig:
         max_label_accuracy_drop: By how much the share of held-out pictures that a classifier names right, which was trained on
             the labels, may be below that of the last blessed model's pictures, where the labels are the same: labels in disorder
             cannot be learned.
-        max_frechet_rise: How far the Frechet distance of new pictures may be above that of the last blessed model's, and above
-            that of the prior alone where codes come from a fitted density, as a share of it, beyond the noise of the generation
-            seed.
+        max_frechet_rise: How far the Frechet distance of new pictures may be above that of the last blessed model's, as a share of
+            it, beyond the noise of the generation seed.
         max_two_sample: How often a classifier may tell new pictures from held-out ones, 0.5 (chance) to 1.
         max_copies: Share of new pictures that may be near-copies of training pictures, beyond the share of held-out ones that are.
         min_high_frequencies: The power of the high spatial frequencies of new pictures that must be reached, as a share of that of
             held-out ones: below it they are fog.
-        min_recall: Share of the held-out pictures that must have their like among new ones.
+        min_coverage: The share of held-out pictures that have a new one near by must reach so much of the share that have a rebuilt
+            one near by: below it, codes are drawn from where few pictures' codes lie.
     """
 
     min_elbo: float | None = None
@@ -74,8 +74,8 @@ class EvaluationConfig:
     max_frechet_rise: Margin | None = 0.5  # five standard deviations of the difference between two seeds of training
     max_two_sample: Annotated[float, Ge(0.5), Le(1)] | None = None  # of small models a classifier tells most pictures
     max_copies: Share | None = 0.1
-    min_high_frequencies: Margin | None = 0.05  # real pictures have 0.03 behind a blur of 1 pixel; presets from 0.27 on
-    min_recall: Share | None = 0.02  # codes drawn at a temperature of 0.2 come to 0.005 at the most; presets to 0.1 at least
+    min_high_frequencies: Margin | None = 0.05  # real pictures have 0.03 behind a blur of 1 pixel; presets from 0.16 on
+    min_coverage: Share | None = 0.5  # codes drawn at a temperature of 0.2 come to 0.4 at the most; presets to 0.8 at least
 
 
 @dataclass(frozen=True)

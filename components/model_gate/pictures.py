@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from components.evaluation import MARGIN
 from components.model_gate.config import PictureLimits
-from components.sample_quality.figures import Distances, Quality, comparable
+from components.sample_quality.figures import Quality, comparable
 
 STANDARD_ERRORS = 3.0  # of the difference of two shares: with few pictures they differ by chance
 
@@ -48,10 +48,9 @@ def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: 
     unjudged = list(_unmeasured(quality, limits))
     failures = [
         *_fog(quality, limits.min_high_frequencies),
-        *_missing_kinds(quality, limits.min_recall),
+        *_missing_kinds(quality, limits.min_coverage),
         *_further_than_before(quality, limits.max_frechet_rise),
         *_slid_down(quality, limits.max_frechet_rise, rise_before),
-        *_worse_than_prior(quality, limits.max_frechet_rise),
         *_recognized(quality, limits.max_two_sample),
         *_copied(quality, limits.max_copies),
     ]
@@ -84,6 +83,7 @@ def _unmeasured(quality: Quality, limits: PictureLimits) -> Iterator[str]:
         yield "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured by other features"
     figures = {
         "min_high_frequencies": made.high_frequencies,
+        "min_coverage": quality.rebuilt,
         "max_two_sample": made.two_sample,
         "max_copies": quality.copies,
     }
@@ -102,33 +102,25 @@ def _fog(quality: Quality, least: float | None) -> Iterator[str]:
 
 
 def _missing_kinds(quality: Quality, least: float | None) -> Iterator[str]:
-    made = quality.generated
-    if least is not None and made.recall < least:
+    """Why a model is refused that draws codes from where few pictures' codes lie, however well its decoder does."""
+    made, rebuilt = quality.generated, quality.rebuilt
+    if least is not None and comparable(made, rebuilt) and made.coverage < least * rebuilt.coverage:
         yield (
-            f"new pictures are too alike: {_percent(made.recall)} of the held-out ones have their like among them (recall), "
-            f"evaluation.min_recall asks for {_percent(least)}; look at generation.density"
+            f"new pictures cover {_percent(made.coverage)} of the held-out ones, rebuilt pictures {_percent(rebuilt.coverage)}, "
+            f"at least {_percent(least * rebuilt.coverage)} is asked for (evaluation.min_coverage); look at generation.density"
         )
 
 
 def _further_than_before(quality: Quality, most: float | None) -> Iterator[str]:
-    yield from _further("the last blessed model's", quality, quality.baseline, most)
-
-
-def _worse_than_prior(quality: Quality, most: float | None) -> Iterator[str]:
-    """Why a model is refused whose fitted density draws codes from where no picture's code lies: also in a first run."""
-    yield from _further("those of its prior alone", quality, quality.prior, most)
-
-
-def _further(whose: str, quality: Quality, other: Distances | None, most: float | None) -> Iterator[str]:
-    made = quality.generated
-    if most is None or not comparable(made, other):
+    made, before = quality.generated, quality.baseline
+    if most is None or not comparable(made, before):
         return
     noise = MARGIN * quality.spread.frechet_distance if quality.spread else 0.0
-    rise, allowed = made.frechet_distance - other.frechet_distance, most * other.frechet_distance + noise
+    rise, allowed = made.frechet_distance - before.frechet_distance, most * before.frechet_distance + noise
     if rise > allowed:
         yield (
-            f"new pictures are worse than {whose}: Frechet distance {made.frechet_distance:.4g}, {rise:.3g} above "
-            f"{other.frechet_distance:.4g}, allowed are {allowed:.3g} (evaluation.max_frechet_rise)"
+            f"new pictures are worse than the last blessed model's: Frechet distance {made.frechet_distance:.4g}, {rise:.3g} above "
+            f"{before.frechet_distance:.4g}, allowed are {allowed:.3g} (evaluation.max_frechet_rise)"
         )
 
 

@@ -19,7 +19,7 @@ from tests.components.report.fakes import artifact, write_evaluation
 LIMITS = {
     "max_label_accuracy_drop": 0.2,
     "max_drop": 1.0,
-    "picture_limits": json.dumps({"max_frechet_rise": 0.5, "min_recall": 0.05}),
+    "picture_limits": json.dumps({"max_frechet_rise": 0.5, "min_coverage": 0.5}),
 }
 FAILURE = "ELBO is -240.00 nats, at least -200.00 is asked for: 40.00 too few"
 
@@ -206,7 +206,7 @@ def test_models_do_not_slide_down_a_little_at_a_time(gate):
 
 
 MADE = Distances(14.0, 9.5, 1.0, 0.98, 0.2, 1.6, 0.8, "classifier", "a" * 64, "b" * 64, 1000)
-FOG = Quality(generated=dataclasses.replace(MADE, recall=0.001))
+FOG = Quality(generated=dataclasses.replace(MADE, coverage=0.01), rebuilt=MADE)
 FEW = Quality(reason="there are only 12 test pictures, and it takes 50")
 
 
@@ -219,7 +219,7 @@ def test_a_model_whose_elbo_holds_and_whose_pictures_are_bad_is_refused(gate):
     blessing = gate(refused=False, quality=FOG)
     assert blessing.get_int_custom_property("blessed") == 0 and files(blessing) == {"NOT_BLESSED", "blessing.json"}
     (words,) = record(blessing)["failures"]
-    assert "0.1% of the held-out ones" in words
+    assert "cover 1.0% of the held-out ones" in words
     both = gate(refused=True, quality=FOG)
     assert record(both)["failures"] == [FAILURE, words]
 
@@ -236,7 +236,7 @@ def test_pictures_that_were_not_measured_refuse_nothing_and_it_is_recorded(gate)
     blessing = gate(refused=False, quality=FEW)
     assert blessing.get_int_custom_property("blessed") == 1 and record(blessing)["failures"] == []
     assert record(blessing)["unjudged"] == [f"new pictures were not judged: {FEW.reason}"]
-    assert record(gate(refused=False))["unjudged"] == []
+    assert record(gate(refused=False, quality=Quality(generated=MADE, rebuilt=MADE)))["unjudged"] == []
 
 
 def test_pictures_do_not_get_worse_a_little_at_a_time(gate):

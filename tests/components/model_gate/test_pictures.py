@@ -18,7 +18,8 @@ from pipeline.thresholds import picture_limits
 DEFAULTS = picture_limits(EvaluationConfig())
 MADE = Distances(14.0, 9.5, 1.0, 0.98, 0.2, 1.6, 0.8, "classifier", "a" * 64, "b" * 64, 1000, 0.9, 0.45)
 COPIES = Copies(0.03, 0.02, 30, 1000, 1.1)
-GOOD = Quality(split="test", generated=MADE, baseline=MADE, copies=COPIES, spread=Spread(0.7, 0.01, 3))
+REBUILT = dataclasses.replace(MADE, coverage=0.82)
+GOOD = Quality(split="test", generated=MADE, baseline=MADE, rebuilt=REBUILT, copies=COPIES, spread=Spread(0.7, 0.01, 20))
 
 
 def made(**figures: object) -> Quality:
@@ -43,16 +44,15 @@ def test_a_good_model_passes_and_nothing_is_left_unjudged() -> None:
             {},
             ["new pictures are blurred", "1.4% of the fine detail", "min_high_frequencies asks for 5.0%", "train longer"],
         ),
-        (made(recall=0.005), {}, ["0.5% of the held-out ones", "min_recall asks for 2.0%", "generation.density"]),
+        (
+            made(coverage=0.31),
+            {},
+            ["cover 31% of the held-out ones, rebuilt pictures 82%", "at least 41%", "min_coverage", "generation.density"],
+        ),
         (
             made(frechet_distance=84.0),
             {},
             ["the last blessed model's: Frechet distance 84, 70 above 14, allowed are 11.9 (evaluation.max_frechet_rise)"],
-        ),
-        (
-            dataclasses.replace(GOOD, baseline=None, prior=dataclasses.replace(MADE, frechet_distance=5.0)),
-            {},
-            ["worse than those of its prior alone: Frechet distance 14, 9 above 5, allowed are 7.45"],
         ),
         (made(two_sample=0.951), {"max_two_sample": 0.95}, ["95.1%", "50% is chance", "max_two_sample allows 95%"]),
         (copied(0.5), {}, ["500 of 1,000 new pictures (50%)", "near-copies", "2.0% of held-out ones", "allows 10% more"]),
@@ -70,7 +70,8 @@ def test_what_is_worse_refuses_and_says_by_how_much(quality: Quality, limits: di
     ("quality", "limits"),
     [
         (made(high_frequencies=0.05), {}),
-        (made(recall=0.02), {}),
+        (made(coverage=0.41), {}),
+        (dataclasses.replace(made(coverage=0.18), rebuilt=dataclasses.replace(REBUILT, coverage=0.2)), {}),  # the decoder's fault
         (made(frechet_distance=14 * 1.5 + MARGIN * 0.7 - 0.01), {}),
         (made(frechet_distance=1.0), {}),
         (made(two_sample=1.0), {}),
@@ -86,7 +87,7 @@ def test_what_is_within_the_bounds_passes(quality: Quality, limits: dict) -> Non
 
 NOTHING = {field.name: None for field in dataclasses.fields(PictureLimits)}
 WORST = dataclasses.replace(
-    copied(1.0), generated=dataclasses.replace(MADE, frechet_distance=900.0, recall=0.0, high_frequencies=0.0, two_sample=1.0)
+    copied(1.0), generated=dataclasses.replace(MADE, frechet_distance=900.0, coverage=0.0, high_frequencies=0.0, two_sample=1.0)
 )
 
 
@@ -97,13 +98,13 @@ WORST = dataclasses.replace(
         ("max_two_sample", 0.9),
         ("max_copies", 0.1),
         ("min_high_frequencies", 0.05),
-        ("min_recall", 0.02),
+        ("min_coverage", 0.5),
     ],
 )
 def test_each_bound_is_asked_by_itself_and_null_switches_it_off(name: str, bound: float) -> None:
     (failure,) = judge_pictures(WORST, PictureLimits(**{**NOTHING, name: bound})).failures
     assert f"evaluation.{name}" in failure
-    everything = PictureLimits(0.5, 0.9, 0.1, 0.05, 0.02)
+    everything = PictureLimits(0.5, 0.9, 0.1, 0.05, 0.5)
     without = judge_pictures(WORST, dataclasses.replace(everything, **{name: None})).failures
     assert len(without) == 4 and failure not in without
 
@@ -121,11 +122,14 @@ def test_what_was_not_measured_refuses_nothing_and_is_said() -> None:
 
 
 def test_figures_of_an_earlier_version_are_judged_as_far_as_they_go() -> None:
-    old = Quality(split="test", generated=dataclasses.replace(MADE, two_sample=None, high_frequencies=None, recall=0.0))
-    judged = judge_pictures(old, dataclasses.replace(DEFAULTS, max_two_sample=0.9))
-    assert [failure for failure in judged.failures if "min_recall" not in failure] == []
+    worse = dataclasses.replace(MADE, frechet_distance=84.0, two_sample=None, high_frequencies=None)
+    judged = judge_pictures(
+        Quality(split="test", generated=worse, baseline=MADE), dataclasses.replace(DEFAULTS, max_two_sample=0.9)
+    )
+    assert ["max_frechet_rise" in failure for failure in judged.failures] == [True]
     assert {words.split()[0] for words in judged.unjudged} == {
         "evaluation.min_high_frequencies",
+        "evaluation.min_coverage",
         "evaluation.max_two_sample",
         "evaluation.max_copies",
     }
