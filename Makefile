@@ -62,16 +62,24 @@ audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_
 	@touch $@
 
 VERSION = $(shell sed -n 's/^ *version="\(.*\)",$$/\1/p' setup.py)
-# An engine's command for one Dockerfile; podman finds its .dockerignore only where it is told.
+# Builds from one Dockerfile with ENGINE, else with the first engine that answers, in the order of kubeflow/check_image.py.
+# Podman, by whatever name it is called, finds its .dockerignore only where it is told.
 define build
-	@set -- --file $(1) --build-arg VERSION=$(VERSION) $(BUILD_ARGS) --tag $(2) .; \
-	if docker info >/dev/null 2>&1; then DOCKER_BUILDKIT=1 docker build "$$@"; \
-	elif podman info >/dev/null 2>&1; then podman build --layers --ignorefile $(1).dockerignore "$$@"; \
-	else echo "darkroom: an image needs a running docker, or podman; neither answers here" >&2; exit 1; fi
+	@engine=; why=; \
+	for one in $(or $(ENGINE),docker podman); do \
+		if said=$$($$one info 2>&1); then engine=$$one; break; fi; \
+		why="$$why; $$one: $$(echo "$$said" | grep -v -e --help -e 'errors pretty printing info' | tail -n 1)"; \
+	done; \
+	set -- --file $(1) --build-arg VERSION=$(VERSION) $(BUILD_ARGS) --tag $(2) .; \
+	case "$$engine,$$($$engine --version 2>/dev/null)" in \
+		,*) echo "darkroom: an image needs a running docker, or podman$$why" >&2; exit 1;; \
+		*,podman*) $$engine build --layers --ignorefile $(1).dockerignore "$$@";; \
+		*) DOCKER_BUILDKIT=1 $$engine build "$$@";; \
+	esac
 endef
 
 image: IMAGE ?= darkroom:$(VERSION)
-image:  ## the image for Kubeflow, named IMAGE; BUILD_ARGS=--build-arg=DIGEST=sha256:... pins what it is built from
+image:  ## the image for Kubeflow, named IMAGE; ENGINE=podman chooses, BUILD_ARGS=--build-arg=BASE=... says what it is built from
 	$(call build,kubeflow/Dockerfile,$(IMAGE))
 
 serving-image: IMAGE ?= darkroom-serving:$(VERSION)

@@ -69,8 +69,7 @@ def stages(text: str) -> list[Stage]:
 
 
 def expand(text: str, variables: dict[str, str]) -> str:
-    """Replaces $NAME, ${NAME} and ${NAME:+WORD}, which are all that the Dockerfile uses."""
-    text = re.sub(r"\$\{(\w+):\+((?:[^{}]|\{\w+\})*)\}", lambda m: m[2] if variables.get(m[1]) else "", text)
+    """Replaces $NAME and ${NAME}, which are all that the Dockerfiles use."""
     return re.sub(r"\$\{?(\w+)\}?", lambda m: variables.get(m[1], ""), text)
 
 

@@ -7,9 +7,11 @@ import importlib.util
 import json
 import re
 import shlex
+import subprocess
 
 import pytest
 
+from kubeflow.check_image import CA_BUNDLE
 from kubeflow.compile import ENTRYPOINT
 from tests.kubeflow.dockerfile import (
     DOCKERFILE,
@@ -17,7 +19,6 @@ from tests.kubeflow.dockerfile import (
     Stage,
     assignments,
     context,
-    expand,
     ignore_patterns,
     ignored,
     sources,
@@ -72,9 +73,14 @@ def test_it_starts_from_a_plain_python(all_of_it, serving):
         "image": "environment",
     }
     assert {stage.base for stage in serving.values()} == {"python:3.10-slim"}
+
+
+def test_it_starts_from_a_mirrors_python_where_that_is_said():
+    other = "mirror.example.com/python@sha256:1a2b"
     for file in (DOCKERFILE, SERVING):
-        lines = re.findall(r"^FROM (python\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-        assert {expand(line, {"DIGEST": "sha256:1a2b"}) for line in lines} == {"python:3.10-slim@sha256:1a2b"}
+        text = file.read_text(encoding="utf-8")
+        found = stages(re.sub("^ARG BASE=.*", f"ARG BASE={other}", text, flags=re.MULTILINE))
+        assert {stage.base for stage in found} - {stage.name for stage in found} == {other}
 
 
 def test_every_source_is_there_and_in_the_context(all_of_it, serving):
@@ -188,6 +194,7 @@ def test_the_serving_image_has_what_is_locked(serving):
     (words,) = [words for words in commands(serving["build"]) if "pip" in words]
     assert {"--require-hashes", "--no-deps", "/src/requirements/serving.txt"} <= set(words)
     assert not serving["serving"].values("RUN")
+    assert serving["project"].values("RUN") == ["chmod -R a+rX,go-w /src/serving"], "whatever the modes of the checkout are"
     (value,) = serving["serving"].values("ENTRYPOINT")
     *python, module = json.loads(value)
     assert python == ["python", "-m"] and importlib.util.find_spec(f"{module}.__main__").origin.startswith(str(ROOT))
@@ -197,14 +204,30 @@ def test_the_serving_image_has_what_is_locked(serving):
 
 def test_every_download_trusts_what_the_system_trusts(all_of_it, serving):
     """pip in the official images has certificates of its own; behind a proxy that inspects TLS they do not do."""
-    bundle = "/etc/ssl/certs/ca-certificates.crt"
     for stage in (all_of_it["environment"], serving["build"]):
         for value in stage.values("RUN"):
             if "pip" in value.split():
-                assert value.startswith(f"--mount=type=secret,id=ca,target={bundle} --mount=type=secret,id=pip ")
-                assert {f"PIP_CERT={bundle}", "PIP_CONFIG_FILE=/run/secrets/pip"} <= set(value.split())
+                assert value.startswith("--mount=type=secret,id=ca,mode=0444 --mount=type=secret,id=pip ")
+                assert {"PIP_CERT=$ca", "PIP_CONFIG_FILE=/run/secrets/pip"} <= set(value.split())
+                assert value.count("apt-get update") == 1 and value.count("-o Acquire::https::CaInfo=$ca") == 2
+            # buildah deletes the target of a mount, and with it a file of the image that was there
+            assert "target=" not in value
+    (words,) = (words for words in commands(all_of_it["environment"]) if "UV_SYSTEM_CERTS=1" in words)
+    assert "SSL_CERT_FILE=$ca" in words
     everything = {**environment(all_of_it["environment"]), **environment(all_of_it["image"]), **environment(serving["serving"])}
     assert not {"PIP_CERT", "SSL_CERT_FILE", "PIP_INDEX_URL"} & set(everything), "what the build needs does not stay"
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_the_certificates_are_the_secrets_or_else_the_systems(all_of_it, serving, tmp_path, given):
+    secret = tmp_path / "ca"
+    if given:
+        secret.write_text("x")
+    for stage in (all_of_it["environment"], serving["build"]):
+        (value,) = (value for value in stage.values("RUN") if "id=ca" in value)
+        choice = value[value.index("ca=/run") :].split("&& apt-get")[0].replace("/run/secrets/ca", str(secret))
+        said = subprocess.run(["sh", "-euc", f'{choice} && echo "$ca"'], check=True, capture_output=True, text=True).stdout
+        assert said.strip() == (str(secret) if given else CA_BUNDLE)
 
 
 def test_no_compiler_stays(all_of_it):

@@ -48,10 +48,6 @@ class Engine:
         """Return an image's id."""
         return self.call("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
 
-    def image_size(self, name: str) -> int:
-        """Return an image's size as the engine reports it, in bytes."""
-        return int(self.call("image", "inspect", "--format", "{{.Size}}", name).stdout)
-
 
 def find_engine(commands: Sequence[str] = ("podman", "docker")) -> Engine:
     """Return the first engine that answers.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kubeflow.check_image import examine
+from kubeflow.check_image import CA_BUNDLE, closed_script, examine
 from tests.kubeflow.cluster.containers import ANYBODY, Containers
 from tests.kubeflow.cluster.docker_api import docker_api, exit_statuses
 from tests.kubeflow.emulator.pods import Pod
@@ -57,8 +57,22 @@ def by_the_sdk(tmp_path_factory, engine, image, store, digits, compiled):
     return done.stdout, exit_statuses(engine, LABEL, str(folder))
 
 
-def test_the_image_is_small_and_closed(engine, image):
-    assert examine(image, [engine.name], {**os.environ, **engine.environment}) == []
+@pytest.mark.parametrize("name", ["image", "serving_image"])
+def test_the_images_are_small_closed_and_whole(engine, request, name):
+    """Built with the secret of certificates, if this machine has any, which must leave the system's in place."""
+    assert examine(request.getfixturevalue(name), [engine.name], {**os.environ, **engine.environment}) == []
+
+
+def test_a_lost_ca_bundle_and_a_writable_folder_are_found(engine, serving_image, tmp_path):
+    (tmp_path / "empty").touch()
+    options = (f"--volume={tmp_path / 'empty'}:{CA_BUNDLE}:ro", "--tmpfs=/opt/open:rw,mode=1777", "--entrypoint=/bin/sh")
+    said = engine.call("run", "--rm", "--network=none", *options, serving_image, "-c", closed_script(("/tmp", "/nowhere"))).stdout
+    assert said.splitlines() == [
+        "/nowhere cannot be written",
+        f"{CA_BUNDLE} is missing, empty or cannot be read: gs:// needs it",
+        "/opt/open can be written",
+        "examined",
+    ]
 
 
 def test_memory_is_limited(engine, image, tmp_path):
@@ -103,4 +117,3 @@ def test_the_serving_image_draws_from_the_pushed_model(by_the_sdk, engine, servi
     assert ended.status == 0, ended.err
     drawn, expected = (np.asarray(Image.open(file), dtype=int) for file in (io.BytesIO(done.stdout), ours))
     assert drawn.shape == expected.shape and np.abs(drawn - expected).max() <= 1 and np.ptp(drawn) > 100
-    assert engine.image_size(serving_image) < 0.9e9
