@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +29,12 @@ ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "StartingPoint", "Pu
 # Seconds from a task's first start in which it may be tried again: Argo's `maxDuration`, which it is compiled to, is the time of
 # all tries and not the longest pause. Left out, it is 0, and nothing is tried again.
 ALL_TRIES = 30 * 24 * 3600
+# All that a graph may have on a cluster: a mistyped name is found before TFX is imported, which takes many seconds.
+COMPONENTS = (
+    *("ImageExampleGen", "StatisticsGen", "Schema", "ExampleValidator", "LastStatistics", "DataGate", "Transform", "Tuner"),
+    *("StartingPoint", "Trainer", "FeatureExtractor", "LastModel", "SampleQuality", "Evaluator", "ModelGate", "ServingCheck"),
+    *("Pusher", "Report", "Verdict", "Notification"),
+)
 COMPONENT = "comp-"  # what names of components begin with, as those that the SDK of Kubeflow Pipelines writes
 USUAL_GPU = "nvidia.com/gpu"
 Document = dict[str, Any]
@@ -49,14 +57,14 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     Raises:
         InputError: The graph cannot run there.
     """
-    # Imported here: it takes seconds.
+    check(config, images, target)
+    # Imported here: it takes many seconds.
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 
     from kubeflow.verdict import Notification, Verdict
     from pipeline.graph import create_pipeline
     from pipeline.plumbing import Cluster
 
-    check(config, images, target)
     cluster, name = config.cluster, name_of(config)
     registry, push_to = cluster.registry_folder(name), cluster.push_folder(name)
     told = {"registry": registry, "title": config.title, "images": images}
@@ -89,15 +97,20 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
         for label, executor in spec["deploymentSpec"]["executors"].items()
         if "container" in executor
     }
-    unknown = sorted(set(cluster.resources) - set(containers) - set(USUAL_OF) - {EVERY})
-    if unknown:
-        raise InputError(
-            f"cluster.resources: there is no component {unknown[0]}; there are {EVERY}, {', '.join(sorted(containers))}"
-        )
+    _check_resources(cluster, {*containers, *USUAL_OF})
     for component, container in containers.items():
         _complete_container(component, container, cluster)
     platform = platform_spec(spec, cluster) if target == "kfp" else None
     return [spec] if platform is None else [spec, platform]
+
+
+def _check_resources(cluster: ClusterConfig, components: Collection[str]) -> None:
+    """Raise InputError if resources are set for a component that is none of these."""
+    unknown = sorted(set(cluster.resources) - {*components, EVERY})
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], components, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {EVERY}, {', '.join(sorted(components))}"
+        raise InputError(f"cluster.resources: there is no component {unknown[0]}; {hint}")
 
 
 def _rename_components(spec: Document) -> None:
@@ -113,6 +126,7 @@ def check(config: Config, images: str, target: Target) -> None:
         InputError: There is such a thing.
     """
     cluster = config.cluster
+    _check_resources(cluster, COMPONENTS)
     name = name_of(config)
     mounted = tuple(f"{volume.path.rstrip('/')}/" for volume in cluster.volumes)
     for what, place in (
@@ -192,15 +206,21 @@ def is_plain(text: str) -> bool:
     return bool(re.match(r"[A-Za-z_]", text)) and text.lower() not in _WORDS
 
 
+def check_suffix(path: Path) -> None:
+    """Raise InputError if a file is not called *.yaml, as which alone Kubeflow Pipelines takes it."""
+    with suppress(OSError):  # `write_text` says it better
+        if path.suffix not in (".yaml", ".yml") and not is_stream(path):
+            raise InputError(f"{path} must be called *.yaml: a PipelineSpec of this schema is refused as JSON")
+
+
 def write(documents: list[Document], target: Target, path: Path) -> None:
     """Write the file, whole or not at all; or to a pipe or standard output. See `serving.writing.written`.
 
     Raises:
         InputError: It cannot be written, or is not called *.yaml, as which alone Kubeflow Pipelines takes it.
     """
+    check_suffix(path)
     try:
-        if path.suffix not in (".yaml", ".yml") and not is_stream(path):
-            raise InputError(f"{path} must be called *.yaml: a PipelineSpec of this schema is refused as JSON")
         write_text(dump(documents, target), path)
     except BrokenPipeError:
         raise

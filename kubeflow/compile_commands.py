@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -29,22 +30,30 @@ def compile_command(target: str, images: str, config: str | None, overrides: Seq
 
     \b
     Pictures in a store, models to another one (see kubeflow/README.md):
-        darkroom compile --images s3://pictures/cats --config cats.yaml --out cats.yaml
+        darkroom compile --images s3://pictures/cats --config cats.yaml --out cats.kfp.yaml
     To the program that checks it:
-        darkroom compile --images s3://pictures/cats --out - | darkroom lint -
-    The newest of the folders of each day, with the last one it was pushed from to judge by:
-        darkroom compile --images 's3://pictures/{YYYY}-{MM}-{DD}' --set cluster.push_to=s3://models/cats --out cats.yaml
+        darkroom compile --images s3://pictures/cats --config cats.yaml --out - | darkroom lint -
+    The newest of the folders of each day, judged by the last model that was pushed:
+        darkroom compile --images 's3://pictures/{YYYY}-{MM}-{DD}' --config cats.yaml --out cats.kfp.yaml
+
+    It looks at the pictures, with this machine's credentials, unless the configuration sets their size, training.batch_size
+    and training.epochs.
     """
-    from kubeflow.compile import compile_pipeline, dump, write
+    from kubeflow.compile import check, check_suffix, compile_pipeline, dump, write
     from kubeflow.lint import lint
     from pipeline.console import hushed, quiet
     from pipeline.request import make_config
     from pipeline.schemas import default_schema, read_schema
 
+    check_suffix(Path(out))
+    check_out(out, {"--config": config, "--images": images})
     with hushed():
         built = make_config(images, config, overrides)
     schema = Path(built.schema) if built.schema else default_schema()
+    check_out(out, {"schema": schema, "data.label_file": built.data.label_file})
     read_schema(schema)
+    check(built, images, target)
+    click.echo("compiling, which may take half a minute ...", err=True)
     with quiet(Path(os.devnull)):
         documents = compile_pipeline(built, images, schema.read_text(encoding="utf-8"), target)
     violations = lint(dump(documents, target), target)
@@ -54,7 +63,26 @@ def compile_command(target: str, images: str, config: str | None, overrides: Seq
     name = documents[0]["pipelineInfo"]["name"]
     click.echo(f"compiled: {name}, {escaped(shown(out))}", err=is_standard_output(out))
     if not is_stream(out):
-        click.echo(f"try: darkroom submit {shlex.quote(str(out))}" + (" --target vertex" if target == "vertex" else ""))
+        server = "--target vertex --project ID --region NAME" if target == "vertex" else "--host URL"
+        click.echo(f"try: darkroom submit {shlex.quote(str(out))} {server}")
+
+
+def check_out(out: str, inputs: Mapping[str, str | Path | None]) -> None:
+    """Refuse to write over what is read.
+
+    Args:
+        out: The file to write; it need not be there yet.
+        inputs: By option or field, files that are read; what is no path of a file that is there is passed over.
+
+    Raises:
+        InputError: One of them is that file, by whatever name, or a hard link to it.
+    """
+    for name, given in inputs.items():
+        same = False
+        with suppress(OSError, ValueError):  # one of them is not there, or is no path
+            same = given is not None and os.path.samefile(Path(given).expanduser(), out)
+        if same:
+            raise InputError(f"--out {out} is the file of {name}, which would be lost: name another, such as x.kfp.yaml")
 
 
 @click.command(name="lint")
@@ -75,12 +103,14 @@ def lint_command(file: str, target: str) -> None:
         text = (click.get_binary_stream("stdin").read() if file == "-" else Path(file).read_bytes()).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {name}: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}") from error
+    if not text.strip():
+        raise InputError(f"{name} is empty")
     violations = lint(text, target)
     for violation in violations:
         click.echo(str(violation))
     if violations:
         raise InputError(f"{name} breaks {len(violations)} rule{'s' if violations[1:] else ''} of {target}, above")
-    click.echo(f"{name}: nothing stands against it")
+    click.echo(f"{name}: no problems found")
 
 
 COMMANDS = (compile_command, lint_command)

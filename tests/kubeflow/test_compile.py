@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import textwrap
+import types
+from pathlib import Path
 
 import pytest
 import yaml
 
-from kubeflow.compile import compile_pipeline, dump, is_plain, name_of, tasks_of, write
+from kubeflow.compile import COMPONENTS, compile_pipeline, dump, is_plain, name_of, tasks_of, write
 from kubeflow.lint import lint
 from pipeline import auto
 from pipeline.cluster_config import ClusterConfig, Resources, SecretKeys, Volume
@@ -43,18 +45,39 @@ def plain():
     return compiled()
 
 
-def test_the_readmes_configuration_needs_no_look_at_the_pictures(tmp_path, monkeypatch):
+@pytest.fixture
+def of_the_readme(tmp_path) -> Path:
+    """The README's configuration, cats.yaml."""
+    readme = (ROOT / "kubeflow/README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^    # cats.yaml\n(?:    .*\n)+", readme, re.MULTILINE)
+    (tmp_path / "cats.yaml").write_text(textwrap.dedent(block))
+    return tmp_path / "cats.yaml"
+
+
+def test_the_readmes_configuration_needs_no_look_at_the_pictures(of_the_readme, monkeypatch):
     """They are in a store within the cluster, which the one who compiles does not reach."""
 
     def look(*_):
         raise AssertionError("it looks")
 
     monkeypatch.setattr(auto, "find_sources", look)
-    readme = (ROOT / "kubeflow/README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^    # cats.yaml\n(?:    .*\n)+", readme, re.MULTILINE)
-    (tmp_path / "cats.yaml").write_text(textwrap.dedent(block))
-    built = make_config("s3://mlpipeline/pictures/{YYYY}-{MM}-{DD}", str(tmp_path / "cats.yaml"), [])
+    built = make_config("s3://mlpipeline/pictures/{YYYY}-{MM}-{DD}", str(of_the_readme), [])
     assert built.preprocessing.height == 64 and built.cluster.push_to == "s3://mlpipeline/models/cats"
+    # Where the margin alone is left open, that of 1,000 held-out pictures is taken, again without a look.
+    values = load_values(of_the_readme)
+    del values["evaluation"]
+    of_the_readme.write_text(yaml.safe_dump(values))
+    built = make_config("s3://mlpipeline/pictures", str(of_the_readme), [])
+    assert built.evaluation.max_drop == auto.max_drop(64 * 64 * 3, 1000, built.model.likelihood)
+
+
+def test_the_readmes_figures_are_those_of_a_look_at_its_number_of_pictures(of_the_readme, monkeypatch):
+    sources = types.SimpleNamespace(count=5000, containers=(), sample=(), file_splits={None: 5000})
+    monkeypatch.setattr(auto, "find_sources", lambda *_: sources)
+    values = load_values(of_the_readme)
+    looked = auto.complete({"preprocessing": values["preprocessing"]}, "s3://mlpipeline/pictures")
+    assert {name: looked["training"][name] for name in values["training"]} == values["training"]
+    assert looked["evaluation"]["max_drop"] == values["evaluation"]["max_drop"]
 
 
 @pytest.mark.parametrize("target", ["kfp", "vertex"])
@@ -79,6 +102,13 @@ def test_everything_runs_through_the_entrypoint_and_knows_its_name(plain):
     for name, container in containers(plain[0]).items():
         assert container["command"][:3] == ["python", "-m", "kubeflow.entrypoint"]
         assert f"--component={name}" in container["command"] and "lifecycle" not in container
+
+
+def test_the_names_that_are_known_beforehand_are_those_of_the_graph():
+    """All of them are in the graph of a search that begins with the weights of the last good model."""
+    values = load_values(preset_path("digits-search"))
+    values["training"] = {**values.get("training", {}), "warm_start": True}
+    assert set(containers(compiled(values=values)[0])) == set(COMPONENTS)
 
 
 @pytest.mark.parametrize(("target", "of_models"), [("kfp", True), ("vertex", False)])
@@ -177,8 +207,13 @@ def test_what_is_not_said_of_resources_stays_usual():
     assert found["Trainer"]["accelerator"] == {"type": "nvidia.com/gpu", "count": "1"}
     assert (found["Report"]["cpuLimit"], found["Report"]["memoryLimit"]) == (2.0, 4.0)
     assert (found["Pusher"]["cpuLimit"], found["Pusher"]["memoryLimit"]) == (1.0, 4.0)
-    with pytest.raises(InputError, match="there is no component Trianer; there are default, .*Trainer"):
-        compiled(resources={"Trianer": Resources(gpus=1)})
+    for name, hint in (
+        ("Trianer", r"did you mean Trainer\?"),
+        ("X", "there are default, DataGate, .*Verdict"),
+        ("StartingPoint", ""),
+    ):
+        with pytest.raises(InputError, match=f"there is no component {name}; {hint}"):
+            compiled(resources={name: Resources(gpus=1)})
     (vertex,) = compiled("vertex", resources={"Trainer": Resources(gpus=1, gpu_kind="NVIDIA_TESLA_T4")})
     assert containers(vertex)["Trainer"]["resources"]["accelerator"]["type"] == "NVIDIA_TESLA_T4"
 
