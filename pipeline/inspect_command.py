@@ -15,6 +15,8 @@ import click
 def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     """Show what a run would take from PATH: how many pictures, sizes, color, labels, splits, and what it would leave out.
 
+    The last line has what a run would set by a look at them, as --set takes it.
+
     \b
     A folder, an archive, arrays, a manifest: whatever `darkroom run --images` takes:
         darkroom inspect ~/Pictures/cats
@@ -28,7 +30,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     from pipeline.auto import data_config
     from pipeline.config import apply_overrides, build_config
     from pipeline.console import hushed
-    from pipeline.inspection import LOOKED_FOR
+    from pipeline.inspection import LOOKED_FOR, chosen
     from pipeline.inspection import inspect as look
     from pipeline.request import read_values
     from pipeline.status import in_one_line
@@ -42,7 +44,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
         where = local_path(images)
         where = where if "://" in where else str(Path(where).expanduser().absolute())
         try:
-            lines = look(where, data_config(values))
+            lines = [*look(where, data_config(values)), chosen(values, where)]
         except InputError:
             for line in LOOKED_FOR:
                 click.echo(f"looked for {line}")

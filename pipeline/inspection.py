@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import posixpath
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import Entry
@@ -17,7 +18,7 @@ from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
 from components.image_example_gen.readers.container import Container, read_guarded
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join, printable, read_bytes
-from pipeline.auto import LOOKED_AT, header_shape, look
+from pipeline.auto import LOOKED_AT, TOLD_BY_PICTURES, complete, header_shape
 from serving.picture_files import Refused
 
 _SHOWN, _WIDTH = 10, 200
@@ -27,6 +28,9 @@ LOOKED_FOR = (
     f"pictures: {' '.join(suffix for suffix in PICTURE_SUFFIXES if suffix not in OTHER_SUFFIXES)}",
     "files of many: .zip .tar .tar.gz ..., IDX, .npy .npz .mat .h5 .parquet .arrow .tfrecord .tfrec, CIFAR's .bin, .csv of pixels",
 )
+
+
+CHOSEN = (*TOLD_BY_PICTURES, "model.network", "evaluation.max_drop")  # what a person may want to write down
 
 
 @dataclass
@@ -112,6 +116,28 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
     return seen
 
 
+def chosen(values: Mapping[str, Any], images: str) -> str:
+    """Return the line on the settings of a run: those that are given, and those that a look at the pictures chooses.
+
+    Args:
+        values: The configuration's values, which have been validated.
+        images: Where the pictures are, as `darkroom run` takes it.
+
+    Returns:
+        The fields of `CHOSEN` as --set takes them.
+
+    Raises:
+        InputError: There is nothing that a run could take.
+    """
+    completed = complete(values, images)
+    return "a run would set " + " ".join(f"{name}={_written(completed, *name.split('.'))}" for name in CHOSEN)
+
+
+def _written(values: Mapping[str, Any], section: str, name: str) -> str:
+    value = values[section][name]
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _look_into(container: Container, sources: Sources, config: DataConfig, seen: Look, most: int) -> None:
     left = most
     for item in read_guarded(container, sources.folder, 0, container.count, config):
@@ -162,8 +188,6 @@ def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[s
         yield f"color: {', '.join(_color(channels, count, seen.pictures) for channels, count in seen.channels.most_common())}"
     yield _splits(sources, config)
     yield _labels(seen)
-    height, width, channels = look(sources, config)
-    yield f"a run would bring them to {width}x{height}, {'grey' if channels == 1 else 'color'}, where nothing else is said"
     yield from sources.notes
     files, copies = seen.copies.total(), max(seen.copies.values(), default=0)
     if files >= _FEWEST and copies >= _MOST_COPIES * files and not config.keep_duplicates:

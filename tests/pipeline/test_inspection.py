@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from pipeline.inspection import LOOKED_FOR, inspect
+from pipeline.auto import complete
+from pipeline.config import apply_overrides
+from pipeline.inspection import CHOSEN, LOOKED_FOR, chosen, inspect
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from trainer.errors import InputError
 
@@ -78,3 +80,13 @@ def test_copies_of_one_picture_are_said_as_a_run_would(tmp_path, archived):
 
 def test_what_was_looked_for_is_lines_of_a_terminal():
     assert all(len(f"looked for {line}") < 150 for line in LOOKED_FOR) and ".tfrec" in LOOKED_FOR[1]
+
+
+@pytest.mark.parametrize("values", [{}, {"preprocessing": {"height": 64, "width": 64}, "evaluation": {"max_drop": None}}])
+def test_the_last_line_has_the_settings_of_a_run(folder, values):
+    line = chosen(values, str(folder))
+    settings = line.removeprefix("a run would set ").split()
+    assert len(line) < 200 and [each.partition("=")[0] for each in settings] == list(CHOSEN)
+    of_a_run = complete(values, str(folder))
+    for section, fields in apply_overrides({}, settings).items():
+        assert fields.items() <= of_a_run[section].items()
