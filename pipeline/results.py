@@ -90,6 +90,8 @@ def _features(outputs: dict[str, Output]) -> str:
     found = read_json(Path(outputs["features"].uri, "features.json"))
     if found["kind"] == "encoder":
         return f"the model's own encoder: {found['reason']}"
+    if found["kind"] == "self_supervised":
+        return f"self-supervised network {found['hash'][:12]} of {found['pictures']:,} pictures"
     accuracy = "" if found["accuracy"] is None else f", {found['accuracy']:.1%} of {found['held_out']:,} held-out pictures right"
     return f"classifier {found['hash'][:12]} of {len(found['labels'])} labels{accuracy}"
 

@@ -6,6 +6,6 @@ from tfx.types.artifact import Artifact
 
 
 class Features(Artifact):
-    """A folder with `features.json`, which says what the features are, and the classifier's `weights.npz` if it is one."""
+    """A folder with `features.json`, which says what the features are, `self_supervised.npz`, and a classifier's `weights.npz`."""
 
     TYPE_NAME = "darkroom.Features"

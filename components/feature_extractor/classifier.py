@@ -7,13 +7,11 @@ same weights from the same pictures and seed on one machine.
 
 from __future__ import annotations
 
-import hashlib
-import io
-
 import keras
 import numpy as np
 import tensorflow as tf
 
+from components.feature_extractor.network import FeatureNetwork, read_weights
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
 
@@ -25,58 +23,29 @@ STEPS = (200, 1400)  # at least and at most, whatever the epochs come to: 1,400 
 LEARNING_RATE = 2e-3
 
 
-class Classifier:
-    """A trained classifier.
-
-    Args:
-        network: From float32 [n, h, w, c] in [0, 1] to features [n, DIMENSIONS] and logits [n, labels].
-        shape: Height, width, channels of the network's pictures; others are shrunk to it.
-    """
-
-    def __init__(self, network: keras.Model, shape: tuple[int, int, int]):
-        self._network, self._shape = network, shape
-        self._call = tf.function(
-            lambda levels: network(scale(shrink(levels, shape)), training=False), reduce_retracing=True, autograph=False
-        )
-
-    def features(self, levels: np.ndarray) -> np.ndarray:
-        """Pictures uint8 [n, h, w, c] of any size -> float32 [n, DIMENSIONS], none negative."""
-        return self._call(levels)[0].numpy()
+class Classifier(FeatureNetwork):
+    """A trained classifier; its features are not negative."""
 
     def predict(self, levels: np.ndarray) -> np.ndarray:
         """Pictures uint8 [n, h, w, c] of any size -> the likeliest label's index, int64 [n]."""
-        return self._call(levels)[1].numpy().argmax(axis=1)
+        return self.look(levels)[1]
 
-    def weights(self) -> list[np.ndarray]:
-        """The weights, layer by layer."""
-        return self._network.get_weights()
-
-    def hash(self) -> str:
-        """SHA-256 over shapes and values of the weights: what is measured by other weights cannot be compared."""
-        digest = hashlib.sha256()
-        for weight in self.weights():
-            digest.update(f"{weight.dtype} {weight.shape}\0".encode())
-            digest.update(np.ascontiguousarray(weight).tobytes())
-        return digest.hexdigest()
-
-    def to_bytes(self) -> bytes:
-        """The weights as a file for `from_bytes`."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **{f"{i:02d}": weight for i, weight in enumerate(self.weights())})
-        return buffer.getvalue()
+    def look(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures uint8 [n, h, w, c] of any size -> features, float32 [n, DIMENSIONS], and likeliest labels, int64 [n]."""
+        features, logits = self._answers(levels)
+        return features, logits.argmax(axis=1)
 
     @classmethod
     def from_bytes(cls, content: bytes, shape: tuple[int, int, int]) -> Classifier:
         """The classifier of pictures of `shape` whose weights `to_bytes` wrote."""
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            weights = [stored[name] for name in sorted(stored.files)]
+        weights = read_weights(content)
         network = _build(shape, len(weights[-1]), seed=0)
         network.set_weights(weights)
         return cls(network, shape)
 
 
 def train(levels: np.ndarray, labels: np.ndarray, seed: int) -> Classifier:
-    """Trains a classifier.
+    """Train a classifier.
 
     Args:
         levels: Pictures, uint8 [n, h, w, c], no side above `LARGEST`.
@@ -114,21 +83,6 @@ def train(levels: np.ndarray, labels: np.ndarray, seed: int) -> Classifier:
                 report_progress("classifier", done=done, total=steps, unit="steps", loss=float(loss))
         epoch += 1
     return Classifier(network, levels.shape[1:])
-
-
-def smaller_shape(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Height, width, channels of pictures shrunk so that no side is above `LARGEST`."""
-    height, width, channels = shape
-    factor = min(1.0, LARGEST / max(height, width))
-    return (max(1, round(height * factor)), max(1, round(width * factor)), channels)
-
-
-def shrink(levels: tf.Tensor | np.ndarray, shape: tuple[int, int, int]) -> tf.Tensor:
-    """Pictures uint8 [n, h, w, c] averaged down to `shape`, as uint8; those of that shape as they are."""
-    levels = tf.convert_to_tensor(levels)
-    if levels.shape[1:] == shape:
-        return levels
-    return tf.cast(tf.round(tf.image.resize(levels, shape[:2], method="area")), tf.uint8)
 
 
 def _build(shape: tuple[int, int, int], labels: int, seed: int) -> keras.Model:

@@ -25,11 +25,11 @@ class FeatureExtractorSpec(ComponentSpec):
 
 
 class FeatureExtractor(base_component.BaseComponent):
-    """Trains a small classifier of the pictures' labels; what its last layer but one says of a picture are its features.
+    """Trains a small classifier of the pictures' labels; its last layer but one gives the features of a picture.
 
-    It takes examples and the pixel graph and nothing of a model: TFX's cache answers with the same classifier for every
-    model on the same pictures, and their figures can be compared. Where pictures have no labels it says that the features
-    are to be those of each model's own encoder.
+    Beside it, and in its place where pictures have no labels, it trains a network without labels, whose features see blur,
+    noise and structure. It takes examples and the pixel graph and nothing of a model: TFX's cache answers with the same networks
+    for every model on the same pictures, and their figures can be compared.
 
     The output `features` is a `darkroom.Features` artifact.
     """
@@ -53,7 +53,7 @@ class FeatureExtractor(base_component.BaseComponent):
             transform_graph: The pixel graph (TransformGraph).
             split: The held-out split that the classifier's accuracy is measured on.
             code: A hash of the code that this component runs, so that TFX's cache notices when it changes.
-            seed: Of the classifier; another seed makes another feature space.
+            seed: Of the networks; another seed makes another feature space.
         """
         super().__init__(
             FeatureExtractorSpec(

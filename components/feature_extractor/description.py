@@ -11,9 +11,12 @@ from typing import Literal
 import tensorflow as tf
 
 from components.feature_extractor.classifier import Classifier
+from components.feature_extractor.network import FeatureNetwork
+from components.feature_extractor.self_supervised import SelfSupervised
 
 DESCRIPTION = "features.json"
-WEIGHTS = "weights.npz"
+WEIGHTS = "weights.npz"  # of the classifier
+SELF_SUPERVISED_WEIGHTS = "self_supervised.npz"
 
 
 @dataclass(frozen=True)
@@ -21,22 +24,26 @@ class Description:
     """What the features are.
 
     Attributes:
-        kind: `classifier`: of the classifier beside; `encoder`: of the encoder of the model that is measured.
+        kind: `classifier`: of a classifier of the labels; `self_supervised`: of a network that learned without labels;
+            `encoder`: of the encoder of the model that is measured, in artifacts of earlier versions.
         reason: Why there is no classifier.
-        hash: SHA-256 of the classifier's weights, 64 hexadecimal digits; an encoder's is known with the model.
+        hash: SHA-256 of the network's weights, 64 hexadecimal digits; an encoder's is known with the model.
         dimensions: Length of a picture's features.
-        image_shape: Height, width, channels of the pictures that the classifier sees.
-        labels: What it tells apart.
-        pictures: How many it was trained on.
+        image_shape: Height, width, channels of the pictures that the network sees.
+        labels: What the classifier tells apart.
+        pictures: How many the network was trained on.
         seed: Of its training.
-        split: The held-out split that its accuracy was measured on.
+        split: The held-out split that the classifier's accuracy was measured on.
         held_out: On how many pictures.
-        accuracy: Share of them that it names right; None where there were none.
+        accuracy: Share of them that it names right; None where there were none, or no classifier.
         chance: Share that always naming the commonest label would get right.
         schema: Version of this format.
+        self_supervised_hash: SHA-256 of the weights of the self-supervised network, which stands beside a classifier too; None
+            in artifacts of earlier versions.
+        self_supervised_shape: Height, width, channels of the pictures that it sees.
     """
 
-    kind: Literal["classifier", "encoder"]
+    kind: Literal["classifier", "self_supervised", "encoder"]
     reason: str | None = None
     hash: str | None = None
     dimensions: int | None = None
@@ -49,36 +56,68 @@ class Description:
     accuracy: float | None = None
     chance: float | None = None
     schema: int = 1
+    self_supervised_hash: str | None = None
+    self_supervised_shape: tuple[int, int, int] | None = None
 
 
-def write_features(uri: str, description: Description, classifier: Classifier | None) -> None:
-    """Writes the artifact at `uri`."""
+@dataclass(frozen=True)
+class Features:
+    """The feature spaces of some pictures.
+
+    Attributes:
+        description: What they are.
+        classifier: The classifier of their labels; None where they have none.
+        self_supervised: The self-supervised network; None in artifacts of earlier versions.
+    """
+
+    description: Description
+    classifier: Classifier | None = None
+    self_supervised: SelfSupervised | None = None
+
+    @property
+    def network(self) -> FeatureNetwork | None:
+        """The network of the features that distances are on; None where these are those of the judged model's encoder."""
+        return self.classifier or self.self_supervised
+
+
+def write_features(uri: str, features: Features) -> None:
+    """Write the artifact at `uri`."""
     tf.io.gfile.makedirs(uri)
-    if classifier is not None:
-        with tf.io.gfile.GFile(os.path.join(uri, WEIGHTS), "wb") as file:
-            file.write(classifier.to_bytes())
+    for name, network in ((WEIGHTS, features.classifier), (SELF_SUPERVISED_WEIGHTS, features.self_supervised)):
+        if network is not None:
+            with tf.io.gfile.GFile(os.path.join(uri, name), "wb") as file:
+                file.write(network.to_bytes())
     with tf.io.gfile.GFile(os.path.join(uri, DESCRIPTION), "w") as file:
-        file.write(json.dumps(dataclasses.asdict(description), indent=1, ensure_ascii=False) + "\n")
+        file.write(json.dumps(dataclasses.asdict(features.description), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_description(uri: str) -> Description:
-    """What the artifact at `uri` says of itself, without the classifier's weights."""
+    """What the artifact at `uri` says of itself, without any weights."""
     with tf.io.gfile.GFile(os.path.join(uri, DESCRIPTION)) as file:
         values = json.load(file)
     return Description(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-def read_features(uri: str) -> tuple[Description, Classifier | None]:
-    """Reads the artifact at `uri`; without a classifier the features are those of the model's encoder.
+def read_features(uri: str) -> Features:
+    """Read the artifact at `uri`.
 
     Raises:
         ValueError: The weights are not those that the description is of.
     """
     described = read_description(uri)
-    if described.kind == "encoder":
-        return described, None
-    with tf.io.gfile.GFile(os.path.join(uri, WEIGHTS), "rb") as file:
-        classifier = Classifier.from_bytes(file.read(), described.image_shape)
-    if classifier.hash() != described.hash:
-        raise ValueError(f"{os.path.join(uri, WEIGHTS)} is not the classifier that {DESCRIPTION} describes")
-    return described, classifier
+    classifier = self_supervised = None
+    if described.kind == "classifier":
+        classifier = _read(uri, WEIGHTS, Classifier, described.image_shape, described.hash)
+    if described.self_supervised_hash:
+        shape, expected = described.self_supervised_shape, described.self_supervised_hash
+        self_supervised = _read(uri, SELF_SUPERVISED_WEIGHTS, SelfSupervised, shape, expected)
+    return Features(described, classifier, self_supervised)
+
+
+def _read(uri: str, name: str, kind: type, shape: tuple[int, int, int], expected: str) -> FeatureNetwork:
+    path = os.path.join(uri, name)
+    with tf.io.gfile.GFile(path, "rb") as file:
+        network = kind.from_bytes(file.read(), shape)
+    if network.hash() != expected:
+        raise ValueError(f"{path} is not the network that {DESCRIPTION} describes; run again with --no-cache")
+    return network

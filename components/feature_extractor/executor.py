@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import logging
 from typing import Any
 
@@ -11,13 +12,15 @@ import tensorflow_transform as tft
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
-from components.feature_extractor.classifier import DIMENSIONS, Classifier, shrink, smaller_shape, train
-from components.feature_extractor.description import Description, write_features
+from components.feature_extractor import classifier, self_supervised
+from components.feature_extractor.description import Description, Features, write_features
+from components.feature_extractor.network import shrink, smaller_shape
 from components.feature_extractor.splits import PixelGraph, Split, choose
 from trainer.data import pixel_graph
 from trainer.progress import report_progress
 
 MOST_PICTURES = 60_000
+MOST_UNLABELLED = 25_000  # of the self-supervised network, which sees some 100,000 in all
 MOST_HELD_OUT = 10_000
 MOST_LABELS = 1_000
 PICTURES_PER_LABEL = 20  # with fewer there is nothing to learn of a label
@@ -34,59 +37,52 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Trains the classifier where there are labels, and writes what the features are.
+        """Train the self-supervised network, and the classifier where there are labels, and write what the features are.
 
         Args:
             input_dict: `examples` and `transform_graph`.
-            output_dict: `features`: gets features.json (see `Description`) and weights.npz.
+            output_dict: `features`: gets features.json (see `Description`) and the networks' weights.
             exec_properties: `split`, `seed`.
         """
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         transform_graph = artifact_utils.get_single_instance(input_dict["transform_graph"])
         features = artifact_utils.get_single_instance(output_dict["features"])
-        description, classifier = extract(
-            examples.uri, transform_graph.uri, exec_properties["split"], int(exec_properties.get("seed") or 0)
-        )
-        write_features(features.uri, description, classifier)
+        made = extract(examples.uri, transform_graph.uri, exec_properties["split"], int(exec_properties.get("seed") or 0))
+        write_features(features.uri, made)
 
 
-def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> tuple[Description, Classifier | None]:
-    """Makes the feature space of some pictures.
+def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> Features:
+    """Make the feature spaces of some pictures.
 
     Args:
         examples: URI of the `examples` artifact.
         transform_graph: URI of the `transform_graph` artifact.
-        held_out: Name of the split that the accuracy is measured on.
-        seed: Of the classifier.
-
-    Returns:
-        What the features are, and the classifier where there is one.
+        held_out: Name of the split that the classifier's accuracy is measured on.
+        seed: Of the networks.
     """
     split = Split(examples, "train")
-    labels = known_labels(split.labels)
-    if len(labels) < 2:
-        reason = f"fewer than 2 labels have {PICTURES_PER_LABEL} training pictures"
-        log.info("%s: features are those of the model's encoder", reason)
-        return Description("encoder", reason=reason), None
     graph = pixel_graph(tft.TFTransformOutput(transform_graph))
-    levels, truth = _read("train", split, labels, MOST_PICTURES, seed, graph)
-    classifier = train(levels, truth, seed)
-    held_levels, held_truth = _read(held_out, Split(examples, held_out), labels, MOST_HELD_OUT, seed, graph)
-    right = [classifier.predict(held_levels[i : i + 500]) == held_truth[i : i + 500] for i in range(0, len(held_truth), 500)]
+    chosen = choose(len(split), MOST_UNLABELLED, seed)
+    levels = _decode("train", split, chosen, self_supervised.LARGEST, graph)
+    network = self_supervised.train(levels, seed)
+    shared = {"self_supervised_hash": network.hash(), "self_supervised_shape": levels.shape[1:]}
+    labels = known_labels(split.labels)
+    if len(labels) >= 2:
+        made = _classify(split, Split(examples, held_out), labels, held_out, graph, seed)
+        return dataclasses.replace(made, description=dataclasses.replace(made.description, **shared), self_supervised=network)
+    reason = f"fewer than 2 labels have {PICTURES_PER_LABEL} training pictures"
+    log.info("%s: features are those of a self-supervised network", reason)
     description = Description(
-        "classifier",
-        hash=classifier.hash(),
-        dimensions=DIMENSIONS,
+        "self_supervised",
+        reason=reason,
+        hash=network.hash(),
+        dimensions=self_supervised.DIMENSIONS,
         image_shape=levels.shape[1:],
-        labels=tuple(labels),
         pictures=len(levels),
         seed=seed,
-        split=held_out,
-        held_out=len(held_truth),
-        accuracy=float(np.concatenate(right).mean()) if right else None,
-        chance=float((held_truth == np.bincount(truth).argmax()).mean()) if right else None,
+        **shared,
     )
-    return description, classifier
+    return Features(description, None, network)
 
 
 def known_labels(labels: np.ndarray) -> list[str]:
@@ -101,14 +97,41 @@ def known_labels(labels: np.ndarray) -> list[str]:
     return sorted(label for _, label in sorted(enough)[:MOST_LABELS])
 
 
-def _read(name: str, split: Split, labels: list[str], most: int, seed: int, graph: PixelGraph) -> tuple[np.ndarray, np.ndarray]:
-    """Some of a split's labelled pictures, uint8 [n, h, w, c] with no side above `LARGEST`, and labels, int32 [n]."""
+def _classify(split: Split, held_out: Split, labels: list[str], name: str, graph: PixelGraph, seed: int) -> Features:
+    """The classifier of the labels, and how often it is right on held-out pictures."""
+    levels, truth = _labelled("train", split, labels, MOST_PICTURES, seed, graph)
+    network = classifier.train(levels, truth, seed)
+    held_levels, held_truth = _labelled(name, held_out, labels, MOST_HELD_OUT, seed, graph)
+    right = [network.predict(held_levels[i : i + 500]) == held_truth[i : i + 500] for i in range(0, len(held_truth), 500)]
+    description = Description(
+        "classifier",
+        hash=network.hash(),
+        dimensions=classifier.DIMENSIONS,
+        image_shape=levels.shape[1:],
+        labels=tuple(labels),
+        pictures=len(levels),
+        seed=seed,
+        split=name,
+        held_out=len(held_truth),
+        accuracy=float(np.concatenate(right).mean()) if right else None,
+        chance=float((held_truth == np.bincount(truth).argmax()).mean()) if right else None,
+    )
+    return Features(description, network)
+
+
+def _labelled(name: str, split: Split, labels: list[str], most: int, seed: int, graph: PixelGraph) -> tuple[np.ndarray, np.ndarray]:
+    """Some of a split's labelled pictures, uint8 [n, h, w, c] as the classifier sees them, and labels, int32 [n]."""
     index = {label: i for i, label in enumerate(labels)}
     truth = np.array([index.get(label, -1) for label in split.labels], np.int32)
     chosen = choose(np.flatnonzero(truth >= 0), most, seed)
+    return _decode(name, split, chosen, classifier.LARGEST, graph), truth[chosen]
+
+
+def _decode(name: str, split: Split, chosen: np.ndarray, largest: int, graph: PixelGraph) -> np.ndarray:
+    """The chosen pictures of a split, uint8 [n, h, w, c] with no side above `largest`."""
     batches, done = [], 0
     for batch in split.decode(chosen, graph):
-        batches.append(shrink(batch, smaller_shape(batch.shape[1:])).numpy())
+        batches.append(shrink(batch, smaller_shape(batch.shape[1:], largest)).numpy())
         done += len(batch)
         report_progress(f"decoding {name}", done=done, total=len(chosen))
-    return np.concatenate(batches) if batches else np.zeros((0, 1, 1, 1), np.uint8), truth[chosen]
+    return np.concatenate(batches) if batches else np.zeros((0, 1, 1, 1), np.uint8)

@@ -11,6 +11,8 @@ import tensorflow as tf
 from trainer.data import READ_BATCH, list_records, parse_examples, read_examples, read_records
 from trainer.preprocessing import to_levels
 
+PATH = "image/path"  # the feature that holds where a picture was found
+
 PixelGraph = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -49,16 +51,25 @@ class Split:
         """
         if not len(chosen):
             return
-        wanted = np.zeros(len(self), bool)
-        wanted[chosen] = True
-        records = read_records(self._files)
-        picked = records.enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
-        batches = picked.batch(READ_BATCH).map(
+        batches = self._records(chosen).map(
             lambda examples: to_levels(graph(parse_examples(examples)[0])),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
         yield from batches.prefetch(2).as_numpy_iterator()
+
+    def paths(self, chosen: np.ndarray) -> list[str]:
+        """The paths of some pictures, int [m], ascending; empty of examples that have none."""
+        features = {PATH: tf.io.FixedLenFeature([], tf.string, "")}
+        batches = self._records(chosen).map(lambda examples: tf.io.parse_example(examples, features)[PATH])
+        return [path.decode("utf-8", "replace") for batch in batches.as_numpy_iterator() for path in batch]
+
+    def _records(self, chosen: np.ndarray) -> tf.data.Dataset:
+        """Batches of serialised examples, string [<= READ_BATCH], in the order of `chosen`."""
+        wanted = np.zeros(len(self), bool)
+        wanted[chosen] = True
+        picked = read_records(self._files).enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
+        return picked.batch(READ_BATCH)
 
 
 def choose(among: np.ndarray | int, most: int, seed: int) -> np.ndarray:

@@ -26,6 +26,7 @@ class SampleQualitySpec(ComponentSpec):
         "transform_graph": ChannelParameter(type=standard_artifacts.TransformGraph),
         "model": ChannelParameter(type=standard_artifacts.Model),
         "features": ChannelParameter(type=Features),
+        "baseline_model": ChannelParameter(type=standard_artifacts.Model, optional=True),
     }
     OUTPUTS = {"quality": ChannelParameter(type=artifacts.Quality)}
 
@@ -33,8 +34,9 @@ class SampleQualitySpec(ComponentSpec):
 class SampleQuality(base_component.BaseComponent):
     """Compares generated pictures with held-out ones, as many of each, and rebuilt ones with their originals.
 
-    It judges nothing and stops nothing: where there are too few held-out pictures, or the model does not answer, it writes
-    why there are no figures.
+    It looks for copies of training pictures too, and measures the last blessed model's new pictures by the same features and
+    held-out pictures. It judges nothing and stops nothing: where there are too few held-out pictures, or the model does not
+    answer, it writes why there are no figures.
 
     The output `quality` is a `darkroom.Quality` artifact.
     """
@@ -53,6 +55,7 @@ class SampleQuality(base_component.BaseComponent):
         seed: int,
         code: str,
         pictures: int = MOST_PICTURES,
+        baseline_model: channel.BaseChannel | None = None,
     ):
         """The component.
 
@@ -65,6 +68,7 @@ class SampleQuality(base_component.BaseComponent):
             seed: Of the generated pictures.
             code: A hash of the code that this component runs, so that TFX's cache notices when it changes.
             pictures: How many are compared at the most, on either side.
+            baseline_model: The last blessed model (Model), whose new pictures are measured too; there may be none.
         """
         super().__init__(
             SampleQualitySpec(
@@ -72,6 +76,7 @@ class SampleQuality(base_component.BaseComponent):
                 transform_graph=transform_graph,
                 model=model,
                 features=features,
+                baseline_model=baseline_model,
                 split=split,
                 seed=seed,
                 pictures=pictures,

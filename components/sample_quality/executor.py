@@ -26,14 +26,16 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Measures the model and writes quality.json.
+        """Measure the model and write quality.json.
 
         Args:
-            input_dict: `examples`, `transform_graph`, `model`, `features`.
-            output_dict: `quality`: gets quality.json (see `components.sample_quality.figures.Quality`).
+            input_dict: `examples`, `transform_graph`, `model`, `features`; `baseline_model`, which there may be none of.
+            output_dict: `quality`: gets quality.json (see `components.sample_quality.figures.Quality`), and the pictures that it
+                names.
             exec_properties: `split`, `seed`, `pictures`.
         """
-        uris = {name: artifact_utils.get_single_instance(found).uri for name, found in input_dict.items()}
+        uris = {name: artifact_utils.get_single_instance(found).uri for name, found in input_dict.items() if found}
+        folder = artifact_utils.get_single_instance(output_dict["quality"]).uri
         quality = measure(
             uris["examples"],
             uris["transform_graph"],
@@ -42,8 +44,9 @@ class Executor(base_executor.BaseExecutor):
             split=exec_properties["split"],
             seed=int(exec_properties["seed"]),
             most=int(exec_properties["pictures"]),
+            baseline=path_utils.serving_model_path(uris["baseline_model"]) if "baseline_model" in uris else None,
+            folder=folder,
         )
-        folder = artifact_utils.get_single_instance(output_dict["quality"]).uri
         content = json.dumps(quality.to_dict(), indent=1, allow_nan=False)
         io_utils.write_string_file(os.path.join(folder, QUALITY), content + "\n")
         if quality.reason:

@@ -30,9 +30,12 @@ class Distances:
         pictures: N, on either side.
         two_sample: Balanced cross-validated accuracy of a classifier that tells these pictures from held-out ones (Lopez-Paz
             and Oquab 2017): 0.5 where nothing tells them apart, 1 where every picture is recognized. None in files of
-            earlier versions, as the next one.
+            earlier versions, as the next ones.
         high_frequencies: Power of the high spatial frequencies of these pictures over that of held-out ones: 1 for pictures
             as sharp, below it for blur, above it for noise.
+        label_divergence: Jensen-Shannon divergence, base 2, of the labels that the classifier names in these pictures from those
+            that it names in held-out ones: 0 where every label comes as often, 1 where none of either comes in the other. None
+            where there is no classifier.
     """
 
     frechet_distance: float
@@ -48,6 +51,7 @@ class Distances:
     pictures: int
     two_sample: float | None = None
     high_frequencies: float | None = None
+    label_divergence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -111,17 +115,17 @@ class Copies:
 
 @dataclass(frozen=True)
 class Spread:
-    """How much the figures of `generate` vary from seed to seed of one model.
+    """How much the figures of `generate` vary with its seed, one model's pictures being drawn anew, estimated from one seed's.
 
     Attributes:
         frechet_distance: Standard deviation of the Frechet distance.
         two_sample: Standard deviation of the two-sample accuracy.
-        seeds: Over how many seeds.
+        groups: Into how many parts the pictures were divided, each left out once, to estimate the first (`frechet_spread`).
     """
 
     frechet_distance: float
     two_sample: float
-    seeds: int
+    groups: int
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,37 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.feature_extractor.description import read_features
-from components.feature_extractor.splits import Split, choose
-from components.sample_quality.figures import Distances, Quality, Reconstruction, frechet_ratio
+from components.feature_extractor.splits import PixelGraph, Split, choose
+from components.sample_quality.compare import Reference
+from components.sample_quality.copies import MOST_QUERIES, MOST_TRAINING, Keys, find_copies, write_pairs
+from components.sample_quality.figures import Copies, Distances, Quality, Reconstruction, frechet_ratio
 from components.sample_quality.model import PRIOR, Model
+from components.sample_quality.sets import Counted, Observer, PictureSet
 from serving.errors import one_line
 from trainer.data import pixel_graph
 from trainer.metrics import pictures as likeness
-from trainer.metrics.distances import frechet_distance, kernel_distance, precision_recall_density_coverage
-from trainer.progress import report_progress
 
 FEWEST = 50  # with fewer held-out pictures the floor is as high as the distances
-CHOICE = 0  # seed of the choice of pictures, and of the kernel distance's subsets: the same for every model
+CHOICE = 0  # seed of the choice of pictures: the same for every model
 PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces")
+FAULTS = (OSError, KeyError, ValueError, tf.errors.OpError)  # of a model that does not answer as it should
 
 log = logging.getLogger("darkroom.sample_quality")
 
 
-def measure(examples: str, transform_graph: str, model: str, features: str, *, split: str, seed: int, most: int) -> Quality:
-    """Measures an exported model.
+def measure(
+    examples: str,
+    transform_graph: str,
+    model: str,
+    features: str,
+    *,
+    split: str,
+    seed: int,
+    most: int,
+    baseline: str | None = None,
+    folder: str | None = None,
+) -> Quality:
+    """Measure an exported model.
 
     Args:
         examples: URI of the `examples` artifact.
@@ -38,6 +51,8 @@ def measure(examples: str, transform_graph: str, model: str, features: str, *, s
         split: The held-out split.
         seed: Of the generated pictures.
         most: N at the most.
+        baseline: Folder of the last blessed model's SavedModel; None where there is none.
+        folder: Where copies and their originals are written; None for nowhere, then none are named.
 
     Returns:
         The figures, or why there are none: too few pictures, or a model that does not answer.
@@ -48,8 +63,9 @@ def measure(examples: str, transform_graph: str, model: str, features: str, *, s
         few = f"{len(held_out)} {split}" if len(held_out) < FEWEST else f"{len(train)} training"
         return Quality(reason=f"there are only {few} pictures, and it takes {FEWEST}", split=split, seed=seed)
     try:
-        return _measure(held_out, train, n, transform_graph, model, features, split, seed)
-    except (OSError, KeyError, ValueError, tf.errors.OpError) as error:
+        measuring = _Measuring(held_out, train, n, transform_graph, model, features, seed, baseline)
+        return measuring.quality(split, folder)
+    except FAULTS as error:
         # The gates judge whether the model is any good; here a bad one costs its figures only.
         reason = _in_a_line(error)
         log.warning("sample quality could not be measured: %s", reason)
@@ -62,64 +78,96 @@ def _in_a_line(error: Exception) -> str:
     return one_line(lines[0] if lines else type(error).__name__)
 
 
-def _measure(
-    held_out: Split, train: Split, n: int, transform_graph: str, folder: str, features: str, split: str, seed: int
-) -> Quality:
-    model, graph = Model(folder), pixel_graph(tft.TFTransformOutput(transform_graph))
-    description, classifier = read_features(features)
-    extract = classifier.features if classifier else model.encode
-    features_hash = description.hash if classifier else model.hash()
-    signatures = ["generate", *([PRIOR] if model.offers(PRIOR) else [])]
-    gather = _Gatherer(extract, total=n * (2 + len(signatures)))
-    rebuilding = _Rebuilding(model)
-    real = gather(held_out.decode(choose(len(held_out), n, CHOICE), graph), rebuilding.add)
-    held_out_hash = rebuilding.originals.hexdigest()
+class _Measuring:
+    """One model's measurement; see `measure` for the arguments."""
 
-    def against_held_out(batches: Iterable[np.ndarray]) -> Distances:
-        found = gather(batches)
-        kernel = kernel_distance(real, found, seed=CHOICE)
-        return Distances(
-            frechet_distance=frechet_distance(real, found),
-            kernel_distance=kernel.mean,
-            kernel_distance_spread=kernel.spread,
-            **precision_recall_density_coverage(real, found)._asdict(),
-            features=description.kind,
-            features_hash=features_hash,
-            held_out_hash=held_out_hash,
-            pictures=n,
+    def __init__(
+        self,
+        held_out: Split,
+        train: Split,
+        n: int,
+        transform_graph: str,
+        folder: str,
+        features: str,
+        seed: int,
+        baseline: str | None,
+    ):
+        self._held_out, self._train, self._n, self._seed, self._baseline = held_out, train, n, seed, baseline
+        self._graph: PixelGraph = pixel_graph(tft.TFTransformOutput(transform_graph))
+        self._model, self._features = Model(folder), read_features(features)
+        self._observe = Observer(self._features, self._model)
+        self._looked_among = choose(len(train), MOST_TRAINING, CHOICE)
+        self._signatures = ["generate", *([PRIOR] if self._model.offers(PRIOR) else [])]
+        self._sets = (
+            2 + len(self._signatures) + (baseline is not None)
+        )  # beside held-out pictures; rebuilt ones are counted as these
+        self._counted = Counted(total=n * self._sets + len(self._looked_among))
+
+    def quality(self, split: str, folder: str | None) -> Quality:
+        """All figures."""
+        description = self._features.description
+        rebuilding = _Rebuilding(self._model, self._observe)
+        held_keys, new_keys = (Keys(self._observe.structure, MOST_QUERIES, mirrored=True) for _ in range(2))
+        chosen = choose(len(self._held_out), self._n, CHOICE)
+        real = self._look(self._held_out.decode(chosen, self._graph), rebuilding.add, held_keys.add)
+        features_hash = description.hash if self._features.network else self._model.hash()
+        against = Reference(real, description.kind, features_hash, rebuilding.originals.hexdigest(), total=self._sets)
+        floor = against.distances(self._look(self._train.decode(choose(len(self._train), self._n, CHOICE), self._graph)))
+        found = self._look(self._model.generate("generate", self._n, self._seed), new_keys.add)
+        generated, prior = against.distances(found), None
+        if PRIOR in self._signatures:
+            prior = against.distances(self._look(self._model.generate(PRIOR, self._n, self._seed)))
+        return Quality(
+            split=split,
+            seed=self._seed,
+            generated=generated,
+            prior=prior,
+            floor=floor,
+            reconstruction=rebuilding.figures(),
+            to_prior=frechet_ratio(generated, prior),
+            to_floor=frechet_ratio(generated, floor),
+            classifier_accuracy=description.accuracy,
+            copies=self._copies(new_keys, held_keys, folder),
+            baseline=self._of_baseline(against),
+            rebuilt=against.distances(rebuilding.rebuilt()),
+            spread=against.spread(found, generated.two_sample),
         )
 
-    floor = against_held_out(train.decode(choose(len(train), n, CHOICE), graph))
-    made = {signature: against_held_out(model.generate(signature, n, seed)) for signature in signatures}
-    generated, prior = made["generate"], made.get(PRIOR)
-    return Quality(
-        split=split,
-        seed=seed,
-        generated=generated,
-        prior=prior,
-        floor=floor,
-        reconstruction=rebuilding.figures(),
-        to_prior=frechet_ratio(generated, prior),
-        to_floor=frechet_ratio(generated, floor),
-        classifier_accuracy=description.accuracy,
-    )
+    def _look(self, batches: Iterable[np.ndarray], *also: Callable[[np.ndarray], None]) -> PictureSet:
+        """Observe batches of uint8 [m, h, w, c], each of which all of `also` are called with."""
+        parts = []
+        for levels in self._counted(batches):
+            parts.append(self._observe(levels))
+            for each in also:
+                each(levels)
+        return PictureSet.join(parts)
 
+    def _of_baseline(self, against: Reference) -> Distances | None:
+        """The figures of the last blessed model's new pictures; None where it does not answer with pictures of this kind."""
+        if self._baseline is None:
+            return None
+        try:
+            model = Model(self._baseline)
+            shapes = [one.image_shape for one in (model, self._model)]
+            if shapes[0] != shapes[1]:
+                raise ValueError(f"they are {shapes[0]}, this model's {shapes[1]}")
+            return against.distances(self._look(model.generate("generate", self._n, self._seed)))
+        except FAULTS as error:
+            log.warning("the last blessed model's pictures could not be measured: %s", _in_a_line(error))
+            return None
 
-class _Gatherer:
-    """Turns batches of pictures into features, and says how far it has come over all of them."""
-
-    def __init__(self, extract: Callable[[np.ndarray], np.ndarray], total: int):
-        self._extract, self._total, self._done = extract, total, 0
-
-    def __call__(self, batches: Iterable[np.ndarray], also: Callable[[np.ndarray], None] = lambda _: None) -> np.ndarray:
-        """Features float32 [n, f] of batches of uint8 [m, h, w, c], each of which `also` is called with."""
-        features = []
-        for levels in batches:
-            features.append(self._extract(levels))
-            also(levels)
-            self._done += len(levels)
-            report_progress("sample quality", done=self._done, total=self._total)
-        return np.concatenate(features)
+    def _copies(self, new: Keys, held_out: Keys, folder: str | None) -> Copies:
+        training = Keys(self._observe.structure, MOST_TRAINING)
+        for levels in self._counted(self._train.decode(self._looked_among, self._graph)):
+            training.add(levels)
+        found = find_copies(new, held_out, training)
+        if folder is None or not found.nearest:
+            return found.copies
+        pictures = self._model.pick("generate", [i for i, _, _ in found.nearest], self._n, self._seed)
+        numbers = sorted({j for _, j, _ in found.nearest})
+        originals = self._looked_among[numbers]
+        decoded = np.concatenate(list(self._train.decode(originals, self._graph)))
+        return write_pairs(folder, found, pictures, dict(zip(numbers, zip(self._train.paths(originals), decoded))))
 
 
 class _Rebuilding:
@@ -129,15 +177,21 @@ class _Rebuilding:
         originals: SHA-256 over the pictures' pixels.
     """
 
-    def __init__(self, model: Model):
-        self._model, self._figures = model, []
+    def __init__(self, model: Model, observe: Observer):
+        self._model, self._observe, self._figures, self._parts = model, observe, [], []
         self.originals = hashlib.sha256()
 
     def add(self, levels: np.ndarray) -> None:
-        """Takes in originals, uint8 [n, h, w, c]."""
+        """Take in originals, uint8 [n, h, w, c]."""
         self.originals.update(np.ascontiguousarray(levels).tobytes())
-        pair = [pictures.astype(np.float32) / 255 for pictures in (levels, self._model.reconstruct(levels))]
+        rebuilt = self._model.reconstruct(levels)
+        self._parts.append(self._observe(rebuilt))
+        pair = [pictures.astype(np.float32) / 255 for pictures in (levels, rebuilt)]
         self._figures.append([measured(*pair) for measured in (likeness.mse, likeness.psnr, likeness.ssim)])
+
+    def rebuilt(self) -> PictureSet:
+        """What is kept of the rebuilt pictures."""
+        return PictureSet.join(self._parts)
 
     def figures(self) -> Reconstruction:
         """Means over all pictures."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -29,20 +29,35 @@ class Model:
         """Whether the model has a signature."""
         return signature in self._signatures
 
+    @property
+    def image_shape(self) -> tuple[int | None, ...]:
+        """Height, width, channels of new pictures, None where the signature does not say."""
+        return tuple(self._signatures["generate"].structured_outputs["images"].shape[1:])
+
     def generate(self, signature: str, count: int, seed: int) -> Iterator[np.ndarray]:
         """New pictures of any label, uint8 [<= BATCH, h, w, c] until there are `count`; the same for the same seed."""
+        for start in range(0, count, BATCH):
+            yield self._batch(signature, start, min(BATCH, count - start), seed)
+
+    def pick(self, signature: str, wanted: Iterable[int], count: int, seed: int) -> dict[int, np.ndarray]:
+        """Some of the pictures that `generate` gives for the same arguments: uint8 [h, w, c] by their number."""
+        batches: dict[int, np.ndarray] = {}
+        for start in {BATCH * (i // BATCH) for i in wanted}:
+            batches[start] = self._batch(signature, start, min(BATCH, count - start), seed)
+        return {i: batches[BATCH * (i // BATCH)][i % BATCH] for i in wanted}
+
+    def _batch(self, signature: str, start: int, count: int, seed: int) -> np.ndarray:
         function = self._signatures[signature]
         unlabelled = {"label": tf.constant("")} if "label" in function.structured_input_signature[1] else {}
-        for start in range(0, count, BATCH):
-            # A seed for each batch: those that follow each other would give neighbours of a run the same pictures.
-            (state,) = np.random.SeedSequence([seed, start]).generate_state(1, np.uint64)
-            answer = function(
-                count=tf.constant(min(BATCH, count - start), tf.int64),
-                seed=tf.constant(int(state >> np.uint64(1)), tf.int64),
-                temperature=tf.constant(1.0),
-                **unlabelled,
-            )
-            yield answer["images"].numpy()
+        # A seed for each batch: those that follow each other would give neighbours of a run the same pictures.
+        (state,) = np.random.SeedSequence([seed, start]).generate_state(1, np.uint64)
+        answer = function(
+            count=tf.constant(count, tf.int64),
+            seed=tf.constant(int(state >> np.uint64(1)), tf.int64),
+            temperature=tf.constant(1.0),
+            **unlabelled,
+        )
+        return answer["images"].numpy()
 
     def encode(self, levels: np.ndarray) -> np.ndarray:
         """Means of the codes of pictures uint8 [n, h, w, c]: float32 [n, latent_dim]."""

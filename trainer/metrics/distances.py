@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 NEIGHBOURS = 5  # k of precision, recall, density and coverage (as Naeem et al. 2020)
+GROUPS = 20  # of the jackknife
 SUBSETS = 50
 SUBSET_SIZE = 1_000  # as Binkowski et al. 2018 take
 BLOCK_BYTES = 32 << 20
@@ -69,6 +70,28 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     return max(0.0, float(np.square(means[0] - means[1]).sum() + trace))
 
 
+def frechet_spread(first: np.ndarray, second: np.ndarray, seed: int = 0, groups: int = GROUPS) -> float:
+    """Return by how much the Frechet distance varies with the choice of the second set, from one such set alone.
+
+    The delete-a-group jackknife (Efron and Stein 1981): the distance is taken with each of `groups` random parts of the second
+    set left out, and the variance of these, times groups - 1, is that of the whole.
+
+    Args:
+        first: float [n, f], n at least 2.
+        second: float [m, f], m at least 4.
+        seed: Of the parts.
+        groups: How many parts; at most m / 2.
+
+    Returns:
+        Standard deviation, in squared units of the features.
+    """
+    first, second = _checked(first, second)
+    order = np.random.default_rng(seed).permutation(len(second))
+    parts = np.array_split(order, min(groups, len(second) // 2))
+    distances = [frechet_distance(first, np.delete(second, part, axis=0)) for part in parts]
+    return float(np.sqrt((len(parts) - 1) * np.var(distances)))
+
+
 def kernel_distance(
     first: np.ndarray, second: np.ndarray, seed: int = 0, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE
 ) -> KernelDistance:
@@ -89,6 +112,23 @@ def kernel_distance(
     rng = np.random.default_rng(seed)
     estimates = [_discrepancy(*(x[rng.choice(len(x), size, replace=False)] for x in (first, second))) for _ in range(subsets)]
     return KernelDistance(float(np.mean(estimates)), float(np.std(estimates)))
+
+
+def label_divergence(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the Jensen-Shannon divergence of the shares of labels in two sets (Lin 1991, eq. 4.1).
+
+    Args:
+        first: The label of each picture, int [n], none negative, n at least 1.
+        second: Likewise, int [m].
+
+    Returns:
+        Bits, between 0 for equal shares and 1 for sets without a common label.
+    """
+    from scipy.spatial.distance import jensenshannon
+
+    labels = int(max(first.max(), second.max())) + 1
+    shares = [np.bincount(one, minlength=labels) / len(one) for one in (first, second)]
+    return float(jensenshannon(*shares, base=2) ** 2)
 
 
 def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> Neighbourhood:

@@ -106,7 +106,7 @@ def _spread(found: Quality) -> str:
         return ""
     return (
         f" Another seed of the same model moves its Fréchet distance by about ±{significant(spread.frechet_distance, 2)} and its "
-        f"two-sample accuracy by ±{number(spread.two_sample, 3)} (standard deviations over {count(spread.seeds, 'seed')})."
+        f"two-sample accuracy by ±{number(spread.two_sample, 3)} (standard deviations)."
     )
 
 

@@ -13,9 +13,8 @@ import pytest
 import tensorflow_transform as tft
 from tfx.types import standard_artifacts
 
-from components.feature_extractor.artifacts import Features
-from components.feature_extractor.classifier import Classifier
-from components.feature_extractor.description import Description, read_features
+from components.feature_extractor import artifacts
+from components.feature_extractor.description import Description, Features, read_features, write_features
 from components.feature_extractor.executor import Executor, known_labels
 from components.feature_extractor.splits import Split, choose
 from tests.components.digits import read_digits, write_digits
@@ -23,13 +22,13 @@ from tests.project import ROOT
 from trainer.data import pixel_graph
 
 
-def run(examples: str, graph: str, folder: Path, split: str = "test") -> tuple[Description, Classifier | None]:
+def run(examples: str, graph: str, folder: Path, split: str = "test") -> Features:
     """Runs the executor as TFX does, and reads what it wrote."""
-    artifacts = standard_artifacts.Examples(), standard_artifacts.TransformGraph(), Features()
-    for artifact, uri in zip(artifacts, (examples, graph, str(folder))):
+    made = standard_artifacts.Examples(), standard_artifacts.TransformGraph(), artifacts.Features()
+    for artifact, uri in zip(made, (examples, graph, str(folder))):
         artifact.uri = uri
-    inputs = {"examples": [artifacts[0]], "transform_graph": [artifacts[1]]}
-    Executor().Do(inputs, {"features": [artifacts[2]]}, {"split": split, "seed": 0, "code": ""})
+    inputs = {"examples": [made[0]], "transform_graph": [made[1]]}
+    Executor().Do(inputs, {"features": [made[2]]}, {"split": split, "seed": 0, "code": ""})
     return read_features(str(folder))
 
 
@@ -42,8 +41,10 @@ def made(digits_uri: str, graph_uri: str, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_labelled_pictures_make_a_classifier(made: Path) -> None:
-    description, classifier = read_features(str(made))
+    features = read_features(str(made))
+    description, classifier = features.description, features.classifier
     assert description.kind == "classifier" and description.reason is None
+    assert features.network is classifier
     assert description.hash == classifier.hash() and len(description.hash) == 64
     assert description.pictures == 900 and description.held_out == 200
     assert description.labels == tuple("0123456789")
@@ -51,16 +52,24 @@ def test_labelled_pictures_make_a_classifier(made: Path) -> None:
     assert classifier.features(read_digits()[0][:5]).shape == (5, description.dimensions)
 
 
+def test_beside_a_classifier_there_is_a_network_without_labels(made: Path) -> None:
+    features = read_features(str(made))
+    assert features.self_supervised.hash() == features.description.self_supervised_hash != features.description.hash
+    assert features.description.self_supervised_shape == (8, 8, 1)
+
+
 @pytest.mark.slow
 def test_another_process_makes_the_same(made: Path, digits_uri: str, graph_uri: str, tmp_path: Path) -> None:
     script = (
         "import sys; from components.feature_extractor.executor import extract; "
-        "open(sys.argv[3], 'w').write(extract(sys.argv[1], sys.argv[2], 'test', 0)[0].hash)"
+        "found = extract(sys.argv[1], sys.argv[2], 'test', 0).description; "
+        "open(sys.argv[3], 'w').write(found.hash + found.self_supervised_hash)"
     )
     command = [sys.executable, "-c", script, digits_uri, graph_uri, str(tmp_path / "hash")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / "hash").read_text() == read_features(str(made))[0].hash
+    description = read_features(str(made)).description
+    assert (tmp_path / "hash").read_text() == description.hash + description.self_supervised_hash
 
 
 @pytest.mark.parametrize(
@@ -68,12 +77,28 @@ def test_another_process_makes_the_same(made: Path, digits_uri: str, graph_uri: 
     [lambda i, label: "", lambda i, label: "digit", lambda i, label: "rare" if i < 19 else "common"],
     ids=["no labels", "one label", "one label and a rare one"],
 )
-def test_without_labels_to_learn_features_are_the_encoders(rename, graph_uri: str, tmp_path: Path) -> None:
+def test_without_labels_to_learn_features_are_self_supervised(rename, graph_uri: str, tmp_path: Path) -> None:
     examples = write_digits(tmp_path / "examples", {"train": 100, "test": 20}, rename)
-    description, classifier = run(str(examples), graph_uri, tmp_path / "features")
-    assert classifier is None
-    assert description == Description("encoder", reason="fewer than 2 labels have 20 training pictures")
-    assert [path.name for path in (tmp_path / "features").iterdir()] == ["features.json"]
+    features = run(str(examples), graph_uri, tmp_path / "features")
+    description, network = features.description, features.self_supervised
+    assert features.classifier is None and features.network is network
+    assert description.kind == "self_supervised" and description.hash == description.self_supervised_hash == network.hash()
+    assert description.reason == "fewer than 2 labels have 20 training pictures"
+    assert (description.pictures, description.image_shape, description.accuracy) == (100, (8, 8, 1), None)
+    assert network.features(read_digits()[0][:5]).shape == (5, description.dimensions)
+    assert sorted(path.name for path in (tmp_path / "features").iterdir()) == ["features.json", "self_supervised.npz"]
+
+
+def test_artifacts_of_earlier_versions_are_read(made: Path, tmp_path: Path) -> None:
+    described = json.loads((made / "features.json").read_text())
+    for added in ("self_supervised_hash", "self_supervised_shape"):
+        del described[added]
+    (tmp_path / "features.json").write_text(json.dumps(described))
+    (tmp_path / "weights.npz").write_bytes((made / "weights.npz").read_bytes())
+    features = read_features(str(tmp_path))
+    assert features.network is features.classifier and features.self_supervised is None
+    write_features(str(tmp_path / "encoder"), Features(Description("encoder", reason="there are no labels")))
+    assert read_features(str(tmp_path / "encoder")).network is None
 
 
 def test_unlabelled_and_rare_pictures_are_left_out(graph_uri: str, tmp_path: Path) -> None:
@@ -81,7 +106,7 @@ def test_unlabelled_and_rare_pictures_are_left_out(graph_uri: str, tmp_path: Pat
     examples = write_digits(
         tmp_path / "examples", {"train": 400, "eval": 100}, lambda i, label: "rare" if i < 5 else names.get(label, "")
     )
-    description, _ = run(str(examples), graph_uri, tmp_path / "features", split="eval")
+    description = run(str(examples), graph_uri, tmp_path / "features", split="eval").description
     assert description.labels == ("round", "upright")
     labels = read_digits()[1]
     assert description.pictures == sum(names.get(label, "") != "" for label in labels[5:400])
@@ -90,16 +115,19 @@ def test_unlabelled_and_rare_pictures_are_left_out(graph_uri: str, tmp_path: Pat
 
 def test_without_held_out_pictures_there_is_no_accuracy(graph_uri: str, tmp_path: Path) -> None:
     examples = write_digits(tmp_path / "examples", {"train": 300})
-    description, classifier = run(str(examples), graph_uri, tmp_path / "features")
-    assert classifier is not None
+    features = run(str(examples), graph_uri, tmp_path / "features")
+    description = features.description
+    assert features.classifier is not None
     assert (description.accuracy, description.chance, description.held_out) == (None, None, 0)
 
 
-def test_other_weights_than_described_are_refused(made: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["hash", "self_supervised_hash"])
+def test_other_weights_than_described_are_refused(name: str, made: Path, tmp_path: Path) -> None:
     described = json.loads((made / "features.json").read_text())
-    (tmp_path / "features.json").write_text(json.dumps({**described, "hash": hashlib.sha256(b"").hexdigest()}))
-    (tmp_path / "weights.npz").write_bytes((made / "weights.npz").read_bytes())
-    with pytest.raises(ValueError, match="is not the classifier"):
+    (tmp_path / "features.json").write_text(json.dumps({**described, name: hashlib.sha256(b"").hexdigest()}))
+    for weights in ("weights.npz", "self_supervised.npz"):
+        (tmp_path / weights).write_bytes((made / weights).read_bytes())
+    with pytest.raises(ValueError, match="is not the network"):
         read_features(str(tmp_path))
 
 

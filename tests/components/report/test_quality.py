@@ -52,7 +52,7 @@ def test_what_people_see_has_a_row_and_the_last_models_pictures_a_column() -> No
     )
     for text in ("0.764", "0.288", "Last blessed", "13.2", "0.771", "a classifier tells these from held-out ones", "blurred"):
         assert text in words, text
-    assert "self-supervised e8dad52b7158" in words and "by about ±0.7 and" in words and "over 3 seeds" in words
+    assert "self-supervised e8dad52b7158" in words and "by about ±0.7 and" in words
 
 
 def test_figures_that_an_earlier_version_did_not_have_have_no_row() -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
 
-from components.feature_extractor.description import Description, write_features
+from components.feature_extractor.description import Description, Features, read_features, write_features
 from components.feature_extractor.executor import extract
+from components.sample_quality.copies import SHOWN
 from components.sample_quality.figures import Quality, comparable
 from components.sample_quality.measure import measure
 from components.sample_quality.model import Model
@@ -29,15 +32,15 @@ REST = read_digits()[0][1100:]  # digits that are in neither split
 def features(digits_uri: str, graph_uri: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The features of labelled digits."""
     folder = tmp_path_factory.mktemp("features")
-    write_features(str(folder), *extract(digits_uri, graph_uri, "test", 0))
+    write_features(str(folder), extract(digits_uri, graph_uri, "test", 0))
     return str(folder)
 
 
 @pytest.fixture(scope="module")
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Features that are to be those of the model's encoder."""
+    """Features that are to be those of the model's encoder, as earlier versions wrote them."""
     folder = tmp_path_factory.mktemp("encoder")
-    write_features(str(folder), Description("encoder", reason="there are no labels"), None)
+    write_features(str(folder), Features(Description("encoder", reason="there are no labels")))
     return str(folder)
 
 
@@ -51,6 +54,16 @@ def ask(digits_uri: str, graph_uri: str, features: str, tmp_path_factory: pytest
         return measure(model=folder, **{"split": "test", "seed": 0, "most": 10_000, **arguments})
 
     return measured
+
+
+@pytest.fixture(scope="module")
+def unlabelled(features: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Features of the same digits as if they had no labels."""
+    found = read_features(features)
+    description = dataclasses.replace(found.description, kind="self_supervised", hash=found.description.self_supervised_hash)
+    folder = tmp_path_factory.mktemp("unlabelled")
+    write_features(str(folder), Features(description, None, found.self_supervised))
+    return str(folder)
 
 
 def noise(n: int, shape: tuple[int, ...] = (8, 8, 1)) -> np.ndarray:
@@ -70,12 +83,17 @@ def test_real_pictures_are_as_good_as_the_floor(good: Quality) -> None:
     assert good.to_floor == good.generated.frechet_distance / good.floor.frechet_distance
     assert good.generated.precision > 0.8 and good.generated.recall > 0.8
     assert abs(good.floor.kernel_distance) < good.prior.kernel_distance / 5
+    assert 0.9 < good.generated.high_frequencies < 1.1
+    assert good.generated.label_divergence < 0.03
+    assert good.copies.count == 0 and good.copies.pictures == 200
+    assert 0.8 < good.copies.nearest_ratio < 1.2
 
 
 def test_the_prior_alone_is_measured_where_it_can_be_asked(good: Quality, ask) -> None:
     assert good.prior.frechet_distance > 5 * good.floor.frechet_distance
     assert good.to_prior == good.generated.frechet_distance / good.prior.frechet_distance < 0.5
     assert good.prior.precision < good.generated.precision
+    assert good.prior.two_sample > 0.95 > good.generated.two_sample + 0.1 and good.prior.high_frequencies > 1.5
     alone = ask(Handed(noise(300)))
     assert alone.prior is None and alone.to_prior is None
     assert alone.to_floor > 5
@@ -86,10 +104,12 @@ def test_pictures_that_come_back_as_they_were(good: Quality) -> None:
     rebuilt = good.reconstruction
     assert rebuilt.mse == 0 and rebuilt.psnr == PSNR_LIMIT and rebuilt.pictures == 200
     assert rebuilt.ssim == pytest.approx(1, abs=1e-5)
+    assert good.rebuilt.frechet_distance == pytest.approx(0, abs=1e-6) and good.rebuilt.high_frequencies == 1
+    assert good.rebuilt.two_sample == 0.5
 
 
 def test_each_figure_says_what_it_rests_on(good: Quality, features: str) -> None:
-    for found in (good.generated, good.prior, good.floor):
+    for found in (good.generated, good.prior, good.floor, good.rebuilt):
         assert (found.features, found.pictures) == ("classifier", 200)
         assert len(found.features_hash) == len(found.held_out_hash) == 64
         assert comparable(found, good.generated)
@@ -102,6 +122,7 @@ def test_one_kind_only_is_noticed(ask) -> None:
     found = ask(Handed(zeros)).generated
     assert found.precision > 0.7
     assert found.recall < 0.3 and found.coverage < 0.3
+    assert found.label_divergence > 0.5
 
 
 def test_the_same_seed_gives_the_same_figures(good: Quality, ask) -> None:
@@ -121,7 +142,49 @@ def test_a_conditional_model_is_asked_for_any_label(ask) -> None:
     assert ask(Handed(REST, prior=noise(100), conditional=True)).prior is not None
 
 
-def test_without_labels_the_models_own_encoder_is_looked_through(ask, encoders: str) -> None:
+def test_copies_are_named_and_written_beside_their_originals(ask, digits_uri: str, tmp_path: Path) -> None:
+    pictures = read_digits()[0]
+    found = ask(Handed(np.concatenate([pictures[:200], REST[:200]])), folder=str(tmp_path)).copies
+    assert 0.35 < found.share < 0.65 and found.floor < 0.02
+    assert found.count == round(found.share * found.pictures) and found.nearest_ratio < 0.8
+    assert len(found.examples) == SHOWN
+    for copy in found.examples:
+        assert copy.distance == 0
+        new, original = (np.asarray(Image.open(tmp_path / name)) for name in (copy.generated_png, copy.training_png))
+        np.testing.assert_array_equal(new, original)
+        assert (new == pictures[:200, ..., 0]).all(axis=(1, 2)).any()
+
+
+def test_the_last_blessed_model_is_measured_by_the_same(ask, good: Quality, tmp_path: Path) -> None:
+    before = Handed(noise(300)).save(tmp_path / "model")
+    found = ask(Handed(REST, prior=noise(300)), baseline=before)
+    assert comparable(found.baseline, found.generated) and found.baseline.frechet_distance > 5 * found.generated.frechet_distance
+    assert dataclasses.replace(found, baseline=None) == good
+    assert good.baseline is None
+
+
+@pytest.mark.parametrize("fault", ["raises", "shape", "missing"])
+def test_a_last_model_that_does_not_answer_costs_no_other_figure(fault: str, ask, good: Quality, tmp_path: Path) -> None:
+    before = Handed(noise(60, (9, 8, 1)) if fault == "shape" else REST, fault=fault).save(tmp_path / "model")
+    found = ask(Handed(REST, prior=noise(300)), baseline=str(tmp_path / "none") if fault == "missing" else before)
+    assert found == good
+
+
+def test_the_spread_is_that_of_seeds(ask, good: Quality) -> None:
+    others = [ask(Handed(REST), seed=seed).generated for seed in range(1, 6)]
+    measured = np.std([one.frechet_distance for one in others], ddof=1)
+    assert 0.3 * measured < good.spread.frechet_distance < 3 * measured
+    assert 0.005 < good.spread.two_sample < 0.05
+
+
+def test_without_labels_blurred_pictures_are_seen(ask, unlabelled: str) -> None:
+    blurred = gaussian_filter(REST.astype(np.float32), (0, 1, 1, 0)).round().astype(np.uint8)
+    found = ask(Handed(blurred), features=unlabelled)
+    assert found.generated.features == "self_supervised" and found.generated.label_divergence is None
+    assert found.to_floor > 3 and found.generated.two_sample > 0.9 and found.generated.high_frequencies < 0.1
+
+
+def test_features_of_earlier_versions_are_the_models_own_encoder(ask, encoders: str) -> None:
     first, other = (ask(Handed(REST, prior=noise(300), seed=seed), features=encoders) for seed in (0, 1))
     assert first.generated.features == "encoder" and first.classifier_accuracy is None
     assert first.to_prior < 0.5 and first.generated.precision > 0.8
@@ -141,7 +204,7 @@ def test_colour_pictures_of_another_size(tmp_path: Path) -> None:
     tiny.transform_graph(tmp_path, PreprocessingConfig(9, 12, 3))
     encoded = [tiny.encode(picture) for picture in pictures]
     tiny.write_examples(tmp_path / "examples", {"train": encoded[:80], "eval": encoded[80:140]})
-    write_features(str(tmp_path / "features"), Description("encoder"), None)
+    write_features(str(tmp_path / "features"), Features(Description("encoder")))
     model = Handed(pictures[140:]).save(tmp_path / "model")
     graph, examples, features = (str(tmp_path / name) for name in ("graph", "examples", "features"))
     found = measure(examples, graph, model, features, split="eval", seed=0, most=100)
@@ -173,8 +236,10 @@ def test_a_model_that_is_none(ask, tmp_path: Path, digits_uri: str, graph_uri: s
 def test_progress_comes_to_its_end(ask, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, LOGGER):
         ask(Handed(REST, prior=noise(100)), most=120)
-    told = [record.progress for record in caplog.records if hasattr(record, "progress")]
-    assert (told[-1].done, told[-1].total) == (4 * 120, 4 * 120)
+    last = {record.progress.step: record.progress for record in caplog.records if hasattr(record, "progress")}
+    assert set(last) == {"sample quality", "comparing pictures", "looking for copies"}
+    assert all(one.done == one.total for one in last.values())
+    assert last["sample quality"].total == 4 * 120 + 900  # held-out, training, generated and prior ones, then all training pictures
 
 
 def test_every_figure_is_a_number(good: Quality) -> None:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from trainer.metrics import distances
-from trainer.metrics.distances import frechet_distance, kernel_distance, precision_recall_density_coverage
+from trainer.metrics.distances import (
+    frechet_distance,
+    frechet_spread,
+    kernel_distance,
+    label_divergence,
+    precision_recall_density_coverage,
+)
 
 
 def draws(n: int, f: int = 8, seed: int = 0) -> np.ndarray:
@@ -65,6 +71,21 @@ def test_kernel_distance_grows_with_the_difference() -> None:
     first = draws(600)
     found = [kernel_distance(first, draws(500, seed=1) + shift).mean for shift in (0.0, 0.5, 1.0)]
     assert found[0] < found[1] < found[2]
+
+
+def test_the_spread_of_the_frechet_distance_is_that_of_other_sets() -> None:
+    first = draws(300)
+    found = [frechet_distance(first, draws(300, seed=i) + 0.3) for i in range(1, 101)]
+    estimates = [frechet_spread(first, draws(300, seed=i) + 0.3) for i in range(1, 6)]
+    assert np.mean(estimates) == pytest.approx(np.std(found), rel=0.3)
+    assert frechet_spread(first, first[:4]) > 0
+
+
+def test_label_divergence_has_its_known_values() -> None:
+    assert label_divergence(np.array([0, 1, 2, 2]), np.repeat([0, 1, 2], [10, 10, 20])) == pytest.approx(0, abs=1e-9)
+    assert label_divergence(np.array([0, 0]), np.array([3])) == pytest.approx(1)
+    half = label_divergence(np.array([0, 1]), np.array([0, 0]))  # of (1/2, 1/2) and (1, 0), whose mean is (3/4, 1/4)
+    assert half == pytest.approx(0.5 * (0.5 * np.log2(2 / 3) + 0.5 * np.log2(2)) + 0.5 * np.log2(4 / 3))
 
 
 def test_kernel_distance_is_the_unbiased_estimate() -> None:

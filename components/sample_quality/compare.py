@@ -1,0 +1,58 @@
+"""Compares sets of pictures with held-out ones."""
+
+from __future__ import annotations
+
+from components.sample_quality.figures import Distances, FeatureKind, Spread
+from components.sample_quality.sets import PictureSet
+from trainer.metrics.distances import (
+    GROUPS,
+    frechet_distance,
+    frechet_spread,
+    kernel_distance,
+    label_divergence,
+    precision_recall_density_coverage,
+)
+from trainer.metrics.two_sample import accuracy_spread, two_sample_accuracy
+from trainer.progress import report_progress
+
+CHOICE = 0  # seed of subsets and folds: the same for every model
+
+
+class Reference:
+    """The held-out pictures.
+
+    Args:
+        real: What is kept of them.
+        kind: Whose features `real` has.
+        features_hash: SHA-256 of the network's weights.
+        held_out_hash: SHA-256 of the pictures' pixels.
+        total: How many sets will be compared with them, for the progress shown.
+    """
+
+    def __init__(self, real: PictureSet, kind: FeatureKind, features_hash: str, held_out_hash: str, total: int):
+        self._real, self._total, self._done = real, total, 0
+        self._basis = {"features": kind, "features_hash": features_hash, "held_out_hash": held_out_hash}
+
+    def distances(self, found: PictureSet) -> Distances:
+        """How near a set of as many pictures comes to the held-out ones."""
+        kernel = kernel_distance(self._real.features, found.features, seed=CHOICE)
+        sharpness = float(self._real.sharpness.mean())
+        made = Distances(
+            frechet_distance=frechet_distance(self._real.features, found.features),
+            kernel_distance=kernel.mean,
+            kernel_distance_spread=kernel.spread,
+            **precision_recall_density_coverage(self._real.features, found.features)._asdict(),
+            **self._basis,
+            pictures=len(found.features),
+            two_sample=two_sample_accuracy(self._real.seen, found.seen, seed=CHOICE),
+            high_frequencies=float(found.sharpness.mean()) / sharpness if sharpness > 0 else None,
+            label_divergence=label_divergence(self._real.labels, found.labels) if self._real.labels.min() >= 0 else None,
+        )
+        self._done += 1
+        report_progress("comparing pictures", done=self._done, total=self._total, unit="sets")
+        return made
+
+    def spread(self, found: PictureSet, accuracy: float) -> Spread:
+        """By how much the figures of a set, whose two-sample accuracy is known, vary with the seed that it was generated with."""
+        varying = frechet_spread(self._real.features, found.features, seed=CHOICE)
+        return Spread(varying, accuracy_spread(accuracy, len(found.features)), GROUPS)

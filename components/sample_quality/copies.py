@@ -1,0 +1,139 @@
+"""Looks for new pictures that are near-copies of training pictures, and lays each beside its original."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from components.feature_extractor.network import shrink, smaller_shape
+from components.sample_quality.figures import Copies, Copy
+from components.sample_quality.sets import Extract
+from trainer.metrics.copies import near_copies, nearest_neighbors, nearest_pictures
+from trainer.progress import report_progress
+
+MOST_QUERIES = 5_000  # new and held-out pictures that are looked up; the share of copies is known to 1 % by so many
+MOST_TRAINING = 60_000  # that they are looked up among
+SIDE = 16  # pixels, the longer side of what is compared: copies need not be equal pixel for pixel
+COARSE_SIDE = 8  # of what candidates are found by
+CANDIDATES = 6  # by features and by pixels, and of the mirrored picture likewise
+SHOWN = 12  # copies that are named and shown
+FOLDER = "copies"
+
+
+class Keys:
+    """What pictures are looked up by, gathered batch by batch.
+
+    Args:
+        structure: From pictures to features.
+        most: Pictures after so many are left out.
+        mirrored: Whether they are looked up mirrored left to right, too.
+    """
+
+    def __init__(self, structure: Extract, most: int, mirrored: bool = False):
+        self._structure, self._most, self._mirrored = structure, most, mirrored
+        self._parts: list[tuple[np.ndarray, ...]] = []
+        self._count = 0
+
+    def add(self, levels: np.ndarray) -> None:
+        """Take in pictures uint8 [n, h, w, c]."""
+        levels = levels[: self._most - self._count]
+        if not len(levels):
+            return
+        shown = [levels, *([np.ascontiguousarray(levels[:, :, ::-1])] if self._mirrored else [])]
+        small = _shrunk(levels, SIDE)
+        self._parts.append((small, *(self._structure(one) for one in shown)))
+        self._count += len(levels)
+
+    def thumbnails(self) -> np.ndarray:
+        """The pictures with no side above `SIDE`, uint8 [n, h, w, c]."""
+        return np.concatenate([part[0] for part in self._parts])
+
+    def structures(self) -> list[np.ndarray]:
+        """Features, float32 [n, f], of the pictures and of the mirrored ones if they are asked for."""
+        return [np.concatenate(column) for column in list(zip(*self._parts))[1:]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Near-copies among new pictures.
+
+    Attributes:
+        copies: The figures, without examples.
+        nearest: Of the copies to be shown, the nearest first: which new picture, which training picture, and how near.
+    """
+
+    copies: Copies
+    nearest: list[tuple[int, int, float]]
+
+
+def find_copies(new: Keys, held_out: Keys, training: Keys) -> Found:
+    """Find the new pictures that are near-copies of training pictures.
+
+    Args:
+        new: New pictures, with mirrored ones.
+        held_out: Held-out pictures, with mirrored ones.
+        training: Training pictures.
+    """
+    relative, distances = {}, {}
+    for done, (name, keys) in enumerate({"new": new, "held-out": held_out}.items(), 1):
+        candidates, distances[name] = _candidates(keys, training)
+        relative[name] = nearest_pictures(keys.thumbnails(), training.thumbnails(), candidates)
+        report_progress("looking for copies", done=done, total=2, unit="sets")
+    judged = near_copies(relative["new"].relative, relative["held-out"].relative)
+    medians = {name: float(np.median(found)) for name, found in distances.items()}
+    copies = Copies(
+        share=float(judged.copied.mean()),
+        floor=judged.floor,
+        count=int(judged.copied.sum()),
+        pictures=len(judged.copied),
+        nearest_ratio=medians["new"] / max(medians["held-out"], float(np.finfo(np.float32).tiny)),
+    )
+    found, near = np.flatnonzero(judged.copied), relative["new"]
+    order = found[np.argsort(near.relative[found], kind="stable")][:SHOWN]
+    return Found(copies, [(int(i), int(near.index[i]), float(near.relative[i])) for i in order])
+
+
+def write_pairs(folder: str, found: Found, new: dict[int, np.ndarray], training: dict[int, tuple[str, np.ndarray]]) -> Copies:
+    """Write each shown copy and its original as PNG files.
+
+    Args:
+        folder: Where; the files go to `FOLDER` in it.
+        found: The copies.
+        new: The shown new pictures by their number, each uint8 [h, w, c].
+        training: Their originals by their number, each a path and uint8 [h, w, c].
+
+    Returns:
+        The figures with examples.
+    """
+    tf.io.gfile.makedirs(os.path.join(folder, FOLDER))
+    examples = []
+    for number, (i, j, distance) in enumerate(found.nearest):
+        path, original = training[j]
+        names = [f"{FOLDER}/{number:02d}-{kind}.png" for kind in ("new", "training")]
+        for name, levels in zip(names, (new[i], original)):
+            tf.io.write_file(os.path.join(folder, name), tf.io.encode_png(levels))
+        examples.append(Copy(i, path, distance, *names))
+    return dataclasses.replace(found.copies, examples=tuple(examples))
+
+
+def _candidates(keys: Keys, training: Keys) -> tuple[np.ndarray, np.ndarray]:
+    """Training pictures that may be near, int64 [n, k], and the distance of features to the nearest one, float32 [n]."""
+    (structure,) = training.structures()
+    own, mirrored = keys.structures()
+    (by_features, distances), (by_mirrored, _) = (nearest_neighbors(one, structure, CANDIDATES) for one in (own, mirrored))
+    small, training_small = keys.thumbnails(), _coarse(training.thumbnails())
+    by_pixels = [nearest_neighbors(_coarse(one), training_small, CANDIDATES)[0] for one in (small, small[:, :, ::-1])]
+    return np.concatenate([by_features, by_mirrored, *by_pixels], axis=1), distances[:, 0]
+
+
+def _coarse(small: np.ndarray) -> np.ndarray:
+    """Pictures uint8 [n, h, w, c] as rows of pixels with no side above `COARSE_SIDE`, float32 [n, p] in [0, 1]."""
+    return (_shrunk(small, COARSE_SIDE).astype(np.float32) / 255).reshape(len(small), -1)
+
+
+def _shrunk(levels: np.ndarray, side: int) -> np.ndarray:
+    return shrink(levels, smaller_shape(levels.shape[1:], side)).numpy()
