@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -170,9 +171,10 @@ class VAE(keras.Model):
         encoded = self._encode_top(x, labels)
         count, samples = tf.shape(x)[0], tf.shape(noise)[1]
         at_once = tf.maximum(1, ROWS // tf.maximum(1, count))
+        log_prior = self._log_prior()
 
         def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            log_weights = self._log_weights(x, labels, encoded, noise[:, first : first + at_once])
+            log_weights = self._log_weights(x, labels, encoded, noise[:, first : first + at_once], log_prior)
             return first + at_once, tf.reduce_logsumexp(tf.concat([total[:, tf.newaxis], log_weights], axis=1), axis=1)
 
         start = tf.constant(0), tf.fill([count], -np.inf)
@@ -181,7 +183,7 @@ class VAE(keras.Model):
 
     def log_prior(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """log p(z), of a conditional model log p(z|y): float32 [n, latent_dim] -> [n], nats."""
-        return self.prior.log_prob(z[:, : self.top_dim], self.shares(labels, z)) + log_normal(z[:, self.top_dim :])
+        return self._log_prior()(z, labels)
 
     def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Codes of the prior, made of draws of N(0, 1), float32 [n, latent_dim], a seed, int [2], and labels as in `decode`."""
@@ -227,13 +229,25 @@ class VAE(keras.Model):
             mean, log_variance = self.label_units.to_units(mean, log_variance, labels)
         return mean, log_variance, *features
 
-    def _log_weights(self, x: tf.Tensor, labels: tf.Tensor | None, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> tf.Tensor:
+    def _log_prior(self) -> Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]:
+        """`log_prior`, with all that does not depend on the codes computed once."""
+        top = self.prior.density()
+        return lambda z, labels: top(z[:, : self.top_dim], self.shares(labels, z)) + log_normal(z[:, self.top_dim :])
+
+    def _log_weights(
+        self,
+        x: tf.Tensor,
+        labels: tf.Tensor | None,
+        encoded: tuple[tf.Tensor, ...],
+        noise: tf.Tensor,
+        log_prior: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
+    ) -> tf.Tensor:
         """log p(x|z) p(z) / q(z|x) at a code for each of the draws of N(0, 1), float32 [n, k, latent_dim]: [n, k]."""
         count, each = tf.shape(noise)[0], tf.shape(noise)[1]
         repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731
         q = self._sample(tuple(map(repeat, encoded)), tf.reshape(noise, [-1, self.latent_dim]))
         labels = repeat(labels)
-        log_joint = self.likelihood.log_prob(repeat(x), self.decode(q.z, labels)) + self.log_prior(q.z, labels)
+        log_joint = self.likelihood.log_prob(repeat(x), self.decode(q.z, labels)) + log_prior(q.z, labels)
         return tf.reshape(log_joint - log_normal(q.z, q.mean, q.log_variance), [count, each])
 
     def _sample(self, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> Sample:

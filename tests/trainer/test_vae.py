@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from scipy import special, stats
 
+import trainer.vae
 from tests.trainer.tiny import CONDITIONAL, HIERARCHICAL, MODEL, VAMPPRIOR, make_vae
 from trainer.losses import ElboTerms
 from trainer.networks import NETWORKS
@@ -183,6 +184,15 @@ def test_the_elbo_is_the_evidence_where_the_posterior_is_exact() -> None:
         x, evidence = binary(4), np.full(4, 9 * np.log(0.5))
         np.testing.assert_allclose(vae.elbo_terms(x, normal(4, vae.latent_dim)).elbo, evidence, rtol=1e-6)
         np.testing.assert_allclose(vae.importance_weighted(x, normal(4, 3, vae.latent_dim)), evidence, rtol=1e-6)
+
+
+def test_a_bound_of_many_samples_encodes_the_priors_components_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer.vae, "ROWS", 4)
+    vae, calls = make_vae(spread=0.2, **VAMPPRIOR), []
+    components = vae.prior.components
+    monkeypatch.setattr(vae.prior, "components", lambda: calls.append(1) or components())
+    bound = vae.importance_weighted(tf.round(tf.random.stateless_uniform([4, 8, 8, 1], seed=[0, 1])), normal(4, 20, vae.latent_dim))
+    assert len(calls) == 1 and np.isfinite(bound).all()
 
 
 def test_figures_of_a_picture_do_not_depend_on_its_batch(case: Case) -> None:
