@@ -164,6 +164,7 @@ def create_pipeline(
         transform_graph=transform.outputs["transform_graph"],
         model=train.outputs["model"],
         features=feature_extractor.outputs["features"],
+        baseline_model=last_model.channel,
         split=judged_on,
         seed=config.training.seed,
         code=code_hash(

@@ -36,7 +36,6 @@ def test_what_pictures_are_compared_by_knows_no_model():
     assert "Trainer" not in upstream(made["FeatureExtractor"])
     assert {"FeatureExtractor", "Trainer"} <= upstream(made["SampleQuality"])
     assert "SampleQuality" in upstream(made["Report"])
-    assert "SampleQuality" not in upstream(made["Pusher"])
     others = nodes(graph(model={"latent_dim": 5}, training={"seed": 3}))
     assert str(made["FeatureExtractor"].exec_properties) == str(others["FeatureExtractor"].exec_properties)
 
@@ -65,6 +64,7 @@ def test_nothing_is_materialised():
         ({"data": {"levels": 1}}, {"ImageExampleGen", "Trainer", "Report"}),
         ({"data": {"depth": 16}}, {"ImageExampleGen", "Transform", "Trainer", "Report"}),
         ({"evaluation": {"max_drop": 9.0}}, {"Evaluator", "ModelGate", "Report"}),
+        ({"evaluation": {"max_copies": 0.3, "min_coverage": None}}, {"ModelGate", "Report"}),
     ],
 )
 def test_a_change_reaches_the_parameters_of_what_it_concerns(change, missed):
@@ -110,6 +110,15 @@ def test_what_counts_is_the_model_gates_blessing():
     for user, key in (("Pusher", "model_blessing"), ("Report", "blessing")):
         assert made[user].inputs[key].producer_component_id == "ModelGate"
     assert {"Evaluator", "ForcedBlessing"} <= upstream(made["ModelGate"])
+
+
+def test_new_pictures_are_measured_beside_those_of_the_last_model_before_the_gate_judges_them():
+    made = nodes(graph())
+    assert "SampleQuality" in upstream(made["ModelGate"]) and "SampleQuality" not in upstream(made["Evaluator"])
+    assert made["SampleQuality"].inputs["baseline_model"] is made["Evaluator"].inputs["baseline_model"]
+    assert made["ModelGate"].inputs["quality"].producer_component_id == "SampleQuality"
+    order = list(made)
+    assert order.index("LastModel") < order.index("SampleQuality") < order.index("ModelGate")
 
 
 def test_who_asks_for_a_blessing_reaches_the_model_gate_only():
