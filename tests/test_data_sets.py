@@ -40,7 +40,7 @@ def test_emoji_in_colour_with_transparency(tmp_path):
         pytest.skip(f"there is no {archive}")
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path / "emoji", filter="data")
-    arguments = ["--images", tmp_path / "emoji", "--config", "emoji", "--set", "training.epochs=3"]
+    arguments = ["--images", tmp_path / "emoji", "--config", "emoji", "--set", "training.epochs=3", "--set", "generation.updates=100"]
     ended = darkroom("run", *arguments, "--work", tmp_path / "work")
     assert ended.status == 0, ended.out + ended.err
     data = last_verdict(tmp_path / "work")["data"]

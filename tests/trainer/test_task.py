@@ -9,23 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_transform as tft
 import yaml
 
 import trainer.figures
 import trainer.task
-from tests.trainer.conftest import Trained
+from tests.trainer.conftest import Trained, run_trainer
 from tests.trainer.tiny import (
     CONDITIONAL,
     CONFIG,
     LABELS,
     bars,
+    encode,
     example,
     labelled_bars,
     make_vae,
     read_lines,
     uprightness,
 )  # fmt: skip
-from trainer.config import TrainerConfig
+from trainer.config import GenerationConfig, ModelConfig, TrainerConfig
 from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.figures import bounds
@@ -208,3 +210,26 @@ def test_labels_are_those_of_the_summary(tmp_path: Path) -> None:
     assert read_labels([str(tmp_path / "Split-train" / "*")]) == {"a": 1, "b": 2}
     (tmp_path / "summary.json").write_text('{"labels": {"train": {"": 3}}}')
     assert read_labels([str(tmp_path / "Split-train" / "*")]) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("likelihood", ["bernoulli", "discretized_logistic_mixture"])
+def test_a_spatial_models_flow_draws_bars_as_the_label_says(tmp_path: Path, graph: tft.TFTransformOutput, likelihood: str) -> None:
+    """Straight bars need places far apart to agree, which the model's own prior knows nothing of."""
+    splits, labels = {}, {}
+    for split, count, seed in (("train", 400, 0), ("eval", 60, 1)):
+        found = labelled_bars(count, seed)
+        splits[split] = [encode(picture) for picture in found.levels]
+        labels[split] = [LABELS[label] for label in found.labels]
+    config = dataclasses.replace(
+        CONFIG,
+        model=ModelConfig(
+            network="spatial", patch=2, latent_channels=4, width=32, likelihood=likelihood, mixtures=2, conditional=True
+        ),
+        training=dataclasses.replace(CONFIG.training, epochs=25, learning_rate=4e-3, weight_average=0.99),
+        generation=GenerationConfig(density="flow", updates=300, steps=12),
+    )
+    run = run_trainer(tmp_path, graph, config, splits, labels)
+    assert run.json("model.json")["latent_dim"] == 4 * 4 * 4
+    for label, sign in (("lying", -1), ("upright", 1)):
+        assert (sign * uprightness(draw(run, 100, label)) > 0).mean() > 0.9
