@@ -75,7 +75,7 @@ class EvaluationConfig:
     max_two_sample: Annotated[float, Ge(0.5), Le(1)] | None = None  # of small models a classifier tells most pictures
     max_copies: Share | None = 0.1
     min_high_frequencies: Margin | None = 0.05  # real pictures have 0.03 behind a blur of 1 pixel; presets from 0.16 on
-    min_coverage: Share | None = 0.5  # codes drawn at a temperature of 0.2 come to 0.4 at the most; presets to 0.8 at least
+    min_coverage: Share | None = 0.45  # codes drawn at a temperature of 0.2 come to 0.39 at the most; presets to 0.55 at least
 
 
 @dataclass(frozen=True)
