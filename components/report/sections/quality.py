@@ -17,6 +17,7 @@ FIGURES = {
         "how often a classifier tells these from held-out ones; 0.5 where nothing tells them apart",
     ),
     "high_frequencies": ("High frequencies", "fine detail over that of held-out ones; below 1 blurred, above 1 noisy"),
+    "label_divergence": ("Labels", "how far their shares are from those of held-out ones: 0 the same, 1 none in common"),
     "precision": ("Precision", "share of these that lie among held-out ones: are they real?"),
     "recall": ("Recall", "share of held-out ones that lie among these: does every kind come about?"),
     "density": ("Density", "how thickly held-out ones lie around these; about 1 for pictures of one kind"),
