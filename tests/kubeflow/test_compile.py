@@ -121,6 +121,10 @@ def test_what_gates_found_of_the_last_good_ones_reaches_the_gates_of_now(target,
     assert giver("DataGate", "baseline_blessing") == {"producerTask": "LastStatistics", "outputArtifactKey": "blessing"}
     last = {"producerTask": "LastModel", "outputArtifactKey": "blessing"}
     assert giver("ModelGate", "last_blessing") == (last if of_models else None)
+    quality = {"producerTask": "SampleQuality", "outputArtifactKey": "quality"}
+    assert giver("ModelGate", "quality") == giver("Report", "quality") == quality
+    assert giver("SampleQuality", "baseline_model") == giver("Evaluator", "baseline_model")
+    assert not of_models or giver("SampleQuality", "baseline_model")["producerTask"] == "LastModel"
 
 
 def test_the_exit_handler_runs_whatever_happens(plain):
