@@ -38,6 +38,7 @@ import trainer.preprocessing
 import trainer.tuning.trials
 from components.code_hash import code_hash
 from components.data_gate.component import DataGate
+from components.evaluator.executor import ReportedEvaluation
 from components.feature_extractor.component import FeatureExtractor
 from components.image_example_gen.component import ImageExampleGen
 from components.model_gate.component import ModelGate
@@ -184,6 +185,8 @@ def create_pipeline(
         eval_config=evaluation_config(config.evaluation),
         example_splits=[judged_on],
     )
+    # TFX's own, with progress shown: a bound of many samples takes minutes.
+    evaluator.executor_spec = executor_spec.BeamExecutorSpec(ReportedEvaluation)
     # A blessing that was forced on this very evaluation stands.
     forced_blessing = plumbing.forced_blessing(evaluator.outputs["evaluation"])
     # Nor is a model pushed again from which a person has rolled back.

@@ -1,4 +1,4 @@
-"""TFX's own Evaluator with the project's thresholds, on models of which only the figures matter.
+"""The Evaluator with the project's thresholds, on models of which only the figures matter.
 
 A model's figures on each picture are laid down in the examples; an exported model that reads them off takes the real one's
 place. Everything after it is as in a run: TFMA's extractors, metrics and validation, and the blessing.
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tfx.components.evaluator.executor import Executor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
 from components.evaluation import Evaluation, read_evaluation
+from components.evaluator.executor import ReportedEvaluation
 from pipeline.config import EvaluationConfig
 from pipeline.run import LOCAL_BEAM
 from pipeline.thresholds import FIGURES, evaluation_config
@@ -114,7 +114,7 @@ class Bench:
         context = BaseBeamExecutor.Context(
             beam_pipeline_args=list(LOCAL_BEAM), tmp_dir=str(self.folder / "temporary"), unique_id="1"
         )
-        Executor(context).Do(inputs, outputs, parameters)
+        ReportedEvaluation(context).Do(inputs, outputs, parameters)
         return Judged(*(artifacts[0] for artifacts in outputs.values()))
 
     def _export(self, name: str) -> Artifact:

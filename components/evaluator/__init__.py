@@ -1,0 +1,1 @@
+"""TFX's Evaluator, which shows how far it has come."""

@@ -1,0 +1,46 @@
+"""The executor that TFX's Evaluator is given: its own, with progress shown."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from tfx import types
+from tfx.components.evaluator import executor as evaluator_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_component_specs
+
+from components.evaluator import extractors
+from components.evaluator.meter import METER
+
+
+class ReportedEvaluation(evaluator_executor.Executor):
+    """Judges as TFX's own executor does, and reports how many pictures are done.
+
+    A bound of 500 samples takes minutes, in which TensorFlow Model Analysis shows nothing.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the evaluation and the blessing; inputs, outputs and parameters are those of TFX's Evaluator."""
+        examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
+        splits = json.loads(exec_properties.get(standard_component_specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
+        METER.start(count_pictures(examples, splits))
+        with_progress = {standard_component_specs.MODULE_PATH_KEY: extractors.__name__}
+        super().Do(input_dict, output_dict, {**exec_properties, **with_progress})
+
+
+def count_pictures(examples: str, splits: Sequence[str]) -> int | None:
+    """The number of pictures in some splits of an Examples artifact, by its summary.json; None where it has none."""
+    path = os.path.join(examples, "summary.json")
+    if not fileio.exists(path):
+        return None
+    with fileio.open(path) as file:
+        pictures = json.load(file).get("pictures", {})
+    return sum(pictures.get(split, 0) for split in splits)

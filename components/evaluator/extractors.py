@@ -1,0 +1,27 @@
+"""What TensorFlow Model Analysis does with each batch: its own extractors, and one that counts. TFX calls `custom_extractors`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+from tensorflow_model_analysis.api import model_eval_lib
+from tensorflow_model_analysis.extractors import extractor, predictions_extractor
+
+from components.evaluator.meter import CountPictures
+
+
+def custom_extractors(eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[extractor.Extractor]:
+    """The extractors that TFMA takes by default, and behind the models' answers one that counts them.
+
+    Args:
+        eval_shared_model: The model, or the model and the one that it is compared with.
+        eval_config: TFMA's EvalConfig.
+        tensor_adapter_config: How examples become tensors; None without a schema.
+    """
+    found = model_eval_lib.default_extractors(
+        eval_shared_model=eval_shared_model, eval_config=eval_config, tensor_adapter_config=tensor_adapter_config
+    )
+    answered = [each.stage_name for each in found].index(predictions_extractor.PREDICTIONS_EXTRACTOR_STAGE_NAME)
+    counted = extractor.Extractor(stage_name="CountPictures", ptransform=beam.ParDo(CountPictures()))
+    return [*found[: answered + 1], counted, *found[answered + 1 :]]
