@@ -186,4 +186,4 @@ def test_fog_is_refused_in_a_first_run_and_beside_the_last_model_for_all_its_elb
         first = judge_pictures(measure(fitted[name], **how), LIMITS).failures
         assert any(alone in failure for failure in first), (name, first)
         later = judge_pictures(measure(fitted[name], fitted["last"], **how), LIMITS).failures
-        assert any("worse than the last blessed model's" in failure for failure in later), (name, later)
+        assert any("above the last blessed model's" in failure for failure in later), (name, later)

@@ -96,8 +96,8 @@ def _fog(quality: Quality, least: float | None) -> Iterator[str]:
     sharpness = quality.generated.high_frequencies
     if least is not None and sharpness is not None and sharpness < least:
         yield (
-            f"new pictures are blurred: they have {_percent(sharpness)} of the fine detail of held-out ones, "
-            f"evaluation.min_high_frequencies asks for {_percent(least)}; train longer, or with more latent dimensions"
+            f"new pictures are blurred: {_percent(sharpness)} of the fine detail of held-out ones, "
+            f"{_percent(least)} is asked for (evaluation.min_high_frequencies); train longer"
         )
 
 
@@ -106,8 +106,8 @@ def _missing_kinds(quality: Quality, least: float | None) -> Iterator[str]:
     made, rebuilt = quality.generated, quality.rebuilt
     if least is not None and comparable(made, rebuilt) and made.coverage < least * rebuilt.coverage:
         yield (
-            f"new pictures cover {_percent(made.coverage)} of the held-out ones, rebuilt pictures {_percent(rebuilt.coverage)}, "
-            f"at least {_percent(least * rebuilt.coverage)} is asked for (evaluation.min_coverage); look at generation.density"
+            f"new pictures cover {_percent(made.coverage)} of the held-out ones, rebuilt ones {_percent(rebuilt.coverage)}, "
+            f"{_percent(least * rebuilt.coverage)} is asked for (evaluation.min_coverage); see generation.density"
         )
 
 
@@ -119,8 +119,8 @@ def _further_than_before(quality: Quality, most: float | None) -> Iterator[str]:
     rise, allowed = made.frechet_distance - before.frechet_distance, most * before.frechet_distance + noise
     if rise > allowed:
         yield (
-            f"new pictures are worse than the last blessed model's: Frechet distance {made.frechet_distance:.4g}, {rise:.3g} above "
-            f"{before.frechet_distance:.4g}, allowed are {allowed:.3g} (evaluation.max_frechet_rise)"
+            f"new pictures are worse: Frechet distance {made.frechet_distance:.4g}, {rise:.3g} above the last blessed model's, "
+            f"{allowed:.3g} is allowed (evaluation.max_frechet_rise); train longer"
         )
 
 
@@ -133,8 +133,8 @@ def _slid_down(quality: Quality, most: float | None, rise_before: float) -> Iter
     total, allowed = math.expm1(accumulated_rise(rise_before, rise)), most + MARGIN * spread
     if rise_before > 0 and total > allowed:
         yield (
-            f"the Frechet distance of new pictures is {total:.0%} above that of the best of the models before, each a little "
-            f"worse than the last; allowed are {allowed:.0%} in all (evaluation.max_frechet_rise)"
+            f"new pictures got worse from model to model: Frechet distance {total:.0%} above the best one's, "
+            f"{allowed:.0%} is allowed in all (evaluation.max_frechet_rise); train longer"
         )
 
 
@@ -142,8 +142,8 @@ def _recognized(quality: Quality, most: float | None) -> Iterator[str]:
     made = quality.generated
     if most is not None and made.two_sample is not None and made.two_sample > most:
         yield (
-            f"new pictures are told from held-out ones {made.two_sample:.1%} of the time (two-sample accuracy, 50% is chance), "
-            f"evaluation.max_two_sample allows {_percent(most)}; train longer, or a larger model"
+            f"{made.two_sample:.1%} of new and held-out pictures are told apart (50% by chance), "
+            f"{_percent(most)} is allowed (evaluation.max_two_sample); train longer"
         )
 
 
@@ -154,9 +154,8 @@ def _copied(quality: Quality, most: float | None) -> Iterator[str]:
     error = math.hypot(_standard_error(copies.share, copies.pictures), _standard_error(copies.floor, copies.pictures))
     if copies.share - copies.floor > most + STANDARD_ERRORS * error:
         yield (
-            f"{copies.count:,} of {copies.pictures:,} new pictures ({_percent(copies.share)}) are near-copies of training ones, "
-            f"{_percent(copies.floor)} of held-out ones are, evaluation.max_copies allows {_percent(most)} more; "
-            "train for less, or with model.dropout"
+            f"{_percent(copies.share)} of new pictures are near-copies of training ones, {_percent(copies.floor)} of held-out ones, "
+            f"{_percent(most)} more is allowed (evaluation.max_copies); add dropout"
         )
 
 

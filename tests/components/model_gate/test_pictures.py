@@ -42,27 +42,38 @@ def test_a_good_model_passes_and_nothing_is_left_unjudged() -> None:
         (
             made(high_frequencies=0.014),
             {},
-            ["new pictures are blurred", "1.4% of the fine detail", "min_high_frequencies asks for 5.0%", "train longer"],
+            [
+                "new pictures are blurred: 1.4% of the fine detail",
+                "5.0% is asked for (evaluation.min_high_frequencies); train longer",
+            ],
         ),
         (
             made(coverage=0.31),
             {},
-            ["cover 31% of the held-out ones, rebuilt pictures 82%", "at least 37%", "min_coverage", "generation.density"],
+            ["cover 31% of the held-out ones, rebuilt ones 82%, 37% is asked for (evaluation.min_coverage)", "generation.density"],
         ),
         (
             made(frechet_distance=84.0),
             {},
-            ["the last blessed model's: Frechet distance 84, 70 above 14, allowed are 11.9 (evaluation.max_frechet_rise)"],
+            ["Frechet distance 84, 70 above the last blessed model's, 11.9 is allowed (evaluation.max_frechet_rise); train longer"],
         ),
-        (made(two_sample=0.951), {"max_two_sample": 0.95}, ["95.1%", "50% is chance", "max_two_sample allows 95%"]),
-        (copied(0.5), {}, ["500 of 1,000 new pictures (50%)", "near-copies", "2.0% of held-out ones", "allows 10% more"]),
+        (
+            made(two_sample=0.951),
+            {"max_two_sample": 0.95},
+            ["95.1% of new and held-out pictures", "50% by chance", "95% is allowed (evaluation.max_two_sample)"],
+        ),
+        (
+            copied(0.5),
+            {},
+            ["50% of new pictures are near-copies", "2.0% of held-out ones, 10% more is allowed (evaluation.max_copies)"],
+        ),
     ],
 )
 def test_what_is_worse_refuses_and_says_by_how_much(quality: Quality, limits: dict, words: list[str]) -> None:
     (failure,) = judge_pictures(quality, dataclasses.replace(DEFAULTS, **limits)).failures
     for text in words:
         assert text in failure, (text, failure)
-    line = f"refused by the model gate: {failure}"
+    line = f"refused by the model gate: {failure} (see work/runs/20261120-093015)"
     assert in_one_line(line) == line, "it is not cut in the run's last line"
 
 
@@ -152,7 +163,7 @@ def test_models_do_not_slide_down_a_little_at_a_time() -> None:
     above = accumulated_rise(0.0, first.rise)
     second = judge_pictures(step, DEFAULTS, above)
     (words,) = second.failures
-    assert "69% above that of the best of the models before" in words and "allowed are 50% in all" in words
+    assert "69% above the best one's" in words and "50% is allowed in all" in words
     assert judge_pictures(noiseless, DEFAULTS, above).failures == [], "no worse than the last one"
     far = dataclasses.replace(noiseless, generated=dataclasses.replace(MADE, frechet_distance=140.0))
     assert len(judge_pictures(far, DEFAULTS, above).failures) == 1, "the same is not said twice"
