@@ -32,3 +32,23 @@ def test_a_search_by_bits(tmp_path):
     trial = {"state": "done", "bits_per_dimension": 3.14159, "values": {"model.latent_dim": 3}}
     outcome = searched(tmp_path, "bits_per_dimension", trial, trial)
     assert describe(outcome) == "trial 2 of 2 is the best: 3.142 bits per dimension with latent_dim 3"
+
+
+def judged(folder, blessed, **record):
+    """The outcome of a ModelGate."""
+    (folder / "blessing.json").write_text(json.dumps({"forced": None, "failures": [], **record}))
+    return NodeOutcome("ModelGate", "done", 0.1, {"blessing": Output(str(folder), {"blessed": blessed})})
+
+
+def test_what_the_model_gate_could_not_judge(tmp_path):
+    reason = "new pictures were not judged: there are only 12 test pictures, and it takes 50"
+    outcome = judged(tmp_path, 1, unjudged=[reason])
+    assert describe(outcome) == f"passed; {reason}"
+    verdict = Verdict(run="r", title="t", images="i", started="s")
+    verdict.add(outcome)
+    assert verdict.unjudged == [reason] and verdict.overruled == []
+
+
+def test_a_gate_that_judged_all_says_no_more(tmp_path):
+    assert describe(judged(tmp_path, 0, failures=["fog"], unjudged=[])) == "refused"
+    assert describe(judged(tmp_path, 1)) == "passed", "a blessing of an earlier version"
