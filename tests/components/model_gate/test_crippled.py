@@ -14,6 +14,7 @@ from components.sample_quality.measure import measure
 from pipeline.config import EvaluationConfig
 from pipeline.thresholds import picture_limits
 from tests.components.digits import read_digits
+from tests.components.sample_quality.models import Handed
 from tests.trainer import tiny
 from trainer.data import Pictures, pixel_graph
 from trainer.export import Servable
@@ -66,10 +67,16 @@ def trained(graph_uri: str, tmp_path_factory: pytest.TempPathFactory) -> tuple:
 
 
 @pytest.fixture(scope="module")
-def judge(trained: tuple, digits_uri: str, graph_uri: str, tmp_path_factory: pytest.TempPathFactory):
+def features(digits_uri: str, graph_uri: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the digits are compared by."""
+    folder = str(tmp_path_factory.mktemp("features"))
+    write_features(folder, extract(digits_uri, graph_uri, "test", 0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judge(trained: tuple, features: str, digits_uri: str, graph_uri: str, tmp_path_factory: pytest.TempPathFactory):
     """Exports a model of a class, has it measured beside an honest one or alone, and gives why the gate refuses it."""
-    features = str(tmp_path_factory.mktemp("features"))
-    write_features(features, extract(digits_uri, graph_uri, "test", 0))
 
     def export(kind: type[Servable]) -> str:
         folder = tmp_path_factory.mktemp("model")
@@ -102,3 +109,18 @@ def test_fog_is_refused_in_a_first_run_and_beside_the_last_model_though_the_elbo
     assert any(alone in failure for failure in judge(kind))
     later = judge(kind, beside=True)
     assert any(alone in failure for failure in later) and any("max_frechet_rise" in failure for failure in later)
+
+
+def test_a_model_that_gives_training_pictures_is_refused_and_one_that_gives_others_is_not(
+    features, digits_uri, graph_uri, tmp_path
+) -> None:
+    digits = read_digits()[0]
+    shown = {"copies": np.concatenate([digits[:300], digits[1100:1400]]), "others": digits[1100:1700]}
+    failures = {}
+    for name, pictures in shown.items():
+        model = Handed(pictures).save(tmp_path / name)
+        found = measure(digits_uri, graph_uri, model, features, split="test", seed=0, most=200)
+        failures[name] = judge_pictures(found, LIMITS).failures
+    assert failures["others"] == []
+    (failure,) = failures["copies"]
+    assert "max_copies" in failure
