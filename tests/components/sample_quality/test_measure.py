@@ -93,7 +93,7 @@ def test_the_prior_alone_is_measured_where_it_can_be_asked(good: Quality, ask) -
     assert good.prior.frechet_distance > 5 * good.floor.frechet_distance
     assert good.to_prior == good.generated.frechet_distance / good.prior.frechet_distance < 0.5
     assert good.prior.precision < good.generated.precision
-    assert good.prior.two_sample > 0.95 > good.generated.two_sample + 0.1 and good.prior.high_frequencies > 1.5
+    assert good.prior.two_sample > 0.95 > good.generated.two_sample + 0.1 and good.prior.high_frequencies > 1.1
     alone = ask(Handed(noise(300)))
     assert alone.prior is None and alone.to_prior is None
     assert alone.to_floor > 5
