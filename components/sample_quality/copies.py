@@ -18,6 +18,7 @@ from trainer.progress import report_progress
 MOST_QUERIES = 5_000  # new and held-out pictures that are looked up; the share of copies is known to 1 % by so many
 MOST_TRAINING = 60_000  # that they are looked up among
 SIDE = 16  # pixels, the longer side of what is compared: copies need not be equal pixel for pixel
+SMOOTHING = 0.7 / 16  # of the longer side, a Gaussian's standard deviation: a copy may be noisy or blurred
 COARSE_SIDE = 8  # of what candidates are found by
 CANDIDATES = 6  # by features and by pixels, and of the mirrored picture likewise
 SHOWN = 12  # copies that are named and shown
@@ -44,12 +45,12 @@ class Keys:
         if not len(levels):
             return
         shown = [levels, *([np.ascontiguousarray(levels[:, :, ::-1])] if self._mirrored else [])]
-        small = _shrunk(levels, SIDE)
+        small = _thumbnails(levels)
         self._parts.append((small, *(self._structure(one) for one in shown)))
         self._count += len(levels)
 
     def thumbnails(self) -> np.ndarray:
-        """The pictures with no side above `SIDE`, uint8 [n, h, w, c]."""
+        """The smoothed pictures with no side above `SIDE`, uint8 [n, h, w, c]."""
         return np.concatenate([part[0] for part in self._parts])
 
     def structures(self) -> list[np.ndarray]:
@@ -128,6 +129,15 @@ def _candidates(keys: Keys, training: Keys) -> tuple[np.ndarray, np.ndarray]:
     small, training_small = keys.thumbnails(), _coarse(training.thumbnails())
     by_pixels = [nearest_neighbors(_coarse(one), training_small, CANDIDATES)[0] for one in (small, small[:, :, ::-1])]
     return np.concatenate([by_features, by_mirrored, *by_pixels], axis=1), distances[:, 0]
+
+
+def _thumbnails(levels: np.ndarray) -> np.ndarray:
+    """Pictures uint8 [n, h, w, c] with no side above `SIDE`, smoothed, uint8 [n, h', w', c]."""
+    from scipy.ndimage import gaussian_filter
+
+    small = _shrunk(levels, SIDE)
+    sigma = SMOOTHING * max(small.shape[1:3])
+    return gaussian_filter(small.astype(np.float32), (0, sigma, sigma, 0)).round().astype(np.uint8)
 
 
 def _coarse(small: np.ndarray) -> np.ndarray:
