@@ -20,7 +20,7 @@ from tests.project import ROOT, Ended, last_verdict, write_discs
 
 COMPONENTS = (
     *("ImageExampleGen", "StatisticsGen", "ExampleValidator", "DataGate", "Transform", "FeatureExtractor", "Trainer"),
-    *("ServingCheck", "SampleQuality", "Evaluator", "ModelGate", "Pusher", "Report"),
+    *("ServingCheck", "Evaluator", "SampleQuality", "ModelGate", "Pusher", "Report"),
 )
 SETTINGS = {"training.epochs": 40, "training.learning_rate": 0.01, "training.batch_size": 32, "training.importance_samples": 5}
 SETTINGS |= {"preprocessing.height": 12, "preprocessing.width": 12, "preprocessing.channels": 1, "model.hidden": [64]}
