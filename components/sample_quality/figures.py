@@ -101,7 +101,8 @@ class Copies:
         count: Number of new pictures that are.
         pictures: Of how many new pictures.
         nearest_ratio: Median distance of new pictures to the nearest training picture over that of held-out ones, by
-            features: well below 1 where new pictures are copies, above it where they lie apart from all training pictures.
+            features: about 1 for pictures as good as these; well below it where most are copies, or keep to the middle; above it
+            where they lie apart from all training pictures.
         examples: Some of the copies, the nearest first.
     """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.types import standard_artifacts
 
@@ -146,6 +147,18 @@ def test_labels_that_can_be_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.feature_extractor.executor.MOST_LABELS", 2)
     assert known_labels(labels) == ["a", "d"]
     assert known_labels(np.array([], object)) == []
+
+
+def test_a_split_knows_where_its_pictures_were_found(tmp_path: Path) -> None:
+    values = [{"image/path": f"folder/{i}.png".encode()} if i != 2 else {} for i in range(5)]
+    feature = lambda value: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))  # noqa: E731
+    with tf.io.TFRecordWriter(str(tmp_path / "records"), "GZIP") as writer:
+        for one in values:
+            features = {name: feature(value) for name, value in {"image/encoded": b"", **one}.items()}
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    (tmp_path / "Split-train").mkdir()
+    (tmp_path / "records").rename(tmp_path / "Split-train" / "data_tfrecord-00000-of-00001.gz")
+    assert Split(str(tmp_path), "train").paths(np.array([0, 2, 3])) == ["folder/0.png", "", "folder/3.png"]
 
 
 def test_a_split_gives_the_chosen_pictures_in_order(digits_uri: str, graph_uri: str) -> None:
