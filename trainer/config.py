@@ -107,6 +107,8 @@ class TrainingConfig:
     Attributes:
         epochs: Passes over the training pictures at the most; the learning rate falls to 0 over them.
         batch_size: Pictures per step, over all replicas together.
+        accumulate: Parts that a batch is worked through in, one after the other; their gradients add up to the batch's. 0 takes
+            one part, and more where the pictures of a batch are so large that they would take gigabytes.
         learning_rate: Peak of the schedule (Adam).
         warmup_share: Share of all steps in which the learning rate rises to its peak.
         beta: Weight of the KL divergence in the loss (1 is the ELBO; Higgins et al. 2017, eq. 4).
@@ -138,6 +140,7 @@ class TrainingConfig:
 
     epochs: PositiveInt = 30
     batch_size: PositiveInt = 128
+    accumulate: Annotated[int, Ge(0)] = 0
     learning_rate: Annotated[float, Gt(0)] = 1e-3
     warmup_share: Share = 0.02
     beta: Annotated[float, Ge(0)] = 1.0

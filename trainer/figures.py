@@ -13,7 +13,7 @@ from scipy import special
 from trainer.config import TrainingConfig
 from trainer.corruption import corrupt
 from trainer.data import Pictures
-from trainer.loop import EVAL_BATCH
+from trainer.loop import eval_batch
 from trainer.metrics.pictures import mse, psnr, ssim
 from trainer.metrics.posterior import active_units, code_information
 from trainer.preprocessing import scale, to_levels
@@ -42,7 +42,7 @@ def bounds(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, Any], 
     terms = tf.function(vae.elbo_terms, reduce_retracing=True, autograph=False)
     bound = tf.function(vae.importance_weighted, reduce_retracing=True, autograph=False)
     reconstruction, kl, gaps, done = 0.0, np.zeros(vae.latent_dim), [], 0
-    for levels, labels in held_out.in_order(EVAL_BATCH):
+    for levels, labels in held_out.in_order(eval_batch(vae)):
         x, keys = vae.observe(levels), example_keys(levels)
         both = terms(x, keyed_normal(keys, (vae.latent_dim,)), labels)
         reconstruction += float(tf.reduce_sum(both.reconstruction))
@@ -171,14 +171,16 @@ def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: d
 def encode_all(vae: VAE, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Means and log-variances of q(z|x), float32 [n, d], of pictures as the model sees them, float32 [n, h, w, c]."""
     encode = tf.function(vae.encode, reduce_retracing=True, autograph=False)
-    parts = [encode(x[at : at + EVAL_BATCH], labels[at : at + EVAL_BATCH]) for at in range(0, len(x), EVAL_BATCH)]
+    size = eval_batch(vae)
+    parts = [encode(x[at : at + size], labels[at : at + size]) for at in range(0, len(x), size)]
     return tuple(np.concatenate(values) for values in zip(*parts))
 
 
 def decode_all(vae: VAE, z: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """E[x|z], float32 [n, h, w, c] in [0, 1], of codes, float32 [n, d]."""
     decode = tf.function(vae.decode_mean, reduce_retracing=True, autograph=False)
-    return np.concatenate([decode(z[at : at + EVAL_BATCH], labels[at : at + EVAL_BATCH]) for at in range(0, len(z), EVAL_BATCH)])
+    size = eval_batch(vae)
+    return np.concatenate([decode(z[at : at + size], labels[at : at + size]) for at in range(0, len(z), size)])
 
 
 def held_out_figures(vae: VAE, held_out: Pictures, config: TrainingConfig) -> tuple[dict[str, Any], dict[str, list[float]]]:
@@ -195,7 +197,7 @@ def held_out_figures(vae: VAE, held_out: Pictures, config: TrainingConfig) -> tu
     """
     figures, kl = bounds(vae, held_out, config.importance_samples)
     some = Pictures(held_out.levels[:REBUILT_PICTURES], held_out.labels[:REBUILT_PICTURES])
-    x = np.concatenate([vae.observe(levels) for levels, _ in some.in_order(EVAL_BATCH)])
+    x = np.concatenate([vae.observe(levels) for levels, _ in some.in_order(eval_batch(vae))])
     mean, log_variance = encode_all(vae, x, some.labels)
     precision = code_precision(mean, log_variance)
     # Where pictures are made black and white, a rebuilt one is to be as grey as the original was.

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.accumulation import BatchGradients
 from trainer.augmentation import augment
 from trainer.checkpoint import Checkpoint, Course
 from trainer.config import TrainingConfig
@@ -21,8 +22,6 @@ from trainer.corruption import corrupt_variously
 from trainer.data import Pictures
 from trainer.errors import InputError
 from trainer.history import History
-from trainer.losses import vae_loss
-from trainer.networks.dropout import dropping
 from trainer.optimizer import FusedAdam, GradientBound
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
@@ -34,7 +33,13 @@ LOGGER = logging.getLogger("darkroom.trainer")
 CALL_SECONDS = 0.25  # how long one compiled call may take: progress is shown, and Ctrl-C heard, between calls
 LABELS_HIDDEN = 0.1  # share of the labels that a conditional model does not see, so that it knows pictures without as well
 MOST_GRADIENT = 4.0  # its norm, nats per value of a picture: ten times what is usual for a Bernoulli, twice for a mixture
-EVAL_BATCH = 250  # larger ones are no faster, and take gigabytes where pictures are large
+EVAL_BATCH = 250  # pictures that are judged at once at the most: more are no faster
+EVAL_NUMBERS = 1 << 23  # in the largest layer, of all pictures that are judged at once: more take gigabytes
+
+
+def eval_batch(vae: VAE) -> int:
+    """How many pictures are judged at once."""
+    return min(EVAL_BATCH, vae.judged_at_once(EVAL_NUMBERS))
 
 
 class Figures(NamedTuple):
@@ -97,6 +102,7 @@ class Loop:
             self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
             self.optimizer = FusedAdam(self.learning_rate, config.weight_average)
             self.optimizer.build(vae.trainable_variables)
+            self.gradients = BatchGradients(vae, config, strategy.num_replicas_in_sync)
             self.bound = GradientBound(MOST_GRADIENT * math.prod(vae.image_shape))
         self.held_out = held_out
         self.held_out_noise = np.concatenate(
@@ -181,7 +187,7 @@ class Loop:
     def evaluate(self) -> Figures:
         """ELBO terms on the held-out pictures, with noise from each picture's own key: the same model, the same figures."""
         sums, done = np.zeros(2), 0
-        for levels, labels in self.held_out.in_order(EVAL_BATCH):
+        for levels, labels in self.held_out.in_order(eval_batch(self.vae)):
             sums += self._sums(levels, labels, self.held_out_noise[done : done + len(levels)]).numpy()
             done += len(levels)
         return Figures(*(sums / done))
@@ -244,8 +250,7 @@ class Loop:
         beta = kl_weight(step, self.config, self.total_steps)
         # XLA draws other numbers from the same seed: what is random stays outside, so that it changes nothing but speed.
         drawn = self._draw(*batch, seed)
-        compute = tf.function(self._gradients, jit_compile=True, autograph=False) if self.config.jit_compile else self._gradients
-        sums, gradients = compute(*drawn, tf.random.experimental.stateless_fold_in(seed, 1), beta)
+        sums, gradients = self.gradients(*drawn, tf.random.experimental.stateless_fold_in(seed, 1), beta)
         self.optimizer.apply(self.bound(gradients), self.vae.trainable_variables)
         return sums
 
@@ -262,18 +267,6 @@ class Loop:
             hidden = tf.random.stateless_uniform([count], label_seed) < LABELS_HIDDEN
             labels = tf.where(hidden, UNLABELLED, labels)
         return x, corrupted, labels, tf.random.stateless_normal([count, self.vae.latent_dim], code_seed)
-
-    def _gradients(
-        self, x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, drop_seed: tf.Tensor, beta: tf.Tensor
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        variables = [v.value for v in self.vae.trainable_variables]
-        with tf.GradientTape() as tape, dropping(drop_seed):
-            terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
-            # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
-            # smaller batch weighs as much less as it has fewer pictures.
-            loss = vae_loss(terms, beta, self.config.free_bits) / self.config.batch_size
-        sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
-        return sums, tape.gradient(loss, variables)
 
 
 def _assign(variables: Sequence[tf.Variable | keras.Variable], values: Sequence[np.ndarray]) -> None:

@@ -43,7 +43,7 @@ def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor
     return 0.5 * (tf.square(mean) + tf.math.expm1(log_variance) - log_variance)
 
 
-def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0) -> tf.Tensor:
+def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0, paid: tf.Tensor | None = None) -> tf.Tensor:
     """The training loss, reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
 
     Args:
@@ -51,12 +51,16 @@ def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0) 
         beta: Weight of the KL divergence, []; 1 makes the loss the negative ELBO.
         free_bits: Nats that each dimension's KL divergence, mean over the batch, counts as at the least (Kingma et al. 2016,
             eq. 15): below, there is nothing to gain by shutting the dimension down.
+        paid: Which dimensions have more than that, bool [d], where these pictures are a part of a batch whose mean counts; the
+            loss has the right gradient then, and lacks the constant of the others.
 
     Returns:
         float32 [], the sum over the batch; nats per picture, times n, where beta is 1.
     """
     kl = tf.reduce_sum(terms.kl_per_dimension, axis=0)
-    if free_bits:
+    if paid is not None:
+        kl = tf.where(paid, kl, 0.0)
+    elif free_bits:
         kl = tf.maximum(kl, free_bits * tf.cast(tf.shape(terms.reconstruction)[0], tf.float32))
     return tf.reduce_sum(terms.reconstruction) + beta * tf.reduce_sum(kl)
 

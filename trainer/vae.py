@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,12 +14,13 @@ from trainer.config import ModelConfig
 from trainer.likelihoods import get_likelihood
 from trainer.losses import ElboTerms, kl_to_standard_normal, log_normal
 from trainer.networks import build_networks, latent_dim
+from trainer.networks.shared import layer_sizes
 from trainer.preprocessing import scale
 from trainer.priors import LabelUnits, StandardNormal, VampPrior
 from trainer.sampling import binarise, example_keys, reparameterise
 
 ROWS = 512  # codes decoded at once for a bound: more gain nothing; half as many cost a tenth on dense networks
-PARAMETERS = 1 << 22  # of the likelihood, of all codes decoded at once: more gain nothing, and take gigabytes
+ROW_NUMBERS = 1 << 22  # in the largest layer, of all codes decoded at once: more gain nothing, and take gigabytes
 UNLABELLED = -1  # the label of a picture that has none, or that is not to be seen
 
 
@@ -88,7 +90,17 @@ class VAE(keras.Model):
             of = np.resize(of, config.pseudo_inputs)
             self.prior = VampPrior(chosen, lambda x: self._encode_top(x, None)[:2], self.labels, of)
         self.label_units = LabelUnits(self.labels, self.top_dim) if self.labels and config.prior == "standard_normal" else None
+        networks = [network for network in (self.encoder, self.lower_encoder, self.decoder) if network is not None]
+        self._layer_sizes = tuple(itertools.chain.from_iterable(map(layer_sizes, networks)))
         self.built = True  # all its parts are
+
+    def judged_at_once(self, numbers: int) -> int:
+        """How many pictures, at least 1, have at most so many numbers in the largest layer: memory goes by it in judging."""
+        return max(1, numbers // max(self._layer_sizes))
+
+    def trained_at_once(self, numbers: int) -> int:
+        """How many pictures, at least 1, have at most so many numbers in all layers: memory goes by them in training."""
+        return max(1, numbers // sum(self._layer_sizes))
 
     def observe(self, levels: tf.Tensor) -> tf.Tensor:
         """Pictures as the model is judged on them: uint8 [n, h, w, c] -> float32 [n, h, w, c] in [0, 1].
@@ -171,9 +183,7 @@ class VAE(keras.Model):
         """
         encoded = self._encode_top(x, labels)
         count, samples = tf.shape(x)[0], tf.shape(noise)[1]
-        height, width, _ = self.image_shape
-        rows = min(ROWS, PARAMETERS // (height * width * self.likelihood.output_channels))
-        at_once = tf.maximum(1, rows // tf.maximum(1, count))
+        at_once = tf.maximum(1, min(ROWS, self.judged_at_once(ROW_NUMBERS)) // tf.maximum(1, count))
         log_prior = self._log_prior()
 
         def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -19,14 +19,16 @@ from trainer.loop import get_strategy
 from trainer.losses import ElboTerms
 from trainer.optimizer import FusedAdam
 from trainer.schedules import WarmupCosine
-from trainer.vae import VAE
+from trainer.vae import VAE, Sample
 
 STEPS = 20
-MODELS = {
-    "plain": {"plain": {}},
+OPTIMAL_SIGMA = {"likelihood": "gaussian", "sigma": "optimal"}
+MODELS = {  # and how they are trained
+    "plain": {"plain": ({}, {})},
     "variants": {
-        "two levels, vampprior": {**tiny.HIERARCHICAL, **tiny.VAMPPRIOR},
-        "optimal sigma": {"likelihood": "gaussian", "sigma": "optimal"},
+        "two levels, vampprior": ({**tiny.HIERARCHICAL, **tiny.VAMPPRIOR}, {}),
+        "optimal sigma": (OPTIMAL_SIGMA, {}),
+        "optimal sigma, in parts": (OPTIMAL_SIGMA, {"accumulate": 3}),
     },
 }
 
@@ -34,8 +36,8 @@ MODELS = {
 class Noiseless(VAE):
     """A VAE whose codes are the posteriors' means: without noise, replicas together do what one device does."""
 
-    def elbo_terms(self, x: tf.Tensor, noise: tf.Tensor, *args: object, **options: object) -> ElboTerms:
-        return super().elbo_terms(x, tf.zeros_like(noise), *args, **options)
+    def sample_posterior(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> Sample:
+        return super().sample_posterior(x, tf.zeros_like(noise), labels)
 
 
 class Telltale(VAE):
@@ -135,9 +137,9 @@ def main(folder: Path, what: str) -> None:
         found["adam_across"] = max(float(np.abs(a).max()) for a in across)
     else:
         found["history"]["mirrored"] = tiny.fit(folder / "history", strategy=mirrored).history
-    for kind, model in MODELS[what].items():
+    for kind, (model, training) in MODELS[what].items():
         for name, strategy in (("mirrored", mirrored), ("one_device", alone)):
-            fitted = tiny.fit(folder / name, None, None, strategy, Noiseless, model, epochs=2)
+            fitted = tiny.fit(folder / name, None, None, strategy, Noiseless, model, epochs=2, **training)
             found["noiseless"][name][kind] = fitted.history
             if strategy is mirrored:
                 copies = [[copy.numpy() for copy in v.value.values] for v in fitted.vae.trainable_variables]

@@ -105,6 +105,7 @@ def test_the_protocol_is_the_same_however_a_model_came_about() -> None:
     training = TrainingConfig(
         epochs=99,
         batch_size=7,
+        accumulate=2,
         learning_rate=0.5,
         warmup_share=0.5,
         beta=4.0,

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 import yaml
 
 import trainer.figures
+import trainer.loop
 import trainer.task
 from tests.trainer.conftest import Trained, run_trainer
 from tests.trainer.tiny import (
@@ -191,7 +192,7 @@ def test_the_bound_is_that_of_all_held_out_pictures(monkeypatch: pytest.MonkeyPa
     levels = np.tile(np.linspace(0, 255, 300).astype(np.uint8)[:, None, None, None], (1, 8, 8, 1))
     whole, _ = bounds(vae, Pictures(levels), samples=20)
     monkeypatch.setattr(trainer.figures, "BOUND_PICTURES", 1)
-    monkeypatch.setattr(trainer.figures, "EVAL_BATCH", 100)
+    monkeypatch.setattr(trainer.loop, "EVAL_BATCH", 100)
     part, _ = bounds(vae, Pictures(levels), samples=20)
     easier, _ = bounds(vae, Pictures(levels[:100]), samples=20)
     assert easier["importance_weighted"] > whole["importance_weighted"] + 5

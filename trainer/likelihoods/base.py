@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+# What is fitted to the batch that pictures are a part of, by each replica's thread; None where they are all of it.
+_FIT: ContextVar[tf.Tensor | None] = ContextVar("batch_fit", default=None)
+
+
+@contextmanager
+def batch_fit(fit: tf.Tensor | None) -> Iterator[None]:
+    """Has `log_prob` take its pictures for a part of a batch, in training.
+
+    Args:
+        fit: What `Likelihood.fit_batch` gave for the batch; None for pictures that are all of a batch.
+    """
+    token = _FIT.set(fit)
+    try:
+        yield
+    finally:
+        _FIT.reset(token)
 
 
 class Likelihood(keras.layers.Layer, abc.ABC):
@@ -30,6 +50,29 @@ class Likelihood(keras.layers.Layer, abc.ABC):
     def output_channels(self) -> int:
         """How many numbers the decoder gives per pixel, for all channels together."""
         return self.channels
+
+    @property
+    def batch_numbers(self) -> int:
+        """How many numbers `batch_sums` gives; 0 where nothing is fitted to a batch."""
+        return 0
+
+    @property
+    def fits_batches(self) -> bool:
+        """Whether in training `log_prob` depends on the batch that a picture is in."""
+        return self.batch_numbers > 0
+
+    def batch_sums(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+        """What `fit_batch` asks for: sums over pictures, float32 [batch_numbers], which parts of a batch add up."""
+        return tf.zeros([0])
+
+    def fit_batch(self, sums: tf.Tensor) -> tf.Tensor:
+        """What fits a batch best, of all replicas; once for each batch. Goes to `batch_fit`."""
+        return tf.zeros([])
+
+    @staticmethod
+    def given_fit() -> tf.Tensor | None:
+        """What `batch_fit` was given; None outside of it."""
+        return _FIT.get()
 
     @abc.abstractmethod
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:

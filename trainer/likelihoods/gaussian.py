@@ -45,8 +45,34 @@ class Gaussian(Likelihood):
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
         """See `Likelihood`; of a density, positive where sigma is small."""
         squares, values = _squares(x, self.mean(parameters))
-        log_sigma = self._optimal_log_sigma(squares, values) if self.optimal and training else self.log_sigma()
+        if not (self.optimal and training):
+            return _log_normal(squares, values, self.log_sigma())
+        given = self.given_fit()
+        log_sigma = self.fit_batch(tf.stop_gradient(_sums(squares, values))) if given is None else given
         return _log_normal(squares, values, log_sigma)
+
+    @property
+    def batch_numbers(self) -> int:
+        """See `Likelihood`."""
+        return 2 if self.optimal else 0
+
+    def batch_sums(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+        """See `Likelihood`: squared errors, and how many."""
+        return _sums(*_squares(x, self.mean(parameters))) if self.optimal else super().batch_sums(x, parameters)
+
+    def fit_batch(self, sums: tf.Tensor) -> tf.Tensor:
+        """log sigma that maximises the likelihood of the batch, of all replicas' pictures: sigma^2 = MSE (eq. 5 there).
+
+        No gradient: the likelihood's in sigma is 0 at its maximum, so the decoder's is the one of D / 2 log MSE without it.
+        """
+        if not self.optimal:
+            return super().fit_batch(sums)
+        replica = tf.distribute.get_replica_context()
+        if replica is not None and replica.num_replicas_in_sync > 1:
+            sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, sums)
+        log_sigma = 0.5 * tf.math.log(tf.maximum(sums[0] / sums[1], MIN_SIGMA**2))
+        self.stored.assign(MEMORY * self.log_sigma() + (1 - MEMORY) * log_sigma)
+        return log_sigma
 
     def log_sigma(self) -> tf.Tensor:
         """log sigma, float32 [], of values in [0, 1]; bounded softly where it is learned, so that it can always rise again."""
@@ -78,24 +104,16 @@ class Gaussian(Likelihood):
         self.initial_log_sigma = math.log(MIN_SIGMA) + above
         self.stored.assign(self.initial_log_sigma if self.optimal else math.log(math.expm1(above)) / RATE)
 
-    def _optimal_log_sigma(self, squares: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-        """log sigma that maximises the likelihood of the batch, of all replicas' pictures: sigma^2 = MSE (eq. 5 there).
-
-        No gradient: the likelihood's in sigma is 0 at its maximum, so the decoder's is the one of D / 2 log MSE without it.
-        """
-        sums = tf.stop_gradient(tf.stack([tf.reduce_sum(squares), tf.cast(tf.size(squares), tf.float32) * values]))
-        replica = tf.distribute.get_replica_context()
-        if replica is not None and replica.num_replicas_in_sync > 1:
-            sums = replica.all_reduce(tf.distribute.ReduceOp.SUM, sums)
-        log_sigma = 0.5 * tf.math.log(tf.maximum(sums[0] / sums[1], MIN_SIGMA**2))
-        self.stored.assign(MEMORY * self.log_sigma() + (1 - MEMORY) * log_sigma)
-        return log_sigma
-
 
 def _squares(x: tf.Tensor, mean: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Squared errors summed over each picture, float32 [n], and how many values a picture has, float32 []."""
     values = tf.cast(tf.reduce_prod(tf.shape(x)[1:]), tf.float32)
     return tf.reduce_sum(tf.math.squared_difference(x, mean), axis=[1, 2, 3]), values
+
+
+def _sums(squares: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """Squared errors, [n], of pictures of `values` values each: their sum over pictures, and how many values, float32 [2]."""
+    return tf.stack([tf.reduce_sum(squares), tf.cast(tf.size(squares), tf.float32) * values])
 
 
 def _log_normal(squares: tf.Tensor, values: tf.Tensor, log_sigma: tf.Tensor) -> tf.Tensor:

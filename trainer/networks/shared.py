@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from trainer.networks.dropout import Dropout
 
@@ -28,6 +30,11 @@ class Networks(NamedTuple):
     encoder: keras.Model
     lower_encoder: keras.Model | None
     decoder: keras.Model
+
+
+def layer_sizes(network: keras.Model) -> list[int]:
+    """How many numbers each layer of a network gives for one picture."""
+    return [sum(math.prod(output.shape[1:]) for output in tf.nest.flatten(layer.output)) for layer in network.layers]
 
 
 def with_labels(x: keras.KerasTensor, labels: int) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:

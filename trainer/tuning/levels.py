@@ -19,7 +19,7 @@ from trainer.likelihoods.bernoulli import Bernoulli
 from trainer.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from trainer.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
 from trainer.likelihoods.gaussian import Gaussian
-from trainer.loop import EVAL_BATCH
+from trainer.loop import eval_batch
 from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import VAE
 
@@ -44,7 +44,7 @@ def bits_per_dimension(vae: VAE, held_out: Pictures) -> float:
         kl = vae.elbo_terms(x, noise, labels).kl
         return tf.reduce_sum(kl - log_mass(vae.likelihood, x, vae.decode(codes, labels)))
 
-    nats = sum(float(total(levels, labels)) for levels, labels in held_out.in_order(EVAL_BATCH)) / len(held_out)
+    nats = sum(float(total(levels, labels)) for levels, labels in held_out.in_order(eval_batch(vae))) / len(held_out)
     return to_bits_per_dimension(nats, int(np.prod(vae.image_shape)))
 
 

@@ -1,0 +1,121 @@
+"""Gradients of the training loss over a batch, part by part where the whole would take too much memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from trainer.config import TrainingConfig
+from trainer.likelihoods.base import batch_fit
+from trainer.losses import vae_loss
+from trainer.networks.dropout import dropping
+from trainer.vae import VAE
+
+MOST_NUMBERS = 1 << 26  # in all layers, for the pictures of a part; with gradients and the likelihood's own some 600 MB
+
+
+class BatchGradients:
+    """Gradients of the loss in all weights, and the sums of both of its terms, over a replica's batch.
+
+    Parts add up: the result is that of the whole batch, to rounding. What a loss knows only of a whole batch (`free_bits`, the
+    best sigma of a Gaussian) comes from a pass over it before, without gradients. Dropout draws part by part, so its draws
+    depend on how many parts there are.
+
+    Args:
+        vae: The model.
+        config: `batch_size`, `accumulate`, `free_bits` and `jit_compile` count.
+        replicas: How many share a batch.
+    """
+
+    def __init__(self, vae: VAE, config: TrainingConfig, replicas: int = 1):
+        self.vae, self.config = vae, config
+        batch = math.ceil(config.batch_size / replicas)
+        parts = config.accumulate or math.ceil(batch / vae.trained_at_once(MOST_NUMBERS))
+        self.part = math.ceil(batch / parts)
+        self._in_parts = self.part < batch
+        self._asks_whole_batch = config.free_bits > 0 or vae.likelihood.fits_batches
+
+    def __call__(
+        self, x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, drop_seed: tf.Tensor, beta: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Both terms, summed over the pictures, float32 [2], nats; and the gradients, one for each trainable weight.
+
+        Args:
+            x: Pictures, float32 [n, h, w, c] in [0, 1].
+            corrupted: What the encoder sees of them.
+            labels: int32 [n].
+            noise: Draws of N(0, 1) for their codes, float32 [n, latent_dim].
+            drop_seed: Of dropout, int32 [2].
+            beta: Weight of the KL divergence, [].
+        """
+        if not self._in_parts:
+            return self._compiled(self._of_batch)(x, corrupted, labels, noise, drop_seed, beta)
+        pictures = (x, corrupted, labels, noise)
+        paid, fit = self._whole_batch(pictures, drop_seed) if self._asks_whole_batch else (None, None)
+        compute = self._compiled(self._of_part)
+        zeros = [tf.zeros([2]), *(tf.zeros(variable.shape) for variable in self.vae.trainable_variables)]
+        sums, *gradients = self._added_up(lambda *part: compute(*part, beta, paid, fit), zeros, pictures, drop_seed)
+        return sums, gradients
+
+    def _added_up(
+        self, of_part: Callable[..., list[tf.Tensor]], zeros: list[tf.Tensor], pictures: tuple[tf.Tensor, ...], drop_seed: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """The sums over all parts of what `of_part` gives of each, one part at a time."""
+        count = tf.shape(pictures[0])[0]
+
+        def add(first: tf.Tensor, totals: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            part = [values[first : first + self.part] for values in pictures]
+            found = of_part(*part, tf.random.experimental.stateless_fold_in(drop_seed, first))
+            return first + self.part, [total + value for total, value in zip(totals, found, strict=True)]
+
+        _, totals = tf.while_loop(lambda first, _: first < count, add, (tf.constant(0), zeros), parallel_iterations=1)
+        return totals
+
+    def _of_batch(
+        self,
+        x: tf.Tensor,
+        corrupted: tf.Tensor,
+        labels: tf.Tensor,
+        noise: tf.Tensor,
+        drop_seed: tf.Tensor,
+        beta: tf.Tensor,
+        paid: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """See `__call__`; `paid` as `vae_loss` takes it."""
+        variables = [v.value for v in self.vae.trainable_variables]
+        with tf.GradientTape() as tape, dropping(drop_seed):
+            terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
+            # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
+            # smaller batch weighs as much less as it has fewer pictures.
+            loss = vae_loss(terms, beta, self.config.free_bits, paid) / self.config.batch_size
+        sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
+        return sums, tape.gradient(loss, variables)
+
+    def _of_part(self, *arguments: tf.Tensor | None) -> list[tf.Tensor]:
+        """The same as one list; behind the arguments of `__call__` comes what `_whole_batch` gives."""
+        *arguments, paid, fit = arguments
+        with batch_fit(fit):
+            sums, gradients = self._of_batch(*arguments, paid)
+        variables = self.vae.trainable_variables
+        return [sums, *(tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, variables, strict=True))]
+
+    def _whole_batch(self, pictures: tuple[tf.Tensor, ...], drop_seed: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor | None]:
+        """`paid` as `vae_loss` takes it, where bits are free; and what the likelihood fits to the batch, if it does."""
+        likelihood = self.vae.likelihood
+
+        def of_part(x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
+            with dropping(seed):
+                kl = self.vae.elbo_terms(x, noise, labels, corrupted).kl_per_dimension
+            with dropping(seed):
+                parameters = self.vae.decode(self.vae.sample_posterior(corrupted, noise, labels).z, labels)
+            return [tf.reduce_sum(kl, axis=0), likelihood.batch_sums(x, parameters)]
+
+        zeros = [tf.zeros([self.vae.latent_dim]), tf.zeros([likelihood.batch_numbers])]
+        kl, sums = self._added_up(of_part, zeros, pictures, drop_seed)
+        free = self.config.free_bits * tf.cast(tf.shape(pictures[0])[0], tf.float32)
+        return kl >= free if self.config.free_bits else None, likelihood.fit_batch(sums) if likelihood.fits_batches else None
+
+    def _compiled(self, function: Callable) -> Callable:
+        return tf.function(function, jit_compile=True, autograph=False) if self.config.jit_compile else function
