@@ -65,11 +65,13 @@ def compiled(folder, *settings) -> str:
     return (folder / "digits.yaml").read_text()
 
 
-def add_span(client, number: int, levels: np.ndarray) -> None:
-    """Puts digits into a span's folder; its labels are folders."""
+def add_span(client, number: int, part: slice, invert: bool = False) -> None:
+    """Puts some of the digits into a span's folder; its labels are folders."""
     import io
 
-    for index, (picture, label) in enumerate(zip(levels, load_digits().target)):
+    digits = load_digits()
+    levels = np.round(digits.images[part] * 255 / 16).astype(np.uint8)
+    for index, (picture, label) in enumerate(zip(255 - levels if invert else levels, digits.target[part])):
         buffer = io.BytesIO()
         Image.fromarray(picture).save(buffer, "PNG")
         client.put_object(Bucket="store", Key=f"pictures/span-{number}/{label}/{index:04d}.png", Body=buffer.getvalue())
@@ -115,30 +117,31 @@ def versions(client) -> set[str]:
 def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store, posted):
     client, environment = store
     received, address = posted
-    levels = np.round(load_digits().images * 255 / 16).astype(np.uint8)[:900]
     environment = {**environment, "DARKROOM_WEBHOOK": address}
     cluster = Runner(tmp_path / "cluster", executor=Drained("statisticsgen"), nodes=Nodes({SECRET: environment}))
     text = compiled(tmp_path, secret(environment))
 
-    add_span(client, 1, levels[:450])
+    add_span(client, 1, slice(900))
     first = cluster.run(text, "run-1")
     assert set(states(first).values()) == {"SUCCEEDED"}, [task.said[-2000:] for task in first.values() if task.state == "FAILED"]
     assert first.state == "SUCCEEDED" and first["StatisticsGen"].phases == ["Error", "Succeeded"]
     assert versions(client) == {"1"}
     ended = verdict(client, "run-1")
     assert (ended["outcome"], ended["status"], ended["baseline"]) == ("pushed", 0, {})
-    assert ended["model"]["version"] == 1 and sum(ended["data"]["pictures"].values()) == 450
+    assert ended["model"]["version"] == 1 and sum(ended["data"]["pictures"].values()) == 900
+    assert ended["quality"]["generated"]["coverage"] > 0 and ended["quality"]["baseline"] is None and ended["unjudged"] == []
     assert received == [ended]
     assert not metrics(client, 1)["warm_start"], "there was nothing to start from"
     learned = json.loads(client.get_object(Bucket="store", Key="models-registry/blessings/1.json")["Body"].read())
-    assert learned["label_accuracy"] > 0.6 and learned["label_pictures"] > 20
+    assert learned["label_accuracy"] > 0.6 and learned["label_pictures"] > 20 and learned["frechet_above_best"] == 0
 
     # The next span: read though nothing of the file has changed, and judged against the first.
-    add_span(client, 2, levels[450:])
+    add_span(client, 2, slice(900, None))
     second = cluster.run(text, "run-2", pipeline_root="s3://elsewhere/root")
     assert second["Trainer"].artifacts["model"].uri.startswith("s3://elsewhere/root/digits/run-2/Trainer/")
     ended = verdict(client, "run-2")
     assert ended["baseline"]["elbo"] < 0, "judged against the model of the first span"
+    assert ended["quality"]["baseline"]["frechet_distance"] > 0, "and its new pictures beside those of that one"
     assert ended["outcome"] in ("pushed", "refused") and (ended["outcome"] == "refused") == (ended["gate"] == "model")
     assert versions(client) == ({"1", "2"} if ended["outcome"] == "pushed" else {"1"})
     assert ended["outcome"] == "refused" or metrics(client, 2)["warm_start"]
@@ -148,7 +151,7 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
 
     # A span that nobody should train on: the gate ends the run, the exit handler tells, the model stays.
     before = versions(client)
-    add_span(client, 3, 255 - levels[:450])
+    add_span(client, 3, slice(450), invert=True)
     for index in range(40):
         client.put_object(Bucket="store", Key=f"pictures/span-3/0/broken-{index}.png", Body=b"\x89PNG\r\n\x1a\n")
     third = cluster.run(text, "run-3")
@@ -167,7 +170,7 @@ def test_from_the_yaml_to_a_pushed_model_and_on_to_the_next_span(tmp_path, store
 def test_the_stock_entrypoint_still_fails_here(tmp_path, store):
     """Once it no longer does, ours can go."""
     client, environment = store
-    add_span(client, 1, np.round(load_digits().images * 255 / 16).astype(np.uint8)[:60])
+    add_span(client, 1, slice(60))
     text = compiled(tmp_path, "cluster.retries=0")
     (spec,) = yaml.safe_load_all(text)
     for executor in spec["deploymentSpec"]["executors"].values():
@@ -178,7 +181,12 @@ def test_the_stock_entrypoint_still_fails_here(tmp_path, store):
     # The log that the driver adds to every task's outputs, inputs without a type, URIs that TensorFlow does not open, types of the
     # pipeline's own: what `kubeflow.entrypoint` mends.
     log = "Could not import system.Artifact"
-    gaps = log, "'NoneType' object has no attribute 'get'", "File system scheme 'minio' not implemented", "Could not import darkroom."
+    gaps = (
+        log,
+        "'NoneType' object has no attribute 'get'",
+        "File system scheme 'minio' not implemented",
+        "Could not import darkroom.",
+    )
     others = {task.name: task.said[-1500:] for task in failed if not any(gap in task.said for gap in gaps)}
     assert not others, "fails for a reason that is not known"
     assert any(log in task.said for task in failed)
