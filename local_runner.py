@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from kubeflow.cluster_commands import COMMANDS as CLUSTER_COMMANDS
-from kubeflow.compile_commands import COMMANDS as COMPILE_COMMANDS
-from pipeline import cli
+from kubeflow.compile.commands import COMMANDS as COMPILE_COMMANDS
+from kubeflow.server.commands import COMMANDS as CLUSTER_COMMANDS
+from pipeline.cli import main as cli
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-PACKAGES = ["configs", "pipeline", "components", "trainer", "serving", "kubeflow"]
+PACKAGES = ["common", "configs", "pipeline", "components", "trainer", "serving", "kubeflow"]
 
 setup(
     name="darkroom-tfx",

@@ -27,7 +27,7 @@ warnings.filterwarnings("ignore", category=FutureWarning)  # libraries', at thei
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import build_config, load_values, preset_names, preset_path
+from pipeline.config.loading import build_config, load_values, preset_names, preset_path
 from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.data import Pictures
 from trainer.loop import Loop, get_strategy

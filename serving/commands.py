@@ -7,15 +7,15 @@ from pathlib import Path
 import click
 import numpy as np
 
+from common.errors import InputError
+from common.lines import escaped, in_one_line, readable
+from common.writing import is_standard_output, shown
 from serving import latents
-from serving.errors import InputError
 from serving.grids import GAP, GAP_OF_PAIRS, side_by_side, tile
-from serving.lines import escaped, in_one_line, readable
 from serving.options import PATH, SEED, Finite, ServingCommand, loaded, model_options
 from serving.output import is_sheet, write_csv, write_pictures, write_sheet
 from serving.pictures import as_the_model_sees, list_pictures
 from serving.pushed import PictureAnswers
-from serving.writing import is_standard_output, shown
 
 _LONGEST_ROW = 20  # Pictures of an interpolation in one row of a sheet.
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from serving.errors import InputError
+from common.errors import InputError
 
 MANIFEST = "manifest.json"
 SCHEMA = 1

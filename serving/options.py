@@ -14,9 +14,9 @@ from typing import Any
 
 import click
 
+from common.errors import InputError, one_line
+from common.lines import in_one_line
 from serving.c_api import TensorFlowError
-from serving.errors import InputError, one_line
-from serving.lines import in_one_line
 from serving.pushed import BATCH, PushedModel, find_model
 
 _USER_MISTAKES = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from serving.errors import InputError
+from common.errors import InputError
+from common.writing import filled, followed, is_stream, written
 from serving.grids import MOST, to_image
-from serving.writing import filled, followed, is_stream, written
 
 _LONGEST_NAME = 60  # Characters, each at most 4 bytes: file systems allow 255.
 _OTHER_FORMATS = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pdf", ".svg"}
@@ -50,7 +50,7 @@ def _is_one_file(out: Path) -> bool:
 
 
 def write_sheet(sheet: Image.Image, out: Path) -> None:
-    """Write one picture as PNG. See `serving.writing.written`."""
+    """Write one picture as PNG. See `common.writing.written`."""
     with written(out) as file:
         sheet.save(file, format="PNG")
 
@@ -70,7 +70,7 @@ def write_pictures(images: np.ndarray, out: Path, names: Sequence[str] = ()) -> 
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]], out: Path) -> None:
-    """Write a table as UTF-8. See `serving.writing.written`."""
+    """Write a table as UTF-8. See `common.writing.written`."""
     if out.is_dir():
         raise InputError(f"--out {out} is a folder: name a .csv file, or - for standard output")
     with written(out) as file:

@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from serving.errors import InputError
+from common.errors import InputError
 from serving.picture_files import PictureOptions, Refused, read_picture_file
 from serving.picture_names import is_passed_over, is_picture
 
 _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, "bilinear": Image.Resampling.BILINEAR}
 
 
-def list_pictures(
-    names: Sequence[str | Path], leave_out: Callable[[Path, str], object] = lambda path, reason: None
-) -> list[Path]:
+def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], object] = lambda path, reason: None) -> list[Path]:
     """Lists the pictures that files and folders stand for.
 
     Args:

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import InputError, one_line
+from common.lines import readable
 from serving.c_api import FAILED_PRECONDITION, INVALID_ARGUMENT, Session, TensorFlowError, find_library
-from serving.errors import InputError, one_line
-from serving.lines import readable
 from serving.manifest import verify
 from serving.picture_files import PictureOptions, Refused, format_of, read_picture_file
 from serving.signatures import read_signatures

@@ -14,9 +14,9 @@ from scipy.ndimage import gaussian_filter
 from components.feature_extractor import classifier
 from components.model_gate.pictures import judge_pictures
 from components.sample_quality.figures import Distances, Quality, Spread
-from pipeline.auto import TERM_MARGIN, max_drop
-from pipeline.config import EvaluationConfig
-from pipeline.thresholds import picture_limits
+from pipeline.config.eval_config import picture_limits
+from pipeline.config.inference import TERM_MARGIN, max_drop
+from pipeline.config.schema import EvaluationConfig
 from tests.components.digits import read_digits
 from tests.components.judged import Bench
 from tests.trainer import tiny

@@ -17,7 +17,7 @@ def source(tmp_path_factory):
     """A clean copy of what is packed."""
     folder = tmp_path_factory.mktemp("source") / "project"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in ("configs", "pipeline", "components", "trainer", "serving", "kubeflow"):
+    for name in ("common", "configs", "pipeline", "components", "trainer", "serving", "kubeflow"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "local_runner.py"):
         shutil.copy(ROOT / name, folder / name)

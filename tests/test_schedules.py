@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.job import KEPT
+from pipeline.scheduling.job import KEPT
 from tests.project import ROOT, darkroom, last_verdict, write_discs
 from tests.schedulers import place_crontab
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
+from common.progress import report_progress
 from trainer.config import TrainingConfig
 from trainer.corruption import corrupt
 from trainer.data import Pictures
@@ -17,7 +18,6 @@ from trainer.loop import eval_batch
 from trainer.metrics.pictures import mse, psnr, ssim
 from trainer.metrics.posterior import active_units, code_information
 from trainer.preprocessing import scale, to_levels
-from trainer.progress import report_progress
 from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import VAE
 

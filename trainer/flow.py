@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from common.progress import report_progress
 from trainer.checkpoint import Checkpoint, Course
 from trainer.networks.dropout import dropping
 from trainer.networks.velocity import build_velocity
 from trainer.optimizer import FusedAdam
-from trainer.progress import report_progress
 from trainer.schedules import WarmupCosine
 
 BATCH = 128

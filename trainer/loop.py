@@ -14,17 +14,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from common.errors import InputError
+from common.progress import report_progress
 from trainer.accumulation import BatchGradients
 from trainer.augmentation import augment
 from trainer.checkpoint import Checkpoint, Course
 from trainer.config import TrainingConfig
 from trainer.corruption import corrupt_variously
 from trainer.data import Pictures
-from trainer.errors import InputError
 from trainer.history import History
 from trainer.optimizer import FusedAdam, GradientBound
 from trainer.preprocessing import scale
-from trainer.progress import report_progress
 from trainer.sampling import example_keys, keyed_normal
 from trainer.schedules import WarmupCosine, kl_weight
 from trainer.vae import UNLABELLED, VAE

@@ -18,13 +18,14 @@ import tensorflow_transform as tft
 import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from common.errors import InputError
+from common.progress import report_progress
 from serving.manifest import write_manifest
 from serving.picture_files import PictureOptions
 from trainer.checkpoint import Checkpoint, training_key
 from trainer.config import TrainerConfig
 from trainer.data import Pictures, list_records, pixel_graph, read_records
 from trainer.describe import describe_model, describe_networks, model_card
-from trainer.errors import InputError
 from trainer.export import Servable
 from trainer.figures import held_out_figures, save_denoising
 from trainer.flow import Flow, FlowSettings
@@ -34,7 +35,6 @@ from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
 from trainer.networks import latent_grid
 from trainer.preprocessing import ENCODED
 from trainer.priors import Mixture
-from trainer.progress import report_progress
 from trainer.tuning.space import with_values
 from trainer.vae import VAE, TrainingData
 from trainer.warm_start import load_weights, save_weights

@@ -14,15 +14,15 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from common.errors import GateRefused
+from components.baselines.registry import record_statistics
+from components.baselines.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
+from components.data_gate.anomaly_checks import odd_exposures, odd_labels, odd_rejects
+from components.data_gate.anomaly_text import Found, describe_anomalies
 from components.data_gate.artifacts import REJECTS, SPANS
 from components.data_gate.config import ValidationConfig
-from components.data_gate.odd import odd_exposures, odd_labels, odd_rejects
 from components.data_gate.spans import from_plain, odd_spans, spans_of
 from components.data_gate.statistics import read_statistics, splits_of
-from components.data_gate.words import Found, describe_anomalies
-from components.registry.baselines import record_statistics
-from components.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
-from trainer.errors import GateRefused
 
 FEW = 100
 

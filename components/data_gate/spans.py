@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from tfx.dsl.io import fileio
 
+from components.data_gate.anomaly_checks import LABEL, odd_rejects
+from components.data_gate.anomaly_text import FEATURES, Anomaly, listed
 from components.data_gate.config import ValidationConfig
-from components.data_gate.odd import LABEL, odd_rejects
-from components.data_gate.words import FEATURES, Anomaly, listed
-from components.image_example_gen.by_span import PICTURES, REFUSED, SpanCounts
+from components.image_example_gen.writing.by_span import PICTURES, REFUSED, SpanCounts
 
 EXPECTED = 10  # pictures of a label that a span must be expected to have for it to be missed: by chance once in 20,000 times
 _NAMED = 5  # labels in a sentence

@@ -10,7 +10,7 @@ from typing import Any
 import apache_beam as beam
 from tensorflow_model_analysis.utils import util
 
-from trainer.progress import report_progress
+from common.progress import report_progress
 
 _SECONDS_BETWEEN_REPORTS = 0.25
 

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from common.progress import report_progress
 from components.feature_extractor.network import FeatureNetwork, read_weights
 from trainer.preprocessing import scale
-from trainer.progress import report_progress
 
 DIMENSIONS = 64
 LARGEST = 32  # pixels; larger pictures are shrunk to it: the shape of things is enough, and quicker

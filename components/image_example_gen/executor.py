@@ -16,20 +16,20 @@ from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
 
-from components.image_example_gen.by_span import span_of
-from components.image_example_gen.checks import check_read, check_splits, copies_of_a_few, refuse_copies
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.develop import Developer
 from components.image_example_gen.discovery.listing import Listing
 from components.image_example_gen.discovery.sources import Sources, find_sources
-from components.image_example_gen.duplicates import distinct_of, drop_duplicates, find_duplicates, to_lines
-from components.image_example_gen.ingest import METER, IngestUnit, records_name, rejects_name, tally_name
-from components.image_example_gen.notes import notes_of
 from components.image_example_gen.options import unpack_options
 from components.image_example_gen.splits import SPLITS, SplitRule
 from components.image_example_gen.storage.files import join, printable
-from components.image_example_gen.tally import Tally
-from components.image_example_gen.units import ContainerUnit, FileUnit, plan_units
+from components.image_example_gen.writing.by_span import span_of
+from components.image_example_gen.writing.checks import check_read, check_splits, copies_of_a_few, refuse_copies
+from components.image_example_gen.writing.decode import Developer
+from components.image_example_gen.writing.duplicates import distinct_of, drop_duplicates, find_duplicates, to_lines
+from components.image_example_gen.writing.ingest import METER, IngestUnit, records_name, rejects_name, tally_name
+from components.image_example_gen.writing.notes import notes_of
+from components.image_example_gen.writing.tally import Tally
+from components.image_example_gen.writing.units import ContainerUnit, FileUnit, plan_units
 
 _LOGGER = logging.getLogger("darkroom.ingest")
 

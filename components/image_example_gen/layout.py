@@ -8,10 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from common.errors import InputError
 from components.image_example_gen.names import ending
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import printable
-from trainer.errors import InputError
 
 _DEPTHS = 64  # folders from the top in which names of splits are looked for; one further down stops the run
 _KEPT = 200  # different names of one depth that are kept; a picture may have a folder of its own

@@ -17,7 +17,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.evaluation import Evaluation, read_evaluation
+from components.baselines.resolvers import BLESSED, SUBJECT_ID
+from components.evaluation.results import Evaluation, read_evaluation
 from components.feature_extractor.description import Description, read_description
 from components.model_gate.config import PictureLimits
 from components.model_gate.decisions import (
@@ -33,7 +34,6 @@ from components.model_gate.decisions import (
     RolledBack,
 )
 from components.model_gate.pictures import PictureJudgement, accumulated_rise, judge_pictures
-from components.resolvers import BLESSED, SUBJECT_ID
 from components.sample_quality.figures import QUALITY, Quality
 
 STANDARD_ERRORS = 3.0

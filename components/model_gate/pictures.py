@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from components.evaluation import MARGIN
+from components.evaluation.results import MARGIN
 from components.model_gate.config import PictureLimits
 from components.sample_quality.figures import Quality, comparable
 

@@ -14,9 +14,9 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.baselines import store
+from components.baselines.registry import record_blessing
 from components.pusher.versions import UNFINISHED, in_service, versions
-from components.registry import store
-from components.registry.baselines import record_blessing
 
 
 class AtomicPush(pusher_executor.Executor):

@@ -11,7 +11,7 @@ import yaml
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact
 
-from components.evaluation import MARGIN
+from components.evaluation.results import MARGIN
 from components.report.data import ReportData
 from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
@@ -20,7 +20,7 @@ from components.report.sources.model import interview
 from components.report.sources.quality import read_copies, read_quality
 from components.report.sources.run import known_labels, read_model_facts, read_training
 from components.report.sources.search import read_search
-from components.report.stills import stills
+from components.report.static_images import stills
 from trainer.config import PreprocessingConfig
 
 MOST_HELD_OUT = 2_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from components.report.data import ReportData
-from components.report.markup import Html, fragment, tag
+from components.report.drawing.markup import Html, fragment, tag
 from components.report.sections.architecture import architecture
 from components.report.sections.code import code
 from components.report.sections.copies import copies
@@ -15,9 +15,9 @@ from components.report.sections.header import header
 from components.report.sections.latent import kl, latent_map, manifold
 from components.report.sections.layout import Section
 from components.report.sections.quality import quality
+from components.report.sections.ranking import standing
 from components.report.sections.search import search
 from components.report.sections.sheets import by_label, denoising, generated, interpolation, reconstructions
-from components.report.sections.standing import standing
 from components.report.sections.verdict import verdict
 
 SECTIONS = (

@@ -11,14 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from components.report.data import DataSet
-from components.report.markup import Html, fragment, tag
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.pictures import fitting_uris
+from components.report.drawing.wording import moment
 from components.report.page import document
-from components.report.pictures import fitting_uris
 from components.report.sections.dataset import facts
 from components.report.sections.header import mark
 from components.report.sections.layout import Section, aspect, note, picture
 from components.report.sources.examples import View, read_data_set, where
-from components.report.wording import moment
 from trainer.config import PreprocessingConfig
 
 SHOWN = 24  # pictures of each kind
@@ -34,7 +34,7 @@ class Refusal:
         run_id: The run's id.
         reasons: What is wrong, a sentence each.
         evidence: For each reason the feature, its values that are wrong, and whether that is so only beside the pictures
-            before; see `components.data_gate.words.Anomaly`. None for refusals without.
+            before; see `components.data_gate.anomaly_text.Anomaly`. None for refusals without.
         examples: The URI of the examples; '' where none came to be.
         before: The URI of the examples that passed last; '' where there are none.
         rejects: Pictures that were refused at ingestion.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.progress import report_progress
 from components.sample_quality.figures import Distances, FeatureKind, Spread
 from components.sample_quality.sets import PictureSet
 from trainer.metrics.distances import (
@@ -13,7 +14,6 @@ from trainer.metrics.distances import (
     precision_recall_density_coverage,
 )
 from trainer.metrics.two_sample import accuracy_spread, two_sample_accuracy
-from trainer.progress import report_progress
 
 CHOICE = 0  # seed of subsets and folds: the same for every model
 

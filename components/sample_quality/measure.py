@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from common.errors import one_line
 from components.feature_extractor.description import read_features
 from components.feature_extractor.splits import PixelGraph, Split, choose
 from components.sample_quality.compare import Reference
@@ -17,7 +18,6 @@ from components.sample_quality.copies import MOST_QUERIES, MOST_TRAINING, Keys, 
 from components.sample_quality.figures import Copies, Distances, Quality, Reconstruction, frechet_ratio
 from components.sample_quality.model import PRIOR, Model
 from components.sample_quality.sets import Counted, Observer, PictureSet
-from serving.errors import one_line
 from trainer.data import pixel_graph
 from trainer.metrics import pictures as likeness
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.progress import report_progress
 from components.feature_extractor.description import Features
 from components.sample_quality.model import Model
 from trainer.metrics.spectrum import high_frequency_power, pixel_statistics
-from trainer.progress import report_progress
 
 Extract = Callable[[np.ndarray], np.ndarray]  # from pictures uint8 [n, h, w, c] to features float32 [n, f]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import one_line
 from components.serving_check import check
 from serving import c_api
-from serving.errors import one_line
 from trainer import golden
 
 

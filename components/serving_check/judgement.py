@@ -10,10 +10,10 @@ import numpy as np
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
+from common.errors import one_line
 from components.serving_check.clean_process import Outcome, question
 from components.serving_check.compare import compare
 from components.serving_check.contract import OPTIONAL, SIGNATURES, expected_of
-from serving.errors import one_line
 from serving.manifest import verify
 from serving.signatures import Signature, read_signatures
 from trainer import golden

@@ -16,11 +16,11 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
-from components.evaluation import Evaluation, read_evaluation
+from components.evaluation.results import Evaluation, read_evaluation
 from components.evaluator.executor import ReportedEvaluation
-from pipeline.config import EvaluationConfig
-from pipeline.run import LOCAL_BEAM
-from pipeline.thresholds import FIGURES, evaluation_config
+from pipeline.config.eval_config import FIGURES, evaluation_config
+from pipeline.config.schema import EvaluationConfig
+from pipeline.running.run import LOCAL_BEAM
 
 Figures = dict[str, np.ndarray]  # float [n] by the names of FIGURES
 

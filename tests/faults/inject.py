@@ -20,7 +20,7 @@ def inject(fault: dict[str, Any]) -> None:
     """
     from tfx.orchestration.portable import launcher
 
-    from pipeline.run import Run
+    from pipeline.running.run import Run
 
     def strike(moment: str, component: str) -> None:
         if (moment, component) == (fault["moment"], fault["component"]):

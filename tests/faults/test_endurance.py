@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from pipeline.lineage import lineage
-from pipeline.metadata_store import open_store
-from pipeline.runs import list_runs
-from pipeline.workspace import Workspace
+from pipeline.metadata.lineage import lineage
+from pipeline.metadata.runs import list_runs
+from pipeline.metadata.store import open_store
+from pipeline.workspace.layout import Workspace
 from tests.faults.table import THOROUGH, note
 from tests.faults.test_kill import orphans
 from tests.project import write_discs

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.metadata_store import open_store
-from pipeline.runs import list_runs
-from pipeline.workspace import Workspace
+from pipeline.metadata.runs import list_runs
+from pipeline.metadata.store import open_store
+from pipeline.workspace.layout import Workspace
 from tests.faults.conftest import COMPONENTS, Lab, Watch
 from tests.faults.inject import DONE, PUBLISHED, START
 from tests.faults.table import THOROUGH

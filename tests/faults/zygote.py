@@ -23,8 +23,8 @@ def main() -> None:
     import components.sample_quality.executor  # noqa: F401
     import components.serving_check.executor  # noqa: F401
     import local_runner  # noqa: F401
-    import pipeline.graph  # noqa: F401
-    import pipeline.runner  # noqa: F401
+    import pipeline.graph.pipeline  # noqa: F401
+    import pipeline.running.runner  # noqa: F401
     import trainer.task  # noqa: F401
 
     say(ready=True)

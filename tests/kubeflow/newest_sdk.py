@@ -12,9 +12,9 @@ from typing import Any
 
 def by_ours(url: str, file: str) -> dict[str, Any]:
     """Run a pipeline, schedule it, change, pause, resume and remove the schedule, by this project's client."""
-    from kubeflow.connection import connect
-    from kubeflow.schedules import list_schedules, pause, remove, resume, schedule
-    from kubeflow.submission import submit, wait_for
+    from kubeflow.server.connection import connect
+    from kubeflow.server.schedules import list_schedules, pause, remove, resume, schedule
+    from kubeflow.server.submission import submit, wait_for
 
     connection = connect(url, environment={})
     run = submit(file, connection, parameters=["epochs=7"])

@@ -24,8 +24,8 @@ def a_day(file: str) -> dict[str, Any]:
     from google.cloud import aiplatform
     from google.protobuf import json_format
 
-    from kubeflow import vertex
-    from kubeflow.connection import Retry
+    from kubeflow.server import vertex
+    from kubeflow.server.connection import Retry
     from tests.kubeflow.vertex_server import vertex_server
 
     place = vertex.Place("a-project", "europe-west4", Retry(sleep=lambda _: None))

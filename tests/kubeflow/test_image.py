@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from kubeflow.check_image import CA_BUNDLE
-from kubeflow.compile import ENTRYPOINT
+from kubeflow.compile.compiler import ENTRYPOINT
 from tests.kubeflow.dockerfile import (
     DOCKERFILE,
     SERVING,
@@ -129,7 +129,8 @@ def test_packages_come_whole(all_of_it, serving):
         for globs in in_setup("package_data").get(package, []):
             wanted |= {path.relative_to(ROOT).as_posix() for path in (ROOT / package).glob(globs)}
         assert wanted and wanted <= set(context(DOCKERFILE, package))
-    assert {name for name in context(DOCKERFILE, "serving")} == set(context(SERVING, "serving"))
+    for package in ("common", "serving"):
+        assert set(context(DOCKERFILE, package)) == set(context(SERVING, package))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,7 @@ def test_the_serving_image_has_what_is_locked(serving):
     (words,) = [words for words in commands(serving["build"]) if "pip" in words]
     assert {"--require-hashes", "--no-deps", "/src/requirements/serving.txt"} <= set(words)
     assert not serving["serving"].values("RUN")
-    assert serving["project"].values("RUN") == ["chmod -R a+rX,go-w /src/serving"], "whatever the modes of the checkout are"
+    assert serving["project"].values("RUN") == ["chmod -R a+rX,go-w /src/common /src/serving"], "whatever the modes of the checkout are"
     (value,) = serving["serving"].values("ENTRYPOINT")
     *python, module = json.loads(value)
     assert python == ["python", "-m"] and importlib.util.find_spec(f"{module}.__main__").origin.startswith(str(ROOT))

@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from kubeflow.connection import connect
-from kubeflow.schedules import list_schedules, pause, remove, resume, schedule
-from kubeflow.submission import submit, wait_for
+from kubeflow.server.connection import connect
+from kubeflow.server.schedules import list_schedules, pause, remove, resume, schedule
+from kubeflow.server.submission import submit, wait_for
 from tests.kubeflow.tiny_pipeline import write_pipeline
 
 pytestmark = pytest.mark.skipif(

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from kubeflow.rules import STOCK
+from kubeflow.compile.rules import STOCK
 from tests.emulators.s3 import s3_server
 from tests.kubeflow.runner import Nodes, Pod, PodLost, Processes, Run, Runner
 from tests.project import darkroom

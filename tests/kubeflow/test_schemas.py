@@ -10,11 +10,11 @@ import subprocess
 import pytest
 import yaml
 
-from kubeflow.compile import dump
-from pipeline.cluster_config import Resources, SecretKeys, Volume
+from kubeflow.compile.compiler import dump
+from pipeline.config.cluster import Resources, SecretKeys, Volume
+from tests.kubeflow.compile.test_compiler import compiled
 from tests.kubeflow.newest_schema import faults
 from tests.kubeflow.published import NEWEST, ROOT, usable
-from tests.kubeflow.test_compile import compiled
 from tests.kubeflow.tiny_pipeline import SPEC
 
 pytestmark = pytest.mark.slow  # TFX's import, and that of Vertex AI's client in another environment

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kubeflow.connection import Connection, Retry, connect
+from kubeflow.server.connection import Connection, Retry, connect
 from tests.kubeflow.api_state import ApiServer
 
 SPEC: dict[str, Any] = {

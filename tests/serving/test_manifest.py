@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.errors import InputError
+from common.errors import InputError
 from serving.manifest import MANIFEST, verify, write_manifest
 
 

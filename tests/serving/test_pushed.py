@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving.errors import InputError
+from common.errors import InputError
 from serving.manifest import write_manifest
 from serving.picture_files import PictureOptions, read_picture_file
 from serving.pictures import as_the_model_sees

@@ -19,8 +19,8 @@ from tests.trainer.tiny import CONDITIONAL, HIERARCHICAL, VAMPPRIOR, bars, encod
 from trainer.config import GenerationConfig
 from trainer.data import pixel_graph
 from trainer.export import Servable
-from trainer.preprocessing import to_levels
 from trainer.flow import Flow, FlowSettings
+from trainer.preprocessing import to_levels
 from trainer.priors import Mixture
 from trainer.sampling import example_keys, keyed_normal
 

@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 
 import trainer.loop
+from common.errors import InputError
 from tests.trainer.tiny import CONDITIONAL, HIERARCHICAL, VAMPPRIOR, Fitted, bars, fit, labelled_bars, uprightness  # fmt: skip
 from trainer.corruption import corrupt
 from trainer.data import Pictures
-from trainer.errors import InputError
 from trainer.loop import LABELS_HIDDEN, Figures, get_strategy
 from trainer.losses import ElboTerms
 from trainer.preprocessing import scale

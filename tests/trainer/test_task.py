@@ -15,6 +15,7 @@ import yaml
 import trainer.figures
 import trainer.loop
 import trainer.task
+from common.errors import InputError
 from tests.trainer.conftest import Trained, run_trainer
 from tests.trainer.tiny import (
     CONDITIONAL,
@@ -30,7 +31,6 @@ from tests.trainer.tiny import (
 )  # fmt: skip
 from trainer.config import GenerationConfig, ModelConfig, TrainerConfig
 from trainer.data import Pictures
-from trainer.errors import InputError
 from trainer.figures import bounds
 from trainer.golden import load_golden
 from trainer.task import aggregate_posterior, read_labels

@@ -14,11 +14,11 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FailedTrialError, FatalError
 from keras_tuner.oracles import BayesianOptimizationOracle, RandomSearchOracle
 
+from common.errors import InputError
+from common.progress import Progress, report_progress, reported_as
 from trainer.config import TrainerConfig
 from trainer.data import Pictures
-from trainer.errors import InputError
 from trainer.loop import Loop, get_strategy
-from trainer.progress import Progress, report_progress, reported_as
 from trainer.task import training_data
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.levels import bits_per_dimension

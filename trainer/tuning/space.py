@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.errors import InputError
 from trainer.config import ModelConfig, TrainerConfig, TrainingConfig
-from trainer.errors import InputError
 
 SECTIONS: dict[str, type] = {"model": ModelConfig, "training": TrainingConfig}
 SENSELESS = {

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from types import ModuleType
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.tables import is_table
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels
 from components.image_example_gen.names import suffix_of
 from components.image_example_gen.readers import archives, cifar, pickles, pixel_csv, records
@@ -17,7 +18,6 @@ from components.image_example_gen.readers.arrays import find as arrays
 from components.image_example_gen.readers.columnar import arrow, parquet
 from components.image_example_gen.readers.container import Container
 from components.image_example_gen.storage.files import FoundFile, join, open_file
-from trainer.errors import InputError
 
 # Each takes files one by one; arrays are taken together, for their labels lie in other files.
 READERS: tuple[ModuleType, ...] = (archives, records, parquet, arrow, cifar, pixel_csv, pickles)

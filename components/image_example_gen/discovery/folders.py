@@ -7,13 +7,13 @@ import os
 import posixpath
 from collections.abc import Collection, Sequence
 
-from components.image_example_gen.found import Rejected
+from common.errors import InputError
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels, Layout
 from components.image_example_gen.names import ending
 from components.image_example_gen.readers.container import Container, splits_of
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import join, printable
-from trainer.errors import InputError
 
 _MOST = 199  # letters of a message
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
+from common.errors import InputError
 from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import split_named
 from components.image_example_gen.storage.files import one_line, open_file, printable
-from trainer.errors import InputError
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _COLUMNS = {

@@ -10,7 +10,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.spans import has_spans
 from components.image_example_gen.discovery.tables import Table
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels
 from components.image_example_gen.readers.container import Container
 from components.image_example_gen.storage.files import is_file, printable

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from common.errors import InputError
 from components.image_example_gen.storage.files import is_remote, list_files, printable
-from trainer.errors import InputError
 
 _TOKENS = {
     "{SPAN}": r"(?P<span>\d+)",

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from common.errors import InputError
+from common.progress import report_progress
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
 from components.image_example_gen.discovery.entry import Entry, hash_of
@@ -30,7 +32,7 @@ from components.image_example_gen.discovery.tables import (
     separated,
     unused,
 )
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels, Layout, merged
 from components.image_example_gen.names import is_picture, suffix_of
 from components.image_example_gen.readers.arrays.find import is_idx, is_idx_images, split_of_idx
@@ -38,8 +40,6 @@ from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.pixel_csv import is_pixels
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
-from trainer.errors import InputError
-from trainer.progress import report_progress
 
 SAMPLE = 200  # paths kept of all pictures, to look at some
 _SECONDS_BETWEEN_REPORTS = 0.2

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import hash_of
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, Row, columns_of, read_manifest
@@ -20,7 +21,6 @@ from components.image_example_gen.names import ending
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file, printable, relative
 from components.image_example_gen.storage.members import split_member
-from trainer.errors import InputError
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _LOOKED_AT = 1 << 20  # bytes of a table in which its columns are looked for

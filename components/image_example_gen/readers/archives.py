@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.layout import Labels, Layout
 from components.image_example_gen.names import is_picture
 from components.image_example_gen.readers.webdataset import LabelSurvey, Sample, key_of, kind_of

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.label_texts import check_label_names
 from components.image_example_gen.readers.streams import count_rest, go_on, read_up_to
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from serving.picture_files import Refused, check_size
-from trainer.errors import InputError
 
 BAD_LABEL = "its label is higher than this format has: the file is of another kind, or damaged"
 CUT_SHORT = "the file cannot be read from here on: what follows in it is lost"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Encoded, Rejected
-from trainer.errors import InputError
+from components.image_example_gen.items import Block, Encoded, Rejected
 
 
 class Container(Protocol):

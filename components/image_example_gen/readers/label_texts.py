@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from common.errors import InputError
 from components.image_example_gen.storage.files import printable
-from trainer.errors import InputError
 
 
 def check_label_names(path: str, lowest: int, largest: int, names: Sequence[str]) -> None:

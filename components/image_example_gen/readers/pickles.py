@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 
 REFUSAL = "a pickle, which is a program and not read: save the pictures as .npz"

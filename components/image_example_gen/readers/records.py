@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 import google_crc32c
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Encoded, Rejected
+from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.features import (
@@ -33,7 +34,6 @@ from components.image_example_gen.readers.own_splits import OwnSplits
 from components.image_example_gen.readers.streams import read_up_to
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
-from trainer.errors import InputError
 
 DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrec(ord)?s?([-.]\d+-of-\d+)?(\.gz)?|.*[-_.]tfrec(ord)?s?[-.]\d+-of-\d+(\.gz)?", re.IGNORECASE)

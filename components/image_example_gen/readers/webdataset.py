@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.names import is_picture
 from components.image_example_gen.readers.own_splits import SPLIT_NAMES, OwnSplits, split_said
 from components.image_example_gen.storage.archive_members import Member

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from common.errors import InputError
 from components.image_example_gen.names import is_passed_over
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
@@ -27,7 +28,6 @@ from components.image_example_gen.storage.ziplist import (
     list_zip,
     open_entry,
 )
-from trainer.errors import InputError
 
 # What an archive may unpack to, in bytes: pictures are packed already, and hardly shrink.
 MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20

@@ -11,13 +11,13 @@ from http.client import HTTPException
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
-from components.image_example_gen.found import Rejected
+from common.errors import InputError
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.names import is_passed_over, is_picture
 from components.image_example_gen.storage.members import open_member, size_of_member, split_member
 from components.image_example_gen.storage.plain import WEB, is_remote, local_path, open_plain, open_url, quoted, seekable
 from components.image_example_gen.storage.stores import is_stored_file, list_stored, one_line, stat_stored
 from serving.picture_files import Refused
-from trainer.errors import InputError
 
 __all__ = [
     "FoundFile",

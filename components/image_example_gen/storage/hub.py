@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import unquote
 
-from trainer.errors import InputError
+from common.errors import InputError
 
 SCHEME = "hf://"
 _URI = re.compile(r"hf://(?:datasets/)?([^/@]+(?:/[^/@]+)?)(?:@(refs/[^/]+/[^/]+|[^/]+))?(?:/(.*))?")
@@ -184,9 +184,7 @@ def _fetch(uri: str, begin: int) -> tuple[bytes, int]:
         from huggingface_hub import hf_hub_url
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 
-        url = hf_hub_url(
-            where.repository, where.path, repo_type="dataset", revision=where.revision, endpoint=_endpoint()
-        )
+        url = hf_hub_url(where.repository, where.path, repo_type="dataset", revision=where.revision, endpoint=_endpoint())
         headers = build_hf_headers(token=_token())
         headers["range"] = f"bytes={begin}-{begin + _BLOCK - 1}"
         answer = http_backoff("GET", url, headers=headers, timeout=_TIMEOUT_SECONDS, max_retries=_TRIES)

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+from common.errors import InputError
 from components.image_example_gen.storage import hub
-from trainer.errors import InputError
 
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
 _TIMEOUT_SECONDS = 20

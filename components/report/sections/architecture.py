@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from components.report import networks
 from components.report.data import Layer, ReportData
-from components.report.markup import Html, fragment, tag
+from components.report.drawing import networks
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.wording import count, number
 from components.report.sections.layout import Section, note
-from components.report.wording import count, number
 
 
 def architecture(report: ReportData) -> Section:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.report.data import ReportData
+from components.report.drawing.wording import count, nats, number, significant
 from components.report.sections.layout import Section, note, table
-from components.report.wording import count, nats, number, significant
 
 
 def code(report: ReportData) -> Section:

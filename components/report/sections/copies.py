@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from components.report.data import CopyPair, ReportData
-from components.report.markup import Html, fragment, tag
-from components.report.pictures import fitting_uris
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.pictures import fitting_uris
+from components.report.drawing.wording import count, number, percent, significant
 from components.report.sections.layout import Section, aspect, note, picture
-from components.report.wording import count, number, percent, significant
 from components.sample_quality.figures import Copies
 
 BUDGET = 200_000  # bytes of PNG

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from components.report.charts import Line, is_number, line_chart, starts_outside
 from components.report.data import Epoch, Figures, ReportData
-from components.report.markup import Html, fragment, tag
+from components.report.drawing.charts import Line, is_number, line_chart, starts_outside
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.wording import significant
 from components.report.sections.layout import Section, note, two_sizes
-from components.report.wording import significant
 
 Value = Callable[[Figures], float | None]
 

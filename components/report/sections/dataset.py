@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from components.report.data import DataSet, ReportData
-from components.report.markup import Html, fragment, tag
-from components.report.pictures import fitting_uris
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.pictures import fitting_uris
+from components.report.drawing.wording import count, natural, number, percent
 from components.report.sections.layout import Section, note, picture, table
-from components.report.wording import count, natural, number, percent
 
 SAMPLES_BUDGET = 330_000  # bytes of PNG
 MOST_ROWS = 12

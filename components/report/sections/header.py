@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from components.report.data import Figures, ReportData
-from components.report.judgement import Judgement, judge
-from components.report.markup import Html, fragment, tag
-from components.report.pictures import fitting_uris
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.pictures import fitting_uris
+from components.report.drawing.wording import count, duration, moment, nats, number
+from components.report.sections.judgement import Judgement, judge
 from components.report.sections.layout import aspect, has, picture
-from components.report.wording import count, duration, moment, nats, number
 
 PRINT_BUDGET = 90_000  # bytes of PNG
 PRINT_PICTURES = 16

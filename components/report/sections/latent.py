@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.report.charts import bar_chart
-from components.report.colours import Group, group_by_density, group_by_label
 from components.report.data import Codes, Manifold, ModelFacts, ReportData
-from components.report.markup import Html, fragment, tag
-from components.report.pictures import fitting_sheet
-from components.report.projection import Projection, project
-from components.report.scatter import scatter
+from components.report.drawing.charts import bar_chart
+from components.report.drawing.colours import Group, group_by_density, group_by_label
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.pictures import fitting_sheet
+from components.report.drawing.projection import Projection, project
+from components.report.drawing.scatter import scatter
+from components.report.drawing.wording import count, nats, number, percent, significant
 from components.report.sections.layout import Section, note, pixelated, two_sizes
-from components.report.wording import count, nats, number, percent, significant
 
 MANIFOLD_BUDGET = 380_000  # bytes of PNG
 ACTIVE = 0.05  # nats: a dimension that tells less on the average picture is as good as unused

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.report.markup import Html, tag
+from components.report.drawing.markup import Html, tag
 
 PIXELATED_BELOW = 96  # pixels: smaller pictures are shown enlarged, as squares
 

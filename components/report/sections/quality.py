@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from components.report.data import ReportData
-from components.report.markup import Html, fragment, tag
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.wording import count, number, percent, significant
 from components.report.sections.layout import Section, note, table
-from components.report.wording import count, number, percent, significant
 from components.sample_quality.figures import Distances, Quality, Reconstruction, comparable
 
 SHORT_HASH = 12

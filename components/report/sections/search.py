@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from components.report.data import ReportData, Search, Trial
-from components.report.markup import Html, fragment, tag
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.wording import NOTHING, count, duration, nats, number, significant
 from components.report.sections.layout import Section, table
-from components.report.wording import NOTHING, count, duration, nats, number, significant
 
 LIKELIHOOD = "model.likelihood"
 MOST_TRIALS = 30

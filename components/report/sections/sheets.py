@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.report.data import Interpolation, ReportData
-from components.report.markup import Html, fragment, tag
-from components.report.pictures import fitting_uris
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.pictures import fitting_uris
 from components.report.sections.layout import Section, aspect, has, note, picture
 
 GENERATED_BUDGET = 440_000  # bytes of PNG

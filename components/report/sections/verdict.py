@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from components.report.data import TERMS, Evaluation, Figures, ReportData, Serving
-from components.report.judgement import Gate, gates, judge
-from components.report.markup import Html, fragment, tag
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.wording import NOTHING, nats, number, significant
+from components.report.sections.judgement import Gate, gates, judge
 from components.report.sections.layout import Section, table
-from components.report.wording import NOTHING, nats, number, significant
 
 NAMES = {
     "elbo": "ELBO",

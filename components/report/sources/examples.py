@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.report.data import DataSet, Samples
-from components.report.pictures import shrink
+from components.report.drawing.pictures import shrink
 from components.report.sources.files import read_json, read_json_lines, to_int
 from trainer.config import PreprocessingConfig
 from trainer.preprocessing import decode_levels

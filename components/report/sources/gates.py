@@ -8,12 +8,12 @@ from typing import Any
 
 from tfx.types import Artifact
 
-from components import evaluation as tfma_results
+from components.evaluation import results as tfma_results
 from components.model_gate import decisions
 from components.report.data import Evaluation, Forced, Push, Serving, SignatureCheck
+from components.report.drawing.wording import MINUS
 from components.report.sources.files import read_json, to_float
 from components.report.sources.run import figures
-from components.report.wording import MINUS
 
 MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 

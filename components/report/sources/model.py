@@ -10,10 +10,10 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
+from common.progress import report_progress
 from components.report.data import Answers, Codes, Interpolation, Manifold, Samples
-from components.report.pictures import shrink
+from components.report.drawing.pictures import shrink
 from components.report.sources.examples import Picture, View, varied
-from trainer.progress import report_progress
 
 _log = logging.getLogger("darkroom.report")
 _Answer = TypeVar("_Answer")

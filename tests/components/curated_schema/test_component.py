@@ -3,7 +3,7 @@
 from tfx.types import standard_artifacts
 
 from components.curated_schema.component import CuratedSchema, Executor
-from pipeline.schemas import default_schema, read_schema
+from pipeline.data.schemas import default_schema, read_schema
 
 
 def test_the_text_becomes_the_schema_as_it_was(tmp_path):

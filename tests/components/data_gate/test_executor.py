@@ -12,10 +12,10 @@ from tfx.components.example_validator.executor import Executor as Validator
 from tfx.types import artifact_utils, standard_artifacts
 
 import components.data_gate
+from common.errors import GateRefused
 from components.data_gate.artifacts import DataBlessing
 from components.data_gate.config import ValidationConfig
 from components.data_gate.executor import Executor
-from trainer.errors import GateRefused
 
 SCHEMA = Path(components.data_gate.__file__).with_name("schema.pbtxt")
 SPLITS = ["train", "eval"]

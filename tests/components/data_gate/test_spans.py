@@ -9,8 +9,8 @@ import pytest
 
 from components.data_gate.config import ValidationConfig
 from components.data_gate.spans import divergence, from_plain, odd_spans, pooled
-from components.image_example_gen.by_span import count_picture
-from components.image_example_gen.example import Row
+from components.image_example_gen.writing.by_span import count_picture
+from components.image_example_gen.writing.example import Row
 
 LABELS = ("cat", "dog", "hen", "fox")
 

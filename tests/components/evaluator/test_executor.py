@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from common.progress import LOGGER, Progress
 from components.evaluator.executor import count_pictures
 from components.evaluator.meter import Meter
-from pipeline.config import EvaluationConfig
+from pipeline.config.schema import EvaluationConfig
 from tests.components.judged import Bench, figures
-from trainer.progress import LOGGER, Progress
 
 
 @pytest.fixture(name="reports")

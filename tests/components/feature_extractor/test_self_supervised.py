@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.progress import LOGGER
 from components.feature_extractor.self_supervised import BATCH, DIMENSIONS, SelfSupervised, contrastive_loss, train
 from tests.components.digits import read_digits
 from trainer.metrics.distances import frechet_distance
-from trainer.progress import LOGGER
 
 
 @pytest.fixture(scope="module")

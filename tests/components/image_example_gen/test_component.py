@@ -12,12 +12,12 @@ from tfx.orchestration.metadata import Metadata, sqlite_metadata_connection_conf
 from tfx.orchestration.pipeline import Pipeline
 from tfx.utils import io_utils
 
+from common.errors import InputError
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.driver import ImageExampleGenDriver
 from components.image_example_gen.options import unpack_options
 from tests.components.image_example_gen.ingestion import BEAM_ARGS, write_pictures
-from trainer.errors import InputError
 
 
 def run(images: Path, work: Path, *, code: str = "1", statistics: bool = False) -> int:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.errors import GateRefused, InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.develop import Developer
-from components.image_example_gen.ingest import IngestUnit
-from components.image_example_gen.pictures import hash_of
 from components.image_example_gen.splits import SplitRule
+from components.image_example_gen.writing.decode import Developer
+from components.image_example_gen.writing.ingest import IngestUnit
+from components.image_example_gen.writing.pictures import hash_of
 from tests.components.image_example_gen.ingestion import (
     BEAM_ARGS,
     Ingested,
@@ -25,7 +26,6 @@ from tests.components.image_example_gen.ingestion import (
     write_idx_pair,
     write_pictures,
 )
-from trainer.errors import GateRefused, InputError
 
 SMALL_SHARDS = DataConfig(eval_share=0.3, test_share=0.3, pictures_per_shard=7)
 

@@ -33,7 +33,7 @@ from pathlib import Path
 import tensorflow as tf
 from tests.components.image_example_gen.ingestion import ingest
 from components.image_example_gen.config import DataConfig
-from pipeline.inspection import inspect
+from pipeline.data.inspection import inspect
 from trainer.config import PreprocessingConfig
 from trainer.preprocessing import decode_levels
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.layout import Labels, Layout
-from trainer.errors import InputError
 
 
 def told(paths, splits="auto", labelled=True, unwrap=False):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,8 +10,8 @@ from components.feature_extractor.description import write_features
 from components.feature_extractor.executor import extract
 from components.model_gate.pictures import judge_pictures
 from components.sample_quality.measure import measure
-from pipeline.config import EvaluationConfig
-from pipeline.thresholds import picture_limits
+from pipeline.config.eval_config import picture_limits
+from pipeline.config.schema import EvaluationConfig
 from tests.components.digits import read_digits
 from tests.components.sample_quality.models import Handed
 from tests.trainer import tiny

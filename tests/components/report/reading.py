@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 from PIL import Image
 
-from components.report.markup import VOID
+from components.report.drawing.markup import VOID
 
 FETCHED = {"src", "href", "srcset", "action", "poster", "data"}
 

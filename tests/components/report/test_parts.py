@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.report import colours, networks, wording
-from components.report.charts import Line, bar_chart, line_chart, nice_scale, starts_outside
 from components.report.data import Layer
-from components.report.markup import Html, fragment, tag
-from components.report.pictures import fitting_sheet, fitting_uris, png, sheet, shrink
-from components.report.projection import project, spread_apart, window
-from components.report.scatter import evenly, scatter
+from components.report.drawing import colours, networks, wording
+from components.report.drawing.charts import Line, bar_chart, line_chart, nice_scale, starts_outside
+from components.report.drawing.markup import Html, fragment, tag
+from components.report.drawing.pictures import fitting_sheet, fitting_uris, png, sheet, shrink
+from components.report.drawing.projection import project, spread_apart, window
+from components.report.drawing.scatter import evenly, scatter
 from components.report.sections.layout import aspect
 from tests.components.report.made import pictures
 from tests.components.report.reading import open_uri

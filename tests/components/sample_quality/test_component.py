@@ -12,10 +12,10 @@ from tfx.types import standard_artifacts
 from components.feature_extractor.component import FeatureExtractor
 from components.sample_quality.component import SampleQuality
 from components.sample_quality.figures import Quality, comparable
-from pipeline.outcomes import NodeOutcome
-from pipeline.results import describe
-from pipeline.runner import run_pipeline
-from pipeline.verdict import Verdict
+from pipeline.running.runner import run_pipeline
+from pipeline.verdict.outcomes import NodeOutcome
+from pipeline.verdict.steps import describe
+from pipeline.verdict.verdict import Verdict
 from tests.components.digits import read_digits
 from tests.components.sample_quality.models import Handed
 
@@ -24,10 +24,10 @@ class Silent:
     """An observer that does nothing."""
 
     def started(self, name: str) -> None:
-        """See `pipeline.outcomes.Observer`."""
+        """See `pipeline.verdict.outcomes.Observer`."""
 
     def finished(self, outcome: NodeOutcome) -> None:
-        """See `pipeline.outcomes.Observer`."""
+        """See `pipeline.verdict.outcomes.Observer`."""
 
 
 def run(examples: str, graph: str, model: Path, folder: Path, run_id: str) -> dict[str, NodeOutcome]:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from common.progress import LOGGER
 from components.feature_extractor.description import Description, Features, read_features, write_features
 from components.feature_extractor.executor import extract
 from components.sample_quality.copies import SHOWN
@@ -23,7 +24,6 @@ from tests.components.sample_quality.models import Handed
 from tests.trainer import tiny
 from trainer.config import PreprocessingConfig
 from trainer.metrics.pictures import PSNR_LIMIT
-from trainer.progress import LOGGER
 
 REST = read_digits()[0][1100:]  # digits that are in neither split
 

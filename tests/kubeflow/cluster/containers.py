@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubeflow.entrypoint import FOLDERS
+from kubeflow.container.entrypoint import FOLDERS
 from tests.kubeflow.cluster.engine import Engine
 from tests.kubeflow.emulator.pods import Pod
 

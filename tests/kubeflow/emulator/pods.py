@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kubeflow.entrypoint import MOUNTS_ENV
+from kubeflow.container.entrypoint import MOUNTS_ENV
 
 REPOSITORY = Path(__file__).parents[3]
 

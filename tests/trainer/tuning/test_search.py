@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import trainer.tuning.search
+from common.errors import InputError
+from common.progress import LOGGER
 from tests.trainer.tiny import CONFIG, labelled_bars
 from trainer.config import TrainerConfig
-from trainer.errors import InputError
-from trainer.progress import LOGGER
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.search import Search
 from trainer.tuning.trials import Trials

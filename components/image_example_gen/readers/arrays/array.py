@@ -13,9 +13,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from common.errors import figure
 from components.image_example_gen.storage.files import join, one_line, printable
 from serving.picture_files import Refused
-from trainer.errors import figure
 
 MOST_ARRAYS = 10_000  # in one file
 # What packed numbers may unpack to. dSprites unpacks to 116 times its size, nothing but zeros to 1,030 times.

@@ -6,8 +6,9 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.arrays.array import ArrayFile, check_size_across, reason_of, shortened
 from components.image_example_gen.readers.arrays.hdf5 import inspect_hdf5, is_hdf5
 from components.image_example_gen.readers.arrays.idx import inspect_idx
@@ -42,7 +43,6 @@ from components.image_example_gen.readers.arrays.selection import (
 )
 from components.image_example_gen.storage.files import FoundFile, join, printable
 from serving.picture_files import Refused
-from trainer.errors import InputError
 
 __all__ = [
     "ARRAY_SUFFIXES",

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from common.errors import figure
 from components.image_example_gen.readers.arrays.array import (
     ArrayFile,
     StreamArray,
@@ -25,7 +26,6 @@ from components.image_example_gen.readers.arrays.array import (
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from serving.picture_files import Refused
-from trainer.errors import figure
 
 _UNSIGNED_BYTES = b"\x00\x00\x08"
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array
 from components.image_example_gen.storage.files import join, printable
 from serving.picture_files import Refused
-from trainer.errors import InputError
 
 NOT_ONE_OF_SEVERAL = "its row of labels is not one 1 and else 0: data.label_column takes one column"
 _LOOKED_AT = 4096  # rows

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from common.errors import figure
 from components.image_example_gen.readers.arrays.array import (
     MOST_ARRAYS,
     Array,
@@ -28,7 +29,6 @@ from components.image_example_gen.readers.arrays.array import (
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
 from serving.picture_files import Refused
-from trainer.errors import figure
 
 __all__ = ["DAMAGED", "NpyArray", "inspect_npy", "inspect_npz", "read_fully"]
 

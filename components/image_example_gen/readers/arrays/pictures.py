@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Encoded, Rejected
+from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.arrays.array import Array, is_of_storage
 from components.image_example_gen.readers.arrays.labels import NOT_ONE_OF_SEVERAL, LabelArray
 from components.image_example_gen.readers.arrays.layout import Layout
 from components.image_example_gen.readers.arrays.levels import Levels
 from components.image_example_gen.readers.own_splits import split_said
 from serving.picture_files import Refused, check_size
-from trainer.errors import InputError
 
 DAMAGED = "the file is damaged or cut short here: what follows in it is lost"
 BAD_CHECKSUM = "the file's checksum is wrong, or it goes on behind its end: fetch it again"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from common.errors import figure
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array, ArrayFile
 from components.image_example_gen.readers.arrays.labels import (
@@ -34,7 +35,6 @@ from components.image_example_gen.readers.arrays.own_splits import is_of_splits
 from components.image_example_gen.readers.arrays.pictures import holds_files
 from components.image_example_gen.storage.files import printable
 from serving.picture_files import Refused
-from trainer.errors import figure
 
 _MOST_NAMES = 10_000  # of labels
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.columnar.columns import (
@@ -39,7 +40,6 @@ from components.image_example_gen.readers.columnar.messages import (
 from components.image_example_gen.readers.own_splits import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
-from trainer.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa

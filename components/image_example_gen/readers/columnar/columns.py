@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.beginnings import with_names
 from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
 

@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.arrays.levels import Levels
 from components.image_example_gen.readers.label_texts import check_label_names
-from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, side_of
 from components.image_example_gen.readers.own_splits import OwnSplits, split_said
+from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, side_of
 from components.image_example_gen.readers.pixel_csv.rows import Rows, parse_rows, rows_of, usages_of
 from components.image_example_gen.readers.streams import go_on, read_until_damage
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from serving.picture_files import Refused, check_size
-from trainer.errors import InputError
 
 CUT_SHORT = "the CSV is damaged or cut short here: what follows in it is lost"
 FRACTION = "fractions where whole levels are expected: data.range says which numbers are black and white"

@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
-from pipeline.config import apply_overrides
+from pipeline.config.loading import apply_overrides
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_idx_pair, write_pictures
 
 COUNT = 60

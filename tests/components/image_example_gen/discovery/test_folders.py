@@ -8,10 +8,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
-from trainer.errors import InputError
 
 PNG = encode(picture(0))
 LABELS = ("cat", "dog")

@@ -12,12 +12,12 @@ import zipfile
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.manifests import Row, read_manifest
 from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.storage import files
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
-from trainer.errors import InputError
 
 ROWS = [Row("a/1.png", "cat", "train"), Row("b,2.png", "", None), Row("s3://bucket/ü.png", "dog", "eval")]
 

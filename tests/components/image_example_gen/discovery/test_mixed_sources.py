@@ -11,10 +11,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
-from trainer.errors import InputError
 
 
 def write_zip(path, names, first=0, method=zipfile.ZIP_STORED):

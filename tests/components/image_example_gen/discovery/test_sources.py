@@ -8,12 +8,12 @@ import os
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import Entry, Sources, find_sources
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.arrays.idx import write_idx
 from tests.components.image_example_gen.ingestion import picture, write_idx_pair, write_pictures
-from trainer.errors import InputError
 
 PIXELS = np.stack([picture(seed) for seed in range(4)])
 LABELS = np.arange(4)

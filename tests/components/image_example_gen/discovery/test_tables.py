@@ -7,12 +7,12 @@ import unicodedata
 
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.discovery.tables import separated
-from pipeline.inspection import inspect
+from pipeline.data.inspection import inspect
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
-from trainer.errors import InputError
 
 
 def labels_of(result):

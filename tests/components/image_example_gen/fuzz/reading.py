@@ -17,20 +17,20 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.develop import Developer
 from components.image_example_gen.discovery.listing import Listing
 from components.image_example_gen.discovery.sources import find_sources
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.splits import SplitRule
-from components.image_example_gen.units import plan_units
+from components.image_example_gen.writing.decode import Developer
+from components.image_example_gen.writing.units import plan_units
 from serving.pictures import list_pictures
 from serving.pushed import _read
 from tests.components.image_example_gen.fuzz.damage import Original, joined
 from tests.components.image_example_gen.fuzz.formats import PICTURES, mutant, originals
 from tests.serving.picture_files.made import saved
 from trainer.config import PreprocessingConfig
-from trainer.errors import InputError
 from trainer.preprocessing import decode_levels
 
 GOOD = 3  # sound pictures beside each batch

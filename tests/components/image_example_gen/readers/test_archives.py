@@ -12,16 +12,16 @@ import zipfile
 
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.archives import DAMAGED, ENDLESS, LEADS_OUT, NESTED, ArchivePictures, find
 from components.image_example_gen.storage import archive_members
 from components.image_example_gen.storage.files import FoundFile, open_file, stat_file
 from components.image_example_gen.storage.ziplist import ENCRYPTED
 from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
-from trainer.errors import InputError
 
 SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
 
@@ -407,9 +407,7 @@ def test_another_table_in_an_archive_is_named_and_taken_where_that_is_asked(tmp_
 
 def test_metadata_in_an_archive_that_is_of_no_use_is_named(tmp_path):
     pack(tmp_path / "a.zip", {"metadata.csv": b"id,breed\n1,husky\n", **pictures(60)})
-    assert find_sources(str(tmp_path / "a.zip")).notes == (
-        "a.zip/metadata.csv is not used: it has no columns file_name and label",
-    )
+    assert find_sources(str(tmp_path / "a.zip")).notes == ("a.zip/metadata.csv is not used: it has no columns file_name and label",)
 
 
 def test_what_was_found_depends_on_the_configuration_and_the_file(tmp_path):

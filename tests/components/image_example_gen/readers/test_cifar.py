@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers import cifar
 from components.image_example_gen.readers.cifar import BAD_LABEL, CUT_SHORT, CifarPictures, find, is_beside, is_mine
 from components.image_example_gen.storage.files import stat_file
-from trainer.errors import InputError
 
 NAMES_10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 COUNT = 700

@@ -54,7 +54,7 @@ def test_a_look_at_records_does_not_wait_for_tensorflow(tmp_path):
             values = {"image": png, "label": label}
             feature = {key: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value])) for key, value in values.items()}
             writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
-    script = "import sys; from pipeline.cli import main\ntry: main(sys.argv[1:])\nfinally: print('tensorflow' in sys.modules)"
+    script = "import sys; from pipeline.cli.main import main\ntry: main(sys.argv[1:])\nfinally: print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script, "inspect", str(tmp_path / "a.tfrecord")], capture_output=True, text=True)
     assert done.returncode == 0 and not done.stderr and "labels: 2: cat 1, dog 1" in done.stdout
     assert done.stdout.endswith("False\n")

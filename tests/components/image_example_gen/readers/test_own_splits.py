@@ -12,15 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
-from components.image_example_gen.found import Block
+from components.image_example_gen.items import Block
 from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.own_splits import OwnSplits, split_said
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
 from tests.components.image_example_gen.readers.columnar.tables import features
 from tests.components.image_example_gen.readers.test_webdataset import shard
-from trainer.errors import InputError
 
 WORDS = ["Training"] * 14 + ["PublicTest"] * 3 + ["PrivateTest"] * 3
 EXPECTED = {"train": 14, "eval": 3, "test": 3}

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.pickles import REFUSAL, REFUSAL_OF_CIFAR, find, is_mine, is_pickle
 from components.image_example_gen.storage.files import stat_file
 

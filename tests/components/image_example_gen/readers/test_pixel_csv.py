@@ -11,11 +11,11 @@ import random
 import numpy as np
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.pixel_csv import CUT_SHORT, FRACTION, PixelCsv, find, is_mine, is_pixels
 from components.image_example_gen.storage.files import stat_file
-from trainer.errors import InputError
 
 ROWS = 60
 

@@ -13,8 +13,7 @@ import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
-from components.image_example_gen.discovery.sources import find_sources
-from components.image_example_gen.found import Block, Encoded, Rejected
+from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.records import DAMAGED, find, is_mine
 from components.image_example_gen.storage.files import FoundFile
 from tests.components.image_example_gen.fuzz.damage import at_random

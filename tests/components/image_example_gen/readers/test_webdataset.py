@@ -11,7 +11,7 @@ import zipfile
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers import webdataset
 from components.image_example_gen.readers.archives import find
 from components.image_example_gen.storage.files import stat_file

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.columnar import parquet
 from components.image_example_gen.storage import hub as storage
@@ -19,7 +20,6 @@ from components.image_example_gen.storage.files import FoundFile, is_file, list_
 from components.image_example_gen.storage.hub import HubPath
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from tests.emulators.hub import COMMIT, TOKEN, hub_server
-from trainer.errors import InputError
 
 
 @pytest.fixture

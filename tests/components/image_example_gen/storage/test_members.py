@@ -15,10 +15,10 @@ import pytest
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
+from common.errors import InputError
 from components.image_example_gen.storage import archive_members
 from components.image_example_gen.storage.files import is_file, open_file, open_seekable, read_bytes, stat_file
 from serving.picture_files import Refused
-from trainer.errors import InputError
 
 KINDS = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
 SCHEME = "distant://"

@@ -10,10 +10,10 @@ import pytest
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
+from common.errors import InputError
 from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.storage.files import list_files
 from tests.components.image_example_gen.ingestion import ingest, picture, write_idx_pair, write_pictures
-from trainer.errors import InputError
 
 SCHEME = "elsewhere://"
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.readers.arrays.idx import write_idx
@@ -16,7 +17,6 @@ from components.image_example_gen.storage import stores
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 from tests.emulators.azure import ACCOUNT, KEY, azure_server
 from tests.emulators.s3 import SECRET, s3_server
-from trainer.errors import InputError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.io
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Encoded, Rejected
+from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.arrays.find import ArrayPictures, find_arrays
 from components.image_example_gen.storage.files import FoundFile
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.arrays.find import find_arrays, is_array, says_its_split
 from tests.components.image_example_gen.ingestion import ingest
 from tests.components.image_example_gen.readers.arrays.files import (
@@ -31,7 +32,6 @@ from tests.components.image_example_gen.readers.arrays.files import (
     refused,
     write_kind,
 )
-from trainer.errors import InputError
 
 
 @pytest.mark.parametrize("size", [1000, 7])

@@ -13,7 +13,7 @@ import pytest
 import scipy.io
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.arrays import hdf5_process
 from components.image_example_gen.readers.arrays.hdf5_process import Hdf5DamagedError
 from components.image_example_gen.readers.arrays.mat import inspect_mat

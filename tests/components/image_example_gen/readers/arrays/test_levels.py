@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Block, Rejected
+from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.arrays.levels import ABOVE_WHITE, BELOW_BLACK, NO_NUMBER, OUTSIDE_RANGE
 from tests.components.image_example_gen.readers.arrays.files import PIXELS, find_one, items_of, joined, read, refused
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scipy.io
 
+from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from tests.components.image_example_gen.readers.arrays.files import (
     LABELS,
     PIXELS,
@@ -20,7 +21,6 @@ from tests.components.image_example_gen.readers.arrays.files import (
     refused,
     write_matlab_73,
 )
-from trainer.errors import InputError
 
 TEXT = LABELS.astype(str).tolist()
 ONE_HOT = np.eye(4)[LABELS]

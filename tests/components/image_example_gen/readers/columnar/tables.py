@@ -10,7 +10,7 @@ from types import ModuleType
 import pyarrow as pa
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.storage.files import FoundFile
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -9,7 +9,7 @@ import pytest
 from pyarrow import feather
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Encoded, Rejected
+from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.columnar import arrow
 from components.image_example_gen.readers.columnar.arrow import CUT, DAMAGED
 from components.image_example_gen.readers.columnar.columns import NO_PICTURE, ONLY_NAMED

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.found import Rejected
+from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.columnar import parquet
 from components.image_example_gen.readers.columnar.columns import NO_PICTURE, ONLY_NAMED
 from components.image_example_gen.readers.columnar.parquet import DAMAGED

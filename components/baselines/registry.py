@@ -1,0 +1,183 @@
+"""What a run on a cluster is compared with: asked of the registry, where this machine asks ML Metadata by resolvers.
+
+Open-source Kubeflow Pipelines has no resolvers. A component must give its output; one that found nothing marks it `absent`,
+and the container's entrypoint then leaves it out of the inputs of whoever asked for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.utils import path_utils
+
+from components.baselines import store
+from components.baselines.resolvers import read_protocol
+from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
+from components.model_gate.decisions import ACCURACY, BELOW, FRECHET_ABOVE, LABELS, PICTURES
+
+ABSENT = "absent"  # custom property of an artifact that stands for none
+VERSION = "registry_version"
+STATISTICS, BLESSINGS, RUNS = "statistics", "blessings", "runs"  # below the registry
+PASSED = "passed.json"  # beside statistics: what else is known of them
+
+
+class LastModelExecutor(base_executor.BaseExecutor):
+    """See `LastModel`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Copies the last pushed model that can be compared with the candidate and what its gate found, or marks them absent."""
+        model = artifact_utils.get_single_instance(output_dict["model"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        blessing.set_int_custom_property(ABSENT, 1)
+        protocols = {read_protocol(candidate) for candidate in input_dict.get("candidate", ())}
+        for number, folder in store.newest_first(exec_properties["push_to"]):
+            if not protocols or json.loads(store.read(f"{folder}/model.json")).get("protocol") in protocols:
+                store.download(folder, path_utils.serving_model_path(model.uri))
+                model.set_int_custom_property(VERSION, number)
+                restore_blessing(blessing, exec_properties["registry"], number)
+                return
+        model.set_int_custom_property(ABSENT, 1)
+
+
+class LastStatisticsExecutor(base_executor.BaseExecutor):
+    """See `LastStatistics`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Copies the statistics that passed last and what is known of them, or marks both absent."""
+        statistics = artifact_utils.get_single_instance(output_dict["statistics"])
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        last = next(store.newest_first(f"{exec_properties['registry']}/{STATISTICS}"), None)
+        if last is None:
+            for output in (statistics, blessing):
+                output.set_int_custom_property(ABSENT, 1)
+            return
+        number, folder = last
+        store.download(folder, statistics.uri)
+        with open(os.path.join(statistics.uri, PASSED), encoding="utf-8") as file:
+            passed = json.load(file)
+        statistics.split_names = artifact_utils.encode_split_names(passed["splits"])
+        statistics.set_int_custom_property(VERSION, number)
+        blessing.set_float_custom_property(REJECTS, passed[REJECTS])
+        blessing.set_string_custom_property(SPANS, passed[SPANS])
+
+
+def record_statistics(statistics: types.Artifact, registry: str, passed: dict[str, Any]) -> None:
+    """Writes statistics that have passed into the registry, unless they are those that it has last.
+
+    Args:
+        statistics: Of the pictures.
+        registry: The registry's folder.
+        passed: What else the gate's blessing says of them, by its properties' names.
+    """
+    with open(os.path.join(statistics.uri, PASSED), "w", encoding="utf-8") as file:
+        json.dump({"splits": artifact_utils.decode_split_names(statistics.split_names), **passed}, file)
+    store.add(statistics.uri, f"{registry}/{STATISTICS}")
+
+
+def record_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
+    """Writes into the registry what the model gate found of a model that was pushed; nothing where it found nothing."""
+    sums = (BELOW, FRECHET_ABOVE)
+    found: dict[str, Any] = {name: blessing.get_float_custom_property(name) for name in sums if blessing.has_custom_property(name)}
+    if blessing.has_custom_property(ACCURACY):
+        found |= {
+            ACCURACY: blessing.get_float_custom_property(ACCURACY),
+            PICTURES: blessing.get_int_custom_property(PICTURES),
+            LABELS: blessing.get_string_custom_property(LABELS),
+        }
+    if found:
+        store.write(f"{registry}/{BLESSINGS}/{version}.json", json.dumps(found).encode())
+
+
+def restore_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
+    """Gives an output what `record_blessing` has written of a version; leaves it as it is, absent, where that is nothing."""
+    folder, name = f"{registry}/{BLESSINGS}", f"{version}.json"
+    if name in store.list_tree(folder):
+        found = json.loads(store.read(f"{folder}/{name}"))
+        for name in (BELOW, FRECHET_ABOVE):
+            if name in found:
+                blessing.set_float_custom_property(name, found[name])
+        if ACCURACY in found:
+            blessing.set_float_custom_property(ACCURACY, found[ACCURACY])
+            blessing.set_int_custom_property(PICTURES, found[PICTURES])
+            blessing.set_string_custom_property(LABELS, found[LABELS])
+        blessing.set_int_custom_property(ABSENT, 0)
+
+
+class LastModelSpec(ComponentSpec):
+    """Inputs, outputs and parameters of `LastModel`."""
+
+    PARAMETERS = {"push_to": ExecutionParameter(type=str), "registry": ExecutionParameter(type=str)}
+    INPUTS = {"candidate": ChannelParameter(type=standard_artifacts.Model, optional=True)}
+    OUTPUTS = {
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+    }
+
+
+class LastModel(base_component.BaseComponent):
+    """The model that was pushed last.
+
+    Args:
+        candidate: This run's model: its figures must be comparable with those of the one that is looked for; None: any will do.
+        push_to: Where models are pushed to, a folder each version.
+        registry: The registry's folder.
+    """
+
+    SPEC_CLASS = LastModelSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LastModelExecutor)
+
+    def __init__(self, *, candidate: types.BaseChannel | None, push_to: str, registry: str):
+        spec = LastModelSpec(
+            candidate=candidate,
+            push_to=push_to,
+            registry=registry,
+            model=types.Channel(type=standard_artifacts.Model),
+            blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        )
+        super().__init__(spec=spec)
+
+
+class LastStatisticsSpec(ComponentSpec):
+    """Inputs, outputs and parameters of `LastStatistics`."""
+
+    PARAMETERS = {"registry": ExecutionParameter(type=str)}
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "blessing": ChannelParameter(type=DataBlessing),
+    }
+
+
+class LastStatistics(base_component.BaseComponent):
+    """The statistics of the last pictures that the data gate let pass.
+
+    Args:
+        registry: The registry's folder.
+    """
+
+    SPEC_CLASS = LastStatisticsSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LastStatisticsExecutor)
+
+    def __init__(self, *, registry: str):
+        spec = LastStatisticsSpec(
+            registry=registry,
+            statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
+            blessing=types.Channel(type=DataBlessing),
+        )
+        super().__init__(spec=spec)

@@ -1,0 +1,105 @@
+"""What TFDV has no words for: too many pictures of nothing, and labels that come and go."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx import types
+
+from components.data_gate.anomaly_text import Anomaly, listed
+from components.data_gate.config import ValidationConfig
+from components.data_gate.statistics import Values, read_statistics, splits_of, values_of
+
+EXPOSURE, LABEL = "image/exposure", "image/label"
+FEW_REJECTS = 10  # with fewer refused, chance decides
+_NAMED = 5  # labels in a sentence
+
+
+def odd_exposures(statistics: types.Artifact, config: ValidationConfig) -> list[Anomaly]:
+    """Splits of which too large a share is nearly black, nearly white or nearly of one colour."""
+    most = {
+        "near-black": config.max_near_black,
+        "near-white": config.max_near_white,
+        "near-constant": config.max_near_constant,
+    }
+    found = []
+    for split in splits_of(statistics):
+        values = values_of(read_statistics(statistics, split), EXPOSURE)
+        for exposure, allowed in most.items():
+            if values is None or allowed is None:
+                continue
+            share = values.counts[exposure] / max(values.counts.total(), 1)
+            if share > allowed:
+                setting = f"max_{exposure.replace('-', '_')}"
+                words = f"{split} pictures: {share:.0%} of them are {exposure}, validation.{setting} allows {allowed:.0%}"
+                words += "; masks of levels 0 and 1 need data.levels=1" if exposure == "near-black" else ""
+                found.append(Anomaly(words, EXPOSURE, (exposure,)))
+    return found
+
+
+def odd_rejects(refused: int, share: float, before: float, config: ValidationConfig) -> list[Anomaly]:
+    """A share of refused pictures that is far above that of the pictures before.
+
+    Args:
+        refused: Pictures refused now.
+        share: Their share of all, 0 to 1.
+        before: The share of those refused before.
+        config: How much more may be.
+    """
+    most = config.max_rejects_rise
+    if most is None or refused < FEW_REJECTS or share - before <= most:
+        return []
+    words = f"{share:.1%} of the pictures ({refused:,}) cannot be used, {before:.1%} of those before could not"
+    words += f"; validation.max_rejects_rise allows {most:.0%} more"
+    return [Anomaly(words, drifted=True)]
+
+
+def odd_labels(
+    statistics: types.Artifact, baseline: types.Artifact | None, schema: schema_pb2.Schema, config: ValidationConfig
+) -> list[Anomaly]:
+    """Labels that are new, or have vanished, over all splits; new ones beside the schema TFDV has named already."""
+    if config.label_set == "free":
+        return []
+    now = labels_of(statistics)
+    domain = label_domain(schema)
+    if domain:
+        vanished = sorted(set(domain) - set(now.counts)) if now.complete else []
+        return _anomaly("vanished: the schema names", vanished)
+    if baseline is None:
+        return []
+    before = labels_of(baseline)
+    if not (now.complete and before.complete and before.counts):
+        return []
+    new = sorted(set(now.counts) - set(before.counts))
+    vanished = sorted(set(before.counts) - set(now.counts))
+    return _anomaly("new: the pictures before had none of", new) + _anomaly("vanished: the pictures before had", vanished)
+
+
+def labels_of(statistics: types.Artifact) -> Values:
+    """The labels of all splits together, without the '' of pictures that have none."""
+    counts: Counter[str] = Counter()
+    complete = True
+    for split in splits_of(statistics):
+        values = values_of(read_statistics(statistics, split), LABEL)
+        if values is not None:
+            counts.update(values.counts)
+            complete &= values.complete
+    del counts[""]
+    return Values(counts, complete)
+
+
+def label_domain(schema: schema_pb2.Schema) -> list[str]:
+    """The labels that the schema names; none where it leaves them open."""
+    feature = next((feature for feature in schema.feature if feature.name == LABEL), None)
+    return [value for value in feature.string_domain.value if value] if feature is not None else []
+
+
+def _anomaly(what: str, labels: list[str]) -> list[Anomaly]:
+    if not labels:
+        return []
+    named = [repr(label) for label in labels[:_NAMED]]
+    named += [f"{len(labels) - _NAMED} more"] if len(labels) > _NAMED else []
+    verb = "is" if what.startswith("new") else "has"
+    subject = f"{len(labels)} labels {'are' if verb == 'is' else 'have'}" if len(labels) > 1 else f"a label {verb}"
+    return [Anomaly(f"{subject} {what} {listed(named)}", LABEL, tuple(labels), drifted=True)]

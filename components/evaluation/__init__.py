@@ -1,0 +1,1 @@
+"""What the Evaluator wrote, read back, and a metric of the project's own."""

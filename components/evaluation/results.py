@@ -1,0 +1,123 @@
+"""Reads what the Evaluator wrote: figures overall and per label, of the model and of the one before, and what failed."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from dataclasses import dataclass, field
+
+LABEL = "image/label"
+MARGIN = 5 * math.sqrt(2)  # standard deviations over seeds that a model may be below another: 5 of their difference
+UNPAID_RISE = "unpaid_rise"  # a metric of our own, `components.evaluation.unpaid_rise`
+WORDS = {
+    "elbo": "ELBO",
+    "importance_weighted": "importance-weighted bound",
+    "reconstruction": "reconstruction term",
+    "kl": "KL divergence",
+    "gain": "gain over the mean picture",
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation; figures are means over pictures, in nats.
+
+    Attributes:
+        candidate: The model's figures by name: `elbo`, `reconstruction`, `kl`, `importance_weighted`, `gain`.
+        baseline: The same of the last blessed model; empty where there was none.
+        pictures: Over how many pictures.
+        per_label: The model's figures by label; each with `pictures`.
+        failures: A sentence for each threshold that was missed.
+    """
+
+    candidate: dict[str, float] = field(default_factory=dict)
+    baseline: dict[str, float] = field(default_factory=dict)
+    pictures: int | None = None
+    per_label: dict[str, dict[str, float]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+
+@functools.cache  # an artifact does not change once it is written
+def read_evaluation(uri: str) -> Evaluation:
+    """Reads an evaluation artifact.
+
+    Args:
+        uri: The artifact's folder.
+
+    Returns:
+        What is in it; empty where it is not an evaluation.
+    """
+    import tensorflow_model_analysis as tfma  # takes seconds, and whoever reads verdicts imports this module
+    from tfx.dsl.io import fileio
+
+    if not fileio.exists(os.path.join(uri, "eval_config.json")):
+        return Evaluation()
+    specs = tfma.load_eval_result(uri).config.model_specs
+    judged = any(spec.is_baseline for spec in specs)
+    candidate = _slices(uri, tfma.CANDIDATE_KEY if judged else None)
+    baseline = _slices(uri, tfma.BASELINE_KEY) if judged else {}
+    overall = candidate.pop((), {})
+    return Evaluation(
+        candidate={k: v for k, v in overall.items() if k != "pictures"},
+        baseline={k: v for k, v in baseline.get((), {}).items() if k != "pictures"},
+        pictures=int(overall["pictures"]) if "pictures" in overall else None,
+        per_label={key[0][1]: figures for key, figures in candidate.items() if len(key) == 1 and key[0][0] == LABEL},
+        failures=_failures(uri),
+    )
+
+
+def _slices(uri: str, model_name: str | None) -> dict[tuple, dict[str, float]]:
+    """Figures by slice of one of the models."""
+    import tensorflow_model_analysis as tfma
+
+    result = tfma.load_eval_result(uri, model_name=model_name)
+    slices = {}
+    for key, outputs in result.slicing_metrics:
+        figures = {}
+        for output, by_sub_key in outputs.items():
+            for metric, value in by_sub_key.get("", {}).items():
+                number = float(value.get("doubleValue", math.nan))  # TFMA gives what is no number as text
+                if math.isfinite(number) and metric in ("mean_prediction", "example_count"):
+                    figures[output if metric == "mean_prediction" else "pictures"] = number
+        slices[key] = figures
+    return slices
+
+
+def _failures(uri: str) -> list[str]:
+    import tensorflow_model_analysis as tfma
+
+    try:
+        result = tfma.load_validation_result(uri)
+    except (OSError, IndexError, ValueError):
+        return []
+    failures = [failure for validated in result.metric_validations_per_slice for failure in validated.failures]
+    order = list(WORDS)
+    failures.sort(key=lambda f: order.index(f.metric_key.output_name) if f.metric_key.output_name in order else len(order))
+    sentences = [_sentence(failure) for failure in failures]
+    for missing in result.missing_slices:
+        sentences.append(f"no held-out pictures to judge by ({missing})")
+    return sentences
+
+
+def _sentence(failure) -> str:
+    """What was worse, by how much, and what is allowed."""
+    key, threshold = failure.metric_key, failure.metric_threshold
+    name = WORDS.get(key.output_name, key.output_name)
+    if not failure.HasField("metric_value"):
+        return f"{name} was not measured"
+    value = failure.metric_value.double_value.value
+    if not math.isfinite(value):
+        return f"{name} is not a number"
+    bounds = threshold.value_threshold
+    if key.is_diff:
+        allowed = -threshold.change_threshold.absolute.value
+        return f"{name} is {-value:.2f} nats worse than the last blessed model's, allowed are {allowed:.2f}"
+    if key.name == UNPAID_RISE:
+        allowed = bounds.upper_bound.value
+        return f"{name} is {value:.2f} nats above the last blessed model's and the ELBO is not better, allowed are {allowed:.2f}"
+    if bounds.HasField("lower_bound") and value < bounds.lower_bound.value:
+        bound = bounds.lower_bound.value
+        return f"{name} is {value:.2f} nats, at least {bound:.2f} is asked for: {bound - value:.2f} too few"
+    bound = bounds.upper_bound.value
+    return f"{name} is {value:.2f} nats, at most {bound:.2f} is asked for: {value - bound:.2f} too many"

@@ -1,0 +1,1 @@
+"""From what was read to examples: decoded, measured, counted and written."""

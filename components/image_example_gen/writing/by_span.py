@@ -1,0 +1,35 @@
+"""What the pictures of each span are like: of several spans that are read together one alone can be odd."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from components.image_example_gen.writing.example import Row
+
+PICTURES, REFUSED = "pictures", "refused"
+LEVELS = 16  # in a bin of `mean` and `std`, of 0 to 255
+_COUNTED = 1_024  # different values of one feature; further ones are counted together
+_OTHERS = "\0others"
+
+SpanCounts = dict[str, dict[str, Counter[str]]]  # by span and feature
+
+
+def span_of(path: str, depth: int) -> str:
+    """The span's folder, which is the beginning of a picture's path."""
+    return "/".join(path.split("/")[:depth])
+
+
+def count_picture(features: dict[str, Counter[str]], row: Row | None) -> None:
+    """Counts a picture of a span, whether or not it is the copy of another one; None one that was refused."""
+    _count(features, PICTURES, REFUSED if row is None else PICTURES)
+    if row is None:
+        return
+    _count(features, "image/mean", str(int(row.mean) // LEVELS))
+    _count(features, "image/std", str(int(row.std) // LEVELS))
+    for name in ("label", "exposure", "channels", "height", "width"):
+        _count(features, f"image/{name}", str(getattr(row, name)))
+
+
+def _count(features: dict[str, Counter[str]], name: str, value: str) -> None:
+    counts = features.setdefault(name, Counter())
+    counts[value if value in counts or len(counts) < _COUNTED else _OTHERS] += 1

@@ -1,0 +1,263 @@
+"""From what was read to examples: decoded, measured, hashed, assigned to a split and serialised; on several threads."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.sources import Entry
+from components.image_example_gen.items import Block, Encoded, Rejected
+from components.image_example_gen.splits import SplitRule
+from components.image_example_gen.storage.files import is_remote, join, local_path, printable, read_bytes
+from components.image_example_gen.writing.example import Row, serialize
+from components.image_example_gen.writing.pictures import (
+    ALIKE,
+    SMALL,
+    decode,
+    decode_alike,
+    digest_of,
+    encode_bmps,
+    encode_png,
+    exposure,
+    in_16_bits,
+    is_dim,
+    mean_and_std,
+    means_and_stds,
+    read_picture,
+)
+from components.image_example_gen.writing.units import ContainerUnit, FileUnit
+from serving.picture_files import PictureFile, Refused, all_pictures, read_picture_file
+
+# What one thread takes at a time: enough that handing it over costs nothing, little enough to hold several.
+_GROUP, _GROUP_BYTES = ALIKE, 4 << 20
+_LARGE_BYTES = 1 << 20  # of pictures that are too large for so many: few of them, or one thread would be the last for long
+_THREADS = 2
+# Below so many bytes a picture's share of Python is larger than that of the decoder: two threads would wait for each other.
+_SMALL_FILE = 16 << 10
+_THREADS_REMOTE = 16  # a store answers late, and many at once
+_ANY = (Exception,)  # whatever one picture makes a library raise, the others are not to suffer for it
+_Work = Callable[[], "Iterable[Developed | Rejected]"]  # for one thread
+
+
+class Developed(NamedTuple):
+    """A picture that became an example.
+
+    Attributes:
+        split: Its split.
+        digest: SHA-256 of its pixels.
+        row: What the example says.
+        record: The serialised example.
+        said: What a person should know of how the picture was read: `pages` or `frames` after the first were passed over, it
+            is `deep` (bits of its levels were cut), `dim` (its levels are 0 and 1, of 255), or a `profile` was converted.
+    """
+
+    split: str
+    digest: bytes
+    row: Row
+    record: bytes
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Part(Encoded):
+    """A page or frame, which has been read already: what it says of itself."""
+
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Developer:
+    """Makes examples of what units hold.
+
+    Attributes:
+        rule: Which split a picture belongs to.
+        config: How pictures are read.
+    """
+
+    rule: SplitRule
+    config: DataConfig
+
+    def develop(self, unit: FileUnit | ContainerUnit) -> Iterator[Developed | Rejected]:
+        """Yields a unit's examples in its order, and what is refused.
+
+        Raises:
+            InputError: A file of many pictures cannot be read.
+        """
+        if isinstance(unit, ContainerUnit):
+            yield from _in_order(self._container(unit), _THREADS)
+            return
+        entries = list(unit.entries())
+        small = sum(entry.size for entry in entries) <= _SMALL_FILE * len(entries)
+        if any(is_remote(local_path(path)) for path in (unit.folder, *(entry.path for entry in entries))):
+            yield from _in_order(self._files(unit.folder, entries), _THREADS_REMOTE)
+        elif small or self._takes_parts:  # a file's parts, one after the other, are more than can be held
+            yield from _in_order(self._grouped(self._read(unit.folder, entry) for entry in entries), 1 if small else _THREADS)
+        else:
+            yield from _in_order(self._files(unit.folder, entries), _THREADS)
+
+    def _files(self, folder: str, entries: Sequence[Entry]) -> Iterator[_Work]:
+        for group in _grouped(entries, lambda entry: max(entry.size, 0)):
+            yield lambda group=group: self._developed([self._read(folder, entry) for entry in group])
+
+    def _container(self, unit: ContainerUnit) -> Iterator[_Work]:
+        items = unit.read(self.config)
+        for is_block, run in itertools.groupby(items, lambda item: isinstance(item, Block)):
+            if is_block:
+                for block in run:
+                    yield lambda block=block: self._block(block)
+            else:
+                yield from self._grouped(run)
+
+    def _grouped(self, items: Iterable[Encoded | Rejected]) -> Iterator[_Work]:
+        parts = (part for item in items for part in self._parts(item)) if self._takes_parts else items
+        for group in _grouped(parts, lambda item: len(getattr(item, "data", b""))):
+            yield lambda group=group: self._developed(group)
+
+    @property
+    def _takes_parts(self) -> bool:
+        return "all" in (self.config.pages, self.config.frames)
+
+    def _parts(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
+        """Yields the pages or frames of a picture file where all of them are asked for, else the file."""
+        config = self.config
+        found = None
+        if isinstance(item, Encoded) and not item.reencoded_from:
+            found = all_pictures(item.data, config.pictures, config.pages == "all", config.frames == "all")
+        if found is None:
+            yield item
+            return
+        for number, part in enumerate(found):
+            path = f"{item.path}#{number}"
+            if isinstance(part, Refused):
+                yield Rejected(path, part.reason)
+            else:
+                yield _Part(path, item.label, item.split, part.data, part.reencoded_from, part.said)
+
+    def _read(self, folder: str, entry: Entry) -> Encoded | Rejected:
+        try:
+            data = read_bytes(join(folder, entry.path), self.config.max_file_megabytes)
+        except Refused as refused:
+            return Rejected(entry.path, refused.reason)
+        except _ANY as error:
+            return Rejected(entry.path, _unforeseen(error))
+        return Encoded(entry.path, entry.label or "", entry.split, data)
+
+    def _developed(self, group: Sequence[Encoded | Rejected]) -> Iterable[Developed | Rejected]:
+        return self._alike(group) or [self._decoded(item) for item in group]
+
+    def _alike(self, group: Sequence[Encoded | Rejected]) -> Iterator[Developed | Rejected] | None:
+        """A whole group at once, None if its pictures are not small, of one size, and sound.
+
+        They are decoded here, without Python's lock, and measured by the thread that takes them up: what needs the lock is
+        best done by one.
+        """
+        if len(group) != ALIKE or any(isinstance(item, Rejected) or item.reencoded_from for item in group):
+            return None
+        try:
+            options = self.config.pictures
+            files = [read_picture_file(item.data, options) for item in group]
+            pixels = decode_alike(files, options.depth)
+            if pixels is None:
+                return None
+            moments = means_and_stds(pixels)
+        except _ANY:  # which of them it is, shows when they are decoded one by one
+            return None
+        each = zip(group, files, pixels, moments, strict=True)
+        return (self._measured(item.path, item.label, item.split, *rest) for item, *rest in each)
+
+    def _decoded(self, item: Encoded | Rejected) -> Developed | Rejected:
+        if isinstance(item, Rejected):
+            return replace(item, path=printable(item.path))
+        try:
+            if item.reencoded_from:
+                file = PictureFile(item.data, "png", item.reencoded_from, said=getattr(item, "said", ()))
+                pixels = decode(file, self.config.depth)
+            else:
+                file, pixels = read_picture(item.data, self.config.pictures)
+            return self._measured(item.path, item.label, item.split, file, pixels, mean_and_std(pixels))
+        except Refused as refused:
+            return Rejected(printable(item.path), refused.reason)
+        except _ANY as error:
+            return Rejected(printable(item.path), _unforeseen(error))
+
+    def _block(self, block: Block) -> Iterable[Developed | Rejected]:
+        pixels, channels = block.pixels, block.pixels.shape[-1]
+        try:
+            if channels == 2 or pixels.itemsize > 1:
+                files = [PictureFile(encode_png(one), "png") for one in pixels]
+            else:
+                files = [PictureFile(data, "bmp") for data in encode_bmps(pixels)]
+            if self.config.depth == 16 and pixels.itemsize == 1:
+                pixels = in_16_bits(pixels)
+            moments = means_and_stds(pixels)
+        except _ANY as error:
+            reason = _unforeseen(error)
+            return [Rejected(printable(f"{block.path}#{block.first + n}"), reason) for n in range(len(pixels))]
+        each = enumerate(zip(block.labels, files, pixels, moments, strict=True), block.first)
+        found = (self._measured(f"{block.path}#{number}", label, block.split, *rest) for number, (label, *rest) in each)
+        return found if pixels[0].size <= SMALL else list(found)  # as in `_alike`
+
+    def _measured(
+        self, path: str, label: str, split: str | None, file: PictureFile, pixels: np.ndarray, moments: tuple[float, float]
+    ) -> Developed | Rejected:
+        try:
+            digest = digest_of(pixels)
+            sha256 = digest.hex()
+            row = Row(
+                file.data,
+                file.format,
+                file.reencoded_from,
+                printable(label),
+                printable(path),
+                sha256,
+                *pixels.shape,
+                *moments,
+                exposure(*moments),
+            )
+            said = (*file.said, "dim") if is_dim(pixels, moments[0]) else file.said
+            return Developed(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
+        except _ANY as error:
+            return Rejected(printable(path), _unforeseen(error))
+
+
+def _unforeseen(error: Exception) -> str:
+    return f"it cannot be read: {type(error).__name__}"
+
+
+def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list]:
+    group, size = [], 0
+    for item in items:
+        group.append(item)
+        size += size_of(item)
+        most = _GROUP_BYTES if size * _GROUP <= _GROUP_BYTES * len(group) else _LARGE_BYTES
+        if len(group) >= _GROUP or size >= most:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _in_order(work: Iterable[Callable[[], Iterable]], threads: int) -> Iterator:
+    """Yields the results of all pieces of work, done on several threads, in their order; few are ever held.
+
+    A piece that returns a generator has the rest done here.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[Iterable]] = deque()
+        try:
+            for piece in work:
+                waiting.append(pool.submit(piece))
+                if len(waiting) > 2 * threads:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -1,0 +1,137 @@
+"""Pictures whose pixels are exactly the same: one is kept, and never are they on two sides of a split."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.storage.files import join
+from components.image_example_gen.writing.example import Row
+from components.image_example_gen.writing.ingest import RecordWriters, digests_name, records_name
+from components.image_example_gen.writing.tally import Tally
+
+_PRECEDENCE = np.array([SPLITS.index(split) for split in ("test", "eval", "train")]).argsort()  # of SPLITS' places
+Place = tuple[int, str]  # a unit and a split: one file of examples
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Which examples are the same as another one.
+
+    Attributes:
+        dropped: By file the positions of those to leave out, each with the number of its picture.
+        kept: By file the positions of those that stay, with the same numbers.
+    """
+
+    dropped: dict[Place, dict[int, int]]
+    kept: dict[Place, dict[int, int]]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.dropped.values()))
+
+
+def find_duplicates(folder: str, units: int) -> Duplicates:
+    """Finds them by the hashes that the workers wrote; some forty bytes are held for each picture.
+
+    Of several the one in test is kept, for figures on it are compared with others', else the one in eval; then the first.
+
+    Args:
+        folder: Of the workers' files.
+        units: How many units there were.
+    """
+    parts = [_load(join(folder, digests_name(unit))) for unit in range(units)]
+    ends = np.cumsum([len(splits) for _, splits in parts])
+    hashes, splits = (np.concatenate(column) for column in zip(*parts))
+    del parts
+    hashes = hashes.view(np.uint64)
+    order = np.lexsort((_PRECEDENCE[splits], hashes[:, 1], hashes[:, 0]))  # stable: then in the order of the units
+    same = np.zeros(len(order), bool)
+    same[1:] = (hashes[order[1:]] == hashes[order[:-1]]).all(axis=1)
+    picture = np.cumsum(~same)  # a number for each different picture
+    first = np.zeros(len(order), bool)
+    first[:-1] = same[1:] & ~same[:-1]
+    found: tuple[dict, dict] = defaultdict(dict), defaultdict(dict)
+    for which, places in zip((same, first), found):
+        for index, number in zip(order[which].tolist(), picture[which].tolist()):
+            unit = int(np.searchsorted(ends, index, side="right"))
+            begin = int(ends[unit - 1]) if unit else 0
+            position = int(np.count_nonzero(splits[begin:index] == splits[index]))
+            places[unit, SPLITS[splits[index]]][position] = number
+    return Duplicates(*map(dict, found))
+
+
+def distinct_of(folder: str, units: int) -> int:
+    """How many different pictures the workers' hashes are of."""
+    hashes = np.concatenate([_load(join(folder, digests_name(unit)))[0] for unit in range(units)])
+    return len(np.unique(hashes, axis=0))
+
+
+def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally]) -> list[dict[str, str]]:
+    """Writes the files without them, and takes them out of the counts.
+
+    Args:
+        folder: Of the workers' files.
+        duplicates: What to leave out.
+        tallies: Of the units.
+
+    Returns:
+        Each picture that was left out, as `{"path": ..., "kept": ...}`, sorted by path.
+    """
+    kept = {
+        number: _path(record)
+        for place, positions in duplicates.kept.items()
+        for position, record in enumerate(_records(folder, place))
+        if (number := positions.get(position)) is not None
+    }
+    listed = []
+    for (unit, split), positions in duplicates.dropped.items():
+        left = 0
+        with RecordWriters(folder, unit) as writers:
+            for position, record in enumerate(_records(folder, (unit, split))):
+                if position not in positions:
+                    writers.write(split, record)
+                    left += 1
+                    continue
+                tallies[unit].add(split, _row(record), -1)
+                tallies[unit].duplicates += 1
+                listed.append({"path": _path(record), "kept": kept[positions[position]]})
+        if not left:
+            tf.io.gfile.remove(join(folder, records_name(unit, split)))
+    return sorted(listed, key=lambda line: line["path"])
+
+
+def to_lines(listed: Sequence[dict[str, str]]) -> str:
+    """As JSON lines."""
+    return "".join(json.dumps(line) + "\n" for line in listed)
+
+
+def _load(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """The hashes of a unit's pictures, of which half is far more than enough, and their splits."""
+    with tf.io.gfile.GFile(path, "rb") as stream:
+        found = np.load(stream, allow_pickle=False)
+    return np.ascontiguousarray(found[:, :16]), found[:, 32].copy()
+
+
+def _records(folder: str, place: Place) -> Iterator[bytes]:
+    return tf.data.TFRecordDataset(join(folder, records_name(*place))).as_numpy_iterator()
+
+
+def _path(record: bytes) -> str:
+    return _value(tf.train.Example.FromString(record), "path")
+
+
+def _row(record: bytes) -> Row:
+    example = tf.train.Example.FromString(record)
+    return Row(**{name: _value(example, name) for name in Row._fields})
+
+
+def _value(example: tf.train.Example, name: str) -> object:
+    feature = example.features.feature[f"image/{name}"]
+    (value,) = getattr(feature, feature.WhichOneof("kind")).value
+    return value.decode() if isinstance(value, bytes) and name != "encoded" else value

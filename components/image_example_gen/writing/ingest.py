@@ -1,0 +1,228 @@
+"""The worker's part: develops a unit's pictures and writes their examples, one file per split.
+
+Nothing here imports TFX: a worker process starts several seconds sooner without it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import struct
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+
+import apache_beam as beam
+import google_crc32c
+import numpy as np
+import tensorflow as tf
+
+from common.errors import InputError
+from common.progress import report_progress
+from components.image_example_gen.items import Rejected
+from components.image_example_gen.layout import composed
+from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.storage.files import join
+from components.image_example_gen.writing.by_span import span_of
+from components.image_example_gen.writing.decode import Developed, Developer
+from components.image_example_gen.writing.tally import Tally
+from components.image_example_gen.writing.units import ContainerUnit, FileUnit, read_told
+
+_SECONDS_BETWEEN_REPORTS = 0.2
+_LENGTH, _CHECKSUM, _MASK_DELTA = struct.Struct("<Q"), struct.Struct("<I"), 0xA282EAD8  # tensorflow/core/lib/io/record_writer.h
+_WRITTEN_AT_ONCE = 1 << 20
+
+
+def records_name(unit: int, split: str) -> str:
+    """The name of the file that holds a unit's examples of one split."""
+    return f"{unit:05d}-{split}"
+
+
+def tally_name(unit: int) -> str:
+    """The name of the file that holds a unit's counts."""
+    return f"{unit:05d}.json"
+
+
+def rejects_name(unit: int) -> str:
+    """The name of the file that lists what a unit refused."""
+    return f"{unit:05d}.jsonl"
+
+
+def digests_name(unit: int) -> str:
+    """The name of the file with the hashes of a unit's pictures: uint8 [n, 33], SHA-256 and the split's place in SPLITS."""
+    return f"{unit:05d}.npy"
+
+
+class Meter:
+    """Counts pictures over all units that this process reads, on however many threads, and reports them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.start(0)
+
+    def start(self, total: int) -> None:
+        """Begins anew with `total` pictures to come."""
+        self._done, self._rejects, self._total, self._reported = 0, 0, total, time.monotonic()
+
+    def count(self, rejected: bool) -> None:
+        """Counts one picture."""
+        with self._lock:
+            self._done += 1
+            self._rejects += rejected
+            if self._done < self._total and time.monotonic() - self._reported < _SECONDS_BETWEEN_REPORTS:
+                return
+            self._reported = time.monotonic()
+            total = max(self._total, self._done) or None  # what an archive holds is counted by names
+            report_progress("ingesting", done=self._done, total=total, rejects=self._rejects)
+
+
+# One for the process: a DoFn is copied for each thread.
+METER = Meter()
+
+
+class IngestUnit(beam.DoFn):
+    """Develops a unit's pictures and writes their examples, their hashes, what is refused and its counts into a folder.
+
+    Args:
+        folder: Where to.
+        developer: How.
+        span_depth: How many folders at the beginning of a path are its span's; 0 where there are no spans.
+    """
+
+    def __init__(self, folder: str, developer: Developer, span_depth: int = 0):
+        super().__init__()
+        self._folder = folder
+        self._developer = developer
+        self._span_depth = span_depth
+
+    def process(self, unit: FileUnit | ContainerUnit) -> None:
+        """Reads one unit. A worker that repeats it writes the same files again."""
+        told = read_told(unit.told)
+        tally = Tally(told=len(told))
+        rejects: list[str] = []
+        digests: list[bytes] = []
+        try:
+            with RecordWriters(self._folder, unit.index) as writers:
+                for item in self._developer.develop(unit):
+                    refused = isinstance(item, Rejected)
+                    path = item.path if refused else item.row.path
+                    if told:
+                        tally.found += composed(path) in told
+                    if self._span_depth:
+                        tally.add_to_span(span_of(path, self._span_depth), None if refused else item.row)
+                    if refused and item.spoils:
+                        raise _SpoiledError(item)
+                    if refused:
+                        tally.reasons[item.reason] += item.pictures
+                        rejects.append(_line(item))
+                    else:
+                        self._write(item, writers, digests, tally)
+                        if item.said:
+                            tally.said.update(item.said)
+                    METER.count(rejected=refused)
+        except _SpoiledError as spoiled:
+            item, digests = spoiled.item, []
+            lost = tally.accepted + tally.rejected + item.pictures
+            tally = Tally(told=len(told), reasons=Counter({item.reason: lost}))
+            rejects = [_line(item)]
+            if self._span_depth:
+                tally.add_to_span(span_of(item.path, self._span_depth), None)
+        except InputError as mistake:
+            # Beam would wrap it in a text of its own: the executor raises it once more.
+            tally = Tally(mistake=str(mistake))
+        hashes = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 33)
+        _write(join(self._folder, digests_name(unit.index)), lambda stream: np.save(stream, hashes, allow_pickle=False))
+        _write(join(self._folder, rejects_name(unit.index)), lambda stream: stream.write("".join(rejects).encode()))
+        _write(join(self._folder, tally_name(unit.index)), lambda stream: stream.write(tally.to_json().encode()))
+
+    @staticmethod
+    def _write(item: Developed, writers: RecordWriters, digests: list[bytes], tally: Tally) -> None:
+        writers.write(item.split, item.record)
+        digests.append(item.digest + bytes([SPLITS.index(item.split)]))
+        tally.add(item.split, item.row)
+
+
+class _SpoiledError(Exception):
+    """A unit of which nothing is to be trusted.
+
+    Args:
+        item: Why.
+    """
+
+    def __init__(self, item: Rejected):
+        super().__init__(item.reason)
+        self.item = item
+
+
+def _line(item: Rejected) -> str:
+    return json.dumps({"path": item.path, "reason": item.reason}) + "\n"
+
+
+class RecordWriters:
+    """TFRecord files of one unit, opened when the first example comes, renamed when all are written.
+
+    They are not compressed: most pictures are already, and unpacking would cost every reader more than the bytes do. Records
+    are framed here and written a mebibyte at a time: TensorFlow's writer lets go of Python's lock for each, and to get it
+    back from the thread that decodes took ten times as long as to write.
+    """
+
+    def __init__(self, folder: str, index: int):
+        self._folder = folder
+        self._index = index
+        self._suffix = uuid.uuid4().hex
+        self._files: dict[str, tf.io.gfile.GFile] = {}
+        self._waiting: dict[str, list[bytes]] = {}
+        self._sizes: dict[str, int] = {}
+
+    def write(self, split: str, record: bytes) -> None:
+        """Writes an example."""
+        if split not in self._files:
+            self._files[split] = tf.io.gfile.GFile(self._temporary(split), "wb")
+            self._waiting[split], self._sizes[split] = [], 0
+        self._waiting[split] += (_length(len(record)), record, _checksum(record))
+        self._sizes[split] += len(record)
+        if self._sizes[split] >= _WRITTEN_AT_ONCE:
+            self._flush(split)
+
+    def _flush(self, split: str) -> None:
+        self._files[split].write(b"".join(self._waiting[split]))
+        self._waiting[split], self._sizes[split] = [], 0
+
+    def __enter__(self) -> RecordWriters:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for split, file in self._files.items():
+            if kind is None:
+                self._flush(split)
+            file.close()
+        if kind is None:
+            for split in self._files:
+                final = join(self._folder, records_name(self._index, split))
+                tf.io.gfile.rename(self._temporary(split), final, overwrite=True)
+
+    def _temporary(self, split: str) -> str:
+        return join(self._folder, f"{records_name(self._index, split)}.{self._suffix}")
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _length(size: int) -> bytes:
+    """What stands before a record of `size` bytes in a TFRecord file."""
+    length = _LENGTH.pack(size)
+    return length + _checksum(length)
+
+
+def _checksum(data: bytes) -> bytes:
+    """The masked CRC-32C of a TFRecord file (tensorflow/core/lib/hash/crc32c.h)."""
+    crc = google_crc32c.value(data)
+    return _CHECKSUM.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF)
+
+
+def _write(path: str, write: Callable[[tf.io.gfile.GFile], object]) -> None:
+    temporary = f"{path}.{uuid.uuid4().hex}"
+    with tf.io.gfile.GFile(temporary, "wb") as stream:
+        write(stream)
+    tf.io.gfile.rename(temporary, path, overwrite=True)

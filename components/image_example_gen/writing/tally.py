@@ -1,0 +1,135 @@
+"""What was read: counted by each worker, summed up at the end, written beside the examples."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.writing.by_span import SpanCounts, count_picture
+from components.image_example_gen.writing.example import Row
+
+_SIZES_SHOWN = 20
+_SIZES_COUNTED = 10_000  # different ones; further ones are counted together
+
+
+def _per_split() -> dict[str, Counter[str]]:
+    return {split: Counter() for split in SPLITS}
+
+
+@dataclass
+class Tally:
+    """Counts of pictures.
+
+    Attributes:
+        labels: For each split the pictures of each label, '' for those without.
+        formats: Pictures of each file format, as they are kept.
+        reencoded: Pictures that were encoded anew, by the format in which they were found.
+        exposures: Pictures of each exposure.
+        sizes: Pictures of each size, written as 28x28x1: height, width, channels.
+        reasons: Refused pictures of each reason.
+        said: Pictures of which something should be said, by what; see `develop.Developed`.
+        duplicates: Pictures that were left out because another one is exactly the same.
+        told: Pictures that the label file names.
+        found: Those of them that there are.
+        mistake: Why the unit could not be read at all, or ''.
+        spans: What the pictures of each span are like, copies of others among them; empty where there are no spans.
+    """
+
+    labels: dict[str, Counter[str]] = field(default_factory=_per_split)
+    formats: Counter[str] = field(default_factory=Counter)
+    reencoded: Counter[str] = field(default_factory=Counter)
+    exposures: Counter[str] = field(default_factory=Counter)
+    sizes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    said: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    told: int = 0
+    found: int = 0
+    mistake: str = ""
+    spans: SpanCounts = field(default_factory=dict)
+
+    def add_to_span(self, span: str, row: Row | None) -> None:
+        """Counts a picture of a span; None one that was refused."""
+        count_picture(self.spans.setdefault(span, {}), row)
+
+    def add(self, split: str, row: Row, times: int = 1) -> None:
+        """Counts a picture of `split`; with -1 takes it back."""
+        self.labels[split][row.label] += times
+        self.formats[row.format] += times
+        if row.reencoded_from:
+            self.reencoded[row.reencoded_from] += times
+        self.exposures[row.exposure] += times
+        size = f"{row.height}x{row.width}x{row.channels}"
+        self.sizes[size if size in self.sizes or len(self.sizes) < _SIZES_COUNTED else "others"] += times
+
+    def pictures(self, split: str) -> int:
+        """The pictures of `split`."""
+        return self.labels[split].total()
+
+    @property
+    def accepted(self) -> int:
+        """The pictures of all splits."""
+        return sum(map(self.pictures, SPLITS))
+
+    @property
+    def rejected(self) -> int:
+        """The pictures that were refused."""
+        return self.reasons.total()
+
+    def to_json(self) -> str:
+        """All of it as JSON."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Tally:
+        """The reverse of `to_json`."""
+        values = json.loads(text)
+        values["labels"] = {split: Counter(counts) for split, counts in values["labels"].items()}
+        counters = ("formats", "reencoded", "exposures", "sizes", "reasons", "said")
+        spans = {span: {name: Counter(counts) for name, counts in each.items()} for span, each in values["spans"].items()}
+        return cls(**values | {"spans": spans} | {name: Counter(values[name]) for name in counters})
+
+    @classmethod
+    def total(cls, tallies: Iterable[Tally]) -> Tally:
+        """The sum."""
+        result = cls()
+        for tally in tallies:
+            for split in SPLITS:
+                result.labels[split].update(tally.labels[split])
+            for name in ("formats", "reencoded", "exposures", "sizes", "reasons", "said"):
+                getattr(result, name).update(getattr(tally, name))
+            for name in ("duplicates", "told", "found"):
+                setattr(result, name, getattr(result, name) + getattr(tally, name))
+            for span, features in tally.spans.items():
+                for name, counts in features.items():
+                    result.spans.setdefault(span, {}).setdefault(name, Counter()).update(counts)
+            result.mistake = result.mistake or tally.mistake
+        return result
+
+    def summary(self, seconds: float, others: Counter[str]) -> dict[str, object]:
+        """The contents of summary.json.
+
+        Args:
+            seconds: How long it took.
+            others: Files that are not called like pictures, by suffix.
+        """
+        splits = [split for split in SPLITS if self.pictures(split)]
+        named = {split: {label: n for label, n in sorted((+self.labels[split]).items()) if label} for split in splits}
+        return {
+            "pictures": {split: self.pictures(split) for split in splits},
+            "labels": named,
+            "rejected": self.rejected,
+            "rejects_by_reason": dict(self.reasons.most_common()),
+            "duplicates": self.duplicates,
+            "labelled_but_missing": self.told - self.found,
+            "formats": dict((+self.formats).most_common()),
+            "reencoded": dict((+self.reencoded).most_common()),
+            "exposures": dict((+self.exposures).most_common()),
+            "sizes": dict((+self.sizes).most_common(_SIZES_SHOWN)),
+            "others": dict(others.most_common(_SIZES_SHOWN)),
+            "spans": self.spans,
+            "seconds": round(seconds, 3),
+        }

@@ -1,0 +1,129 @@
+"""Units of work: each is read, decoded and written by one worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.entry import Entry
+from components.image_example_gen.discovery.listing import Listing, divide_rows, read_part
+from components.image_example_gen.discovery.manifests import Row
+from components.image_example_gen.discovery.sources import Sources
+from components.image_example_gen.items import Block, Encoded, Rejected
+from components.image_example_gen.layout import Labels, composed
+from components.image_example_gen.readers.archives import ArchivePictures
+from components.image_example_gen.readers.container import Container, read_guarded
+from components.image_example_gen.storage.files import printable
+
+
+@dataclass(frozen=True)
+class FileUnit:
+    """Picture files to read.
+
+    Attributes:
+        index: Place among all units, from 0: it decides where the pictures stand in the output.
+        folder: The folder that the paths are relative to.
+        part: The file that lists them.
+        labels: How their paths tell their labels and splits.
+        told: The file with what a table of labels says of them; '' where there is none.
+        only_told: Whether what that does not name has no label; else its path says it.
+    """
+
+    index: int
+    folder: str
+    part: str
+    labels: Labels
+    told: str = ""
+    only_told: bool = True
+
+    def entries(self) -> Iterator[Entry]:
+        """The files, each with its label and its split."""
+        told = read_told(self.told)
+        for path, size, label, split in read_part(self.part):
+            by_path = self.labels.of(path)
+            if self.told:
+                label, split = told.get(composed(path), ("" if self.only_told else None, None))
+            yield Entry(path, size, printable(by_path[0]) if label is None else label, split or by_path[1])
+
+
+@dataclass(frozen=True)
+class ContainerUnit:
+    """A range of a file of many pictures.
+
+    Attributes:
+        index: Place among all units, from 0.
+        folder: The folder that the file's path is relative to.
+        container: The file.
+        start: The first picture.
+        stop: One behind the last picture.
+        told: The file with what a table of labels says of them; '' where there is none, or they have labels of their own.
+        only_told: Whether what that does not name has no label.
+        above: The label of those that have none: what the folders say that the file lies in.
+    """
+
+    index: int
+    folder: str
+    container: Container
+    start: int
+    stop: int
+    told: str = ""
+    only_told: bool = True
+    above: str = ""
+
+    def read(self, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
+        """Yields the pictures, and what is refused; whatever the file holds, nothing else comes of it."""
+        told = read_told(self.told)
+        for item in read_guarded(self.container, self.folder, self.start, self.stop, config):
+            if self.told and isinstance(item, Encoded):
+                label, split = told.get(composed(item.path), ("" if self.only_told else item.label, None))
+                item = replace(item, label=label, split=split or item.split)
+            elif self.above and isinstance(item, Encoded) and not item.label:
+                item = replace(item, label=self.above)
+            elif self.above and isinstance(item, Block):
+                item = replace(item, labels=[label or self.above for label in item.labels])
+            yield item
+
+
+def read_told(part: str) -> dict[str, tuple[str, str | None]]:
+    """What tables of labels say: the label and the split, None for none, by path; nothing where `part` is ''."""
+    return {composed(path): (label, split) for path, label, split in read_part(part)} if part else {}
+
+
+def plan_units(sources: Sources, listing: Listing, config: DataConfig, working: str) -> list[FileUnit | ContainerUnit]:
+    """Divides all pictures into units of at most about `config.pictures_per_shard`; the same sources give the same plan.
+
+    Args:
+        sources: What there is.
+        listing: The picture files.
+        config: How they are read.
+        working: A folder that all workers reach.
+
+    Raises:
+        InputError: The label file cannot be read.
+    """
+    size = config.pictures_per_shard
+    parts = -(-sources.files // size)
+    files = listing.divide(parts, working, "files") if parts else []
+    archives = [container.path for container in sources.containers if isinstance(container, ArchivePictures)]
+    told = [""] * (parts + len(archives))
+    if sources.tables:
+        told = divide_rows(_rows(sources, archives), parts, archives, working, "labels")
+    complete = all(table.complete for table in sources.tables)
+    units: list[FileUnit | ContainerUnit] = [
+        FileUnit(index, sources.folder, part, sources.labels, told[index], complete) for index, part in enumerate(files)
+    ]
+    of_archives = dict(zip(archives, told[parts:], strict=True))
+    for container in sources.containers:
+        of_it = of_archives.get(container.path, "")
+        above = "" if container.path in of_archives else sources.above(container)
+        for start, stop in container.units(size):
+            units.append(ContainerUnit(len(units), sources.folder, container, start, stop, of_it, complete, above))
+    return units
+
+
+def _rows(sources: Sources, archives: Sequence[str]) -> Iterator[Row]:
+    """The lines of the tables of labels, their paths relative to the folder as those of the pictures are."""
+    only = f"{archives[0]}/" if archives and len(sources.containers) == 1 and not sources.files else ""
+    for table in sources.tables:
+        yield from table.rows(sources.folder, only)

@@ -1,0 +1,1 @@
+"""Charts, pictures and markup that the report's sections are made of."""

@@ -1,0 +1,242 @@
+"""Charts as inline SVG: lines over epochs and bars. Colours come from the page's style sheet by class."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.report.drawing.markup import Html, fragment, short, tag
+from components.report.drawing.wording import number, significant
+
+WIDEST_PITCH = 72.0  # pixels from bar to bar
+FEW = 6  # epochs: with fewer, all of them are worth showing
+FLATTENS = 3.0  # times that the first epochs may stretch the y axis
+MOST_HOVERS = 100  # bands with a hover title on one chart: more would be too thin to hit, and heavy
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart: a style class (`train`, `held-out`, `schedule`), its name, and its values (None: a gap)."""
+
+    style: str
+    name: str
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A linear map from values to pixels, with the ticks that belong on it."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: tuple[float, ...]
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def nice_scale(values: Sequence[float], start: float, end: float, ticks: int = 5, *, from_zero: bool = False) -> Scale:
+    """A scale over `values` with round ticks; a single value gets room on both sides."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    low = min(low, 0.0) if from_zero else low
+    if high - low < 1e-12 * max(abs(high), abs(low), 1e-300):
+        margin = abs(high) * 0.1 or 1.0
+        low, high = (low if from_zero and low == 0 and high > 0 else low - margin), high + margin
+    step = nice_step((high - low) / ticks)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return Scale(first * step, last * step, start, end, tuple(i * step for i in range(first, last + 1)))
+
+
+def nice_step(raw: float) -> float:
+    """The first of 1, 2, 2.5, 5, 10 times a power of ten that is not below `raw`."""
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))
+
+
+def line_chart(
+    xs: Sequence[int],
+    lines: Sequence[Line],
+    *,
+    width: int,
+    height: int,
+    name: str,
+    unit: str = "nats",
+    x_name: str = "epoch",
+    mark: int | None = None,
+    from_zero: bool = False,
+    ticks: int = 5,
+) -> Html:
+    """Lines over whole numbers such as epochs, with hover titles.
+
+    Args:
+        xs: Ascending.
+        lines: Drawn in this order.
+        width: Pixels of the drawing; text stays legible only if it is shown at about this size.
+        height: Likewise.
+        name: For those who cannot see the chart.
+        unit: Of the values, in the hover titles.
+        x_name: What x counts.
+        mark: An x to mark as the best one.
+        from_zero: Whether the y axis shows 0 and all values; else first values that would flatten the rest are cut.
+        ticks: About how many on the y axis.
+    """
+    shown = [v for line in lines for v in line.values if is_number(v)] if from_zero else _worth_showing(lines)
+    y = nice_scale(shown, height - 34, 24, ticks, from_zero=from_zero)
+    left = 14 + 7 * max(len(significant(t, 6)) for t in y.ticks)
+    x = Scale(xs[0], xs[-1], left, width - 14, ()) if len(xs) > 1 else Scale(xs[0] - 1, xs[0] + 1, left, width - 14, ())
+    return tag(
+        "svg",
+        tag("title", name),
+        _y_axis(y, left, width),
+        _x_axis(x, xs, x_name, width, height),
+        _mark(x, y, mark) if mark in xs else None,
+        _clipped([_line(xs, line, x, y) for line in lines], x, y),
+        _hover(xs, lines, x, y, unit, x_name),
+        viewBox=f"0 0 {width} {height}",
+        class_="chart",
+        role="img",
+    )
+
+
+def is_number(value: float | None) -> bool:
+    """Whether there is a finite value."""
+    return value is not None and math.isfinite(value)
+
+
+def _worth_showing(lines: Sequence[Line]) -> list[float]:
+    """The values that the y axis must reach: all, or without the first tenth where that would flatten the rest."""
+    epochs = max((len(line.values) for line in lines), default=0)
+    finite = lambda skip: [v for line in lines for v in line.values[skip:] if is_number(v)]  # noqa: E731
+    everything, later = finite(0), finite(max(1, epochs // 10))
+    if epochs < FEW or not later or max(later) == min(later):
+        return everything
+    return later if max(everything) - min(everything) > FLATTENS * (max(later) - min(later)) else everything
+
+
+def starts_outside(lines: Sequence[Line]) -> float | None:
+    """The furthest first value, where `line_chart` leaves it outside its plot."""
+    shown = _worth_showing(lines)
+    firsts = [line.values[0] for line in lines if line.values and is_number(line.values[0])]
+    outside = [v for v in firsts if not min(shown) <= v <= max(shown)]
+    return max(outside, key=lambda v: abs(v - shown[-1])) if outside else None
+
+
+def _clipped(drawn: list[Html], x: Scale, y: Scale) -> Html:
+    """Lines cut off at the top and the bottom of the plot; a nested svg clips without an id."""
+    left, top, width, height = x.start - 4, y.end - 4, x.end - x.start + 8, y.start - y.end + 8
+    return tag(
+        "svg",
+        drawn,
+        x=left,
+        y=top,
+        width=width,
+        height=height,
+        overflow="hidden",
+        viewBox=" ".join(map(short, (left, top, width, height))),
+    )
+
+
+def _y_axis(y: Scale, left: float, width: int) -> list[Html]:
+    return [
+        fragment(
+            tag("line", x1=left, x2=width - 14, y1=y(t), y2=y(t), class_="grid"),
+            tag("text", significant(t, 6), x=left - 8, y=y(t) + 4, text_anchor="end"),
+        )
+        for t in y.ticks
+    ]
+
+
+def _x_axis(x: Scale, xs: Sequence[int], name: str, width: int, height: int) -> list[Html]:
+    base = height - 14
+    step = max(1, math.ceil(nice_step(max(len(xs) / max(width / 60, 2), 1e-9))))
+    shown = [v for v in xs if v % step == 0] or [xs[-1]]
+    if xs[0] not in shown and x(shown[0]) - x(xs[0]) > 30:
+        shown.insert(0, xs[0])
+    labels = [tag("text", number(v), x=x(v), y=base, text_anchor="middle") for v in shown if x(v) < width - 60]
+    return [*labels, tag("text", name, x=width - 14, y=base, text_anchor="end", class_="axis-name")]
+
+
+def _line(xs: Sequence[int], line: Line, x: Scale, y: Scale) -> Html:
+    """A path through the values, broken at gaps; dots as well where there are few."""
+    path, pen_down = [], False
+    points = [(x(at), y(v)) if is_number(v) else None for at, v in zip(xs, line.values)]
+    for point in points:
+        if point is not None:
+            path.append(f"{'L' if pen_down else 'M'}{short(point[0])} {short(point[1])}")
+        pen_down = point is not None
+    dots = [tag("circle", cx=p[0], cy=p[1], r=2.5) for p in points if p is not None] if len(xs) <= 15 else []
+    return tag("g", tag("path", d="".join(path)), dots, class_=f"line {line.style}")
+
+
+def _mark(x: Scale, y: Scale, at: int) -> Html:
+    """A vertical line at the best epoch, named above the plot."""
+    line = tag("line", x1=x(at), x2=x(at), y1=y.end, y2=y.start)
+    name = tag("text", f"best: {at}", x=min(max(x(at), x.start + 22), x.end - 22), y=y.end - 8, text_anchor="middle")
+    return tag("g", line, name, class_="mark")
+
+
+def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: str, x_name: str) -> list[Html]:
+    """An invisible band for each x whose title gives the values."""
+    step = math.ceil(len(xs) / MOST_HOVERS)
+    band = step * (x.end - x.start) / max(len(xs) - 1, 1)
+    bands = []
+    for i in range(0, len(xs), step):
+        at = xs[i]
+        values = [f"{line.name} {significant(line.values[i], 6)} {unit}".rstrip() for line in lines]
+        bands.append(
+            tag(
+                "g",
+                tag("rect", x=max(x(at) - band / 2, x.start), y=y.end, width=band, height=y.start - y.end),
+                tag("line", x1=x(at), x2=x(at), y1=y.end, y2=y.start),
+                tag("title", "\n".join([f"{x_name} {at}", *values])),
+                class_="hover",
+            )
+        )
+    return bands
+
+
+def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Html:
+    """Upright bars from 0 in the given order, with hover titles; those not above `threshold` are drawn pale.
+
+    Args:
+        values: In nats.
+        names: One per value; written below the bars where there is room.
+        width: Pixels; see `line_chart`.
+        height: Likewise.
+        name: For those who cannot see the chart.
+        threshold: Drawn as a line.
+    """
+    y = nice_scale([*values, threshold], height - 26, 12, 4, from_zero=True)
+    left = 14 + 7 * max(len(significant(t, 6)) for t in y.ticks)
+    pitch = min((width - 14 - left) / max(len(values), 1), WIDEST_PITCH)
+    bar = pitch if pitch < 3 else max(pitch - 8, pitch * 0.72)
+    bars = [
+        fragment(
+            tag(
+                "rect",
+                tag("title", f"latent dimension {label}: {significant(value)} nats"),
+                x=left + (i + 0.5) * pitch - bar / 2,
+                y=y(max(value, 0.0)),
+                width=bar,
+                height=y(0) - y(max(value, 0.0)),
+                rx=1.5 if pitch > 6 else None,
+                class_="bar" if value > threshold else "bar idle",
+            ),
+            tag("text", label, x=left + (i + 0.5) * pitch, y=height - 8, text_anchor="middle") if pitch > 22 else None,
+        )
+        for i, (value, label) in enumerate(zip(values, names))
+    ]
+    line = tag("line", x1=left, x2=width - 14, y1=y(threshold), y2=y(threshold), class_="threshold")
+    return tag(
+        "svg",
+        tag("title", name),
+        _y_axis(y, left, width),
+        bars,
+        line,
+        viewBox=f"0 0 {width} {height}",
+        class_="chart",
+        role="img",
+    )

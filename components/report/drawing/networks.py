@@ -1,0 +1,170 @@
+"""Encoder and decoder drawn: each layer a slab as tall as the logarithm of what it gives, joined by funnels."""
+
+from __future__ import annotations
+
+import math
+
+from components.report.data import Layer
+from components.report.drawing.markup import Html, fragment, short, tag
+from components.report.drawing.wording import number, size
+
+HEIGHT = 250
+MIDDLE = 112
+TALLEST, SHORTEST = 170.0, 22.0
+MOST_DRAWN = 16
+WIDE, NARROW = 86.0, 54.0  # pixels from slab to slab
+PITCH_OF_SHEETS = 7.0
+SHORT_KINDS = {"InputLayer": "Input", "Conv2DTranspose": "ConvT 2D", "Conv2D": "Conv 2D", "Cropping2D": "Crop"}
+PASSING = (
+    "activation",
+    "dropout",
+    "batchnorm",
+    "batch_norm",
+    "layernorm",
+    "layer_norm",
+    "groupnorm",
+    "group_norm",
+    "relu",
+    "silu",
+)
+
+
+def drawing(layers: list[Layer], name: str) -> Html:
+    """The network, left to right, drawn for a desk and for a phone; layers that only pass values on are left out.
+
+    Args:
+        layers: In order; a mean and a log-variance at the end are drawn as one slab in two parts.
+        name: For those who cannot see it.
+    """
+    wide, narrow = (tag("div", _svg(layers, name, pitch), class_="scroll", tabindex=0) for pitch in (WIDE, NARROW))
+    return tag("div", tag("div", wide, class_="wide"), tag("div", narrow, class_="narrow"))
+
+
+def _svg(layers: list[Layer], name: str, pitch: float) -> Html:
+    """The drawing with so many pixels from slab to slab."""
+    columns = _columns(layers)
+    width = pitch * len(columns)
+    centres = [pitch * (i + 0.5) for i in range(len(columns))]
+    heights = _heights([max(1, math.prod(group[0].output_shape)) for group in columns])
+    funnels = [
+        _funnel(centres[i], heights[i], centres[i + 1], heights[i + 1], _slab_width(columns[i]), _slab_width(columns[i + 1]))
+        for i in range(len(columns) - 1)
+    ]
+    slabs = [_slab(group, x, h, i in (0, len(columns) - 1)) for i, (group, x, h) in enumerate(zip(columns, centres, heights))]
+    return tag(
+        "svg",
+        tag("title", name),
+        funnels,
+        slabs,
+        viewBox=f"0 0 {short(width)} {HEIGHT}",
+        width=width,
+        height=HEIGHT,
+        class_="network",
+        role="img",
+    )
+
+
+def _columns(layers: list[Layer]) -> list[list[Layer]]:
+    """What is drawn side by side: each a layer, or the posterior's mean and log-variance together."""
+    drawn = [layer for layer in layers if not any(word in layer.kind.lower() for word in PASSING)]
+    if len(drawn) > MOST_DRAWN:  # only where the shape changes, and the ends
+        changes = [i for i in range(len(drawn)) if i in (0, len(drawn) - 1) or drawn[i].output_shape != drawn[i - 1].output_shape]
+        drawn = [drawn[i] for i in changes]
+    if len(drawn) >= 2 and {drawn[-1].name, drawn[-2].name} == {"mean", "log_variance"}:
+        return [*([layer] for layer in drawn[:-2]), drawn[-2:]]
+    return [[layer] for layer in drawn]
+
+
+def _heights(sizes: list[int]) -> list[float]:
+    """Pixels for each number of values, on a logarithmic scale from the fewest to the most."""
+    low, high = math.log(min(sizes)), math.log(max(sizes))
+    room = TALLEST - SHORTEST
+    return [SHORTEST + room * ((math.log(n) - low) / (high - low) if high > low else 0.5) for n in sizes]
+
+
+def _sheets(layer: Layer) -> int:
+    """Sheets that a layer is drawn as: vectors and pictures one, feature maps one more for each doubling of filters."""
+    channels = layer.output_shape[-1] if len(layer.output_shape) == 3 else 1
+    return 1 if channels <= 4 else max(2, round(math.log2(channels)) - 1)
+
+
+def _sheet_width(sheets: int) -> float:
+    return 12.0 if sheets == 1 else 5.0
+
+
+def _slab_width(group: list[Layer]) -> float:
+    sheets = _sheets(group[0])
+    return _sheet_width(sheets) + (sheets - 1) * PITCH_OF_SHEETS
+
+
+def _funnel(x: float, height: float, next_x: float, next_height: float, width: float, next_width: float) -> Html:
+    """The trapezium between two slabs."""
+    left, right = x + width / 2, next_x - next_width / 2
+    corners = (
+        (left, MIDDLE - height / 2),
+        (right, MIDDLE - next_height / 2),
+        (right, MIDDLE + next_height / 2),
+        (left, MIDDLE + height / 2),
+    )
+    return tag("polygon", points=" ".join(f"{short(a)},{short(b)}" for a, b in corners), class_="funnel")
+
+
+def _slab(group: list[Layer], x: float, height: float, outer: bool) -> Html:
+    """A layer's slab with its output shape and kind below; a posterior's slab is cut in two."""
+    layer, width, top = group[0], _slab_width(group), MIDDLE - height / 2
+    parts, gap = len(group), 4.0
+    each = (height - gap * (parts - 1)) / parts
+    style = "slab code" if parts > 1 or (outer and len(layer.output_shape) == 1) else "slab"
+    sheets = _sheets(layer)
+    boxes = [
+        tag(
+            "rect",
+            x=x - width / 2 + k * PITCH_OF_SHEETS,
+            y=top + i * (each + gap),
+            width=_sheet_width(sheets),
+            height=each,
+            rx=2,
+            class_=style,
+        )
+        for i in range(parts)
+        for k in range(sheets)
+    ]
+    kind = "μ, log σ²" if parts > 1 else SHORT_KINDS.get(layer.kind, layer.kind)
+    title = "\n".join(
+        f"{part.name}: {part.kind}, gives {size(part.output_shape)}, {number(part.parameters)} parameters" for part in group
+    )
+    below = MIDDLE + TALLEST / 2
+    lines = (
+        tag("text", _shape_label(layer, parts), x=x, y=below + 22, text_anchor="middle", class_="shape"),
+        tag("text", clipped(kind, 12), x=x, y=below + 38, text_anchor="middle", class_="kind"),
+    )
+    return tag("g", tag("title", title), fragment(*boxes), *lines)
+
+
+def _shape_label(layer: Layer, parts: int) -> str:
+    return ("2 × " if parts > 1 else "") + "×".join(str(n) for n in layer.output_shape)
+
+
+def clipped(words: str, most: int) -> str:
+    """At most so many characters, the cut shown."""
+    return words if len(words) <= most else words[: most - 1] + "…"
+
+
+def table(layers: list[Layer]) -> Html:
+    """Layer, kind, output shape, parameters; the sum last."""
+    head = tag(
+        "tr",
+        [tag("th", h, class_=c) for h, c in (("Layer", None), ("Kind", None), ("Output", "n"), ("Parameters", "n"))],
+    )
+    rows = [
+        tag(
+            "tr",
+            tag("td", layer.name),
+            tag("td", layer.kind, tag("small", layer.detail) if layer.detail else None),
+            tag("td", "×".join(str(n) for n in layer.output_shape), class_="n"),
+            tag("td", number(layer.parameters), class_="n"),
+        )
+        for layer in layers
+    ]
+    total = tag("tr", tag("th", "All", colspan=3), tag("th", number(sum(layer.parameters for layer in layers)), class_="n"))
+    return tag("table", tag("thead", head), tag("tbody", rows), tag("tfoot", total))

@@ -1,0 +1,120 @@
+"""What the gates decided, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from components.report.data import ReportData
+from components.report.drawing.wording import count, listing, number
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate of the run.
+
+    Attributes:
+        name: What it is called.
+        state: `passed`, `refused`, `forced` (refused, and overruled by a person), `skipped` (a gate before refused) or
+            `unknown`.
+        sentence: What it looked at and said.
+        reasons: Why it refused, overruled or not.
+    """
+
+    name: str
+    state: str
+    sentence: str
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How the run ended: `state` is `passed` (pushed), `refused` or `unknown`."""
+
+    state: str
+    headline: str
+
+
+def judge(report: ReportData) -> Judgement:
+    """The verdict of the run: the first gate that refused, else whether the model was pushed."""
+    for gate in gates(report)[:-1]:
+        if gate.state == "refused":
+            return Judgement(
+                "refused", f"Refused by the {gate.name.lower()}: {'; '.join(gate.reasons) or 'no reason was recorded'}"
+            )
+    if report.push is not None and report.push.pushed:
+        version = f" as version {report.push.version}" if report.push.version else ""
+        forced = report.evaluation.forced
+        against = f"; {forced.who} overruled the model gate: {forced.why}" if forced else ""
+        return Judgement("passed", f"Pushed{version}{against}")
+    if report.push is not None:
+        return Judgement("refused", "Not pushed")
+    if report.evaluation.blessed:
+        return Judgement("unknown", "Judged good, not pushed by this run")
+    return Judgement("unknown", "Not judged")
+
+
+def gates(report: ReportData) -> list[Gate]:
+    """The gates in the order in which a run meets them; the last is the push."""
+    return [_data(report), _model(report), _serving(report), _push(report)]
+
+
+def _data(report: ReportData) -> Gate:
+    rejected = report.data.rejected
+    refused = f" {count(rejected, 'file')} {'was' if rejected == 1 else 'were'} left out." if rejected else ""
+    return Gate("Data gate", "passed", f"The pictures were fit to train on, or no model would be here.{refused}")
+
+
+def _model(report: ReportData) -> Gate:
+    evaluation = report.evaluation
+    if evaluation.blessed is None:
+        return Gate("Model gate", "unknown", "No decision was recorded.")
+    against = "and against the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
+    on = f" on {count(evaluation.candidate.pictures, 'held-out picture')}" if evaluation.candidate.pictures else ""
+    sentence = f"The ELBO was judged{on} by absolute bounds{' ' if evaluation.baseline else '; '}{against}."
+    sentence += _pictures(report)
+    forced = evaluation.forced
+    if forced:
+        sentence += f" It refused the model, and {forced.who} had it blessed all the same ({forced.when}): {forced.why}"
+        return Gate("Model gate", "forced", sentence, evaluation.failures)
+    return Gate(
+        "Model gate",
+        "passed" if evaluation.blessed else "refused",
+        sentence,
+        [] if evaluation.blessed else evaluation.failures,
+    )
+
+
+def _pictures(report: ReportData) -> str:
+    """What the gate looked at beside the ELBO."""
+    if report.evaluation.unjudged:
+        return "".join(f" {unjudged[:1].upper()}{unjudged[1:]}." for unjudged in report.evaluation.unjudged)
+    if report.quality is None or report.quality.generated is None:
+        return ""
+    beside = " and with the last blessed model's" if report.quality.baseline else ""
+    return f" New pictures were compared with held-out ones{beside}."
+
+
+def _serving(report: ReportData) -> Gate:
+    serving = report.serving
+    if serving is None or serving.blessed is None:
+        return Gate("Serving check", "unknown", "The exported model was not checked in this run.")
+    failed = [check for check in serving.signatures if not check.ok]
+    if serving.blessed:
+        told = f"all {number(len(serving.signatures))} signatures" if serving.signatures else "the exported model"
+        return Gate("Serving check", "passed", f"In a clean process {told} answered as the trainer's own model did.")
+    reasons = serving.reasons or [f"{check.name}: {check.reason or 'its answer differs'}" for check in failed]
+    names = listing([check.name for check in failed]) or "the exported model"
+    return Gate(
+        "Serving check",
+        "refused",
+        f"In a clean process {names} did not answer as the trainer's own model did.",
+        reasons,
+    )
+
+
+def _push(report: ReportData) -> Gate:
+    if report.push is None:
+        return Gate("Push", "unknown", "No push was recorded.")
+    if report.push.pushed:
+        return Gate("Push", "passed", f"It now serves{' as version ' + report.push.version if report.push.version else ''}.")
+    return Gate("Push", "skipped", "Nothing was pushed: a gate before said no.")

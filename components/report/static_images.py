@@ -1,0 +1,145 @@
+"""The report's most useful pictures as PNG files, for a README and other documents."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from components.report.data import Answers, ReportData
+from components.report.drawing.pictures import png, sheet
+from components.report.drawing.projection import project, window
+from components.report.sections.curves import best_epoch, two_lines
+from components.report.sections.latent import groups_of
+from components.report.sections.layout import has
+
+GROUND, PANEL, LINE, INK, SOFT = "#110f0e", "#191614", "#322c28", "#f3ede6", "#bdb2a8"
+TRAIN, HELD_OUT = "#9d928a", "#ff5242"
+SHEET_WIDTH = 1000  # pixels that a sheet of small pictures is enlarged towards
+GROUND_RGB = (17, 15, 14)
+
+
+def stills(report: ReportData) -> dict[str, bytes]:
+    """PNG files by name, as far as there is something to show."""
+    answers = report.answers
+    drawn: dict[str, Callable[[], bytes] | None] = {
+        "generated.png": (lambda: _sheet(answers.generated[:72], 12)) if has(answers.generated) else None,
+        "reconstructions.png": (lambda: _pairs(answers)) if has(answers.reconstructions) else None,
+        "interpolation.png": (lambda: _ways(answers)) if answers.interpolations else None,
+        "manifold.png": (lambda: _grid(answers)) if answers.manifold is not None else None,
+        "latent.png": (lambda: _latent(answers)) if answers.codes is not None else None,
+        "loss.png": (lambda: _loss(report)) if report.training.epochs else None,
+    }
+    return {name: draw() for name, draw in drawn.items() if draw is not None}
+
+
+def _sheet(pictures: np.ndarray, columns: int, gap: int = 3) -> bytes:
+    """A contact sheet; small pictures are enlarged by a whole number, so that their pixels stay square."""
+    width = columns * pictures.shape[2]
+    enlarged = enlarge(pictures, max(1, round(SHEET_WIDTH / width)))
+    return png(sheet(enlarged, columns, gap=gap, ground=GROUND_RGB))
+
+
+def enlarge(pictures: np.ndarray, times: int) -> np.ndarray:
+    """Every pixel of uint8 [n, h, w, c] repeated `times` in both directions."""
+    return pictures.repeat(times, axis=1).repeat(times, axis=2)
+
+
+def _pairs(answers: Answers) -> bytes:
+    """Originals in odd rows, their reconstructions below."""
+    columns = min(12, len(answers.originals))
+    n = len(answers.originals) // columns * columns
+    rows = [part[i : i + columns] for i in range(0, n, columns) for part in (answers.originals, answers.reconstructions)]
+    return _sheet(np.concatenate(rows), columns)
+
+
+def _ways(answers: Answers) -> bytes:
+    """A row for each way: original, stops, original."""
+    rows = [np.concatenate([way.ends[:1], way.frames, way.ends[1:]]) for way in answers.interpolations]
+    return _sheet(np.concatenate(rows), len(rows[0]))
+
+
+def _grid(answers: Answers) -> bytes:
+    rows, columns = answers.manifold.pictures.shape[:2]
+    return _sheet(answers.manifold.pictures.reshape(rows * columns, *answers.manifold.pictures.shape[2:]), columns, gap=0)
+
+
+def _latent(answers: Answers) -> bytes:
+    """The scatter by label (or density) with its legend."""
+    projection = project(answers.codes.means)
+    groups = groups_of(answers.codes, projection)
+    figure = Figure(figsize=(8.6, 7), dpi=140, facecolor=GROUND, layout="constrained")
+    axes = _dark(figure.add_subplot())
+    (x, y), half = window(projection.points)
+    for group in groups:
+        points = projection.points[group.members]
+        axes.scatter(points[:, 0], points[:, 1], s=9, color=group.colour, alpha=0.8, linewidths=0, label=group.name[:24])
+    axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), aspect="equal")
+    axes.set(xlabel=projection.axes[0], ylabel=projection.axes[1])
+    axes.legend(
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1),
+        frameon=False,
+        labelcolor=INK,
+        markerscale=2.2,
+        handletextpad=0.2,
+        fontsize=9,
+    )
+    return _render(figure)
+
+
+def _loss(report: ReportData) -> bytes:
+    """Loss, reconstruction and KL over the epochs."""
+    epochs = report.training.epochs
+    best = best_epoch(report)
+    figure = Figure(figsize=(11, 3.4), dpi=140, facecolor=GROUND, layout="constrained")
+    panels = {
+        "Loss (−ELBO)": lambda f: None if f.elbo is None else -f.elbo,
+        "Reconstruction": lambda f: f.reconstruction,
+        "KL divergence": lambda f: f.kl,
+    }
+    for i, (title, value) in enumerate(panels.items()):
+        axes = _dark(figure.add_subplot(1, 3, i + 1))
+        for line, colour, style in zip(two_lines(epochs, value), (TRAIN, HELD_OUT), ("--", "-")):
+            heights = [np.nan if v is None else v for v in line.values]
+            axes.plot(
+                [e.number for e in epochs],
+                heights,
+                style,
+                color=colour,
+                label=line.name,
+                marker="o" if len(epochs) <= 15 else None,
+                ms=3,
+            )
+        if best is not None:
+            axes.axvline(best, color=INK, lw=0.8, ls=":")
+        axes.set_title(title, color=INK, fontsize=11, loc="left")
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if i == 0:
+            axes.set_ylabel("nats per picture")
+            axes.legend(frameon=False, labelcolor=INK, fontsize=9)
+    return _render(figure)
+
+
+def _dark(axes: Axes) -> Axes:
+    """Axes in the page's colours."""
+    axes.set_facecolor(PANEL)
+    axes.tick_params(colors=SOFT, labelsize=9)
+    axes.xaxis.label.set_color(SOFT)
+    axes.yaxis.label.set_color(SOFT)
+    axes.grid(color=LINE, lw=0.7)
+    axes.set_axisbelow(True)
+    for spine in axes.spines.values():
+        spine.set_color(LINE)
+    return axes
+
+
+def _render(figure: Figure) -> bytes:
+    file = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(file)
+    return file.getvalue()

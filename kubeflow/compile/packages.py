@@ -1,0 +1,210 @@
+"""A compiled pipeline's file: its name, a version's name by its contents, and a value for every parameter.
+
+On the way to a server the default values of a pipeline's parameters are lost, so that a run has to be given all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+
+_EXACT = 2**53  # the server keeps numbers as doubles, which hold no whole number beyond exactly
+
+
+@dataclass(frozen=True)
+class Package:
+    """A compiled pipeline.
+
+    Attributes:
+        path: Its file.
+        name: The pipeline's name.
+        version: A name for this version: the same for the same contents, however they are laid out.
+        parameters: The definitions of its parameters.
+        pipeline_root: Where its outputs go by default, '' where it does not say.
+        platform: Whether a second document, for a platform, comes with it.
+        registry: Where its steps leave what came of them; '' where its containers name none, as in other people's pipelines.
+        steps: The names of the tasks that run a container, but for those that run however the others end.
+    """
+
+    path: Path
+    name: str
+    version: str
+    parameters: Mapping[str, Mapping[str, Any]]
+    pipeline_root: str
+    platform: bool
+    registry: str = ""
+    steps: tuple[str, ...] = ()
+
+
+def read_package(file: str | Path) -> Package:
+    """Reads a compiled pipeline.
+
+    Raises:
+        InputError: The file is none.
+    """
+    path = Path(file)
+    if path.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{path} does not end in .yaml: a pipeline as it is compiled is wanted")
+    documents = _documents(path)
+    spec = documents[0] if documents else None
+    if not isinstance(spec, dict) or not all(isinstance(spec.get(key), dict) for key in ("pipelineInfo", "root", "deploymentSpec")):
+        raise InputError(f"{path} is no compiled pipeline: it has no pipelineInfo, root and deploymentSpec")
+    name = spec["pipelineInfo"].get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise InputError(f"{path} does not say the pipeline's name (pipelineInfo.name)")
+    if len(documents) > 2 or (len(documents) == 2 and not (isinstance(documents[1], dict) and "platforms" in documents[1])):
+        raise InputError(f"{path} has more in it than a pipeline and its platform")
+    definitions = (spec["root"].get("inputDefinitions") or {}).get("parameters") or {}
+    return Package(
+        path=path,
+        name=name,
+        version=_digest(documents),
+        parameters=definitions,
+        pipeline_root=spec.get("defaultPipelineRoot") or "",
+        platform=len(documents) == 2,
+        registry=_registry_of(spec["deploymentSpec"]),
+        steps=_steps_of(spec),
+    )
+
+
+def fill_parameters(package: Package, given: Sequence[str]) -> dict[str, Any]:
+    """A value for every parameter of a pipeline: the one given, else its default.
+
+    Args:
+        package: The pipeline.
+        given: NAME=VALUE, one each. Lists and structs are JSON.
+
+    Returns:
+        The values as JSON has them. An optional parameter without a default and a value is left out.
+
+    Raises:
+        InputError: One is missing, unknown, given twice or of another type.
+    """
+    values = _split(given)
+    unknown = sorted(values.keys() - package.parameters.keys())
+    if unknown:
+        known = ", ".join(package.parameters) or "none at all"
+        raise InputError(f"{package.path} has no parameters {', '.join(unknown)}: it has {known}")
+    filled: dict[str, Any] = {}
+    missing = []
+    for name, definition in package.parameters.items():
+        kind = definition.get("parameterType", "STRING")
+        if name in values:
+            filled[name] = _converted(name, values[name], kind)
+        elif "defaultValue" in definition:
+            filled[name] = _whole(definition["defaultValue"], kind)
+        elif not definition.get("isOptional"):
+            missing.append(name)
+    if missing:
+        raise InputError(f"{package.path} has no default for {', '.join(missing)}: say --parameter {missing[0]}=..., and so on")
+    return filled
+
+
+def fingerprint(*parts: Any) -> str:
+    """Twelve hexadecimal digits that are the same for the same JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
+
+
+def _documents(path: Path) -> list[Any]:
+    import yaml
+
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [each for each in yaml.load_all(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if each is not None]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no YAML: {' '.join(str(error).split())[:200]}") from None
+
+
+def _registry_of(deployment: Mapping[str, Any]) -> str:
+    """The registry that `kubeflow.compile.compiler` writes into each container's command."""
+    for executor in (deployment.get("executors") or {}).values():
+        container = executor.get("container") if isinstance(executor, dict) else None
+        words = [*(container.get("command") or ()), *(container.get("args") or ())] if isinstance(container, dict) else []
+        for word in words:
+            if isinstance(word, str) and word.startswith("--registry="):
+                return word.removeprefix("--registry=")
+    return ""
+
+
+def _steps_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    components = spec.get("components") or {}
+    graphs = [each.get("dag") for each in (spec["root"], *components.values()) if isinstance(each, dict)]
+    found = []
+    for name, task in (item for graph in graphs if graph for item in (graph.get("tasks") or {}).items()):
+        component = components.get((task.get("componentRef") or {}).get("name")) or {}
+        always = (task.get("triggerPolicy") or {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+        if "executorLabel" in component and not always:
+            found.append(name)
+    return tuple(found)
+
+
+def _digest(documents: list[Any]) -> str:
+    """The version's name: by what the file says, not by how its YAML is laid out."""
+    text = json.dumps(documents, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _split(given: Sequence[str]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name.strip():
+            raise InputError(f"--parameter {each!r} is not NAME=VALUE")
+        if name in values:
+            raise InputError(f"--parameter {name} is given twice")
+        values[name] = value
+    return values
+
+
+def _converted(name: str, text: str, kind: str) -> Any:
+    """A parameter's value from what was typed."""
+    wanted = {
+        "NUMBER_INTEGER": "a whole number",
+        "NUMBER_DOUBLE": "a number",
+        "BOOLEAN": "true or false",
+        "LIST": 'a JSON list such as ["a", "b"]',
+        "STRUCT": 'a JSON object such as {"a": 1}',
+    }
+    try:
+        return _parsed(text, kind)
+    except ValueError:
+        raise InputError(f"--parameter {name}: {text!r} is not {wanted.get(kind, kind)}") from None
+
+
+def _parsed(text: str, kind: str) -> Any:
+    if kind == "NUMBER_INTEGER":
+        number = int(text)
+        if abs(number) > _EXACT:
+            raise ValueError(text)
+        return number
+    if kind == "NUMBER_DOUBLE":
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError(text)
+        return value
+    if kind == "BOOLEAN":
+        return {"true": True, "false": False}.get(text.lower()) if text.lower() in ("true", "false") else _refuse(text)
+    if kind in ("LIST", "STRUCT"):
+        read = json.loads(text, parse_constant=_refuse)
+        return read if isinstance(read, list if kind == "LIST" else dict) else _refuse(text)
+    if kind == "STRING":
+        return text
+    return _refuse(text)
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(text)
+
+
+def _whole(default: Any, kind: str) -> Any:
+    """A default value; compilers write whole numbers as 5.0."""
+    return int(default) if kind == "NUMBER_INTEGER" and isinstance(default, float) and default.is_integer() else default

@@ -1,0 +1,370 @@
+"""The rules of `kubeflow.compile.lint`: each looks through a PipelineSpec, as the published messages have it, for one kind of mistake.
+
+What servers do was read in the sources of Kubeflow Pipelines 2.17: where a rule follows one place there, it names it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+SCHEMA = "2.1.0"
+STOCK = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
+OURS = "kubeflow.entrypoint"
+VERDICT = "kubeflow.container.verdict.Executor"
+_BLESSINGS = ("ModelBlessing", "InfraBlessing", "darkroom.DataBlessing")
+_DAY = 24 * 3600
+_TEMPLATES = ("root", "entrypoint")  # of the workflow that the server makes
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What is wrong with a compiled pipeline.
+
+    Attributes:
+        rule: A short name, the same for the same kind.
+        where: The task, the executor or the part.
+        words: What happens on the cluster, and what to do, in a sentence.
+    """
+
+    rule: str
+    where: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.words} [{self.rule}]"
+
+
+def _graphs(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The tasks of each graph by name."""
+    for component in (spec["root"], *spec.get("components", {}).values()):
+        if "dag" in component:
+            yield component["dag"].get("tasks", {})
+
+
+def _tasks(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for tasks in _graphs(spec):
+        yield from tasks.items()
+
+
+def _executors(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from spec.get("deploymentSpec", {}).get("executors", {}).items()
+
+
+def _containers(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, executor in _executors(spec):
+        if "container" in executor:
+            yield name, executor["container"]
+
+
+def schema_version(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Kubeflow Pipelines knows one schema."""
+    found = spec.get("schemaVersion")
+    if found != SCHEMA:
+        yield Violation("schema", "schemaVersion", f"is {found}, and {SCHEMA} alone is read: set use_pipeline_spec_2_1=True")
+
+
+def resolvers(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Only Vertex AI has resolvers."""
+    for name, executor in _executors(spec):
+        if "resolver" in executor:
+            yield Violation("resolver", name, "resolver executors are not implemented: let a component look for the artifact")
+
+
+def drivers(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Nobody runs what is to run before the cache is looked up."""
+    for name, container in _containers(spec):
+        if "preCacheCheck" in container.get("lifecycle", {}):
+            yield Violation(
+                "driver",
+                name,
+                "lifecycle.preCacheCheck is ignored: no span is found and no change of the files is seen; "
+                "run the driver in the container, without the cache",
+            )
+
+
+def cached_sources(spec: dict[str, Any]) -> Iterator[Violation]:
+    """A task that reads files, and has no inputs that would tell of a change, is cached for ever."""
+    for name, task in _tasks(spec):
+        cached = task.get("cachingOptions", {}).get("enableCache")
+        if cached and "input_base" in task.get("inputs", {}).get("parameters", {}):
+            yield Violation("stale", name, "reads files, whose changes the cache does not see: take its cachingOptions away")
+
+
+def entrypoints(spec: dict[str, Any]) -> Iterator[Violation]:
+    """TFX's own entrypoint dies on the empty types that the driver sends."""
+    for name, container in _containers(spec):
+        if STOCK in container.get("command", []):
+            yield Violation(
+                "entrypoint",
+                name,
+                "TFX's own entrypoint fails on input artifacts without a type, as which they come: "
+                "set default_commands to one that fills them in, such as python -m kubeflow.entrypoint",
+            )
+
+
+def parameters(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Default values do not survive."""
+    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    for name, parameter in declared.items():
+        if "defaultValue" not in parameter:
+            yield Violation(
+                "parameter",
+                f"the parameter {name}",
+                "has no default value here, TFX drops it: each run must be given one, or make it a constant",
+            )
+
+
+def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Numbers that are not whole do not arrive as parameters of TFX's executors; those of other compilers read them."""
+    if spec.get("sdkVersion", "").startswith("kfp"):
+        return
+    for name, component in spec.get("components", {}).items():
+        for key, output in component.get("outputDefinitions", {}).get("parameters", {}).items():
+            if output.get("parameterType") == "NUMBER_DOUBLE":
+                yield Violation(
+                    "double",
+                    name,
+                    f"gives its output {key} as a parameter of type double, which is not passed on: write it into an artifact",
+                )
+
+
+def vertex_accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Vertex AI has kinds of its own."""
+    return _accelerators(spec, r"[A-Z0-9_]+", "no kind of Vertex AI's: name one such as NVIDIA_TESLA_T4")
+
+
+def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
+    """The kind becomes the name of a Kubernetes resource."""
+    return _accelerators(spec, r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "no Kubernetes resource: name one such as nvidia.com/gpu")
+
+
+def _accelerators(spec: dict[str, Any], allowed: str, words: str) -> Iterator[Violation]:
+    for name, container in _containers(spec):
+        kind = container.get("resources", {}).get("accelerator", {}).get("type")
+        if kind and not re.fullmatch(allowed, kind):
+            yield Violation("accelerator", name, f"asks for the accelerator {kind}, which is {words}")
+
+
+def infra_validators(spec: dict[str, Any]) -> Iterator[Violation]:
+    """There is no docker within a pod."""
+    for name, container in _containers(spec):
+        if any("infra_validator" in str(argument) for argument in container.get("args", [])):
+            yield Violation(
+                "infra-validator",
+                name,
+                "InfraValidator needs docker or rights that a pod has not: try the model within a container",
+            )
+
+
+def references(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Tasks, components and executors that are named must be there; TFX writes some names that are not."""
+    executors = dict(_executors(spec))
+    for component_name, component in spec.get("components", {}).items():
+        label = component.get("executorLabel")
+        if label is not None and label not in executors:
+            yield Violation("reference", component_name, f"is run by {label}, which there is none of")
+    for tasks in _graphs(spec):
+        for name, task in tasks.items():
+            if task.get("componentRef", {}).get("name") not in spec.get("components", {}):
+                yield Violation(
+                    "reference", name, f"is of the component {task.get('componentRef', {}).get('name')}, which there is none of"
+                )
+            for other in sorted(_named(task) - set(tasks)):
+                yield Violation("reference", name, f"waits for {other}, which there is none of in its graph")
+
+
+def _named(task: dict[str, Any]) -> set[str]:
+    inputs = task.get("inputs", {})
+    found = set(task.get("dependentTasks", ()))
+    for kind in ("artifacts", "parameters"):
+        for one in inputs.get(kind, {}).values():
+            for source in ("taskOutputArtifact", "taskOutputParameter"):
+                if source in one:
+                    found.add(one[source]["producerTask"])
+    return found
+
+
+def conditions(spec: dict[str, Any]) -> Iterator[Violation]:
+    """A condition may only speak of what the task is given."""
+    pattern = re.compile(r"inputs\.(artifacts|parameters)\['([^']+)'\]")
+    for name, task in _tasks(spec):
+        condition = task.get("triggerPolicy", {}).get("condition", "")
+        for kind, key in pattern.findall(condition):
+            if key not in task.get("inputs", {}).get(kind, {}):
+                yield Violation(
+                    "condition",
+                    name,
+                    f"runs on a condition on {key}, which it is not given: a channel in a condition must not be an input as well",
+                )
+
+
+def refusals(spec: dict[str, Any]) -> Iterator[Violation]:
+    """An exit handler decides nothing: a gate's refusal must fail a task of the graph (argocompiler/dag.go, argocompiler/common.go)."""
+    verdicts = {name for name, task in _tasks(spec) if VERDICT in _container_of(spec, task).get("args", ())}
+    for name, task in _tasks(spec):
+        if name in verdicts and _is_exit_handler(task):
+            yield Violation(
+                "exit-handler", name, "is an exit handler, whose failure does not fail the run: put it behind the last task instead"
+            )
+    if any(_is_exit_handler(spec_task) for _, spec_task in _tasks(spec)) and any(
+        OURS in container.get("command", ()) for _, container in _containers(spec)
+    ):
+        yield from _undecided(spec, verdicts)
+
+
+def _undecided(spec: dict[str, Any], verdicts: set[str]) -> Iterator[Violation]:
+    for tasks in _graphs(spec):
+        behind, new = set(), verdicts & set(tasks)
+        while new:
+            behind |= new
+            new = {other for name in new for other in _named(tasks[name])} & set(tasks) - behind
+        for name, task in tasks.items():
+            outputs = spec.get("components", {}).get(task.get("componentRef", {}).get("name"), {}).get("outputDefinitions", {})
+            kinds = [str(one.get("artifactType")) for one in outputs.get("artifacts", {}).values()]
+            if (
+                name not in behind
+                and any(blessing in kind for blessing in _BLESSINGS for kind in kinds)
+                and not _reads_only(task, spec)
+            ):
+                yield Violation("no-verdict", name, "may refuse, and no task behind it fails then: the run would be a success")
+
+
+def _reads_only(task: dict[str, Any], spec: dict[str, Any]) -> bool:
+    """Whether a task's blessing is that of an earlier run."""
+    return any("components.baselines.registry." in str(argument) for argument in _container_of(spec, task).get("args", ()))
+
+
+def _container_of(spec: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
+    component = spec.get("components", {}).get(task.get("componentRef", {}).get("name"), {})
+    return dict(_containers(spec)).get(component.get("executorLabel"), {})
+
+
+def _is_exit_handler(task: dict[str, Any]) -> bool:
+    return task.get("triggerPolicy", {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+
+
+def retries(spec: dict[str, Any]) -> Iterator[Violation]:
+    """`backoffMaxDuration` becomes Argo's `maxDuration`: the time of all tries, from the first start (argocompiler/container.go)."""
+    for name, task in _tasks(spec):
+        policy = task.get("retryPolicy", {})
+        if not policy.get("maxRetryCount"):
+            continue
+        factor = policy.get("backoffFactor", 2)
+        if factor != int(factor):
+            yield Violation(
+                "retries", name, f"has the backoffFactor {factor:g}, and whole numbers alone are read: the task would fail"
+            )
+        most = float(policy.get("backoffMaxDuration", "0s").rstrip("s"))
+        if not most:
+            yield Violation("retries", name, "is never tried again: without a backoffMaxDuration, all tries end at once")
+        elif most < _DAY:
+            yield Violation(
+                "retries",
+                name,
+                f"is not tried again {most:g} s after its first start: backoffMaxDuration bounds all tries, not a pause; "
+                "give it days",
+            )
+
+
+def roots(spec: dict[str, Any]) -> Iterator[Violation]:
+    """No server reads `defaultPipelineRoot`; `darkroom submit` sends it, and the launcher opens three kinds (LocalPathForURI)."""
+    root = spec.get("defaultPipelineRoot", "")
+    if root and not root.startswith(("gs://", "s3://", "minio://")):
+        yield Violation("root", "defaultPipelineRoot", f"is {root[:60]}: the launcher opens gs://, s3:// and minio:// alone")
+
+
+def nulls(spec: dict[str, Any]) -> Iterator[Violation]:
+    """A null is an error for the driver and for ML Metadata (driver/resolve.go, metadata/converter.go)."""
+    for name, task in _tasks(spec):
+        for key, given in task.get("inputs", {}).get("parameters", {}).items():
+            if "constant" in given.get("runtimeValue", {}) and given["runtimeValue"]["constant"] is None:
+                yield Violation("null", name, f"is given null for {key}: leave it out")
+    for name, component in spec.get("components", {}).items():
+        for key, output in component.get("outputDefinitions", {}).get("artifacts", {}).items():
+            for field, value in output.get("metadata", {}).items():
+                if value is None:
+                    yield Violation("null", name, f"has null for {field} in the metadata of its output {key}: leave it out")
+
+
+def dollars(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Parameters reach the launcher as an argument of a container, in which Kubernetes expands $(NAME), and turns $$ into $."""
+    for name, task in _tasks(spec):
+        for key, given in task.get("inputs", {}).get("parameters", {}).items():
+            found = re.search(r"\$\$|\$\([A-Za-z_]\w*\)", str(given.get("runtimeValue", {}).get("constant", "")))
+            if found:
+                yield Violation("dollar", name, f"is given {found[0]} in {key}, which Kubernetes replaces: write it otherwise")
+
+
+def empty_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
+    """A folder with nothing in it is lost when it is uploaded: TFX's Pusher leaves one where it does not push."""
+    pushers = {
+        name
+        for name, task in _tasks(spec)
+        if any("tfx.components.pusher.executor" in str(word) for word in _container_of(spec, task).get("args", ()))
+    }
+    for name, task in _tasks(spec):
+        for key, given in task.get("inputs", {}).get("artifacts", {}).items():
+            producer = given.get("taskOutputArtifact", {}).get("producerTask")
+            if producer in pushers and OURS not in _container_of(spec, task).get("command", ()):
+                yield Violation(
+                    "empty-output",
+                    name,
+                    f"takes {key} from {producer}, whose folder is empty and lost in the upload where no model is pushed: "
+                    "let the container make it, as python -m kubeflow.entrypoint does",
+                )
+
+
+def names(spec: dict[str, Any]) -> Iterator[Violation]:
+    """Names of pipelines are checked by the server, those of tasks and components become the workflow's (Argo's validate.go)."""
+    pipeline = spec["pipelineInfo"].get("name", "")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,127}", pipeline):
+        yield Violation("name", "pipelineInfo", f"has the name {pipeline[:60]!r}: small letters, digits and - alone, at most 128")
+    for name in sorted({*spec.get("components", {}), *(name for name, _ in _tasks(spec))}):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,119}", name):
+            yield Violation("name", name[:60], "is no name for a task or component: letters, digits and - alone, at most 120")
+    for name in sorted(set(spec.get("components", {})) & set(_TEMPLATES)):
+        yield Violation("name", name, "is a name that the server's workflow uses itself: begin names of components with comp-")
+    for name, component in spec.get("components", {}).items():
+        if "executor-logs" in component.get("outputDefinitions", {}).get("artifacts", {}):
+            yield Violation("name", name, "has an output executor-logs, as which the server keeps the log: call it otherwise")
+
+
+_NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def misread(text: str) -> Iterator[Violation]:
+    """Strings without quotes that this parser takes for strings and the server's for numbers."""
+    for event in yaml.parse(text):
+        if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.style is None and _NUMBER.fullmatch(event.value):
+            if isinstance(yaml.safe_load(event.value), str):
+                yield Violation(
+                    "string", f"line {event.start_mark.line + 1}", f"{event.value} is a number to the server: put it in quotes"
+                )
+
+
+_Rule = Callable[[dict[str, Any]], Iterator[Violation]]
+EVERYWHERE: tuple[_Rule, ...] = (references, conditions)
+VERTEX: tuple[_Rule, ...] = (vertex_accelerators,)
+OPEN_SOURCE: tuple[_Rule, ...] = (
+    schema_version,
+    resolvers,
+    drivers,
+    cached_sources,
+    entrypoints,
+    parameters,
+    double_outputs,
+    accelerators,
+    infra_validators,
+    refusals,
+    retries,
+    roots,
+    nulls,
+    dollars,
+    empty_outputs,
+    names,
+)

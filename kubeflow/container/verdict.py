@@ -1,0 +1,167 @@
+"""What came of a run as a whole: written down, said by the run's own state, and posted."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import os
+from dataclasses import asdict
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+
+from common.errors import GateRefused
+from kubeflow.container.records import PARTS, RUN_ENV, VERDICT, read_records, write_verdict
+from pipeline.reporting import webhook
+from pipeline.verdict.status import Status
+from pipeline.verdict.verdict import Verdict as RunVerdict
+
+LOGGER = logging.getLogger("darkroom.verdict")
+LAST_STEP = "Report"
+
+
+class Executor(base_executor.BaseExecutor):
+    """See `Verdict`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the verdict.
+
+        Raises:
+            GateRefused: A gate has refused the model: the steps have ended well, the run has not.
+        """
+        verdict = _leave(exec_properties, output_dict)
+        if verdict.status == Status.REFUSED:
+            raise GateRefused(verdict.gate, verdict.reasons)
+
+
+class NotificationExecutor(base_executor.BaseExecutor):
+    """See `Notification`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the verdict, for a run may break before `Verdict`, and posts it."""
+        post(os.environ.get(exec_properties["webhook_env"], ""), _leave(exec_properties, output_dict))
+
+
+def _leave(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Artifact]]) -> RunVerdict:
+    """The verdict on this run, left in the registry and in the output's folder; a run that is tried again gets another one."""
+    registry, run = exec_properties["registry"], os.environ[RUN_ENV]
+    verdict = summed_up(run, exec_properties["title"], exec_properties["images"], read_records(registry, run))
+    LOGGER.info("the verdict is %s", write_verdict(registry, verdict))
+    folder = artifact_utils.get_single_instance(output_dict["verdict"]).uri
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, VERDICT), "w", encoding="utf-8") as file:
+        json.dump(asdict(verdict), file, indent=2, ensure_ascii=False)
+    return verdict
+
+
+def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) -> RunVerdict:
+    """The verdict on a run by what its steps have left.
+
+    Args:
+        run: The run's id.
+        title: What the pictures are.
+        images: Where they came from.
+        records: See `kubeflow.container.records.record_of`.
+    """
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    verdict = RunVerdict(run=run, title=title, images=images, started=min((r.get("started", now) for r in records), default=now))
+    for record in records:
+        verdict.components.append({name: record[name] for name in ("name", "state", "seconds")})
+        for part, value in record.get("verdict", {}).items():
+            if part in PARTS:
+                setattr(verdict, part, {**getattr(verdict, part), **value} if part == "model" else value)
+    verdict.seconds = round(sum(record["seconds"] for record in records), 3)
+    errors = [(record["name"], record["error"]) for record in records if "error" in record]
+    if errors:
+        name, error = max(errors, key=lambda found: found[1]["status"] == Status.FAULT)
+        reasons = error["reasons"] if error["gate"] else [f"{name}: {reason}" for reason in error["reasons"]]
+        verdict.end(Status(error["status"]), error["gate"], reasons)
+    elif not any(record["name"] == LAST_STEP for record in records):
+        verdict.end(Status.FAULT, None, ["the run ended before its last step: a container was stopped or could not start"])
+    else:
+        verdict.end(Status.PUSHED)
+    return verdict
+
+
+def last_words(folder: str) -> str:
+    """The outcome and its reasons in a line, by the verdict that the step has left in its output's folder."""
+    with open(os.path.join(folder, VERDICT), encoding="utf-8") as file:
+        verdict = json.load(file)
+    return f"{verdict['outcome']}: {'; '.join(verdict['reasons']) or 'a model is in service'}"
+
+
+def post(address: str, verdict: RunVerdict) -> None:
+    """Posts the verdict as JSON; a failure is said in the log and changes nothing. The address, a secret, is not said."""
+    if not address:
+        return
+    try:
+        webhook.post(address, verdict)
+        LOGGER.info("posted the verdict")
+    except webhook.NotPosted as error:
+        LOGGER.warning("the verdict could not be posted: %s", error)
+
+
+class VerdictSpec(ComponentSpec):
+    """Outputs and parameters of `Verdict`."""
+
+    PARAMETERS = {name: ExecutionParameter(type=str) for name in ("registry", "title", "images")}
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {"verdict": ChannelParameter(type=standard_artifacts.String)}
+
+
+class Verdict(base_component.BaseComponent):
+    """Sums a run up behind its last step, and fails where a gate has refused the model: by that the run is a failed one.
+
+    An exit handler would not do: on Kubeflow Pipelines it is a hook, whatever comes of which the run's state stays what it was.
+
+    Args:
+        registry: Where the steps have left what came of them.
+        title: What the pictures are.
+        images: Where they came from.
+    """
+
+    SPEC_CLASS = VerdictSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(self, *, registry: str, title: str, images: str):
+        channel = types.Channel(type=standard_artifacts.String)
+        super().__init__(spec=VerdictSpec(registry=registry, title=title, images=images, verdict=channel))
+
+
+class NotificationSpec(ComponentSpec):
+    """Outputs and parameters of `Notification`."""
+
+    PARAMETERS = VerdictSpec.PARAMETERS | {"webhook_env": ExecutionParameter(type=str)}
+    INPUTS: dict[str, ChannelParameter] = {}
+    OUTPUTS = {"verdict": ChannelParameter(type=standard_artifacts.String)}
+
+
+class Notification(base_component.BaseComponent):
+    """The exit handler: runs when all else has ended, well or not, and posts the verdict, of a run that broke too.
+
+    Args:
+        registry, title, images: As of `Verdict`.
+        webhook_env: The environment variable with the address that the verdict is posted to.
+    """
+
+    SPEC_CLASS = NotificationSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(NotificationExecutor)
+
+    def __init__(self, *, registry: str, title: str, images: str, webhook_env: str):
+        channel = types.Channel(type=standard_artifacts.String)
+        spec = NotificationSpec(registry=registry, title=title, images=images, webhook_env=webhook_env, verdict=channel)
+        super().__init__(spec=spec)

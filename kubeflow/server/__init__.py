@@ -1,0 +1,1 @@
+"""Runs and schedules on a server of Kubeflow Pipelines or on Vertex AI."""

@@ -1,0 +1,284 @@
+"""`darkroom submit` and `darkroom schedule`: a compiled pipeline on a server of Kubeflow Pipelines or on Vertex AI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from common.errors import InputError
+from pipeline.cli.group import fail
+from pipeline.verdict.status import Status
+
+_KFP_ONLY = ("host", "namespace", "experiment")
+_VERTEX_ONLY = ("project", "region")
+
+
+def _shared(command: Callable) -> Callable:
+    """The options that both commands have."""
+    for option in reversed(
+        (
+            click.option(
+                "--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Whose server it is."
+            ),
+            click.option("--host", metavar="URL", help="kfp: the server; else $KFP_HOST, else in a pod the cluster's own."),
+            click.option(
+                "--namespace", metavar="NS", help="kfp with many users: whose; else $KFP_NAMESPACE, else in a pod its own."
+            ),
+            click.option("--experiment", metavar="NAME", help="kfp: where runs are listed; else the pipeline's name."),
+            click.option("--project", metavar="ID", help="vertex: the project; else $GOOGLE_CLOUD_PROJECT."),
+            click.option("--region", metavar="NAME", help="vertex: the region; else $GOOGLE_CLOUD_REGION."),
+            click.option("--parameter", "parameters", metavar="K=V", multiple=True, help="A parameter's value; may be repeated."),
+            click.option("--pipeline-root", metavar="URI", help="Where outputs go; else what the file says, or the server."),
+            click.option("--service-account", metavar="NAME", help="Whom the tasks act as; else the server's default."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("file", metavar="FILE.yaml")
+@_shared
+@click.option("--run-name", metavar="NAME", help="The run's name; else the pipeline's name and the time.")
+@click.option("--wait", is_flag=True, help="Waits for the run's end, and ends as its verdict says.")
+def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
+    """Runs a compiled pipeline on a server, uploading it where the server does not have it.
+
+    \b
+    On a server of Kubeflow Pipelines:
+        darkroom submit pipeline.yaml --host https://kubeflow.example.com
+    Behind a sign-in, with a token from a file that something renews:
+        KFP_TOKEN_FILE=~/token darkroom submit pipeline.yaml --host https://kubeflow.example.com --namespace team-a
+    With other values than the file's, waiting for the end:
+        darkroom submit pipeline.yaml --parameter epochs=100 --parameter 'labels=["cat", "dog"]' --wait
+    On Vertex AI, with the default credentials of gcloud:
+        darkroom submit pipeline.yaml --target vertex --project my-project --region europe-west4
+            --pipeline-root gs://my-bucket/darkroom
+
+    \b
+    --wait ends with status 3 where a gate refused, 2 where a step could not use what it was given, 1 after any other fault. The
+    reasons are those of the run's verdict.json, if the registry can be read from here, with this machine's own credentials.
+
+    \b
+    A token is taken from $KFP_TOKEN or the file $KFP_TOKEN_FILE; $KFP_IAP_CLIENT_ID signs in with Google's Identity-Aware
+    Proxy; in a pod it is the pod's own. It is written nowhere.
+    """
+    _check_target(options)
+    _check_file(file, options)
+    if options["target"] == "vertex":
+        from kubeflow.server import vertex
+
+        place = vertex.find_place(options["project"], options["region"])
+        run = vertex.submit(file, place, run_name=run_name, **_run_options(options, ()))
+        waiter = lambda: vertex.wait_for(run.run_id, place, tell=_tell_state)  # noqa: E731
+    else:
+        from kubeflow.server import connection, submission
+
+        server = connection.connect(options["host"], options["namespace"])
+        run = submission.submit(file, server, run_name=run_name, **_run_options(options, ("experiment",)))
+        waiter = lambda: submission.wait_for(server, run.run_id, tell=_tell_state)  # noqa: E731
+        click.echo(f"version: {run.version.name} ({'uploaded' if run.version.uploaded else 'was there'})")
+    click.echo(f"run: {run.run_id}")
+    click.echo(f"url: {run.url}")
+    click.echo(f"root: {run.root or 'the default of the server'}")
+    if wait:
+        _wait(waiter, file, run)
+
+
+@click.command()
+@click.argument("file", metavar="[FILE.yaml]", required=False)
+@_shared
+@click.option("--cron", metavar="CRON", help="When: minute, hour, day of month, month, day of week; or @daily and the like.")
+@click.option("--every", metavar="INTERVAL", help="Or how often: 30m, 6h, 1d, 1d12h.")
+@click.option("--timezone", metavar="ZONE", help="vertex: the cron's time zone, such as Europe/Berlin; else UTC.")
+@click.option("--name", metavar="NAME", help="The schedule's name; else the pipeline's. The one that has it is replaced.")
+@click.option("--list", "list_them", is_flag=True, help="Lists the schedules.")
+@click.option("--pause", metavar="NAME", help="Stops a schedule from firing.")
+@click.option("--resume", metavar="NAME", help="Has it fire again, without the runs it has missed.")
+@click.option("--remove", metavar="NAME", help="Deletes it; its past runs stay.")
+def schedule(file: str | None, list_them: bool, pause: str | None, resume: str | None, remove: str | None, **options: Any) -> None:
+    """Has a server run a compiled pipeline again and again, one run at a time.
+
+    \b
+    Every night at three, and every six hours:
+        darkroom schedule pipeline.yaml --cron '0 3 * * *'
+        darkroom schedule pipeline.yaml --every 6h
+    A new version, or another time, takes the place of the old once it is in force:
+        darkroom schedule new-pipeline.yaml --cron '0 4 * * MON-FRI'
+    Two schedules of one pipeline have names:
+        darkroom schedule pipeline.yaml --name weekly-cats --cron @weekly --parameter images=s3://bucket/cats
+    What there is, and how to stop it:
+        darkroom schedule --list
+        darkroom schedule --pause weekly-cats
+        darkroom schedule --resume weekly-cats
+        darkroom schedule --remove weekly-cats
+    On Vertex AI, by the clock of Berlin:
+        darkroom schedule pipeline.yaml --target vertex --project my-project --region europe-west4
+            --pipeline-root gs://my-bucket/darkroom --cron '0 3 * * *' --timezone Europe/Berlin
+
+    \b
+    Kubeflow Pipelines goes by a clock of its own, UTC unless whoever runs it says otherwise.
+    """
+    action, name = _one_action(file, list_them, {"pause": pause, "resume": resume, "remove": remove})
+    _check_target(options)
+    _check_action(action, options)
+    if action == "schedule":
+        _check_file(file, options)
+    module, where = _backend(options)
+    if action == "list":
+        _tell_schedules(module.list_schedules(where))
+    elif action == "pause":
+        module.pause(name, where)
+        click.echo(f"paused: {name}")
+    elif action == "resume":
+        module.resume(name, where)
+        click.echo(f"resumed: {name}")
+    elif action == "remove":
+        _, left = module.remove(name, where)
+        _end_if_left(left)
+        click.echo(f"removed: {name}")
+    else:
+        when = {key: options[key] for key in ("cron", "every", "timezone", "name")}
+        only = ("experiment",) if options["target"] == "kfp" else ()
+        _tell_scheduled(module.schedule(file, where, **when, **_run_options(options, only)))
+
+
+COMMANDS = (submit, schedule)
+
+
+def _one_action(file: str | None, list_them: bool, named: dict[str, str | None]) -> tuple[str, str]:
+    """What `schedule` is to do, and to which schedule."""
+    actions = [("list", "")] if list_them else []
+    actions += [(action, name) for action, name in named.items() if name is not None]
+    if file is not None:
+        actions.append(("schedule", ""))
+    if len(actions) > 1:
+        words = ["FILE.yaml" if action == "schedule" else f"--{action}" for action, _ in actions]
+        raise InputError(f"{' and '.join(words)} do not go together: one thing at a time")
+    if not actions:
+        raise InputError("say what: FILE.yaml with --cron or --every, or --list, --pause NAME, --resume NAME, --remove NAME")
+    if actions[0][0] in named and not actions[0][1].strip():
+        raise InputError(f"--{actions[0][0]} needs a schedule's name; --list says them")
+    return actions[0]
+
+
+def _check_target(options: dict[str, Any]) -> None:
+    """Refuses options of the other target."""
+    wrong = _VERTEX_ONLY if options["target"] == "kfp" else _KFP_ONLY
+    given = [f"--{key}" for key in wrong if options[key] is not None]
+    if given:
+        raise InputError(f"{', '.join(given)} has no meaning with --target {options['target']}")
+
+
+def _check_action(action: str, options: dict[str, Any]) -> None:
+    """Refuses options that only a new schedule has."""
+    if action == "schedule":
+        if (options["cron"] is None) == (options["every"] is None):
+            raise InputError("say either --cron '0 3 * * *' or --every 6h")
+        _check_when(options)
+        return
+    keys = ("cron", "every", "timezone", "name", "experiment", "parameters", "pipeline_root", "service_account")
+    given = [f"--{key.removesuffix('s') if key == 'parameters' else key.replace('_', '-')}" for key in keys if options[key]]
+    if given:
+        raise InputError(f"{', '.join(given)} belongs to FILE.yaml, not to --{action}")
+
+
+def _check_when(options: dict[str, Any]) -> None:
+    """Refuses a time that cannot be, before anything is asked over the network."""
+    from kubeflow.server import cron
+
+    text, timezone = options["cron"], options["timezone"]
+    if options["target"] == "vertex":
+        cron.to_vertex(cron.every_as_cron(options["every"]) if text is None else text, timezone)
+    elif text is not None:
+        cron.to_kfp(text, timezone)
+    else:
+        cron.refuse_timezone(timezone)
+        cron.parse_every(options["every"])
+
+
+def _check_file(file: str, options: dict[str, Any]) -> None:
+    """Refuses a file or parameters that cannot be, before anything is asked over the network."""
+    from kubeflow.compile.lint import lint
+    from kubeflow.compile.packages import fill_parameters, read_package
+
+    package, target = read_package(file), options["target"]
+    # A default that is lost on the way is no hindrance here: each run is given a value for every parameter.
+    found = next((each for each in lint(package.path.read_text("utf-8"), target) if each.rule != "parameter"), None)
+    if found is not None:
+        more = f"darkroom lint {file}" + (" --target vertex" if target == "vertex" else "")
+        raise InputError(f"{file} cannot run there: {found}; all that is wrong says `{more}`")
+    fill_parameters(package, options["parameters"])
+
+
+def _run_options(options: dict[str, Any], also: Sequence[str]) -> dict[str, Any]:
+    return {key: options[key] for key in ("parameters", "pipeline_root", "service_account", *also)}
+
+
+def _backend(options: dict[str, Any]) -> tuple[Any, Any]:
+    """The module that knows the target's schedules, and where they are."""
+    if options["target"] == "vertex":
+        from kubeflow.server import vertex
+
+        return vertex, vertex.find_place(options["project"], options["region"])
+    from kubeflow.server import connection, schedules
+
+    return schedules, connection.connect(options["host"], options["namespace"])
+
+
+def _wait(waiter: Callable[[], Any], file: str, run: Any) -> None:
+    """Ends the command as the run has come out."""
+    from kubeflow.compile.packages import read_package
+    from kubeflow.server.connection import ServerFault
+    from kubeflow.server.outcome import outcome_of
+
+    package = read_package(file)
+    try:
+        ending = waiter()
+    except KeyboardInterrupt:
+        fail(f"no longer waiting; the run goes on: {run.url}", Status.INTERRUPTED)
+    except ServerFault as error:
+        fail(f"{error}; no longer waiting, the run goes on: {run.url}", Status.FAULT)
+    outcome = outcome_of(ending, package, run.run_id)
+    if outcome.note:
+        click.echo(f"verdict: {outcome.note}")
+    if outcome.place:
+        click.echo(f"verdict: {outcome.status.word}, {outcome.place}")
+    if outcome.status is not Status.PUSHED:
+        fail(outcome.why if outcome.place else f"{outcome.why}: {run.url}", outcome.status)
+
+
+def _tell_state(state: str) -> None:
+    click.echo(f"state: {state.lower()}")
+
+
+def _tell_scheduled(done: Any) -> None:
+    click.echo(f"version: {done.version.name}{' (uploaded)' if done.version.uploaded else ''}")
+    click.echo(f"root: {done.root or 'the default of the server'}")
+    if done.made:
+        click.echo(f"scheduled: {done.name}, {done.when} ({done.id})")
+    else:
+        click.echo(f"nothing to do: {done.name} is there already, {done.when} ({done.id})")
+    if done.woken:
+        click.echo(f"resumed: {done.name} had been paused, and fires again")
+    for id in done.removed:
+        click.echo(f"removed: the older {id}")
+    _end_if_left(done.left)
+
+
+def _end_if_left(left: Sequence[Any]) -> None:
+    if left:
+        each = "; ".join(f"{one.id}{' STILL FIRES' if one.fires else ' is disabled'}: {one.why}" for one in left)
+        fail(f"could not delete all that was to go, repeat --remove or delete it in the user interface: {each}", Status.FAULT)
+
+
+def _tell_schedules(schedules: Sequence[Any]) -> None:
+    if not schedules:
+        click.echo("there are no schedules")
+    for each in schedules:
+        when = each.written or each.cron or "never"
+        click.echo(f"{each.name}: {when}, {'enabled' if each.enabled else 'paused'}, version {each.version or 'unknown'}")
+        details = {"cron": each.cron if each.cron != when else None, "last": each.last, "next": each.next, "id": each.id}
+        click.echo("    " + ", ".join(f"{key} {value}" for key, value in details.items() if value))

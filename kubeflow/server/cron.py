@@ -1,0 +1,148 @@
+"""When a pipeline runs: from the cron that a person writes to those that Kubeflow Pipelines and Vertex AI take.
+
+A person writes five fields, as crontab(5) has them: minute, hour, day of month, month, day of week. Kubeflow Pipelines takes six,
+seconds first, in the dialect of robfig/cron 1: days of the week from 0 to 6, no seventh. Its server accepts five fields as well,
+but takes them for seconds, minutes, hours, day of month and month; so no cron gets there but through this module.
+
+Where both the day of the month and the day of the week are restricted, either of them suffices. A field that begins with `*`,
+such as `*/2`, restricts nothing in this sense. So it is in crontab(5) and in robfig/cron 1; where these two differ, the cron is
+refused. What Vertex AI makes of such a `*/2` is not known from here.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pipeline.scheduling.cron
+from common.errors import InputError
+
+_DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?", re.ASCII | re.IGNORECASE)
+_MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
+
+
+def parse_cron(text: str) -> str:
+    """Reads a person's cron; see `pipeline.scheduling.cron`.
+
+    Raises:
+        InputError: It is none, names no date that there is, or says what belongs into another option.
+    """
+    zone = re.match(r"\s*(?:CRON_)?TZ=(\S*)", text)
+    if zone:
+        raise InputError(f"--cron {text!r} begins with a time zone: give it as --timezone {zone[1] or 'Europe/Berlin'}")
+    if text.strip().lower().startswith("@every"):
+        raise InputError(f"--cron {text!r}: an interval is given as --every, such as --every 6h")
+    return pipeline.scheduling.cron.parse_cron(text)
+
+
+def to_kfp(text: str, timezone: str | None = None) -> str:
+    """The cron for Kubeflow Pipelines: six fields, at second 0.
+
+    Args:
+        text: A person's cron.
+        timezone: None or "UTC". CronSchedule of the API v2beta1 has no time zone, and the prefix `TZ=` is none of robfig/cron 1.
+
+    Raises:
+        InputError: It is no cron, or for another time zone.
+    """
+    refuse_timezone(timezone)
+    return f"0 {parse_cron(text)}"
+
+
+def refuse_timezone(timezone: str | None) -> None:
+    """Refuses a time zone that Kubeflow Pipelines cannot be told.
+
+    Raises:
+        InputError: It is another one than UTC.
+    """
+    if timezone is not None and timezone.upper() not in ("UTC", "ETC/UTC"):
+        raise InputError(
+            f"--timezone {timezone}: Kubeflow Pipelines takes none with a schedule, its controller goes by a time zone of its own, "
+            "UTC unless whoever runs it has set CRON_SCHEDULE_TIMEZONE: write --cron in that and leave --timezone out"
+        )
+
+
+def to_vertex(text: str, timezone: str | None = None) -> str:
+    """The cron for Vertex AI: five fields, after `TZ=...` where there is a time zone.
+
+    Raises:
+        InputError: It is no cron, or there is no such time zone.
+    """
+    cron = parse_cron(text)
+    if timezone is None:
+        return cron
+    return f"TZ={_existing(timezone)} {cron}"
+
+
+def from_kfp(six: str) -> str | None:
+    """What a person would have written for a cron of Kubeflow Pipelines; None where five fields cannot say it."""
+    words = six.split()
+    if len(words) != 6 or words[0] not in ("0", "00"):
+        return None
+    try:
+        return parse_cron(" ".join(word.replace("?", "*") for word in words[1:]))
+    except InputError:
+        return None
+
+
+def parse_every(text: str) -> int:
+    """Reads an interval such as 30m, 6h, 1d or 1d12h.
+
+    Returns:
+        Its seconds, at least 60.
+
+    Raises:
+        InputError: It is none, or less than a minute.
+    """
+    found = _DURATION.fullmatch(text.strip())
+    if not found or not any(found.groups()):
+        raise InputError(f"--every {text!r} is no interval: write days, hours and minutes, such as 30m, 6h, 1d or 1d12h")
+    days, hours, minutes = (int(group or 0) for group in found.groups())
+    seconds = days * _DAY + hours * _HOUR + minutes * _MINUTE
+    if seconds < _MINUTE:
+        raise InputError(f"--every {text!r} is less than a minute, the least there is")
+    return seconds
+
+
+def every_as_cron(text: str) -> str:
+    """The cron that fires at an interval, for Vertex AI, which knows no intervals.
+
+    Returns:
+        Five fields, counted from midnight.
+
+    Raises:
+        InputError: It is no interval, or no cron fires at it: one does where it divides an hour, a day or a week evenly.
+    """
+    seconds = parse_every(text)
+    if seconds < _HOUR and _HOUR % seconds == 0:
+        minutes = seconds // _MINUTE
+        return "* * * * *" if minutes == 1 else f"*/{minutes} * * * *"
+    if seconds < _DAY and seconds % _HOUR == 0 and _DAY % seconds == 0:
+        hours = seconds // _HOUR
+        return "0 * * * *" if hours == 1 else f"0 */{hours} * * *"
+    if seconds == _DAY:
+        return "0 0 * * *"
+    if seconds == 7 * _DAY:
+        return "0 0 * * 0"
+    raise InputError(
+        f"--every {text}: Vertex AI knows crons only, and none fires so: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30 minutes, "
+        "1, 2, 3, 4, 6, 8 or 12 hours, 1d and 7d can be said; else write --cron"
+    )
+
+
+def interval_in_words(seconds: int) -> str:
+    """An interval as a person writes it: 1d12h."""
+    days, rest = divmod(seconds, _DAY)
+    hours, rest = divmod(rest, _HOUR)
+    minutes, rest = divmod(rest, _MINUTE)
+    parts = [f"{count}{unit}" for count, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s")) if count]
+    return "".join(parts) or "0s"
+
+
+def _existing(timezone: str) -> str:
+    """The time zone's name, if there is one of it."""
+    from zoneinfo import available_timezones
+
+    names = {name.lower(): name for name in available_timezones()}
+    if timezone.lower() not in names:
+        raise InputError(f"--timezone {timezone!r} is none: write a name of the IANA data base, such as Europe/Berlin or UTC")
+    return names[timezone.lower()]

@@ -1,0 +1,351 @@
+"""Recurring runs on a server of Kubeflow Pipelines: made, listed, paused, resumed, removed.
+
+The API cannot change a recurring run. So a new one is made, looked at, and only when it is in force are the older ones of its name
+disabled and deleted: at no time is there none, and if the old ones cannot be deleted, it is said which are left.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from kubeflow.compile.packages import fill_parameters, read_package
+from kubeflow.server.connection import Connection, NotFound, ServerFault
+from kubeflow.server.cron import from_kfp, interval_in_words, parse_every, refuse_timezone, to_kfp
+from kubeflow.server.submission import Version, ensure_experiment, ensure_version, new_mark, reference
+
+_ACCOUNT = ", service account "  # what was asked for stands in the description: the server writes its own account where none was
+
+
+@dataclass(frozen=True)
+class Left:
+    """An older recurring run that could not be deleted: its id, whether it still fires, and why."""
+
+    id: str
+    fires: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What `schedule` has come to.
+
+    Attributes:
+        name: The schedule's name.
+        id: The recurring run in force.
+        when: Its cron with seconds, or its interval.
+        version: What it runs.
+        made: Whether it is new; else there was the same one already.
+        removed: Ids of the older ones of that name that are gone.
+        left: Those that are not.
+        woken: Whether there was one of that name, which had been paused.
+        root: Where its runs' outputs go; '' leaves it to the server.
+    """
+
+    name: str
+    id: str
+    when: str
+    version: Version
+    made: bool
+    removed: list[str] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    woken: bool = False
+    root: str = ""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A schedule as the server has it.
+
+    Attributes:
+        name: Its name.
+        id: The recurring run's id.
+        cron: Six fields, seconds first; None for an interval.
+        written: As a person writes it: five fields, or an interval such as `every 6h`; None where that cannot be said.
+        enabled: Whether it fires.
+        version: The version's name, its id where it has none any more.
+        last: When its last run was made; None before the first.
+        next: When its next run is due; None, since the API v2beta1 does not say.
+    """
+
+    name: str
+    id: str
+    cron: str | None
+    written: str | None
+    enabled: bool
+    version: str
+    last: datetime | None
+    next: datetime | None = None
+
+
+def schedule(
+    file: str | Path,
+    connection: Connection,
+    *,
+    cron: str | None = None,
+    every: str | None = None,
+    timezone: str | None = None,
+    name: str | None = None,
+    parameters: Sequence[str] = (),
+    experiment: str | None = None,
+    pipeline_root: str | None = None,
+    service_account: str | None = None,
+) -> Scheduled:
+    """Has a compiled pipeline run again and again, one run at a time, without making up for those missed.
+
+    Args:
+        file: The compiled pipeline, which is uploaded where the server does not have it.
+        connection: The server.
+        cron: A person's cron.
+        every: Or an interval.
+        timezone: None or UTC.
+        name: The schedule's name; None takes the pipeline's. What else has this name is replaced.
+        parameters, experiment, pipeline_root, service_account: As for `kubeflow.server.submission.submit`.
+
+    Returns:
+        What is in force now, and what of the older ones is left.
+
+    Raises:
+        InputError: The arguments, the file or the server's refusal.
+        ServerFault: The server fails, or has made a schedule that does not fire; older ones stay in force.
+    """
+    import kfp_server_api as api
+
+    trigger, when = _trigger(cron, every, timezone)
+    package = read_package(file)
+    values = fill_parameters(package, parameters)
+    root = pipeline_root or package.pipeline_root
+    name = name or package.name
+    version = ensure_version(connection, package)
+    experiment_id = ensure_experiment(connection, experiment or package.name)
+    older = _of_name(connection, name)
+    asked = (version, trigger, values, root, service_account, experiment_id)
+    same = next((each for each in older if _is_same(each, *asked)), None)
+    if same is not None:
+        removed, left = _delete(connection, [each for each in older if each is not same])
+        return Scheduled(name, same.recurring_run_id, when, version, False, removed, left, root=root)
+    mark = new_mark(package) + (f"{_ACCOUNT}{service_account}" if service_account else "")
+    body = api.V2beta1RecurringRun(
+        display_name=name,
+        description=mark,
+        experiment_id=experiment_id,
+        namespace=connection.namespace,
+        pipeline_version_reference=reference(version),
+        runtime_config=api.V2beta1RuntimeConfig(parameters=values, pipeline_root=root or None),
+        service_account=service_account,
+        trigger=trigger,
+        max_concurrency="1",
+        no_catchup=True,
+        mode="ENABLE",
+    )
+    made = connection.make(
+        lambda: next((each for each in _of_name(connection, name) if each.description == mark), None),
+        "RecurringRun",
+        "create_recurring_run",
+        body=body,
+    )
+    _check_in_force(connection, made.recurring_run_id, name)
+    woken = bool(older) and not any(map(_fires, older))
+    removed, left = _delete(connection, older)
+    return Scheduled(name, made.recurring_run_id, when, version, True, removed, left, woken, root)
+
+
+def pause(name: str, connection: Connection) -> list[str]:
+    """Stops a schedule from firing, without deleting it.
+
+    Returns:
+        The ids of the recurring runs that have this name.
+
+    Raises:
+        InputError: There is no such schedule.
+        ServerFault: The server fails.
+    """
+    found = _required(connection, name)
+    for each in found:
+        connection.call("RecurringRun", "disable_recurring_run", recurring_run_id=each.recurring_run_id)
+    return [each.recurring_run_id for each in found]
+
+
+def resume(name: str, connection: Connection) -> str:
+    """Has a schedule fire again; of several of its name the newest, since two would run twice.
+
+    Returns:
+        The recurring run's id.
+
+    Raises:
+        InputError: There is no such schedule.
+        ServerFault: The server fails, or it does not fire all the same.
+    """
+    newest = max(_required(connection, name), key=lambda each: each.created_at)
+    connection.call("RecurringRun", "enable_recurring_run", recurring_run_id=newest.recurring_run_id)
+    _check_in_force(connection, newest.recurring_run_id, name)
+    return newest.recurring_run_id
+
+
+def remove(name: str, connection: Connection) -> tuple[list[str], list[Left]]:
+    """Deletes a schedule; its past runs stay.
+
+    Returns:
+        The ids of what is gone, and what could not be deleted.
+
+    Raises:
+        InputError: There is no such schedule.
+    """
+    return _delete(connection, _required(connection, name))
+
+
+def list_schedules(connection: Connection) -> list[Listed]:
+    """All schedules, by name.
+
+    Raises:
+        InputError: The server refuses.
+        ServerFault: The server fails.
+    """
+    names: dict[tuple[str, str], str] = {}
+    found = sorted(_all(connection), key=lambda each: (each.display_name, each.created_at))
+    return [_listed(connection, each, names) for each in found]
+
+
+def _trigger(cron: str | None, every: str | None, timezone: str | None) -> tuple[Any, str]:
+    """The API's trigger, and what it is in a word."""
+    import kfp_server_api as api
+
+    if (cron is None) == (every is None):
+        raise InputError("say either --cron '0 3 * * *' or --every 6h")
+    if cron is not None:
+        six = to_kfp(cron, timezone)
+        return api.V2beta1Trigger(cron_schedule=api.V2beta1CronSchedule(cron=six)), six
+    refuse_timezone(timezone)
+    seconds = parse_every(every)
+    periodic = api.V2beta1PeriodicSchedule(interval_second=str(seconds))
+    return api.V2beta1Trigger(periodic_schedule=periodic), f"every {interval_in_words(seconds)}"
+
+
+def _all(connection: Connection) -> list[Any]:
+    scope = {"namespace": connection.namespace} if connection.namespace else {}
+    return list(connection.pages("RecurringRun", "list_recurring_runs", "recurring_runs", **scope))
+
+
+def _of_name(connection: Connection, name: str) -> list[Any]:
+    scope = {"namespace": connection.namespace} if connection.namespace else {}
+    return connection.named("RecurringRun", "list_recurring_runs", "recurring_runs", name, **scope)
+
+
+def _required(connection: Connection, name: str) -> list[Any]:
+    found = _of_name(connection, name)
+    if not found:
+        others = sorted({each.display_name for each in _all(connection)})
+        raise InputError(f"there is no schedule {name!r}; there are: {', '.join(others) or 'none at all'}")
+    return found
+
+
+def _fires(recurring: Any) -> bool:
+    """Whether it is enabled: `mode` is what was asked for, `status` what the controller has made of it so far."""
+    return recurring.mode == "ENABLE" and recurring.status != "DISABLED"
+
+
+def _is_same(
+    recurring: Any,
+    version: Version,
+    trigger: Any,
+    values: dict[str, Any],
+    root: str,
+    account: str | None,
+    experiment_id: str,
+) -> bool:
+    """Whether a recurring run does already what is asked for."""
+    config = recurring.runtime_config
+    return (
+        _fires(recurring)
+        and _version_of(recurring) == version.version_id
+        and recurring.experiment_id == experiment_id
+        and _when(recurring.trigger) == _when(trigger)
+        and (config.parameters or {} if config else {}) == values
+        and ((config.pipeline_root if config else "") or "") == root
+        and (recurring.description or "").partition(_ACCOUNT)[2] == (account or "")
+        and recurring.max_concurrency == "1"
+        and bool(recurring.no_catchup)
+    )
+
+
+def _when(trigger: Any) -> tuple[str | None, str | None]:
+    cron = trigger.cron_schedule.cron if trigger and trigger.cron_schedule else None
+    seconds = trigger.periodic_schedule.interval_second if trigger and trigger.periodic_schedule else None
+    return cron, seconds
+
+
+def _version_of(recurring: Any) -> str | None:
+    """The id of its version; older releases say it in a field of its own."""
+    named = recurring.pipeline_version_reference
+    return (named.pipeline_version_id if named else None) or recurring.pipeline_version_id
+
+
+def _check_in_force(connection: Connection, id: str, name: str) -> None:
+    recurring = connection.call("RecurringRun", "get_recurring_run", recurring_run_id=id)
+    if not _fires(recurring):
+        why = f": {recurring.error.message}" if recurring.error and recurring.error.message else ""
+        raise ServerFault(f"the server has taken the schedule {name!r} ({id}), but it is not enabled{why}; no other was touched")
+
+
+def _delete(connection: Connection, recurring: Sequence[Any]) -> tuple[list[str], list[Left]]:
+    """Disables and deletes, and goes on where one fails."""
+    removed, left = [], []
+    for each in recurring:
+        id, fires = each.recurring_run_id, _fires(each)
+        try:
+            connection.call("RecurringRun", "disable_recurring_run", recurring_run_id=id)
+            fires = False
+            connection.call("RecurringRun", "delete_recurring_run", recurring_run_id=id)
+        except NotFound:
+            removed.append(id)  # by an attempt whose answer was lost, or by somebody else
+        except (InputError, ServerFault) as error:
+            left.append(Left(id, fires, str(error)))
+        else:
+            removed.append(id)
+    return removed, left
+
+
+def _listed(connection: Connection, recurring: Any, names: dict[tuple[str, str], str]) -> Listed:
+    cron, seconds = _when(recurring.trigger)
+    written = f"every {interval_in_words(int(seconds))}" if seconds else from_kfp(cron) if cron else None
+    return Listed(
+        name=recurring.display_name,
+        id=recurring.recurring_run_id,
+        cron=cron,
+        written=written,
+        enabled=_fires(recurring),
+        version=_version_name(connection, recurring, names),
+        last=_last_run(connection, recurring),
+    )
+
+
+def _version_name(connection: Connection, recurring: Any, names: dict[tuple[str, str], str]) -> str:
+    version, named = _version_of(recurring), recurring.pipeline_version_reference
+    if not version or not named or not named.pipeline_id:
+        return version or ""
+    key = (named.pipeline_id, version)
+    if key not in names:
+        try:
+            found = connection.call("Pipeline", "get_pipeline_version", pipeline_id=key[0], pipeline_version_id=version)
+            names[key] = found.display_name or version
+        except NotFound:
+            names[key] = version
+    return names[key]
+
+
+def _last_run(connection: Connection, recurring: Any) -> datetime | None:
+    predicate = {"operation": "EQUALS", "key": "recurring_run_id", "stringValue": recurring.recurring_run_id}
+    page = connection.call(
+        "Run",
+        "list_runs",
+        experiment_id=recurring.experiment_id,
+        filter=json.dumps({"predicates": [predicate]}),
+        sort_by="created_at desc",
+        page_size=1,
+    )
+    return page.runs[0].created_at if page.runs else None

@@ -1,0 +1,250 @@
+"""A run of a compiled pipeline on a server of Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from kubeflow.compile.packages import Package, fill_parameters, read_package
+from kubeflow.server.connection import Connection, ServerFault, looks
+
+PATIENCE = 600.0  # seconds without any answer, in which a port may be forwarded anew, or a server be moved
+_EXPERIMENT = 128  # bytes of a name; 2.17 answers 500 to more (backend/src/apiserver/validation/length.go)
+_ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a pipeline on a server.
+
+    Attributes:
+        pipeline_id: The pipeline's id there.
+        version_id: The version's.
+        name: The version's name, made of the contents.
+        uploaded: Whether it was not there yet.
+    """
+
+    pipeline_id: str
+    version_id: str
+    name: str
+    uploaded: bool
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A run that a server has taken.
+
+    Attributes:
+        run_id: Its id.
+        url: Its page in the user interface.
+        name: Its name.
+        version: What it runs.
+        root: Where its outputs go; '' leaves it to the server.
+    """
+
+    run_id: str
+    url: str
+    name: str
+    version: Version
+    root: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended.
+
+    Attributes:
+        state: In the server's word.
+        why: What the server says of it, if anything.
+        failed: The tasks that failed, by name.
+    """
+
+    state: str
+    why: str
+    failed: tuple[str, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        """Whether it did its work."""
+        return self.state in ("SUCCEEDED", "SKIPPED")
+
+
+def submit(
+    file: str | Path,
+    connection: Connection,
+    *,
+    parameters: Sequence[str] = (),
+    experiment: str | None = None,
+    pipeline_root: str | None = None,
+    run_name: str | None = None,
+    service_account: str | None = None,
+) -> Submission:
+    """Runs a compiled pipeline, uploading it where the server does not have it.
+
+    Args:
+        file: The compiled pipeline.
+        connection: The server.
+        parameters: NAME=VALUE, one each; every other parameter gets the file's default.
+        experiment: The experiment's name, made where it is not there; None takes the pipeline's name.
+        pipeline_root: Where outputs go; None takes the file's, which no server reads by itself; if it has none, the server decides.
+        run_name: None makes one of the pipeline's name and the time.
+        service_account: The Kubernetes service account of the run's pods; None leaves it to the server.
+
+    Returns:
+        The run; it has not ended, nor perhaps begun.
+
+    Raises:
+        InputError: The file, the parameters or the server's refusal.
+        ServerFault: The server fails.
+    """
+    import kfp_server_api as api
+
+    package = read_package(file)
+    values = fill_parameters(package, parameters)
+    root = pipeline_root or package.pipeline_root
+    version = ensure_version(connection, package)
+    experiment_id = ensure_experiment(connection, experiment or package.name)
+    name = run_name or f"{package.name} {datetime.now(timezone.utc):%Y-%m-%d %H-%M-%S}"
+    mark = new_mark(package)
+    body = api.V2beta1Run(
+        experiment_id=experiment_id,
+        display_name=name,
+        description=mark,
+        pipeline_version_reference=reference(version),
+        runtime_config=api.V2beta1RuntimeConfig(parameters=values, pipeline_root=root or None),
+        service_account=service_account,
+    )
+
+    def look_up() -> Any | None:
+        found = connection.named("Run", "list_runs", "runs", name, experiment_id=experiment_id)
+        return next((run for run in found if run.description == mark), None)
+
+    run = connection.make(look_up, "Run", "create_run", body=body)
+    return Submission(run.run_id, connection.page_url(f"runs/details/{run.run_id}"), name, version, root)
+
+
+def ensure_version(connection: Connection, package: Package) -> Version:
+    """Uploads a pipeline, or a version of it, unless the server has it.
+
+    Raises:
+        InputError: The server refuses it.
+        ServerFault: The server fails.
+    """
+    import kfp_server_api as api
+
+    def pipelines(find: Callable[..., list[Any]]) -> Any | None:
+        return next(iter(find("Pipeline", "list_pipelines", "pipelines", package.name, **_namespace(connection))), None)
+
+    # Uploading the file as a pipeline would make a first version of the pipeline's name; so it is made without any.
+    pipeline = pipelines(connection.named) or connection.make(
+        lambda: pipelines(connection.named) or pipelines(connection.renamed),
+        "Pipeline",
+        "create_pipeline",
+        body=api.V2beta1Pipeline(display_name=package.name, namespace=connection.namespace),
+    )
+
+    def versions(find: Callable[..., list[Any]]) -> Any | None:
+        of = {"pipeline_id": pipeline.pipeline_id}
+        return next(iter(find("Pipeline", "list_pipeline_versions", "pipeline_versions", package.version, **of)), None)
+
+    there = versions(connection.named)
+    version = there or connection.make(
+        lambda: versions(connection.named) or versions(connection.renamed),
+        "PipelineUpload",
+        "upload_pipeline_version",
+        uploadfile=str(package.path),
+        name=package.version,
+        pipelineid=pipeline.pipeline_id,
+    )
+    return Version(pipeline.pipeline_id, version.pipeline_version_id, package.version, there is None)
+
+
+def ensure_experiment(connection: Connection, name: str) -> str:
+    """The id of an experiment, which is made where it is not there.
+
+    Raises:
+        InputError: Its name is too long, or the server refuses it.
+        ServerFault: The server fails.
+    """
+    import kfp_server_api as api
+
+    if len(name.encode()) > _EXPERIMENT:
+        raise InputError(f"--experiment takes {len(name.encode())} bytes, at most {_EXPERIMENT} are kept: {name}")
+
+    def there() -> Any | None:
+        return next(iter(connection.named("Experiment", "list_experiments", "experiments", name, **_namespace(connection))), None)
+
+    found = there() or connection.make(
+        there,
+        "Experiment",
+        "create_experiment",
+        body=api.V2beta1Experiment(display_name=name, namespace=connection.namespace),
+    )
+    return found.experiment_id
+
+
+def reference(version: Version) -> Any:
+    """A version as runs and recurring runs name it."""
+    import kfp_server_api as api
+
+    return api.V2beta1PipelineVersionReference(pipeline_id=version.pipeline_id, pipeline_version_id=version.version_id)
+
+
+def new_mark(package: Package) -> str:
+    """A description that nothing else has: names of runs repeat, and after a lost answer one has to find one's own."""
+    return f"darkroom, version {package.version}, submission {uuid.uuid4().hex}"
+
+
+def wait_for(
+    connection: Connection,
+    run_id: str,
+    *,
+    pause: float = 10.0,
+    patience: float = PATIENCE,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+    tell: Callable[[str], None] = lambda state: None,
+) -> Ending:
+    """Waits until a run ends.
+
+    Args:
+        connection: The server.
+        run_id: The run.
+        pause, patience, sleep, clock: See `kubeflow.server.connection.looks`.
+        tell: Is told each new state.
+
+    Raises:
+        InputError: There is no such run, or the server does not let in any more.
+        ServerFault: The server fails, or has been away for long; the run goes on.
+    """
+    last = None
+    for run in looks(lambda: connection.call("Run", "get_run", run_id=run_id), pause, patience, sleep, clock):
+        if run.state is None and run.error:
+            raise ServerFault(f"{connection.host} cannot tell how run {run_id} is: {run.error.message}")
+        if run.state and run.state != last:
+            last = run.state
+            tell(last)
+        if last in _ENDED:
+            return _ending(run)
+    raise AssertionError("it looks for ever")
+
+
+def _ending(run: Any) -> Ending:
+    """The state, and what the server says of a run that failed: its error, else the tasks that failed."""
+    details = run.run_details.task_details if run.run_details else None
+    failed = sorted({task.display_name for task in details or () if task.state == "FAILED" and task.display_name})
+    if run.error and run.error.message:
+        why = " ".join(run.error.message.split())
+    else:
+        why = f"failed: {', '.join(failed)}" if failed else ""
+    return Ending(run.state, why, tuple(failed))
+
+
+def _namespace(connection: Connection) -> dict[str, str]:
+    return {"namespace": connection.namespace} if connection.namespace else {}

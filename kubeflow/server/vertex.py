@@ -1,0 +1,369 @@
+"""Runs and schedules of a compiled pipeline on Vertex AI Pipelines, by google-cloud-aiplatform.
+
+This has been run against the library's own classes with its client replaced, and against no cloud: what Vertex AI makes of the
+requests is not known from here. Credentials are the default ones of Google's libraries, and no others.
+
+The library makes the bucket of the pipeline root where there is none of that name.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from kubeflow.compile.packages import Package, fill_parameters, fingerprint, read_package
+from kubeflow.server.connection import Conflict, LostAnswer, NotFound, Retry, ServerFault, looks
+from kubeflow.server.cron import every_as_cron, parse_cron, to_vertex
+from kubeflow.server.schedules import Left, Listed, Scheduled
+from kubeflow.server.submission import PATIENCE, Ending, Submission, Version
+
+_LABEL = "darkroom-fingerprint"
+_SLUG = 106  # of the 128 letters of a job's id, which the version and a number share
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on Vertex AI: a project and a region, and what to do when it does not answer."""
+
+    project: str
+    region: str
+    retry: Retry = Retry()
+
+
+def find_place(
+    project: str | None = None,
+    region: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    retry: Retry | None = None,
+) -> Place:
+    """The project and region from the options, else from GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_REGION.
+
+    Raises:
+        InputError: One of them is missing.
+    """
+    environment = os.environ if environment is None else environment
+    project = project or environment.get("GOOGLE_CLOUD_PROJECT")
+    region = region or environment.get("GOOGLE_CLOUD_REGION")
+    if not project:
+        raise InputError("Vertex AI needs a project: say --project, or set GOOGLE_CLOUD_PROJECT")
+    if not region:
+        raise InputError("Vertex AI needs a region: say --region, such as europe-west4, or set GOOGLE_CLOUD_REGION")
+    return Place(project, region, retry or Retry())
+
+
+def submit(
+    file: str | Path,
+    place: Place,
+    *,
+    parameters: Sequence[str] = (),
+    pipeline_root: str | None = None,
+    run_name: str | None = None,
+    service_account: str | None = None,
+) -> Submission:
+    """Runs a compiled pipeline on Vertex AI.
+
+    Args:
+        file: The compiled pipeline, without a platform's document.
+        place: Where.
+        parameters: NAME=VALUE, one each; every other parameter gets the file's default.
+        pipeline_root: Where outputs go, gs://...; None takes the file's.
+        run_name: The name shown; None takes the pipeline's.
+        service_account: Whom the run's tasks act as; None leaves it to the project.
+
+    Raises:
+        InputError: The package is not installed, the arguments, the file or a refusal.
+        ServerFault: Vertex AI fails.
+    """
+    package, values, root = _prepared(file, parameters, pipeline_root)
+    library = _library()
+    job_id = f"{_slug(package.name)}-{package.version}-{uuid.uuid4().hex[:8]}"
+    job = _job(library, place, package, values, root, job_id=job_id, display_name=run_name or package.name)
+    place.retry.make(
+        lambda: _asked(lambda: job.submit(service_account=service_account)) or job_id,
+        lambda: _there(library, place, job_id),
+    )
+    return Submission(job_id, _run_url(place, job_id), run_name or package.name, _version(package), root)
+
+
+def wait_for(
+    run_id: str,
+    place: Place,
+    *,
+    pause: float = 30.0,
+    patience: float = PATIENCE,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+    tell: Callable[[str], None] = lambda state: None,
+) -> Ending:
+    """Waits until a run ends; as `kubeflow.server.submission.wait_for`."""
+    library = _library()
+
+    def look() -> Any:
+        return place.retry.call(
+            lambda: _asked(lambda: library.PipelineJob.get(run_id, project=place.project, location=place.region))
+        )
+
+    last = None
+    for job in looks(look, pause, patience, sleep, clock):
+        state = job.gca_resource.state.name.removeprefix("PIPELINE_STATE_")
+        if state != last:
+            last = state
+            tell(state)
+        if state in ("SUCCEEDED", "FAILED", "CANCELLED"):
+            tasks = job.gca_resource.job_detail.task_details
+            failed = sorted({task.task_name for task in tasks if task.state.name == "FAILED"})
+            return Ending(state, " ".join(job.gca_resource.error.message.split()), tuple(failed))
+    raise AssertionError("it looks for ever")
+
+
+def schedule(
+    file: str | Path,
+    place: Place,
+    *,
+    cron: str | None = None,
+    every: str | None = None,
+    timezone: str | None = None,
+    name: str | None = None,
+    parameters: Sequence[str] = (),
+    pipeline_root: str | None = None,
+    service_account: str | None = None,
+) -> Scheduled:
+    """Has Vertex AI run a compiled pipeline again and again, one run at a time.
+
+    The arguments, what is returned and what is raised are as for `kubeflow.server.schedules.schedule`, and so is the order: the new
+    schedule is there and active before older ones of its name are deleted. --every has to be an interval that a cron can say.
+    """
+    if (cron is None) == (every is None):
+        raise InputError("say either --cron '0 3 * * *' or --every 6h")
+    when = to_vertex(every_as_cron(every) if cron is None else cron, timezone)
+    package, values, root = _prepared(file, parameters, pipeline_root)
+    name = _findable(name or package.name)
+    print_now = fingerprint(package.version, values, root, service_account, when)
+    library = _library()
+    older = _of_name(library, place, name)
+    same = next((each for each in older if _active(each) and _print_of(each) == print_now), None)
+    if same is not None:
+        removed, left = _delete(place, [each for each in older if each is not same])
+        return Scheduled(name, same.gca_resource.name, when, _version(package), False, removed, left, root=root)
+    job = _job(library, place, package, values, root, display_name=name, labels={_LABEL: print_now})
+    before = {each.gca_resource.name for each in older}
+
+    def make() -> Any:
+        made = library.PipelineJobSchedule(pipeline_job=job, display_name=name, project=place.project, location=place.region)
+        made.create(cron=when, max_concurrent_run_count=1, allow_queueing=False, service_account=service_account)
+        return made
+
+    def look_up() -> Any | None:
+        return next((each for each in _of_name(library, place, name) if each.gca_resource.name not in before), None)
+
+    made = place.retry.make(lambda: _asked(make), look_up)
+    _check_active(place, made)
+    woken = bool(older) and not any(map(_active, older))
+    removed, left = _delete(place, older)
+    return Scheduled(name, made.gca_resource.name, when, _version(package), True, removed, left, woken, root)
+
+
+def pause(name: str, place: Place) -> list[str]:
+    """Stops a schedule from firing, without deleting it; as `kubeflow.server.schedules.pause`."""
+    found = [each for each in _required(place, name) if _active(each)]
+    for each in found:
+        place.retry.call(lambda each=each: _asked(each.pause))
+    return [each.gca_resource.name for each in found]
+
+
+def resume(name: str, place: Place) -> str:
+    """Has the newest schedule of a name fire again, without the runs it has missed; as `kubeflow.server.schedules.resume`."""
+    newest = max(_required(place, name), key=lambda each: each.gca_resource.create_time.timestamp())
+    if not _active(newest):
+        place.retry.call(lambda: _asked(newest.resume))
+        _check_active(place, newest)
+    return newest.gca_resource.name
+
+
+def remove(name: str, place: Place) -> tuple[list[str], list[Left]]:
+    """Deletes a schedule; as `kubeflow.server.schedules.remove`."""
+    return _delete(place, _required(place, name))
+
+
+def list_schedules(place: Place) -> list[Listed]:
+    """All schedules of the project in the region, by name."""
+    found = _all(_library(), place)
+    return [_listed(each) for each in sorted(found, key=lambda each: each.gca_resource.display_name)]
+
+
+def _library() -> Any:
+    """google-cloud-aiplatform, imported where it is needed: it takes many seconds, and warns in dozens of lines."""
+    from common.quiet import hushed
+
+    try:
+        with hushed():
+            from google.cloud import aiplatform
+    except ImportError:
+        raise InputError("Vertex AI needs one more package: pip install 'darkroom-tfx[vertex]'") from None
+    return aiplatform
+
+
+def _prepared(file: str | Path, parameters: Sequence[str], root: str | None) -> tuple[Package, dict[str, Any], str]:
+    package = read_package(file)
+    if package.platform:
+        raise InputError(f"{package.path} has settings for Kubernetes, which Vertex AI does not take: compile it for Vertex AI")
+    if (
+        package.registry and _slug(package.name) != package.name
+    ):  # else `kubeflow.container.records` would not know the run's id in URIs
+        raise InputError(
+            f"the pipeline {package.name} cannot run on Vertex AI, where jobs have its name: it must begin with a small letter and "
+            f"have at most {_SLUG}; set cluster.name, and compile it anew"
+        )
+    root = root or package.pipeline_root
+    if not root.startswith("gs://"):
+        raise InputError(f"Vertex AI needs a pipeline root in Cloud Storage, not {root!r}: say --pipeline-root gs://BUCKET/FOLDER")
+    return package, fill_parameters(package, parameters), root
+
+
+def _job(library: Any, place: Place, package: Package, values: dict[str, Any], root: str, **more: Any) -> Any:
+    return _asked(
+        lambda: library.PipelineJob(
+            template_path=str(package.path),
+            parameter_values=values,
+            pipeline_root=root,
+            project=place.project,
+            location=place.region,
+            **more,
+        )
+    )
+
+
+def _asked(ask: Callable[[], Any]) -> Any:
+    """Asks Vertex AI once, and says in a line what is wrong."""
+    from google.api_core import exceptions as api
+    from google.auth.exceptions import GoogleAuthError
+
+    try:
+        return ask()
+    except (api.ServiceUnavailable, api.BadGateway, api.GatewayTimeout, api.RetryError) as error:  # DeadlineExceeded is among them
+        raise LostAnswer(f"Vertex AI does not answer ({_line(error)})") from None
+    except api.NotFound as error:
+        raise NotFound(f"Vertex AI knows it not: {_line(error)}") from None
+    except api.Conflict as error:
+        raise Conflict(f"Vertex AI has it already: {_line(error)}") from None
+    except api.ClientError as error:
+        raise InputError(f"Vertex AI refuses ({error.code}): {_line(error)}") from None
+    except api.GoogleAPICallError as error:
+        raise ServerFault(f"Vertex AI fails: {_line(error)}") from None
+    except GoogleAuthError as error:
+        raise InputError(f"Google's default credentials are missing or refused: {_line(error)}") from None
+    except ValueError as error:  # the library's own checks of names and labels
+        raise InputError(f"google-cloud-aiplatform refuses: {_line(error)}") from None
+
+
+def _there(library: Any, place: Place, job_id: str) -> str | None:
+    try:
+        place.retry.call(lambda: _asked(lambda: library.PipelineJob.get(job_id, project=place.project, location=place.region)))
+    except NotFound:
+        return None
+    return job_id
+
+
+def _all(library: Any, place: Place, filter: str | None = None) -> list[Any]:
+    ask = library.PipelineJobSchedule.list
+    return place.retry.call(lambda: _asked(lambda: ask(filter=filter, project=place.project, location=place.region)))
+
+
+def _of_name(library: Any, place: Place, name: str) -> list[Any]:
+    return [each for each in _all(library, place, f'display_name="{name}"') if each.gca_resource.display_name == name]
+
+
+def _findable(name: str) -> str:
+    if '"' in name or "\\" in name:
+        raise InputError(f"--name {name!r}: quotation marks and backslashes cannot be looked up on Vertex AI")
+    return name
+
+
+def _required(place: Place, name: str) -> list[Any]:
+    name, library = _findable(name), _library()
+    found = _of_name(library, place, name)
+    if not found:
+        others = sorted({each.gca_resource.display_name for each in _all(library, place)})
+        raise InputError(f"there is no schedule {name!r}; there are: {', '.join(others) or 'none at all'}")
+    return found
+
+
+def _active(schedule: Any) -> bool:
+    return schedule.gca_resource.state.name == "ACTIVE"
+
+
+def _print_of(schedule: Any) -> str | None:
+    return schedule.gca_resource.create_pipeline_job_request.pipeline_job.labels.get(_LABEL)
+
+
+def _check_active(place: Place, schedule: Any) -> None:
+    state = place.retry.call(lambda: _asked(lambda: schedule.state.name))
+    if state != "ACTIVE":
+        name = schedule.gca_resource.name
+        raise ServerFault(f"Vertex AI has taken the schedule {name}, but it is {state}; no other was touched")
+
+
+def _delete(place: Place, schedules: Sequence[Any]) -> tuple[list[str], list[Left]]:
+    """Deletes, and goes on where one fails."""
+    removed, left = [], []
+    for each in schedules:
+        name = each.gca_resource.name
+        try:
+            place.retry.call(lambda each=each: _asked(each.delete))
+        except NotFound:
+            removed.append(name)
+        except (InputError, ServerFault) as error:
+            left.append(Left(name, _active(each), str(error)))
+        else:
+            removed.append(name)
+    return removed, left
+
+
+def _listed(schedule: Any) -> Listed:
+    found = schedule.gca_resource
+    job = found.create_pipeline_job_request.pipeline_job
+    return Listed(
+        name=found.display_name,
+        id=found.name,
+        cron=found.cron,
+        written=_without_zone(found.cron),
+        enabled=_active(schedule),
+        version=job.labels.get(_LABEL, ""),
+        last=found.last_scheduled_run_response.scheduled_run_time if "last_scheduled_run_response" in found else None,
+        next=found.next_run_time if "next_run_time" in found else None,
+    )
+
+
+def _without_zone(cron: str) -> str | None:
+    """A person's five fields; None for a cron that this module would not have written."""
+    words = cron.split()
+    try:
+        return parse_cron(" ".join(words[1:] if "=" in words[0] else words))
+    except (InputError, IndexError):
+        return None
+
+
+def _version(package: Package) -> Version:
+    """Vertex AI keeps no pipelines: a run carries its own."""
+    return Version("", "", package.version, False)
+
+
+def _run_url(place: Place, job_id: str) -> str:
+    console = "https://console.cloud.google.com/vertex-ai/locations"
+    return f"{console}/{place.region}/pipelines/runs/{job_id}?project={place.project}"
+
+
+def _slug(name: str) -> str:
+    """A pipeline's name as it may stand in an id, which begins with a letter."""
+    slug = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()).strip("-")[:_SLUG]
+    return slug if slug[:1].isalpha() else f"run-{slug}"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

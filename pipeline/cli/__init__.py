@@ -1,0 +1,1 @@
+"""The command line: `darkroom` and its commands."""

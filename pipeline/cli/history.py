@@ -1,0 +1,92 @@
+"""`darkroom report`, `runs` and `lineage`: what there was."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@click.option("--run", "run_id", metavar="ID", help="An earlier run, by its id; else the last one.")
+def report(work: str, run_id: str | None) -> None:
+    """Says how a run ended, and where its report is.
+
+    \b
+    The last run:
+        darkroom report --work work/digits
+    An earlier one:
+        darkroom report --work work/digits --run 20261120-093015
+    """
+    from pipeline.metadata.history import last_run, tell
+
+    for line in tell(last_run(work) if run_id is None else run_id, work):
+        click.echo(line)
+
+
+@click.group(invoke_without_command=True)
+@click.option("--work", metavar="DIR", help="The work folder.")
+@click.pass_context
+def runs(context: click.Context, work: str | None) -> None:
+    """Lists the runs of a work folder: how they ended, on how many pictures, and their figures beside the one before.
+
+    \b
+        darkroom runs --work work/digits
+        darkroom runs show 20261120-093015 --work work/digits
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if work is None:
+        raise click.UsageError("--work is missing", context)
+    from pipeline.maintenance.rollback import rollbacks
+    from pipeline.metadata.runs import list_runs, table
+
+    for line in [*table(list_runs(work)), *map(str, rollbacks(Path(work)))]:
+        click.echo(line)
+
+
+@runs.command(name="show")
+@click.argument("run_id", metavar="ID")
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+def show_run(run_id: str, work: str) -> None:
+    """Shows a run in full."""
+    from pipeline.metadata.runs import show
+
+    for line in show(run_id, work):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+def lineage(model: str, work: str) -> None:
+    """Says which pictures, configuration, code and earlier model made a pushed one, by ML Metadata.
+
+    MODEL is its version, or the folder in which it is served.
+
+    \b
+        darkroom lineage 3 --work work/digits
+    """
+    from common.errors import InputError
+
+    name = Path(model).name
+    if not name.isdecimal():
+        raise InputError(f"a pushed model is told by its version, such as 3 or serving/3, not {model}")
+    version = int(name)
+    from common.quiet import quiet
+
+    with quiet(Path(os.devnull)):
+        from pipeline.maintenance.rollback import rollbacks
+        from pipeline.metadata.lineage import lineage as lineage_of
+        from pipeline.workspace.layout import Workspace
+
+        workspace = Workspace.open(work)
+        lines = lineage_of(workspace, version).lines()
+        lines += [str(done) for done in rollbacks(workspace.root) if done.became == version]
+    for line in lines:
+        click.echo(line)
+
+
+COMMANDS = (report, runs, lineage)

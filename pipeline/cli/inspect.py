@@ -1,0 +1,53 @@
+"""`darkroom inspect`: what a run would take from a place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("images", metavar="PATH")
+@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
+def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
+    """Show what a run would take from PATH: how many pictures, sizes, color, labels, splits, and what it would leave out.
+
+    The last line has what a run would set by a look at them, as --set takes it.
+
+    \b
+    A folder, an archive, arrays, a manifest: whatever `darkroom run --images` takes:
+        darkroom inspect ~/Pictures/cats
+        darkroom inspect train.csv
+    With the settings of a run:
+        darkroom inspect ~/Pictures/cats --config cats.yaml --set data.frames=all
+
+    Headers are read, and of the pictures themselves a few hundred are looked at.
+    """
+    from common.errors import InputError
+    from common.quiet import hushed
+    from components.image_example_gen.storage.files import local_path
+    from pipeline.config.inference import data_config
+    from pipeline.config.loading import apply_overrides, build_config
+    from pipeline.data.inspection import LOOKED_FOR, chosen
+    from pipeline.data.inspection import inspect as look
+    from pipeline.running.request import read_values
+    from pipeline.verdict.status import in_one_line
+
+    if not images:
+        raise InputError("PATH must not be empty; is a variable of your shell unset?")
+    with hushed():
+        values = apply_overrides(read_values(config), overrides)
+        build_config({"title": "pictures", **values}, config or "the configuration")
+        where = local_path(images)
+        where = where if "://" in where else str(Path(where).expanduser().absolute())
+        try:
+            lines = [*look(where, data_config(values)), chosen(values, where)]
+        except InputError:
+            for line in LOOKED_FOR:
+                click.echo(f"looked for {line}")
+            raise
+    for line in lines:
+        click.echo(in_one_line(line))

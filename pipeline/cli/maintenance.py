@@ -1,0 +1,92 @@
+"""`darkroom rollback` and `gc`: care of a work folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("version", metavar="[VERSION]", type=int, required=False)
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@click.option("--why", metavar="TEXT", default="", help="The reason, which is recorded.")
+def rollback(version: int | None, work: str, why: str) -> None:
+    """Puts an earlier pushed model back into service, and has new ones judged against it.
+
+    It is pushed under a new number, for servers take the highest. The models that were pushed after it are withdrawn: a run
+    that comes to one of them again ends as refused. To take it back, roll back to the withdrawn version.
+
+    
+    The model before the one in service:
+        darkroom rollback --work work/digits --why "grey stripes"
+    A certain one:
+        darkroom rollback 3 --work work/digits
+    """
+    from common.quiet import quiet
+    from pipeline.running.run import shown, whoami
+
+    with quiet(Path(os.devnull)):
+        from components.model_gate.decisions import RolledBack
+        from pipeline.maintenance.rollback import rollback as roll_back
+        from pipeline.running.post_run import renew_metrics
+        from pipeline.workspace.layout import Workspace
+
+        workspace = Workspace.open(work)
+        done = roll_back(workspace, version, RolledBack.now(whoami(), why))
+        warnings = renew_metrics(workspace)
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
+    if done.withdrawn:
+        numbers = ", ".join(map(str, done.withdrawn))
+        click.echo(
+            f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is not pushed again unless you say so"
+        )
+    if done.taken_back:
+        click.echo(f"no longer withdrawn, as that was undone: {', '.join(map(str, done.taken_back))}")
+    folder = shown(workspace.serving / str(done.became))
+    click.secho(f"rolled back: version {done.version} is in service as version {done.became}, {folder}", fg="green", bold=True)
+
+
+@click.command()
+@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@click.option(
+    "--keep", metavar="N", type=int, default=5, show_default=True, help="How many ended runs and how many pushed versions stay."
+)
+@click.option("--dry-run", is_flag=True, help="Shows what would go, and removes nothing.")
+@click.option("--yes", is_flag=True, help="Removes it without asking.")
+def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
+    """Removes artifacts, versions and reports that no kept model or run needs; shows them first.
+
+    The model in service, what the next run is compared with, and every run's verdict always stay.
+
+    \b
+    What would go:
+        darkroom gc --keep 5 --work work/digits --dry-run
+    From a timer, without asking:
+        darkroom gc --keep 5 --work work/digits --yes
+    """
+    from common.quiet import quiet
+    from pipeline.workspace.layout import Workspace
+
+    workspace = Workspace.open(work)
+    with workspace.lock():
+        with quiet(Path(os.devnull)):
+            from pipeline.maintenance.gc import carry_out, megabytes, plan
+
+            found = plan(workspace, keep)
+        for line in found.lines():
+            click.echo(f"  {line}")
+        if not found.sizes:
+            click.echo("nothing to remove")
+        elif dry_run or not (yes or (sys.stdin.isatty() and click.confirm(f"remove these {megabytes(found.bytes)}?"))):
+            click.echo(f"{megabytes(found.bytes)} could be freed; nothing was removed" + ("" if dry_run else " (--yes removes it)"))
+        else:
+            with quiet(Path(os.devnull)):
+                carry_out(workspace, found)
+            click.echo(f"removed: {megabytes(found.bytes)}")
+
+
+COMMANDS = (rollback, gc)

@@ -1,0 +1,159 @@
+"""`darkroom run` and `darkroom retrain`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.verdict.status import leave
+
+
+def asks_for_a_run(command: Callable) -> Callable:
+    """The options of a command that may run the pipeline."""
+    options = (
+        click.option(
+            "--images",
+            metavar="DIR|FILE|URI",
+            help="A folder of pictures, an archive, arrays, TFRecords or a manifest; a path or URI.",
+        ),
+        click.option("--dataset", metavar="NAME", help="digits (the default), mnist, fashion-mnist or cifar10."),
+        click.option("--data-root", metavar="DIR", help="Where data sets lie; else $DARKROOM_DATASETS, else they are downloaded."),
+        click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project."),
+        click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly."),
+        click.option("--work", metavar="DIR", help="The work folder; else work/ and the data set's or folder's name."),
+        click.option(
+            "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph."
+        ),
+        click.option(
+            "--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@asks_for_a_run
+@click.option("--no-cache", is_flag=True, help="Does everything anew.")
+@click.option("--accept-drift", is_flag=True, help="Takes pictures that differ from those before as the new usual ones.")
+@click.option("--bless", metavar="WHY", help="Pushes the model even if it is worse than the last; WHY is recorded.")
+def run(no_cache: bool, **asked: Any) -> None:
+    """Ingests pictures, trains a VAE, judges it, and pushes its decoder.
+
+    \b
+    The digits that come with it:
+        darkroom run
+    A folder of pictures; folders inside it are labels, or splits if they are called train, eval and test:
+        darkroom run --images ~/Pictures/cats
+    Larger pictures, a longer training:
+        darkroom run --images ~/Pictures/cats --set preprocessing.height=64 --set preprocessing.width=64
+            --set training.epochs=100
+    Fashion-MNIST, with two latent dimensions that can be drawn whole:
+        darkroom run --dataset fashion-mnist --set model.latent_dim=2
+    Your own configuration, and a work folder of its own:
+        darkroom run --images ~/Pictures/cats --config cats.yaml --work ~/cats-model
+
+    \b
+    It ends with one of these statuses:
+        0  a model was pushed
+        1  a fault of the program or the machine: the log says more
+        2  something is wrong with the arguments, the configuration or the pictures
+        3  a gate said no to the data, the model or its export: nothing was pushed
+        4  another run holds the work folder
+    """
+    from common.quiet import hushed
+    from pipeline.running.request import make_request
+    from pipeline.running.run import run as run_request
+
+    with hushed():
+        request = make_request(enable_cache=not no_cache, **asked)
+    leave(run_request(request))
+
+
+@click.command()
+@asks_for_a_run
+@click.option(
+    "--install", "cron", metavar="CRON", help="Has systemd or cron run this: minute, hour, day, month, weekday; or @daily."
+)
+@click.option(
+    "--with", "keeper", type=click.Choice(["systemd", "cron"]), help="Who keeps it; else systemd if it answers, else cron."
+)
+@click.option("--yes", is_flag=True, help="Writes what --install shows without asking.")
+@click.option("--uninstall", is_flag=True, help="Takes away what was installed for --work.")
+@click.pass_context
+def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: bool, uninstall: bool, **asked: Any) -> None:
+    """Runs the pipeline if there is something new, and says so in one line if there is not: for cron and timers.
+
+    \b
+    New is what was added, removed or edited among the pictures of the last spans, another configuration, or a last run that
+    did not come to its end. It is judged against the last good model, and what is not blessed is not pushed:
+        darkroom retrain --images '/data/span-{SPAN}' --config cats.yaml --work ~/cats
+    The last seven days together, from the weights of the last good model:
+        darkroom retrain --images '/data/{YYYY}-{MM}-{DD}' --set data.span_window=7 --set training.warm_start=true
+    Every night at three, by systemd or cron; it shows first what it writes:
+        darkroom retrain --images '/data/span-{SPAN}' --work ~/cats --install '0 3 * * *'
+        darkroom retrain --uninstall --work ~/cats
+
+    It ends with the statuses of `darkroom run`; 0 where nothing was new, 4 where another run is at work. Whom to tell how it
+    ended is for the configuration's section `notify`.
+    """
+    from common.quiet import hushed
+    from pipeline.running.early_failure import failure_told
+    from pipeline.running.new_data import retrain as retrain_request
+    from pipeline.running.request import make_request
+
+    if uninstall or cron is not None:
+        keep(context, cron, keeper, yes, asked)
+        return
+    if keeper or yes:
+        raise click.UsageError("--with and --yes belong to --install", context)
+    with failure_told(asked, lambda warning: click.secho(f"warning: {warning}", err=True, fg="yellow")):
+        with hushed():
+            request = make_request(**asked)
+        status = retrain_request(request, click.echo)
+    leave(status)
+
+
+def keep(context: click.Context, cron: str | None, keeper: str | None, yes: bool, asked: dict[str, Any]) -> None:
+    """Installs a job, or takes it away where there is no cron."""
+    from common.quiet import hushed
+    from pipeline.running import new_data as retraining
+    from pipeline.running.request import make_request
+    from pipeline.scheduling import installation
+    from pipeline.scheduling.cron import parse_cron
+    from pipeline.scheduling.job import make_job
+    from pipeline.workspace.layout import Workspace
+
+    if context.params["uninstall"]:
+        if asked["work"] is None or cron is not None:
+            raise click.UsageError("--uninstall takes --work DIR, and no --install", context)
+        installation.uninstall(Path(asked["work"]), click.echo)
+        return
+    fields = parse_cron(cron, "--install")
+    with hushed():
+        request = make_request(**asked)
+        retraining.look(request)
+    Workspace.create(request.work)
+    job = make_job(fields, request, context.command.params, asked)
+    installation.install(job, keeper, lambda: yes or agreed("write this?"), click.echo)
+
+
+def agreed(question: str) -> bool:
+    """Whether the person at the terminal agrees.
+
+    Raises:
+        InputError: There is nobody to ask.
+    """
+    from common.errors import InputError
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError("nothing was written: this is no terminal to ask at; with --yes it is written")
+    return click.confirm(question)
+
+
+COMMANDS = (run, retrain)

@@ -1,0 +1,114 @@
+"""`darkroom schema`: proposes what the pictures must be like, compares, accepts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from common.lines import escaped
+from common.writing import is_standard_output, shown, write_text
+
+_WORK = click.option(
+    "--work", type=click.Path(path_type=Path), required=True, help="A work folder that a run has read pictures in."
+)
+
+
+def _config(required: bool) -> Callable:
+    return click.option(
+        "--config", type=click.Path(path_type=Path), required=required, help="The configuration file whose schema is meant."
+    )
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def schema(context: click.Context) -> None:
+    """What pictures must be like: proposed from those that a run has read, compared, accepted.
+
+    \b
+    What would a schema of these pictures be?
+        darkroom schema infer --work work/cats --out cats.schema.pbtxt
+    What is it that the schema in force does not say?
+        darkroom schema diff --work work/cats --config cats.yaml
+    From now on, pictures must be like these:
+        darkroom schema accept --work work/cats --config cats.yaml
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@schema.command()
+@_WORK
+@_config(False)
+@click.option("--out", type=click.Path(path_type=Path), help="A file to write; else, as by -, it is printed.")
+def infer(work: Path, config: Path | None, out: Path | None) -> None:
+    """Proposes a schema: labels, sizes and channels as the last pictures have them, and all else as it is.
+
+    \b
+        darkroom schema infer --work work/cats
+        darkroom schema infer --work work/cats --out cats.schema.pbtxt
+    """
+    from google.protobuf import text_format
+
+    from common.errors import InputError
+
+    _, proposed = _schemas(work, config)
+    text = text_format.MessageToString(proposed, as_utf8=True)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        write_text(text, out)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write {shown(out)}: {error.strerror}") from None
+    click.echo(f"wrote {escaped(shown(out))}", err=is_standard_output(out))
+
+
+@schema.command()
+@_WORK
+@_config(False)
+def diff(work: Path, config: Path | None) -> None:
+    """Says how a schema of the last pictures differs from the one in force.
+
+    \b
+        darkroom schema diff --work work/cats
+        darkroom schema diff --work work/cats --config cats.yaml
+    """
+    from pipeline.data.schemas import differences
+
+    for line in differences(*_schemas(work, config)) or ["no difference: the schema in force says what the pictures are"]:
+        click.echo(line)
+
+
+@schema.command()
+@_WORK
+@_config(True)
+def accept(work: Path, config: Path) -> None:
+    """Writes a schema of the last pictures beside a configuration file, and names it there.
+
+    \b
+        darkroom schema accept --work work/cats --config cats.yaml
+    """
+    from pipeline.data.schemas import accept as accept_schema
+    from pipeline.data.schemas import differences
+
+    old, proposed = _schemas(work, config if config.exists() else None)
+    written = accept_schema(proposed, config)
+    for line in differences(old, proposed):
+        click.echo(line)
+    click.echo(f"wrote {written}, which {config} names from now on")
+
+
+def _schemas(work: Path, config: Path | None) -> tuple[object, object]:
+    """The schema in force, and the one that the last pictures propose."""
+    from common.quiet import quiet
+    from pipeline.data.schemas import last_statistics, propose, read_schema, schema_of
+
+    statistics = last_statistics(work)
+    old = read_schema(schema_of(config))
+    with quiet(Path(os.devnull)):
+        return old, propose(old, statistics)

@@ -1,0 +1,1 @@
+"""The configuration: its sections, its validation, and what is inferred where it is silent."""

@@ -1,0 +1,30 @@
+"""Expand ${NAME} references to environment variables."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from common.errors import InputError
+
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def filled(text: str, field: str) -> str:
+    """A configuration's value with each `${NAME}` taken from the environment.
+
+    Args:
+        text: The value.
+        field: What it is called, for the message.
+
+    Raises:
+        InputError: A variable is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = os.environ.get(match[1], "").strip()
+        if not found:
+            raise InputError(f"{field} asks for the environment variable {match[1]}, which is not set")
+        return found
+
+    return VARIABLE.sub(value, text)

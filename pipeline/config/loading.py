@@ -1,0 +1,179 @@
+"""The configuration, read from YAML, overridden from the command line, and validated."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from common.errors import InputError
+from pipeline.config.schema import Config
+from pipeline.config.search_space import checked_tuning
+
+
+def load_values(path: Path) -> dict[str, Any]:
+    """Reads a configuration file, unvalidated.
+
+    Raises:
+        InputError: It cannot be read, or is not a YAML mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the configuration {path}: {getattr(error, 'strerror', None) or error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"the configuration {path}{where} is not YAML: {getattr(error, 'problem', error)}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"the configuration {path} must be a mapping such as 'training: {{epochs: 20}}'")
+    if isinstance(values.get("notify"), dict) and True in values["notify"]:  # to YAML the word `on` is true
+        values["notify"]["on"] = values["notify"].pop(True)
+    return values
+
+
+def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Lays `--set key.key=value` over a configuration's values; values are read as YAML.
+
+    Raises:
+        InputError: One of them is not of that form.
+    """
+    values = _copy(values)
+    for override in overrides:
+        name, equals, text = override.partition("=")
+        keys = name.strip().split(".")
+        if not equals or not all(keys):
+            raise InputError(f"--set {override!r} is not of the form key=value, such as training.epochs=20")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"--set {override!r}: the value is not YAML") from None
+        target = values
+        for key in keys[:-1]:
+            target = target.setdefault(key, {})
+            if not isinstance(target, dict):
+                raise InputError(f"--set {override!r}: {key} is a value, not a section")
+        target[keys[-1]] = value
+    return values
+
+
+def build_config(values: Mapping[str, Any], source: str = "the configuration") -> Config:
+    """Validates values.
+
+    Args:
+        values: As read from YAML.
+        source: Where they come from, for the message.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        InputError: A field is unknown or its value is not allowed; one line that names every such field.
+    """
+    _check_names(Config, values, "", source)
+    try:
+        built = _ADAPTER.validate_python({key: value for key, value in values.items() if value is not None})
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {_words(e)}" for e in error.errors()]
+        raise InputError(f"in {source}: {'; '.join(problems)}") from None
+    endless = list(_endless(built))
+    if endless:
+        raise InputError(f"in {source}: {'; '.join(f'{name} must be a finite number, not {value}' for name, value in endless)}")
+    try:
+        _check_together(built)
+        return dataclasses.replace(built, tuning=checked_tuning(built.tuning, built.trainer()))
+    except (InputError, ValueError) as error:
+        raise InputError(f"in {source}: {error}") from None
+
+
+def _endless(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
+    """Numbers that are infinite or none at all, each with its field's name."""
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _endless(each, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _endless(each, name)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield name, value
+
+
+def _check_together(config: Config) -> None:
+    """What each section by itself cannot know.
+
+    Raises:
+        InputError: Two fields do not go together.
+    """
+    lowest, highest = config.evaluation.min_kl, config.evaluation.max_kl
+    if None not in (lowest, highest) and lowest > highest:
+        raise InputError(f"evaluation.min_kl, {lowest:g}, is above evaluation.max_kl, {highest:g}: no model has both")
+    if config.preprocessing.depth not in (8, config.data.depth):
+        raise InputError("preprocessing.depth is set by data.depth: leave it out, and set data.depth")
+    if config.data.depth == 16 and config.tuning.trials and config.tuning.objective == "bits_per_dimension":
+        raise InputError("tuning.objective: bits_per_dimension is of 256 levels, and data.depth is 16; use elbo")
+    model, training = config.model, config.training
+    optimal = model.likelihood == "gaussian" and model.sigma == "optimal"
+    if optimal and training.strategy == "mirrored" and training.jit_compile:
+        raise InputError(
+            "model.sigma: optimal is summed over all replicas within a step, which training.jit_compile cannot under "
+            "training.strategy: mirrored; set one of the three otherwise"
+        )
+
+
+_ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)
+
+
+def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
+    """Unknown fields get a message that lists what is allowed, with the likeliest first."""
+    if values is None:  # a section of which every field is commented out
+        return
+    if not isinstance(values, Mapping):
+        raise InputError(f"in {source}: {prefix.rstrip('.')} must be a section with fields, not {values!r}")
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    for name, value in values.items():
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, n=1)
+            guess = f"; did you mean {prefix}{near[0]}" if near else ""
+            raise InputError(f"in {source}: unknown field {prefix}{name}{guess}; allowed: {', '.join(fields)}")
+        default = fields[name].default_factory
+        if dataclasses.is_dataclass(default):
+            _check_names(default, value, f"{prefix}{name}.", source)
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    if error["type"] == "value_error":  # a section's own words, on fields that do not go together
+        return str(error["ctx"]["error"])
+    if error["loc"][:2] == ("notify", "webhook"):  # a secret
+        return f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(item) if isinstance(item, Mapping) else item for key, item in values.items()}
+
+
+def preset_names() -> Iterator[str]:
+    """The names of the configurations that come with the project."""
+    return (path.stem for path in sorted(_presets().glob("*.yaml")))
+
+
+def preset_path(name: str) -> Path | None:
+    """The file of a configuration that comes with the project, None where there is none of that name."""
+    path = _presets() / f"{name}.yaml"
+    return path if path.is_file() else None
+
+
+def _presets() -> Path:
+    import configs
+
+    return Path(configs.__file__).parent

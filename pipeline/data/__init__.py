@@ -1,0 +1,1 @@
+"""The pictures and the schema that they must meet."""

@@ -1,0 +1,246 @@
+"""What a run would take from a place: how many pictures, of what kind, and what it would leave out; by a look, in a second."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.entry import Entry
+from components.image_example_gen.discovery.sources import Sources, described, find_sources
+from components.image_example_gen.items import Block, Encoded
+from components.image_example_gen.layout import composed
+from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
+from components.image_example_gen.readers.container import Container, read_guarded
+from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.storage.files import join, printable, read_bytes
+from pipeline.config.inference import LOOKED_AT, TOLD_BY_PICTURES, complete, header_shape
+from serving.picture_files import Refused
+
+_SHOWN, _WIDTH = 10, 200
+_FEW = 20  # pictures of each file of many that are looked at, where there are many such files
+_MOST_COPIES, _FEWEST = 0.9, 10  # of those looked at, from so many on
+LOOKED_FOR = (
+    f"pictures: {' '.join(suffix for suffix in PICTURE_SUFFIXES if suffix not in OTHER_SUFFIXES)}",
+    "files of many: .zip .tar .tar.gz ..., IDX, .npy .npz .mat .h5 .parquet .arrow .tfrecord .tfrec, CIFAR's .bin, .csv of pixels",
+)
+
+
+CHOSEN = (*TOLD_BY_PICTURES, "model.network", "evaluation.max_drop")  # what a person may want to write down
+
+
+@dataclass
+class Look:
+    """What a look at some of the pictures has shown.
+
+    Attributes:
+        pictures: How many were looked at.
+        sizes: Of these, by height and width.
+        channels: Of these, by number.
+        labels: All picture files by label, and of files of many pictures those that were looked at.
+        refused: The reasons for which some of them are not read.
+        all_labels: Whether every picture's label is among `labels`.
+        copies: Of the picture files looked at, by a hash of their bytes.
+    """
+
+    pictures: int = 0
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    channels: Counter[int] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    all_labels: bool = True
+    copies: Counter[bytes] = field(default_factory=Counter)
+
+    def add(self, shape: tuple[int, int, int]) -> None:
+        """Counts a picture by its height, width and channels."""
+        self.pictures += 1
+        self.sizes[shape[0], shape[1]] += 1
+        self.channels[shape[2]] += 1
+
+
+def inspect(images: str, config: DataConfig) -> list[str]:
+    """Looks at what is there, as a run would.
+
+    Args:
+        images: Where, as `darkroom run` takes it.
+        config: How it is read.
+
+    Returns:
+        Lines for a person.
+
+    Raises:
+        InputError: There is nothing that a run could take.
+    """
+    suffixes: Counter[str] = Counter()
+    places: Counter[tuple[str, str | None]] = Counter()  # folders, which are few beside their pictures, and labels told
+
+    def take(entry: Entry) -> None:
+        suffixes[posixpath.splitext(entry.path)[1].lower()] += 1
+        path = entry.path if config.label_pattern else f"{posixpath.dirname(entry.path)}/x"
+        places[path.removeprefix("/"), entry.label] += 1
+
+    sources = find_sources(images, config, take)
+    seen = look_at(sources, config)
+    if not sources.tables:
+        for (path, told), count in places.items():
+            seen.labels[sources.labels.of(path)[0] if told is None else told] += count
+    else:
+        seen.all_labels = False
+        _count_table(sources, seen)
+    return list(_lines(sources, config, seen, suffixes))
+
+
+def look_at(sources: Sources, config: DataConfig) -> Look:
+    """Looks at the headers of some pictures, evenly spread over what there is."""
+    seen = Look()
+    for path in sources.sample[:LOOKED_AT]:
+        try:
+            data = read_bytes(join(sources.folder, path), config.max_file_megabytes)
+            shape = header_shape(data)
+            seen.copies[hashlib.sha256(data).digest()] += 1
+        except Refused as refused:
+            seen.refused[refused.reason] += 1
+            continue
+        if shape is None:
+            seen.refused["no picture that can be read"] += 1
+        else:
+            seen.add(shape)
+    most = LOOKED_AT if len(sources.containers) <= LOOKED_AT // _FEW else _FEW
+    for container in sources.containers[:_SHOWN]:
+        _look_into(container, sources, config, seen, most)
+    seen.all_labels &= not sources.containers
+    return seen
+
+
+def chosen(values: Mapping[str, Any], images: str) -> str:
+    """Return the line on the settings of a run: those that are given, and those that a look at the pictures chooses.
+
+    Args:
+        values: The configuration's values, which have been validated.
+        images: Where the pictures are, as `darkroom run` takes it.
+
+    Returns:
+        The fields of `CHOSEN` as --set takes them.
+
+    Raises:
+        InputError: There is nothing that a run could take.
+    """
+    completed = complete(values, images)
+    return "a run would set " + " ".join(f"{name}={_written(completed, *name.split('.'))}" for name in CHOSEN)
+
+
+def _written(values: Mapping[str, Any], section: str, name: str) -> str:
+    value = values[section][name]
+    return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _look_into(container: Container, sources: Sources, config: DataConfig, seen: Look, most: int) -> None:
+    left = most
+    for item in read_guarded(container, sources.folder, 0, container.count, config):
+        if isinstance(item, Block):
+            taken = min(len(item.pixels), left)
+            for label in item.labels[:taken]:
+                seen.add(item.pixels.shape[1:])
+                seen.labels[label] += 1
+        elif isinstance(item, Encoded):
+            taken, shape = 1, header_shape(item.data)
+            seen.copies[hashlib.sha256(item.data).digest()] += 1
+            if item.label or not sources.tables:  # those are counted by their lines
+                seen.labels[item.label] += 1
+            if shape is None:
+                seen.refused["no picture that can be read"] += 1
+            else:
+                seen.add(shape)
+        else:
+            taken = 1
+            seen.refused[item.reason] += 1
+        left -= taken
+        if left <= 0:
+            return
+
+
+def _count_table(sources: Sources, seen: Look) -> None:
+    told: dict[str, str] = {}  # only of tables that name a picture more than once
+    for table in sources.tables:
+        for row in table.rows(sources.folder):
+            if table.repeats:
+                told[composed(row.path)] = row.label
+            else:
+                seen.labels[row.label] += 1
+    seen.labels.update(told.values())
+
+
+def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[str]) -> Iterator[str]:
+    yield f"{sources.count:,} pictures in {printable(sources.folder)}, {_size(sources.bytes)}"
+    if sources.files:
+        yield f"files: {described(suffixes)}"
+    if sources.containers:
+        kinds = [f"{printable(each.path)} ({each.count:,})" for each in sources.containers[:_SHOWN]]
+        yield _cut(f"files of many: {', '.join(kinds)}{_more(len(sources.containers) - _SHOWN)}")
+    if seen.pictures:
+        of_all = "" if seen.pictures >= sources.count else f" (of {seen.pictures:,} looked at)"
+        sizes = [f"{width}x{height}{_share(count, seen.pictures)}" for (height, width), count in seen.sizes.most_common(5)]
+        yield f"sizes: {', '.join(sizes)}{_more(len(seen.sizes) - 5)}{of_all}"
+        yield f"color: {', '.join(_color(channels, count, seen.pictures) for channels, count in seen.channels.most_common())}"
+    yield _splits(sources, config)
+    yield _labels(seen)
+    yield from sources.notes
+    files, copies = seen.copies.total(), max(seen.copies.values(), default=0)
+    if files >= _FEWEST and copies >= _MOST_COPIES * files and not config.keep_duplicates:
+        yield f"{copies:,} of {files:,} looked at are copies of one picture: a run leaves copies out, and refuses where nearly all are"
+    for left in sources.left_out[:_SHOWN]:
+        yield _cut(f"left out: {printable(left.path)}: {left.reason}")
+    if sources.left_out[_SHOWN:]:
+        yield f"left out: {len(sources.left_out) - _SHOWN:,} more"
+    for reason, count in seen.refused.most_common(5):
+        yield f"left out: {count:,} of those looked at: {reason}"
+    if sources.others:
+        yield f"passed over, for they are not called like pictures: {described(sources.others)}"
+
+
+def _splits(sources: Sources, config: DataConfig) -> str:
+    own = [split for split in SPLITS if config.heeds_splits and split in sources.own_splits]
+    shares = {"eval": config.eval_share, "test": config.test_share}
+    by_content = [split for split in SPLITS if split not in own and shares.get(split, 1)]
+    words = [f"{', '.join(own)} from {' and '.join(sources.splits_from) or 'file names'}"] if own else []
+    words += [f"{', '.join(by_content)} by content"] if by_content else []
+    return f"splits: {', '.join(words)}"
+
+
+def _labels(seen: Look) -> str:
+    named = Counter({label: count for label, count in seen.labels.items() if label and count})
+    if not named:
+        return "labels: none"
+    shown = ", ".join(f"{printable(label)[:24]} {count:,}" for label, count in sorted(named.most_common(_SHOWN)))
+    of_all = "" if seen.all_labels else " (of those looked at)"
+    without = f"; {seen.labels['']:,} pictures without" if seen.labels[""] else ""
+    return _cut(f"labels: {len(named):,}: {shown}{_more(len(named) - _SHOWN)}{without}{of_all}")
+
+
+def _color(channels: int, count: int, pictures: int) -> str:
+    name = {1: "grey", 2: "grey with transparency", 3: "color", 4: "color with transparency"}.get(channels, f"{channels} channels")
+    return f"{name}{_share(count, pictures)}"
+
+
+def _share(count: int, pictures: int) -> str:
+    return "" if count == pictures else f" {count / pictures:.0%}"
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count > 0 else ""
+
+
+def _cut(line: str) -> str:
+    return line if len(line) < _WIDTH else f"{line[: _WIDTH - 2]}…"
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
+        count /= 1000
+    raise AssertionError("not reached")

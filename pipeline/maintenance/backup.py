@@ -1,0 +1,348 @@
+"""`darkroom backup` and `darkroom restore`: copies of a work folder's `metadata.db`, and the way back to one."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import InputError
+from common.writing import check_writable, followed, is_stream, put, send, shown
+from components.pusher.versions import versions
+from pipeline.maintenance import orphans
+from pipeline.metadata.store import COPY, damaged, read_record, wait_for_lock
+from pipeline.workspace.layout import WorkFolderBusy, Workspace
+
+HEADER = b"SQLite format 3\0"
+EMPTY = "it is empty"
+PATIENCE = 30.0  # seconds; a run locks its database for moments
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What is in a database.
+
+    Attributes:
+        executions: The ids of all executions.
+        runs: How many runs there were.
+        pushed: The versions that they pushed.
+    """
+
+    executions: frozenset[int]
+    runs: int
+    pushed: frozenset[int]
+
+    def __str__(self) -> str:
+        """It in words."""
+        latest = f", models up to version {max(self.pushed)}" if self.pushed else ""
+        return f"{len(self.executions):,} executions of {self.runs:,} run{'s' * (self.runs != 1)}{latest}"
+
+
+def backup(out: Path, workspace: Workspace) -> Contents:
+    """Copies `metadata.db` as it is at this moment, also while a run writes to it.
+
+    Args:
+        out: The file to write: complete and sound, or not touched; or what takes bytes as they come, such as - or a FIFO.
+        workspace: The work folder.
+
+    Returns:
+        What is in the copy.
+
+    Raises:
+        InputError: There is nothing to copy, or `out` cannot be written.
+        StoreDamaged: The database is damaged.
+        WorkFolderBusy: Another program keeps it locked.
+    """
+    _has_file(workspace)
+    if not workspace.metadata.is_file():
+        raise InputError(f"there is no {workspace.metadata}: nothing was run in that work folder yet")
+    stream = is_stream(out)
+    if not stream:
+        _check_place(out, workspace)
+    try:
+        with tempfile.TemporaryDirectory() if stream else nullcontext() as own, _fresh(_beside(out, own)) as copy:
+            _copy(workspace.metadata, copy)
+            why = fault(copy)
+            if why:
+                raise damaged(workspace, why)
+            found = contents(copy)
+            if stream:
+                with copy.open("rb") as file:
+                    send(file, out)
+            else:
+                _into_place(copy, followed(out))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write {shown(out)}: {error.strerror or error}") from None
+    except sqlite3.DatabaseError as error:
+        raise _translated(error, workspace, out) from None
+    return found
+
+
+def _check_place(out: Path, workspace: Workspace) -> None:
+    """Raise an error if a backup cannot be written there, or something else would be lost by it.
+
+    Raises:
+        InputError: That is so.
+    """
+    if out.suffix in (".gz", ".tgz", ".zip", ".tar"):
+        raise InputError(
+            f"a backup is one SQLite file and no archive: call it {out.name.partition('.')[0]}.db in place of {out.name}"
+        )
+    if out.is_dir() or not followed(out).parent.is_dir():
+        raise InputError(f"cannot write {out}: {'it is a folder' if out.is_dir() else 'there is no such folder'}")
+    if out.exists() and (out.samefile(workspace.metadata) or not _is_sqlite(out)):
+        raise InputError(f"{out} is no backup, and is not overwritten by one: choose another name")
+    try:
+        check_writable(out)
+    except PermissionError as error:
+        raise InputError(f"cannot write {out}: {error.strerror}") from None
+
+
+def _beside(out: Path, own: str | None) -> Path:
+    """The file that a copy is named after, in a folder of its own or in that of its place."""
+    return Path(own, "metadata.db") if own else followed(out)
+
+
+def keep_copy(workspace: Workspace) -> None:
+    """Keeps a copy of the last good database beside it, for a run's end; of none where it is in MySQL.
+
+    Raises:
+        InputError: It cannot be written.
+        StoreDamaged: The database is damaged; the copy before stays.
+        WorkFolderBusy: Another program keeps it locked.
+    """
+    if read_record(workspace) is None:
+        backup(workspace.root / COPY, workspace)
+
+
+def check(workspace: Workspace) -> None:
+    """Makes sure that a run finds a sound database, or none yet.
+
+    Raises:
+        StoreDamaged: It is not.
+    """
+    if not workspace.metadata.is_file():
+        return
+    why = fault(workspace.metadata)
+    if why and (why != EMPTY or orphans.folders(workspace.artifacts)):  # a run that is killed at once may leave it empty
+        raise damaged(workspace, why)
+
+
+def restore(source: Path, workspace: Workspace) -> list[str]:
+    """Puts a backup in the place of `metadata.db`; what it does not know of is moved out of the way, and nothing is deleted.
+
+    Args:
+        source: The backup.
+        workspace: The work folder; nothing else may run in it.
+
+    Returns:
+        What was done, a line each.
+
+    Raises:
+        InputError: It is no backup, or a damaged one, or of a version that cannot be read.
+        WorkFolderBusy: A run, or another program, holds the work folder or its database.
+    """
+    _has_file(workspace)
+    database = workspace.metadata
+    if not source.is_file() or not _is_sqlite(source):
+        raise InputError(
+            f"{source} is {'no SQLite file' if source.is_file() else 'not there'}: give one that 'darkroom backup' wrote"
+        )
+    if database.exists() and source.samefile(database):
+        raise InputError(f"{source} is the database that is in use")
+    with workspace.lock():
+        wait_for_lock(database)
+        with _fresh(followed(database)) as copy:
+            try:
+                _copy(source, copy)
+            except sqlite3.DatabaseError as error:
+                raise InputError(f"{source} cannot be restored: {error}") from None
+            why = fault(copy) or _unreadable(copy)
+            if why:
+                raise InputError(f"{source} cannot be restored: {why}")
+            found = contents(copy)
+            # Ids are counted on from beyond all that were ever given out here, so that a folder's name means one execution
+            # whichever database is looked at.
+            orphans.count_on(copy, max(_last_id(database), orphans.highest(workspace)))
+            before = _put_by(database)
+            _into_place(copy, followed(database))
+        moved = orphans.set_aside(workspace, lambda number: number not in found.executions)
+        back = orphans.bring_back(workspace, found.executions)
+        gone = _mark_gone(workspace)
+    lines = [f"restored {database} from {source}: {found}"]
+    lines += [f"the database that was there is {before}"] if before else []
+    lines += (
+        [f"files of {len(moved):,} executions that it does not know were moved to {workspace.root / orphans.ASIDE}"]
+        if moved
+        else []
+    )
+    lines += (
+        [f"files of {len(back):,} executions that it knows were brought back from {workspace.root / orphans.ASIDE}"] if back else []
+    )
+    lines += [f"files of {gone:,} artifacts that it knows are not there any more: they count as deleted"] if gone else []
+    served = versions(workspace.serving)
+    unknown = [number for number in served if number not in found.pushed]
+    if unknown:
+        names = ", ".join(map(str, unknown))
+        lines.append(f"in serving/ there stay versions that it does not know: {names}; version {served[-1]} is in service")
+    return lines
+
+
+def fault(database: Path) -> str | None:
+    """What is wrong with a database of ML Metadata; None if nothing is."""
+    try:
+        with _opened(database) as store:
+            found = [row[0] for row in store.execute("PRAGMA integrity_check(1)")]
+            if found != ["ok"]:
+                return " ".join(found[0].replace("*** in database main ***", "").split())
+            tables = {row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.OperationalError:  # such as a lock
+        raise
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    if not tables:
+        return EMPTY
+    return None if {"MLMDEnv", "Execution", "Artifact", "Event"} <= tables else "it is no database of ML Metadata"
+
+
+def contents(database: Path) -> Contents:
+    """What is in a sound database."""
+    runs = "SELECT count(*) FROM Context JOIN Type ON Type.id = Context.type_id WHERE Type.name = 'pipeline_run'"
+    pushed = "SELECT string_value FROM ArtifactProperty WHERE name = 'pushed_version' AND string_value GLOB '[0-9]*'"
+    with _opened(database) as store:
+        return Contents(
+            executions=frozenset(row[0] for row in store.execute("SELECT id FROM Execution")),
+            runs=store.execute(runs).fetchone()[0],
+            pushed=frozenset(int(row[0]) for row in store.execute(pushed)),
+        )
+
+
+def _has_file(workspace: Workspace) -> None:
+    record = read_record(workspace)
+    if record:
+        raise InputError(
+            f"{workspace.root} keeps its metadata in {record.mysql.place}: use the server's own tools, such as mariadb-dump"
+        )
+    if not workspace.root.is_dir():
+        raise InputError(f"there is no work folder {workspace.root}")
+
+
+def _is_sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(HEADER)) == HEADER
+
+
+@contextmanager
+def _opened(database: Path) -> Iterator[sqlite3.Connection]:
+    """Opens a database that is there; for writing where that is allowed, as only so an unfinished transaction is undone."""
+    mode = "rw" if os.access(database, os.W_OK) else "ro"
+    store = sqlite3.connect(f"{database.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copies a database as it is at one moment, whoever writes to it."""
+    with _opened(source) as old:
+        old.execute("BEGIN")
+        old.execute("SELECT count(*) FROM sqlite_master").fetchone()  # waits for a writer, and fails where it does not end
+        new = sqlite3.connect(target)
+        try:
+            old.backup(new)
+        finally:
+            new.close()
+
+
+def _translated(error: sqlite3.DatabaseError, workspace: Workspace, out: Path) -> Exception:
+    if "locked" in str(error):
+        return WorkFolderBusy(f"{workspace.metadata} is locked by another program; wait for it, or end it")
+    if isinstance(error, sqlite3.OperationalError):  # a full disk, a folder that cannot be written
+        return InputError(f"cannot write {out}: {error}")
+    return damaged(workspace, str(error))
+
+
+def _unreadable(database: Path) -> str | None:
+    """Why ML Metadata cannot read a sound database: its schema may be another version's. None if it can."""
+    from ml_metadata.metadata_store import metadata_store
+    from ml_metadata.proto import metadata_store_pb2 as pb
+
+    sqlite = pb.SqliteMetadataSourceConfig(filename_uri=str(database), connection_mode=pb.SqliteMetadataSourceConfig.READWRITE)
+    try:
+        metadata_store.MetadataStore(pb.ConnectionConfig(sqlite=sqlite))
+    except RuntimeError as error:
+        return str(error).partition(". ")[0]
+    return None
+
+
+def _mark_gone(workspace: Workspace) -> int:
+    """Marks what has been deleted since as deleted, or the next run may take it for the last good model; gives the number."""
+    from ml_metadata.proto.metadata_store_pb2 import Artifact
+
+    with _opened(workspace.metadata) as store:
+        known = store.execute("SELECT id, uri FROM Artifact WHERE state = ?", (Artifact.LIVE,)).fetchall()
+        gone = [id_ for id_, uri in known if uri and Path(uri).is_relative_to(workspace.artifacts) and not Path(uri).exists()]
+        store.execute("BEGIN IMMEDIATE")
+        store.executemany("UPDATE Artifact SET state = ? WHERE id = ?", [(Artifact.DELETED, id_) for id_ in gone])
+        store.execute("COMMIT")
+    return len(gone)
+
+
+def _last_id(database: Path) -> int:
+    """The last id that a database gave an execution; 0 where there is none, or it cannot be read."""
+    try:
+        with _opened(database) as store:
+            found = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'Execution'").fetchone()
+    except sqlite3.DatabaseError:
+        return 0
+    return found[0] if found else 0
+
+
+@contextmanager
+def _fresh(target: Path) -> Iterator[Path]:
+    """A file beside another, for what is to take its place; gone afterwards if it has not."""
+    fresh = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield fresh
+    finally:
+        for path in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+            path.unlink(missing_ok=True)
+
+
+def _into_place(fresh: Path, target: Path) -> None:
+    """Puts a file in the place of another, so that after a power cut there is one or the other."""
+    _flush(fresh)
+    put(fresh, target)
+    _flush(target.absolute().parent)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _put_by(database: Path) -> Path | None:
+    """Copies the database that is to be replaced, with its journal, which must not be played into the new one."""
+    if not database.exists():
+        return None
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    names = (f"{database.name}.before-restore-{stamp}{suffix}" for suffix in ("", *(f"-{i}" for i in range(2, 1000))))
+    before = next(path for path in map(database.with_name, names) if not path.exists())
+    shutil.copy2(database, before)
+    for suffix in ("-journal", "-wal", "-shm"):
+        journal = database.with_name(database.name + suffix)
+        if journal.exists():
+            journal.rename(before.with_name(before.name + suffix))
+    return before

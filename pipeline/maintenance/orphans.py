@@ -1,0 +1,116 @@
+"""Files of executions that ML Metadata does not know: its database was lost, or an older copy of it is back."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import sqlite3
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from pipeline.metadata.store import open_store, read_record
+from pipeline.workspace.layout import Workspace
+
+LOGGER = logging.getLogger(__name__)
+ASIDE = "aside"
+PATTERNS = ("*/*/*", "*/.system/executor_execution/*")  # NODE/KEY/EXECUTION, and TFX's own; its drivers number by the clock
+
+
+def folders(root: Path) -> dict[Path, int]:
+    """The folders of executions below a pipeline's root, by their path from there, with the execution's id."""
+    found = (path for pattern in PATTERNS for path in root.glob(pattern))
+    return {path.relative_to(root): int(path.name) for path in found if path.name.isascii() and path.name.isdecimal()}
+
+
+def highest(workspace: Workspace) -> int:
+    """The highest id that any folder of an execution has, those that were set aside too; 0 where there is none."""
+    roots = (workspace.artifacts, *(workspace.root / ASIDE).glob("*"))
+    return max((number for root in roots for number in folders(root).values()), default=0)
+
+
+def put_away(workspace: Workspace) -> list[int]:
+    """Sets aside, before a run, what its database has yet to give ids to.
+
+    TFX does not mind that a new execution's folder is there already, and would add the new files to the old ones; and what
+    looks for the latest folder would find an old one.
+
+    Args:
+        workspace: The work folder; the run holds it.
+
+    Returns:
+        The ids.
+    """
+    from ml_metadata.metadata_store import ListOptions
+    from ml_metadata.metadata_store.metadata_store import OrderByField
+
+    if not folders(workspace.artifacts):
+        return []
+    store = open_store(workspace)
+    latest = store.get_executions(ListOptions(limit=1, order_by=OrderByField.ID, is_asc=False))
+    last = latest[0].id if latest else 0
+    moved = set_aside(workspace, lambda number: number > last)
+    if moved and read_record(workspace) is None:
+        count_on(workspace.metadata, highest(workspace))
+    return moved
+
+
+def set_aside(workspace: Workspace, unknown: Callable[[int], bool]) -> list[int]:
+    """Moves executions' folders out of the pipeline's root.
+
+    Args:
+        workspace: The work folder.
+        unknown: Whether ML Metadata does not know an execution.
+
+    Returns:
+        The ids of those that were moved.
+    """
+    found = {path: number for path, number in folders(workspace.artifacts).items() if unknown(number)}
+    aside = workspace.root / ASIDE / datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    for path in found:
+        LOGGER.warning("moving %s to %s: ML Metadata does not know of it", workspace.artifacts / path, aside)
+        _move(workspace.artifacts / path, aside / path)
+    return sorted(set(found.values()))
+
+
+def bring_back(workspace: Workspace, known: Collection[int]) -> list[int]:
+    """Moves folders that were set aside back to where they were, for a database that knows them again.
+
+    Args:
+        workspace: The work folder.
+        known: The executions that ML Metadata knows.
+
+    Returns:
+        The ids of those that were moved.
+    """
+    moved = set()
+    for aside in sorted((workspace.root / ASIDE).glob("*"), reverse=True):
+        for path, number in folders(aside).items():
+            if number in known and not (workspace.artifacts / path).exists():
+                _move(aside / path, workspace.artifacts / path)
+                moved.add(number)
+        for folder in sorted((path for path in aside.rglob("*") if path.is_dir()), reverse=True):
+            _remove_empty(folder)
+        _remove_empty(aside)
+    return sorted(moved)
+
+
+def count_on(database: Path, last: int) -> None:
+    """Has a `metadata.db` give ids to executions from beyond one."""
+    store = sqlite3.connect(database, isolation_level=None)
+    try:
+        store.execute("BEGIN IMMEDIATE")
+        if not store.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'Execution'", (last,)).rowcount:
+            store.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('Execution', ?)", (last,))
+        store.execute("COMMIT")
+    finally:
+        store.close()
+
+
+def _move(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source.rename(target)
+
+
+def _remove_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -1,0 +1,1 @@
+"""What a run reports to the outside: metrics, MLflow, a webhook, a command."""

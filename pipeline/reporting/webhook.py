@@ -1,0 +1,82 @@
+"""Posts a verdict to an address that is a secret: nothing that is said here holds any of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import asdict
+from typing import Any
+
+from pipeline.config.env import filled
+from pipeline.config.notify import NotifyConfig, allowed
+from pipeline.reporting.timeout import within
+from pipeline.verdict.verdict import Verdict
+
+SECONDS = 30
+
+
+class NotPosted(RuntimeError):
+    """Why a verdict was not posted."""
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the verdict is for the host that was named."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """See the base class."""
+
+
+def post(address: str, verdict: Verdict, seconds: float = SECONDS) -> None:
+    """Posts a verdict as JSON.
+
+    Args:
+        address: http:// or https://; certificates are verified by what the system trusts.
+        verdict: What is posted.
+        seconds: How long it may take altogether.
+
+    Raises:
+        NotPosted: It did not arrive, as far as is known.
+    """
+    if not address.startswith(("https://", "http://")):
+        raise NotPosted("the address is neither https:// nor http://")
+    body = json.dumps(asdict(verdict)).encode()
+
+    def send() -> None:
+        request = urllib.request.Request(address, body, {"Content-Type": "application/json"}, method="POST")
+        with urllib.request.build_opener(_Stay).open(request, timeout=seconds):
+            pass
+
+    try:
+        within(seconds, send)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise NotPosted(_words(error, seconds)) from None
+
+
+def post_verdict(config: NotifyConfig, verdict: Verdict) -> None:
+    """Posts the verdict to the configured address.
+
+    Raises:
+        NotPosted: It could not be posted.
+        InputError: A variable that the address names is not set.
+    """
+    address = filled(config.webhook or "", "notify.webhook")
+    if not allowed(address):
+        raise NotPosted("with its variables it is no https:// address; http:// is for localhost alone")
+    post(address, verdict)
+
+
+def _words(error: Exception, seconds: float) -> str:
+    """What went wrong, of which the exception's own text may name the address, and the server's anything."""
+    if isinstance(error, urllib.error.HTTPError):
+        phrase = http.client.responses.get(error.code, "")
+        redirect = ", a redirect, which is not followed" if 300 <= error.code < 400 else ""
+        return f"the answer was {error.code} {phrase}".rstrip() + redirect
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the certificate is not trusted: {cause.verify_message}"
+    if isinstance(cause, TimeoutError):
+        return f"no answer within {seconds:g} seconds"
+    return getattr(cause, "strerror", None) or type(cause).__name__

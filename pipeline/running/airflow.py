@@ -1,0 +1,174 @@
+"""A DAG for Airflow: the same graph, a task for each component, through TFX's AirflowDagRunner.
+
+TFX's runner makes the tasks and says which comes after which. How a task runs its component is ours: the runner's own launcher
+knows nothing of the graph's compiled form, names outputs by their keys alone, so that two blessings of one run collide, and finds
+nothing of what `darkroom run` has recorded. Here each task runs one node as `darkroom run` does, on the same work folder.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.verdict.status import Status
+
+if TYPE_CHECKING:
+    from airflow.models import DAG
+    from tfx.dsl.components.base.base_node import BaseNode
+    from tfx.orchestration.pipeline import Pipeline
+
+LOGGER = logging.getLogger("airflow.task")
+BEGIN, VERDICT = "Begin", "Verdict"
+
+
+def darkroom_dag(
+    *,
+    work: str,
+    images: str | None = None,
+    dataset: str | None = None,
+    data_root: str | None = None,
+    config: str | None = None,
+    overrides: Sequence[str] = (),
+    name: str = "darkroom",
+    schedule: str | None = None,
+    start: datetime.datetime = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
+    **more: Any,
+) -> DAG:
+    """The DAG that does what `darkroom retrain` does. A file in Airflow's folder of DAGs holds no more than
+
+        from pipeline.airflow_dag import darkroom_dag
+        dag = darkroom_dag(images="/data/span-{SPAN}", work="/srv/cats", schedule="0 3 * * *")
+
+    Its task Begin ends all others as skipped where nothing is new; Verdict fails, with the reasons, where nothing was pushed.
+
+    Args:
+        work: The work folder, which every worker has to see; absolute.
+        images: Where the pictures are; this or `dataset`, and the others, as `darkroom retrain` takes them.
+        dataset: See there.
+        data_root: See there.
+        config: See there.
+        overrides: What --set is given, such as "training.epochs=20".
+        name: The DAG's id.
+        schedule: A cron, @daily ..., or None for runs by hand alone.
+        start: From when on; its time zone is that of the schedule.
+        more: For Airflow's DAG, such as `default_args` or `tags`.
+
+    Raises:
+        InputError: The configuration is wrong; Airflow shows it as an import error.
+    """
+    from airflow.operators.python import PythonOperator
+    from tfx.orchestration.airflow.airflow_dag_runner import AirflowDagRunner, AirflowPipelineConfig
+
+    asked = dict(images=images, dataset=dataset, data_root=data_root, config=config, overrides=tuple(overrides), work=work)
+    settings = {
+        "schedule": schedule,
+        "start_date": start,
+        "catchup": False,  # the pictures of now are all that there is to train on
+        "max_active_runs": 1,
+        "max_active_tasks": 1,  # the work folder is one task's at a time
+        **more,
+    }
+    folder = Path(work).expanduser().absolute()
+    how = AirflowPipelineConfig(airflow_dag_config=settings, supported_launcher_classes=[_launcher(folder)])
+    dag = AirflowDagRunner(how).run(_shape(asked, name, folder))
+    nodes = list(dag.tasks)
+    for node in nodes:
+        node.op_kwargs = {"exec_properties": {}}  # nothing of the configuration is for Airflow's templates, nor for its data base
+    begin = PythonOperator(task_id=BEGIN, python_callable=functools.partial(_begin, asked), dag=dag)
+    verdict = PythonOperator(
+        task_id=VERDICT, python_callable=functools.partial(_conclude, folder), trigger_rule="none_skipped", dag=dag
+    )
+    for node in nodes:
+        if not node.upstream_list:
+            begin >> node
+        node >> verdict
+    return dag
+
+
+def _shape(asked: dict[str, Any], name: str, folder: Path) -> Pipeline:
+    """The graph's nodes and what is between them, which is all that Airflow has to know.
+
+    It looks at no pictures and writes nothing: Airflow reads the file of a DAG again and again.
+    """
+    from tfx.orchestration import metadata
+
+    from pipeline.config.loading import apply_overrides, build_config, preset_path
+    from pipeline.graph.environments import Local
+    from pipeline.graph.pipeline import create_pipeline
+    from pipeline.running.request import DEFAULT_DATASET, read_values
+    from pipeline.workspace.layout import Workspace
+
+    workspace = Workspace(folder)
+    data = asked["dataset"] or DEFAULT_DATASET
+    chosen = asked["config"] or (data if not asked["images"] and preset_path(data) else None)
+    return create_pipeline(
+        name=name,
+        root=str(workspace.artifacts),
+        images=asked["images"] or data,
+        plumbing=Local(str(workspace.artifacts / "schemas")),
+        push_to=str(workspace.serving),
+        config=build_config(apply_overrides(read_values(chosen), asked["overrides"])),
+        metadata=metadata.sqlite_metadata_connection_config(str(workspace.metadata)),
+    )
+
+
+def _launcher(folder: Path) -> type:
+    """What TFX's runner makes for each node, in place of its own launcher."""
+
+    class Launcher:
+        def __init__(self, node: str):
+            self.node = node
+
+        @classmethod
+        def can_launch(cls, executor_spec: Any, config: Any) -> bool:
+            return True
+
+        @classmethod
+        def create(cls, component: BaseNode, **_: Any) -> Launcher:
+            return cls(component.id)
+
+        def launch(self) -> None:
+            from pipeline.running.stepwise import run_node
+
+            run_node(folder, _run_id(), self.node)
+
+    return Launcher
+
+
+def _begin(asked: dict[str, Any]) -> str:
+    """The task Begin: begins a run, and gives its id to the tasks after it."""
+    from airflow.exceptions import AirflowSkipException
+
+    from pipeline.running.request import make_request
+    from pipeline.running.stepwise import begin
+
+    run_id = begin(make_request(**asked), LOGGER.info)
+    if run_id is None:
+        raise AirflowSkipException("nothing is new")
+    return run_id
+
+
+def _conclude(folder: Path) -> None:
+    """The task Verdict: ends the run."""
+    from airflow.exceptions import AirflowFailException
+
+    from pipeline.running.stepwise import conclude
+
+    status, reasons = conclude(folder, _run_id())
+    if status is not Status.PUSHED:
+        raise AirflowFailException(f"{status.word}: {'; '.join(reasons)}")
+
+
+def _run_id() -> str:
+    """The id of the run that the task Begin of this run of the DAG has begun."""
+    from airflow.exceptions import AirflowFailException
+    from airflow.operators.python import get_current_context
+
+    run_id = get_current_context()["ti"].xcom_pull(task_ids=BEGIN)
+    if run_id is None:
+        raise AirflowFailException(f"no run was begun: the log of the task {BEGIN} says why")
+    return run_id

@@ -1,0 +1,113 @@
+"""What a person sees while a pipeline runs: a line per component, a progress bar, and nothing of the libraries' noise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from common import progress
+from pipeline.verdict.status import escaped
+
+MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
+NAME_WIDTH = 18
+
+
+class Display:
+    """Shows components as they run and end. On a terminal it draws a moving bar; elsewhere it writes plain lines.
+
+    Args:
+        stream: Where to.
+    """
+
+    def __init__(self, stream: IO[str]):
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._task = None
+
+    def line(self, text: str, style: str = "") -> None:
+        """Writes a line."""
+        self._console.print(Text(escaped(text), style=style))
+
+    def started(self, name: str) -> None:
+        """A component starts."""
+        if not self._console.is_terminal:
+            return
+        self._bar = Progress(
+            SpinnerColumn(style="red"),
+            TextColumn(f"{name:<{NAME_WIDTH}}"),
+            BarColumn(bar_width=14, complete_style="red", finished_style="red", pulse_style="grey37"),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            refresh_per_second=5,
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._bar.start()
+
+    def progress(self, value: progress.Progress) -> None:
+        """A component reports how far it has come."""
+        if self._bar is not None:
+            self._bar.update(self._task, total=value.total, completed=value.done, description=in_short(value))
+
+    def ended(self, name: str, state: str, seconds: float, result: str) -> None:
+        """A component has ended."""
+        self.close()
+        mark, colour = MARKS[state]
+        time = "cached" if state == "cached" else f"{seconds:.1f} s"
+        line = Text.assemble((mark, colour), f" {name:<{NAME_WIDTH}} ", (f"{time:>8}", "dim"), f"  {escaped(result)}")
+        self._console.print(line)
+
+    def close(self) -> None:
+        """Takes a bar that is still moving away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def in_short(value: progress.Progress) -> str:
+    """Progress in so few words that they fit a line of 80 characters beside the bar."""
+    if not value.figures:
+        return f"{value.step} {value.done:,}" + (f" of {value.total:,}" if value.total else "") + f" {value.unit}"
+    share = f"{value.done / value.total:4.0%}  " if value.total else ""
+    words = []
+    for name, number in value.figures.items():
+        text = f"{number:,.0f}" if number == int(number) or abs(number) >= 1000 else f"{number:,.2f}"
+        words.append(f"{text} {name}" if "/" in name else f"{name} {text}")
+    return share + "  ".join(words)
+
+
+class ProgressHandler(logging.Handler):
+    """Hands progress records to a display, and nothing else."""
+
+    def __init__(self, display: Display):
+        super().__init__()
+        self._display = display
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        value = getattr(record, "progress", None)
+        if value is not None:
+            self._display.progress(value)
+
+
+@contextmanager
+def progress_shown(display: Display) -> Iterator[None]:
+    """For as long as it lasts, progress records reach the display and are not logged beside it."""
+    logger, handler = logging.getLogger(progress.LOGGER), ProgressHandler(display)
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate

@@ -1,0 +1,104 @@
+"""What is done once a run has ended, whatever way: nothing of it changes how the run ended."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.errors import InputError
+from pipeline.config.notify import NotifyConfig
+from pipeline.reporting.command import run_command
+from pipeline.reporting.mlflow import judged, record
+from pipeline.reporting.prometheus import LOOKED, write_metrics
+from pipeline.reporting.webhook import post_verdict
+from pipeline.verdict.status import Status
+from pipeline.verdict.verdict import Verdict
+from pipeline.workspace.layout import DiskFull, Workspace
+
+if TYPE_CHECKING:
+    from pipeline.running.request import Request
+
+Step = tuple[str, Callable[[], None]]  # what it means if it fails, and the step
+
+
+def afterwards(request: Request, workspace: Workspace, verdict: Verdict) -> list[str]:
+    """Writes the metrics, notifies, and has MLflow keep a record.
+
+    Args:
+        request: What was asked for.
+        workspace: The work folder.
+        verdict: How the run ended; it has been written.
+
+    Returns:
+        A line for each of them that could not be done.
+    """
+    config, folder = request.config, workspace.run(verdict.run)
+    steps = [_metrics(workspace)]
+    if verdict.status != Status.INTERRUPTED:  # a person is there, and wants it to end
+        steps += _notification(config.notify, verdict, folder / "log.txt")
+        if config.mlflow.tracking_uri is not None and judged(verdict):
+            steps.append(("MLflow has no record of the run", lambda: record(config, verdict, folder)))
+    return _warnings(steps)
+
+
+def looked(workspace: Workspace) -> None:
+    """Remembers when `retrain` last looked whether there is anything new."""
+    (workspace.root / LOOKED).touch()
+
+
+def renew_metrics(workspace: Workspace) -> list[str]:
+    """Writes the metrics where there was no run: nothing was new, or a rollback; a line if they cannot be written."""
+    return _warnings([_metrics(workspace)])
+
+
+def never_began(error: Exception, notify: NotifyConfig, title: str, images: str) -> list[str]:
+    """Notifies of a run that was to begin and could not.
+
+    Args:
+        error: Why.
+        notify: Who is told.
+        title: What the pictures are.
+        images: Where they were to be.
+
+    Returns:
+        A line for each way of telling that failed.
+    """
+    status = Status.MISTAKE if isinstance(error, InputError) else Status.FAULT
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    verdict = Verdict(run="", title=title, images=images, started=now)
+    words = " ".join(str(error).split())
+    said = isinstance(error, (InputError, DiskFull))
+    verdict.end(status, None, [words if said else f"{type(error).__name__}: {words[:300]}"])
+    return _warnings(_notification(notify, verdict, None))
+
+
+def _metrics(workspace: Workspace) -> Step:
+    return "metrics.prom was not written", lambda: write_metrics(workspace)
+
+
+def _notification(config: NotifyConfig, verdict: Verdict, log: Path | None) -> list[Step]:
+    steps: list[Step] = []
+    if config.command and verdict.outcome in config.on:
+        steps.append(("notify.command failed", lambda: run_command(config, verdict, log)))
+    if config.webhook and verdict.outcome in config.on:
+        steps.append(("the verdict was not posted to notify.webhook", lambda: post_verdict(config, verdict)))
+    return steps
+
+
+def _warnings(steps: Sequence[Step]) -> list[str]:
+    """Does each step, and says in a line which of them failed and why."""
+    warnings = []
+    for meaning, step in steps:
+        try:
+            step()
+        except KeyboardInterrupt:
+            warnings.append(f"{meaning}: interrupted")
+        except OSError as error:
+            warnings.append(f"{meaning}: {error.strerror or type(error).__name__}")
+        except (RuntimeError, InputError) as error:  # each step's own, in words that give no secret away
+            warnings.append(f"{meaning}: {error}")
+        except Exception as error:
+            warnings.append(f"{meaning}: {type(error).__name__}")
+    return warnings

@@ -1,0 +1,173 @@
+"""From what a person types to a run's request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import InputError
+from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES
+from components.image_example_gen.readers.archives import ARCHIVE_SUFFIXES
+from components.image_example_gen.readers.arrays.find import ARRAY_SUFFIXES
+from components.image_example_gen.storage.files import local_path, printable
+from pipeline.config.inference import TOLD_BY_PICTURES, PicturesUnseen, complete
+from pipeline.config.loading import apply_overrides, build_config, load_values, preset_names, preset_path
+from pipeline.config.schema import Config
+from pipeline.data.datasets import prepare_dataset
+from pipeline.data.schemas import schema_of
+from pipeline.workspace.layout import Workspace
+
+DEFAULT_DATASET = "digits"
+JUDGED_ELSEWHERE = 1000  # held-out pictures that margins are for where the pictures are a cluster's, which grow with each span
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for.
+
+    Attributes:
+        images: Where the pictures are: an absolute path or a URI.
+        config: The configuration.
+        work: The work folder.
+        orchestrator: `local` or `beam`.
+        enable_cache: Whether what has not changed is taken from earlier runs.
+        beam_args: For the components that run on Beam.
+        accept_drift: Whether the pictures may differ from those before.
+        bless: The reason to bless the model even if the model gate refuses it; empty: let it decide.
+    """
+
+    images: str
+    config: Config
+    work: Path
+    orchestrator: str = "local"
+    enable_cache: bool = True
+    beam_args: Sequence[str] = ()
+    accept_drift: bool = False
+    bless: str = ""
+
+
+def make_request(
+    *,
+    images: str | None,
+    dataset: str | None,
+    data_root: str | None,
+    config: str | None,
+    overrides: Sequence[str],
+    work: str | None,
+    orchestrator: str = "local",
+    beam_args: Sequence[str] = (),
+    enable_cache: bool = True,
+    accept_drift: bool = False,
+    bless: str | None = None,
+) -> Request:
+    """Reads and checks all that a run needs to know; the arguments are those of `darkroom run`.
+
+    Raises:
+        InputError: Something is wrong with it; one line.
+    """
+    if images is not None and dataset is not None:
+        raise InputError("give --images or --dataset, not both")
+    bless = checked_reason(bless)
+    if "" in (images, dataset, work):
+        raise InputError("--images, --dataset and --work must not be empty; is a variable of your shell unset?")
+    name = dataset or (None if images else DEFAULT_DATASET)
+    chosen = config or (name if name and preset_path(name) else None)
+    values = read_values(chosen)
+    if name:
+        work = work or str(Path("work", name))
+        Workspace.create(Path(work))  # data sets are kept there
+        prepared = prepare_dataset(name, data_root, work)
+        images, values = str(prepared.folder), with_default(values, "data", "label_names", list(prepared.label_names))
+        values = with_default(values, "data", "follow_links", True)  # what lies elsewhere is linked, not copied
+        values = {"title": name, **values}
+    else:
+        images = local_path(images)
+        images = images if "://" in images else str(Path(images).expanduser().absolute())
+        if not images.isprintable() and re.search("[\udc80-\udcff]", images):
+            raise InputError(f"{printable(images)} is not UTF-8 text: give another name, such as that of a link to it")
+        title = title_of(images)
+        work = work or str(Path("work", title))
+        values = {"title": title, **values}
+    built = _built(values, chosen, overrides, images, config or "the configuration")
+    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless)
+
+
+def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Config:
+    """The configuration of a pipeline that runs elsewhere, on pictures that this machine may or may not reach.
+
+    Raises:
+        InputError: Something is wrong with it; or it leaves open what only a look at the pictures tells, and they are out of
+            reach.
+    """
+    values = {"title": title_of(images), **read_values(config)}
+    try:
+        return _built(values, config, overrides, images, config or "the configuration", JUDGED_ELSEWHERE)
+    except PicturesUnseen as error:
+        raise InputError(f"{error}; without a look at pictures, set {', '.join(TOLD_BY_PICTURES)}") from error
+
+
+def _built(
+    values: Mapping[str, Any],
+    chosen: str | None,
+    overrides: Sequence[str],
+    images: str,
+    source: str,
+    judged_by: int | None = None,
+) -> Config:
+    """The configuration that values make, with what they leave open filled in by a look at the pictures."""
+    if chosen is not None and Path(chosen).expanduser().is_file() and values.get("schema"):
+        values = {**values, "schema": str(schema_of(Path(chosen).expanduser()).absolute())}
+    values = apply_overrides(dict(values), overrides)
+    build_config(values, source)  # a mistyped field is found before the pictures are looked at
+    return build_config(complete(values, images, judged_by), source)
+
+
+def title_of(images: str) -> str:
+    """What the pictures are called after where they are: the last folder without a span in its name, or the file."""
+    parts = [part for part in Path(images).parts if "{" not in part and not re.fullmatch(r"\*+|\.+|/|\w+:", part)]
+    name = Path(images).resolve().name if parts and "://" not in images and "{" not in images else (parts or [""])[-1]
+    known = (*ARCHIVE_SUFFIXES, *ARRAY_SUFFIXES, *MANIFEST_SUFFIXES, ".tfrecord")
+    stem = next((name[: -len(suffix)] for suffix in known if name.lower().endswith(suffix)), name)
+    return re.sub(r"[^\w.-]+", "-", stem).strip("-.") or "pictures"
+
+
+def checked_reason(why: str | None) -> str:
+    """The reason that is given for a forced blessing, in one line; empty where none is asked for.
+
+    Raises:
+        InputError: It says nothing.
+    """
+    if why is None:
+        return ""
+    words = " ".join(why.split())
+    if not re.search(r"\w", words) or words.startswith("-"):
+        raise InputError(f"--bless needs a reason, which the verdict records, and not {why!r}")
+    return words
+
+
+def read_values(config: str | None) -> dict[str, Any]:
+    """The values of a configuration file, or of one that comes with the project; none where none is named.
+
+    Raises:
+        InputError: There is no such configuration.
+    """
+    if config is None:
+        return {}
+    path = Path(config).expanduser()
+    if not path.is_file():
+        preset = preset_path(config)
+        if preset is None:
+            raise InputError(f"no configuration {config!r}: neither a file nor one of {', '.join(preset_names())}")
+        path = preset
+    return load_values(path)
+
+
+def with_default(values: Mapping[str, Any], section: str, field: str, default: Any) -> dict[str, Any]:
+    """The values with a field set where it is not."""
+    if not default:
+        return dict(values)
+    inner = values.get(section) or {}
+    return {**values, section: {field: default, **inner}} if isinstance(inner, Mapping) else dict(values)

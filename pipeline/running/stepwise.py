@@ -1,0 +1,182 @@
+"""A run of which each component runs in a process of its own: begun, run node by node, concluded.
+
+What one process has to tell the next is in the run's folder: `begun.json` what the run is about, `nodes.jsonl` what came of each
+node. The work folder is locked while a node runs, and free between two of them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from common.errors import GateRefused, InputError
+from pipeline.config.loading import build_config, load_values
+from pipeline.metadata.history import BEGUN
+from pipeline.metadata.store import settle
+from pipeline.reporting.mlflow import check
+from pipeline.running import new_data
+from pipeline.running.request import Request
+from pipeline.running.run import Run, make_ready, new_record, place_schema
+from pipeline.verdict.outcomes import NodeOutcome, Output
+from pipeline.verdict.status import Status
+from pipeline.verdict.verdict import judge
+from pipeline.workspace.layout import Workspace
+
+NODES = "nodes.jsonl"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run that has begun.
+
+    Attributes:
+        images: Where its pictures are.
+        schema: The folder of its schema.
+        state: What `darkroom retrain` would compare the next one with.
+        began: When, in seconds since 1970.
+    """
+
+    images: str
+    schema: str
+    state: dict[str, Any]
+    began: float
+
+
+def begin(request: Request, tell: Callable[[str], object]) -> str | None:
+    """Begins a run if there is something new.
+
+    Args:
+        request: What is asked for.
+        tell: Is called with the one line that is said where nothing is to be done.
+
+    Returns:
+        Its id; None where nothing is new.
+
+    Raises:
+        InputError: There are no pictures, or the work folder or the schema cannot be used.
+        WorkFolderBusy: Another run holds the work folder.
+    """
+    check(request.config)
+    now = new_data.look(request)
+    workspace = Workspace.create(request.work)
+    before = new_data.read(workspace.root)
+    if new_data.settled(before, now):
+        tell(new_data.why_not(before, now))
+        return None
+    with workspace.lock():
+        settle(workspace, request.config.metadata)
+        schema = place_schema(request.config.schema, workspace)
+        make_ready(request, workspace)
+        run_id = new_record(workspace, request.config)
+        begun = Begun(request.images, str(schema), asdict(now), time.time())
+        (workspace.run(run_id) / BEGUN).write_text(json.dumps(asdict(begun)), encoding="utf-8")
+    return run_id
+
+
+def run_node(work: Path, run_id: str, node: str) -> None:
+    """Runs a node, those before it having been run.
+
+    Raises:
+        WorkFolderBusy: Another run holds the work folder.
+        Exception: What the component raised.
+    """
+    with Workspace(work).lock():
+        _Piece(*_parts(work, run_id), sys.stdout, sys.stderr, node).run_graph()
+
+
+def conclude(work: Path, run_id: str) -> tuple[Status, list[str]]:
+    """Ends a run whose nodes have all been run, as far as one of them did not end it: verdict, report and last line.
+
+    Returns:
+        How it ended, and why it did so other than with a push.
+
+    Raises:
+        WorkFolderBusy: Another run holds the work folder.
+    """
+    with Workspace(work).lock():
+        run, begun = _Pieces(*_parts(work, run_id), sys.stdout, sys.stderr), _begun(work, run_id)
+        run.begin -= time.time() - begun.began
+        run.verdict.started = datetime.datetime.fromtimestamp(begun.began).astimezone().isoformat(timespec="seconds")
+        status = run.to_the_end()
+        new_data.write(work, new_data.State(**{**begun.state, "status": int(status)}))
+    return status, run.verdict.reasons
+
+
+class _Piece(Run):
+    """One node of a run, which writes down what came of it."""
+
+    def __init__(self, request: Request, workspace: Workspace, run_id: str, schema: Path, out: IO[str], err: IO[str], node: str):
+        super().__init__(request, workspace, run_id, schema, out, err)
+        self.only = node
+
+    def started(self, name: str) -> None:
+        """See `pipeline.verdict.outcomes.Observer`."""
+
+    def finished(self, outcome: NodeOutcome) -> None:
+        """See `pipeline.verdict.outcomes.Observer`."""
+        with (self.workspace.run(self.run_id) / NODES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(_packed(outcome), default=str) + "\n")
+
+
+class _Pieces(Run):
+    """All nodes of a run, as they ended elsewhere."""
+
+    def make_ready(self) -> None:
+        """That was done when it began."""
+
+    def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
+        """Shows what came of the nodes; pushes anew, where that is needed, in this process."""
+        if push_anew:
+            return super().run_graph(push_anew)
+        path = self.workspace.run(self.run_id) / NODES
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        outcomes = {outcome.name: outcome for outcome in (_unpacked(json.loads(line)) for line in lines)}  # the last try counts
+        for outcome in outcomes.values():
+            self.finished(outcome)
+        failed = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
+        if failed:
+            raise failed[0]
+        if "Pusher" not in outcomes:
+            raise RuntimeError(f"only {len(outcomes)} components were run: the scheduler's logs say why")
+        return judge(outcomes)
+
+
+def _parts(work: Path, run_id: str) -> tuple[Request, Workspace, str, Path]:
+    """What a `Run` is made of."""
+    workspace, begun = Workspace(work), _begun(work, run_id)
+    config = build_config(load_values(workspace.run(run_id) / "config.yaml"))
+    return Request(begun.images, config, work), workspace, run_id, Path(begun.schema)
+
+
+def _begun(work: Path, run_id: str) -> Begun:
+    return Begun(**json.loads((Workspace(work).run(run_id) / BEGUN).read_text(encoding="utf-8")))
+
+
+def _packed(outcome: NodeOutcome) -> dict[str, Any]:
+    """An outcome as JSON."""
+    error = outcome.error
+    refusal = vars(error) if isinstance(error, (GateRefused, InputError)) else {}
+    kind = type(error).__name__ if error is not None else None
+    return {**asdict(NodeOutcome(outcome.name, outcome.state, outcome.seconds, outcome.outputs)), "error": kind} | {
+        "message": str(error),
+        "refusal": refusal,
+    }
+
+
+def _unpacked(line: dict[str, Any]) -> NodeOutcome:
+    """An outcome from JSON. An exception of a class that is not the project's own comes back by its name and words."""
+    outputs = {key: Output(**output) for key, output in line["outputs"].items()}
+    error: Exception | None = None
+    if line["error"] == "GateRefused":
+        error = GateRefused(**line["refusal"])
+    elif line["error"] == "InputError":
+        error = InputError(line["message"], **line["refusal"])
+    elif line["error"]:
+        error = type(line["error"], (RuntimeError,), {})(line["message"])
+    return NodeOutcome(line["name"], line["state"], line["seconds"], outputs, error)

@@ -1,0 +1,125 @@
+"""A job in the user's crontab: one line, told from all others by the comment that it ends with."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+from common.errors import InputError
+from pipeline.scheduling.job import Job
+
+LONGEST = 998  # of a command, for the cron of Debian and its like; a longer one is cut, or refused as a whole
+
+
+def available() -> bool:
+    """Whether there is a crontab program."""
+    return shutil.which("crontab") is not None
+
+
+def line(job: Job) -> str:
+    """The job's line. Cron takes a bare % for a line break, and everything after it for input.
+
+    Raises:
+        InputError: It is longer than cron takes.
+    """
+    variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in job.environment.items())
+    log = shlex.quote(str(job.work / "retrain.log"))
+    # Not all output is the program's own: a folder that has gone is the shell's to say.
+    command = f"exec >>{log} 2>&1; date; cd {shlex.quote(str(job.folder))} && {variables} nice -n 10 {shlex.join(job.command)}"
+    escaped = f"{_escaped(command)} {mark(job.work)}"
+    if len(os.fsencode(escaped)) > LONGEST:
+        raise InputError(
+            f"the crontab line would be {len(os.fsencode(escaped)):,} characters long, and cron takes {LONGEST}: "
+            "move what --set says into a --config file, use shorter paths, or --with systemd"
+        )
+    return f"{job.cron} {escaped}"
+
+
+def mark(work: Path) -> str:
+    """What the line of a work folder ends with; a comment for the shell."""
+    return _escaped(f"# darkroom retrain: {shlex.quote(str(work))}")
+
+
+def shown(job: Job) -> list[str]:
+    """What would be written, for a person to see."""
+    return ["in the crontab:", line(job)]
+
+
+def how_to_set(job: Job) -> str:
+    """How a person gives the job a variable, which no later installation takes away."""
+    return "give them by a line NAME=VALUE each at the top of the crontab (crontab -e)"
+
+
+def install(job: Job) -> None:
+    """Writes the job's line in place of the one before, or below all others.
+
+    Raises:
+        InputError: The crontab cannot be read or written.
+    """
+    before = _read()
+    others = _others(before, job.work)
+    text = "".join(others)
+    _write(text + ("\n" if text and not text.endswith("\n") else "") + line(job) + "\n")
+
+
+def remove(work: Path) -> list[str]:
+    """Takes a work folder's line away.
+
+    Returns:
+        What was there.
+
+    Raises:
+        InputError: The crontab cannot be read or written.
+    """
+    if not available():
+        return []
+    before = _read()
+    others = _others(before, work)
+    gone = [each.rstrip("\n") for each in before if each not in others]
+    if gone:
+        _write("".join(others))
+    return gone
+
+
+def _others(lines: list[str], work: Path) -> list[str]:
+    return [each for each in lines if not each.rstrip().endswith(f" {mark(work)}")]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", r"\%")
+
+
+def _read() -> list[str]:
+    """The crontab's lines with their ends; none where there is no crontab."""
+    done = _crontab("-l")
+    if done.returncode == 0:
+        return [each for each in _text(done.stdout).replace("\n", "\n\0").split("\0") if each]
+    said = _said(done)
+    if "no crontab for" in said or "No such file" in said:
+        return []
+    raise InputError(f"cannot read the crontab: {said}")
+
+
+def _write(text: str) -> None:
+    """Replaces the crontab; an empty one is removed."""
+    done = _crontab("-", text.encode("utf-8", "surrogateescape")) if text else _crontab("-r")
+    if done.returncode != 0:
+        raise InputError(f"cannot write the crontab: {_said(done)}")
+
+
+def _crontab(argument: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(["crontab", argument], input=given, capture_output=True, env={**os.environ, "LC_ALL": "C"})
+    except OSError as error:
+        raise InputError(f"cannot run crontab: {error.strerror}") from None
+
+
+def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+    return " ".join(_text(done.stderr or done.stdout).split()) or f"crontab ended with status {done.returncode}"
+
+
+def _text(given: bytes) -> str:
+    return given.decode("utf-8", "surrogateescape")

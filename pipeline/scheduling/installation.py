@@ -1,0 +1,87 @@
+"""`darkroom retrain --install` and `--uninstall`: a job that the user's systemd or cron keeps."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+
+from common.errors import InputError
+from pipeline.scheduling import crontab, systemd
+from pipeline.scheduling.job import Job, secrets
+
+KEEPERS: Mapping[str, ModuleType] = {"systemd": systemd, "cron": crontab}
+ABSENT = {"systemd": "no systemd of the user's own answers here (systemctl --user)", "cron": "there is no crontab here"}
+
+
+def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Callable[[str], object]) -> None:
+    """Shows what is to be written, and writes it if that is agreed to.
+
+    Args:
+        job: What is run, and when.
+        keeper: `systemd` or `cron`; None takes the first of them that is there.
+        agreed: Is asked once all has been shown.
+        tell: Is called with each line that is said.
+
+    Raises:
+        InputError: There is no such keeper, or it cannot be written to.
+    """
+    chosen = choose(job, keeper, tell)
+    for line in KEEPERS[chosen].shown(job):
+        tell(line)
+    missed = secrets()
+    if missed:
+        tell(
+            f"not written, being secret: {', '.join(missed)}; the runs must find what they need in files such as ~/.aws/credentials"
+        )
+    if job.lacks:
+        named = ", ".join(f"{name} ({of})" for name, of in job.lacks.items())
+        tell(f"the runs will not have {named}, which the configuration refers to; {KEEPERS[chosen].how_to_set(job)}")
+    if not agreed():
+        tell("nothing was written")
+        return
+    for other, module in KEEPERS.items():
+        for gone in module.remove(job.work) if other != chosen else ():
+            tell(f"taken away, for it would run twice: {gone}")
+    KEEPERS[chosen].install(job)
+    tell(f"installed; to take it away: darkroom retrain --uninstall --work {shlex.quote(str(job.work))}")
+    tell(f"what the runs say: {where(chosen, job)}")
+    if chosen == "systemd" and not systemd.lingers():
+        tell("it runs only while you are logged in; for always: loginctl enable-linger")
+
+
+def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
+    """Who keeps the job.
+
+    Raises:
+        InputError: Nobody, or not the one who is asked for.
+    """
+    there = [name for name in ([keeper] if keeper else KEEPERS) if KEEPERS[name].available()]
+    if there:
+        return there[0]
+    if keeper:
+        raise InputError(f"--with {keeper}: {ABSENT[keeper]}")
+    tell(crontab.line(job))
+    raise InputError(
+        "nothing here keeps schedules, neither the user's systemd nor a crontab; where a cron is, add the line above by hand"
+    )
+
+
+def where(keeper: str, job: Job) -> str:
+    """Where to read what the runs say."""
+    return f"journalctl --user --unit {systemd.name(job.work)}" if keeper == "systemd" else str(job.work / "retrain.log")
+
+
+def uninstall(work: Path, tell: Callable[[str], object]) -> None:
+    """Takes away what was installed for a work folder, and says what that was.
+
+    Raises:
+        InputError: It cannot be taken away.
+    """
+    work = work.expanduser().absolute()
+    gone = [line for module in KEEPERS.values() for line in module.remove(work)]
+    for line in gone:
+        tell(f"taken away: {line}")
+    if not gone:
+        tell(f"nothing was installed for {work}")

@@ -1,0 +1,156 @@
+"""What a schedule runs: one command line that needs nothing of the shell that it was made in."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.errors import InputError
+from pipeline.config.env import VARIABLE
+from pipeline.config.loading import apply_overrides
+from pipeline.config.notify import is_writable
+from pipeline.config.schema import Config
+from pipeline.running.request import Request
+
+# What a run may need of this shell's environment and is no secret: places, proxies, certificates, devices.
+KEPT = (
+    "DARKROOM_DATASETS",
+    *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"),
+    *("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG"),
+    *("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "TMPDIR"),
+)
+SECRET = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET"),
+    *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
+)
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")  # as in https://user:password@proxy
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that is to be made again and again.
+
+    Attributes:
+        cron: When: five fields in numbers.
+        command: The program and its arguments, absolute paths all.
+        work: The work folder, absolute: there is one job for each.
+        folder: Where it was asked for, and where it runs: relative paths in --set and --beam-arg keep their meaning.
+        environment: All that it gets beside what its keeper gives to everyone.
+        lacks: Variables that its configuration refers to and that it does not get, with the fields that do.
+    """
+
+    cron: str
+    command: tuple[str, ...]
+    work: Path
+    folder: Path
+    environment: Mapping[str, str]
+    lacks: Mapping[str, str] = field(default_factory=dict)
+
+
+def make_job(cron: str, request: Request, parameters: Iterable[click.Parameter], asked: Mapping[str, Any]) -> Job:
+    """The job that runs `darkroom retrain` as it was asked for.
+
+    Args:
+        cron: Five fields, from `parse_cron`.
+        request: What came of it.
+        parameters: The command's options.
+        asked: Their values.
+
+    Raises:
+        InputError: Something in it cannot be written down.
+    """
+    work = request.work.expanduser().absolute()
+    asked = {**asked, "work": str(work)}
+    if asked.get("images"):
+        asked["images"] = request.images
+    if asked.get("data_root"):
+        asked["data_root"] = str(Path(asked["data_root"]).expanduser().absolute())
+    if asked.get("config") and Path(asked["config"]).expanduser().is_file():
+        asked["config"] = str(Path(asked["config"]).expanduser().absolute())
+    arguments = [argument for option in parameters for argument in written(option, asked.get(option.name))]
+    _check_webhook(asked.get("overrides") or ())
+    given = environment()
+    lacks = {name: of for name, of in variables(request.config).items() if name not in given}
+    job = Job(cron, (*program(), "retrain", *arguments), work, Path.cwd(), given, lacks)
+    _check(job)
+    return job
+
+
+def written(option: click.Parameter, value: Any) -> list[str]:
+    """An option as it is typed; nothing where its value is the one that it has anyway."""
+    if value in (None, False, ()) or value == option.default:
+        return []
+    if value is True:
+        return [option.opts[0]]
+    values = value if isinstance(value, (tuple, list)) else [value]
+    pairs = ([f"{option.opts[0]}={each}"] if str(each).startswith("-") else [option.opts[0], str(each)] for each in values)
+    return [word for pair in pairs for word in pair]
+
+
+def program() -> tuple[str, ...]:
+    """What to call for the very program that runs now."""
+    called = Path(sys.argv[0]).absolute()
+    if called.name == "darkroom" and os.access(called, os.X_OK):
+        return (str(called),)
+    root = Path(__file__).resolve().parents[2]
+    return sys.executable, "-c", f"import sys; sys.path[0] = {str(root)!r}; from local_runner import main; main()"
+
+
+def environment() -> dict[str, str]:
+    """What the job gets of this process's environment, and a PATH to find the system's programs by."""
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
+    kept = {name: os.environ[name] for name in KEPT if os.environ.get(name) and not _PASSWORD.search(os.environ[name])}
+    if "DARKROOM_DATASETS" in kept:
+        kept["DARKROOM_DATASETS"] = str(Path(kept["DARKROOM_DATASETS"]).expanduser().absolute())
+    return {"PATH": path, **kept}
+
+
+def secrets() -> list[str]:
+    """Names of variables that a run of now would have and the job does not, being secret."""
+    with_password = [name for name in KEPT if _PASSWORD.search(os.environ.get(name, ""))]
+    return [*with_password, *(name for name in SECRET if os.environ.get(name))]
+
+
+def variables(config: Config) -> dict[str, str]:
+    """The environment variables that a run takes values of its configuration from, and which field that is."""
+    texts = {"notify.webhook": config.notify.webhook, "mlflow.tracking_uri": config.mlflow.tracking_uri}
+    found = {name: of for of, text in texts.items() for name in VARIABLE.findall(text or "")}
+    if config.metadata.host is not None and config.metadata.password_env is not None:
+        found[config.metadata.password_env] = "metadata.password_env"
+    return found
+
+
+def _check_webhook(overrides: Iterable[str]) -> None:
+    """Refuses an address that is a secret and would be written down as an argument."""
+    for override in overrides:
+        notify = apply_overrides({}, [override]).get("notify")
+        address = notify.get("webhook") if isinstance(notify, Mapping) else None
+        if isinstance(address, str) and not is_writable(address):
+            raise InputError(
+                "--set notify.webhook has an address in it, which is a secret and would be written down: write "
+                "'--set notify.webhook=${NAME}' and set NAME where the schedule finds it, or name it in a --config file"
+            )
+
+
+def _check(job: Job) -> None:
+    """Refuses what must not or cannot be written down."""
+    for text in (*job.command, str(job.folder), *job.environment.values()):
+        if _PASSWORD.search(text):
+            raise InputError(
+                "an argument has a password in it, which would be written down: give it to the store's own client instead"
+            )
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+            raise InputError(
+                f"{text!r} has a character in it that no crontab can hold: say it in a --config file, or use another name"
+            )

@@ -1,0 +1,54 @@
+"""What a run says of a component, on the console and in its verdict."""
+
+import json
+
+from pipeline.verdict.outcomes import NodeOutcome, Output
+from pipeline.verdict.steps import describe
+from pipeline.verdict.verdict import Verdict
+
+
+def searched(folder, objective, *trials):
+    """The outcome of a Tuner."""
+    found = {"objective": objective, "best": 2, "trials": [{"number": i, **t} for i, t in enumerate(trials, start=1)]}
+    (folder / "trials.json").write_text(json.dumps(found))
+    return NodeOutcome("Tuner", "done", 3.0, {"tuner_results": Output(str(folder), {})})
+
+
+def test_a_search(tmp_path):
+    values = {"model.hidden": [64, 64], "training.learning_rate": 0.0012345, "model.prior": "vampprior"}
+    outcome = searched(
+        tmp_path, "elbo", {"state": "failed", "elbo": None, "values": {}}, {"state": "done", "elbo": -12.345, "values": values}
+    )
+    assert describe(outcome) == (
+        "trial 2 of 2 is the best: ELBO -12.35 nats with hidden [64, 64], learning_rate 0.00123, prior vampprior; 1 failed"
+    )
+    verdict = Verdict(run="r", title="t", images="i", started="s")
+    verdict.add(outcome)
+    best = {"trial": 2, "score": -12.345, "values": values}
+    assert verdict.tuning == {"trials": 2, "failed": 1, "objective": "elbo", "best": best}
+
+
+def test_a_search_by_bits(tmp_path):
+    trial = {"state": "done", "bits_per_dimension": 3.14159, "values": {"model.latent_dim": 3}}
+    outcome = searched(tmp_path, "bits_per_dimension", trial, trial)
+    assert describe(outcome) == "trial 2 of 2 is the best: 3.142 bits per dimension with latent_dim 3"
+
+
+def judged(folder, blessed, **record):
+    """The outcome of a ModelGate."""
+    (folder / "blessing.json").write_text(json.dumps({"forced": None, "failures": [], **record}))
+    return NodeOutcome("ModelGate", "done", 0.1, {"blessing": Output(str(folder), {"blessed": blessed})})
+
+
+def test_what_the_model_gate_could_not_judge(tmp_path):
+    reason = "new pictures were not judged: there are only 12 test pictures, and it takes 50"
+    outcome = judged(tmp_path, 1, unjudged=[reason])
+    assert describe(outcome) == f"passed; {reason}"
+    verdict = Verdict(run="r", title="t", images="i", started="s")
+    verdict.add(outcome)
+    assert verdict.unjudged == [reason] and verdict.overruled == []
+
+
+def test_a_gate_that_judged_all_says_no_more(tmp_path):
+    assert describe(judged(tmp_path, 0, failures=["fog"], unjudged=[])) == "refused"
+    assert describe(judged(tmp_path, 1)) == "passed", "a blessing of an earlier version"
