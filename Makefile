@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-all cluster-test faults lock audit image serving-image clean
+.PHONY: run test test-slow test-all cluster-test faults lock audit lint format image serving-image clean
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -28,6 +28,15 @@ test-all: test test-slow cluster-test  ## all tests
 
 $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
 	@requirements/install.sh
+
+lint: $(READY)  ## style, and which way imports go
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --quiet --check .
+	@.venv/bin/lint-imports --no-logo --no-cache
+
+format: $(READY)  ## in one style
+	@.venv/bin/ruff check --quiet --select I --fix .
+	@.venv/bin/ruff format --quiet .
 
 lock: $(READY)  ## resolves the dependencies anew; the only time that anything is resolved
 	@.uv/bin/uv pip compile setup.py --extra test --python-version 3.10 --generate-hashes --no-emit-index-url \

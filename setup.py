@@ -73,6 +73,8 @@ setup(
             "mlflow-skinny>=3,<4",
             "pillow-heif>=0.18",
             "prometheus-client",
+            "ruff>=0.14",
+            "import-linter>=2.5,<3",
         ],
     },
     entry_points={"console_scripts": ["darkroom=local_runner:main"]},

@@ -46,7 +46,7 @@ def ours(images: Path, out: Path) -> Callable[[], None]:
 
 def listing(images: Path, out: Path) -> Callable[[], None]:
     """All files found and counted, none opened."""
-    from components.image_example_gen.discovery.sources import find_sources
+    from components.image_example_gen.discovery.find import find_sources
 
     return lambda: find_sources(str(images))
 

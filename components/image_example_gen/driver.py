@@ -9,7 +9,7 @@ from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.orchestration import data_types
 from tfx.types import standard_component_specs as specs
 
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.options import unpack_options
 
 

@@ -17,8 +17,9 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
 
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.discovery.listing import Listing
-from components.image_example_gen.discovery.sources import Sources, find_sources
+from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.options import unpack_options
 from components.image_example_gen.splits import SPLITS, SplitRule
 from components.image_example_gen.storage.files import join, printable

@@ -245,7 +245,7 @@ def run_driver(invocation: dict[str, Any]) -> dict[str, Any]:
     from tfx.components.example_gen import utils
     from tfx.types import standard_component_specs as specs
 
-    from components.image_example_gen.discovery.sources import find_sources
+    from components.image_example_gen.discovery.find import find_sources
     from components.image_example_gen.options import unpack_options
 
     given = invocation["inputs"]["parameterValues"]

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from common.errors import InputError
 from components.evaluation.results import MARGIN
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import Sources, find_sources
+from components.image_example_gen.discovery.find import find_sources
+from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.items import Block, Encoded
 from components.image_example_gen.readers.container import read_guarded
 from components.image_example_gen.splits import SplitRule

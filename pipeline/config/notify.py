@@ -72,7 +72,7 @@ def allowed(address: str) -> bool:
     """Whether the verdict may be posted to an address: nobody on the way reads it."""
     try:
         parts = urlsplit(address)
-        parts.port  # raises where it is no number
+        parts.port  # noqa: B018 - raises where it is no number
     except ValueError:
         return False
     if not parts.hostname or "@" in parts.netloc or re.search(r"\s", address):

@@ -11,7 +11,8 @@ from typing import Any
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import Entry
-from components.image_example_gen.discovery.sources import Sources, described, find_sources
+from components.image_example_gen.discovery.find import find_sources
+from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.items import Block, Encoded
 from components.image_example_gen.layout import composed
 from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES

@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.image_example_gen.discovery.sources import Sources, find_sources
+from components.image_example_gen.discovery.find import find_sources
+from components.image_example_gen.discovery.sources import Sources
 from pipeline.config.schema import Config
 from pipeline.metadata.store import exists, open_store
 from pipeline.workspace import scratch

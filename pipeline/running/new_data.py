@@ -88,7 +88,7 @@ def why_not(before: State, now: State) -> str:
 
 def look(request: Request) -> State:
     """What there is now."""
-    from components.image_example_gen.discovery.sources import find_sources
+    from components.image_example_gen.discovery.find import find_sources
 
     with hushed():
         sources = find_sources(request.images, request.config.data)

@@ -195,7 +195,9 @@ def test_the_serving_image_has_what_is_locked(serving):
     (words,) = [words for words in commands(serving["build"]) if "pip" in words]
     assert {"--require-hashes", "--no-deps", "/src/requirements/serving.txt"} <= set(words)
     assert not serving["serving"].values("RUN")
-    assert serving["project"].values("RUN") == ["chmod -R a+rX,go-w /src/common /src/serving"], "whatever the modes of the checkout are"
+    assert serving["project"].values("RUN") == ["chmod -R a+rX,go-w /src/common /src/serving"], (
+        "whatever the modes of the checkout are"
+    )
     (value,) = serving["serving"].values("ENTRYPOINT")
     *python, module = json.loads(value)
     assert python == ["python", "-m"] and importlib.util.find_spec(f"{module}.__main__").origin.startswith(str(ROOT))

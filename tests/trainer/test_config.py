@@ -14,7 +14,9 @@ CONFIGS = [
     TrainerConfig(PreprocessingConfig(), ModelConfig(), TrainingConfig()),
     TrainerConfig(
         PreprocessingConfig(5, 7, 1, "area", "pad", (0, 10, 255)),
-        ModelConfig("hierarchical", 3, 1, (9,), (4, 5, 6, 7), 2, 3, 5, 4, 0.2, "bernoulli", "dynamic", "optimal", 3, "vampprior", 7, True),
+        ModelConfig(
+            "hierarchical", 3, 1, (9,), (4, 5, 6, 7), 2, 3, 5, 4, 0.2, "bernoulli", "dynamic", "optimal", 3, "vampprior", 7, True
+        ),
         TrainingConfig(
             epochs=2,
             learning_rate=3e-4,

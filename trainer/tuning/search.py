@@ -91,7 +91,7 @@ class Search(BaseTuner):
         try:
             super().search(train=train, held_out=held_out)
         except FatalError as error:
-            raise error.__cause__ or error
+            raise error.__cause__ or error  # noqa: B904 - the cause is what happened
         if self.results.best is None:
             last = self.results.trials[-1]
             raise InputError(

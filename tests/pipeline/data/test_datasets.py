@@ -16,7 +16,7 @@ import pytest
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.readers.arrays.idx import header_size, open_idx, read_shape, write_idx
 from pipeline.data import datasets
 from pipeline.data.datasets import CIFAR10_BATCHES, CIFAR10_FOLDER, prepare_dataset

@@ -20,7 +20,7 @@ import scipy.io
 import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from pipeline.config.loading import apply_overrides
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_idx_pair, write_pictures
 

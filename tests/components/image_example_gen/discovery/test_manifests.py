@@ -14,8 +14,8 @@ import pytest
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.discovery.manifests import Row, read_manifest
-from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.storage import files
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 

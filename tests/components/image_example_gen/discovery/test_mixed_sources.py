@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.discovery.spans import find_spans, has_spans
 from tests.components.image_example_gen.ingestion import ingest, write_pictures
 

@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.discovery.listing import Listing
-from components.image_example_gen.discovery.sources import find_sources
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.writing.decode import Developer

@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.archives import DAMAGED, ENDLESS, LEADS_OUT, NESTED, ArchivePictures, find
 from components.image_example_gen.storage import archive_members

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.items import Block
 from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.own_splits import OwnSplits, split_said

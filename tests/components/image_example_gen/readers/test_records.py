@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.records import DAMAGED, find, is_mine
 from components.image_example_gen.storage.files import FoundFile

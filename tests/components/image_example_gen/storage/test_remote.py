@@ -11,7 +11,7 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from common.errors import InputError
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.storage.files import list_files
 from tests.components.image_example_gen.ingestion import ingest, picture, write_idx_pair, write_pictures
 

@@ -11,7 +11,7 @@ import pytest
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.readers.arrays.idx import write_idx
 from components.image_example_gen.storage import stores
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures

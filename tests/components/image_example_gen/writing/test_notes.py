@@ -19,9 +19,7 @@ def said(folder, out, config=DataConfig()):
 def test_splits_and_labels_come_first_in_plain_words(tmp_path):
     for number, name in enumerate(("train/cat", "train/dog", "test/cat")):
         write_pictures(tmp_path / f"in/{name}", 30, 30 * number)
-    assert said(tmp_path / "in", tmp_path / "out")[0] == (
-        "splits: train, test from folders, eval by content; 2 labels: cat, dog"
-    )
+    assert said(tmp_path / "in", tmp_path / "out")[0] == ("splits: train, test from folders, eval by content; 2 labels: cat, dog")
 
 
 def test_splits_by_content_and_no_labels(tmp_path):

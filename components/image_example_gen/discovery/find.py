@@ -1,0 +1,30 @@
+"""What there is to read in a folder, an archive, a manifest ...: found without decoding any picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery.entry import Entry
+from components.image_example_gen.discovery.sources import Sources
+from components.image_example_gen.discovery.spans import has_spans
+from components.image_example_gen.storage.files import is_file
+
+
+def find_sources(images: str, config: DataConfig = DataConfig(), sink: Callable[[Entry], None] | None = None) -> Sources:
+    """Finds the pictures of a folder, or in a file; of files that hold many it reads the headers.
+
+    Args:
+        images: A folder or one file: an archive, an array, TFRecords or a manifest; a path or a URI. With {SPAN} or
+            {YYYY}-{MM}-{DD} in it the folders of the last spans.
+        config: How pictures are read.
+        sink: Is given every picture file, in no order; nothing else holds them all.
+
+    Raises:
+        InputError: The folder does not exist, holds no picture, or none to train on; a split's folder is empty; a folder may
+            be a split or a label.
+    """
+    from components.image_example_gen.discovery.survey import Survey
+
+    survey = Survey(images, config, sink or (lambda entry: None))
+    return survey.of_spans() if has_spans(images) else survey.of_file() if is_file(images) else survey.of_folder()
