@@ -16,7 +16,7 @@ FEW_REJECTS = 10  # with fewer refused, chance decides
 _NAMED = 5  # labels in a sentence
 
 
-def odd_exposures(statistics: types.Artifact, config: ValidationConfig) -> list[Anomaly]:
+def exposure_anomalies(statistics: types.Artifact, config: ValidationConfig) -> list[Anomaly]:
     """Splits of which too large a share is nearly black, nearly white or nearly of one colour."""
     most = {
         "near-black": config.max_near_black,
@@ -38,7 +38,7 @@ def odd_exposures(statistics: types.Artifact, config: ValidationConfig) -> list[
     return found
 
 
-def odd_rejects(refused: int, share: float, before: float, config: ValidationConfig) -> list[Anomaly]:
+def reject_anomalies(refused: int, share: float, before: float, config: ValidationConfig) -> list[Anomaly]:
     """A share of refused pictures that is far above that of the pictures before.
 
     Args:
@@ -55,7 +55,7 @@ def odd_rejects(refused: int, share: float, before: float, config: ValidationCon
     return [Anomaly(words, drifted=True)]
 
 
-def odd_labels(
+def label_anomalies(
     statistics: types.Artifact, baseline: types.Artifact | None, schema: schema_pb2.Schema, config: ValidationConfig
 ) -> list[Anomaly]:
     """Labels that are new, or have vanished, over all splits; new ones beside the schema TFDV has named already."""

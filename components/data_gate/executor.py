@@ -17,11 +17,11 @@ from tfx.utils import io_utils
 from common.errors import GateRefused
 from components.baselines.registry import record_statistics
 from components.baselines.resolvers import BASELINE_ID, BLESSED, SUBJECT_ID
-from components.data_gate.anomaly_checks import odd_exposures, odd_labels, odd_rejects
+from components.data_gate.anomaly_checks import exposure_anomalies, label_anomalies, reject_anomalies
 from components.data_gate.anomaly_text import Found, describe_anomalies
 from components.data_gate.artifacts import REJECTS, SPANS
 from components.data_gate.config import ValidationConfig
-from components.data_gate.spans import from_plain, odd_spans, spans_of
+from components.data_gate.spans import from_plain, span_anomalies, spans_of
 from components.data_gate.statistics import read_statistics, splits_of
 
 FEW = 100
@@ -51,18 +51,18 @@ class Executor(base_executor.BaseExecutor):
         beside = drifted(statistics, baseline[0], with_thresholds(schema, config)) if baseline else []
         drift = divergences(beside)
         wrong = describe_anomalies(found + beside)
-        wrong += odd_exposures(statistics, config)
+        wrong += exposure_anomalies(statistics, config)
         examples = input_dict["examples"][0].uri if input_dict.get("examples") else None
         refused, share = rejects_of(examples) if examples else (0, 0.0)
         spans = spans_of(examples) if examples else {}
         before = input_dict.get("baseline_blessing") if baseline else None
         if before and before[0].has_custom_property(REJECTS):
-            wrong += odd_rejects(refused, share, before[0].get_float_custom_property(REJECTS), config)
+            wrong += reject_anomalies(refused, share, before[0].get_float_custom_property(REJECTS), config)
         if before and before[0].has_custom_property(SPANS):
-            odd, far = odd_spans(spans, from_plain(json.loads(before[0].get_string_custom_property(SPANS))), config)
+            odd, far = span_anomalies(spans, from_plain(json.loads(before[0].get_string_custom_property(SPANS))), config)
             wrong += odd
             drift = {name: max(drift.get(name, 0.0), far.get(name, 0.0)) for name in drift | far}
-        wrong += odd_labels(statistics, baseline[0] if baseline else None, schema, config)
+        wrong += label_anomalies(statistics, baseline[0] if baseline else None, schema, config)
         if wrong:
             sentences, evidence = [anomaly.sentence for anomaly in wrong], [anomaly.to_dict() for anomaly in wrong]
             compared_with = baseline[0].uri if baseline else ""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from tfx.dsl.io import fileio
 
-from components.data_gate.anomaly_checks import LABEL, odd_rejects
+from components.data_gate.anomaly_checks import LABEL, reject_anomalies
 from components.data_gate.anomaly_text import FEATURES, Anomaly, listed
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.writing.by_span import PICTURES, REFUSED, SpanCounts
@@ -30,7 +30,7 @@ def from_plain(values: Mapping[str, Mapping[str, Mapping[str, int]]]) -> SpanCou
     return {span: {name: Counter(counts) for name, counts in features.items()} for span, features in values.items()}
 
 
-def odd_spans(now: SpanCounts, before: SpanCounts, config: ValidationConfig) -> tuple[list[Anomaly], dict[str, float]]:
+def span_anomalies(now: SpanCounts, before: SpanCounts, config: ValidationConfig) -> tuple[list[Anomaly], dict[str, float]]:
     """What is odd about single spans beside all that passed last, and how far each feature is at the most.
 
     A single span is judged by its statistics. A span that was among those that passed, and is as it was, is not judged again.
@@ -60,7 +60,7 @@ def odd_spans(now: SpanCounts, before: SpanCounts, config: ValidationConfig) -> 
                 found.append(Anomaly(f"{span}: {FEATURES.get(name, name)} {words}", name, drifted=True))
         found += _vanished(span, features.get(LABEL, Counter()), usual.get(LABEL, Counter()), config)
         refused, share = _refused(features)
-        found += [_of(span, anomaly) for anomaly in odd_rejects(refused, share, _refused(usual)[1], config)]
+        found += [_of(span, anomaly) for anomaly in reject_anomalies(refused, share, _refused(usual)[1], config)]
     return found, largest
 
 

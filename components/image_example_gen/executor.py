@@ -25,7 +25,7 @@ from components.image_example_gen.splits import SPLITS, SplitRule
 from components.image_example_gen.storage.files import join, printable
 from components.image_example_gen.writing.by_span import span_of
 from components.image_example_gen.writing.checks import check_read, check_splits, copies_of_a_few, refuse_copies
-from components.image_example_gen.writing.decode import Developer
+from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.duplicates import distinct_of, drop_duplicates, find_duplicates, to_lines
 from components.image_example_gen.writing.ingest import METER, IngestUnit, records_name, rejects_name, tally_name
 from components.image_example_gen.writing.notes import notes_of
@@ -71,7 +71,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         rule = SplitRule.of(sources.own_splits, config)
 
         folder = join(working, "by-content")
-        tallies = self._ingest(sources, units, Developer(rule, config), folder)
+        tallies = self._ingest(sources, units, ExampleDecoder(rule, config), folder)
         rejects = _rejects(sources, folder, len(units))
         copies = copies_of_a_few(Tally.total(tallies), rule)
         if copies and not config.keep_duplicates:
@@ -79,7 +79,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         if copies:  # by content all would fall on one side
             folder = join(working, "by-path")
             rule = dataclasses.replace(rule, by_path=True)
-            tallies = self._ingest(sources, units, Developer(rule, config), folder)
+            tallies = self._ingest(sources, units, ExampleDecoder(rule, config), folder)
         total = Tally.total(tallies)
         for left in sources.left_out:
             total.reasons[left.reason] += left.pictures
@@ -97,12 +97,12 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         _write_summary(examples.uri, total, sources, config, time.monotonic() - started)
         fileio.rmtree(working)
 
-    def _ingest(self, sources: Sources, units: list[FileUnit | ContainerUnit], developer: Developer, folder: str) -> list[Tally]:
+    def _ingest(self, sources: Sources, units: list[FileUnit | ContainerUnit], decoder: ExampleDecoder, folder: str) -> list[Tally]:
         """Reads all units, writes into `folder` and returns what each held."""
         fileio.makedirs(folder)
         METER.start(sources.count)
         with self._make_beam_pipeline() as pipeline:
-            _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, developer, sources.span_depth))
+            _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, decoder, sources.span_depth))
         return [Tally.from_json(_read_text(join(folder, tally_name(unit.index)))) for unit in units]
 
 

@@ -20,7 +20,7 @@ from components.report.sources.model import interview
 from components.report.sources.quality import read_copies, read_quality
 from components.report.sources.run import known_labels, read_model_facts, read_training
 from components.report.sources.search import read_search
-from components.report.static_images import stills
+from components.report.static_images import static_images
 from trainer.config import PreprocessingConfig
 
 MOST_HELD_OUT = 2_000
@@ -81,7 +81,7 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
 def write(report: ReportData, folder: str) -> None:
     """Writes index.html and the pictures for other documents into `folder`."""
     tf.io.gfile.makedirs(os.path.join(folder, STILLS))
-    for name, png in stills(report).items():
+    for name, png in static_images(report).items():
         with tf.io.gfile.GFile(os.path.join(folder, STILLS, name), "wb") as file:
             file.write(png)
     with tf.io.gfile.GFile(os.path.join(folder, PAGE), "wb") as file:

@@ -15,7 +15,7 @@ from components.report.sections.header import header
 from components.report.sections.latent import kl, latent_map, manifold
 from components.report.sections.layout import Section
 from components.report.sections.quality import quality
-from components.report.sections.ranking import standing
+from components.report.sections.ranking import ranking
 from components.report.sections.search import search
 from components.report.sections.sheets import by_label, denoising, generated, interpolation, reconstructions
 from components.report.sections.verdict import verdict
@@ -26,7 +26,7 @@ SECTIONS = (
     dataset,
     search,
     curves,
-    standing,
+    ranking,
     reconstructions,
     denoising,
     quality,

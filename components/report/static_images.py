@@ -23,7 +23,7 @@ SHEET_WIDTH = 1000  # pixels that a sheet of small pictures is enlarged towards
 GROUND_RGB = (17, 15, 14)
 
 
-def stills(report: ReportData) -> dict[str, bytes]:
+def static_images(report: ReportData) -> dict[str, bytes]:
     """PNG files by name, as far as there is something to show."""
     answers = report.answers
     drawn: dict[str, Callable[[], bytes] | None] = {

@@ -72,7 +72,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
         name=name,
         root=cluster.root,
         images=images,
-        plumbing=Cluster(schema, registry, push_to, Verdict(**told), resolver=target == "vertex"),
+        environment=Cluster(schema, registry, push_to, Verdict(**told), resolver=target == "vertex"),
         push_to=push_to,
         config=config,
         beam_args=LOCAL_BEAM,

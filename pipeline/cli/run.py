@@ -103,7 +103,7 @@ def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: b
     ended is for the configuration's section `notify`.
     """
     from common.quiet import hushed
-    from pipeline.running.early_failure import failure_told
+    from pipeline.running.early_failure import notifying_of_failure
     from pipeline.running.new_data import retrain as retrain_request
     from pipeline.running.request import make_request
 
@@ -112,7 +112,7 @@ def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: b
         return
     if keeper or yes:
         raise click.UsageError("--with and --yes belong to --install", context)
-    with failure_told(asked, lambda warning: click.secho(f"warning: {warning}", err=True, fg="yellow")):
+    with notifying_of_failure(asked, lambda warning: click.secho(f"warning: {warning}", err=True, fg="yellow")):
         with hushed():
             request = make_request(**asked)
         status = retrain_request(request, click.echo)

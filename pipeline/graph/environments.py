@@ -28,7 +28,7 @@ class Source(NamedTuple):
 NONE = Source(None, None)
 
 
-class Plumbing(Protocol):
+class Environment(Protocol):
     """See `Local` and `Cluster`."""
 
     registry: str
@@ -71,38 +71,38 @@ class Local:
     registry: str = ""
 
     def schema(self) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         node = Importer(source_uri=self.schema_folder, artifact_type=standard_artifacts.Schema).with_id("Schema")
         return Source(node, node.outputs["result"])
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         statistics, blessing = Channel(type=standard_artifacts.ExampleStatistics), Channel(type=DataBlessing)
         return _resolved(
             "LastStatistics", "subject", LatestBlessedOther, subject=statistics, blessing=blessing, candidate=candidate
         )
 
     def starting_point(self, examples: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return _resolved("StartingPoint", "model", StartingPoint, model=_models(), blessing=_blessings(), examples=examples)
 
     def last_model(self, candidate: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         config = {"same_protocol": True}
         return _resolved(
             "LastModel", "subject", LatestBlessedOther, config, subject=_models(), blessing=_blessings(), candidate=candidate
         )
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return _resolved("ForcedBlessing", "blessing", ForcedBlessing, evaluation=evaluation, blessing=_blessings())
 
     def withdrawal(self, candidate: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return _resolved("Withdrawal", "blessing", Withdrawal, candidate=candidate, blessing=_blessings())
 
     def last(self, before: BaseNode) -> BaseNode | None:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return None
 
 
@@ -128,21 +128,21 @@ class Cluster:
     checkpoints: str = ""
 
     def schema(self) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         node = CuratedSchema(text=self.schema_text).with_id("Schema")
         return Source(node, node.outputs["schema"])
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         node = LastStatistics(registry=self.registry)
         return Source(node, node.outputs["statistics"], node.outputs["blessing"])
 
     def starting_point(self, examples: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return self._last("StartingPoint", None)
 
     def last_model(self, candidate: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return self._last("LastModel", candidate)
 
     def _last(self, name: str, candidate: BaseChannel | None) -> Source:
@@ -152,15 +152,15 @@ class Cluster:
         return _resolved(name, "model", LatestBlessedModelStrategy, model=_models(), model_blessing=_blessings())
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return NONE
 
     def withdrawal(self, candidate: BaseChannel) -> Source:
-        """See `Plumbing`."""
+        """See `Environment`."""
         return NONE
 
     def last(self, before: BaseNode) -> BaseNode | None:
-        """See `Plumbing`."""
+        """See `Environment`."""
         self.verdict.add_upstream_node(before)
         return self.verdict
 

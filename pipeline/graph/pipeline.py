@@ -49,7 +49,7 @@ from components.serving_check.component import ServingCheck
 from components.tuner.component import Tuner
 from pipeline.config.eval_config import evaluation_config, picture_limits
 from pipeline.config.schema import Config, ServingCheckConfig
-from pipeline.graph.environments import NONE, Plumbing
+from pipeline.graph.environments import NONE, Environment
 
 
 def create_pipeline(
@@ -57,7 +57,7 @@ def create_pipeline(
     name: str,
     root: str,
     images: str,
-    plumbing: Plumbing,
+    environment: Environment,
     push_to: str,
     config: Config,
     metadata: metadata_store_pb2.ConnectionConfig | None = None,
@@ -74,7 +74,7 @@ def create_pipeline(
         name: The pipeline's name; runs of one name share their history.
         root: Where artifacts go.
         images: Where the pictures are; see `ImageExampleGen`.
-        plumbing: Where the schema comes from and what a run is compared with, which differs by the orchestrator.
+        environment: Where the schema comes from and what a run is compared with, which differs by the orchestrator.
         push_to: Where models are pushed to, a folder each version.
         config: The configuration.
         metadata: Where ML Metadata is kept; None where the orchestrator brings its own.
@@ -97,11 +97,11 @@ def create_pipeline(
         examples=example_gen.outputs["examples"], stats_options=components.data_gate.statistics.options()
     )
     # What the pictures must be like.
-    schema = plumbing.schema()
+    schema = environment.schema()
     # Compares the two.
     validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema.channel)
     # The last pictures that passed.
-    last_statistics = plumbing.last_statistics(statistics_gen.outputs["statistics"])
+    last_statistics = environment.last_statistics(statistics_gen.outputs["statistics"])
     # Ends the run where there are anomalies or drift.
     data_gate = DataGate(
         statistics=statistics_gen.outputs["statistics"],
@@ -111,7 +111,7 @@ def create_pipeline(
         baseline_blessing=None if accept_drift else last_statistics.blessing,
         examples=example_gen.outputs["examples"],
         config=config.validation,
-        registry=plumbing.registry,
+        registry=environment.registry,
         code=code_hash(components.data_gate),
     )
     # The pixel graph, from a file's bytes to pixels, for training and serving alike. Nothing is materialised: decoding is
@@ -132,7 +132,7 @@ def create_pipeline(
     # Tries other values of the configuration's fields in short trainings, where the configuration asks for that.
     tuner = hyperparameter_search(config, example_gen, transform) if config.tuning.trials else None
     # The last good model, where training is to go on from it.
-    starting_point = plumbing.starting_point(example_gen.outputs["examples"]) if config.training.warm_start else NONE
+    starting_point = environment.starting_point(example_gen.outputs["examples"]) if config.training.warm_start else NONE
     # Builds, fits and exports the VAE; the best values of the search are laid over the configuration.
     train = Trainer(
         run_fn="trainer.task.run_fn",
@@ -146,7 +146,7 @@ def create_pipeline(
         custom_config={
             "trainer": config.trainer().to_dict(),
             "code": code_hash(trainer, serving.manifest),
-            "checkpoints": plumbing.checkpoints,
+            "checkpoints": environment.checkpoints,
         },
     )
     judged_on = "test" if config.data.test_share else "eval"
@@ -158,7 +158,7 @@ def create_pipeline(
         code=code_hash(components.feature_extractor, trainer.data, trainer.preprocessing),
     )
     # The last good model.
-    last_model = plumbing.last_model(train.outputs["model"])
+    last_model = environment.last_model(train.outputs["model"])
     # How near its new pictures and those of the last good model come to held-out ones. It measures; ModelGate judges.
     sample_quality = SampleQuality(
         examples=example_gen.outputs["examples"],
@@ -188,9 +188,9 @@ def create_pipeline(
     # TFX's own, with progress shown: a bound of many samples takes minutes.
     evaluator.executor_spec = executor_spec.BeamExecutorSpec(ReportedEvaluation)
     # A blessing that was forced on this very evaluation stands.
-    forced_blessing = plumbing.forced_blessing(evaluator.outputs["evaluation"])
+    forced_blessing = environment.forced_blessing(evaluator.outputs["evaluation"])
     # Nor is a model pushed again from which a person has rolled back.
-    withdrawal = plumbing.withdrawal(train.outputs["model"])
+    withdrawal = environment.withdrawal(train.outputs["model"])
     # The Evaluator's decision and what the new pictures are like, or a person's decision against them.
     model_gate = ModelGate(
         evaluation=evaluator.outputs["evaluation"],
@@ -221,7 +221,7 @@ def create_pipeline(
         infra_blessing=infra_blessing,
         push_destination=pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)),
         custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
-        custom_config={"code": code_hash(components.pusher), "push_anew": push_anew, "registry": plumbing.registry},
+        custom_config={"code": code_hash(components.pusher), "push_anew": push_anew, "registry": environment.registry},
     )
     # Shows a person all of it.
     report = Report(
@@ -268,7 +268,7 @@ def create_pipeline(
         pusher,
         report,
         # Fails where a gate has refused the model, if nobody else would see it.
-        plumbing.last(report),
+        environment.last(report),
     ]
     return Pipeline(
         pipeline_name=name,

@@ -12,7 +12,7 @@ from common.errors import InputError
 from components.model_gate.decisions import RolledBack
 from components.pusher.versions import versions
 from pipeline.maintenance.disk_space import disk_full
-from pipeline.maintenance.recovery import empty_aside, known_as, leftovers, remove
+from pipeline.maintenance.recovery import empty_aside, known_as, remove, unfinished_paths
 from pipeline.metadata.store import exists, open_store
 from pipeline.reporting.prometheus import read_verdicts
 from pipeline.workspace.layout import DiskFull, Workspace, command
@@ -102,7 +102,7 @@ def plan(workspace: Workspace, keep: int) -> Plan:
         found.add(workspace.serving / str(version))
     uris = {artifact.uri for artifact in gone}
     found.known = [path for path in found.sizes if path.is_relative_to(workspace.artifacts) and str(known_as(path)) in uris]
-    for path in leftovers(workspace):
+    for path in unfinished_paths(workspace):
         found.add(path)
     told = runs | _pushed_by(workspace, there[-keep:])
     for run in workspace.runs():

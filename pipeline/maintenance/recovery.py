@@ -26,7 +26,7 @@ def clear(workspace: Workspace) -> list[int]:
     Returns:
         The executions' ids.
     """
-    for path in leftovers(workspace):
+    for path in unfinished_paths(workspace):
         remove(path)
     if not exists(workspace):
         return []
@@ -52,7 +52,7 @@ def clear(workspace: Workspace) -> list[int]:
     return [execution.id for execution in running]
 
 
-def leftovers(workspace: Workspace) -> list[Path]:
+def unfinished_paths(workspace: Workspace) -> list[Path]:
     """What was being written when its process died, and ML Metadata does not speak of."""
     temporary = (f"{UNFINISHED_REPORT}*", ".metadata.db.*", "runs/*/verdict.tmp")
     return [*(path for each in temporary for path in workspace.root.glob(each)), *workspace.serving.glob(f"{UNFINISHED_PUSH}*")]

@@ -109,7 +109,7 @@ def _shape(asked: dict[str, Any], name: str, folder: Path) -> Pipeline:
         name=name,
         root=str(workspace.artifacts),
         images=asked["images"] or data,
-        plumbing=Local(str(workspace.artifacts / "schemas")),
+        environment=Local(str(workspace.artifacts / "schemas")),
         push_to=str(workspace.serving),
         config=build_config(apply_overrides(read_values(chosen), asked["overrides"])),
         metadata=metadata.sqlite_metadata_connection_config(str(workspace.metadata)),

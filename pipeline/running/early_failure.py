@@ -18,7 +18,7 @@ from pipeline.workspace.layout import WorkFolderBusy
 
 
 @contextmanager
-def failure_told(asked: Mapping[str, Any], warn: Callable[[str], object]) -> Iterator[None]:
+def notifying_of_failure(asked: Mapping[str, Any], warn: Callable[[str], object]) -> Iterator[None]:
     """For as long as it lasts, an error notifies whom the configuration names before it goes on its way.
 
     A run notifies by itself; it ends with a status, and no error of its own gets here. Another run that holds the work folder

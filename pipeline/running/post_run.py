@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Step = tuple[str, Callable[[], None]]  # what it means if it fails, and the step
 
 
-def afterwards(request: Request, workspace: Workspace, verdict: Verdict) -> list[str]:
+def after_run(request: Request, workspace: Workspace, verdict: Verdict) -> list[str]:
     """Writes the metrics, notifies, and has MLflow keep a record.
 
     Args:

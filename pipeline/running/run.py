@@ -27,7 +27,7 @@ from pipeline.metadata.history import blessed_by
 from pipeline.metadata.store import StoreDamaged, connection, settle
 from pipeline.reporting.mlflow import check
 from pipeline.running.console import Display, progress_shown
-from pipeline.running.post_run import afterwards
+from pipeline.running.post_run import after_run
 from pipeline.running.request import Request
 from pipeline.running.signals import interruptible
 from pipeline.verdict.outcomes import NodeOutcome
@@ -232,7 +232,7 @@ class Run:
             name="darkroom",
             root=str(self.workspace.artifacts),
             images=self.request.images,
-            plumbing=Local(str(self.schema), str(self.workspace.checkpoints)),
+            environment=Local(str(self.schema), str(self.workspace.checkpoints)),
             push_to=str(self.workspace.serving),
             config=self.request.config,
             metadata=connection(self.workspace),
@@ -300,7 +300,7 @@ class Run:
             self.write_down()
         except OSError as error:  # said, for nobody will find it written
             self.complaints.line(f"warning: the run's record is not complete: {error.strerror}, {error.filename}", style="yellow")
-        for warning in afterwards(self.request, self.workspace, self.verdict):
+        for warning in after_run(self.request, self.workspace, self.verdict):
             self.complaints.line(f"warning: {warning}", style="yellow")
         if status is Status.PUSHED:
             self.say_pushed()

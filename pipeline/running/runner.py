@@ -84,7 +84,7 @@ def _observed(started: Callable[[str], None], finished: Callable[[NodeOutcome], 
         executed = False
 
         def launch(self):
-            if self._system_node_handler:  # resolvers and importers: plumbing, not steps
+            if self._system_node_handler:  # resolvers and importers: environment, not steps
                 return super().launch()
             name, begin = self._pipeline_node.node_info.id, time.perf_counter()
             started(name)

@@ -43,10 +43,10 @@ _THREADS = 2
 _SMALL_FILE = 16 << 10
 _THREADS_REMOTE = 16  # a store answers late, and many at once
 _ANY = (Exception,)  # whatever one picture makes a library raise, the others are not to suffer for it
-_Work = Callable[[], "Iterable[Developed | Rejected]"]  # for one thread
+_Work = Callable[[], "Iterable[Decoded | Rejected]"]  # for one thread
 
 
-class Developed(NamedTuple):
+class Decoded(NamedTuple):
     """A picture that became an example.
 
     Attributes:
@@ -73,7 +73,7 @@ class _Part(Encoded):
 
 
 @dataclass(frozen=True)
-class Developer:
+class ExampleDecoder:
     """Makes examples of what units hold.
 
     Attributes:
@@ -84,7 +84,7 @@ class Developer:
     rule: SplitRule
     config: DataConfig
 
-    def develop(self, unit: FileUnit | ContainerUnit) -> Iterator[Developed | Rejected]:
+    def decode(self, unit: FileUnit | ContainerUnit) -> Iterator[Decoded | Rejected]:
         """Yields a unit's examples in its order, and what is refused.
 
         Raises:
@@ -104,7 +104,7 @@ class Developer:
 
     def _files(self, folder: str, entries: Sequence[Entry]) -> Iterator[_Work]:
         for group in _grouped(entries, lambda entry: max(entry.size, 0)):
-            yield lambda group=group: self._developed([self._read(folder, entry) for entry in group])
+            yield lambda group=group: self._decode_group([self._read(folder, entry) for entry in group])
 
     def _container(self, unit: ContainerUnit) -> Iterator[_Work]:
         items = unit.read(self.config)
@@ -118,7 +118,7 @@ class Developer:
     def _grouped(self, items: Iterable[Encoded | Rejected]) -> Iterator[_Work]:
         parts = (part for item in items for part in self._parts(item)) if self._takes_parts else items
         for group in _grouped(parts, lambda item: len(getattr(item, "data", b""))):
-            yield lambda group=group: self._developed(group)
+            yield lambda group=group: self._decode_group(group)
 
     @property
     def _takes_parts(self) -> bool:
@@ -149,10 +149,10 @@ class Developer:
             return Rejected(entry.path, _unforeseen(error))
         return Encoded(entry.path, entry.label or "", entry.split, data)
 
-    def _developed(self, group: Sequence[Encoded | Rejected]) -> Iterable[Developed | Rejected]:
+    def _decode_group(self, group: Sequence[Encoded | Rejected]) -> Iterable[Decoded | Rejected]:
         return self._alike(group) or [self._decoded(item) for item in group]
 
-    def _alike(self, group: Sequence[Encoded | Rejected]) -> Iterator[Developed | Rejected] | None:
+    def _alike(self, group: Sequence[Encoded | Rejected]) -> Iterator[Decoded | Rejected] | None:
         """A whole group at once, None if its pictures are not small, of one size, and sound.
 
         They are decoded here, without Python's lock, and measured by the thread that takes them up: what needs the lock is
@@ -172,7 +172,7 @@ class Developer:
         each = zip(group, files, pixels, moments, strict=True)
         return (self._measured(item.path, item.label, item.split, *rest) for item, *rest in each)
 
-    def _decoded(self, item: Encoded | Rejected) -> Developed | Rejected:
+    def _decoded(self, item: Encoded | Rejected) -> Decoded | Rejected:
         if isinstance(item, Rejected):
             return replace(item, path=printable(item.path))
         try:
@@ -187,7 +187,7 @@ class Developer:
         except _ANY as error:
             return Rejected(printable(item.path), _unforeseen(error))
 
-    def _block(self, block: Block) -> Iterable[Developed | Rejected]:
+    def _block(self, block: Block) -> Iterable[Decoded | Rejected]:
         pixels, channels = block.pixels, block.pixels.shape[-1]
         try:
             if channels == 2 or pixels.itemsize > 1:
@@ -206,7 +206,7 @@ class Developer:
 
     def _measured(
         self, path: str, label: str, split: str | None, file: PictureFile, pixels: np.ndarray, moments: tuple[float, float]
-    ) -> Developed | Rejected:
+    ) -> Decoded | Rejected:
         try:
             digest = digest_of(pixels)
             sha256 = digest.hex()
@@ -222,7 +222,7 @@ class Developer:
                 exposure(*moments),
             )
             said = (*file.said, "dim") if is_dim(pixels, moments[0]) else file.said
-            return Developed(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
+            return Decoded(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
         except _ANY as error:
             return Rejected(printable(path), _unforeseen(error))
 

@@ -27,7 +27,7 @@ from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join
 from components.image_example_gen.writing.by_span import span_of
-from components.image_example_gen.writing.decode import Developed, Developer
+from components.image_example_gen.writing.decode import Decoded, ExampleDecoder
 from components.image_example_gen.writing.tally import Tally
 from components.image_example_gen.writing.units import ContainerUnit, FileUnit, read_told
 
@@ -92,10 +92,10 @@ class IngestUnit(beam.DoFn):
         span_depth: How many folders at the beginning of a path are its span's; 0 where there are no spans.
     """
 
-    def __init__(self, folder: str, developer: Developer, span_depth: int = 0):
+    def __init__(self, folder: str, decoder: ExampleDecoder, span_depth: int = 0):
         super().__init__()
         self._folder = folder
-        self._developer = developer
+        self._decoder = decoder
         self._span_depth = span_depth
 
     def process(self, unit: FileUnit | ContainerUnit) -> None:
@@ -106,7 +106,7 @@ class IngestUnit(beam.DoFn):
         digests: list[bytes] = []
         try:
             with RecordWriters(self._folder, unit.index) as writers:
-                for item in self._developer.develop(unit):
+                for item in self._decoder.decode(unit):
                     refused = isinstance(item, Rejected)
                     path = item.path if refused else item.row.path
                     if told:
@@ -139,7 +139,7 @@ class IngestUnit(beam.DoFn):
         _write(join(self._folder, tally_name(unit.index)), lambda stream: stream.write(tally.to_json().encode()))
 
     @staticmethod
-    def _write(item: Developed, writers: RecordWriters, digests: list[bytes], tally: Tally) -> None:
+    def _write(item: Decoded, writers: RecordWriters, digests: list[bytes], tally: Tally) -> None:
         writers.write(item.split, item.record)
         digests.append(item.digest + bytes([SPLITS.index(item.split)]))
         tally.add(item.split, item.row)

@@ -12,7 +12,7 @@ from components.image_example_gen.storage.files import LINK_OUT, printable
 from components.image_example_gen.writing.tally import Tally
 
 _SHOWN_LABELS, _SHOWN_FILES = 8, 5
-_SAID = {  # by what `Developed.said` calls it
+_SAID = {  # by what `Decoded.said` calls it
     "pages": "{} more pages than the first, which are not read: data.pages=all reads them",
     "frames": "{} more frames than the first, which are not read: data.frames=all reads them",
     "deep": "{} more than 8 bits a level, of which 8 are used: data.depth=16 keeps 16",

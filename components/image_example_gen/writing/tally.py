@@ -30,7 +30,7 @@ class Tally:
         exposures: Pictures of each exposure.
         sizes: Pictures of each size, written as 28x28x1: height, width, channels.
         reasons: Refused pictures of each reason.
-        said: Pictures of which something should be said, by what; see `develop.Developed`.
+        said: Pictures of which something should be said, by what; see `decode.Decoded`.
         duplicates: Pictures that were left out because another one is exactly the same.
         told: Pictures that the label file names.
         found: Those of them that there are.

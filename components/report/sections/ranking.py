@@ -13,7 +13,7 @@ from components.report.sections.references import Reference, references
 MEASURES = {"elbo": "ELBO", "importance_weighted": "importance-weighted bound", "bits_per_dimension": "bits per dimension"}
 
 
-def standing(report: ReportData) -> Section | None:
+def ranking(report: ReportData) -> Section | None:
     """One figure in a line with others by the same protocol; None where the run has none."""
     known = references(report)
     measure = known[0].measure if known else _usual(report)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.data_gate.config import ValidationConfig
-from components.data_gate.spans import divergence, from_plain, odd_spans, pooled
+from components.data_gate.spans import divergence, from_plain, pooled, span_anomalies
 from components.image_example_gen.writing.by_span import count_picture
 from components.image_example_gen.writing.example import Row
 
@@ -33,7 +33,7 @@ BEFORE = {"span-1": span(1), "span-2": span(2)}
 def test_spans_like_those_before_pass_small_ones_too():
     for n in (20, 50, 400):
         for seed in range(10):
-            odd, far = odd_spans({**BEFORE, "span-3": span(10 + seed, n)}, BEFORE, ValidationConfig())
+            odd, far = span_anomalies({**BEFORE, "span-3": span(10 + seed, n)}, BEFORE, ValidationConfig())
             assert not odd and max(far.values()) < 0.2, (n, seed)
 
 
@@ -50,7 +50,7 @@ def test_spans_like_those_before_pass_small_ones_too():
 @pytest.mark.parametrize("window", [1, 6])
 def test_one_odd_span_is_named_however_many_good_ones_are_with_it(poison, words, window):
     before = {f"span-{-i}": span(i) for i in range(window)}
-    odd, _ = odd_spans({**before, "span-3": span(3, **poison)}, before, ValidationConfig())
+    odd, _ = span_anomalies({**before, "span-3": span(3, **poison)}, before, ValidationConfig())
     text = "; ".join(anomaly.sentence for anomaly in odd)
     for word in words:
         assert word in text, text
@@ -60,17 +60,17 @@ def test_one_odd_span_is_named_however_many_good_ones_are_with_it(poison, words,
 def test_what_was_accepted_is_not_refused_again_and_what_was_not_is():
     odd_one = span(3, mean=(185, 20))
     accepted = {**BEFORE, "span-3": odd_one}
-    assert not odd_spans({"span-2": BEFORE["span-2"], "span-3": odd_one, "span-4": span(4)}, accepted, ValidationConfig())[0]
-    odd, _ = odd_spans({"span-3": odd_one, "span-4": span(4)}, BEFORE, ValidationConfig())
+    assert not span_anomalies({"span-2": BEFORE["span-2"], "span-3": odd_one, "span-4": span(4)}, accepted, ValidationConfig())[0]
+    odd, _ = span_anomalies({"span-3": odd_one, "span-4": span(4)}, BEFORE, ValidationConfig())
     assert odd and {anomaly.sentence.partition(":")[0] for anomaly in odd} == {"span-3"}, "the good one behind it is not blamed"
 
 
 def test_what_is_not_asked_for_is_not_judged():
     lenient = ValidationConfig(drift_labels=None, label_set="free", drift_brightness=None, max_rejects_rise=None)
     poisons = {"span-3": span(3, labels=("cat",)), "span-4": span(4, mean=(185, 20)), "span-5": span(5, refused=50)}
-    assert not odd_spans({**BEFORE, **poisons}, BEFORE, lenient)[0]
-    assert odd_spans({"span-3": poisons["span-3"]}, BEFORE, ValidationConfig()) == ([], {}), "one span: its statistics say it"
-    assert odd_spans({**BEFORE, **poisons}, {}, ValidationConfig()) == ([], {})
+    assert not span_anomalies({**BEFORE, **poisons}, BEFORE, lenient)[0]
+    assert span_anomalies({"span-3": poisons["span-3"]}, BEFORE, ValidationConfig()) == ([], {}), "one span: its statistics say it"
+    assert span_anomalies({**BEFORE, **poisons}, {}, ValidationConfig()) == ([], {})
 
 
 def test_the_divergence_is_zero_on_average_between_samples_of_one_distribution():
@@ -95,6 +95,6 @@ def test_counts_survive_json_and_add_up():
     import json
 
     again = from_plain(json.loads(json.dumps(BEFORE)))
-    assert again == BEFORE and odd_spans({**BEFORE, "span-3": span(3)}, again, ValidationConfig())[0] == []
+    assert again == BEFORE and span_anomalies({**BEFORE, "span-3": span(3)}, again, ValidationConfig())[0] == []
     total = pooled(again)
     assert total["image/label"].total() == 800 and total["pictures"]["pictures"] == 800

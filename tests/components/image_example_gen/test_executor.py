@@ -14,7 +14,7 @@ import tensorflow as tf
 from common.errors import GateRefused, InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.splits import SplitRule
-from components.image_example_gen.writing.decode import Developer
+from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.ingest import IngestUnit
 from components.image_example_gen.writing.pictures import hash_of
 from tests.components.image_example_gen.ingestion import (
@@ -257,7 +257,9 @@ def test_an_idx_file_damaged_inside(tmp_path):
 
 
 def test_the_worker_can_be_sent_to_another_process():
-    assert isinstance(pickle.loads(pickle.dumps(IngestUnit("folder", Developer(SplitRule(0.1, 0.1), DataConfig())))), IngestUnit)
+    assert isinstance(
+        pickle.loads(pickle.dumps(IngestUnit("folder", ExampleDecoder(SplitRule(0.1, 0.1), DataConfig())))), IngestUnit
+    )
 
 
 def test_progress_ends_with_all_pictures_counted(tmp_path, caplog):

@@ -10,7 +10,7 @@ from pipeline.graph.pipeline import create_pipeline
 
 def graph(**values):
     config = build_config(values)
-    return create_pipeline(name="n", root="r", images="i", plumbing=Local("s"), push_to="p", config=config)
+    return create_pipeline(name="n", root="r", images="i", environment=Local("s"), push_to="p", config=config)
 
 
 def nodes(pipeline):
@@ -123,6 +123,6 @@ def test_new_pictures_are_measured_beside_those_of_the_last_model_before_the_gat
 
 def test_who_asks_for_a_blessing_reaches_the_model_gate_only():
     config = build_config({})
-    arguments = {"name": "n", "root": "r", "images": "i", "plumbing": Local("s"), "push_to": "p", "config": config}
+    arguments = {"name": "n", "root": "r", "images": "i", "environment": Local("s"), "push_to": "p", "config": config}
     before, after = (nodes(create_pipeline(**arguments, **more)) for more in ({}, {"bless_who": "ada@host", "bless_why": "w"}))
     assert [n for n in before if str(before[n].exec_properties) != str(after[n].exec_properties)] == ["ModelGate"]

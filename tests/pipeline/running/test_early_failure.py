@@ -5,7 +5,7 @@ import fcntl
 import pytest
 
 from common.errors import InputError
-from pipeline.running.early_failure import failure_told
+from pipeline.running.early_failure import notifying_of_failure
 from pipeline.workspace.layout import WorkFolderBusy
 from tests.hook import hook
 from tests.project import darkroom, write_discs
@@ -67,7 +67,7 @@ def test_a_folder_that_another_run_holds_is_no_failure(tmp_path):
 def test_the_error_goes_on_its_way(error):
     asked = {"images": None, "dataset": None, "config": None, "overrides": ("notify.command=/bin/false",)}
     warnings = []
-    with pytest.raises(type(error)), failure_told(asked, warnings.append):
+    with pytest.raises(type(error)), notifying_of_failure(asked, warnings.append):
         raise error
     told = isinstance(error, (InputError, OSError))
     assert len(warnings) == told

@@ -8,7 +8,7 @@ from common.errors import InputError
 from pipeline.config.loading import build_config
 from pipeline.reporting.prometheus import FILE, LOOKED
 from pipeline.running import post_run as module
-from pipeline.running.post_run import afterwards, looked, never_began, renew_metrics
+from pipeline.running.post_run import after_run, looked, never_began, renew_metrics
 from pipeline.running.request import Request
 from pipeline.verdict.status import Status
 from pipeline.verdict.verdict import Verdict
@@ -29,7 +29,7 @@ def after(workspace, status=Status.PUSHED, **sections):
     verdict = Verdict(run="r", title="cats", images="/p", started="2026-01-01T00:00:00+00:00")
     verdict.end(status, None, [])
     verdict.write(workspace.run("r") / "verdict.json")
-    return afterwards(Request("/p", build_config(sections), workspace.root), workspace, verdict)
+    return after_run(Request("/p", build_config(sections), workspace.root), workspace, verdict)
 
 
 def test_metrics_are_written_and_nothing_else_where_nothing_is_asked_for(workspace):

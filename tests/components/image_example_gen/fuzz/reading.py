@@ -23,7 +23,7 @@ from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.discovery.listing import Listing
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.splits import SplitRule
-from components.image_example_gen.writing.decode import Developer
+from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.units import plan_units
 from serving.pictures import list_pictures
 from serving.pushed import _read
@@ -184,11 +184,11 @@ def _read_to_train(place: str, config: DataConfig, working: Path) -> tuple[dict[
     with Listing() as listing, tempfile.TemporaryDirectory() as parts:
         sources = find_sources(place, config, listing.add)
         units = plan_units(sources, listing, config, parts)
-        developer = Developer(SplitRule.of(sources.own_splits, config), config)
+        decoder = ExampleDecoder(SplitRule.of(sources.own_splits, config), config)
         for left in sources.left_out:
             _refuse(left, reasons)
         for unit in units:
-            for item in developer.develop(unit):
+            for item in decoder.decode(unit):
                 if isinstance(item, Rejected):
                     _refuse(item, reasons)
                 else:

@@ -13,12 +13,12 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.writing import decode
-from components.image_example_gen.writing.decode import Developer, read_bytes
+from components.image_example_gen.writing.decode import ExampleDecoder, read_bytes
 from components.image_example_gen.writing.pictures import ALIKE, decode_alike
 from serving.picture_files import Refused, read_picture_file
 from tests.components.image_example_gen.ingestion import encode, picture
 
-DEVELOPER = Developer(SplitRule(0.2, 0.2), DataConfig())
+DECODER = ExampleDecoder(SplitRule(0.2, 0.2), DataConfig())
 
 
 def items(count: int, *shape: int) -> list[Encoded]:
@@ -28,8 +28,8 @@ def items(count: int, *shape: int) -> list[Encoded]:
 @pytest.mark.parametrize("shape", [(8, 8), (5, 9, 3), (1, 1, 4), (3, 2, 2)])
 def test_together_they_become_what_they_become_alone(shape):
     group = items(ALIKE, *shape)
-    together = DEVELOPER._alike(group)
-    assert together is not None and list(together) == [DEVELOPER._decoded(item) for item in group]
+    together = DECODER._alike(group)
+    assert together is not None and list(together) == [DECODER._decoded(item) for item in group]
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_together_they_become_what_they_become_alone(shape):
 def test_one_that_differs_changes_nothing_for_the_others(odd):
     group = items(ALIKE, 8, 8)
     group[17] = Encoded("odd", "", None, odd)
-    found = list(DEVELOPER._developed(group))
-    assert found == [DEVELOPER._decoded(item) for item in group] and len(found) == ALIKE
+    found = list(DECODER._decode_group(group))
+    assert found == [DECODER._decoded(item) for item in group] and len(found) == ALIKE
     assert sum(isinstance(item, Rejected) for item in found) == (b"IEND" not in odd and odd[:4] != b"II*\0")
 
 
@@ -82,13 +82,13 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_splits_are_by_content_and_groups_do_not_matter():
-    found = list(DEVELOPER._developed(items(ALIKE, 8, 8)))
+    found = list(DECODER._decode_group(items(ALIKE, 8, 8)))
     assert {item.split for item in found} == {"train", "eval", "test"}
     assert len({item.digest for item in found}) == ALIKE == len(np.unique([item.row.sha256 for item in found]))
 
 
-def developed(*found: Encoded, **config: object) -> list:
-    return [item for work in Developer(SplitRule(0.2, 0.2), DataConfig(**config))._grouped(found) for item in work()]
+def decoded_of(*found: Encoded, **config: object) -> list:
+    return [item for work in ExampleDecoder(SplitRule(0.2, 0.2), DataConfig(**config))._grouped(found) for item in work()]
 
 
 def animation(kind: str, frames: int = 3, **options: object) -> bytes:
@@ -113,13 +113,13 @@ def test_what_a_person_should_know_of_a_picture():
         encode(picture(1, 8, 8)),
         encode(np.zeros((8, 8), np.uint8)),
     ]
-    found = developed(*(Encoded(str(place), "", None, data) for place, data in enumerate(files)))
+    found = decoded_of(*(Encoded(str(place), "", None, data) for place, data in enumerate(files)))
     assert [item.said for item in found] == [("pages",), ("frames",), ("deep",), ("dim",), (), ()]
 
 
 def test_masks_are_scaled_where_their_white_is_said():
     mask = picture(1, 8, 8) % 2
-    (found,) = developed(Encoded("mask.png", "", None, encode(mask)), levels=1)
+    (found,) = decoded_of(Encoded("mask.png", "", None, encode(mask)), levels=1)
     assert found.said == () and found.row.mean == 255 * mask.mean() and found.row.reencoded_from == "png"
 
 
@@ -129,7 +129,7 @@ def test_pages_and_frames_are_pictures_of_their_own():
         Encoded("b.tiff", "y", "test", TIFF),
         Encoded("c.webp", "z", None, WEBP),
     ]
-    found = developed(*files, pages="all", frames="all")
+    found = decoded_of(*files, pages="all", frames="all")
     assert [(item.row.path, item.row.label, item.row.reencoded_from) for item in found] == [
         ("a.png", "x", ""),
         *((f"b.tiff#{page}", "y", "tiff") for page in range(3)),
@@ -137,21 +137,21 @@ def test_pages_and_frames_are_pictures_of_their_own():
     ]
     assert {item.said for item in found} == {()} and found[1].split == "test"
     assert [item.digest for item in found[1:4]] == [item.digest for item in found[4:]]
-    assert [item.row.path for item in developed(*files, frames="all")][1:3] == ["b.tiff", "c.webp#0"]
-    assert [item.row.path for item in developed(*files)] == ["a.png", "b.tiff", "c.webp"]
+    assert [item.row.path for item in decoded_of(*files, frames="all")][1:3] == ["b.tiff", "c.webp#0"]
+    assert [item.row.path for item in decoded_of(*files)] == ["a.png", "b.tiff", "c.webp"]
 
 
 def test_options_are_applied_to_a_page_once():
     masks = [Image.fromarray(picture(seed, 8, 8) % 2) for seed in range(2)]
     buffer = io.BytesIO()
     masks[0].save(buffer, "TIFF", save_all=True, append_images=masks[1:])
-    found = developed(Encoded("a.tiff", "", None, buffer.getvalue()), pages="all", levels=1)
+    found = decoded_of(Encoded("a.tiff", "", None, buffer.getvalue()), pages="all", levels=1)
     assert [item.row.mean for item in found] == [pytest.approx(255 * np.mean(mask)) for mask in masks]
 
 
 def test_a_damaged_frame_is_refused_by_itself():
-    found = developed(Encoded("a.gif", "", None, animation("GIF")[:-20]), frames="all")
-    assert [type(item) for item in found[:-1]] == [decode.Developed] * (len(found) - 1)
+    found = decoded_of(Encoded("a.gif", "", None, animation("GIF")[:-20]), frames="all")
+    assert [type(item) for item in found[:-1]] == [decode.Decoded] * (len(found) - 1)
     assert found[-1] == Rejected(f"a.gif#{len(found) - 1}", "damaged or cut short GIF data")
 
 
@@ -164,9 +164,9 @@ def test_parts_come_in_groups_that_fit_into_memory():
             made.append(1)
             yield decode.PictureFile(bytes(1 << 16), "png", "gif")
 
-    developer = Developer(SplitRule(0.2, 0.2), DataConfig(frames="all"))
+    decoder = ExampleDecoder(SplitRule(0.2, 0.2), DataConfig(frames="all"))
     with mock.patch.object(decode, "all_pictures", parts):
-        groups = developer._grouped([Encoded("a.gif", "", None, b"GIF89a")])
+        groups = decoder._grouped([Encoded("a.gif", "", None, b"GIF89a")])
         next(groups)
     assert len(made) <= 65
 
@@ -174,7 +174,7 @@ def test_parts_come_in_groups_that_fit_into_memory():
 def test_a_fault_of_one_picture_is_its_own(monkeypatch):
     """Whatever the libraries raise, the others of its group become examples."""
     group = items(ALIKE, 8, 8)
-    expected = list(DEVELOPER._developed(group))
+    expected = list(DECODER._decode_group(group))
     measured = decode.mean_and_std
 
     def faulty(pixels):
@@ -184,7 +184,7 @@ def test_a_fault_of_one_picture_is_its_own(monkeypatch):
 
     monkeypatch.setattr(decode, "mean_and_std", faulty)
     monkeypatch.setattr(decode, "decode_alike", lambda *_: 1 / 0)
-    found = list(DEVELOPER._developed(group))
+    found = list(DECODER._decode_group(group))
     assert found[17] == Rejected("17.png", "it cannot be read: IndexError")
     assert found[:17] + found[18:] == expected[:17] + expected[18:]
 
@@ -192,11 +192,11 @@ def test_a_fault_of_one_picture_is_its_own(monkeypatch):
 def test_in_16_bits_all_formats_are_of_one_scale():
     levels = picture(3, 8, 8, 3)
     deep = Encoded("d", "", None, decode.encode_png(levels.astype(np.uint16) * 257))
-    found = developed(Encoded("a", "", None, encode(levels)), Encoded("b", "", None, encode(levels, "BMP")), deep, depth=16)
+    found = decoded_of(Encoded("a", "", None, encode(levels)), Encoded("b", "", None, encode(levels, "BMP")), deep, depth=16)
     assert len({item.digest for item in found}) == 1 and {item.row.mean for item in found} == {levels.mean()}
     block = decode.Block("c", 0, ["x"], None, levels[np.newaxis])
-    (of_block,) = Developer(SplitRule(0.2, 0.2), DataConfig(depth=16))._block(block)
+    (of_block,) = ExampleDecoder(SplitRule(0.2, 0.2), DataConfig(depth=16))._block(block)
     assert of_block.digest == found[0].digest and of_block.row.format == "bmp"
     words = decode.Block("c", 0, ["x"], None, levels[np.newaxis].astype(np.uint16) * 257)
-    (of_words,) = Developer(SplitRule(0.2, 0.2), DataConfig(depth=16))._block(words)
+    (of_words,) = ExampleDecoder(SplitRule(0.2, 0.2), DataConfig(depth=16))._block(words)
     assert of_words.digest == found[0].digest and of_words.row.encoded == deep.data
