@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from common.features import ENCODED, LABEL
 from common.progress import report_progress
-from trainer.preprocessing import ENCODED, LABEL, PIXELS, level_type, scale, to_levels
+from trainer.preprocessing import PIXELS, level_type, scale, to_levels
 
 BLOCK_BYTES = 2 << 20  # of pixels handed over at once: each time costs some Python, which a fast model would wait for
 READ_BATCH = 128  # pictures decoded at once; more takes gigabytes where pictures are large

@@ -10,10 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from common.features import ENCODED
 from trainer.config import PreprocessingConfig
 
-ENCODED = "image/encoded"  # the feature that holds a picture's bytes
-LABEL = "image/label"  # its label's name, empty where it has none
 PIXELS = "pixels"  # the transformed feature: float32 [n, height, width, channels] in [0, 1]
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PNG and JPEG tools use for grey
 

@@ -19,6 +19,7 @@ import yaml
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from common.errors import InputError
+from common.features import ENCODED
 from common.progress import report_progress
 from serving.manifest import write_manifest
 from serving.picture_files import PictureOptions
@@ -33,7 +34,6 @@ from trainer.golden import save_golden
 from trainer.history import History
 from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
 from trainer.networks import latent_grid
-from trainer.preprocessing import ENCODED
 from trainer.priors import Mixture
 from trainer.tuning.space import with_values
 from trainer.vae import VAE, TrainingData

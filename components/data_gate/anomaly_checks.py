@@ -7,11 +7,11 @@ from collections import Counter
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 
+from common.features import EXPOSURE, LABEL
 from components.data_gate.anomaly_text import Anomaly, listed
 from components.data_gate.config import ValidationConfig
 from components.data_gate.statistics import Values, read_statistics, splits_of, values_of
 
-EXPOSURE, LABEL = "image/exposure", "image/label"
 FEW_REJECTS = 10  # with fewer refused, chance decides
 _NAMED = 5  # labels in a sentence
 

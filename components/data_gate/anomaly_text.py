@@ -8,17 +8,19 @@ from dataclasses import asdict, dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from common import features
+
 FEATURES = {
-    "image/mean": "brightness (mean pixel)",
-    "image/std": "contrast (standard deviation of the pixels)",
-    "image/exposure": "the shares of nearly black, white and constant pictures",
-    "image/label": "the labels",
-    "image/height": "height",
-    "image/width": "width",
-    "image/channels": "number of channels",
-    "image/format": "file format",
-    "image/reencoded_from": "file format before encoding anew",
-    "image/encoded": "the pictures' bytes",
+    features.MEAN: "brightness (mean pixel)",
+    features.STD: "contrast (standard deviation of the pixels)",
+    features.EXPOSURE: "the shares of nearly black, white and constant pictures",
+    features.LABEL: "the labels",
+    features.HEIGHT: "height",
+    features.WIDTH: "width",
+    features.CHANNELS: "number of channels",
+    features.FORMAT: "file format",
+    features.REENCODED_FROM: "file format before encoding anew",
+    features.ENCODED: "the pictures' bytes",
 }
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Le
 
+from common import features
+
 Share = Annotated[float, Ge(0), Le(1)]
 
 
@@ -47,12 +49,12 @@ class ValidationConfig:
     def drift(self) -> dict[str, float]:
         """The thresholds by feature, of those that are asked for."""
         thresholds = {
-            "image/mean": self.drift_brightness,
-            "image/std": self.drift_contrast,
-            "image/exposure": self.drift_exposure,
-            "image/label": self.drift_labels,
-            "image/channels": self.drift_channels,
-            "image/height": self.drift_size,
-            "image/width": self.drift_size,
+            features.MEAN: self.drift_brightness,
+            features.STD: self.drift_contrast,
+            features.EXPOSURE: self.drift_exposure,
+            features.LABEL: self.drift_labels,
+            features.CHANNELS: self.drift_channels,
+            features.HEIGHT: self.drift_size,
+            features.WIDTH: self.drift_size,
         }
         return {feature: threshold for feature, threshold in thresholds.items() if threshold is not None}

@@ -11,6 +11,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
 from tfx.types import artifact_utils
 
+from common import features
+
 
 @dataclass(frozen=True)
 class Values:
@@ -34,9 +36,9 @@ def options() -> tfdv.StatsOptions:
     each_its_own = schema_pb2.StringDomain(is_categorical=schema_pb2.StringDomain.CATEGORICAL_NO)
     schema = schema_pb2.Schema(
         feature=[
-            schema_pb2.Feature(name="image/encoded", type=schema_pb2.BYTES, image_domain=schema_pb2.ImageDomain()),
-            schema_pb2.Feature(name="image/path", type=schema_pb2.BYTES, string_domain=each_its_own),
-            schema_pb2.Feature(name="image/sha256", type=schema_pb2.BYTES, string_domain=each_its_own),
+            schema_pb2.Feature(name=features.ENCODED, type=schema_pb2.BYTES, image_domain=schema_pb2.ImageDomain()),
+            schema_pb2.Feature(name=features.PATH, type=schema_pb2.BYTES, string_domain=each_its_own),
+            schema_pb2.Feature(name=features.SHA256, type=schema_pb2.BYTES, string_domain=each_its_own),
         ]
     )
     return tfdv.StatsOptions(schema=schema, use_sketch_based_topk_uniques=True)

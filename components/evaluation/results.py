@@ -7,7 +7,8 @@ import math
 import os
 from dataclasses import dataclass, field
 
-LABEL = "image/label"
+from common.features import LABEL
+
 MARGIN = 5 * math.sqrt(2)  # standard deviations over seeds that a model may be below another: 5 of their difference
 UNPAID_RISE = "unpaid_rise"  # a metric of our own, `components.evaluation.unpaid_rise`
 WORDS = {

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from common.features import PATH
 from trainer.data import READ_BATCH, list_records, parse_examples, read_examples, read_records
 from trainer.preprocessing import to_levels
-
-PATH = "image/path"  # the feature that holds where a picture was found
 
 PixelGraph = Callable[[tf.Tensor], tf.Tensor]
 

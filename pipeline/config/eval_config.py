@@ -9,6 +9,7 @@ import sys
 from tensorflow_model_analysis.proto import config_pb2
 
 import components.evaluation.unpaid_rise
+from common import features
 from common.code_hash import code_hash
 from components.model_gate.config import PictureLimits
 from pipeline.config.schema import EvaluationConfig
@@ -43,8 +44,8 @@ def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
     specs.append(config_pb2.MetricsSpec(output_names=["elbo"], metrics=[_metric("ExampleCount")]))
     return config_pb2.EvalConfig(
         # Without a label MeanPrediction silently reports 0; any numeric feature will do.
-        model_specs=[config_pb2.ModelSpec(signature_name="evaluate", model_type="tf_generic", label_key="image/mean")],
-        slicing_specs=[OVERALL, config_pb2.SlicingSpec(feature_keys=["image/label"])],
+        model_specs=[config_pb2.ModelSpec(signature_name="evaluate", model_type="tf_generic", label_key=features.MEAN)],
+        slicing_specs=[OVERALL, config_pb2.SlicingSpec(feature_keys=[features.LABEL])],
         metrics_specs=specs,
     )
 

@@ -10,6 +10,7 @@ import yaml
 
 import components.data_gate
 from common.errors import InputError
+from common.features import CHANNELS, HEIGHT, LABEL, WIDTH
 from common.writing import is_stream, write_text
 from pipeline.config.loading import load_values
 from pipeline.workspace.layout import command
@@ -17,8 +18,7 @@ from pipeline.workspace.layout import command
 if TYPE_CHECKING:  # it takes seconds, and a command line is checked before
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
-NUMBERS = ("image/height", "image/width", "image/channels")
-LABEL = "image/label"
+NUMBERS = (HEIGHT, WIDTH, CHANNELS)
 _SHOWN = 8  # values in a sentence
 
 

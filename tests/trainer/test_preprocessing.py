@@ -12,10 +12,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
 
+from common.features import ENCODED
 from tests.trainer.tiny import PREPROCESSING, encode, noise, transform_graph
 from trainer.config import PreprocessingConfig
 from trainer.data import pixel_graph
-from trainer.preprocessing import ENCODED, LUMA, PIXELS, decode_levels, preprocessing_fn, scale, to_levels
+from trainer.preprocessing import LUMA, PIXELS, decode_levels, preprocessing_fn, scale, to_levels
 
 FILTERS = ["lanczos3", "area", "bilinear"]
 FITS = ["crop", "pad", "stretch"]

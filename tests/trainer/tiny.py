@@ -19,12 +19,13 @@ import tensorflow_transform.beam as tft_beam
 from PIL import Image
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
+from common.features import ENCODED, LABEL
 from trainer.checkpoint import Checkpoint
 from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.data import Pictures
 from trainer.history import History
 from trainer.loop import Loop, Outcome, get_strategy
-from trainer.preprocessing import ENCODED, LABEL, preprocessing_fn
+from trainer.preprocessing import preprocessing_fn
 from trainer.task import training_data
 from trainer.vae import VAE, TrainingData
 

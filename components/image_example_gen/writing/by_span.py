@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from common.features import MEAN, PREFIX, STD
 from components.image_example_gen.writing.example import Row
 
 PICTURES, REFUSED = "pictures", "refused"
@@ -24,10 +25,10 @@ def count_picture(features: dict[str, Counter[str]], row: Row | None) -> None:
     _count(features, PICTURES, REFUSED if row is None else PICTURES)
     if row is None:
         return
-    _count(features, "image/mean", str(int(row.mean) // LEVELS))
-    _count(features, "image/std", str(int(row.std) // LEVELS))
+    _count(features, MEAN, str(int(row.mean) // LEVELS))
+    _count(features, STD, str(int(row.std) // LEVELS))
     for name in ("label", "exposure", "channels", "height", "width"):
-        _count(features, f"image/{name}", str(getattr(row, name)))
+        _count(features, f"{PREFIX}{name}", str(getattr(row, name)))
 
 
 def _count(features: dict[str, Counter[str]], name: str, value: str) -> None:

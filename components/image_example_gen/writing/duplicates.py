@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from common.features import PREFIX
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join
 from components.image_example_gen.writing.example import Row
@@ -132,6 +133,6 @@ def _row(record: bytes) -> Row:
 
 
 def _value(example: tf.train.Example, name: str) -> object:
-    feature = example.features.feature[f"image/{name}"]
+    feature = example.features.feature[f"{PREFIX}{name}"]
     (value,) = getattr(feature, feature.WhichOneof("kind")).value
     return value.decode() if isinstance(value, bytes) and name != "encoded" else value

@@ -6,6 +6,8 @@ import functools
 import struct
 from typing import NamedTuple
 
+from common.features import PREFIX
+
 
 class Row(NamedTuple):
     """What an example says of a picture.
@@ -108,7 +110,7 @@ def _before(name: str, kind: bytes, size: int) -> bytes:
     """
     value = _FIRST + _varint(size)
     feature = kind + _varint(len(value) + size) + value
-    key = f"image/{name}".encode()
+    key = f"{PREFIX}{name}".encode()
     entry = _FIRST + _varint(len(key)) + key + _SECOND + _varint(len(feature) + size) + feature
     return _FIRST + _varint(len(entry) + size) + entry
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from common import features
 from components.report.data import DataSet, Samples
 from components.report.drawing.pictures import shrink
 from components.report.sources.files import read_json, read_json_lines, to_int
@@ -147,5 +148,5 @@ def _records(uri: str, split: str) -> Iterator[bytes]:
 
 def _parse(record: bytes) -> Picture:
     example = tf.train.Example.FromString(record).features.feature
-    label = example["image/label"].bytes_list.value if "image/label" in example else ()
-    return Picture(example["image/encoded"].bytes_list.value[0], label[0].decode("utf-8", "replace") if label else "")
+    label = example[features.LABEL].bytes_list.value if features.LABEL in example else ()
+    return Picture(example[features.ENCODED].bytes_list.value[0], label[0].decode("utf-8", "replace") if label else "")
