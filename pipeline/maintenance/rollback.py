@@ -66,6 +66,7 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
     from components.pusher.executor import push
     from pipeline.maintenance.backup import keep_copy
     from pipeline.metadata.lineage import pushed_models
+    from serving.manifest import verify
 
     with workspace.lock():
         there = versions(workspace.serving)
@@ -77,7 +78,7 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
             version = _one_before(store, there, pushes)
         _check(version, there, pushes)
         folder = workspace.serving / str(version)
-        _verify(folder)
+        verify(folder)
         model, current = pushes[version], there[-1]
         first = _first_pushes(pushes)
         withdrawn = [number for number in there if number in pushes and first[pushes[number]] > first[model]]
@@ -150,16 +151,6 @@ def _check(version: int, there: list[int], pushes: dict[int, int]) -> None:
     if pushes[version] == pushes.get(there[-1]):
         same = "" if version == there[-1] else f": version {there[-1]} is the same model"
         raise InputError(f"version {version} is in service already{same}")
-
-
-def _verify(folder: Path) -> None:
-    from common.errors import InputError as Broken
-    from serving.manifest import verify
-
-    try:
-        verify(folder)
-    except Broken as broken:
-        raise InputError(str(broken)) from None
 
 
 def _decide(
