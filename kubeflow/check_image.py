@@ -25,7 +25,10 @@ HINTS = ("--help", "errors pretty printing info")  # what docker says behind an 
 TITLE = "org.opencontainers.image.title"
 UNWANTED = ("TF_USE_LEGACY_KERAS", "PIP_CERT", "PIP_INDEX_URL")  # variables
 SERVING_IMPORT = "import ctypes, serving.c_api; ctypes.CDLL(str(serving.c_api.find_library()))"
-STEPS_IMPORT = "import kubeflow.entrypoint, pipeline.graph.pipeline, tfx.components, tfx.orchestration.kubeflow.v2.compiler_utils, tensorflow, keras"
+STEPS_IMPORT = (
+    "import kubeflow.entrypoint, pipeline.graph.pipeline, tfx.components, "
+    "tfx.orchestration.kubeflow.v2.compiler_utils, tensorflow, keras"
+)
 
 
 class NotExamined(Exception):
