@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.sources import Entry
+from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.storage.files import is_remote, join, local_path, printable, read_bytes
