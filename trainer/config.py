@@ -123,7 +123,8 @@ class TrainingConfig:
             gets between nothing and that.
         augmentation: What is done to training pictures, anew in each step: any of `mirrored` (left to right), `shifted` and
             `jittered` (brightness, contrast and saturation). Encoder and decoder see the same changed picture; held-out
-            pictures stay as they are. Never mirror digits, text, or what faces one way.
+            pictures stay as they are. Never mirror digits, text, or what faces one way: `auto` tests the training pictures, and
+            mirrors them only where they cannot be told from their mirror images.
         shift_pixels: The longest shift along either axis.
         jitter: The largest change of a mid-grey's brightness (1 is white) and of the contrast, half that of the saturation.
         weight_average: Decay of the running means of the weights that the model is judged and exported with, such as 0.999; 0
@@ -150,7 +151,7 @@ class TrainingConfig:
     free_bits: Annotated[float, Ge(0)] = 0.0
     corruption: Literal["none", "gaussian", "masking", "salt_and_pepper"] = "none"
     corruption_level: Annotated[float, Gt(0), Le(1)] = 0.3
-    augmentation: tuple[Literal["mirrored", "shifted", "jittered"], ...] = ()
+    augmentation: tuple[Literal["auto", "mirrored", "shifted", "jittered"], ...] = ()
     shift_pixels: PositiveInt = 2
     jitter: Annotated[float, Gt(0), Le(0.15)] = 0.1  # beyond 1/6 levels would change their order
     weight_average: Annotated[float, Ge(0), Lt(1)] = 0.0  # the presets' rates fall to 0: their last weights are a mean already

@@ -33,6 +33,7 @@ from trainer.flow import Flow, FlowSettings
 from trainer.golden import save_golden
 from trainer.history import History
 from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
+from trainer.mirroring import decide_augmentation
 from trainer.networks import latent_grid
 from trainer.priors import Mixture
 from trainer.tuning.space import with_values
@@ -41,7 +42,9 @@ from trainer.warm_start import load_weights, save_weights
 
 LOGGER = logging.getLogger("darkroom.trainer")
 GOLDEN_PICTURES = 4
-CODES = 20_000  # more make a density no better, and its fit slower
+CODES = 20_000  # of a mixture: more make it no better, and its fit slower
+FLOW_CODES = 60_000  # of a flow, several of a picture where pictures are few: it would learn one of each by heart
+FLOW_NUMBERS = 40_000_000  # that those come to at the most: 160 MB
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -116,7 +119,7 @@ def train(
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)
-        training = config.training
+        training, mirroring = decide_augmentation(config.training, pictures)
         started_anew = "there is no last good model of such pictures" if training.warm_start else ""
         if start_from is not None:
             started_anew = load_weights(vae, start_from)
@@ -147,6 +150,7 @@ def train(
         "resumed_from": outcome.resumed_from,
         "warm_start": start_from is not None and not started_anew,
         "started_anew": started_anew,
+        "mirroring": mirroring.to_dict() if mirroring else None,
     }
     description = describe_model(vae, config, list(labels), counts)
     _write_json(model_folder / "model.json", {**description, "code_precision": precision})
@@ -182,29 +186,43 @@ def fit_density(
     generation, seed = config.generation, config.training.seed
     if generation.density == "prior":
         return None
-    codes, labels = aggregate_posterior(vae, pictures)
     if generation.density == "mixture":
+        codes, labels = aggregate_posterior(vae, pictures, CODES)
         return Mixture.fit(codes, generation.components, seed, labels, known)
-    others, other_labels = aggregate_posterior(vae, held_out)
+    most = min(FLOW_CODES, max(CODES, FLOW_NUMBERS // vae.latent_dim))
+    codes, labels = aggregate_posterior(vae, pictures, most, max(1, most // len(pictures)))
+    others, other_labels = aggregate_posterior(vae, held_out, CODES)
     settings = FlowSettings(generation.updates, generation.steps, seed, latent_grid(vae.config, vae.image_shape))
     return Flow.fit(codes, others, settings, (labels, other_labels), known, checkpoint.beside("flow") if checkpoint else None)
 
 
-def aggregate_posterior(vae: VAE, pictures: Pictures) -> tuple[np.ndarray, np.ndarray]:
-    """Samples of q(z) = E[q(z|x)], float32 [n, latent_dim], one for each of at most `CODES` pictures; their labels."""
+def aggregate_posterior(vae: VAE, pictures: Pictures, most: int, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Draw samples of q(z) = E[q(z|x)].
+
+    Args:
+        vae: The trained model.
+        pictures: Pictures with their labels.
+        most: Number of pictures that are taken at the most, spread evenly over all.
+        samples: Number of samples for each of them.
+
+    Returns:
+        Codes, float32 [n, latent_dim], all pictures once, then all once more; and their labels, int32 [n].
+    """
     sample = tf.function(
         lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z,
         reduce_retracing=True,
         autograph=False,
     )
-    step = -(-len(pictures) // CODES)
+    step = -(-len(pictures) // most)
     # With their labels: a code that tells the label as well would contradict the one that a new picture is asked to have.
     chosen = Pictures(pictures.levels[::step], pictures.labels[::step])
-    noise = np.random.default_rng(0).standard_normal((len(chosen), vae.latent_dim), np.float32)
-    starts = range(0, len(chosen), EVAL_BATCH)
-    batches = zip(starts, chosen.in_order(EVAL_BATCH))
-    codes = [sample(levels, noise[at : at + len(levels)], labels) for at, (levels, labels) in batches]
-    return np.concatenate(codes), chosen.labels
+    rng = np.random.default_rng(0)
+    codes = []
+    for _ in range(samples):
+        noise = rng.standard_normal((len(chosen), vae.latent_dim), np.float32)
+        batches = zip(range(0, len(chosen), EVAL_BATCH), chosen.in_order(EVAL_BATCH))
+        codes += [sample(levels, noise[at : at + len(levels)], labels) for at, (levels, labels) in batches]
+    return np.concatenate(codes), np.tile(chosen.labels, samples)
 
 
 def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:

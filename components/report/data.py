@@ -87,7 +87,11 @@ class Denoising:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the model's own description says; see `model.json`."""
+    """What the model's own description says; see `model.json`.
+
+    Attributes:
+        mirroring: Whether training pictures were mirrored, and why not, where the Trainer decided that; '' where it did not.
+    """
 
     image_shape: tuple[int, int, int]
     latent_dim: int
@@ -106,6 +110,7 @@ class ModelFacts:
     images_per_second: float | None = None
     epochs: int | None = None
     best_epoch: int | None = None
+    mirroring: str = ""
 
 
 @dataclass(frozen=True)

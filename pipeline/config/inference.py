@@ -91,6 +91,8 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
     model.setdefault("network", network_for(size, model))
     if model["network"] == "spatial":
         choose_spatial(size, sections, values)
+    if size[2] == 3:
+        training.setdefault("augmentation", ["auto"])  # grey pictures are digits, text and drawings more often than not
     if not told:
         training.setdefault("batch_size", 32 if count < FEW_PICTURES else 128)
         training.setdefault("epochs", epochs_for(count, training["batch_size"], model["network"]))

@@ -79,6 +79,9 @@ def _model(outputs: dict[str, Output]) -> str:
     anew = metrics.get("started_anew")
     resumed = f", no warm start: {anew}" if anew else ""
     resumed += f", gone on after epoch {metrics['resumed_from']}" if metrics.get("resumed_from") else ""
+    mirroring = metrics.get("mirroring")
+    if mirroring:
+        resumed += ", mirrored pictures too" if mirroring["mirrored"] else f", not mirrored: {mirroring['reason']}"
     return (
         f"ELBO {figures['elbo']:.2f} nats on eval pictures "
         f"(reconstruction {figures['reconstruction']:.2f}, KL {figures['kl']:.2f}), "

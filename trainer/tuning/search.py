@@ -19,6 +19,7 @@ from common.progress import Progress, report_progress, reported_as
 from trainer.config import TrainerConfig
 from trainer.data import Pictures
 from trainer.loop import Loop, get_strategy
+from trainer.mirroring import decide_augmentation
 from trainer.task import training_data
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.levels import bits_per_dimension
@@ -132,7 +133,8 @@ class Search(BaseTuner):
             config = with_values(self.config, encoded)
         except ValueError as error:
             raise InputError(str(error)) from error
-        training = dataclasses.replace(config.training, epochs=self.results.epochs)
+        training, _ = decide_augmentation(config.training, train)
+        training = dataclasses.replace(training, epochs=self.results.epochs)
         keras.utils.set_random_seed(training.seed)
         strategy = get_strategy(training.strategy)
         with strategy.scope():

@@ -22,7 +22,10 @@ def curves(report: ReportData) -> Section:
         "How it learned",
         "Lower is better, in nats per picture: the loss is the sum of what the reconstruction costs and what the code "
         "costs (KL). A held-out curve that turns upwards while the training curve falls means learning by heart.",
-        _charts(epochs, best_epoch(report)) if epochs else note("No training history was recorded."),
+        fragment(
+            _charts(epochs, best_epoch(report)) if epochs else note("No training history was recorded."),
+            note(report.model.mirroring) if report.model.mirroring else None,
+        ),
     )
 
 

@@ -78,7 +78,17 @@ def read_model_facts(folder: str) -> ModelFacts:
         images_per_second=to_float(metrics.get("images_per_second")),
         epochs=to_int(metrics.get("epochs")),
         best_epoch=to_int(metrics.get("best_epoch")),
+        mirroring=_mirroring(metrics.get("mirroring")),
     )
+
+
+def _mirroring(found: dict[str, Any] | None) -> str:
+    """What the Trainer decided on mirroring, as a sentence; '' where it did not decide."""
+    if not found:
+        return ""
+    if found.get("mirrored"):
+        return "Training pictures were mirrored at random: they cannot be told from their mirror images."
+    return f"Training pictures were not mirrored: {found.get('reason')}."
 
 
 def known_labels(folder: str) -> list[str]:

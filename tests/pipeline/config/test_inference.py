@@ -50,6 +50,17 @@ def test_what_is_given_is_kept(tmp_path):
     assert "width" not in given["preprocessing"]
 
 
+def test_color_pictures_are_mirrored_where_that_cannot_hurt(tmp_path):
+    for mode, kinds in (("RGB", ["auto"]), ("L", None)):
+        folder = tmp_path / mode
+        folder.mkdir()
+        images = folder_of(folder, [(mode, (40, 40))] * 3)
+        values = complete({}, images)
+        assert values["training"].get("augmentation") == kinds
+        assert build_config(values).training.augmentation == tuple(kinds or ())
+        assert complete({"training": {"augmentation": []}}, images)["training"]["augmentation"] == []
+
+
 def test_what_the_spatial_network_is_trained_by_is_filled_in(tmp_path):
     images = folder_of(tmp_path, [("RGB", (32, 32))] * 5)
     values = complete({}, images)

@@ -1,20 +1,29 @@
-"""Whether pictures may be mirrored, told of pictures with known answers and, where they are at hand, of real ones."""
+"""Whether pictures may be mirrored: pictures with known answers and, where they are at hand, real ones; and what trainings do."""
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
+import logging
 import os
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow_transform as tft
 from PIL import Image
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from pipeline.config.mirroring import edge_directions, mirrored_directions, mirrors_hurt, test_mirrors
+import trainer.mirroring
+from common.progress import LOGGER
+from tests.trainer import tiny
+from tests.trainer.conftest import run_trainer
+from trainer.config import TrainingConfig
+from trainer.data import Pictures
+from trainer.mirroring import decide_augmentation, edge_directions, mirrored_directions, mirrors_hurt, test_mirrors
 
 DATASETS = Path(os.environ.get("DARKROOM_DATASETS", "/nowhere"))
 real = pytest.mark.skipif(not DATASETS.is_dir(), reason="needs real images: set DARKROOM_DATASETS")
@@ -77,6 +86,60 @@ def test_pictures_that_are_their_own_mirror_images() -> None:
 
 def test_few_pictures_tell_nothing() -> None:
     assert test_mirrors(clouds(30)).reason == "30 pictures are too few to tell, 500 are needed"
+
+
+def test_large_pictures_are_described_in_blocks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, labels = arrows(600, np.arange(600) % 2), np.arange(600) % 2
+    whole = test_mirrors(pictures, labels)
+    monkeypatch.setattr(trainer.mirroring, "_BLOCK_VALUES", 70 * pictures[0].size)
+    assert test_mirrors(pictures, labels) == whole
+
+
+def test_auto_becomes_mirrored_where_that_cannot_hurt_and_nothing_where_it_can() -> None:
+    soft, pointing = Pictures(clouds(600)), Pictures(arrows(600, np.ones(600)))
+    asked = TrainingConfig(augmentation=("auto", "shifted"))
+    decided, found = decide_augmentation(asked, soft)
+    assert decided.augmentation == ("mirrored", "shifted") and found.to_dict()["mirrored"] and found.to_dict()["reason"] == ""
+    decided, found = decide_augmentation(asked, pointing)
+    assert decided.augmentation == ("shifted",) and "can be told" in found.to_dict()["reason"]
+    assert not found.to_dict()["mirrored"] and found.to_dict()["recognized"] > 0.9
+    decided, found = decide_augmentation(TrainingConfig(augmentation=("mirrored", "auto")), soft)
+    assert decided.augmentation == ("mirrored",)
+    decided, found = decide_augmentation(asked, Pictures(clouds(20)))
+    assert decided.augmentation == ("shifted",) and found.to_dict()["recognized"] is None
+
+
+@pytest.mark.parametrize("kinds", [(), ("mirrored",), ("shifted", "jittered")])
+def test_without_auto_nothing_is_tested(kinds: tuple[str, ...]) -> None:
+    config = TrainingConfig(augmentation=kinds)
+    assert decide_augmentation(config, Pictures(arrows(600, np.ones(600)))) == (config, None)
+
+
+def test_labels_count_only_where_the_model_sees_them_and_the_seed_does_not(caplog: pytest.LogCaptureFixture) -> None:
+    ways = (np.arange(600) % 2).astype(np.int32)
+    both = arrows(600, ways)
+    plain, conditional = Pictures(both), Pictures(both, ways)
+    with caplog.at_level(logging.INFO, LOGGER):
+        decisions = [decide_augmentation(TrainingConfig(augmentation=("auto",), seed=seed), plain) for seed in (0, 7)]
+    assert decisions[0][1] == decisions[1][1] and decisions[0][0].augmentation == ("mirrored",)
+    assert decide_augmentation(TrainingConfig(augmentation=("auto",)), conditional)[0].augmentation == ()
+    told = [record.progress for record in caplog.records if hasattr(record, "progress")]
+    assert [(one.step, one.done, one.total) for one in told[:2]] == [
+        ("comparing mirror images", 0, 600),
+        ("comparing mirror images", 600, 600),
+    ]
+
+
+def test_the_trainer_writes_down_what_it_decided(tmp_path: Path, graph: tft.TFTransformOutput) -> None:
+    """On bars, which are as likely to the left as to the right; and on too few of them."""
+    training = dataclasses.replace(tiny.TRAINING, epochs=1, augmentation=("auto",))
+    config = dataclasses.replace(tiny.CONFIG, training=training)
+    for count in (520, 40):
+        splits = {"train": [tiny.encode(p) for p in tiny.bars(count)], "eval": [tiny.encode(p) for p in tiny.bars(9, seed=1)]}
+        labels = {split: [""] * len(files) for split, files in splits.items()}
+        decided = run_trainer(tmp_path / str(count), graph, config, splits, labels).json("metrics.json")["mirroring"]
+        assert decided["mirrored"] == (count == 520) and decided["pictures"] == count
+        assert decided["reason"] == ("" if count == 520 else "40 pictures are too few to tell, 500 are needed")
 
 
 def part(archive: str, folder: str, count: int) -> np.ndarray:
