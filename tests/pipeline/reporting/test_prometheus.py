@@ -136,7 +136,7 @@ def test_any_name_and_any_number():
 
 def test_the_documentation_names_each_metric_and_no_other():
     named = set(re.findall(r"darkroom_[a-z_]+", (ROOT / "docs" / "operations.md").read_text()))
-    source = (ROOT / "pipeline" / "metrics.py").read_text()
+    source = (ROOT / "pipeline" / "reporting" / "prometheus.py").read_text()
     assert named == {f"darkroom_{name}" for name in re.findall(r'Family\(\s*"([a-z_]+)"', source)}
 
 
