@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -16,10 +17,14 @@ from pipeline.verdict.status import escaped
 
 MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
 NAME_WIDTH = 18
+PLAIN_SECONDS = 60  # between two lines on the progress of a step, where there is no terminal
 
 
 class Display:
-    """Shows components as they run and end. On a terminal it draws a moving bar; elsewhere it writes plain lines.
+    """Shows components as they run and end.
+
+    On a terminal it draws a moving bar. Elsewhere it writes plain lines: one for each component, and one a minute while a component
+    works.
 
     Args:
         stream: Where to.
@@ -29,6 +34,8 @@ class Display:
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task = None
+        self._name = ""
+        self._last_line = 0.0
 
     def line(self, text: str, style: str = "") -> None:
         """Writes a line."""
@@ -36,6 +43,7 @@ class Display:
 
     def started(self, name: str) -> None:
         """A component starts."""
+        self._name, self._last_line = name, time.monotonic()
         if not self._console.is_terminal:
             return
         self._bar = Progress(
@@ -55,6 +63,9 @@ class Display:
         """A component reports how far it has come."""
         if self._bar is not None:
             self._bar.update(self._task, total=value.total, completed=value.done, description=in_short(value))
+        elif time.monotonic() - self._last_line >= PLAIN_SECONDS:
+            self._last_line = time.monotonic()
+            self.line(f"… {self._name:<{NAME_WIDTH}} {'':>8}  {value}")
 
     def ended(self, name: str, state: str, seconds: float, result: str) -> None:
         """A component has ended."""

@@ -10,6 +10,7 @@ import pytest
 
 from common.progress import LOGGER, Progress, report_progress
 from common.quiet import hushed, quiet
+from pipeline.running import console
 from pipeline.running.console import Display, in_short, progress_shown
 
 
@@ -92,6 +93,21 @@ def test_a_line_per_component_without_a_terminal():
     assert [line.split() for line in lines] == [
         ["✓", "Trainer", "1.2", "s", "ELBO", "[-3]"],
         ["=", "Pusher", "cached", "version", "1"],
+    ]
+
+
+def test_a_long_component_writes_a_line_on_its_progress_without_a_terminal(monkeypatch):
+    stream, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    display = Display(stream)
+    with progress_shown(display):
+        display.started("Trainer")
+        for step in range(1, 200):
+            now[0] += 1.0
+            report_progress("training", done=step, total=200, unit="steps", loss=5.0)
+    lines = stream.getvalue().splitlines()
+    assert [line.split(maxsplit=2) for line in lines] == [
+        ["…", "Trainer", f"training: {done} of 200 steps, loss 5"] for done in (60, 120, 180)
     ]
 
 
