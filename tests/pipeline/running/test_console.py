@@ -18,7 +18,7 @@ def test_what_is_written_to_the_descriptors_goes_to_the_log(tmp_path):
     script = f"""
 import os, sys, subprocess
 from pathlib import Path
-from pipeline.running.console import quiet
+from common.quiet import quiet
 with quiet(Path({str(tmp_path / "log.txt")!r})) as (out, err):
     os.write(1, b"from C, out\\n"); os.write(2, b"from C, err\\n")
     sys.stdout.write("from Python\\n")
@@ -39,7 +39,7 @@ def test_what_is_hushed_is_silent_down_to_the_descriptors(tmp_path, ending):
     script = tmp_path / "script.py"
     script.write_text("""
 import logging, os, sys, warnings
-from pipeline.running.console import hushed
+from common.quiet import hushed
 try:
     with hushed():
         if sys.stderr: os.write(2, b"from C\\n")
@@ -59,7 +59,8 @@ def test_a_run_outlives_its_console(tmp_path):
     script = f"""
 import sys
 from pathlib import Path
-from pipeline.running.console import Display, quiet
+from common.quiet import quiet
+from pipeline.running.console import Display
 with quiet(Path({str(tmp_path / "log.txt")!r})) as (out, err):
     for display in (Display(out), Display(err)):
         display.line("nobody reads this")

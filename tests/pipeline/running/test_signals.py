@@ -12,7 +12,7 @@ from pipeline.running.signals import SIGNALS, as_ctrl_c
 
 SCRIPT = """
 import ctypes, sys, time
-from pipeline import signals
+from pipeline.running import signals
 signals.GRACE_SECONDS = 0.5
 def last_words():
     print("last words", flush=True)
@@ -42,7 +42,7 @@ def test_signals(number, hearing, words, status):
 
 ENDING = """
 import os, signal, time
-from pipeline import signals
+from pipeline.running import signals
 with signals.interruptible(lambda: None):
     try:
         os.kill(os.getpid(), signal.SIGHUP)

@@ -86,7 +86,7 @@ def test_a_systemd_of_ones_own_runs_the_job_as_it_was_meant(tmp_path):
 import sys; sys.path[0] = {str(ROOT)!r}
 import subprocess
 from pathlib import PosixPath
-from pipeline import systemd
+from pipeline.scheduling import systemd
 from pipeline.scheduling.job import Job
 def ask(*words):
     return subprocess.run(["systemctl", "--user", *words], capture_output=True, text=True, check=True).stdout

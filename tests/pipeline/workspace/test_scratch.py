@@ -135,7 +135,7 @@ def test_many_that_begin_at_once_have_each_its_own(temporary: Path) -> None:
 
 DEAF = """
 import ctypes, sys, tempfile
-from pipeline import signals
+from pipeline.running import signals
 from pipeline.workspace.scratch import remove_own, scratch
 signals.GRACE_SECONDS = 0.2
 with scratch(), signals.interruptible(remove_own):

@@ -58,7 +58,7 @@ def test_rows_of_a_label_file_go_to_their_archives(tmp_path):
 
 LIST = """
 import resource, sys
-from components.image_example_gen.discovery.sources import find_sources
+from components.image_example_gen.discovery.find import find_sources
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 sources = find_sources(sys.argv[1])
 print(sources.count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
