@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from components.feature_extractor.network import FeatureNetwork, read_weights
+from trainer.features.network import FeatureNetwork, read_weights
 from trainer.preprocessing import scale
 from trainer.progress import report_progress
 

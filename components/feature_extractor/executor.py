@@ -12,11 +12,12 @@ import tensorflow_transform as tft
 from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
-from components.feature_extractor import classifier, self_supervised
+from components.feature_extractor import classifier
 from components.feature_extractor.description import Description, Features, write_features
-from components.feature_extractor.network import shrink, smaller_shape
 from components.feature_extractor.splits import PixelGraph, Split, choose
 from trainer.data import pixel_graph
+from trainer.features import self_supervised
+from trainer.features.network import shrink, smaller_shape
 from trainer.progress import report_progress
 
 MOST_PICTURES = 60_000

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from components.feature_extractor.network import shrink, smaller_shape
 from components.sample_quality.figures import Copies, Copy
 from components.sample_quality.sets import Extract
+from trainer.features.network import shrink, smaller_shape
 from trainer.metrics.copies import near_copies, nearest_neighbors, nearest_pictures
 from trainer.progress import report_progress
 

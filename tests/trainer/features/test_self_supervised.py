@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.feature_extractor.self_supervised import BATCH, DIMENSIONS, SelfSupervised, contrastive_loss, train
 from tests.components.digits import read_digits
+from trainer.features.self_supervised import BATCH, DIMENSIONS, SelfSupervised, contrastive_loss, train
 from trainer.metrics.distances import frechet_distance
 from trainer.progress import LOGGER
 
