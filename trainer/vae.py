@@ -272,8 +272,8 @@ class VAE(keras.Model):
         repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731
         q = self._sample(tuple(map(repeat, encoded)), tf.reshape(noise, [-1, self.latent_dim]))
         labels = repeat(labels)
-        log_joint = self.likelihood.log_prob(repeat(x), self.decode(q.z, labels)) + log_prior(q.z, labels)
-        return tf.reshape(log_joint - log_normal(q.z, q.mean, q.log_variance), [count, each])
+        log_ratio = tf.reshape(log_prior(q.z, labels) - log_normal(q.z, q.mean, q.log_variance), [count, each])
+        return self.likelihood.log_prob_of_samples(x, self.decode(q.z, labels)) + log_ratio
 
     def _sample(self, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> Sample:
         mean, log_variance, *features = encoded
