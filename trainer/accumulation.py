@@ -8,8 +8,9 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from trainer.config import TrainingConfig
+from trainer.features.distance import FeatureDistance
 from trainer.likelihoods.base import batch_fit
-from trainer.losses import vae_loss
+from trainer.losses import ElboTerms, vae_loss
 from trainer.networks.dropout import dropping
 from trainer.vae import VAE
 
@@ -25,14 +26,20 @@ class BatchGradients:
 
     Args:
         vae: The model.
-        config: `batch_size`, `accumulate`, `free_bits` and `jit_compile` count.
+        config: `batch_size`, `accumulate`, `free_bits`, `feature_weight` and `jit_compile` count.
         replicas: How many share a batch.
+        distance: Between pictures and the decoder's means, where `feature_weight` is above 0.
+
+    Raises:
+        ValueError: `feature_weight` is above 0, and there is no distance.
     """
 
-    def __init__(self, vae: VAE, config: TrainingConfig, replicas: int = 1):
-        self.vae, self.config = vae, config
+    def __init__(self, vae: VAE, config: TrainingConfig, replicas: int = 1, distance: FeatureDistance | None = None):
+        if config.feature_weight and distance is None:
+            raise ValueError("training.feature_weight is above 0, and no distance of features is given")
+        self.vae, self.config, self.distance = vae, config, distance
         batch = math.ceil(config.batch_size / replicas)
-        parts = config.accumulate or math.ceil(batch / vae.trained_at_once(MOST_NUMBERS))
+        parts = config.accumulate or math.ceil(batch / self._trained_at_once())
         self.part = math.ceil(batch / parts)
         self._in_parts = self.part < batch
         self._asks_whole_batch = config.free_bits > 0 or vae.likelihood.fits_batches
@@ -86,12 +93,31 @@ class BatchGradients:
         """See `__call__`; `paid` as `vae_loss` takes it."""
         variables = [v.value for v in self.vae.trainable_variables]
         with tf.GradientTape() as tape, dropping(drop_seed):
-            terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
+            terms, beside = self._terms(x, noise, labels, corrupted)
             # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
             # smaller batch weighs as much less as it has fewer pictures.
-            loss = vae_loss(terms, beta, self.config.free_bits, paid) / self.config.batch_size
+            loss = (vae_loss(terms, beta, self.config.free_bits, paid) + beside) / self.config.batch_size
         sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
         return sums, tape.gradient(loss, variables)
+
+    def _terms(
+        self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor, corrupted: tf.Tensor
+    ) -> tuple[ElboTerms, tf.Tensor | float]:
+        """The ELBO's terms, and what the loss has beside them, the sum over the pictures, nats."""
+        if not self.config.feature_weight:
+            return self.vae.elbo_terms(x, noise, labels, corrupted, training=True), 0.0
+        terms, parameters = self.vae.elbo_terms_and_parameters(x, noise, labels, corrupted, training=True)
+        distances = self.distance(x, self.vae.likelihood.mean(parameters))
+        return terms, self.config.feature_weight * math.prod(self.vae.image_shape) * tf.reduce_sum(distances)
+
+    def _trained_at_once(self) -> int:
+        """How many pictures have at most `MOST_NUMBERS` numbers in all layers, those of the features included."""
+        alone = self.vae.trained_at_once(MOST_NUMBERS)
+        if not self.config.feature_weight:
+            return alone
+        # Of n and m pictures that have as many numbers in the model and in the features: 1 / (1/n + 1/m) in both.
+        features = max(1, MOST_NUMBERS // self.distance.numbers(*self.vae.image_shape[:2]))
+        return max(1, alone * features // (alone + features))
 
     def _of_part(self, *arguments: tf.Tensor | None) -> list[tf.Tensor]:
         """The same as one list; behind the arguments of `__call__` comes what `_whole_batch` gives."""

@@ -121,6 +121,9 @@ class TrainingConfig:
             al. 2010; for VAEs Im et al. 2017): `gaussian` noise, `masking` to black, `salt_and_pepper`.
         corruption_level: The most of it: standard deviation of the noise (1 is white), or share of the pixels. Each picture
             gets between nothing and that.
+        feature_weight: Weight of a distance between each picture and the decoder's mean for it, beside the negative ELBO in the
+            training loss: nats per value of a picture that a distance of 1 costs. It is the distance of features that a network
+            learns from the training pictures first, see `trainer.features.distance`. The ELBO reported is the ELBO.
         augmentation: What is done to training pictures, anew in each step: any of `mirrored` (left to right), `shifted` and
             `jittered` (brightness, contrast and saturation). Encoder and decoder see the same changed picture; held-out
             pictures stay as they are. Never mirror digits, text, or what faces one way: `auto` tests the training pictures, and
@@ -151,6 +154,7 @@ class TrainingConfig:
     free_bits: Annotated[float, Ge(0)] = 0.0
     corruption: Literal["none", "gaussian", "masking", "salt_and_pepper"] = "none"
     corruption_level: Annotated[float, Gt(0), Le(1)] = 0.3
+    feature_weight: Annotated[float, Ge(0)] = 0.0
     augmentation: tuple[Literal["auto", "mirrored", "shifted", "jittered"], ...] = ()
     shift_pixels: PositiveInt = 2
     jitter: Annotated[float, Gt(0), Le(0.15)] = 0.1  # beyond 1/6 levels would change their order

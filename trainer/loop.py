@@ -22,6 +22,7 @@ from trainer.checkpoint import Checkpoint, Course
 from trainer.config import TrainingConfig
 from trainer.corruption import corrupt_variously
 from trainer.data import Pictures
+from trainer.features.distance import FeatureDistance
 from trainer.history import History
 from trainer.optimizer import FusedAdam, GradientBound
 from trainer.preprocessing import scale
@@ -92,9 +93,18 @@ class Loop:
         held_out: Pictures that decide when to stop and which weights are kept.
         config: The training configuration.
         strategy: Where replicas run.
+        distance: Between pictures and the decoder's means, where `training.feature_weight` is above 0.
     """
 
-    def __init__(self, vae: VAE, train: Pictures, held_out: Pictures, config: TrainingConfig, strategy: tf.distribute.Strategy):
+    def __init__(
+        self,
+        vae: VAE,
+        train: Pictures,
+        held_out: Pictures,
+        config: TrainingConfig,
+        strategy: tf.distribute.Strategy,
+        distance: FeatureDistance | None = None,
+    ):
         self.vae, self.train, self.config, self.strategy = vae, train, config, strategy
         self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
         self.total_steps = total = self.steps_per_epoch * config.epochs
@@ -102,7 +112,7 @@ class Loop:
             self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
             self.optimizer = FusedAdam(self.learning_rate, config.weight_average)
             self.optimizer.build(vae.trainable_variables)
-            self.gradients = BatchGradients(vae, config, strategy.num_replicas_in_sync)
+            self.gradients = BatchGradients(vae, config, strategy.num_replicas_in_sync, distance)
             self.bound = GradientBound(MOST_GRADIENT * math.prod(vae.image_shape))
         self.held_out = held_out
         self.held_out_noise = np.concatenate(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import keras
 import numpy as np
@@ -17,6 +19,29 @@ Density = Callable[..., tf.Tensor]  # z, float32 [n, d], and shares of labels or
 MOST_LOG_SCALE = 4.0  # either way: of a label's prior, deviations from a fiftieth to fifty times the others'
 LIKELIER = 5.0  # logarithm of how much likelier a label's own pseudo-inputs are at first than another's
 TINY = 1e-12  # a weight that is zero keeps its gradient finite
+
+
+# The VampPrior whose components are given, and they; see `components_encoded`.
+_COMPONENTS: ContextVar[tuple[VampPrior | None, tuple[np.ndarray, ...]]] = ContextVar("components", default=(None, ()))
+
+
+@contextmanager
+def components_encoded(prior: StandardNormal | VampPrior) -> Iterator[None]:
+    """Encode the components of a VampPrior now, and not again within the context: for a model whose weights no longer change.
+
+    A function that is traced within it holds them as constants. Encoding 500 pseudo-inputs costs as much as decoding as many
+    codes, which every request to an exported model would pay for. Without effect on a `StandardNormal`.
+    """
+    if not isinstance(prior, VampPrior):
+        yield
+        return
+    with tf.init_scope():
+        encoded = tuple(part.numpy() for part in prior.components())
+    token = _COMPONENTS.set((prior, encoded))
+    try:
+        yield
+    finally:
+        _COMPONENTS.reset(token)
 
 
 class StandardNormal:
@@ -103,7 +128,8 @@ class VampPrior(keras.layers.Layer):
 
     def components(self) -> Posterior:
         """Means and log-variances of the mixture's components, each float32 [K, d]."""
-        return self._encode(tf.sigmoid(self.pseudo_inputs.value))
+        of, components = _COMPONENTS.get()
+        return tuple(map(tf.constant, components)) if of is self else self._encode(tf.sigmoid(self.pseudo_inputs.value))
 
     def weights_of(self, labels: tf.Tensor) -> tf.Tensor:
         """The components' weights by shares of labels, float32 [n, labels] -> [n, K]; all the same without a label."""

@@ -24,10 +24,11 @@ from common.progress import report_progress
 from serving.manifest import write_manifest
 from serving.picture_files import PictureOptions
 from trainer.checkpoint import Checkpoint, training_key
-from trainer.config import TrainerConfig
+from trainer.config import TrainerConfig, TrainingConfig
 from trainer.data import Pictures, list_records, pixel_graph, read_records
 from trainer.describe import describe_model, describe_networks, model_card
 from trainer.export import Servable
+from trainer.features.distance import FeatureDistance, learn_distance
 from trainer.figures import held_out_figures, save_denoising
 from trainer.flow import Flow, FlowSettings
 from trainer.golden import save_golden
@@ -127,7 +128,8 @@ def train(
                 LOGGER.warning("training starts anew, not from the last good model: %s", started_anew)
             else:
                 training = dataclasses.replace(training, kl_warmup="linear", kl_warmup_share=0.0)
-        outcome = Loop(vae, pictures, held_out, training, strategy).fit(history, checkpoint)
+        distance = feature_distance(training, pictures, checkpoint)
+        outcome = Loop(vae, pictures, held_out, training, strategy, distance).fit(history, checkpoint)
         history.close()
         figures, precision = held_out_figures(vae, held_out, config.training)
         if figures["denoising"]:
@@ -168,6 +170,19 @@ def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> Tra
     mean, deviation = pictures.moments()
     examples, of = pictures.some(config.model.pseudo_inputs, config.training.seed)
     return TrainingData(mean, deviation, examples, labels, of)
+
+
+def feature_distance(training: TrainingConfig, pictures: Pictures, checkpoint: Checkpoint | None = None) -> FeatureDistance | None:
+    """Learn the distance that `training.feature_weight` asks for; None where it is 0.
+
+    Args:
+        training: The training configuration.
+        pictures: The training pictures.
+        checkpoint: Of the training, beside which the features are kept.
+    """
+    if not training.feature_weight:
+        return None
+    return learn_distance(pictures, training.seed, checkpoint.beside("features") if checkpoint else None)
 
 
 def fit_density(

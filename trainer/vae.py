@@ -164,9 +164,21 @@ class VAE(keras.Model):
             Terms in nats. Under the standard normal prior the KL divergence is exact for the code's upper level and averaged
             over one sample of it for the lower; under a VampPrior it is an unbiased estimate, as the reconstruction term is.
         """
+        return self.elbo_terms_and_parameters(x, noise, labels, corrupted, training)[0]
+
+    def elbo_terms_and_parameters(
+        self,
+        x: tf.Tensor,
+        noise: tf.Tensor,
+        labels: tf.Tensor | None = None,
+        corrupted: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tuple[ElboTerms, tf.Tensor]:
+        """Return what `elbo_terms` does, and the likelihood's parameters at the samples, float32 [n, h, w, output_channels]."""
         q = self.sample_posterior(x if corrupted is None else corrupted, noise, labels)
-        log_prob = self.likelihood.log_prob(x, self.decode(q.z, labels), training=training)
-        return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q, labels))
+        parameters = self.decode(q.z, labels)
+        log_prob = self.likelihood.log_prob(x, parameters, training=training)
+        return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q, labels)), parameters
 
     def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """The importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8).
@@ -260,8 +272,8 @@ class VAE(keras.Model):
         repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731
         q = self._sample(tuple(map(repeat, encoded)), tf.reshape(noise, [-1, self.latent_dim]))
         labels = repeat(labels)
-        log_joint = self.likelihood.log_prob(repeat(x), self.decode(q.z, labels)) + log_prior(q.z, labels)
-        return tf.reshape(log_joint - log_normal(q.z, q.mean, q.log_variance), [count, each])
+        log_ratio = tf.reshape(log_prior(q.z, labels) - log_normal(q.z, q.mean, q.log_variance), [count, each])
+        return self.likelihood.log_prob_of_samples(x, self.decode(q.z, labels)) + log_ratio
 
     def _sample(self, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> Sample:
         mean, log_variance, *features = encoded

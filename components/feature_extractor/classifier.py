@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.progress import report_progress
-from components.feature_extractor.network import FeatureNetwork, read_weights
+from trainer.features.network import FeatureNetwork, read_weights
 from trainer.preprocessing import scale
 
 DIMENSIONS = 64

@@ -11,8 +11,8 @@ from typing import Literal
 import tensorflow as tf
 
 from components.feature_extractor.classifier import Classifier
-from components.feature_extractor.network import FeatureNetwork
-from components.feature_extractor.self_supervised import SelfSupervised
+from trainer.features.network import FeatureNetwork
+from trainer.features.self_supervised import SelfSupervised
 
 DESCRIPTION = "features.json"
 WEIGHTS = "weights.npz"  # of the classifier

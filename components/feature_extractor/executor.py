@@ -13,11 +13,12 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import Artifact, artifact_utils
 
 from common.progress import report_progress
-from components.feature_extractor import classifier, self_supervised
+from components.feature_extractor import classifier
 from components.feature_extractor.description import Description, Features, write_features
-from components.feature_extractor.network import shrink, smaller_shape
 from components.feature_extractor.splits import PixelGraph, Split, choose
 from trainer.data import pixel_graph
+from trainer.features import self_supervised
+from trainer.features.network import shrink, smaller_shape
 
 MOST_PICTURES = 60_000
 MOST_UNLABELLED = 25_000  # of the self-supervised network, which sees some 100,000 in all

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from common.progress import report_progress
-from components.feature_extractor.network import shrink, smaller_shape
 from components.sample_quality.figures import Copies, Copy
 from components.sample_quality.sets import Extract
+from trainer.features.network import shrink, smaller_shape
 from trainer.metrics.copies import near_copies, nearest_neighbors, nearest_pictures
 
 MOST_QUERIES = 5_000  # new and held-out pictures that are looked up; the share of copies is known to 1 % by so many

@@ -32,6 +32,7 @@ import serving.picture_files
 import serving.signatures
 import trainer.config
 import trainer.data
+import trainer.features
 import trainer.golden
 import trainer.metrics
 import trainer.preprocessing
@@ -155,7 +156,7 @@ def create_pipeline(
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
         split=judged_on,
-        code=code_hash(components.feature_extractor, trainer.data, trainer.preprocessing),
+        code=code_hash(components.feature_extractor, trainer.data, trainer.features, trainer.preprocessing),
     )
     # The last good model.
     last_model = environment.last_model(train.outputs["model"])
@@ -173,6 +174,7 @@ def create_pipeline(
             components.feature_extractor,
             common.errors,
             trainer.data,
+            trainer.features,
             trainer.metrics,
             trainer.preprocessing,
         ),

@@ -29,6 +29,7 @@ MODELS = {  # and how they are trained
         "two levels, vampprior": ({**tiny.HIERARCHICAL, **tiny.VAMPPRIOR}, {}),
         "optimal sigma": (OPTIMAL_SIGMA, {}),
         "optimal sigma, in parts": (OPTIMAL_SIGMA, {"accumulate": 3}),
+        "features, in parts": ({}, {"feature_weight": 0.3, "accumulate": 3}),
     },
 }
 

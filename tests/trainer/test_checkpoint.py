@@ -12,6 +12,7 @@ import trainer.checkpoint
 from tests.trainer.tiny import CONDITIONAL, HIERARCHICAL, VAMPPRIOR, Fitted, bars, fit
 from trainer.checkpoint import Checkpoint, Course, training_key
 from trainer.data import Pictures
+from trainer.features import self_supervised
 from trainer.history import History
 
 VALUES = [np.arange(6.0, dtype=np.float32).reshape(2, 3), np.array(7, np.int64)]
@@ -71,6 +72,18 @@ def test_running_means_of_the_weights_go_on_to_the_last_byte(tmp_path):
         assert mine.numpy().tobytes() == theirs.numpy().tobytes(), mine.path
     for mine, theirs in zip(resumed.vae.get_weights(), unbroken.vae.get_weights(), strict=True):
         assert mine.tobytes() == theirs.tobytes()
+
+
+def test_features_are_kept_for_the_training_that_goes_on(tmp_path, monkeypatch):
+    """Features that were learned again, from another seed, would lead elsewhere."""
+    options = {"feature_weight": 1.0, "epochs": 3}
+    unbroken = fit(tmp_path / "unbroken", **options)
+    learned = []
+    train = self_supervised.train
+    monkeypatch.setattr(self_supervised, "train", lambda levels, seed: learned.append(1) or train(levels, seed + len(learned) - 1))
+    resumed = broken_and_resumed(tmp_path, 1, **options)
+    assert len(learned) == 1 and resumed.outcome.resumed_from == 1
+    np.testing.assert_allclose(figures(resumed), figures(unbroken), rtol=1e-5)
 
 
 def test_the_best_epoch_of_an_earlier_process_is_kept(tmp_path):

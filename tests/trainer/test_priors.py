@@ -9,7 +9,7 @@ import tensorflow as tf
 from scipy import stats
 
 from trainer.losses import kl_to_standard_normal, log_normal
-from trainer.priors import LabelUnits, Mixture, StandardNormal, VampPrior
+from trainer.priors import LabelUnits, Mixture, StandardNormal, VampPrior, components_encoded
 
 GRID = np.linspace(-10, 10, 2001)
 SEED = tf.constant([3, 1], tf.int64)
@@ -62,6 +62,24 @@ def test_densities_of_narrow_and_wide_components_are_not_rounding_error(log_vari
     parts = [stats.norm.logpdf(z, mean, np.exp(log_variance / 2)).sum(axis=1) for mean in means.astype(float)]
     expected = np.logaddexp.reduce(parts) - np.log(20)
     np.testing.assert_allclose(prior.log_prob(tf.constant(z)), expected, atol=0.05)
+
+
+def test_components_are_encoded_once_for_a_model_that_no_longer_changes() -> None:
+    calls = []
+    pictures = np.random.default_rng(3).random((5, 1, 2, 1)).astype(np.float32)
+    prior, other, z = VampPrior(pictures, lambda x: calls.append(1) or encode(x)), vampprior(4, 2), normal(20, 2)
+    expected = prior.log_prob(z), prior.draw(z, SEED), other.log_prob(z)
+    calls.clear()
+    with components_encoded(prior):
+        found = tf.function(prior.log_prob)(z), prior.draw(z, SEED), other.log_prob(z)
+        prior.pseudo_inputs.assign(tf.zeros_like(prior.pseudo_inputs.value))
+        np.testing.assert_allclose(prior.log_prob(z), found[0], rtol=1e-5)
+    assert len(calls) == 1
+    for ours, theirs in zip(found, expected):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    assert np.abs(prior.log_prob(z) - found[0]).max() > 0.1, "weights count again"
+    with components_encoded(StandardNormal()):
+        pass
 
 
 def test_the_vamppriors_density_integrates_to_one() -> None:

@@ -16,7 +16,7 @@ from scipy import special, stats
 
 import trainer.vae
 from tests.trainer.tiny import CONDITIONAL, HIERARCHICAL, MODEL, VAMPPRIOR, make_vae
-from trainer.losses import ElboTerms
+from trainer.losses import ElboTerms, log_normal
 from trainer.networks import NETWORKS
 from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import UNLABELLED, VAE, TrainingData
@@ -193,6 +193,22 @@ def test_a_bound_of_many_samples_encodes_the_priors_components_once(monkeypatch:
     monkeypatch.setattr(vae.prior, "components", lambda: calls.append(1) or components())
     bound = vae.importance_weighted(tf.round(tf.random.stateless_uniform([4, 8, 8, 1], seed=[0, 1])), normal(4, 20, vae.latent_dim))
     assert len(calls) == 1 and np.isfinite(bound).all()
+
+
+@pytest.mark.parametrize("binarisation", ["none", "dynamic"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_bound_is_the_mean_of_the_samples_weights(variant: str, binarisation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sample by sample, each from its own decoding; blocks of two, the last of one."""
+    monkeypatch.setattr(trainer.vae, "ROWS", 8)
+    vae = make_vae((3, 3, 1), spread=0.4, seed=1, **VARIANTS[variant], binarisation=binarisation)
+    x, noise, labels = binary(3), normal(3, 7, vae.latent_dim), tf.constant([1, 0, UNLABELLED]) if vae.labels else None
+    log_weights = []
+    for k in range(7):
+        q = vae.sample_posterior(x, noise[:, k], labels)
+        log_prob = vae.likelihood.log_prob(x, vae.decode(q.z, labels))
+        log_weights.append(log_prob + vae.log_prior(q.z, labels) - log_normal(q.z, q.mean, q.log_variance))
+    expected = special.logsumexp(np.asarray(log_weights, float), axis=0) - np.log(7)
+    np.testing.assert_allclose(vae.importance_weighted(x, noise, labels), expected, rtol=1e-5)
 
 
 def test_figures_of_a_picture_do_not_depend_on_its_batch(case: Case) -> None:

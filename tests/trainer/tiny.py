@@ -26,7 +26,7 @@ from trainer.data import Pictures
 from trainer.history import History
 from trainer.loop import Loop, Outcome, get_strategy
 from trainer.preprocessing import preprocessing_fn
-from trainer.task import training_data
+from trainer.task import feature_distance, training_data
 from trainer.vae import VAE, TrainingData
 
 SHAPE = (8, 8, 1)
@@ -188,7 +188,7 @@ def fit(
     strategy = strategy or get_strategy("one_device")
     with strategy.scope():
         vae = vae_class(config.model, SHAPE, training_data(config, pictures, len(LABELS)))
-    loop = Loop(vae, pictures, others, config.training, strategy)
+    loop = Loop(vae, pictures, others, config.training, strategy, feature_distance(config.training, pictures, checkpoint))
     history = History(folder)
     outcome = loop.fit(history, checkpoint)
     history.close()

@@ -69,5 +69,5 @@ def mean_of_logit(t: tf.Tensor) -> tf.Tensor:
     far = tf.where(near, tf.ones_like(t), t)
     square = tf.square(t)
     series = 1 / 2 + t * (1 / 12 - square * (1 / 720 - square * (1 / 30240 - square / 1209600)))
-    # -expm1(-t) is -inf for large negative t, and 1 / -inf is the limit.
-    return tf.where(near, series, -1 / tf.math.expm1(-far) - 1 / far)
+    # Below -80, 1 / (1 - e^-t) is nothing beside 1 / t, and e^-t would overflow: the value is right then, its gradient NaN.
+    return tf.where(near, series, -1 / tf.math.expm1(-tf.maximum(far, -80.0)) - 1 / far)

@@ -18,9 +18,10 @@ from common.errors import InputError
 from common.progress import Progress, report_progress, reported_as
 from trainer.config import TrainerConfig
 from trainer.data import Pictures
+from trainer.features.distance import FeatureDistance
 from trainer.loop import Loop, get_strategy
 from trainer.mirroring import decide_augmentation
-from trainer.task import training_data
+from trainer.task import feature_distance, training_data
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.levels import bits_per_dimension
 from trainer.tuning.space import Choices, Domain, Space, decode, encode, field_value, parse_space, with_values
@@ -73,6 +74,7 @@ class Search(BaseTuner):
 
     def __init__(self, config: TrainerConfig, tuning: TuningConfig, labels: int, folder: str):
         self.config, self.tuning, self.labels = config, tuning, labels
+        self._distance: FeatureDistance | None = None
         epochs = tuning.trial_epochs(config.training.epochs)
         self.results = Trials(tuning, epochs, {})
         super().__init__(oracle=make_oracle(config, tuning), directory=folder, project_name="search")
@@ -140,7 +142,9 @@ class Search(BaseTuner):
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, train, self.labels))
         history = _EpochFigures()
-        outcome = Loop(vae, train, held_out, training, strategy).fit(history)
+        if training.feature_weight and self._distance is None:
+            self._distance = feature_distance(training, train)  # the same in all trials
+        outcome = Loop(vae, train, held_out, training, strategy, self._distance).fit(history)
         compared_by_bits = self.tuning.objective == "bits_per_dimension"
         return {
             **history.held_out[outcome.best_epoch - 1],

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from components.feature_extractor.classifier import DIMENSIONS, LARGEST, Classifier, train
-from components.feature_extractor.network import shrink, smaller_shape
 from tests.components.digits import read_digits
+from trainer.features.network import shrink, smaller_shape
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,14 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.types import standard_artifacts
 
-from components.feature_extractor import artifacts, self_supervised
+from components.feature_extractor import artifacts
 from components.feature_extractor.description import Description, Features, read_features, write_features
 from components.feature_extractor.executor import Executor, known_labels
 from components.feature_extractor.splits import Split, choose
 from tests.components.digits import read_digits, write_digits
 from tests.project import ROOT
 from trainer.data import pixel_graph
+from trainer.features import self_supervised
 
 
 def run(examples: str, graph: str, folder: Path, split: str = "test") -> Features:

@@ -19,13 +19,14 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from components.feature_extractor import classifier, self_supervised
+from components.feature_extractor import classifier
 from components.feature_extractor.description import Description, Features
 from components.sample_quality.compare import Reference
 from components.sample_quality.copies import Keys, find_copies
 from components.sample_quality.figures import Copies, Distances
 from components.sample_quality.sets import Observer
 from tests.components.digits import read_digits
+from trainer.features import self_supervised
 from trainer.metrics.spectrum import high_frequency_power
 
 ROOT = os.environ.get("DARKROOM_DATASETS")

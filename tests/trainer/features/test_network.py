@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.feature_extractor.network import shrink, smaller_shape
+from trainer.features.network import shrink, smaller_shape
 
 
 @pytest.mark.parametrize(

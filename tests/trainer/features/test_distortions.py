@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter
 
-from components.feature_extractor.distortions import DEALT, KINDS, blur, distort, shuffle_patches, turn, view
 from tests.trainer import tiny
+from trainer.features.distortions import DEALT, KINDS, blur, distort, shuffle_patches, turn, view
 
 SEED = tf.constant([1, 2], tf.int32)
 

@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 
 from common.progress import LOGGER
-from components.feature_extractor.self_supervised import BATCH, DIMENSIONS, SelfSupervised, contrastive_loss, train
 from tests.components.digits import read_digits
+from trainer.features.self_supervised import BATCH, DIMENSIONS, SelfSupervised, contrastive_loss, train
 from trainer.metrics.distances import frechet_distance
 
 

@@ -40,6 +40,10 @@ class FeatureNetwork:
         """The weights, layer by layer."""
         return self._network.get_weights()
 
+    def set_weights(self, weights: list[np.ndarray]) -> None:
+        """Replace the weights by others, layer by layer."""
+        self._network.set_weights(weights)
+
     def hash(self) -> str:
         """SHA-256 over shapes and values of the weights: what is measured by other weights cannot be compared."""
         digest = hashlib.sha256()

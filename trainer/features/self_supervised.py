@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from common.progress import report_progress
-from components.feature_extractor import distortions
-from components.feature_extractor.network import FeatureNetwork, read_weights
+from trainer.features import distortions
+from trainer.features.network import FeatureNetwork, read_weights
 from trainer.preprocessing import scale
 
 DIMENSIONS = 64
@@ -41,9 +41,22 @@ class SelfSupervised(FeatureNetwork):
     @classmethod
     def from_bytes(cls, content: bytes, shape: tuple[int, int, int]) -> SelfSupervised:
         """The network of pictures of `shape` whose weights `to_bytes` wrote."""
-        network = _build(shape, seed=0)
-        network.set_weights(read_weights(content))
-        return cls(network, shape)
+        made = cls.untrained(shape)
+        made.set_weights(read_weights(content))
+        return made
+
+    @classmethod
+    def untrained(cls, shape: tuple[int, int, int]) -> SelfSupervised:
+        """A network of pictures of `shape` that has learned nothing."""
+        return cls(_build(shape, seed=0), shape)
+
+    def convolutions(self) -> list[tuple[np.ndarray, np.ndarray, int]]:
+        """Kernel, float32 [3, 3, inputs, filters], bias, float32 [filters], and stride of each convolution, in order.
+
+        Each pads its input by zeros to the same size, and is followed by a ReLU. The first one is given levels in [-1, 1].
+        """
+        layers = [layer for layer in self._network.layers if isinstance(layer, keras.layers.Conv2D)]
+        return [(*layer.get_weights(), layer.strides[0]) for layer in layers]
 
 
 def train(levels: np.ndarray, seed: int) -> SelfSupervised:

@@ -1,0 +1,1 @@
+"""Features of pictures, learned from the pictures without labels."""

@@ -1,0 +1,115 @@
+"""A distance between pictures by what a network sees in them: edges and textures, where pixels say how far colors are apart."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.checkpoint import Checkpoint, Course
+from trainer.data import Pictures
+from trainer.features import self_supervised
+from trainer.features.network import shrink, smaller_shape
+from trainer.features.self_supervised import SelfSupervised
+from trainer.preprocessing import scale, to_levels
+
+LOGGER = logging.getLogger("darkroom.trainer")
+LEARNED_FROM = 5_000  # training pictures: 585 steps, a minute on two cores at 32x32
+SCALED_BY = 500  # of them set the scale of each layer; its variance varies little with the choice
+
+
+class Convolution(NamedTuple):
+    """One layer of the network, followed by a ReLU.
+
+    Attributes:
+        kernel: float32 [rows, columns, inputs, filters].
+        bias: float32 [filters].
+        stride: Of rows and columns.
+        variance: Mean variance of what its filters give, over the training pictures and places.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    stride: int
+    variance: float
+
+
+class FeatureDistance:
+    """The squared distance between the feature maps of pictures (Johnson et al. 2016, eq. 2), differentiable in both.
+
+    The maps are those of all convolutions of a self-supervised network. Each layer counts by the variance of its maps. The
+    weights are constants: they are no part of the model, and of no distribution strategy. Pictures are compared at their own
+    size, also where the network learned from smaller ones.
+
+    Args:
+        network: A trained network.
+        levels: Training pictures that set the scale of each layer, uint8 [n, h, w, c].
+    """
+
+    def __init__(self, network: SelfSupervised, levels: np.ndarray):
+        self.convolutions: list[Convolution] = []
+        for kernel, bias, stride in network.convolutions():
+            self.convolutions.append(Convolution(kernel, bias, stride, 1.0))
+            last = [self.maps(scale(tf.constant(levels[at : at + 100])))[-1].numpy() for at in range(0, len(levels), 100)]
+            variance = float(np.concatenate(last).var(axis=(0, 1, 2)).mean())
+            self.convolutions[-1] = Convolution(kernel, bias, stride, variance if variance > 1e-12 else 1.0)
+
+    def __call__(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        """Return the mean over layers of the mean squared difference of their maps, as a share of their variance.
+
+        Args:
+            x: Pictures, float32 [n, h, w, c] in [0, 1].
+            y: Other pictures of the same shape.
+
+        Returns:
+            float32 [n]: 0 for equal pictures, about 2 for unrelated ones.
+        """
+        pairs = zip(self.convolutions, self.maps(x), self.maps(y), strict=True)
+        distances = [tf.reduce_mean(tf.math.squared_difference(a, b), axis=[1, 2, 3]) / layer.variance for layer, a, b in pairs]
+        return tf.add_n(distances) / len(distances)
+
+    def maps(self, x: tf.Tensor) -> list[tf.Tensor]:
+        """Return each layer's feature maps, float32 [n, rows, columns, filters], of pictures float32 [n, h, w, c] in [0, 1]."""
+        found, x = [], 2.0 * x - 1.0
+        for layer in self.convolutions:
+            x = tf.nn.relu(tf.nn.conv2d(x, layer.kernel, layer.stride, "SAME") + layer.bias)
+            found.append(x)
+        return found
+
+    def numbers(self, height: int, width: int) -> int:
+        """Return how many numbers the maps of a picture and of another one have: memory in training goes by them."""
+        total = 0
+        for layer in self.convolutions:
+            height, width = math.ceil(height / layer.stride), math.ceil(width / layer.stride)
+            total += height * width * len(layer.bias)
+        return 2 * total
+
+
+def learn_distance(pictures: Pictures, seed: int, checkpoint: Checkpoint | None = None) -> FeatureDistance:
+    """Learn features from some training pictures, and return the distance by them.
+
+    Args:
+        pictures: The training pictures, of any size.
+        seed: Of the choice of pictures and of the network.
+        checkpoint: Keeps the network, so that a training that goes on has the same: learned again, it would differ by rounding.
+
+    Returns:
+        The distance. The same pictures and seed give the same, to rounding.
+    """
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:LEARNED_FROM])
+    small = smaller_shape(pictures.levels.shape[1:], self_supervised.LARGEST)
+    blocks = [to_levels(scale(pictures.levels[chosen[at : at + 100]])) for at in range(0, len(chosen), 100)]
+    levels = np.concatenate([shrink(block, small).numpy() for block in blocks])
+    network = SelfSupervised.untrained(small)
+    kept = checkpoint.load(network.weights()) if checkpoint else None
+    if kept is None:
+        network = self_supervised.train(levels, seed)
+        if checkpoint:
+            checkpoint.save(Course(), network.weights())
+    else:
+        network.set_weights(kept[1])
+        LOGGER.info("features are those of an earlier run, which did not end")
+    return FeatureDistance(network, levels[:: math.ceil(len(levels) / SCALED_BY)])
