@@ -7,7 +7,6 @@ import math
 import keras
 import numpy as np
 
-from trainer.networks.dropout import Dropout
 from trainer.networks.shared import ACTIVATION, Bias
 from trainer.networks.spatial import FromPatches, ToPatches
 
@@ -17,7 +16,6 @@ FINE, COARSE = 96, 192  # widths over the grid, and over the grid of its 2x2 pat
 COARSE_LAYERS = 3
 CONDITION = 128  # numbers that time and label are told by
 FREQUENCIES = 32
-DROPOUT = 0.1
 
 
 def build_velocity(dim: int, grid: tuple[int, int, int] | None, labels: int, seed: int) -> keras.Model:
@@ -101,8 +99,7 @@ class _Layers:
         if len(x.shape) == 4:
             told = keras.layers.Reshape((1, 1, width))(told)
         y = keras.layers.Add()([keras.layers.LayerNormalization(name=f"{name}_norm")(x), told])
-        y = Dropout(DROPOUT, name=f"{name}_dropout")(keras.layers.Activation(ACTIVATION)(y))
-        return keras.layers.Add()([x, layer(y)])
+        return keras.layers.Add()([x, layer(keras.layers.Activation(ACTIVATION)(y))])
 
     def mixed(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         """Each place given a weighted sum of all places, the same weights for all numbers (Tolstikhin et al. 2021, eq. 1)."""
