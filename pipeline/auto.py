@@ -30,7 +30,7 @@ SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # field
 # What the network for colour is trained by where the configuration leaves it open; measured, see docs/quality.md.
 SPATIAL: dict[str, dict[str, Any]] = {
     "model": {"likelihood": "discretized_logistic_mixture", "mixtures": 3, "latent_channels": 8},
-    "training": {"batch_size": 16, "learning_rate": 4e-3, "weight_average": 0.999, "importance_samples": 10},
+    "training": {"batch_size": 16, "learning_rate": 2e-3, "weight_average": 0.999, "importance_samples": 10, "beta": 0.2},
     "generation": {"density": "flow"},
 }
 SMALL_PATCHES = 48  # sides up to so many pixels are cut into patches of 4, longer ones of 8
