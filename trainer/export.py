@@ -6,7 +6,7 @@ complaint and then fail there at the first request (their variables are not foun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from trainer.config import GenerationConfig
 from trainer.data import label_indices, parse_examples
 from trainer.flow import Flow
 from trainer.preprocessing import to_levels
-from trainer.priors import Mixture
+from trainer.priors import Mixture, components_encoded
 from trainer.sampling import example_keys, keyed_normal, slerp
 from trainer.vae import VAE
 
@@ -214,12 +214,19 @@ class Servable(tf.Module):
             "evaluate": (self.evaluate, [tf.TensorSpec([None], tf.string, "examples")]),
         }
 
-    def save(self, folder: Path) -> None:
-        """Writes the SavedModel with all signatures."""
-        signatures = {
-            name: tf.function(method, input_signature=specs, autograph=False).get_concrete_function()
-            for name, (method, specs) in self.signatures().items()
-        }
+    def save(self, folder: Path, names: Collection[str] | None = None) -> None:
+        """Write the SavedModel.
+
+        Args:
+            folder: Where to.
+            names: Of the signatures; None for all.
+        """
+        with components_encoded(self._vae.prior):
+            signatures = {
+                name: tf.function(method, input_signature=specs, autograph=False).get_concrete_function()
+                for name, (method, specs) in self.signatures().items()
+                if names is None or name in names
+            }
         tf.saved_model.save(self, str(folder), signatures=signatures)
 
     def answers(self, examples: list[bytes], encoded: list[bytes]) -> tuple[dict, dict]:
@@ -252,9 +259,10 @@ class Servable(tf.Module):
         }
         answers, signatures = {}, self.signatures()
         inputs = {name: inputs[name] for name in signatures}
-        for name, (method, _) in signatures.items():
-            answer = method(**{key: tf.constant(value) for key, value in inputs[name].items()})
-            answers[name] = {key: _plain(value) for key, value in answer.items()}
+        with components_encoded(self._vae.prior):
+            for name, (method, _) in signatures.items():
+                answer = method(**{key: tf.constant(value) for key, value in inputs[name].items()})
+                answers[name] = {key: _plain(value) for key, value in answer.items()}
         return inputs, answers
 
 

@@ -273,7 +273,7 @@ class VAE(keras.Model):
         q = self._sample(tuple(map(repeat, encoded)), tf.reshape(noise, [-1, self.latent_dim]))
         labels = repeat(labels)
         log_ratio = tf.reshape(log_prior(q.z, labels) - log_normal(q.z, q.mean, q.log_variance), [count, each])
-        return self.likelihood.log_prob_of_samples(x, self.decode(q.z, labels)) + log_ratio
+        return self.likelihood.log_prob_of_samples(x, self.decode(q.z, labels), each) + log_ratio
 
     def _sample(self, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> Sample:
         mean, log_variance, *features = encoded

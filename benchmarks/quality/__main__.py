@@ -1,6 +1,6 @@
 """The table of quality: each preset from pictures to pushed model, by seed, beside what is to be reached and what others do.
 
-Run: python -m benchmarks.quality [--rows grey-2d 8-bit] [--seeds 0 1 2] [--emoji DIR] [--out FILE] [--keep DIR]
+Run: python -m benchmarks.quality [--rows grey-2d 8-bit] [--seeds 0 1 2] [--emoji DIR] [--photographs DIR] [--out FILE] [--keep DIR]
 All rows with three seeds take about six hours on 2 cores.
 """
 
@@ -16,9 +16,8 @@ from benchmarks.quality.rows import ROWS, Row
 from benchmarks.runs import run
 
 
-def measure(row: Row, seeds: list[int], emoji: str | None, keep: str | None) -> list[dict[str, Any]]:
-    """Runs a row once for each seed."""
-    images = emoji if row.emoji else None
+def measure(row: Row, seeds: list[int], images: str | None, keep: str | None) -> list[dict[str, Any]]:
+    """Run a row once for each seed, on a folder of pictures or the data set that its preset is for."""
     folders = {seed: str(Path(keep) / f"{row.name}-{seed}") if keep else None for seed in seeds}
     return [run(row.preset, images, [*row.overrides, f"training.seed={seed}"], folders[seed]) for seed in seeds]
 
@@ -39,16 +38,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], default=[row.name for row in ROWS])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--emoji", metavar="DIR", help="The folder of emoji pictures; without it their row is left out.")
+    parser.add_argument("--emoji", metavar="DIR", help="The folder of emoji pictures; without it their rows are left out.")
+    parser.add_argument("--photographs", metavar="DIR", help="The folder of photographs; without it their rows are left out.")
     parser.add_argument("--out", metavar="FILE", help="Gets every run's figures and learning curve as JSON.")
     parser.add_argument("--keep", metavar="DIR", help="Keeps the runs' work folders there, with their reports.")
     arguments = parser.parse_args()
     found: dict[str, list[dict[str, Any]]] = {}
     lines = []
     for row in ROWS:
-        if row.name in arguments.rows and (arguments.emoji or not row.emoji):
+        images = getattr(arguments, row.pictures) if row.pictures else None
+        if row.name in arguments.rows and (images or not row.pictures):
             same = next((other for other in ROWS if other.run == row.run and other.name in found), None)
-            found[row.name] = found[same.name] if same else measure(row, arguments.seeds, arguments.emoji, arguments.keep)
+            found[row.name] = found[same.name] if same else measure(row, arguments.seeds, images, arguments.keep)
             lines.append(line(row, found[row.name]))
             print(lines[-1], flush=True)
             if arguments.out:

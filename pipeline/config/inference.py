@@ -31,13 +31,14 @@ SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # field
 # What the network for colour is trained by where the configuration leaves it open; measured, see docs/quality.md.
 SPATIAL: dict[str, dict[str, Any]] = {
     "model": {"likelihood": "discretized_logistic_mixture", "mixtures": 3, "latent_channels": 8},
-    "training": {"batch_size": 16, "learning_rate": 4e-3, "weight_average": 0.999, "importance_samples": 10},
+    "training": {"batch_size": 16, "learning_rate": 2e-3, "weight_average": 0.999, "importance_samples": 10, "beta": 0.2},
     "generation": {"density": "flow"},
 }
 SMALL_PATCHES = 48  # sides up to so many pixels are cut into patches of 4, longer ones of 8
 SPATIAL_PICTURES = 300_000  # so many are seen in training, some a hundred times: on two cores about twenty minutes at 32x32
 MOST_SPATIAL_EPOCHS = 100
 FLOW_UPDATES = (300, 3000)  # as many as there are pictures, within these: of few, there is little to learn of their codes
+MIXTURE_PICTURES = 1000  # from so many on, codes without places are drawn from a mixture: fewer do not fix its covariances
 FEW_PICTURES = 3000  # below, small batches: a few hundred pictures make too few steps otherwise
 STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # how long to train: about so many steps, within these bounds
 # Another seed moves the held-out ELBO by about so many nats (a standard deviation) x values / sqrt(held-out pictures); measured,
@@ -96,6 +97,8 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
     if not told:
         training.setdefault("batch_size", 32 if count < FEW_PICTURES else 128)
         training.setdefault("epochs", epochs_for(count, training["batch_size"], model["network"]))
+        if count >= MIXTURE_PICTURES and model["network"] != "spatial":
+            generation.setdefault("density", "mixture")
         if generation.get("density") == "flow":
             generation.setdefault("updates", min(FLOW_UPDATES[1], max(FLOW_UPDATES[0], count)))
     if "max_drop" not in evaluation:

@@ -6,6 +6,7 @@ import functools
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,6 +139,20 @@ def agree(found: dict[str, Value], expected: dict[str, Value]) -> None:
                 assert np.abs(a.astype(int) - b).max() <= 1
             else:
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_requests_do_not_encode_the_priors_components(
+    tmp_path: Path, graph: tft.TFTransformOutput, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, calls = servable("two levels", pixel_graph(graph)), []
+    encode_components = made._vae.prior._encode
+    monkeypatch.setattr(made._vae.prior, "_encode", lambda x: calls.append(1) or encode_components(x))
+    expected = {name: value.numpy() for name, value in made.evaluate(tf.constant(EXAMPLES)).items()}
+    calls.clear()
+    made.save(tmp_path, ["evaluate"])
+    loaded = tf.saved_model.load(str(tmp_path))
+    assert len(calls) == 1 and list(loaded.signatures) == ["evaluate"]
+    agree({name: value.numpy() for name, value in loaded.signatures["evaluate"](tf.constant(EXAMPLES)).items()}, expected)
 
 
 @pytest.mark.parametrize("runtime", ["ask", "ask_session"])

@@ -78,19 +78,18 @@ class Likelihood(keras.layers.Layer, abc.ABC):
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
         """log p(x|z) of each picture, summed over pixels and channels: float32 [n], nats."""
 
-    def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+    def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
         """Return log p(x|z) of each picture at several codes.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
             parameters: Those at k codes of each picture, a picture's one after the other, float32 [n * k, h, w, output_channels].
+            samples: k.
 
         Returns:
             float32 [n, k], nats.
         """
-        count = tf.shape(x)[0]
-        samples = tf.shape(parameters)[0] // tf.maximum(1, count)
-        return tf.reshape(self.log_prob(tf.repeat(x, samples, axis=0), parameters), [count, samples])
+        return tf.reshape(self.log_prob(tf.repeat(x, samples, axis=0), parameters), [tf.shape(x)[0], samples])
 
     @abc.abstractmethod
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:

@@ -30,16 +30,15 @@ class Bernoulli(Likelihood):
         """See `Likelihood`."""
         return -tf.reduce_sum(cross_entropy(x, parameters), axis=[1, 2, 3])
 
-    def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+    def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
         """See `Likelihood`.
 
         Black and white pictures are not repeated: -log(1 + e^t) is the term of a black value, and of a white one with -t for t.
         That saves two passes over [n, k, h, w, c] and the copies of x.
         """
         if not self.binary:
-            return super().log_prob_of_samples(x, parameters)
+            return super().log_prob_of_samples(x, parameters, samples)
         signs = tf.reshape(1.0 - 2.0 * x, [tf.shape(x)[0], 1, math.prod(x.shape[1:])])  # [n, 1, h * w * c]
-        samples = tf.shape(parameters)[0] // tf.maximum(1, tf.shape(x)[0])
         logits = tf.reshape(parameters, [tf.shape(x)[0], samples, signs.shape[2]])
         return -tf.reduce_sum(tf.nn.softplus(signs * logits), axis=2)
 

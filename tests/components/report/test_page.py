@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from components.report.data import (
     Training,
 )
 from components.report.page import render
+from components.report.sources.run import read_model_facts
 from tests.components.report.made import FIGURES, pictures, report
 from tests.components.report.reading import Page
 
@@ -172,6 +175,21 @@ def test_the_last_blessed_model_is_compared_with() -> None:
     words = Page(render(report(evaluation=Evaluation(FIGURES, Figures(elbo=-241.5), {}, True)))).words
     assert "▲ +1.50 vs last blessed" in words
     assert "Last blessed" in words
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ({"mirrored": True, "reason": ""}, "Training pictures were mirrored at random"),
+        ({"mirrored": False, "reason": "30 pictures are too few"}, "Training pictures were not mirrored: 30 pictures are too few."),
+        (None, ""),
+    ],
+)
+def test_the_decision_on_mirroring_is_told(found: dict | None, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps({"mirroring": found}))
+    facts = dataclasses.replace(report().model, mirroring=read_model_facts(str(tmp_path)).mirroring)
+    words = Page(render(report(model=facts))).words
+    assert sentence in words and ("Training pictures were" in words) == bool(sentence)
 
 
 def test_bits_per_dimension_only_where_they_make_sense() -> None:

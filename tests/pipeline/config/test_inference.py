@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from common.errors import InputError
+from pipeline.config import inference
 from pipeline.config.inference import PicturesUnseen, complete, epochs_for, max_drop
 from pipeline.config.loading import build_config, load_values, preset_path
 
@@ -59,6 +60,14 @@ def test_color_pictures_are_mirrored_where_that_cannot_hurt(tmp_path):
         assert values["training"].get("augmentation") == kinds
         assert build_config(values).training.augmentation == tuple(kinds or ())
         assert complete({"training": {"augmentation": []}}, images)["training"]["augmentation"] == []
+
+
+def test_many_gray_pictures_are_drawn_from_a_mixture(tmp_path, monkeypatch):
+    images = folder_of(tmp_path, [("L", (28, 28))] * 5)
+    assert "density" not in complete({}, images)["generation"]
+    monkeypatch.setattr(inference, "MIXTURE_PICTURES", 5)
+    assert complete({}, images)["generation"] == {"density": "mixture"}
+    assert complete({"generation": {"density": "prior"}}, images)["generation"] == {"density": "prior"}
 
 
 def test_what_the_spatial_network_is_trained_by_is_filled_in(tmp_path):

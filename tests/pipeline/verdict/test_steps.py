@@ -52,3 +52,20 @@ def test_what_the_model_gate_could_not_judge(tmp_path):
 def test_a_gate_that_judged_all_says_no_more(tmp_path):
     assert describe(judged(tmp_path, 0, failures=["fog"], unjudged=[])) == "refused"
     assert describe(judged(tmp_path, 1)) == "passed", "a blessing of an earlier version"
+
+
+def trained(folder, mirroring):
+    """The outcome of a Trainer."""
+    metrics = {"eval": {"elbo": -3.0, "reconstruction": 2.0, "kl": 1.0}, "mirroring": mirroring}
+    metrics |= {"best_epoch": 1, "epochs": 2, "images_per_second": 10.0}
+    (folder / "Format-Serving").mkdir(exist_ok=True)
+    (folder / "Format-Serving" / "metrics.json").write_text(json.dumps(metrics))
+    return NodeOutcome("Trainer", "done", 3.0, {"model": Output(str(folder), {})})
+
+
+def test_the_trainer_says_whether_pictures_were_mirrored_and_why_not(tmp_path):
+    plain = describe(trained(tmp_path, None))
+    assert plain.endswith("10 images/s")
+    assert describe(trained(tmp_path, {"mirrored": True, "reason": ""})) == f"{plain}, mirrored pictures too"
+    reason = "30 pictures are too few to tell, 500 are needed"
+    assert describe(trained(tmp_path, {"mirrored": False, "reason": reason})) == f"{plain}, not mirrored: {reason}"

@@ -57,7 +57,7 @@ def test_sure_decoders_of_black_and_white_pictures_lose_no_precision() -> None:
     x = np.random.default_rng(2).integers(0, 2, (3, 28, 28, 1))
     logits = (40.0 * (2 * np.repeat(x, 2, axis=0) - 1) + normal(6, 28, 28, 1, spread=20)).astype(np.float32)
     expected = stats.bernoulli.logpmf(np.repeat(x, 2, axis=0), special.expit(logits.astype(float))).sum(axis=(1, 2, 3))
-    found = make("bernoulli", binarisation="dynamic").log_prob_of_samples(tf.constant(x, tf.float32), tf.constant(logits))
+    found = make("bernoulli", binarisation="dynamic").log_prob_of_samples(tf.constant(x, tf.float32), tf.constant(logits), 2)
     np.testing.assert_allclose(found.numpy().ravel(), expected, rtol=1e-5)
 
 

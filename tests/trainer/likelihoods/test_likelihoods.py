@@ -193,11 +193,11 @@ def test_bits_per_dimension_only_of_probabilities() -> None:
 @grey_and_colour
 def test_several_samples_of_a_picture_are_judged_as_each_of_them_alone(variant: str, channels: int) -> None:
     likelihood = variant_of(variant, channels)
-    for count, samples in ((4, 3), (1, 5), (3, 1), (0, 1)):
+    for count, samples in ((4, 3), (1, 5), (3, 1), (0, 1), (0, 5)):
         x, parameters = grey(count, 3, 5, channels), normal(count * samples, 3, 5, likelihood.output_channels, spread=3)
         x = np.round(x) if getattr(likelihood, "binary", False) else x
-        found = likelihood.log_prob_of_samples(tf.constant(x), tf.constant(parameters)).numpy()
-        assert found.dtype == np.float32 and len(found) == count
+        found = likelihood.log_prob_of_samples(tf.constant(x), tf.constant(parameters), samples).numpy()
+        assert found.dtype == np.float32 and found.shape == (count, samples)
         for i in range(count):
             alone = likelihood.log_prob(repeated(x[i], samples), parameters[i * samples : (i + 1) * samples])
             np.testing.assert_allclose(found[i], alone, rtol=1e-5)
