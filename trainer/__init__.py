@@ -1,1 +1,1 @@
-"""From tensors to a judged decoder: preprocessing graph, networks, likelihoods, loss, training loop, export."""
+"""Build, train and export the model: pixel graph, networks, likelihoods, loss, training loop, signatures."""

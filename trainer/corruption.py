@@ -1,4 +1,4 @@
-"""Spoils pictures for denoising training: the encoder sees the spoilt ones, the decoder is to give the clean ones."""
+"""Corrupt images for denoising training: the encoder sees the corrupted images, the decoder has to give the clean ones."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import tensorflow as tf
 
 
 def corrupt(x: tf.Tensor, kind: str, level: tf.Tensor | float, seed: tf.Tensor) -> tf.Tensor:
-    """Spoils pictures (Vincent et al. 2010, section 3.3).
+    """Corrupt images (Vincent et al. 2010, section 3.3).
 
     Args:
         x: float32 [n, h, w, c] in [0, 1].
         kind: `none`, `gaussian` (noise of standard deviation `level`, clipped to [0, 1]), `masking` (a share `level` of the
             pixels is black, all channels of a pixel together), or `salt_and_pepper` (a share is black or white).
         level: float32, [] or [n].
-        seed: int [2]; the same seed, the same noise.
+        seed: int [2]. The same seed gives the same noise.
 
     Returns:
         float32 [n, h, w, c] in [0, 1].
 
     Raises:
-        ValueError: No such kind; the message lists those there are.
+        ValueError: The kind is unknown. The message lists the known kinds.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown corruption {kind!r}: allowed are {', '.join(KINDS)}")
@@ -30,7 +30,7 @@ def corrupt(x: tf.Tensor, kind: str, level: tf.Tensor | float, seed: tf.Tensor) 
 
 
 def corrupt_variously(x: tf.Tensor, kind: str, most: float, seed: tf.Tensor) -> tf.Tensor:
-    """The same with a level for each picture between 0 and `most`, so that clean pictures are not strange to the encoder."""
+    """Corrupt each image by its own level, uniform between 0 and `most`. So the encoder learns clean images as well."""
     if kind == "none":
         return x
     level_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
@@ -47,7 +47,7 @@ def _masking(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 def _salt_and_pepper(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     uniform = _per_pixel(x, seed)
-    # One draw says both: spoilt below the level, and in the lower half of it black.
+    # One draw decides both: a pixel is corrupted below the level, and black in the lower half of that.
     return tf.where(uniform < level, tf.cast(uniform >= 0.5 * level, tf.float32), x)
 
 

@@ -1,4 +1,4 @@
-"""What happened in training: a line of JSON per epoch, and the same for TensorBoard."""
+"""The history of a training: one line of JSON per epoch, and the same figures for TensorBoard."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import tensorflow as tf
 
 
 class History:
-    """Writes `history.jsonl` and TensorBoard logs as training goes on.
+    """Write `history.jsonl` and TensorBoard logs during training.
 
     Args:
-        folder: Where both go.
+        folder: Folder for both.
     """
 
     def __init__(self, folder: Path):
@@ -23,7 +23,7 @@ class History:
         self._writers = {name: tf.summary.create_file_writer(str(folder / "logs" / name)) for name in ("train", "eval")}
 
     def write(self, *, epoch: int, train: dict[str, float], eval: dict[str, float], **values: Any) -> None:
-        """Adds an epoch: means over its training pictures and over the held-out ones (nats), and any other values."""
+        """Add an epoch: means over its training images and over the held-out images (nats), and any other values."""
         line = json.dumps({"epoch": epoch, **values, "train": train, "eval": eval})
         with self.path.open("a", encoding="utf-8") as out:
             out.write(line + "\n")
@@ -34,6 +34,6 @@ class History:
             self._writers[name].flush()
 
     def close(self) -> None:
-        """Ends the TensorBoard logs."""
+        """Close the TensorBoard logs."""
         for writer in self._writers.values():
             writer.close()

@@ -1,4 +1,4 @@
-"""The negative ELBO and its terms, in nats per picture."""
+"""The negative ELBO and its terms, in nats per image."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class ElboTerms(NamedTuple):
 
     @property
     def kl(self) -> tf.Tensor:
-        """The KL divergence, float32 [n]."""
+        """Return the KL divergence, float32 [n]."""
         return tf.reduce_sum(self.kl_per_dimension, axis=1)
 
     @property
     def elbo(self) -> tf.Tensor:
-        """The evidence lower bound, float32 [n]: higher is better (Kingma and Welling 2014, eq. 3)."""
+        """Return the evidence lower bound, float32 [n]; higher is better (Kingma and Welling 2014, eq. 3)."""
         return -(self.reconstruction + self.kl)
 
 
 def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-    """KL(N(mean, exp(log_variance)) || N(0, 1)) per dimension (Kingma and Welling 2014, appendix B).
+    """Return KL(N(mean, exp(log_variance)) || N(0, 1)) per dimension (Kingma and Welling 2014, appendix B).
 
     Args:
         mean: float32 [n, d].
@@ -39,23 +39,23 @@ def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor
     Returns:
         float32 [n, d], nats, never negative.
     """
-    # expm1: exp(v) - 1 - v of a small v would be rounding error, of either sign.
+    # expm1, because exp(v) - 1 - v of a small v would be rounding error of either sign.
     return 0.5 * (tf.square(mean) + tf.math.expm1(log_variance) - log_variance)
 
 
 def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0, paid: tf.Tensor | None = None) -> tf.Tensor:
-    """The training loss, reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
+    """Return the training loss, reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
 
     Args:
-        terms: The ELBO's terms.
-        beta: Weight of the KL divergence, []; 1 makes the loss the negative ELBO.
-        free_bits: Nats that each dimension's KL divergence, mean over the batch, counts as at the least (Kingma et al. 2016,
-            eq. 15): below, there is nothing to gain by shutting the dimension down.
-        paid: Which dimensions have more than that, bool [d], where these pictures are a part of a batch whose mean counts; the
-            loss has the right gradient then, and lacks the constant of the others.
+        terms: The terms of the ELBO.
+        beta: Weight of the KL divergence, []. 1 makes the loss the negative ELBO.
+        free_bits: Minimum KL divergence that each dimension is charged, in nats, mean over the batch (Kingma et al. 2016,
+            eq. 15). Below the minimum, shutting the dimension down gains nothing.
+        paid: Dimensions whose mean over the whole batch is above `free_bits`, bool [d]. It is given if these images are a part
+            of a batch. The gradient is then correct, but the loss lacks the constant of the other dimensions.
 
     Returns:
-        float32 [], the sum over the batch; nats per picture, times n, where beta is 1.
+        float32 [], the sum over the batch. It is n times the nats per image where beta is 1.
     """
     kl = tf.reduce_sum(terms.kl_per_dimension, axis=0)
     if paid is not None:
@@ -66,7 +66,7 @@ def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0, 
 
 
 def log_normal(z: tf.Tensor, mean: tf.Tensor | float = 0.0, log_variance: tf.Tensor | float = 0.0) -> tf.Tensor:
-    """log N(z; mean, exp(log_variance)), summed over the last axis: float32 [..., d] -> [...], nats."""
+    """Return log N(z; mean, exp(log_variance)), summed over the last axis: float32 [..., d] -> [...], nats."""
     log_two_pi = tf.constant(1.8378770664093453, z.dtype)
     log_variance = tf.convert_to_tensor(log_variance, z.dtype)
     inner = log_two_pi + log_variance + tf.square(z - mean) * tf.exp(-log_variance)

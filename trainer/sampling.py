@@ -1,14 +1,14 @@
-"""Noise: reparameterised samples for training, and noise from an example's own key for judging."""
+"""Noise: reparameterized samples for training, and draws from each example's own key for evaluation."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-BINARISATION = 0x5EED  # the fixed seed of held-out pictures' binarisation
+BINARISATION = 0x5EED  # fixed seed of the binarization of held-out images
 
 
 def reparameterise(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """A sample of N(mean, exp(log_variance)) that gradients flow through (Kingma and Welling 2014, section 2.4).
+    """Return a sample of N(mean, exp(log_variance)) that gradients flow through (Kingma and Welling 2014, section 2.4).
 
     Args:
         mean: float32 [..., d].
@@ -22,10 +22,10 @@ def reparameterise(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -
 
 
 def example_keys(levels: tf.Tensor) -> tf.Tensor:
-    """A key for each picture made of its pixels alone, so that a score depends on picture and model, not on batching.
+    """Return a key for each image, made of its pixels alone. So a score depends on image and model, not on batching.
 
     Args:
-        levels: uint8 [n, h, w, c].
+        levels: uint8 or uint16 [n, h, w, c].
 
     Returns:
         int32 [n, 2]: FarmHash64 of the pixels, usable as a stateless seed.
@@ -36,14 +36,14 @@ def example_keys(levels: tf.Tensor) -> tf.Tensor:
 
 @tf.function(reduce_retracing=True, autograph=False)  # called eagerly, every draw would cost a Python step
 def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-    """Draws of N(0, 1) from each example's key.
+    """Return draws of N(0, 1) from each example's key.
 
     Args:
         keys: int32 [n, 2].
         shape: Shape of one example's draws.
 
     Returns:
-        float32 [n, *shape]; row i depends on keys[i] only.
+        float32 [n, *shape]. Row i depends on keys[i] only.
     """
     draw = lambda key: tf.random.stateless_normal(shape, seed=key)  # noqa: E731
     return tf.map_fn(draw, keys, fn_output_signature=tf.TensorSpec(shape, tf.float32))
@@ -51,9 +51,9 @@ def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
 
 @tf.function(reduce_retracing=True, autograph=False)
 def binarise(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-    """Makes grey pictures black and white, each value's grey being its probability of white (Salakhutdinov and Murray 2008).
+    """Binarize gray images: each value is the probability that it becomes white (Salakhutdinov and Murray 2008).
 
-    From each example's own key: a picture is made black and white the same way every time.
+    Draws come from each example's own key, so an image is binarized the same way every time.
 
     Args:
         x: float32 [n, h, w, c] in [0, 1].
@@ -62,20 +62,20 @@ def binarise(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [n, h, w, c], 0 or 1.
     """
-    shape = tf.shape(x)[1:]  # not known in a graph that is shared by pictures of several sizes
-    other_keys = tf.bitwise.bitwise_xor(keys, BINARISATION)  # not the stream that the latent noise is drawn from
-    other_keys = tf.concat([other_keys, [[0, 0]]], axis=0)  # one more than is needed: draws of no known shape need a first one
+    shape = tf.shape(x)[1:]  # unknown in a graph that is shared by images of several sizes
+    other_keys = tf.bitwise.bitwise_xor(keys, BINARISATION)  # a stream other than that of the latent noise
+    other_keys = tf.concat([other_keys, [[0, 0]]], axis=0)  # one extra: map_fn needs a first draw if the shape is unknown
     draw = lambda key: tf.random.stateless_uniform(shape, seed=key)  # noqa: E731
     uniform = tf.map_fn(draw, other_keys, fn_output_signature=tf.TensorSpec(x.shape[1:], tf.float32))
     return tf.cast(uniform[:-1] < x, tf.float32)
 
 
 def slerp(start: tf.Tensor, end: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-    """Codes along the sphere between two codes (Shoemake 1985; for latent spaces White 2016, arXiv:1609.04468).
+    """Return codes along the sphere between two codes (Shoemake 1985; for latent spaces White 2016, arXiv:1609.04468).
 
-    A straight line between two draws of a high-dimensional Gaussian passes through a shell where the prior has no mass; the
-    great circle does not. Lengths are interpolated linearly. Codes that point the same way (or opposite ways, where the
-    great circle is not unique) are joined by a straight line.
+    A straight line between two draws of a high-dimensional Gaussian passes through a region where the prior has no mass. The
+    great circle does not. Lengths are interpolated linearly. Two codes in the same direction are joined by a straight line. So
+    are two codes in opposite directions, where the great circle is not unique.
 
     Args:
         start: float32 [d].

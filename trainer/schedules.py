@@ -1,4 +1,4 @@
-"""What changes in the course of training: the learning rate and the weight of the KL divergence."""
+"""Schedules over the course of training: the learning rate and the weight of the KL divergence."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from trainer.config import TrainingConfig
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to `peak` over `warmup_steps`, then falls to 0 along a cosine (Loshchilov and Hutter 2017, eq. 5).
+    """A learning rate that rises linearly to `peak`, then falls to 0 along a cosine (Loshchilov and Hutter 2017, eq. 5).
 
     Args:
         peak: The highest learning rate.
-        total_steps: Steps after which it is 0.
-        warmup_steps: Steps until the peak.
+        total_steps: Number of steps after which the rate is 0.
+        warmup_steps: Number of steps until the peak.
     """
 
     def __init__(self, peak: float, total_steps: int, warmup_steps: int):
         self.peak, self.total_steps, self.warmup_steps = peak, total_steps, warmup_steps
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """The learning rate at a step: integer [] -> float32 []."""
+        """Return the learning rate at a step: integer [] -> float32 []."""
         step = tf.cast(step, tf.float32)
         rising = (step + 1.0) / max(self.warmup_steps, 1)
         progress = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
@@ -31,20 +31,20 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return self.peak * tf.where(step < self.warmup_steps, rising, falling)
 
     def get_config(self) -> dict[str, float]:
-        """The arguments, for Keras."""
+        """Return the arguments, for Keras."""
         return {"peak": self.peak, "total_steps": self.total_steps, "warmup_steps": self.warmup_steps}
 
 
 def kl_weight(step: tf.Tensor, config: TrainingConfig, total_steps: int) -> tf.Tensor:
-    """The weight of the KL divergence at a step, float32 [].
+    """Return the weight of the KL divergence at a step, float32 [].
 
-    It rises linearly from 0 to `beta`, once at the start (Sonderby et al. 2016, section 2.3) or at the start of each cycle
-    (Fu et al. 2019, eq. 6), and stays there for the rest.
+    The weight rises linearly from 0 to `beta`, once at the start of training (Sonderby et al. 2016, section 2.3) or at the start
+    of each cycle (Fu et al. 2019, eq. 6). It then stays at `beta`.
 
     Args:
         step: Integer [], from 0.
-        config: `beta`, `kl_warmup`, `kl_warmup_share` and `kl_cycles` count.
-        total_steps: Of the whole training.
+        config: Training configuration. `beta`, `kl_warmup`, `kl_warmup_share` and `kl_cycles` are used.
+        total_steps: Number of steps of the whole training.
     """
     cycles = config.kl_cycles if config.kl_warmup == "cyclical" else 1
     cycle_steps = max(1.0, total_steps / cycles)
