@@ -1,4 +1,4 @@
-"""The pipeline on this machine: `python local_runner.py ...` is `darkroom run ...`, and `main` is the `darkroom` command."""
+"""Run the pipeline on this machine. `python local_runner.py ...` is `darkroom run ...`; `main` is the `darkroom` command."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.cli import main as cli
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console script.
+    """Run the `darkroom` command.
 
     Args:
-        arguments: Without the program's name; None takes this process's own.
+        arguments: The arguments without the program name; None takes those of this process.
     """
     cli.main(arguments, (*COMPILE_COMMANDS, *CLUSTER_COMMANDS))
 

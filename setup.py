@@ -1,4 +1,4 @@
-"""Packaging: `pip install .` gives the `darkroom` command, and Beam workers take this file by --setup_file."""
+"""Package the project. `pip install .` installs the `darkroom` command; Beam workers take this file by --setup_file."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ setup(
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     py_modules=["local_runner"],
     package_data={"configs": ["*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"]},
-    # Why each of these: docs/dependencies.md. What is installed: requirements/lock.txt.
+    # docs/dependencies.md gives the reason for each dependency. requirements/lock.txt lists the installed versions.
     install_requires=[
         "tfx==1.16.0",
         "tensorflow>=2.16.2,<2.17",
@@ -50,14 +50,14 @@ setup(
         "azure": ["apache-beam[azure]"],
         # Data sets of the Hugging Face Hub: hf://owner/name.
         "huggingface": ["huggingface_hub>=0.24"],
-        # Pictures of telephones: HEIC and HEIF.
+        # Pictures of phones: HEIC and HEIF.
         "heic": ["pillow-heif>=0.18"],
         # `darkroom compile`, `submit` and `schedule`: Kubeflow Pipelines, and Vertex AI.
         "kubeflow": ["kfp>=2.5,<2.6"],
         "vertex": ["kfp>=2.5,<2.6", "google-cloud-aiplatform>=1.60"],
-        # Records of runs on a server of one's own, or in a folder; for a database the whole mlflow.
+        # Records of runs on an MLflow server or in a folder. A database needs the full mlflow package.
         "mlflow": ["mlflow-skinny>=3,<4"],
-        # The same graph as a DAG: pipeline/airflow_dag.py. In an environment of its own, requirements/airflow.txt.
+        # The same graph as an Airflow DAG: pipeline/airflow_dag.py. It needs its own environment: requirements/airflow.txt.
         "airflow": ["apache-airflow>=2.11,<3"],
         "test": [
             "pytest>=8",

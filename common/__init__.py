@@ -1,1 +1,1 @@
-"""What all packages share: errors, progress, lines of text, atomic writes and names of features. Imports none of them."""
+"""Helpers that all packages share: errors, progress, lines of text, atomic writes and feature names. Imports no other package."""

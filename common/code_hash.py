@@ -1,4 +1,4 @@
-"""A hash of the code that a component runs, for its parameters: edited code must miss the cache."""
+"""Hash the code that a component runs. The hash is a component parameter, so that edited code misses the cache."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from types import ModuleType
 
 
 def code_hash(*packages: ModuleType) -> str:
-    """The hash of every source and data file of some packages.
+    """Return a hash of every source and data file of the given packages.
 
     Args:
-        packages: Packages or modules; of a package all files beneath it count.
+        packages: Packages or modules. For a package, all files below it are hashed.
 
     Returns:
-        The first 16 hex digits of a SHA-256 over names and contents; the same wherever the project is installed.
+        The first 16 hex digits of a SHA-256 over file names and contents. It does not depend on the installation path.
     """
     digest = hashlib.sha256()
     for package in sorted(packages, key=lambda p: p.__name__):

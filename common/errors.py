@@ -1,4 +1,4 @@
-"""The two ways in which a run ends in order without a model, and the figures in what is said of it."""
+"""The two errors that end a run without a model and without a fault, and the number format of messages."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral
 
-MOST_DIGITS = 15  # of a figure that is written out
+MOST_DIGITS = 15  # longer numbers use scientific notation
 
 
 def figure(n: float) -> str:
-    """Return a number for a sentence: 1,234,567, and 8.3e+23 in place of its 24 digits.
+    """Return a number formatted for a sentence, for example 1,234,567 or 8.3e+23.
 
     Args:
-        n: Any number, NumPy's included.
+        n: Any number, including NumPy scalars.
     """
     number = int(n) if isinstance(n, Integral) else float(n)
     if number != number or abs(number) == float("inf"):
         return f"{number}"
     if abs(number) >= 10**MOST_DIGITS:
-        return f"{Decimal(number):.1e}"  # by way of Decimal, for integers may be larger than any float
+        return f"{Decimal(number):.1e}"  # Decimal, because an integer can exceed the largest float
     return f"{number:,}" if isinstance(number, int) else f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 
 
 class InputError(ValueError):
-    """The user's mistake: an argument, the configuration or the input. Ends the run with exit status 2.
+    """A mistake of the user in an argument, the configuration or the input. Ends the run with exit status 2.
 
-    The message is one line for the person who meets it: what was wrong, where, what to do.
+    The message is one line for the user: what was wrong, where, and what to do.
 
     Args:
-        message: That line.
-        rejects: Pictures refused on the way, as `{"path": ..., "reason": ...}`, so that they are listed all the same.
+        message: The message.
+        rejects: Pictures rejected before the error, as `{"path": ..., "reason": ...}`, so that they are still listed.
     """
 
     def __init__(self, message: str, rejects: Sequence[dict[str, str]] = ()):
@@ -40,15 +40,15 @@ class InputError(ValueError):
 
 
 class GateRefused(RuntimeError):
-    """A gate said no: nothing is pushed. Ends the run with exit status 3.
+    """The refusal of a gate: nothing is pushed. Ends the run with exit status 3.
 
     Args:
-        gate: Which gate: "data", "model" or "serving".
-        reasons: What was wrong, a sentence each.
-        rejects: Pictures refused on the way, as `{"path": ..., "reason": ...}`, so that they are listed all the same.
-        evidence: For each reason what shows it, in the gate's own terms.
-        compared_with: The URI of what the gate compared with, '' for nothing.
-        drift: By feature, how far the data is from that.
+        gate: The gate: "data", "model" or "serving".
+        reasons: The reasons, one sentence each.
+        rejects: Pictures rejected before the refusal, as `{"path": ..., "reason": ...}`, so that they are still listed.
+        evidence: The evidence of each reason, in the gate's own terms.
+        compared_with: The URI of the artifact that the gate compared with, '' for none.
+        drift: The distance of the data from that artifact, by feature.
     """
 
     def __init__(
@@ -70,6 +70,6 @@ class GateRefused(RuntimeError):
 
 
 def one_line(error: Exception | str) -> str:
-    """Returns the first line of what an error says, without TensorFlow's names of the nodes it passed."""
+    """Return the first line of an error message, without the names of TensorFlow nodes."""
     first = (str(error) or type(error).__name__).splitlines()[0]
     return re.sub(r"\[\[.*|\{\{.*?\}\}", "", first).strip().rstrip(".")

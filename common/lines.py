@@ -1,4 +1,4 @@
-"""Text for a person in one line that can be read, whatever the text has taken from files and their names."""
+"""Format text from any source, such as file names, as one readable line."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ import os
 import re
 import unicodedata
 
-LIMIT = 200  # characters that a line stays below
-_SHORT_WORDS = (100, 60, 36)  # to how many characters long words are cut, by turns, until the line fits
-_LEAST = 60  # characters that the beginning keeps where a hint is kept
+LIMIT = 200  # a line has fewer characters than this
+_SHORT_WORDS = (100, 60, 36)  # lengths that long words are cut to, tried in turn until the line fits
+_LEAST = 60  # minimum characters kept of the beginning if a hint is kept
 _HINT = re.compile(r"(?:; [^;]{1,130})?(?: \([^()]{1,100}\))?$")
 _COPIED = re.compile(r"(`darkroom [^`]+`|\bhttps?://\S+)")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-# The marks that reverse the direction of the text after them: with one a line reads as what it does not say.
+# Unicode marks that change the direction of the text after them. They can make a line read as something else.
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def readable(text: str) -> str:
-    """Return text without lone surrogates: names of files that are not valid in the system's encoding, read as UTF-8."""
+    """Return text without lone surrogates. They come from file names that are not valid UTF-8."""
     if text.isprintable() or not any("\ud800" <= character <= "\udfff" for character in text):
         return text
     return text.encode("utf-8", "surrogateescape" if _is_escaped(text) else "replace").decode("utf-8", "replace")
 
 
 def escaped(text: str | os.PathLike[str]) -> str:
-    r"""Return text in one line: line breaks and other control characters are written as \n, \x1b and so on."""
+    r"""Return text as one line, with line breaks and other control characters escaped: \n, \x1b and so on."""
     line = readable(os.fspath(text))
     return line if line.isprintable() else "".join(map(_escaped, line))
 
 
 def in_one_line(text: str, limit: int = LIMIT) -> str:
-    """Return text in one line of less than `limit` characters, from which a person still sees what it says.
+    """Return text as one line of fewer than `limit` characters that is still understandable.
 
-    Long words and paths lose their middle first, commands in backquotes and URLs after all else. What is still too long is cut
-    after a word; a hint at its end, after a semicolon or in parentheses, is kept where there is room.
+    Long words and paths lose their middle first. `darkroom` commands in backquotes and URLs are shortened last. A line that is
+    still too long is cut after a word. A hint at the end, after a semicolon or in parentheses, is kept if there is room.
 
     Example:
         >>> in_one_line("cannot read /data/" + "x" * 90 + "/a.png: it is empty", limit=90)
         'cannot read /data/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…xxxxxxxxxxxxx/a.png: it is empty'
     """
-    if len(text) > 30 * limit:  # a whole file, perhaps: what is shown of it in the end does not hang on its middle
+    if len(text) > 30 * limit:  # perhaps a whole file: its middle does not affect the result
         text = f"{text[: 20 * limit]}…{text[-5 * limit :]}"
     line = escaped(text)
     for keep_copied in (True, False):
@@ -73,13 +73,13 @@ def _cut_before_hint(line: str, length: int) -> str:
 
 
 def _with_short_words(line: str, most: int, keep_copied: bool) -> str:
-    parts = _COPIED.split(line) if keep_copied else [line]  # every second one is what a person copies
+    parts = _COPIED.split(line) if keep_copied else [line]  # every second part is text that the user copies
     short = (" ".join(_without_middle(word, most) for word in part.split(" ")) for part in parts[::2])
     return "".join(part for pair in itertools.zip_longest(short, parts[1::2], fillvalue="") for part in pair)
 
 
 def _without_middle(word: str, most: int) -> str:
-    """Cut a word's middle out; a path keeps the name of its file, where there is room for it."""
+    """Cut out the middle of a word. A path keeps its file name if there is room."""
     if len(word) <= most:
         return word
     name = word[word.rfind("/") :] if "/" in word[1:] else ""
@@ -88,7 +88,7 @@ def _without_middle(word: str, most: int) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    """Cut text after a word, to at most `length` characters with the ellipsis."""
+    """Cut text after a word, to at most `length` characters including the ellipsis."""
     if len(text) <= length:
         return text
     kept = text[: length - 1]

@@ -1,6 +1,6 @@
-"""Progress as log records: whoever runs the pipeline draws them, and a log file keeps them.
+"""Report progress as log records, which a console draws and a log file keeps.
 
-A component neither knows nor cares whether a console, a file or a cluster's log collector listens.
+A component does not depend on the listener: a console, a file or the log collector of a cluster.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ LOGGER = "darkroom.progress"
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step has come.
+    """The progress of a step.
 
     Attributes:
-        step: What is being done, e.g. "training".
+        step: The work in progress, e.g. "training".
         done: Units finished so far.
-        total: Units in all, or None where it is not known.
-        unit: What is counted, e.g. "images".
+        total: Units in all, or None if unknown.
+        unit: The unit counted, e.g. "images".
         figures: Numbers to show beside it, e.g. `{"images/s": 15000.0}`.
     """
 
@@ -39,7 +39,7 @@ class Progress:
 
 
 def report_progress(step: str, *, done: int, total: int | None = None, unit: str = "images", **figures: float) -> None:
-    """Logs how far `step` has come; the record's `progress` attribute holds the numbers. See `Progress` for the arguments."""
+    """Log the progress of `step`. The `progress` attribute of the record holds the numbers. See `Progress` for the arguments."""
     change = _change.get()
     progress = Progress(step, done, total, unit, figures)
     progress = change(progress) if change else progress
@@ -51,7 +51,7 @@ _change: ContextVar[Callable[[Progress], Progress] | None] = ContextVar("change"
 
 @contextmanager
 def reported_as(change: Callable[[Progress], Progress]) -> Iterator[None]:
-    """For as long as it lasts, progress is reported as what `change` makes of it: of a step that is part of a larger one."""
+    """Pass all progress reports within the context through `change`. A step that is part of a larger step uses this."""
     before = _change.set(change)
     try:
         yield

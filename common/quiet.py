@@ -1,4 +1,4 @@
-"""Keep what libraries write from the terminal: for a while, or in a log file."""
+"""Keep the output of libraries off the terminal: discard it, or write it to a log file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import IO
 
 
 class Outlived(io.TextIOBase):
-    """A stream that may end before what writes to it does: where nobody reads any more, a run goes on to its end.
+    """A stream that ignores write errors, so that a run continues after its reader has gone.
 
     Args:
         fd: A file descriptor, which stays open.
@@ -27,7 +27,7 @@ class Outlived(io.TextIOBase):
         self._fd = fd
 
     def write(self, text: str) -> int:
-        """Writes all of it at once, or as much as anybody takes."""
+        """Write all of the text, or as much as the descriptor accepts."""
         data = text.encode(self.encoding, "backslashreplace")
         with contextlib.suppress(OSError):
             while data:
@@ -35,20 +35,20 @@ class Outlived(io.TextIOBase):
         return len(text)
 
     def fileno(self) -> int:
-        """The file descriptor: by it a terminal is asked for its width."""
+        """Return the file descriptor, from which the width of the terminal is read."""
         return self._fd
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Return True if the stream is a terminal."""
         return os.isatty(self._fd)
 
 
 @contextmanager
 def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
-    """Sends all that this process writes to a log file, down to what C++ libraries write to the file descriptors.
+    """Redirect all output of this process to a log file, including what C++ libraries write to the file descriptors.
 
     Args:
-        log: The file; added to.
+        log: The log file, which is appended to.
 
     Yields:
         Streams that still reach the terminal: standard output and standard error.
@@ -73,10 +73,10 @@ def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps libraries' warnings and log lines from the terminal, for what is done before there is a log to send them to.
+    """Discard warnings and log lines of libraries, for work that is done before a log exists.
 
-    Those of C and C++ as well, which write to the file descriptor of standard error: TensorFlow at its import, libtiff. What ends
-    a command comes as an exception, and is said behind this.
+    This includes C and C++ libraries that write to the descriptor of standard error, such as TensorFlow at its import, and
+    libtiff. An error that ends a command is an exception, and is printed after this context.
     """
     logging.disable(logging.CRITICAL)
     try:
@@ -89,7 +89,7 @@ def hushed() -> Iterator[None]:
 
 @contextmanager
 def _standard_error_to_nowhere() -> Iterator[None]:
-    if sys.stderr is None:  # `2>&-`: the descriptor may be another file's by now
+    if sys.stderr is None:  # `2>&-`: the descriptor may belong to another file by now
         yield
         return
     saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -1,7 +1,7 @@
-"""Write a command's result where a person says: a file, what a link points to, a pipe, a device or standard output.
+"""Write the output of a command to a file, the target of a link, a pipe, a device or standard output.
 
-A file is whole or not touched: it is filled under another name beside its place, and then renamed. What is no file takes the
-bytes as they come, and is never replaced by one.
+A file is written completely or not at all: its content goes to a temporary name in the same folder, which is then renamed. A
+pipe or a device gets the bytes directly, and is never replaced by a file.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_MOST_LINKS = 40  # that are followed, as Linux does
+_MOST_LINKS = 40  # followed at most; the limit of Linux
 _PIECE = 1 << 20  # bytes written at once
-_LONGEST_NAME = 40  # characters of the place's name in that of the file beside it; names have at most 255 bytes
+_LONGEST_NAME = 40  # characters of the target's name in the temporary name; names have at most 255 bytes
 _DESCRIPTOR = re.compile(r"(?:/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd)/(?P<number>\d+)")
 
 
 def followed(out: str | Path) -> Path:
-    """Return what `out` names once links are followed, whether it is there yet or not.
+    """Return the path that `out` refers to after following links. The path need not exist.
 
-    Links of /proc to the open files of a process are not followed: it is the open file that is meant, not its path.
+    Links in /proc to the open files of a process are not followed: they mean the open file, not its path.
 
     Raises:
-        OSError: The links go round in a circle.
+        OSError: The links form a cycle.
     """
     path = Path(out)
     for _ in range(_MOST_LINKS):
@@ -44,7 +44,7 @@ def followed(out: str | Path) -> Path:
 
 
 def is_stream(out: str | Path) -> bool:
-    """Return whether `out` takes bytes as they come: `-`, an open file such as /dev/stdout, a FIFO, a socket or a device."""
+    """Return True if `out` takes bytes directly: `-`, an open file such as /dev/stdout, a FIFO, a socket or a device."""
     if str(out) == "-":
         return True
     path = followed(out)
@@ -52,13 +52,13 @@ def is_stream(out: str | Path) -> bool:
         return True
     try:
         mode = path.stat().st_mode
-    except OSError:  # it is not there yet, or cannot be: the one who opens it is told why
+    except OSError:  # it does not exist or cannot: opening it reports the reason
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def is_standard_output(out: str | Path) -> bool:
-    """Return whether `out` is where this process's standard output goes, by whatever name: no other words belong there."""
+    """Return True if `out` is the standard output of this process under any name. No messages may be printed there."""
     if str(out) == "-" or _own_descriptor(followed(out)) == 1:
         return True
     try:
@@ -68,19 +68,19 @@ def is_standard_output(out: str | Path) -> bool:
 
 
 def shown(out: str | Path) -> str:
-    """Return what to call `out` in a sentence."""
+    """Return the name of `out` for a message."""
     return "standard output" if str(out) == "-" else str(out)
 
 
 @contextmanager
 def written(out: str | Path) -> Iterator[BinaryIO]:
-    """Yield a file to fill, which becomes `out` if nothing is raised meanwhile; otherwise `out` is as it was.
+    """Yield a file to fill, which replaces `out` at the end. If an exception is raised, `out` does not change.
 
     Args:
-        out: Where to. Folders that are missing are made. A file that is replaced keeps its permissions and its owner.
+        out: The target. Missing folders are created. A replaced file keeps its permissions and its owner.
 
     Raises:
-        BrokenPipeError: Nobody reads the pipe any more.
+        BrokenPipeError: The pipe has no reader any more.
         OSError: `out` cannot be written; its `filename` is `out`.
     """
     with _named(out):
@@ -109,7 +109,7 @@ def write_text(text: str, out: str | Path) -> None:
 
 
 def send(content: BinaryIO, out: str | Path) -> None:
-    """Copy a file's content to a stream.
+    """Copy the content of a file to a stream.
 
     Raises:
         OSError: The stream cannot be written.
@@ -126,11 +126,11 @@ def send(content: BinaryIO, out: str | Path) -> None:
     if stream is None and number in (1, 2):
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     if stream is not None:
-        stream.flush()  # what was said before comes before
+        stream.flush()  # earlier output comes first
         with suppress(io.UnsupportedOperation):
             number = stream.fileno()
             stream = None
-    if stream is not None:  # one of this program's own, in place of the process's
+    if stream is not None:  # a Python stream in place of the process's descriptor
         shutil.copyfileobj(content, stream.buffer)
         stream.flush()
     else:
@@ -138,7 +138,7 @@ def send(content: BinaryIO, out: str | Path) -> None:
 
 
 def put(part: Path, path: Path) -> None:
-    """Give a finished file its place in one step; it takes over the permissions and the owner of the file before it."""
+    """Move a finished file to its path in one step, with the permissions and the owner of the file that it replaces."""
     with suppress(FileNotFoundError):
         before = path.stat()
         with suppress(PermissionError):
@@ -149,15 +149,15 @@ def put(part: Path, path: Path) -> None:
     except OSError as error:
         if error.errno != errno.EBUSY:
             raise
-        with part.open("rb") as content, path.open("wb") as file:  # a mount of this one file, as containers have: it must stay
+        with part.open("rb") as content, path.open("wb") as file:  # the file is a mount, as in containers: it cannot be replaced
             shutil.copyfileobj(content, file)
 
 
 def check_writable(path: Path) -> None:
-    """Raise an error if there is a file that is protected against writing, which a rename would not ask about.
+    """Raise an error if the file exists and is write-protected. A rename would replace it all the same.
 
     Raises:
-        PermissionError: It is.
+        PermissionError: The file is write-protected.
     """
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
@@ -170,12 +170,12 @@ def beside(path: Path) -> Path:
 
 @contextmanager
 def filled(out: str | Path) -> Iterator[Path]:
-    """Yield a new folder, whose files are in the folder `out` afterwards if nothing is raised; otherwise `out` is as it was.
+    """Yield a new folder, whose files move to the folder `out` at the end. If an exception is raised, `out` does not change.
 
-    A folder that is there is filled and not replaced: it may be a mount, or a shell may be in it.
+    An existing folder is filled, not replaced: it may be a mount, or the working folder of a shell.
 
     Args:
-        out: A folder, a link to one, or a name that is free.
+        out: A folder, a link to a folder, or an unused name.
     """
     with _named(out):
         path = followed(out)
@@ -194,7 +194,7 @@ def filled(out: str | Path) -> Iterator[Path]:
 
 
 def _move_up(part: Path) -> None:
-    """Move a folder's files to the folder that it is in: all of them, or none."""
+    """Move all files of a folder to its parent folder, or none."""
     moved: list[Path] = []
     try:
         for file in sorted(part.iterdir()):
@@ -209,7 +209,7 @@ def _move_up(part: Path) -> None:
 
 @contextmanager
 def _named(out: str | Path) -> Iterator[None]:
-    """Have errors name what the person has named, and not the file beside it."""
+    """Replace the temporary file's name in errors by the name that the user gave."""
     try:
         yield
     except BrokenPipeError:
@@ -222,7 +222,7 @@ def _named(out: str | Path) -> Iterator[None]:
 
 
 def _own_descriptor(path: Path) -> int | None:
-    """Return which of this process's open files a path means; None for any other path."""
+    """Return the number of this process's open file that a path refers to, or None for any other path."""
     found = _DESCRIPTOR.fullmatch(str(path))
     if found is None or found["process"] not in (None, os.path.basename(os.path.realpath("/proc/self"))):
         return None
@@ -235,5 +235,5 @@ def _copy(content: BinaryIO, descriptor: int) -> None:
         while rest:
             try:
                 rest = rest[os.write(descriptor, rest) :]
-            except BlockingIOError:  # whoever gave this process the pipe has made it so
+            except BlockingIOError:  # the pipe was set to non-blocking by another process
                 select.select([], [descriptor], [])

@@ -1,1 +1,1 @@
-"""Kubeflow Pipelines and Vertex AI: compiling, checking, submitting and scheduling the graph, and what runs in its containers."""
+"""Kubeflow Pipelines and Vertex AI: compile, check, submit and schedule the graph, and run it in containers."""

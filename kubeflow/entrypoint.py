@@ -1,4 +1,4 @@
-"""The command of every container, `python -m kubeflow.entrypoint`: see `kubeflow.container.entrypoint`."""
+"""The command of every container, `python -m kubeflow.entrypoint`. See `kubeflow.container.entrypoint`."""
 
 from __future__ import annotations
 

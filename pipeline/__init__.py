@@ -1,1 +1,1 @@
-"""The pipeline: its configuration, its graph, running it, and the command line."""
+"""The pipeline: its configuration, its graph, its runners and the command line."""

@@ -1,4 +1,4 @@
-"""What a DAG file imports: `from pipeline.airflow_dag import darkroom_dag`; see `pipeline.running.airflow`."""
+"""The import for an Airflow DAG file: `from pipeline.airflow_dag import darkroom_dag`. See `pipeline.running.airflow`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`darkroom backup` and `darkroom restore` on the command line."""
+"""The commands `darkroom backup` and `darkroom restore`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _WORK = click.option("--work", type=click.Path(path_type=Path), metavar="DIR", r
 @click.argument("out", metavar="OUT.db", type=click.Path(path_type=Path))
 @_WORK
 def backup(out: Path, work: Path) -> None:
-    """Copies what ML Metadata knows of a work folder's runs into one file, also while a run is at work.
+    """Copy the ML Metadata database of a work folder into one file, also during a run.
 
-    The copy is checked before it takes the place of an earlier one. Not in it are artifacts, models, runs and reports: they are
-    files that are written once, which any program copies.
+    The copy is checked before it replaces an earlier one. Artifacts, models, runs and reports are not in it: these files are
+    written once, and any program can copy them.
 
     \b
         darkroom backup /backups/cats.db --work ~/cats
-    Packed on its way, by way of standard output:
+    Compressed, through standard output:
         darkroom backup - --work ~/cats | gzip > /backups/cats.db.gz
     """
     from pipeline.maintenance.backup import backup as copy
@@ -38,14 +38,14 @@ def backup(out: Path, work: Path) -> None:
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @_WORK
 def restore(file: Path, work: Path) -> None:
-    """Puts a backup in the place of a work folder's metadata.db, and deletes nothing.
+    """Replace the metadata.db of a work folder by a backup. Nothing is deleted.
 
-    The database that was there is kept beside it. Files of executions that the backup does not know of are moved to the work
-    folder's aside/, so that nothing takes them for results; models that were pushed stay in service.
+    The replaced database is kept beside it. Files of executions that the backup does not contain are moved to aside/ in the
+    work folder, so that no run takes them for results. Pushed models stay in service.
 
     \b
         darkroom restore /backups/cats.db --work ~/cats
-    The copy that every run keeps that pushed a model:
+    From the copy that every run that pushes a model keeps:
         darkroom restore ~/cats/metadata.db.backup --work ~/cats
     """
     from common.quiet import quiet

@@ -1,4 +1,4 @@
-"""How every command ends: in one line on standard error that says why, and with an exit status."""
+"""End every command with an exit status, and a failed one with one line on standard error that gives the reason."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pipeline.verdict.status import Status, in_one_line
 
 
 class Group(click.Group):
-    """Ends a user's mistake in one line with status 2, and lists commands in the order of their use."""
+    """A click group that ends a user's mistake with one line and status 2, and lists commands in the order of their use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names as they were added."""
+        """Return the names in the order in which they were added."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a command."""
+        """Run a command, and turn its errors into a message and an exit status."""
         from common.errors import InputError
         from pipeline.metadata.store import StoreDamaged
         from pipeline.running.signals import as_ctrl_c
@@ -31,10 +31,10 @@ class Group(click.Group):
         try:
             with as_ctrl_c():
                 return super().invoke(ctx)
-        except (click.exceptions.Exit, click.Abort):  # --help has been answered
+        except (click.exceptions.Exit, click.Abort):  # --help was printed
             raise
-        except BrokenPipeError:  # as of `darkroom runs | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be flushed at the exit goes nowhere
+        except BrokenPipeError:  # for example from `darkroom runs | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # discards what Python flushes at exit
             sys.exit(128 + signal.SIGPIPE)
         except InputError as error:
             fail(str(error), Status.MISTAKE)
@@ -50,7 +50,7 @@ class Group(click.Group):
             fail(f"{error.format_message().rstrip('.')} (see {where})", Status.MISTAKE)
         except click.ClickException as error:
             fail(getattr(error, "full", error.format_message()), Status(error.exit_code))
-        except Exception as error:  # a run keeps a log with the traceback; what comes before it, or is no run, has none
+        except Exception as error:  # a run logs its traceback; before a run, and without one, there is no log
             if os.environ.get("DARKROOM_TRACEBACK"):
                 raise
             if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
@@ -60,7 +60,7 @@ class Group(click.Group):
 
 
 def fail(message: str, status: Status) -> None:
-    """Says why on standard error, and exits."""
-    with suppress(OSError):  # the terminal is gone
+    """Print a message on standard error, and exit with a status."""
+    with suppress(OSError):  # the terminal may be gone
         click.secho(in_one_line(f"{status.word}: {message}"), err=True, fg="red", bold=True)
     sys.exit(int(status))

@@ -1,4 +1,4 @@
-"""`darkroom report`, `runs` and `lineage`: what there was."""
+"""The commands `darkroom report`, `darkroom runs` and `darkroom lineage`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 @click.option("--run", "run_id", metavar="ID", help="An earlier run, by its id; else the last one.")
 def report(work: str, run_id: str | None) -> None:
-    """Says how a run ended, and where its report is.
+    """Show how a run ended, and where its report is.
 
     \b
     The last run:
@@ -30,7 +30,7 @@ def report(work: str, run_id: str | None) -> None:
 @click.option("--work", metavar="DIR", help="The work folder.")
 @click.pass_context
 def runs(context: click.Context, work: str | None) -> None:
-    """Lists the runs of a work folder: how they ended, on how many pictures, and their figures beside the one before.
+    """List the runs of a work folder: outcome, number of pictures, and metrics beside those of the run before.
 
     \b
         darkroom runs --work work/digits
@@ -51,7 +51,7 @@ def runs(context: click.Context, work: str | None) -> None:
 @click.argument("run_id", metavar="ID")
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 def show_run(run_id: str, work: str) -> None:
-    """Shows a run in full."""
+    """Show a run in full."""
     from pipeline.metadata.runs import show
 
     for line in show(run_id, work):
@@ -62,9 +62,9 @@ def show_run(run_id: str, work: str) -> None:
 @click.argument("model", metavar="MODEL")
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 def lineage(model: str, work: str) -> None:
-    """Says which pictures, configuration, code and earlier model made a pushed one, by ML Metadata.
+    """Show which pictures, configuration, code and parent model produced a version.
 
-    MODEL is its version, or the folder in which it is served.
+    MODEL is the version, or the folder from which it is served.
 
     \b
         darkroom lineage 3 --work work/digits

@@ -1,4 +1,4 @@
-"""`darkroom inspect`: what a run would take from a place."""
+"""The command `darkroom inspect`: show what a run would read from a path."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import click
 @click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
 def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
-    """Show what a run would take from PATH: how many pictures, sizes, color, labels, splits, and what it would leave out.
+    """Show what a run would read from PATH: number of pictures, sizes, color, labels, splits, and what it would leave out.
 
-    The last line has what a run would set by a look at them, as --set takes it.
+    The last line shows the settings that a run would derive from the pictures, as --set takes them.
 
     \b
-    A folder, an archive, arrays, a manifest: whatever `darkroom run --images` takes:
+    A folder, an archive, arrays, a manifest: everything that `darkroom run --images` takes:
         darkroom inspect ~/Pictures/cats
         darkroom inspect train.csv
     With the settings of a run:
         darkroom inspect ~/Pictures/cats --config cats.yaml --set data.frames=all
 
-    Headers are read, and of the pictures themselves a few hundred are looked at.
+    The command reads the headers of files, and decodes a few hundred pictures.
     """
     from common.errors import InputError
     from common.quiet import hushed

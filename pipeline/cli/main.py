@@ -1,4 +1,4 @@
-"""The command line: `darkroom`."""
+"""The `darkroom` command."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pipeline.cli.utf8 import use_utf8
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="darkroom-tfx", prog_name="darkroom")
 def cli() -> None:
-    """Develops a latent image: from a folder of pictures to a served model that makes new ones.
+    """Train a variational autoencoder on a folder of pictures, and serve a model that generates new ones.
 
     \b
-    Try it on the handwritten digits that come with it:
+    Try it on the handwritten digits that are included:
         darkroom run
         darkroom generate --work work/digits --out new-digits.png
     Train on a folder of your own pictures:
@@ -31,11 +31,11 @@ for command in (*run.COMMANDS, *history.COMMANDS, *maintenance.COMMANDS, inspect
 
 
 def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] = ()) -> None:
-    """Runs a command: those of this package, those for pushed models, which live beside the models' own reader, and `more`.
+    """Run a command of this package, a command of `serving` for pushed models, or one of `more`.
 
     Args:
-        arguments: Without the program's name; None takes this process's own.
-        more: The commands of packages above this one.
+        arguments: The arguments without the program name; None takes those of this process.
+        more: The commands of the packages above this one.
     """
     use_utf8(arguments)
     from pipeline.cli import backup

@@ -1,4 +1,4 @@
-"""`darkroom rollback` and `gc`: care of a work folder."""
+"""The commands `darkroom rollback` and `darkroom gc`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import click
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 @click.option("--why", metavar="TEXT", default="", help="The reason, which is recorded.")
 def rollback(version: int | None, work: str, why: str) -> None:
-    """Puts an earlier pushed model back into service, and has new ones judged against it.
+    """Put an earlier pushed model back into service, and make it the baseline of new models.
 
-    It is pushed under a new number, for servers take the highest. The models that were pushed after it are withdrawn: a run
-    that comes to one of them again ends as refused. To take it back, roll back to the withdrawn version.
+    It is pushed under a new number, because servers take the highest one. The models that were pushed after it are withdrawn: a
+    run that produces one of them again is refused. To undo a rollback, roll back to the withdrawn version.
 
-    
-    The model before the one in service:
-        darkroom rollback --work work/digits --why "grey stripes"
-    A certain one:
+    \b
+    To the model before the one in service:
+        darkroom rollback --work work/digits --why "gray stripes"
+    To a given version:
         darkroom rollback 3 --work work/digits
     """
     from common.quiet import quiet
@@ -58,12 +58,12 @@ def rollback(version: int | None, work: str, why: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Shows what would go, and removes nothing.")
 @click.option("--yes", is_flag=True, help="Removes it without asking.")
 def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
-    """Removes artifacts, versions and reports that no kept model or run needs; shows them first.
+    """Remove artifacts, versions and reports that no kept model or run needs, after showing them.
 
-    The model in service, what the next run is compared with, and every run's verdict always stay.
+    The model in service, the baselines of the next run, and the verdict of every run always stay.
 
     \b
-    What would go:
+    Show what would be removed:
         darkroom gc --keep 5 --work work/digits --dry-run
     From a timer, without asking:
         darkroom gc --keep 5 --work work/digits --yes

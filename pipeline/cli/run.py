@@ -1,4 +1,4 @@
-"""`darkroom run` and `darkroom retrain`."""
+"""The commands `darkroom run` and `darkroom retrain`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.verdict.status import leave
 
 
 def asks_for_a_run(command: Callable) -> Callable:
-    """The options of a command that may run the pipeline."""
+    """Add the options of a command that runs the pipeline."""
     options = (
         click.option(
             "--images",
@@ -43,27 +43,27 @@ def asks_for_a_run(command: Callable) -> Callable:
 @click.option("--accept-drift", is_flag=True, help="Takes pictures that differ from those before as the new usual ones.")
 @click.option("--bless", metavar="WHY", help="Pushes the model even if it is worse than the last; WHY is recorded.")
 def run(no_cache: bool, **asked: Any) -> None:
-    """Ingests pictures, trains a VAE, judges it, and pushes its decoder.
+    """Ingest pictures, train a VAE, evaluate it, and push its decoder.
 
     \b
-    The digits that come with it:
+    The digits that are included:
         darkroom run
     A folder of pictures; folders inside it are labels, or splits if they are called train, eval and test:
         darkroom run --images ~/Pictures/cats
     Larger pictures, a longer training:
         darkroom run --images ~/Pictures/cats --set preprocessing.height=64 --set preprocessing.width=64
             --set training.epochs=100
-    Fashion-MNIST, with two latent dimensions that can be drawn whole:
+    Fashion-MNIST, with two latent dimensions that the report can draw whole:
         darkroom run --dataset fashion-mnist --set model.latent_dim=2
     Your own configuration, and a work folder of its own:
         darkroom run --images ~/Pictures/cats --config cats.yaml --work ~/cats-model
 
     \b
-    It ends with one of these statuses:
+    The command ends with one of these statuses:
         0  a model was pushed
         1  a fault of the program or the machine: the log says more
         2  something is wrong with the arguments, the configuration or the pictures
-        3  a gate said no to the data, the model or its export: nothing was pushed
+        3  a gate refused the data, the model or its export: nothing was pushed
         4  another run holds the work folder
     """
     from common.quiet import hushed
@@ -87,20 +87,20 @@ def run(no_cache: bool, **asked: Any) -> None:
 @click.option("--uninstall", is_flag=True, help="Takes away what was installed for --work.")
 @click.pass_context
 def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: bool, uninstall: bool, **asked: Any) -> None:
-    """Runs the pipeline if there is something new, and says so in one line if there is not: for cron and timers.
+    """Run the pipeline if there is something new; otherwise print one line. Made for cron and timers.
 
     \b
-    New is what was added, removed or edited among the pictures of the last spans, another configuration, or a last run that
-    did not come to its end. It is judged against the last good model, and what is not blessed is not pushed:
+    New means: pictures of the last spans were added, removed or edited, the configuration changed, or the last run did not
+    finish. The new model is compared with the last blessed model, and is pushed only if it is blessed:
         darkroom retrain --images '/data/span-{SPAN}' --config cats.yaml --work ~/cats
-    The last seven days together, from the weights of the last good model:
+    The last seven days together, from the weights of the last blessed model:
         darkroom retrain --images '/data/{YYYY}-{MM}-{DD}' --set data.span_window=7 --set training.warm_start=true
-    Every night at three, by systemd or cron; it shows first what it writes:
+    Every night at three, by systemd or cron; it shows the files before it writes them:
         darkroom retrain --images '/data/span-{SPAN}' --work ~/cats --install '0 3 * * *'
         darkroom retrain --uninstall --work ~/cats
 
-    It ends with the statuses of `darkroom run`; 0 where nothing was new, 4 where another run is at work. Whom to tell how it
-    ended is for the configuration's section `notify`.
+    The exit statuses are those of `darkroom run`; 0 if nothing was new, 4 if another run is active. The section `notify` of
+    the configuration names who is notified of the outcome.
     """
     from common.quiet import hushed
     from pipeline.running.early_failure import notifying_of_failure
@@ -120,7 +120,7 @@ def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: b
 
 
 def keep(context: click.Context, cron: str | None, keeper: str | None, yes: bool, asked: dict[str, Any]) -> None:
-    """Installs a job, or takes it away where there is no cron."""
+    """Install a scheduled job, or remove it with --uninstall."""
     from common.quiet import hushed
     from pipeline.running import new_data as retraining
     from pipeline.running.request import make_request
@@ -144,10 +144,10 @@ def keep(context: click.Context, cron: str | None, keeper: str | None, yes: bool
 
 
 def agreed(question: str) -> bool:
-    """Whether the person at the terminal agrees.
+    """Return True if the user at the terminal agrees.
 
     Raises:
-        InputError: There is nobody to ask.
+        InputError: Standard input or output is not a terminal.
     """
     from common.errors import InputError
 

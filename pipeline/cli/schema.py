@@ -1,4 +1,4 @@
-"""`darkroom schema`: proposes what the pictures must be like, compares, accepts."""
+"""The command `darkroom schema`: infer a schema of the pictures, compare it, accept it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _config(required: bool) -> Callable:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def schema(context: click.Context) -> None:
-    """What pictures must be like: proposed from those that a run has read, compared, accepted.
+    """Infer a schema from the pictures that a run has read, compare it with the schema in force, or accept it.
 
     \b
-    What would a schema of these pictures be?
+    Infer the schema of these pictures:
         darkroom schema infer --work work/cats --out cats.schema.pbtxt
-    What is it that the schema in force does not say?
+    Show how it differs from the schema in force:
         darkroom schema diff --work work/cats --config cats.yaml
-    From now on, pictures must be like these:
+    Require it of all pictures from now on:
         darkroom schema accept --work work/cats --config cats.yaml
     """
     if context.invoked_subcommand is None:
@@ -44,7 +44,7 @@ def schema(context: click.Context) -> None:
 @_config(False)
 @click.option("--out", type=click.Path(path_type=Path), help="A file to write; else, as by -, it is printed.")
 def infer(work: Path, config: Path | None, out: Path | None) -> None:
-    """Proposes a schema: labels, sizes and channels as the last pictures have them, and all else as it is.
+    """Propose a schema with the labels, sizes and channels of the last pictures, and all else as in force.
 
     \b
         darkroom schema infer --work work/cats
@@ -72,7 +72,7 @@ def infer(work: Path, config: Path | None, out: Path | None) -> None:
 @_WORK
 @_config(False)
 def diff(work: Path, config: Path | None) -> None:
-    """Says how a schema of the last pictures differs from the one in force.
+    """Show how a schema of the last pictures differs from the one in force.
 
     \b
         darkroom schema diff --work work/cats
@@ -88,7 +88,7 @@ def diff(work: Path, config: Path | None) -> None:
 @_WORK
 @_config(True)
 def accept(work: Path, config: Path) -> None:
-    """Writes a schema of the last pictures beside a configuration file, and names it there.
+    """Write a schema of the last pictures beside a configuration file, and name it there.
 
     \b
         darkroom schema accept --work work/cats --config cats.yaml
@@ -104,7 +104,7 @@ def accept(work: Path, config: Path) -> None:
 
 
 def _schemas(work: Path, config: Path | None) -> tuple[object, object]:
-    """The schema in force, and the one that the last pictures propose."""
+    """Return the schema in force and the schema proposed from the last pictures."""
     from common.quiet import quiet
     from pipeline.data.schemas import last_statistics, propose, read_schema, schema_of
 

@@ -1,4 +1,4 @@
-"""Names of files and words in UTF-8, whatever the locale says: TensorFlow and protocol buffers know no other encoding."""
+"""Use UTF-8 for file names and text in any locale. TensorFlow and protocol buffers know no other encoding."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _OPTION = ("-X", "utf8")
 
 
 def use_utf8(arguments: Sequence[str] | None) -> None:
-    """Start this program anew in Python's UTF-8 mode, where the locale has names of files in another encoding.
+    """Restart this program in Python's UTF-8 mode if the locale uses another encoding for file names.
 
-    Python decides that once, when it starts: under LC_ALL=C a folder `größe` would be bytes that no library takes for a path.
-    A program that calls `darkroom` with arguments that are not its own is left as it is. What cannot be written as text in the
-    encoding of standard output and standard error is written as an escape sequence.
+    Python chooses the encoding once, at its start: under LC_ALL=C a folder `größe` would be bytes that no library accepts as a
+    path. A program that calls `darkroom` with arguments other than its own is not restarted. Text that the encoding of standard
+    output or standard error cannot represent is written as escape sequences.
 
     Args:
-        arguments: The command's; None for those of this program.
+        arguments: The arguments of the command; None for those of this program.
     """
     anew = sys.getfilesystemencoding() != "utf-8" and tuple(sys.orig_argv[1:3]) != _OPTION
     if anew and sys.executable and _is_whole_program(arguments):
-        # The option as well as the variable, which `python -I` and -E do not read; children get the variable.
+        # Both are needed: `python -I` and -E ignore the variable, and child processes get only the variable.
         os.execve(sys.executable, [sys.executable, *_OPTION, *sys.orig_argv[1:]], {**os.environ, "PYTHONUTF8": "1"})
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -30,6 +30,6 @@ def use_utf8(arguments: Sequence[str] | None) -> None:
 
 
 def _is_whole_program(arguments: Sequence[str] | None) -> bool:
-    """Whether this process has no other purpose than the command: its arguments end with all of the process's own."""
+    """Return True if this process only runs the command: its arguments end with all arguments of the process."""
     own = sys.argv[1:]
     return arguments is None or (bool(own) and list(arguments[-len(own) :]) == own)
