@@ -1,4 +1,4 @@
-"""`python -m serving`: the commands for pushed models alone, which need TensorFlow's library, NumPy, Pillow and click."""
+"""Run `python -m serving`: only the commands for pushed models. They need TensorFlow's library, NumPy, Pillow and click."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A SavedModel run by TensorFlow's C++ runtime through its C API: no `import tensorflow`.
+"""Run a SavedModel with TensorFlow's C++ runtime through its C API, without `import tensorflow`.
 
-This is the loader that TensorFlow Serving uses, so what answers here answers there; and it starts in a fraction of a
-second where TensorFlow's Python package takes several. The file stands alone (numpy and ctypes): the serving check runs
-it in a process that knows nothing of this project.
+TensorFlow Serving uses the same loader, so a signature that answers here also answers there. The loader starts in a fraction of a
+second; TensorFlow's Python package takes several. The file depends only on numpy and ctypes: the serving check runs it in a process
+that cannot import this project.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-INVALID_ARGUMENT = 3  # TF_Code of a request that the model's graph refuses, such as a picture it cannot decode.
+INVALID_ARGUMENT = 3  # TF_Code of a request that the model's graph refuses, such as an undecodable picture.
 FAILED_PRECONDITION = 9  # TF_Code of a model whose variables were not restored.
 
-_STRING = 7  # TF_DataType of strings; the others below are arrays.
+_STRING = 7  # TF_DataType of strings; those below are numeric.
 _DTYPES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 9: "int64", 10: "bool"}
 _TSTRING_BYTES = 24  # sizeof(TF_TString), fixed by TensorFlow's binary interface.
 
@@ -30,7 +30,7 @@ class _Output(ctypes.Structure):
     _fields_ = [("operation", c_void_p), ("index", c_int)]
 
 
-_FUNCTIONS = {  # name: (what it returns, what it takes)
+_FUNCTIONS = {  # name: (return type, argument types)
     "TF_Version": (c_char_p, []),
     "TF_NewStatus": (c_void_p, []),
     "TF_DeleteStatus": (None, [c_void_p]),
@@ -74,11 +74,11 @@ def _numpy_type(dtype: int) -> str:
 
 
 class TensorFlowError(RuntimeError):
-    """What TensorFlow answered instead of a result.
+    """An error that TensorFlow reported.
 
     Args:
         code: TF_Code, e.g. `INVALID_ARGUMENT`.
-        message: TensorFlow's own words, often several lines.
+        message: TensorFlow's message, often several lines.
     """
 
     def __init__(self, code: int, message: str):
@@ -87,10 +87,10 @@ class TensorFlowError(RuntimeError):
 
 
 def find_library() -> Path:
-    """Returns TensorFlow's shared library inside the installed package, which is not imported for it.
+    """Return the path of TensorFlow's shared library in the installed package, without importing the package.
 
     Raises:
-        FileNotFoundError: No TensorFlow is installed, or one without that library.
+        FileNotFoundError: TensorFlow is not installed, or its package has no such library.
     """
     spec = importlib.util.find_spec("tensorflow")
     folders = spec.submodule_search_locations if spec else []
@@ -100,10 +100,10 @@ def find_library() -> Path:
 
 
 class Session:
-    """A SavedModel, tag "serve", loaded and restored.
+    """A loaded and restored SavedModel with tag "serve".
 
     Args:
-        library: TensorFlow's shared library, as `find_library` gives it.
+        library: Path of TensorFlow's shared library, from `find_library`.
         model: The SavedModel's folder.
 
     Raises:
@@ -129,20 +129,20 @@ class Session:
     def run(
         self, feeds: Mapping[str, np.ndarray | bytes | Sequence[bytes]], fetches: Sequence[str]
     ) -> list[np.ndarray | list[bytes]]:
-        """Runs the graph once.
+        """Run the graph once.
 
         Args:
-            feeds: Values by tensor name ("serving_default_latents:0"): arrays; for strings bytes, or flat lists of bytes.
-                Numbers are brought to the tensor's own type where nothing but precision can be lost.
-            fetches: Names of the tensors wanted.
+            feeds: Values by tensor name ("serving_default_latents:0"): arrays for numbers; bytes or flat lists of bytes for
+                strings.
+                Numbers are cast to the tensor's dtype by NumPy's "same_kind" rule: only precision may be lost.
+            fetches: Names of the tensors to compute.
 
         Returns:
-            One value per fetch, in order: an array, or a list of bytes (flattened) for strings.
+            One value per fetch, in order: an array, or a flattened list of bytes for strings.
 
         Raises:
             TensorFlowError: The graph failed, or has no tensor of that name.
-            TypeError: A value is of another kind than the tensor it is fed to, or a tensor is of a type that no
-                signature of ours has.
+            TypeError: A value does not match its tensor's type, or a tensor's type is not supported here.
         """
         sources = [self._output(name) for name in feeds]
         targets = [self._output(name) for name in fetches]
@@ -174,7 +174,7 @@ class Session:
                 self._c.TF_DeleteTensor(tensor)
 
     def close(self) -> None:
-        """Frees the model. The session cannot be used afterwards."""
+        """Free the model. The session cannot be used afterwards."""
         self._c.TF_DeleteSession(self._session, self._status)
         self._c.TF_DeleteGraph(self._graph)
         self._c.TF_DeleteStatus(self._status)
@@ -192,10 +192,10 @@ class Session:
         return _Output(found, int(index or 0))
 
     def _tensor(self, value: np.ndarray | bytes | Sequence[bytes], dtype: int) -> int:
-        """Copies `value` into a new tensor of `dtype`; whoever calls deletes it."""
+        """Copy `value` into a new tensor of `dtype`. The caller deletes it."""
         if dtype == _STRING:
             return self._string_tensor(value)
-        # order="C" and not ascontiguousarray, which makes a vector of a scalar.
+        # order="C" instead of ascontiguousarray, which turns a scalar into a vector.
         array = np.asarray(value).astype(_numpy_type(dtype), casting="same_kind", order="C")
         tensor = self._c.TF_AllocateTensor(dtype, (c_int64 * array.ndim)(*array.shape), array.ndim, array.nbytes)
         ctypes.memmove(self._c.TF_TensorData(tensor), array.ctypes.data, array.nbytes)
@@ -215,11 +215,11 @@ class Session:
         return tensor
 
     def _string_addresses(self, tensor: int) -> range:
-        start = self._c.TF_TensorData(tensor) or 0  # No memory is allocated for no strings.
+        start = self._c.TF_TensorData(tensor) or 0  # No memory is allocated for zero strings.
         return range(start, start + self._c.TF_TensorByteSize(tensor), _TSTRING_BYTES)
 
     def _delete_given(self, tensor: int) -> None:
-        if self._c.TF_TensorType(tensor) == _STRING:  # Deleting the tensor frees its array, not the strings in it.
+        if self._c.TF_TensorType(tensor) == _STRING:  # Deleting the tensor frees its array, but not the strings.
             for address in self._string_addresses(tensor):
                 self._c.TF_StringDealloc(address)
         self._c.TF_DeleteTensor(tensor)

@@ -1,4 +1,4 @@
-"""What is done with a pushed model, as commands for the project's command line: `COMMANDS`."""
+"""The commands for pushed models of the project's command line: `COMMANDS`."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def generate(
     A sheet of 64, and the same as 64 files:
         darkroom generate --work work/digits --out new.png
         darkroom generate --work work/digits --out new/
-    Others, and more typical ones:
+    Other pictures, and more typical ones:
         darkroom generate --work work/digits --seed 8 --temperature 0.7 --out new.png
     To a program that reads PNG:
         darkroom generate --work work/digits --out - | display
-    Of one label, where the model knows labels:
+    Pictures of one label, from a conditional model:
         darkroom generate --work work/fashion-mnist --label sneaker --out sneakers.png
     From a model that was copied elsewhere:
         darkroom generate --model models/3 --count 10000 --out new/
 
-    The same seed and temperature draw the same pictures whatever the count: 10 pictures are the first 10 of 1000.
+    The pictures depend on the seed and the temperature, not on the count: 10 pictures are the first 10 of 1000.
     """
     is_sheet(out, count)
     with loaded(work, model, version, total=count) as pushed:
@@ -70,7 +70,7 @@ def generate(
 @pictures_in
 @pictures_out
 def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...], out: Path) -> None:
-    """Show what is left of PICTURES (files and folders) once coded and decoded.
+    """Encode and decode PICTURES (files and folders).
 
     \b
     A sheet, each original with its reconstruction to the right:
@@ -78,8 +78,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     The reconstructions alone, one file each:
         darkroom reconstruct --work work/digits pictures/ --out rebuilt/
 
-    Pictures of any size are read; originals are shown at the model's size. Those that cannot be read are named and left
-    out.
+    Pictures may have any size; originals are shown at the model's size. Unreadable pictures are named and left out.
     """
     paths = list_pictures(pictures, _leave_out)
     sheet = is_sheet(out, len(paths))
@@ -107,10 +106,10 @@ def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     \b
     Between two pictures of yours:
         darkroom interpolate --work work/digits cat.png dog.png --out walk.png
-    Between two that the model draws, as 60 files for a film:
+    Between two that the model draws, as the 60 frames of a film:
         darkroom interpolate --work work/digits --seed 3 --steps 60 --out walk/
 
-    The way follows the sphere on which codes lie, so that every picture on it is one that the model could draw.
+    The path follows the sphere on which the codes lie. The model could draw every picture on it.
     """
     if len(pictures) not in (0, 2):
         raise InputError(f"name two pictures, or none to draw them from --seed; these are {len(pictures)}")
@@ -134,7 +133,7 @@ def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: P
     \b
     The whole of a two-dimensional space:
         darkroom explore --work work/digits --out map.png
-    What axes 4 and 9 of a larger one do:
+    Axes 4 and 9 of a larger one:
         darkroom explore --work work/digits --axes 4,9 --steps 12 --out map.png
 
     The cells lie at even quantiles of the Gaussian prior, 2.5 % to 97.5 %; every other axis is held at 0.
@@ -162,13 +161,13 @@ def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], pr
     \b
         darkroom encode --work work/digits pictures/ --out codes.csv
         darkroom encode --work work/digits cat.png dog.jpg
-    As compressed as the model can:
+    Compressed as far as the model allows:
         darkroom encode --work work/digits --precision model pictures/ --out codes.csv
 
-    Columns: path, mean_0 ..., log_variance_0 ...: the Gaussian of codes that a picture may have come from, by axis.
-    With --precision model: path, bits, code_0 ...; a code times model.json's code_precision.step is the mean, rounded.
-    A conditional model's codes need their label to be decoded: a column `label` says which one each picture was read under.
-    Pictures that cannot be read are named on standard error and have no row.
+    Columns: path, mean_0 ..., log_variance_0 ...: the posterior, a Gaussian, by axis.
+    With --precision model: path, bits, code_0 ...; a code times code_precision.step of model.json is the rounded mean.
+    A conditional model adds a column `label`: the label that a picture was encoded with, which is needed to decode it.
+    Unreadable pictures are named on standard error and have no row.
     """
     paths = list_pictures(pictures, _leave_out)
     with loaded(work, model, version, total=len(paths)) as pushed:
@@ -195,15 +194,15 @@ def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], pr
 @click.option("--sort", is_flag=True, help="Lowest ELBO first: the pictures least like the training data.")
 @table_out
 def score(work: Path, model: Path, version: int, pictures: tuple[Path, ...], sort: bool, out: Path) -> None:
-    """Score how well the model knows PICTURES (files and folders), as a table.
+    """Write the ELBO of PICTURES (files and folders) as a table.
 
     \b
         darkroom score --work work/digits pictures/ --out scores.csv
-    The ten that are least like the training data:
+    The ten pictures least like the training data:
         darkroom score --work work/digits pictures/ --sort | head -11
 
-    Columns: path, elbo, reconstruction, kl, in nats, elbo = -(reconstruction + kl). A low ELBO marks an odd picture.
-    Pictures that cannot be read are named on standard error and have no row.
+    Columns: path, elbo, reconstruction, kl, in nats; elbo = -(reconstruction + kl). A low ELBO marks an unusual picture.
+    Unreadable pictures are named on standard error and have no row.
     """
     paths = list_pictures(pictures, _leave_out)
     with loaded(work, model, version, total=len(paths)) as pushed:
@@ -237,7 +236,7 @@ def _write_pictures(
     names: list[str] | None = None,
     skipped: int = 0,
 ) -> None:
-    """Writes pictures, uint8 [n, h, w, c], to a sheet or a folder, and says so."""
+    """Write pictures, uint8 [n, h, w, c], to a sheet or a folder, and report it."""
     sheet = is_sheet(out, len(images))
     if sheet:
         write_sheet(tile(images, columns, gap), out)
@@ -253,12 +252,12 @@ def _write_table(header: list[str], rows: list, out: Path, answers: PictureAnswe
 
 
 def _say_written(what: str, out: Path, slash: str, skipped: int) -> None:
-    """Say what was written: on standard error, where standard output is what was written to."""
+    """Report the output on standard error if the output itself goes to standard output, else on standard output."""
     click.echo(f"wrote {what} to {escaped(shown(out))}{slash}{_skipped(skipped)}", err=is_standard_output(out))
 
 
 def _warn(answers: PictureAnswers) -> None:
-    """Name the pictures that are left out, on standard error."""
+    """Name the left-out pictures on standard error."""
     for path, reason in answers.unreadable:
         _leave_out(path, reason)
 
@@ -268,7 +267,7 @@ def _leave_out(path: Path, reason: str) -> None:
 
 
 def _name(path: Path) -> str:
-    return readable(str(path))  # A name that is no valid text must not end the table half way.
+    return readable(str(path))  # A name that is not valid text must not abort the table.
 
 
 def _counted(count: int, thing: str) -> str:

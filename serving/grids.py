@@ -1,4 +1,4 @@
-"""Pictures laid out on one sheet."""
+"""Lay out pictures on one sheet."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ import math
 import numpy as np
 from PIL import Image
 
-WIDTH = 600  # Pixels that a sheet is at least wide: small pictures are enlarged by a whole factor to reach it.
+WIDTH = 600  # Minimum width of a sheet in pixels: small pictures are enlarged by an integer factor to reach it.
 GAP = 2  # Pixels between pictures, after enlarging.
-GAP_OF_PAIRS = 10  # Between pairs, so that it is seen which two belong together.
-MOST = 10_000  # Pictures that a sheet holds; nobody looks at more, and picture viewers choke on the file.
-_GREY = 200  # Seen between black pictures as well as between white ones.
-_ONE_ROW = 5  # So few pictures stand in one row.
+GAP_OF_PAIRS = 10  # Pixels between pairs: wider, to show which two belong together.
+MOST = 10_000  # Maximum number of pictures on a sheet: larger files stall picture viewers.
+_GREY = 200  # Visible between black pictures and between white ones.
+_ONE_ROW = 5  # Up to this many pictures form one row.
 
 
 def tile(images: np.ndarray, columns: int | None = None, gap: int = GAP) -> Image.Image:
-    """Lays pictures out row by row on a grey sheet.
+    """Lay out pictures row by row on a gray sheet.
 
     Args:
-        images: uint8 [n, h, w, c], n at least 1; c is 1 (grey), 3 (RGB) or 4 (RGBA).
-        columns: Pictures in a row; by default so many that the sheet is about square.
-        gap: Pixels between them.
+        images: uint8 [n, h, w, c], n at least 1; c is 1 (gray), 3 (RGB) or 4 (RGBA).
+        columns: Pictures per row. Defaults to the number that makes the sheet about square.
+        gap: Pixels between pictures.
 
     Returns:
         The sheet.
-
     """
     count, height, width, channels = images.shape
     square = math.ceil(math.sqrt(count * height / width))
@@ -42,11 +41,11 @@ def tile(images: np.ndarray, columns: int | None = None, gap: int = GAP) -> Imag
 
 
 def side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Joins pictures in pairs.
+    """Join pictures in pairs.
 
     Args:
         left: uint8 [n, h, w, c].
-        right: The same.
+        right: uint8 [n, h, w, c].
 
     Returns:
         uint8 [n, h, 2w, c].
@@ -55,5 +54,5 @@ def side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def to_image(levels: np.ndarray) -> Image.Image:
-    """Returns uint8 [h, w, c] as a picture; c is 1 (grey), 3 (RGB) or 4 (RGBA)."""
+    """Convert uint8 [h, w, c] to a Pillow image; c is 1 (gray), 3 (RGB) or 4 (RGBA)."""
     return Image.fromarray(levels[:, :, 0] if levels.shape[2] == 1 else levels)

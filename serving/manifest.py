@@ -1,4 +1,4 @@
-"""What files a model consists of, and their SHA-256: by it a changed byte is noticed before the model is loaded."""
+"""The list of a model's files and their SHA-256. It reveals a changed byte before the model is loaded."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ SCHEMA = 1
 
 
 def write_manifest(folder: Path) -> None:
-    """Writes the manifest of a model that is complete: {"schema": 1, "files": {path: SHA-256 in hexadecimal}}."""
+    """Write the manifest of a complete model: {"schema": 1, "files": {path: SHA-256 in hexadecimal}}."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     sums = {name: _sum(folder / name) for name in names if name != MANIFEST}
     (folder / MANIFEST).write_text(json.dumps({"schema": SCHEMA, "files": sums}, indent=2) + "\n", encoding="utf-8")
 
 
 def verify(folder: Path) -> None:
-    """Compares a model with its manifest.
+    """Compare a model with its manifest.
 
-    Hidden files, which a system leaves anywhere, are let be: nothing that loads a model looks at them.
+    Hidden files are ignored: operating systems leave them anywhere, and no loader reads them.
 
     Raises:
-        InputError: There is no manifest, or a file is missing, or not the one that was exported, or was added.
+        InputError: The manifest is missing or damaged, or a file is missing, unreadable, changed or added.
     """
     path = folder / MANIFEST
     try:
@@ -54,7 +54,7 @@ def verify(folder: Path) -> None:
 
 
 def sum_of(folder: Path, name: str) -> str:
-    """What a model's manifest says of a file; '' where it says nothing."""
+    """Return a file's SHA-256 from a model's manifest, or '' if the manifest has none."""
     try:
         return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"][name])
     except (OSError, ValueError, KeyError, TypeError):
@@ -62,7 +62,7 @@ def sum_of(folder: Path, name: str) -> str:
 
 
 def _names(folder: Path) -> set[str]:
-    """All files and links in a folder by their path from there, but for hidden ones."""
+    """Return the relative paths of all files and links in a folder except hidden ones."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return {path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts)}
 

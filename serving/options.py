@@ -1,4 +1,4 @@
-"""What the commands have in common: how the model is named, how numbers are judged, and how mistakes are told."""
+"""Options, number types and error reporting that the commands share."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from serving.c_api import TensorFlowError
 from serving.pushed import BATCH, PushedModel, find_model
 
 _USER_MISTAKES = (PermissionError, FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
-_NO_PLACE = (errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS, errno.EBADF, errno.ENXIO)  # where a person wants something written
+_NO_PLACE = (errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS, errno.EBADF, errno.ENXIO)  # invalid output paths
 
 
 class OneLineError(click.ClickException):
-    """A mistake told in one line.
+    """An error reported in one line.
 
     Args:
-        message: What is said; it is shortened to a line that can be read.
+        message: The message; it is shortened to a readable line.
         exit_code: 2 for the user's mistake, 1 for a fault.
 
     Attributes:
-        full: All that is said.
+        full: The full message.
     """
 
     def __init__(self, message: str, exit_code: int = 2):
@@ -41,7 +41,7 @@ class OneLineError(click.ClickException):
 
 
 class ServingCommand(click.Command):
-    """A command that ends with one line on standard error where it cannot do its work: no usage text, no traceback."""
+    """A command that reports an error as one line on standard error, without usage text or traceback."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
@@ -52,13 +52,13 @@ class ServingCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what a library warns of, of a picture's tags as well, is not for the person
+                warnings.simplefilter("ignore")  # library warnings, such as those about a picture's tags, do not concern the user
                 return super().invoke(ctx)
         except InputError as error:
             raise OneLineError(str(error)) from error
         except TensorFlowError as error:
             raise OneLineError(f"the model cannot answer: {one_line(error)}", exit_code=1) from error
-        except BrokenPipeError:  # of `darkroom score ... | head`: whoever called this command knows what to do
+        except BrokenPipeError:  # `darkroom score ... | head`: the caller handles it
             raise
         except OSError as error:
             if error.strerror is None:
@@ -68,7 +68,7 @@ class ServingCommand(click.Command):
 
 
 class Finite(click.FloatRange):
-    """A number within limits, and neither infinite nor NaN, which slips through any limits."""
+    """A number within limits that is not infinite and not NaN. NaN passes every limit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = super().convert(value, param, ctx)
@@ -82,7 +82,7 @@ PATH = click.Path(path_type=Path)
 
 
 def model_options(command: Callable) -> Callable:
-    """Adds --work, --model and --version."""
+    """Add --work, --model and --version to a command."""
     for option in (
         click.option("--version", type=click.IntRange(min=0), help="An earlier model than the last one pushed."),
         click.option("--model", type=PATH, metavar="DIR", help="A SavedModel's folder, or one of numbered versions."),
@@ -94,21 +94,21 @@ def model_options(command: Callable) -> Callable:
 
 @contextmanager
 def loaded(work: Path | None, model: Path | None, version: int | None, total: int = 0) -> Iterator[PushedModel]:
-    """Loads the model that the options name.
+    """Load the model named by the options.
 
     Args:
         work: --work.
         model: --model.
         version: --version.
-        total: Pictures that will be put to it or drawn; a progress bar is shown on a terminal where they are many.
+        total: Number of pictures to be read or drawn. On a terminal, a large number shows a progress bar.
 
     Yields:
         The model.
 
     Raises:
-        InputError: There is no such model, or it is broken.
+        InputError: The model does not exist or is broken.
     """
-    # TensorFlow's library reports every optional part that it lacks as an error; what fails comes as an exception.
+    # TensorFlow's library logs each missing optional part as an error. Real failures raise an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     pushed = PushedModel(find_model(work, model, version))
     try:

@@ -1,4 +1,4 @@
-"""Pictures and tables that a command leaves behind: each complete or not at all."""
+"""Write the pictures and tables of a command: each complete or not at all."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from common.errors import InputError
 from common.writing import filled, followed, is_stream, written
 from serving.grids import MOST, to_image
 
-_LONGEST_NAME = 60  # Characters, each at most 4 bytes: file systems allow 255.
+_LONGEST_NAME = 60  # Characters, each at most 4 bytes: file systems allow 255 bytes.
 _OTHER_FORMATS = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pdf", ".svg"}
 
 
 def is_sheet(out: Path, count: int) -> bool:
-    """Return whether `count` pictures go on one sheet and not to a folder of files.
+    """Return whether `count` pictures are written as one sheet (True) or as a folder of files (False).
 
-    A sheet is what is called `x.png`, standard output (`-`), and all that takes bytes as they come, such as a FIFO. Meant to be
-    asked before the work is done, so that it is not done in vain.
+    A sheet is written to `x.png`, to standard output (`-`), and to a stream such as a FIFO. Call this before the work,
+    to detect a wrong `out` early.
 
     Raises:
-        InputError: The name is that of another format; a sheet cannot hold so many; a file is where a folder is to be,
-            or the other way round; or the folder holds something already, which would be mixed with what is written.
-        OSError: The links that `out` is made of go round in a circle.
+        InputError: The name has another picture format; a sheet cannot hold so many pictures; a file exists where a folder is
+            needed, or the reverse; or the folder is not empty.
+        OSError: The links of `out` form a cycle.
     """
     if out.suffix.lower() in _OTHER_FORMATS:
         raise InputError(f"--out {out}: pictures are written as PNG; name a .png file, or a folder for one file each")
@@ -45,12 +45,12 @@ def is_sheet(out: Path, count: int) -> bool:
 
 
 def _is_one_file(out: Path) -> bool:
-    """A link is one file by its own name as well as by that of what it points to."""
+    """Return whether `out` is one file. A link counts by its own name and by its target's name."""
     return is_stream(out) or out.suffix.lower() == ".png" or (followed(out).suffix.lower() == ".png" and not out.is_dir())
 
 
 def write_sheet(sheet: Image.Image, out: Path) -> None:
-    """Write one picture as PNG. See `common.writing.written`."""
+    """Write one picture as PNG, complete or not at all. See `common.writing.written`."""
     with written(out) as file:
         sheet.save(file, format="PNG")
 
@@ -61,7 +61,7 @@ def write_pictures(images: np.ndarray, out: Path, names: Sequence[str] = ()) -> 
     Args:
         images: uint8 [n, h, w, c].
         out: The folder.
-        names: What to add to each number: 00000-name.png; long ones are cut.
+        names: Added to each number: 00000-name.png; long names are cut.
     """
     with filled(out) as folder:
         for index, image in enumerate(images):

@@ -1,8 +1,8 @@
-"""Any picture file as bytes that TensorFlow decodes as they are meant; the same at ingestion and at serving.
+"""Convert any picture file to bytes that TensorFlow decodes correctly; the same for ingestion and serving.
 
-TensorFlow reads PNG, JPEG, BMP and GIF, with gaps: it turns no photograph upright, takes a BMP's color indices for grey levels,
-and heeds no color profile. What falls into a gap, and all other formats, are decoded here and encoded once more, without loss,
-as PNG.
+TensorFlow reads PNG, JPEG, BMP and GIF with gaps: it does not apply a photograph's orientation, reads a BMP's color indices as gray
+levels, and ignores color profiles. Files that fall into a gap, and all other formats, are decoded here and encoded as PNG without
+loss.
 """
 
 from serving.picture_files.base import MAX_MEGAPIXELS, PictureFile, PictureOptions, Refused, check_size, damaged

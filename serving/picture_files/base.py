@@ -1,4 +1,4 @@
-"""What all readers of picture files share: the options, the result, the refusal."""
+"""The options, the result and the refusal that all readers of picture files share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# Pixels of a picture, in millions. A larger one takes gigabytes once it is resized in floating point.
+# Pixels of a picture, in millions. A larger picture takes gigabytes when it is resized in floating point.
 MAX_MEGAPIXELS = 50.0
 NAMES = {
     "png": "PNG",
@@ -24,7 +24,7 @@ NAMES = {
     "pfm": "PFM",
 }
 
-# What readers of files raise: they are many, and so are their errors.
+# Readers raise many types of errors.
 UNREADABLE = (Exception,)
 
 
@@ -32,7 +32,7 @@ class Refused(Exception):
     """A picture that cannot be used.
 
     Args:
-        reason: Why, in a person's words and without particulars, so that equal reasons can be counted.
+        reason: The reason, in plain words and without particulars, so that equal reasons can be counted.
     """
 
     def __init__(self, reason: str):
@@ -45,12 +45,12 @@ class PictureFile:
     """A picture file that TensorFlow reads.
 
     Attributes:
-        data: Its bytes.
+        data: The file's bytes.
         format: Their format: png, jpeg, gif or bmp.
-        reencoded_from: The format in which it was found where `data` is a PNG made from it, else ''.
-        area: Height times width by its header; 0 where that was not looked at.
-        said: What a person should know of it. `pages` and `frames`: it has more, which were passed over; `deep`: of its levels
-            the upper bits alone are used; `profile`: its colors were converted to sRGB.
+        reencoded_from: The original format if `data` is a PNG made from it, else ''.
+        area: Height times width according to the header; 0 if not determined.
+        said: Notes for the user. `pages` and `frames`: further pages or frames were skipped; `deep`: only the upper 8 bits of the
+            levels are used; `profile`: the colors were converted to sRGB.
     """
 
     data: bytes
@@ -62,14 +62,14 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class PictureOptions:
-    """How picture files are read; the same at ingestion and at serving.
+    """Options for reading picture files; the same for ingestion and serving.
 
     Attributes:
         max_megapixels: A picture with more pixels, in millions, is refused by its header, before any pixel is decoded.
-        icc: `convert` brings pictures with a color profile other than sRGB to sRGB; `ignore` takes their levels as they are.
-        depth: Bits of a level that are kept, 8 or 16.
-        levels: The level that is white, of whole numbers; None: the highest that the format can hold.
-        range: The numbers that are black and white, of floating-point pictures; None: these are refused.
+        icc: `convert` converts pictures with a color profile other than sRGB to sRGB; `ignore` uses their levels unchanged.
+        depth: Bits kept per level, 8 or 16.
+        levels: The level that is white in integer pictures. None: the highest level of the format.
+        range: The numbers that are black and white in floating-point pictures. None: these pictures are refused.
     """
 
     max_megapixels: float = MAX_MEGAPIXELS
@@ -79,15 +79,15 @@ class PictureOptions:
     range: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what changes a picture's pixels as plain values, for model.json."""
+        """Return the options that change a picture's pixels as plain values, for model.json."""
         return {name: value for name, value in dataclasses.asdict(self).items() if name != "max_megapixels"}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PictureOptions:
-        """Return the options that `to_dict` wrote; what is not there has its default.
+        """Return the options written by `to_dict`. Missing fields have their defaults.
 
         Raises:
-            ValueError: A value is none that the field may have.
+            ValueError: `icc` or `depth` has an unknown value.
         """
         known = {each.name for each in dataclasses.fields(cls)} & values.keys()
         options = cls(**{name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in known})
@@ -97,7 +97,7 @@ class PictureOptions:
 
 
 def damaged(kind: str) -> Refused:
-    """Return the refusal of a picture of the given format that cannot be decoded."""
+    """Return the refusal of a picture of format `kind` that cannot be decoded."""
     return Refused(f"damaged or cut short {NAMES[kind]} data")
 
 
@@ -105,11 +105,11 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> int:
     """Return height times width of a picture.
 
     Args:
-        size: Width and height by its header.
-        max_megapixels: How many pixels it may have, in millions.
+        size: Width and height according to the header.
+        max_megapixels: Maximum number of pixels, in millions.
 
     Raises:
-        Refused: It has more, or none.
+        Refused: The picture has more pixels, or none.
     """
     width, height = size
     if width < 1 or height < 1:
@@ -120,5 +120,5 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> int:
 
 
 def too_large(max_megapixels: float) -> Refused:
-    """Return the refusal of a picture that has too many pixels."""
+    """Return the refusal of a picture with too many pixels."""
     return Refused(f"more than {max_megapixels:g} million pixels by its header: nothing of it was decoded")

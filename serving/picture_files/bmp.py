@@ -1,4 +1,4 @@
-"""BMP files that Pillow does not read: odd masks, two bits, long tables of colors, gaps in run lengths (learn.microsoft.com, GDI)."""
+"""Read BMP files that Pillow does not: unusual masks, 2 bits, long color tables, gaps in run lengths (learn.microsoft.com, GDI)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from serving.picture_files.base import Refused, check_size, damaged
 
 UNKNOWN = "a BMP of a kind that is not read: save it as PNG"
-_RGB, _RLE8, _RLE4, _MASKS, _MASKS_ALPHA = 0, 1, 2, 3, 6  # of `compression`
+_RGB, _RLE8, _RLE4, _MASKS, _MASKS_ALPHA = 0, 1, 2, 3, 6  # values of `compression`
 
 
 class _Header(NamedTuple):
@@ -24,10 +24,10 @@ class _Header(NamedTuple):
 
 
 def read_bmp(data: bytes, max_megapixels: float) -> np.ndarray:
-    """Decode a BMP file: uint8 [height, width, 3 or 4].
+    """Decode a BMP file to uint8 [height, width, 3 or 4].
 
     Raises:
-        Refused: It is too large, damaged, or of a kind that is not read.
+        Refused: The file is too large, damaged, or of an unsupported kind.
     """
     header = _header(data)
     height = abs(header.height)
@@ -66,7 +66,7 @@ def _indices(rows: np.ndarray, header: _Header) -> np.ndarray:
 
 
 def _palette(data: bytes, header: _Header) -> np.ndarray:
-    """Return the table of colors, uint8 [256, 3]; what it lacks is black."""
+    """Return the color table, uint8 [256, 3]; missing entries are black."""
     entry = 3 if header.size == 12 else 4
     start = 14 + header.size
     count = min(header.used or 2**header.bits, max(header.pixels_at - start, 0) // entry, 256)
@@ -77,7 +77,7 @@ def _palette(data: bytes, header: _Header) -> np.ndarray:
 
 
 def _masked(data: bytes, rows: np.ndarray, header: _Header) -> np.ndarray:
-    """Return colors that are bits of a 16, 24 or 32-bit number each."""
+    """Return colors stored as bit fields of a 16, 24 or 32-bit number."""
     size = header.bits // 8
     if size == 3:
         return rows[:, : 3 * header.width].reshape(len(rows), -1, 3)[..., ::-1]
@@ -91,7 +91,7 @@ def _masked(data: bytes, rows: np.ndarray, header: _Header) -> np.ndarray:
 
 
 def _channel(numbers: np.ndarray, mask: int) -> np.ndarray:
-    """Return the bits of a mask, stretched to 0 to 255."""
+    """Return the bits of a mask, scaled to 0 to 255."""
     shift = (mask & -mask).bit_length() - 1
     top = mask >> max(shift, 0)
     if not mask or top & (top + 1):
@@ -100,7 +100,7 @@ def _channel(numbers: np.ndarray, mask: int) -> np.ndarray:
 
 
 def _run_lengths(data: bytes, header: _Header) -> np.ndarray:
-    """Return the color numbers of a picture packed as run lengths; those that it skips are 0."""
+    """Return the color indices of a run-length encoded picture; skipped pixels are 0."""
     width, height, four = header.width, abs(header.height), header.compression == _RLE4
     found = np.zeros((height, width), np.uint8)
     at, x, y, runs = header.pixels_at, 0, 0, 0
@@ -127,5 +127,5 @@ def _run_lengths(data: bytes, header: _Header) -> np.ndarray:
             run = np.resize(run, number)[: max(width - x, 0)]
             found[y, x : x + len(run)] = run
             x += number
-            at += 0 if count else length + length % 2  # to an even byte
+            at += 0 if count else length + length % 2  # padded to an even number of bytes
     return found

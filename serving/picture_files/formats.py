@@ -1,4 +1,4 @@
-"""Which format a picture file has, by its first bytes."""
+"""Detect the format of a picture file by its first bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIGNATURES = {
     b"II+\x00": "tiff",
     b"MM\x00+": "tiff",
     b"\x00\x00\x00\x0cjP  \r\n\x87\n": "jpeg2000",
-    b"\xff\x4f\xff\x51": "jpeg2000",  # a codestream without the file around it
+    b"\xff\x4f\xff\x51": "jpeg2000",  # a bare codestream
     b"qoif": "qoi",
 }
 _SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
@@ -32,7 +32,7 @@ def format_of(data: bytes) -> str:
     """Return the format of a picture file by its first bytes: a key of `base.NAMES`.
 
     Raises:
-        Refused: It has none that is read.
+        Refused: The file is empty or has no supported format.
     """
     if not data:
         raise Refused("the file is empty")
@@ -51,9 +51,9 @@ def format_of(data: bytes) -> str:
 
 
 def without_junk(data: bytes) -> bytes:
-    """Return a JPEG without bytes between its start and its first segment.
+    """Return a JPEG without the bytes between its start marker and its first segment.
 
-    libjpeg passes over them; TensorFlow and Pillow know a JPEG by its third byte.
+    libjpeg skips such bytes; TensorFlow and Pillow recognize a JPEG by its third byte.
     """
     if data[:2] != b"\xff\xd8" or data[2:3] == b"\xff":
         return data
@@ -62,7 +62,7 @@ def without_junk(data: bytes) -> bytes:
 
 
 def _iso_format(data: bytes) -> str:
-    """Return what the brands of an ISO media file say (ISO/IEC 14496-12, 4.3); '' where it is no picture."""
+    """Return the format that an ISO media file's brands name (ISO/IEC 14496-12, 4.3), or '' if it is not a picture."""
     end = min(int.from_bytes(data[:4], "big"), 256)
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))]
     if brands[0] in _AVIF or (brands[0] in _HEIF and _AVIF & set(brands)):

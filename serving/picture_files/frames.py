@@ -1,4 +1,4 @@
-"""Every page of a TIFF, every frame of an animation: one picture after the other, never all at once."""
+"""Read every page of a TIFF or every frame of an animation, one picture at a time."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _ANIMATED = ("gif", "webp", "png", "avif")
 
 
 def all_pictures(data: bytes, options: PictureOptions, pages: bool, frames: bool) -> Iterator[PictureFile | Refused] | None:
-    """Yield the pictures of a file that holds several, each as a PNG file; one that is damaged as its refusal.
+    """Yield the pictures of a file with several, each as a PNG file, or as its refusal if it is damaged.
 
     Args:
         data: The bytes of a picture file.
-        options: How it is read.
-        pages: Whether pages of a TIFF count.
-        frames: Whether frames of a GIF, WebP, PNG or AVIF file count, each as a viewer shows it.
+        options: How the file is read.
+        pages: Whether to read the pages of a TIFF.
+        frames: Whether to read the frames of a GIF, WebP, PNG or AVIF file, each as a viewer shows it.
 
     Returns:
-        None where the file holds but one picture, or is not read; `read_picture_file` says why.
+        None if the file holds only one picture, or cannot be read; `read_picture_file` raises the reason.
     """
     try:
         kind = format_of(data)
@@ -47,17 +47,17 @@ def all_pictures(data: bytes, options: PictureOptions, pages: bool, frames: bool
 
 
 def _frames(data: bytes, kind: str, options: PictureOptions) -> Iterator[PictureFile | Refused]:
-    """Yield frames in their order. What follows a damaged one is drawn upon it, so that it is the last."""
+    """Yield the frames in order. A damaged frame is the last one, because later frames are drawn on top of it."""
     try:
         with opened(data, kind, options.max_megapixels) as image:
-            # A PNG may have a picture for those who know no animation, which is not part of it.
+            # A PNG may hold a default picture for viewers without animation; it is not a frame.
             first = 1 if image.info.get("default_image") else 0
             for frame in itertools.count(first):
                 try:
                     with without_warnings():
                         image.seek(frame)
                 except EOFError:
-                    if frame == first:  # it says that it has frames, and has none
+                    if frame == first:  # the header declares frames, but there are none
                         yield damaged(kind)
                     return
                 check_size(image.size, options.max_megapixels)
@@ -69,7 +69,9 @@ def _frames(data: bytes, kind: str, options: PictureOptions) -> Iterator[Picture
 
 
 def _plain(image: Image) -> Image:
-    """Return a frame in color, with alpha where it has any: of one animation some would be palettes and others not."""
+    """Return a frame as RGB, or RGBA if any pixel is transparent: otherwise only some frames of an animation would have
+    palettes.
+    """
     image.load()
     frame = image.convert("RGBA")
     if frame.getextrema()[3][0] == 255:
@@ -80,14 +82,14 @@ def _plain(image: Image) -> Image:
 
 
 def _pages(data: bytes, options: PictureOptions) -> Iterator[PictureFile | Refused]:
-    """Yield pages in their order; copies of another size, and masks, are none."""
+    """Yield the pages in order, without masks and reduced-size copies."""
     pages = directories(data)
     image = _opened_or_none(data, options)
     try:
         for place in itertools.count():
             try:
                 tags = next(pages, None)
-            except UNREADABLE:  # where the next page is, is damaged
+            except UNREADABLE:  # the offset of the next page is damaged
                 yield damaged("tiff")
                 return
             if tags is None:
@@ -105,7 +107,7 @@ def _pages(data: bytes, options: PictureOptions) -> Iterator[PictureFile | Refus
 
 
 def _opened_or_none(data: bytes, options: PictureOptions) -> Image | None:
-    """Return the file as Pillow opens it, None where it does not know its first page's kind of levels."""
+    """Open the file with Pillow; return None if Pillow does not support its first page."""
     try:
         return opened(data, "tiff", options.max_megapixels)
     except Refused:

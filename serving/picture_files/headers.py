@@ -1,4 +1,4 @@
-"""What headers of PNG, JPEG, BMP and WebP files say, without decoding a pixel."""
+"""Read the headers of PNG, JPEG, BMP and WebP files without decoding pixels."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 from serving.picture_files.base import check_size, damaged
 
-_MOST_PROFILE = 8 << 20  # bytes; a profile of a printer has one or two million
+_MOST_PROFILE = 8 << 20  # bytes; printer profiles have one or two million
 _GREYS = b"".join(bytes((level, level, level, 0)) for level in range(256))
 
 
 class JpegHeader(NamedTuple):
-    """What precedes a JPEG's pixels.
+    """The data before a JPEG's pixels.
 
     Attributes:
         size: Width and height.
-        exif: Whether it has Exif data.
-        profile: Its color profile; None where there is none, or not all of it.
+        exif: Whether the file has Exif data.
+        profile: The color profile; None if it is missing or incomplete.
     """
 
     size: tuple[int, int]
@@ -34,7 +34,7 @@ def png_size(data: bytes) -> tuple[int, int]:
 
 
 def png_chunk(data: bytes, name: bytes) -> bytes | None:
-    """Return what a PNG's chunk before the pixels holds, None where there is no such chunk."""
+    """Return the content of a PNG chunk before the pixels, or None if there is no such chunk."""
     at = 33
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -47,21 +47,21 @@ def png_chunk(data: bytes, name: bytes) -> bytes | None:
 
 
 def check_png_chunks(data: bytes) -> None:
-    """Check that no chunk of a PNG is longer than the file: libpng makes room for it, up to 2 GB, and fills that.
+    """Check that no chunk of a PNG is longer than the file: libpng would allocate and fill up to 2 GB for it.
 
     Raises:
-        Refused: One is.
+        Refused: A chunk is longer than the file.
     """
     at, kind = 8, b""
     while at + 8 <= len(data) and kind != b"IEND":
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
-        if length > len(data) and kind != b"IDAT":  # that is read piece by piece
+        if length > len(data) and kind != b"IDAT":  # IDAT is read piece by piece
             raise damaged("png")
         at += 12 + length
 
 
 def png_profile(data: bytes) -> bytes | None:
-    """Return a PNG's color profile (PNG specification, 11.3.3.3 iCCP), None where there is none that is sound."""
+    """Return a PNG's color profile (PNG specification, 11.3.3.3 iCCP), or None if it is missing or broken."""
     chunk = png_chunk(data, b"iCCP")
     if chunk is None:
         return None
@@ -73,23 +73,23 @@ def png_profile(data: bytes) -> bytes | None:
 
 
 def png_has_frames(data: bytes) -> bool:
-    """Return whether a PNG is an animation (acTL, with more than one frame)."""
+    """Return whether a PNG is an animation (acTL with more than one frame)."""
     chunk = png_chunk(data, b"acTL")
     return chunk is not None and int.from_bytes(chunk[:4], "big") > 1
 
 
 def png_has_color_key(data: bytes, pixels_at: int) -> bool:
-    """Return whether a PNG of grey or color has one level or color that is transparent (11.3.2.1 tRNS).
+    """Return whether a gray or color PNG has one transparent level or color (11.3.2.1 tRNS).
 
-    TensorFlow heeds that of palettes alone.
+    TensorFlow applies tRNS only to palettes.
     """
     return data[25] in (0, 2) and data.find(b"tRNS", 33, pixels_at) > 0
 
 
 def jpeg_header(data: bytes) -> JpegHeader:
-    """Return what precedes a JPEG's pixels (ITU-T T.81, annex B: segments up to the frame header).
+    """Return the data before a JPEG's pixels (ITU-T T.81, annex B: segments up to the frame header).
 
-    As libjpeg does, it passes over bytes between segments that belong to none.
+    Like libjpeg, skip bytes between segments.
     """
     at, exif, parts = 2, False, []
     while True:
@@ -100,13 +100,13 @@ def jpeg_header(data: bytes) -> JpegHeader:
         if marker == 0xFF:  # a fill byte
             at += 1
             continue
-        if marker == 0 or marker == 0x01 or 0xD0 <= marker <= 0xD7:  # no marker, or one without a segment
+        if marker == 0 or marker == 0x01 or 0xD0 <= marker <= 0xD7:  # not a marker, or a marker without a segment
             at += 2
             continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 5)
             return JpegHeader((width, height), exif, _joined(parts) if parts else None)
-        if marker in (0xD8, 0xD9, 0xDA):  # libjpeg gives up as well: another beginning, the end, or pixels without a frame
+        if marker in (0xD8, 0xD9, 0xDA):  # libjpeg gives up too: second start, end, or scan without a frame
             raise damaged("jpeg")
         length = int.from_bytes(data[at + 2 : at + 4], "big")
         exif = exif or (marker == 0xE1 and data[at + 4 : at + 8] == b"Exif")
@@ -116,7 +116,7 @@ def jpeg_header(data: bytes) -> JpegHeader:
 
 
 def _joined(parts: list[bytes]) -> bytes | None:
-    """Return a profile from its segments, each with its number and how many there are (ICC.1, B.4); None if one is missing."""
+    """Return a profile from its segments, each with its number and the total (ICC.1, B.4); None if one is missing."""
     parts = sorted(part for part in parts if len(part) > 2)
     if not parts or [part[0] for part in parts] != list(range(1, parts[0][1] + 1)):
         return None
@@ -124,9 +124,9 @@ def _joined(parts: list[bytes]) -> bytes | None:
 
 
 def bmp_is_plain(data: bytes, max_megapixels: float) -> bool:
-    """Return whether TensorFlow reads a BMP as it is meant.
+    """Return whether TensorFlow decodes a BMP correctly.
 
-    Pixels of a byte or less are indices into a table of colors; TensorFlow takes them for grey levels.
+    Pixels of at most one byte are indices into a color table; TensorFlow reads them as gray levels.
     """
     if len(data) < 54:
         return False

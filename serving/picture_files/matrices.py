@@ -1,4 +1,4 @@
-"""Profiles of three primaries and tone curves, applied to 16 bits; Pillow's color management has 8 (ICC.1:2010, 8.3, 10.5, 10.15)."""
+"""Apply matrix and tone curve profiles to 16-bit levels; Pillow's color management has 8 bits (ICC.1:2010, 8.3, 10.5, 10.15)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 Curve = Callable[[np.ndarray], np.ndarray]
-# sRGB's primaries, adapted to D50 as profiles have them (IEC 61966-2-1; Bradford).
+# The primaries of sRGB, adapted to D50 as in profiles (IEC 61966-2-1; Bradford).
 _SRGB = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 _PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}
 
@@ -18,11 +18,11 @@ def apply_matrix(levels: np.ndarray, profile: bytes) -> np.ndarray | None:
     """Convert levels to sRGB.
 
     Args:
-        levels: uint16 [height, width, 1 to 4 channels], the last one alpha where there are 2 or 4.
-        profile: Their profile.
+        levels: uint16 [height, width, 1 to 4 channels]; the last of 2 or 4 channels is alpha.
+        profile: The color profile of the levels.
 
     Returns:
-        The same shape and type; None where the profile is not of this kind, or that of other channels.
+        uint16 of the same shape; None if the profile is not of this kind, or is for other channels.
     """
     found = _parsed(profile)
     channels = levels.shape[2]
@@ -43,7 +43,7 @@ def _encoded(linear: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=16)
 def _parsed(profile: bytes) -> tuple[list[Curve], np.ndarray] | None:
-    """Return the curves to light, and the matrix from there to sRGB's light; None where the profile has no such."""
+    """Return the curves to linear light and the matrix to linear sRGB; None if the profile does not have them."""
     try:
         count = struct.unpack_from(">I", profile, 128)[0]
         tags = {}

@@ -1,4 +1,4 @@
-"""PBM, PGM and PPM files, as text or bytes, and PFM, of floats (netpbm.sourceforge.net/doc)."""
+"""Read PBM, PGM and PPM files (text or binary) and PFM files (floats) (netpbm.sourceforge.net/doc)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def netpbm_header(data: bytes) -> tuple[int, int, int]:
 
 
 def read_netpbm(data: bytes, max_megapixels: float) -> Samples:
-    """Read a PBM, PGM, PPM or PFM file; of several pictures in it the first."""
+    """Read the first picture of a PBM, PGM, PPM or PFM file."""
     width, height, channels = netpbm_header(data)
     check_size((width, height), max_megapixels)
     kind, shape = data[1:2], (height, width, channels)
@@ -43,7 +43,7 @@ def read_netpbm(data: bytes, max_megapixels: float) -> Samples:
         read = _bit_text if kind == b"1" else _bits
         return Samples(1 - read(data, begin.end(), shape), 1)
     levels = (_text if kind in b"23" else _bytes)(data, begin.end(), shape, white)
-    return Samples(np.minimum(levels, white), white)  # as Pillow does with levels above the file's own white
+    return Samples(np.minimum(levels, white), white)  # levels above the file's own white are clipped, as in Pillow
 
 
 def _text(data: bytes, at: int, shape: tuple[int, int, int], white: int) -> np.ndarray:
@@ -51,7 +51,7 @@ def _text(data: bytes, at: int, shape: tuple[int, int, int], white: int) -> np.n
     text = _COMMENT.sub(b" ", data[at:]) if b"#" in data[at:] else data[at:]
     if re.search(rb"[^\s\d]", text):
         raise damaged("pnm")
-    levels = np.fromstring(text, np.int64, sep=" ")[:count]  # its own limit would leave what is missing to chance
+    levels = np.fromstring(text, np.int64, sep=" ")[:count]  # without fromstring's `count`, which leaves missing values undefined
     if levels.size < count:
         raise damaged("pnm")
     return levels.reshape(shape)
@@ -81,7 +81,7 @@ def _floats(data: bytes, at: int, shape: tuple[int, int, int]) -> np.ndarray:
     if begin is None:
         raise damaged("pfm")
     order = "<" if float(begin[1]) < 0 else ">"
-    return _whole(data, begin.end(), np.dtype(f"{order}f4"), int(np.prod(shape)), "pfm").reshape(shape)[::-1]  # from the bottom
+    return _whole(data, begin.end(), np.dtype(f"{order}f4"), int(np.prod(shape)), "pfm").reshape(shape)[::-1]  # bottom row first
 
 
 def _whole(data: bytes, at: int, kind: np.dtype, count: int, name: str = "pnm") -> np.ndarray:

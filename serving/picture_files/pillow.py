@@ -1,4 +1,4 @@
-"""Pictures as Pillow opens them: checked by their headers, upright, and with an alpha channel where a color is transparent."""
+"""Open pictures with Pillow: check their headers, read their orientation, and turn transparent colors into an alpha channel."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _PILLOWS_NAMES = {"heic": "HEIF", "pnm": "PPM", "pfm": "PPM"}
 
 
 def opened(data: bytes, kind: str, max_megapixels: float) -> Image:
-    """Return a picture of which the header was read, and is not too large.
+    """Open a picture, read its header and check its size.
 
     Raises:
-        Refused: It is too large, damaged, or cannot be read here.
+        Refused: The picture is too large or damaged, or cannot be read here.
     """
     from PIL import Image
 
-    if Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own limit, for the whole process, speaks only above ours
+    if Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own process-wide limit applies only above ours
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, int(max_megapixels * 1e6))
     if kind == "heic":
         _need_heif()
@@ -46,8 +46,8 @@ def opened(data: bytes, kind: str, max_megapixels: float) -> Image:
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Keep what Pillow warns of from the person: of a size near its limit, which is refused here by a limit of our own."""
-    with _QUIET, warnings.catch_warnings():  # they are those of the whole process
+    """Suppress Pillow's warnings, such as those near its size limit: this project refuses pictures by its own limit."""
+    with _QUIET, warnings.catch_warnings():  # warning filters are process-wide
         warnings.simplefilter("ignore")
         yield
 
@@ -61,16 +61,16 @@ def _need_heif() -> None:
 
 
 def orientation(data: bytes, kind: str, max_megapixels: float) -> int:
-    """Return Exif's orientation, 1 to 8; 1, upright, where there is none or it makes no sense."""
+    """Return the Exif orientation, 1 to 8; 1 (upright) if it is missing or invalid."""
     try:
         with opened(data, kind, max_megapixels) as image:
             return orientation_of(image)
-    except UNREADABLE:  # whether its pixels are sound is seen when they are decoded
+    except UNREADABLE:  # broken pixels are detected when they are decoded
         return 1
 
 
 def orientation_of(image: Image) -> int:
-    """Return the same of a picture that is open."""
+    """Return the Exif orientation of an open image, 1 to 8; 1 (upright) if it is missing or invalid."""
     try:
         found = image.getexif().get(_ORIENTATION, 1)
         return found if found in range(1, 9) else 1
@@ -79,14 +79,15 @@ def orientation_of(image: Image) -> int:
 
 
 def with_alpha(image: Image, bits: int) -> Image:
-    """Return a picture of which one level, color or part of the palette is transparent with an alpha channel instead.
+    """Return a picture whose transparent level, color or palette entries are replaced by an alpha channel.
 
     Args:
-        image: It, upright.
-        bits: Of a level in its file. Pillow stretches 2 and 4 bits to 0 to 255, and takes the upper 8 of 16, but not of the key.
+        image: The picture, upright.
+        bits: Bits per level in the file. Pillow scales 2 and 4-bit levels to 0 to 255 and keeps the upper 8 of 16 bits, but does
+            not convert the transparent level or color in the same way.
     """
     key = image.info["transparency"]
-    if image.mode == "I;16":  # Pillow knows no 16 bits with alpha: the upper eight are what is used anyway
+    if image.mode == "I;16":  # Pillow has no 16-bit mode with alpha; only the upper eight bits are used anyway
         from PIL import Image
 
         levels = np.asarray(image)

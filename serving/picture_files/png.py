@@ -1,4 +1,4 @@
-"""PNG files of 16 bits, which Pillow reads and writes in grey alone."""
+"""Read and write 16-bit PNG files; Pillow supports them only in gray."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels (PNG specification, table
 
 
 def write_png(levels: np.ndarray) -> bytes:
-    """Encode levels as PNG; equal levels give equal bytes.
+    """Encode levels as PNG. Equal levels give equal bytes.
 
     Args:
-        levels: uint8 or uint16 [height, width, channels], 1 (grey), 2 (grey, alpha), 3 (color) or 4 (color, alpha) channels.
+        levels: uint8 or uint16 [height, width, channels], 1 (gray), 2 (gray, alpha), 3 (color) or 4 (color, alpha) channels.
     """
     height, width, channels = levels.shape
     bits = 8 * levels.itemsize
     rows = np.ascontiguousarray(levels.astype(f">u{levels.itemsize}")).view(np.uint8).reshape(height, -1)
     filtered = np.empty((height, 1 + rows.shape[1]), np.uint8)
-    filtered[:, 0] = 2  # each byte less the one above it: smooth pictures become small
+    filtered[:, 0] = 2  # filter "Up": each byte minus the byte above; compresses smooth pictures well
     filtered[:1, 1:] = rows[:1]
     np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
     header = struct.pack(">IIBBBBB", width, height, bits, _COLOR_TYPES[channels], 0, 0, 0)
@@ -35,12 +35,12 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def read_deep_png(data: bytes, max_megapixels: float) -> np.ndarray:
-    """Decode a PNG of 16 bits as uint16 [height, width, 1 to 4 channels]; a transparent level or color becomes alpha.
+    """Decode a 16-bit PNG as uint16 [height, width, 1 to 4 channels]; a transparent level or color becomes alpha.
 
-    Pillow gives the upper byte of color levels, but it can be asked for the lower one as well.
+    Pillow returns the upper bytes of color levels by default, and the lower bytes on request.
     """
     color_type = data[25]
-    if color_type == 4:  # grey with alpha takes four bytes a pixel, as color with alpha does in 8 bits
+    if color_type == 4:  # gray with alpha takes four bytes a pixel, like 8-bit color with alpha
         header = data[16:24] + b"\x08\x06" + data[26:29]
         data = data[:8] + _chunk(b"IHDR", header) + data[33:]
         return _pixels(data, max_megapixels, None).copy().view(">u2").astype(np.uint16)

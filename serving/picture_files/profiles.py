@@ -1,4 +1,4 @@
-"""Color profiles (ICC.1): pictures in another color space than sRGB are brought to it."""
+"""Convert pictures from other color spaces to sRGB, by their color profiles (ICC.1)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageCms import ImageCmsTransform
 
-# A profile that moves no color by more levels is sRGB: programs write it in many ways, which differ by rounding.
+# A profile that changes no color by more levels counts as sRGB: programs write sRGB profiles that differ by rounding.
 _ALIKE = 3
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 _MOST_BYTES = 8 << 20
 
 
 def is_foreign(profile: bytes | None) -> bool:
-    """Return whether a profile is sound and another one than sRGB."""
+    """Return whether a profile is valid and not sRGB."""
     return bool(profile) and _conversion(profile) is not None
 
 
 def to_srgb(image: Image, profile: bytes | None) -> Image | None:
-    """Convert a picture to sRGB; grey stays grey, and alpha as it is.
+    """Convert a picture to sRGB; gray stays gray, and alpha does not change.
 
     Args:
-        image: Of mode L, LA, RGB, RGBA or CMYK.
-        profile: Its profile.
+        image: Image of mode L, LA, RGB, RGBA or CMYK.
+        profile: Its color profile.
 
     Returns:
-        L, LA, RGB or RGBA; None where there is nothing to convert: the profile is missing, sRGB, broken, or that of other
-        channels than the picture has.
+        L, LA, RGB or RGBA; None if there is nothing to convert: the profile is missing, sRGB, broken, or is for other channels than
+        the picture has.
     """
     found = _conversion(profile) if profile else None
     if found is None:
@@ -50,7 +50,7 @@ def to_srgb(image: Image, profile: bytes | None) -> Image | None:
     colors = image if image.mode == space else image.convert(bands).convert(space)
     colors = ImageCms.applyTransform(colors, transform)
     if bands == "L":
-        colors = colors.getchannel("G")  # neutral: all three are alike
+        colors = colors.getchannel("G")  # neutral: all three channels are equal
     if alpha is not None:
         colors = Image.merge(f"{colors.mode}A", (*colors.split(), alpha))
     return colors
@@ -58,7 +58,7 @@ def to_srgb(image: Image, profile: bytes | None) -> Image | None:
 
 @functools.lru_cache(maxsize=16)
 def _conversion(profile: bytes) -> tuple[ImageCmsTransform, str] | None:
-    """Return the transform to sRGB and the mode that it takes; None where the profile is sRGB or broken."""
+    """Return the transform to sRGB and its input mode; None if the profile is sRGB or broken."""
     from PIL import ImageCms
 
     if len(profile) > _MOST_BYTES:
@@ -67,16 +67,16 @@ def _conversion(profile: bytes) -> tuple[ImageCmsTransform, str] | None:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _SPACES[source.profile.xcolor_space.strip()]
         intent = ImageCms.Intent.PERCEPTUAL if mode == "CMYK" else ImageCms.Intent.RELATIVE_COLORIMETRIC
-        # Of grey the shortcut would be a table of few points, several levels off where a curve is steep.
+        # For gray, the optimized transform is a table of few points, several levels off on a steep curve.
         flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
         transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", intent, flags)
         return None if mode != "CMYK" and _changes_nothing(transform, mode) else (transform, mode)
-    except UNREADABLE:  # a broken profile; the picture is as sound as without one
+    except UNREADABLE:  # a broken profile: the picture is used as if it had none
         return None
 
 
 def _changes_nothing(transform: ImageCmsTransform, mode: str) -> bool:
-    """Return whether a transform leaves a few colors, of all lightnesses and hues, about where they are."""
+    """Return whether a transform leaves test colors of all lightnesses and hues almost unchanged."""
     from PIL import Image, ImageCms
 
     levels = np.arange(0, 256, 17, dtype=np.uint8) if mode == "L" else np.array([0, 24, 64, 128, 192, 232, 255], np.uint8)
@@ -90,7 +90,8 @@ def levels_to_srgb(levels: np.ndarray, profile: bytes) -> np.ndarray | None:
     """Convert levels [height, width, 1 to 4 channels] to sRGB.
 
     Returns:
-        uint8 or uint16 as `levels` are; uint8 where a profile can only be applied to 8 bits. None where it does not fit.
+        The dtype of `levels` (uint8 or uint16), or uint8 if the profile can only be applied to 8 bits. None if the profile does not
+        fit.
     """
     from PIL import Image
 

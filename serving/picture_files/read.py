@@ -1,4 +1,4 @@
-"""Any picture file as bytes that TensorFlow decodes as they are meant; the same at ingestion and at serving."""
+"""Convert any picture file to bytes that TensorFlow decodes correctly; the same for ingestion and serving."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from serving.picture_files.remake import first_page, remake
 from serving.picture_files.tiff import is_deep, tiff_shape
 
 DEFAULT = PictureOptions()
-_ANY_SIZE = 1000.0  # megapixels: where only the header is looked at
+_ANY_SIZE = 1000.0  # megapixels; for reading only the header
 
 
 def read_picture_file(data: bytes, options: PictureOptions = DEFAULT, anew: bool = False) -> PictureFile:
-    """Bring a picture file into a form that TensorFlow decodes, upright, as it is meant; of an animation the first frame.
+    """Convert a picture file to a form that TensorFlow decodes correctly and upright. Of an animation, use the first frame.
 
-    Most files are kept as they are, undecoded: whether their pixels are sound is for the decoder to say.
+    Most files are returned unchanged and undecoded; the decoder detects broken pixels later.
 
     Args:
         data: The bytes of a file of any format in `base.NAMES`.
-        options: How it is read.
-        anew: Decodes and encodes it here whatever it is; for what TensorFlow turns out not to read.
+        options: How the file is read.
+        anew: Always decode and re-encode the file here; for files that TensorFlow fails to read.
 
     Returns:
-        The file as TensorFlow shall read it.
+        The file for TensorFlow.
 
     Raises:
-        Refused: It is no picture, too large, or of a kind that is not read. Nothing else is raised, whatever the bytes are.
+        Refused: The file is not a picture, too large, or of an unsupported kind. No other error is raised, whatever the bytes are.
     """
     data = without_junk(data)
     kind = format_of(data)
@@ -54,11 +54,11 @@ def read_picture_file(data: bytes, options: PictureOptions = DEFAULT, anew: bool
 
 
 def _kept_png(data: bytes, options: PictureOptions) -> PictureFile | None:
-    """Return a PNG as it is, None if TensorFlow would not read it as it is meant."""
+    """Return a PNG unchanged, or None if TensorFlow would not decode it correctly."""
     area = check_size(png_size(data), options.max_megapixels)
     check_png_chunks(data)
     said: tuple[str, ...] = ("deep",) if data[24] == 16 and options.depth == 8 else ()
-    if data[37:41] != b"IDAT":  # something precedes the pixels
+    if data[37:41] != b"IDAT":  # other chunks precede the pixels
         pixels_at = max(data.find(b"IDAT", 33), 0)
         if png_has_color_key(data, pixels_at):
             return None
@@ -72,7 +72,7 @@ def _kept_png(data: bytes, options: PictureOptions) -> PictureFile | None:
 
 
 def _kept_jpeg(data: bytes, options: PictureOptions) -> PictureFile | None:
-    """Return a JPEG as it is, None if it is to be turned, or its colors to be converted."""
+    """Return a JPEG unchanged, or None if it must be rotated or its colors converted."""
     size, exif, profile = jpeg_header(data)
     area = check_size(size, options.max_megapixels)
     if options.icc == "convert" and is_foreign(profile):
@@ -87,9 +87,9 @@ def _kept_bmp(data: bytes, options: PictureOptions) -> PictureFile | None:
 
 
 def _kept_gif(data: bytes, options: PictureOptions) -> PictureFile | None:
-    """Return a GIF as it is if it is one opaque frame that fills its canvas.
+    """Return a GIF unchanged if it is one opaque frame that fills its canvas.
 
-    TensorFlow knows no transparency, and other frames cost time.
+    TensorFlow ignores transparency, and more frames cost time.
     """
     with opened(data, "gif", options.max_megapixels) as image:
         if image.is_animated:
@@ -104,10 +104,10 @@ _KEPT = {"png": _kept_png, "jpeg": _kept_jpeg, "bmp": _kept_bmp, "gif": _kept_gi
 
 
 def picture_shape(data: bytes) -> tuple[int, int, int] | None:
-    """Return an upright picture's height, width and channels by its header: 1 grey, 2 with alpha, 3 color, 4 with alpha.
+    """Return an upright picture's height, width and channels by its header: 1 gray, 2 with alpha, 3 color, 4 with alpha.
 
     Returns:
-        None where that cannot be said; why, reading it tells.
+        None if the header cannot be read; `read_picture_file` raises the reason.
     """
     try:
         data = without_junk(data)
