@@ -1,4 +1,4 @@
-"""The variational autoencoder: encoder, prior, decoder, and what is computed with them."""
+"""The variational autoencoder: encoder, prior and decoder, and the quantities computed with them."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from trainer.preprocessing import scale
 from trainer.priors import LabelUnits, StandardNormal, VampPrior
 from trainer.sampling import binarise, example_keys, reparameterise
 
-ROWS = 512  # codes decoded at once for a bound: more gain nothing; half as many cost a tenth on dense networks
-ROW_NUMBERS = 1 << 22  # in the largest layer, of all codes decoded at once: more gain nothing, and take gigabytes
-UNLABELLED = -1  # the label of a picture that has none, or that is not to be seen
+ROWS = 512  # codes decoded at once for a bound: more are no faster; half as many are a tenth slower on dense networks
+ROW_NUMBERS = 1 << 22  # values in the largest layer, over all codes decoded at once: more are no faster and take gigabytes
+UNLABELLED = -1  # the label of an image that has none, or whose label is hidden from the model
 
 
 class TrainingData(NamedTuple):
-    """What a new model is told of the pictures that it will be trained on.
+    """Statistics and examples of the training images, from which a new model is initialized.
 
     Attributes:
-        mean: Their mean, float32 [h, w, c] in [0, 1]: where the decoder starts, and the model that knows nothing else, which
-            every trained one has to beat.
-        deviation: Their standard deviation, float32 [h, w, c].
-        examples: Some of them, float32 [n, h, w, c] in [0, 1]: where pseudo-inputs start.
-        labels: How many labels there are.
-        example_labels: Those of the examples, int32 [n], `UNLABELLED` for none; None for none at all.
+        mean: Mean training image, float32 [h, w, c] in [0, 1]. The decoder starts from it. It is also the baseline that every
+            trained model has to beat.
+        deviation: Standard deviation of the training images, float32 [h, w, c].
+        examples: Some training images, float32 [n, h, w, c] in [0, 1]. Pseudo-inputs start from them.
+        labels: Number of labels.
+        example_labels: Labels of the examples, int32 [n], `UNLABELLED` for none. None if no example has a label.
     """
 
     mean: np.ndarray
@@ -44,7 +44,7 @@ class TrainingData(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """A sample of q(z|x), each float32 [n, latent_dim]: mean and log-variance of q where it was drawn, and the code."""
+    """A sample of q(z|x): the mean and log-variance of q, and the code drawn from it, each float32 [n, latent_dim]."""
 
     mean: tf.Tensor
     log_variance: tf.Tensor
@@ -52,17 +52,17 @@ class Sample(NamedTuple):
 
 
 class VAE(keras.Model):
-    """A VAE with a diagonal Gaussian posterior (Kingma and Welling 2014), one level of latent variables or two.
+    """A VAE with a diagonal Gaussian posterior (Kingma and Welling 2014) and one or two levels of latent variables.
 
-    Codes z are in units of the prior. Of a hierarchical model, z = (z_top, z_low), and z_low is what its lower level is by the
-    standards of its own prior p(. | z_top): the decoder scales and shifts it first. So the standard normal prior holds for
-    every dimension, and KL divergences are what they were, for they do not depend on units. Of a conditional model the same is
-    done for each label, see `LabelUnits`.
+    Codes z are in units of the prior. In a hierarchical model z = (z_top, z_low), and z_low is standardized by the mean and scale
+    of its own prior p(. | z_top). The decoder first undoes the standardization. So the prior is standard normal in every
+    dimension. KL divergences do not change, because they do not depend on units. A conditional model with a standard normal
+    prior does the same for each label, see `LabelUnits`.
 
     Args:
         config: Network, latent dimensions, likelihood, prior.
-        image_shape: Height, width, channels of the pictures.
-        data: What it is told of the training pictures.
+        image_shape: Height, width, channels of the images.
+        data: Statistics and examples of the training images.
 
     Example:
         >>> grey = np.full((28, 28, 1), 0.3, "float32")
@@ -92,29 +92,35 @@ class VAE(keras.Model):
         self.label_units = LabelUnits(self.labels, self.top_dim) if self.labels and config.prior == "standard_normal" else None
         networks = [network for network in (self.encoder, self.lower_encoder, self.decoder) if network is not None]
         self._layer_sizes = tuple(itertools.chain.from_iterable(map(layer_sizes, networks)))
-        self.built = True  # all its parts are
+        self.built = True  # all parts are built
 
     def judged_at_once(self, numbers: int) -> int:
-        """How many pictures, at least 1, have at most so many numbers in the largest layer: memory goes by it in judging."""
+        """Return how many images, at least 1, have at most `numbers` values in the largest layer.
+
+        The largest layer determines memory in evaluation.
+        """
         return max(1, numbers // max(self._layer_sizes))
 
     def trained_at_once(self, numbers: int) -> int:
-        """How many pictures, at least 1, have at most so many numbers in all layers: memory goes by them in training."""
+        """Return how many images, at least 1, have at most `numbers` values in all layers together.
+
+        All layers together determine memory in training.
+        """
         return max(1, numbers // sum(self._layer_sizes))
 
     def observe(self, levels: tf.Tensor) -> tf.Tensor:
-        """Pictures as the model is judged on them: uint8 [n, h, w, c] -> float32 [n, h, w, c] in [0, 1].
+        """Return images as the model is evaluated on them: uint8 or uint16 [n, h, w, c] -> float32 [n, h, w, c] in [0, 1].
 
-        Where the configuration asks for it they are black and white, the same picture always in the same way.
+        If the configuration asks for binarization, images are black and white. An image is always binarized in the same way.
         """
         return binarise(scale(levels), example_keys(levels)) if self.binarised else scale(levels)
 
     def encode(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and log-variance of q(z|x); those of a lower level are given the mean of the level above.
+        """Return the mean and log-variance of q(z|x). The lower level of a hierarchical model is given the mean of the upper level.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
-            labels: int32 [n], `UNLABELLED` for pictures without; None for all of them.
+            labels: int32 [n], `UNLABELLED` for images without a label. None if no image has one.
 
         Returns:
             Two float32 [n, latent_dim].
@@ -123,13 +129,19 @@ class VAE(keras.Model):
         return self.sample_posterior(x, noise, labels)[:2]
 
     def sample_posterior(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> Sample:
-        """Draws from q(z|x): x float32 [n, h, w, c] in [0, 1], noise draws of N(0, 1), float32 [n, latent_dim]."""
+        """Draw from q(z|x).
+
+        Args:
+            x: float32 [n, h, w, c] in [0, 1].
+            noise: Draws of N(0, 1), float32 [n, latent_dim].
+            labels: int32 [n]. None for no labels.
+        """
         return self._sample(self._encode_top(x, labels), noise)
 
     def decode(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """The likelihood's parameters: float32 [n, latent_dim] -> [n, h, w, output_channels].
+        """Return the likelihood's parameters: float32 [n, latent_dim] -> [n, h, w, output_channels].
 
-        Labels are int32 [n], or float32 [n, labels] with shares of each, for pictures between two.
+        Labels are int32 [n], or float32 [n, labels] with a share of each label for images between two labels.
         """
         if not self.labels:
             return self.decoder(z)
@@ -140,7 +152,7 @@ class VAE(keras.Model):
         return self.decoder([z, labels])
 
     def decode_mean(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """E[x|z]: float32 [n, latent_dim] -> [n, h, w, c] in [0, 1]."""
+        """Return E[x|z]: float32 [n, latent_dim] -> [n, h, w, c] in [0, 1]."""
         return self.likelihood.mean(self.decode(z, labels))
 
     def elbo_terms(
@@ -151,18 +163,19 @@ class VAE(keras.Model):
         corrupted: tf.Tensor | None = None,
         training: bool = False,
     ) -> ElboTerms:
-        """The two terms of the negative ELBO with one sample per picture.
+        """Return the two terms of the negative ELBO, with one sample per image.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
             noise: Draws of N(0, 1), float32 [n, latent_dim].
-            labels: int32 [n]; None for none.
-            corrupted: What the encoder sees in place of x.
+            labels: int32 [n]. None for no labels.
+            corrupted: Input of the encoder in place of x. None for x itself.
             training: Passed on to the likelihood.
 
         Returns:
-            Terms in nats. Under the standard normal prior the KL divergence is exact for the code's upper level and averaged
-            over one sample of it for the lower; under a VampPrior it is an unbiased estimate, as the reconstruction term is.
+            Terms in nats. Under the standard normal prior, the KL divergence of the upper level is exact, and that of the lower
+            level is averaged over one sample of the upper level. Under a VampPrior, the KL divergence of the upper level is an
+            unbiased estimate. The reconstruction term is always an unbiased estimate.
         """
         return self.elbo_terms_and_parameters(x, noise, labels, corrupted, training)[0]
 
@@ -174,24 +187,25 @@ class VAE(keras.Model):
         corrupted: tf.Tensor | None = None,
         training: bool = False,
     ) -> tuple[ElboTerms, tf.Tensor]:
-        """Return what `elbo_terms` does, and the likelihood's parameters at the samples, float32 [n, h, w, output_channels]."""
+        """Return the terms of `elbo_terms`, and the likelihood's parameters at the samples, float32 [n, h, w, output_channels]."""
         q = self.sample_posterior(x if corrupted is None else corrupted, noise, labels)
         parameters = self.decode(q.z, labels)
         log_prob = self.likelihood.log_prob(x, parameters, training=training)
         return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q, labels)), parameters
 
     def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """The importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8).
+        """Return the importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8).
 
-        At most `ROWS` codes at a time, and fewer of large pictures: memory does not grow with K, nor time with small batches.
+        At most `ROWS` codes are decoded at once, and fewer for large images. So memory does not grow with K, and small batches are
+        not slow.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
             noise: Draws of N(0, 1), float32 [n, K, latent_dim].
-            labels: int32 [n]; None for none.
+            labels: int32 [n]. None for no labels.
 
         Returns:
-            float32 [n], nats: at least the ELBO in expectation, and closer to log p(x) the larger K is.
+            float32 [n], nats. In expectation it is at least the ELBO, and it comes closer to log p(x) as K grows.
         """
         encoded = self._encode_top(x, labels)
         count, samples = tf.shape(x)[0], tf.shape(noise)[1]
@@ -207,22 +221,28 @@ class VAE(keras.Model):
         return total - tf.math.log(tf.cast(samples, tf.float32))
 
     def log_prior(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """log p(z), of a conditional model log p(z|y): float32 [n, latent_dim] -> [n], nats."""
+        """Return log p(z), or log p(z|y) for a conditional model: float32 [n, latent_dim] -> [n], nats."""
         return self._log_prior()(z, labels)
 
     def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Codes of the prior, made of draws of N(0, 1), float32 [n, latent_dim], a seed, int [2], and labels as in `decode`."""
+        """Draw codes from the prior, float32 [n, latent_dim].
+
+        Args:
+            noise: Draws of N(0, 1), float32 [n, latent_dim].
+            seed: int [2].
+            labels: As in `decode`.
+        """
         top = self.prior.draw(noise[:, : self.top_dim], seed, self.shares(labels, noise))
         return tf.concat([top, noise[:, self.top_dim :]], axis=1)
 
     def shares(self, labels: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor | None:
-        """Labels as priors take them, float32 [n, labels]; None where the model knows none."""
+        """Return labels as the priors take them, float32 [n, labels]. Return None for a model that is not conditional."""
         return self._one_hot(labels, like) if self.labels else None
 
     def infer_labels(self, x: tf.Tensor) -> tf.Tensor:
-        """The label under which each picture is likeliest, by the ELBO at the posterior mean: float32 [n, h, w, c] -> int32 [n].
+        """Return each image's most likely label by the ELBO at the posterior mean: float32 [n, h, w, c] -> int32 [n].
 
-        One label at a time, so memory does not grow with their number.
+        Labels are tried one at a time, so memory does not grow with their number.
         """
         count = tf.shape(x)[0]
         elbo = lambda label: self.elbo_terms(x, tf.zeros([count, self.latent_dim]), tf.repeat(label, count)).elbo  # noqa: E731
@@ -230,9 +250,9 @@ class VAE(keras.Model):
         return tf.argmax(elbos, axis=0, output_type=tf.int32)
 
     def gain(self, x: tf.Tensor, elbo: tf.Tensor) -> tf.Tensor:
-        """Nats by which the ELBO beats the likelihood of the mean training picture.
+        """Return the number of nats by which the ELBO exceeds the log-likelihood under the mean training image.
 
-        A model that has learned nothing gains nothing: an absolute bound that holds for any data.
+        A model that has learned nothing gains nothing. So an absolute bound on the gain is valid for any data.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
@@ -245,7 +265,7 @@ class VAE(keras.Model):
         return elbo - self.likelihood.reference_log_prob(x, tf.repeat(parameters, tf.shape(x)[0], axis=0))
 
     def _encode_top(self, x: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, ...]:
-        """The encoder's outputs: mean and log-variance of the upper level and, of a hierarchical model, its features."""
+        """Return the mean and log-variance of the upper level and, for a hierarchical model, the encoder's features."""
         if not self.labels:
             return tuple(self.encoder(x))
         labels = self._one_hot(labels, x)
@@ -255,7 +275,7 @@ class VAE(keras.Model):
         return mean, log_variance, *features
 
     def _log_prior(self) -> Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor]:
-        """`log_prior`, with all that does not depend on the codes computed once."""
+        """Return `log_prior` as a function, with everything that does not depend on the codes computed once."""
         top = self.prior.density()
         return lambda z, labels: top(z[:, : self.top_dim], self.shares(labels, z)) + log_normal(z[:, self.top_dim :])
 
@@ -267,7 +287,7 @@ class VAE(keras.Model):
         noise: tf.Tensor,
         log_prior: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
     ) -> tf.Tensor:
-        """log p(x|z) p(z) / q(z|x) at a code for each of the draws of N(0, 1), float32 [n, k, latent_dim]: [n, k]."""
+        """Return log p(x|z) p(z) / q(z|x) at a code for each draw of N(0, 1), float32 [n, k, latent_dim] -> [n, k]."""
         count, each = tf.shape(noise)[0], tf.shape(noise)[1]
         repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731
         q = self._sample(tuple(map(repeat, encoded)), tf.reshape(noise, [-1, self.latent_dim]))
@@ -286,7 +306,7 @@ class VAE(keras.Model):
         return Sample(*(tf.concat(pair, axis=1) for pair in both))
 
     def _kl(self, q: Sample, labels: tf.Tensor | None) -> tf.Tensor:
-        """KL(q(z|x) || p(z)) by dimension, float32 [n, latent_dim], nats; see `elbo_terms`."""
+        """Return KL(q(z|x) || p(z)) by dimension, float32 [n, latent_dim], nats; see `elbo_terms`."""
         top = self.top_dim
         upper = self.prior.kl(q.mean[:, :top], q.log_variance[:, :top], q.z[:, :top], self.shares(labels, q.z))
         if top == self.latent_dim:
@@ -294,7 +314,7 @@ class VAE(keras.Model):
         return tf.concat([upper, kl_to_standard_normal(q.mean[:, top:], q.log_variance[:, top:])], axis=1)
 
     def _one_hot(self, labels: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor:
-        """Labels as the networks see them, float32 [n, labels]; all zeros for a picture without, and shares as they are."""
+        """Return one-hot labels, float32 [n, labels]: all zeros for an unlabelled image. Shares are returned unchanged."""
         if labels is None:
             return tf.zeros([tf.shape(like)[0], self.labels])
         labels = tf.convert_to_tensor(labels)

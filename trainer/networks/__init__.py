@@ -1,4 +1,4 @@
-"""Encoders and decoders. `build_networks` gives those that the configuration names."""
+"""Encoders and decoders. `build_networks` builds the ones that the configuration names."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NETWORKS: dict[str, Builder] = {
 
 
 def latent_dim(config: ModelConfig, image_shape: tuple[int, int, int]) -> int:
-    """How many numbers a code of such pictures has, of all levels and places together."""
+    """Return the number of dimensions of a code, over all levels and places."""
     return spatial.latent_dim(config, image_shape) if config.network == "spatial" else config.latent_dim
 
 
 def latent_grid(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
-    """Rows, columns, and channels of the places that a code has numbers for; None where it has no places."""
+    """Return the rows, columns and channels of a spatial code. Return None for a network without a grid."""
     if config.network != "spatial":
         return None
     return (*spatial.grid_of(config.patch, image_shape), config.latent_channels)
@@ -34,20 +34,20 @@ def latent_grid(config: ModelConfig, image_shape: tuple[int, int, int]) -> tuple
 def build_networks(
     config: ModelConfig, image_shape: tuple[int, int, int], output_channels: int, output_bias: np.ndarray, labels: int = 0
 ) -> Networks:
-    """The networks of a model.
+    """Build the networks of a model.
 
     Args:
-        config: Which network, and how large.
-        image_shape: Height, width, channels of the pictures: any size, 1 or 3 channels.
-        output_channels: Numbers that the likelihood needs per pixel.
-        output_bias: [h * w * output_channels]: what the untrained decoder gives for every latent code.
-        labels: How many labels encoder and decoder see, as a second input, float32 [n, labels]; 0 for none.
+        config: Which network, and its size.
+        image_shape: Height, width, channels of the images: any size, 1 or 3 channels.
+        output_channels: Number of the likelihood's parameters per pixel.
+        output_bias: Output of the untrained decoder for every code, [h * w * output_channels].
+        labels: Number of labels, which encoder and decoder take as a second input, float32 [n, labels]. 0 for none.
 
     Returns:
         See `Networks`.
 
     Raises:
-        ValueError: No such network; the message lists those there are.
+        ValueError: The network is unknown. The message lists the known networks.
     """
     if config.network not in NETWORKS:
         raise ValueError(f"unknown network {config.network!r}: allowed are {', '.join(NETWORKS)}")

@@ -1,4 +1,4 @@
-"""A convolutional encoder and decoder: each stage halves (doubles) the picture, whatever its size."""
+"""A convolutional encoder and decoder: each stage halves or doubles an image of any size."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.networks.shared import ACTIVATION, Bias, Networks, dense_stack, pos
 
 
 def stage_sizes(height: int, width: int, stages: int) -> list[tuple[int, int]]:
-    """Sizes of the picture before each stage and after the last, halves rounded up: 28, 14, 7, 4."""
+    """Return the sizes of the image before each stage and after the last one. Halves are rounded up: 28, 14, 7, 4."""
     sizes = [(height, width)]
     for _ in range(stages):
         height, width = -(-height // 2), -(-width // 2)
@@ -21,7 +21,7 @@ def stage_sizes(height: int, width: int, stages: int) -> list[tuple[int, int]]:
 def build(
     config: ModelConfig, image_shape: tuple[int, int, int], output_channels: int, output_bias: np.ndarray, labels: int
 ) -> Networks:
-    """See `trainer.networks.build_networks`."""
+    """Build the networks; see `trainer.networks.build_networks`."""
     sizes = stage_sizes(*image_shape[:2], len(config.filters))
     usual = {"activation": ACTIVATION, "kernel_initializer": "he_normal"}
 
@@ -42,9 +42,9 @@ def build(
     for i, (filters, size) in enumerate(zip((*config.filters[-2::-1], config.filters[0]), sizes[-2::-1])):
         x = keras.layers.Conv2DTranspose(filters, 4, strides=2, padding="same", name=f"up_{i + 1}", **usual)(x)
         excess = [(0, 2 * small - large) for small, large in zip(sizes[len(sizes) - 1 - i], size)]
-        if any(end for _, end in excess):  # an odd size was rounded up on the way down
+        if any(end for _, end in excess):  # an odd size was rounded up by the encoder
             x = keras.layers.Cropping2D(excess, name=f"crop_{i + 1}")(x)
-    last = {"padding": "same", "use_bias": False, "kernel_initializer": small()}  # its bias is one per pixel, below
+    last = {"padding": "same", "use_bias": False, "kernel_initializer": small()}  # its bias, one per pixel, follows
     x = keras.layers.Conv2D(output_channels, 3, name="output", **last)(x)
     output = Bias(output_bias, name="output_bias")(x)
     decoder = keras.Model([code, *label] if label else code, output, name="decoder")

@@ -1,4 +1,4 @@
-"""A dense encoder and decoder: on small pictures the best that a CPU second buys."""
+"""A dense encoder and decoder: the best quality per CPU second on small images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainer.networks.shared import Networks, dense_output, dense_stack, posteri
 def build(
     config: ModelConfig, image_shape: tuple[int, int, int], output_channels: int, output_bias: np.ndarray, labels: int
 ) -> Networks:
-    """See `trainer.networks.build_networks`."""
+    """Build the networks; see `trainer.networks.build_networks`."""
     picture = keras.Input(image_shape, name="picture")
     x, label = with_labels(keras.layers.Flatten(name="flatten")(picture), labels)
     x = dense_stack(x, config.hidden, config.dropout)

@@ -1,4 +1,4 @@
-"""Dropout by a seed that is handed in: a training that goes on after it was killed drops what it would have dropped."""
+"""Dropout from a given seed: a resumed training drops the same values as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# What each replica's thread draws from; None but in training.
+# The seeds of each replica's thread. None outside of training.
 _SEEDS: ContextVar[Iterator[tf.Tensor] | None] = ContextVar("dropout_seeds", default=None)
 
 
 @contextmanager
 def dropping(seed: tf.Tensor) -> Iterator[None]:
-    """Has the `Dropout` layers that are called within leave something out.
+    """Make the `Dropout` layers that are called in this context drop values.
 
     Args:
-        seed: int32 [2]; each call of a layer has one of its own made of it.
+        seed: int32 [2]. Each call of a layer derives its own seed from it.
     """
     token = _SEEDS.set(tf.random.experimental.stateless_fold_in(seed, i, alg="philox") for i in itertools.count())
     try:
@@ -30,13 +30,12 @@ def dropping(seed: tf.Tensor) -> Iterator[None]:
 
 
 class Dropout(keras.layers.Layer):
-    """Leaves out a share of what it is given, and scales up the rest (Srivastava et al. 2014, section 4); nothing but within
-    `dropping`.
+    """Drop a share of the inputs and scale up the rest (Srivastava et al. 2014, section 4), but only within `dropping`.
 
-    Keras' own layer draws from a state of its own, which is none of a model's weights.
+    Keras' own layer draws from its own state, which is not among the model's weights.
 
     Args:
-        rate: The share, 0 to below 1.
+        rate: The share to drop, 0 to below 1.
 
     Example:
         >>> with dropping(tf.constant([0, 1])):
@@ -52,14 +51,14 @@ class Dropout(keras.layers.Layer):
         self.rate = rate
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Of any shape."""
+        """Return the inputs, of any shape, with dropped values set to 0 and the rest scaled up."""
         seeds = _SEEDS.get()
         if seeds is None:
             return inputs
-        # By whole numbers and Philox, which are the same compiled by XLA; its uniform floats are others.
+        # Integers from Philox are the same when compiled by XLA. Its uniform floats differ.
         bits = tf.random.stateless_uniform(tf.shape(inputs), next(seeds), None, None, tf.uint32, alg="philox")
         return tf.where(bits < int(self.rate * 2**32), 0.0, inputs / (1 - self.rate))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, for Keras."""
+        """Return the arguments, for Keras."""
         return {**super().get_config(), "rate": self.rate}

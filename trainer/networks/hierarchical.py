@@ -1,6 +1,6 @@
 """A dense model with two levels of latent variables: p(z_top) p(z_low|z_top) p(x|z_top, z_low).
 
-The HVAE of Tomczak and Welling 2018 (section 3), in units of the prior: see `trainer.vae.VAE`.
+It is the HVAE of Tomczak and Welling 2018 (section 3), in units of the prior: see `trainer.vae.VAE`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trainer.networks.shared import (
 
 
 class FromPrior(keras.layers.Layer):
-    """Takes the lower level's code out of its prior's units: (z_top, z_low) -> (z_top, mean + exp(log_scale) * z_low).
+    """Convert the lower level of a code from units of its prior: (z_top, z_low) -> (z_top, mean + exp(log_scale) * z_low).
 
     Args:
         top_dim: Dimensions of the upper level.
@@ -33,31 +33,31 @@ class FromPrior(keras.layers.Layer):
         self.top_dim = top_dim
 
     def call(self, latents: keras.KerasTensor, mean: keras.KerasTensor, log_scale: keras.KerasTensor) -> keras.KerasTensor:
-        """[n, d], and [n, d - top_dim] twice -> [n, d]."""
+        """Convert codes: [n, d], and mean and log-scale, each [n, d - top_dim] -> [n, d]."""
         low = mean + keras.ops.exp(log_scale) * latents[:, self.top_dim :]
         return keras.ops.concatenate([latents[:, : self.top_dim], low], axis=1)
 
     def get_config(self) -> dict[str, int]:
-        """The arguments, for Keras."""
+        """Return the arguments, for Keras."""
         return {**super().get_config(), "top_dim": self.top_dim}
 
 
 class Top(keras.layers.Layer):
-    """The upper level of a code: [n, d] -> [n, top_dim]."""
+    """Select the upper level of a code: [n, d] -> [n, top_dim]."""
 
     def __init__(self, top_dim: int, **kwargs):
         super().__init__(**kwargs)
         self.top_dim = top_dim
 
     def call(self, latents: keras.KerasTensor) -> keras.KerasTensor:
-        """[n, d] -> [n, top_dim]."""
+        """Select the upper level: [n, d] -> [n, top_dim]."""
         return latents[:, : self.top_dim]
 
 
 def build(
     config: ModelConfig, image_shape: tuple[int, int, int], output_channels: int, output_bias: np.ndarray, labels: int
 ) -> Networks:
-    """See `trainer.networks.build_networks`."""
+    """Build the networks; see `trainer.networks.build_networks`."""
     top_dim, low_dim, between = config.top_latent_dim, config.latent_dim - config.top_latent_dim, config.hidden[-1] // 2
 
     picture = keras.Input(image_shape, name="picture")
@@ -83,7 +83,7 @@ def build(
 
 
 def prior_heads(features: keras.KerasTensor, dim: int) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Mean and log-scale of p(z_low|z_top) from features [n, f], each [n, dim]; both start near 0."""
+    """Return the mean and log-scale of p(z_low|z_top) from features [n, f], each [n, dim]. Both start near 0."""
     mean = keras.layers.Dense(dim, kernel_initializer="glorot_uniform", name="prior_mean")(features)
     log_scale = keras.layers.Dense(dim, kernel_initializer="zeros", name="unbounded_prior_log_scale")(features)
     return mean, Bounded(MOST_LOG_VARIANCE / 3, name="prior_log_scale")(log_scale)

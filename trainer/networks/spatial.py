@@ -1,7 +1,7 @@
-"""A network for colour: a grid of places whose layers share their weights, and a code with numbers for each place.
+"""A network for color images: a grid of places with shared weights, and a code with numbers for each place.
 
-A place stands for a patch of pixels. Convolutions at the grid's resolution are the matrix products that a CPU is fastest at, and
-a layer has as many weights for a large picture as for a small one.
+A place is a patch of pixels. Convolutions at the grid's resolution are matrix products, which a CPU computes fastest. A layer
+has the same number of weights for large and small images.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from trainer.networks.shared import ACTIVATION, MOST_LOG_VARIANCE, Bias, Bounded
 
 
 def grid_of(patch: int, image_shape: tuple[int, int, int]) -> tuple[int, int]:
-    """Rows and columns of places, each of `patch` x `patch` pixels, that cover a picture."""
+    """Return the rows and columns of places, each of `patch` x `patch` pixels, that cover an image."""
     return -(-image_shape[0] // patch), -(-image_shape[1] // patch)
 
 
 def latent_dim(config: ModelConfig, image_shape: tuple[int, int, int]) -> int:
-    """Numbers in a code: `latent_channels` for each place of the grid, row by row."""
+    """Return the number of dimensions of a code: `latent_channels` for each place of the grid, row by row."""
     rows, columns = grid_of(config.patch, image_shape)
     return rows * columns * config.latent_channels
 
@@ -31,7 +31,7 @@ def latent_dim(config: ModelConfig, image_shape: tuple[int, int, int]) -> int:
 def build(
     config: ModelConfig, image_shape: tuple[int, int, int], output_channels: int, output_bias: np.ndarray, labels: int
 ) -> Networks:
-    """See `trainer.networks.build_networks`."""
+    """Build the networks; see `trainer.networks.build_networks`."""
     grid, dim = grid_of(config.patch, image_shape), latent_dim(config, image_shape)
 
     picture = keras.Input(image_shape, name="picture")
@@ -49,7 +49,7 @@ def build(
     usual = {"padding": "same", "kernel_initializer": "he_normal"}
     x, label = _with_label(keras.layers.Conv2D(config.width, 3, name="into_width", **usual)(x), labels)
     x = _blocks(x, config)
-    last = {"use_bias": False, "kernel_initializer": small()}  # its bias is one per pixel, below
+    last = {"use_bias": False, "kernel_initializer": small()}  # its bias, one per pixel, follows
     x = keras.layers.Conv2D(output_channels * config.patch**2, 1, name="output", **last)(x)
     x = FromPatches(config.patch, image_shape[:2], name="picture")(x)
     output = Bias(output_bias, name="output_bias")(x)
@@ -58,12 +58,12 @@ def build(
 
 
 def _dense(units: int, name: str) -> keras.layers.Layer:
-    """A dense layer, the same at each place."""
+    """Return a dense layer that is the same at each place."""
     return keras.layers.Conv2D(units, 1, kernel_initializer="he_normal", name=name)
 
 
 def _with_label(x: keras.KerasTensor, labels: int) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
-    """Features [n, rows, columns, f] to which the label has added the same at each place, and the inputs that this adds."""
+    """Add a projection of the label to features [n, rows, columns, f], equal at each place. Return them and the added inputs."""
     if not labels:
         return x, []
     label = keras.Input((labels,), name="label")
@@ -72,7 +72,7 @@ def _with_label(x: keras.KerasTensor, labels: int) -> tuple[keras.KerasTensor, l
 
 
 def _blocks(x: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
-    """Residual layers and an activation: [n, rows, columns, width], the same shape."""
+    """Return the output of residual layers and an activation: [n, rows, columns, width], the same shape."""
     for i in range(1, config.blocks + 1):
         x = ResidualConvolution(config.width, name=f"residual_{i}")(x)
     x = keras.layers.Activation(ACTIVATION, name="activation")(x)
@@ -80,36 +80,36 @@ def _blocks(x: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
 
 
 class ResidualConvolution(keras.layers.Layer):
-    """Activation, then a 3x3 convolution, added to what it was given (He et al. 2016b, figure 4e): [n, h, w, filters], the same.
+    """Activation, then a 3x3 convolution, with a residual connection (He et al. 2016b, figure 4e): [n, h, w, filters], same shape.
 
     Args:
-        filters: Numbers at each place that it is given and gives.
+        filters: Number of input channels and of output channels.
     """
 
     def __init__(self, filters: int, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.activation = keras.activations.get(ACTIVATION)
-        start = keras.initializers.VarianceScaling(0.2)  # so that it starts as a small correction
+        start = keras.initializers.VarianceScaling(0.2)  # the layer starts as a small correction
         self.convolution = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=start)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the weights."""
+        """Create the weights."""
         self.convolution.build(input_shape)
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """[n, h, w, filters] -> [n, h, w, filters]."""
+        """Apply the layer: [n, h, w, filters] -> [n, h, w, filters]."""
         return inputs + self.convolution(self.activation(inputs))
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, for Keras."""
+        """Return the arguments, for Keras."""
         return {**super().get_config(), "filters": self.filters, "activation": ACTIVATION}
 
 
 class ToPatches(keras.layers.Layer):
-    """Pictures as a grid of patches: [n, h, w, c] -> [n, rows, columns, patch * patch * c].
+    """Split images into a grid of patches: [n, h, w, c] -> [n, rows, columns, patch * patch * c].
 
-    Where a side is no multiple of a patch's, the last row or column of pixels is repeated.
+    If a side is not a multiple of the patch's side, the last row or column of pixels is repeated.
 
     Args:
         patch: Pixels on a patch's side.
@@ -120,27 +120,27 @@ class ToPatches(keras.layers.Layer):
         self.patch = patch
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[n, h, w, c] -> [n, rows, columns, patch * patch * c]."""
+        """Split images: [n, h, w, c] -> [n, rows, columns, patch * patch * c]."""
         for axis, places in enumerate(grid_of(self.patch, inputs.shape[1:]), start=1):
             if places * self.patch > inputs.shape[axis]:
                 inputs = tf.gather(inputs, np.minimum(np.arange(places * self.patch), inputs.shape[axis] - 1), axis=axis)
         return tf.nn.space_to_depth(inputs, self.patch) if self.patch > 1 else inputs
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """For Keras."""
+        """Return the output shape, for Keras."""
         return (input_shape[0], *grid_of(self.patch, input_shape[1:]), self.patch**2 * input_shape[3])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, for Keras."""
+        """Return the arguments, for Keras."""
         return {**super().get_config(), "patch": self.patch}
 
 
 class FromPatches(keras.layers.Layer):
-    """The way back, without what was repeated: [n, rows, columns, patch * patch * k] -> [n, h, w, k].
+    """Assemble images from patches, without the repeated pixels: [n, rows, columns, patch * patch * k] -> [n, h, w, k].
 
     Args:
         patch: Pixels on a patch's side.
-        size: Height and width of the pictures.
+        size: Height and width of the images.
     """
 
     def __init__(self, patch: int, size: tuple[int, int], **kwargs):
@@ -148,14 +148,14 @@ class FromPatches(keras.layers.Layer):
         self.patch, self.size = patch, tuple(size)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """[n, rows, columns, patch * patch * k] -> [n, h, w, k]."""
+        """Assemble images: [n, rows, columns, patch * patch * k] -> [n, h, w, k]."""
         pictures = tf.nn.depth_to_space(inputs, self.patch) if self.patch > 1 else inputs
         return pictures[:, : self.size[0], : self.size[1]]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """For Keras."""
+        """Return the output shape, for Keras."""
         return (input_shape[0], *self.size, input_shape[3] // self.patch**2)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments, for Keras."""
+        """Return the arguments, for Keras."""
         return {**super().get_config(), "patch": self.patch, "size": self.size}

@@ -1,4 +1,4 @@
-"""The network of a flow's velocity: residual layers that are told the time, over codes as they are or over the grid of their places."""
+"""The velocity network of a flow: residual layers conditioned on time, over whole codes or over the grid of their places."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import numpy as np
 from trainer.networks.shared import ACTIVATION, Bias
 from trainer.networks.spatial import FromPatches, ToPatches
 
-WIDTHS = (128, 1024)  # of layers over codes without places: four times their dimensions, within these
+WIDTHS = (128, 1024)  # bounds of a layer's width over codes without places, which is 4 times the code's dimensions
 LAYERS = 4
-FINE, COARSE = 96, 192  # widths over the grid, and over the grid of its 2x2 patches, where places far apart meet
+FINE, COARSE = 96, 192  # widths over the grid, and over the grid of its 2x2 patches, which connects distant places
 COARSE_LAYERS = 3
-CONDITION = 128  # numbers that time and label are told by
+CONDITION = 128  # dimensions of the embedding of time and label
 FREQUENCIES = 32
 
 
 def build_velocity(dim: int, grid: tuple[int, int, int] | None, labels: int, seed: int) -> keras.Model:
-    """The network: all zeros until it is trained.
+    """Build the network. Its output is all zeros until it is trained.
 
     Args:
         dim: Dimensions of a code.
-        grid: Rows, columns, and channels, where the code has places; None where it has none.
-        labels: How many labels there are; 0 for none.
-        seed: Of the weights.
+        grid: Rows, columns and channels of a spatial code. None for a code without places.
+        labels: Number of labels. 0 for none.
+        seed: Seed of the weights.
 
     Returns:
-        A model of codes, float32 [n, dim], times, float32 [n, 1] in [0, 1], and, where there are labels, their shares, float32
-        [n, labels]; it gives float32 [n, dim].
+        A model that takes codes, float32 [n, dim], times, float32 [n, 1] in [0, 1], and, if there are labels, their shares,
+        float32 [n, labels]. It returns float32 [n, dim].
     """
     make = _Layers(seed)
     u, t = keras.Input((dim,), name="u"), keras.Input((1,), name="t")
@@ -44,7 +44,7 @@ def build_velocity(dim: int, grid: tuple[int, int, int] | None, labels: int, see
 
 
 def _over_all(u: keras.KerasTensor, told: keras.KerasTensor, make: _Layers) -> keras.KerasTensor:
-    """Dense residual layers: [n, d] and what they are told, [n, CONDITION] -> [n, d]."""
+    """Return the output of dense residual layers: codes [n, d] and their condition [n, CONDITION] -> [n, d]."""
     dim = u.shape[1]
     width = int(np.clip(4 * dim, *WIDTHS))
     x = make.dense(width, "first")(u)
@@ -54,7 +54,7 @@ def _over_all(u: keras.KerasTensor, told: keras.KerasTensor, make: _Layers) -> k
 
 
 def _over_places(u: keras.KerasTensor, told: keras.KerasTensor, grid: tuple[int, int, int], make: _Layers) -> keras.KerasTensor:
-    """Convolutions over the grid, and between them others over its patches: [n, d] and [n, CONDITION] -> [n, d]."""
+    """Return the output of convolutions over the grid and over its patches: [n, d] and [n, CONDITION] -> [n, d]."""
     size, channels = grid[:2], grid[2]
     x = make.convolution(FINE, "first")(keras.layers.Reshape(grid, name="grid")(u))
     x = Bias(np.zeros((*size, FINE)), name="place")(x)
@@ -71,7 +71,7 @@ def _over_places(u: keras.KerasTensor, told: keras.KerasTensor, grid: tuple[int,
 
 
 class _Layers:
-    """Makes layers whose weights follow from one seed, in the order in which they are made."""
+    """Create layers whose weights are drawn from one seed, in the order of creation."""
 
     def __init__(self, seed: int):
         self._seeds = np.random.SeedSequence(seed)
@@ -81,19 +81,19 @@ class _Layers:
         return keras.initializers.VarianceScaling(spread, seed=int(seed))
 
     def dense(self, units: int, name: str, spread: float = 1.0) -> keras.layers.Layer:
-        """A dense layer, over places the same at each."""
+        """Return a dense layer, which is the same at each place of a grid."""
         return keras.layers.Dense(units, kernel_initializer=self._start(spread), name=f"{name}_dense")
 
     def convolution(self, units: int, name: str, spread: float = 1.0) -> keras.layers.Layer:
-        """A 3x3 convolution."""
+        """Return a 3x3 convolution."""
         return keras.layers.Conv2D(units, 3, padding="same", kernel_initializer=self._start(spread), name=f"{name}_convolution")
 
     def activated(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        """Normalised (Ba et al. 2016) and activated."""
+        """Return x after layer normalization (Ba et al. 2016) and the activation."""
         return keras.layers.Activation(ACTIVATION)(keras.layers.LayerNormalization(name=f"{name}_norm")(x))
 
     def residual(self, x: keras.KerasTensor, told: keras.KerasTensor, layer: keras.layers.Layer, name: str) -> keras.KerasTensor:
-        """A layer of what was normalised, told time and label, and activated; added to what it was given."""
+        """Normalize x, add the condition, apply the activation and the layer, and add the result to x."""
         width = x.shape[-1]
         told = self.dense(width, f"{name}_told")(told)
         if len(x.shape) == 4:
@@ -102,7 +102,7 @@ class _Layers:
         return keras.layers.Add()([x, layer(keras.layers.Activation(ACTIVATION)(y))])
 
     def mixed(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-        """Each place given a weighted sum of all places, the same weights for all numbers (Tolstikhin et al. 2021, eq. 1)."""
+        """Add to each place a weighted sum of all places; all channels share the weights (Tolstikhin et al. 2021, eq. 1)."""
         rows, columns, width = x.shape[1:]
         y = keras.layers.Reshape((rows * columns, width))(keras.layers.LayerNormalization(name=f"{name}_norm")(x))
         y = self.dense(rows * columns, name, 1 / LAYERS)(keras.layers.Permute((2, 1))(y))
@@ -111,9 +111,9 @@ class _Layers:
 
 
 class Waves(keras.layers.Layer):
-    """Times, [n, 1] in [0, 1], as sines and cosines of rising frequencies: [n, 2 * FREQUENCIES]."""
+    """Embed times, [n, 1] in [0, 1], as sines and cosines of rising frequencies: [n, 2 * FREQUENCIES]."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """[n, 1] -> [n, 2 * FREQUENCIES]."""
+        """Embed times: [n, 1] -> [n, 2 * FREQUENCIES]."""
         angles = inputs * (math.pi * np.exp(np.linspace(0, math.log(64), FREQUENCIES))).astype(np.float32)
         return keras.ops.concatenate([keras.ops.sin(angles), keras.ops.cos(angles)], axis=1)
