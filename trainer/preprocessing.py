@@ -1,6 +1,6 @@
 """The pixel graph: from a file's bytes to pixels, the same in training and in serving.
 
-TensorFlow Transform writes it once; the Trainer reads its data through it and exports it inside the model.
+TensorFlow Transform writes the graph once. The Trainer reads its data through it and exports it inside the model.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from common.features import ENCODED
 from trainer.config import PreprocessingConfig
 
 PIXELS = "pixels"  # the transformed feature: float32 [n, height, width, channels] in [0, 1]
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PNG and JPEG tools use for grey
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PNG and JPEG tools use for gray
 
 
 def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """TFX Transform's entry point.
+    """Build the pixel graph: the entry point of TFX Transform.
 
     Args:
-        inputs: Raw features; `image/encoded` is string [n, 1].
+        inputs: Raw features. `image/encoded` is string [n, 1].
         custom_config: `{"preprocessing": PreprocessingConfig as a dict}`.
 
     Returns:
-        `pixels`: float32 [n, height, width, channels] in [0, 1], every value a multiple of 1/255, or 1/65535 of 16 bits.
+        `pixels`: float32 [n, height, width, channels] in [0, 1]. Every value is a multiple of 1/255, or of 1/65535 for 16 bits.
     """
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in custom_config["preprocessing"].items()}
     config = PreprocessingConfig(**values)
@@ -35,30 +35,30 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
 
 
 def level_type(depth: int) -> tf.DType:
-    """The type of levels of 8 or 16 bits."""
+    """Return the type of levels of 8 or 16 bits."""
     return tf.uint16 if depth == 16 else tf.uint8
 
 
 def scale(levels: tf.Tensor) -> tf.Tensor:
-    """Levels, uint8 or uint16 of any shape, as float32 in [0, 1]."""
+    """Convert levels, uint8 or uint16 of any shape, to float32 in [0, 1]."""
     return tf.cast(levels, tf.float32) / float(tf.as_dtype(levels.dtype).max)
 
 
 def to_levels(pixels: tf.Tensor, depth: int = 8) -> tf.Tensor:
-    """Pixels in [0, 1] as uint8 levels, or uint16 of 16 bits; the inverse of `scale`, and rounding for a decoder's pixels."""
+    """Convert pixels in [0, 1] to uint8 levels, or uint16 for 16 bits. It inverts `scale`, and rounds a decoder's pixels."""
     kind = level_type(depth)
     return tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 1.0) * float(kind.max)), kind)
 
 
 def decode_levels(encoded: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
-    """Decodes one picture and brings it to the configured size and channels.
+    """Decode one image and convert it to the configured size and channels.
 
     Args:
         encoded: string []: PNG, JPEG, GIF (first frame) or BMP with 1 to 4 channels, any size.
-        config: What to bring it to.
+        config: The size and format to convert to.
 
     Returns:
-        uint8 [height, width, channels], or uint16 where `config.depth` is 16. Levels are whole on purpose: training can keep
+        uint8 [height, width, channels], or uint16 if `config.depth` is 16. Levels are integers on purpose: training can keep
         them as bytes without loss, and likelihoods of 8-bit data are exact.
     """
     image = _decode(encoded, config.depth)
@@ -69,10 +69,10 @@ def decode_levels(encoded: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
 
 
 def _decode(encoded: tf.Tensor, depth: int) -> tf.Tensor:
-    """Decodes one picture of any size to levels of 8 or 16 bits."""
+    """Decode one image of any size to levels of 8 or 16 bits."""
     if depth == 8:
         return tf.io.decode_image(encoded, channels=0, expand_animations=False)
-    # Only PNG has 16 bits. Of all others TensorFlow would make 16 bits by times 256, which leaves white grey.
+    # Only PNG has 16 bits. For all other formats TensorFlow would multiply by 256, which turns white into gray.
     is_png = tf.equal(tf.strings.substr(encoded, 0, 4), b"\x89PNG")
     return tf.cond(
         is_png,
@@ -82,7 +82,7 @@ def _decode(encoded: tf.Tensor, depth: int) -> tf.Tensor:
 
 
 def _bring(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
-    """Composites, converts and resizes one picture [h, w, 1..4]."""
+    """Composite, convert and resize one image [h, w, 1..4]."""
     kind = image.dtype
     white = float(kind.max)
     background = tf.constant(config.background, tf.float32) * (white / 255.0)
@@ -91,7 +91,7 @@ def _bring(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
         colour, background = _luma(colour), _luma(background)
     size = [config.height, config.width]
     if config.fit == "pad":
-        # Bars come last: around a picture of 1x20000 as it is they would take gigabytes.
+        # Pad last: around an unscaled image of 1x20000 the bars would take gigabytes.
         resized = _pad(_resize(colour, _size_within(colour, size), config), size, background)
     else:
         resized = _resize(_crop(colour, size) if config.fit == "crop" else colour, size, config)
@@ -99,47 +99,47 @@ def _bring(image: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
 
 
 def _luma(colour: tf.Tensor) -> tf.Tensor:
-    """RGB float32 [..., 3] as grey [..., 1]."""
+    """Convert RGB float32 [..., 3] to gray [..., 1]."""
     return tf.tensordot(colour, tf.constant(LUMA), 1)[..., tf.newaxis]
 
 
 def _composite(image: tf.Tensor, background: tf.Tensor, white: float) -> tf.Tensor:
-    """Levels [h, w, 1..4] (grey, grey + alpha, RGB, RGBA) over the background [3], as RGB float32 [h, w, 3]; all whole levels."""
+    """Composite levels [h, w, 1..4] (gray, gray + alpha, RGB, RGBA) over the background [3]: integers, RGB float32 [h, w, 3]."""
     kind = tf.float32 if white == 255.0 else tf.float64  # products of 16 bits are exact in no smaller type
     image, background = tf.cast(image, kind), tf.cast(background, kind)
     channels = tf.shape(image)[2]
     colours = channels - (1 - channels % 2)  # 2 and 4 channels end with alpha
     padded = tf.concat([image, tf.fill(tf.concat([tf.shape(image)[:2], [1]], 0), tf.constant(white, kind))], axis=2)
-    alpha = padded[..., colours, tf.newaxis]  # the opaque plane where the picture brings none
+    alpha = padded[..., colours, tf.newaxis]  # an opaque plane if the image has no alpha
     rgb = tf.gather(image, tf.minimum([0, 1, 2], colours - 1), axis=2)
-    # Rounded here: graph optimisers turn the division into another one, and levels would depend on the runtime.
+    # Rounded here: graph optimizers rewrite the division, and levels would depend on the runtime.
     return tf.cast(tf.round((rgb * alpha + background * (white - alpha)) / white), tf.float32)
 
 
 def _crop(image: tf.Tensor, size: list[int]) -> tf.Tensor:
-    """The centre of a picture [h, w, c], as large as it can be with the aspect ratio of `size` (rows, columns)."""
+    """Crop an image [h, w, c] to the largest centered part with the aspect ratio of `size` (rows, columns)."""
     height, width = tf.shape(image)[0], tf.shape(image)[1]
-    # Exact integer arithmetic: a picture that has the ratio already must not lose a row to rounding.
+    # Exact integer arithmetic: an image that already has the ratio must not lose a row to rounding.
     new_height = tf.maximum(1, tf.minimum(height, width * size[0] // size[1]))
     new_width = tf.maximum(1, tf.minimum(width, height * size[1] // size[0]))
     return tf.image.crop_to_bounding_box(image, (height - new_height) // 2, (width - new_width) // 2, new_height, new_width)
 
 
 def _size_within(image: tf.Tensor, size: list[int]) -> tf.Tensor:
-    """The largest size, int32 [2], that has the aspect ratio of a picture [h, w, c] and goes into `size`."""
+    """Return the largest size, int32 [2], that has the aspect ratio of an image [h, w, c] and fits into `size`."""
     shape = tf.shape(image)[:2]
-    scaled = (2 * shape * size[::-1] + shape[::-1]) // (2 * shape[::-1])  # each side as the other is scaled, rounded
+    scaled = (2 * shape * size[::-1] + shape[::-1]) // (2 * shape[::-1])  # each side as the other one is scaled, rounded
     return tf.clip_by_value(scaled, 1, size)
 
 
 def _pad(image: tf.Tensor, size: list[int], background: tf.Tensor) -> tf.Tensor:
-    """A picture [h, w, c] in the middle of one of `size` (rows, columns), the rest filled with the background [c]."""
+    """Center an image [h, w, c] on one of `size` (rows, columns), filled with the background [c]."""
     top, left = tf.unstack((size - tf.shape(image)[:2]) // 2)
     return tf.image.pad_to_bounding_box(image - background, top, left, *size) + background
 
 
 def _resize(image: tf.Tensor, size: tf.Tensor | list[int], config: PreprocessingConfig) -> tf.Tensor:
-    """Resizes float32 [h, w, c]; the configured filter when either side shrinks, bilinear when the picture grows."""
+    """Resize float32 [h, w, c] with the configured filter if either side shrinks, else bilinearly."""
     shrinks = tf.reduce_any(tf.shape(image)[:2] > size)
     return tf.cond(
         shrinks,

@@ -1,4 +1,4 @@
-"""Observation models p(x|z): what the decoder's output means. `get_likelihood` gives the one that the configuration names."""
+"""Observation models p(x|z), which define the decoder's output. `get_likelihood` builds the one that the configuration names."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ LIKELIHOODS: dict[str, Callable[[ModelConfig, int], Likelihood]] = {
 
 
 def get_likelihood(config: ModelConfig, channels: int) -> Likelihood:
-    """The observation model that the configuration names.
+    """Build the observation model that the configuration names.
 
     Args:
-        config: Names it, and says what it is told.
-        channels: Of the pictures, 1 or 3.
+        config: Names the likelihood and holds its options.
+        channels: Channels of the images, 1 or 3.
 
     Raises:
-        ValueError: No such likelihood; the message lists those there are.
+        ValueError: The likelihood is unknown. The message lists the known likelihoods.
     """
     if config.likelihood not in LIKELIHOODS:
         raise ValueError(f"unknown likelihood {config.likelihood!r}: allowed are {', '.join(LIKELIHOODS)}")

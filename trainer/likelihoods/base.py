@@ -1,4 +1,4 @@
-"""What every observation model p(x|z) has to say of itself."""
+"""The interface of all observation models p(x|z)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-# What is fitted to the batch that pictures are a part of, by each replica's thread; None where they are all of it.
+# Parameters fitted to the whole batch that images are a part of, per replica's thread. None if the images are the whole batch.
 _FIT: ContextVar[tf.Tensor | None] = ContextVar("batch_fit", default=None)
 
 
 @contextmanager
 def batch_fit(fit: tf.Tensor | None) -> Iterator[None]:
-    """Has `log_prob` take its pictures for a part of a batch, in training.
+    """Make `log_prob` treat its images as a part of a batch, in training.
 
     Args:
-        fit: What `Likelihood.fit_batch` gave for the batch; None for pictures that are all of a batch.
+        fit: The result of `Likelihood.fit_batch` for the batch. None for images that are a whole batch.
     """
     token = _FIT.set(fit)
     try:
@@ -31,14 +31,14 @@ def batch_fit(fit: tf.Tensor | None) -> Iterator[None]:
 
 
 class Likelihood(keras.layers.Layer, abc.ABC):
-    """What the decoder's output means: a distribution of pictures.
+    """The distribution of images that the decoder's output defines.
 
-    A layer, for some have weights of their own. Pictures x are float32 [n, h, w, c] in [0, 1], multiples of 1/255; the
-    decoder's output, `parameters`, is float32 [n, h, w, output_channels].
+    It is a layer, because some likelihoods have weights of their own. Images x are float32 [n, h, w, c] in [0, 1], multiples of
+    1/255. The decoder's output, `parameters`, is float32 [n, h, w, output_channels].
 
     Args:
-        name: As the configuration says it.
-        channels: Of the pictures, 1 or 3.
+        name: Name in the configuration.
+        channels: Channels of the images, 1 or 3.
     """
 
     def __init__(self, name: str, channels: int):
@@ -48,42 +48,42 @@ class Likelihood(keras.layers.Layer, abc.ABC):
 
     @property
     def output_channels(self) -> int:
-        """How many numbers the decoder gives per pixel, for all channels together."""
+        """Return the number of parameters per pixel, for all channels together."""
         return self.channels
 
     @property
     def batch_numbers(self) -> int:
-        """How many numbers `batch_sums` gives; 0 where nothing is fitted to a batch."""
+        """Return the number of values that `batch_sums` returns. 0 means that nothing is fitted to a batch."""
         return 0
 
     @property
     def fits_batches(self) -> bool:
-        """Whether in training `log_prob` depends on the batch that a picture is in."""
+        """Return whether `log_prob` in training depends on the whole batch."""
         return self.batch_numbers > 0
 
     def batch_sums(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-        """What `fit_batch` asks for: sums over pictures, float32 [batch_numbers], which parts of a batch add up."""
+        """Return the input of `fit_batch`: sums over images, float32 [batch_numbers]. The sums of a batch's parts add up."""
         return tf.zeros([0])
 
     def fit_batch(self, sums: tf.Tensor) -> tf.Tensor:
-        """What fits a batch best, of all replicas; once for each batch. Goes to `batch_fit`."""
+        """Return the best fit to a batch, over all replicas, for `batch_fit`. It is called once per batch."""
         return tf.zeros([])
 
     @staticmethod
     def given_fit() -> tf.Tensor | None:
-        """What `batch_fit` was given; None outside of it."""
+        """Return the argument of the current `batch_fit`. Return None outside of it."""
         return _FIT.get()
 
     @abc.abstractmethod
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """log p(x|z) of each picture, summed over pixels and channels: float32 [n], nats."""
+        """Return log p(x|z) of each image, summed over pixels and channels: float32 [n], nats."""
 
     def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
-        """Return log p(x|z) of each picture at several codes.
+        """Return log p(x|z) of each image at several codes.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
-            parameters: Those at k codes of each picture, a picture's one after the other, float32 [n * k, h, w, output_channels].
+            parameters: Parameters at k codes of each image, float32 [n * k, h, w, output_channels]. Those of an image are adjacent.
             samples: k.
 
         Returns:
@@ -93,44 +93,44 @@ class Likelihood(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """E[x|z]: float32 [n, h, w, c] in [0, 1]."""
+        """Return E[x|z]: float32 [n, h, w, c] in [0, 1]."""
 
     @abc.abstractmethod
     def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """A draw of x given z, float32 [n, h, w, c] in [0, 1]; the same seed, int32 [2], gives the same draw."""
+        """Return a draw of x given z, float32 [n, h, w, c] in [0, 1]. The same seed, int32 [2], gives the same draw."""
 
     @abc.abstractmethod
     def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """The output with which an untrained decoder starts: a fair density of pictures of which nothing else is known.
+        """Return the output of an untrained decoder: a fair density of images about which nothing else is known.
 
         Args:
-            mean_picture: Mean of the training pictures, [h, w, c] in [0, 1].
-            deviation: Their standard deviation, [h, w, c]; 0 where a value never changes.
+            mean_picture: Mean of the training images, [h, w, c] in [0, 1].
+            deviation: Standard deviation of the training images, [h, w, c]; 0 where a value never changes.
 
         Returns:
             float32 [h * w * output_channels].
         """
 
     def reference_log_prob(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-        """`log_prob` of the untrained model, whose `parameters` are the initial bias: what a trained one has to beat.
+        """Return `log_prob` of the untrained model, whose `parameters` are the initial bias. A trained model has to beat it.
 
-        Another figure than `log_prob` where training has changed weights of the likelihood's own.
+        It differs from `log_prob` if training has changed the likelihood's own weights.
         """
         return self.log_prob(x, parameters)
 
     def bits_per_dimension(self, nats: float, values: int) -> float | None:
-        """A negative log-likelihood as the length of a code.
+        """Convert a negative log-likelihood to the length of a code.
 
         Args:
-            nats: Of a picture.
-            values: How many numbers a picture has, h * w * c.
+            nats: Negative log-likelihood of an image.
+            values: Number of values of an image, h * w * c.
 
         Returns:
-            Bits per number; None where the likelihood is not a probability of pictures, so that no code has that length.
+            Bits per value. None if the likelihood is not a probability of images, because then no code has that length.
         """
         return None
 
 
 def to_bits_per_dimension(nats: float, values: int) -> float:
-    """Nats per picture of `values` numbers in bits per number."""
+    """Convert nats per image of `values` values to bits per value."""
     return nats / (values * math.log(2))

@@ -1,4 +1,4 @@
-"""The Bernoulli likelihood, of black and white pictures or of grey values taken as probabilities."""
+"""The Bernoulli likelihood, for black and white images or for gray values taken as probabilities."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trainer.likelihoods.base import Likelihood, to_bits_per_dimension
 class Bernoulli(Likelihood):
     """log p(x|z) = sum_i x_i log p_i + (1 - x_i) log(1 - p_i), with the logits of p as parameters.
 
-    The decoder of the VAE paper (Kingma and Welling 2014, appendix C.1, eq. 11). For values strictly between 0 and 1 it is
-    a cross-entropy, not a normalised density.
+    It is the decoder of the VAE paper (Kingma and Welling 2014, appendix C.1, eq. 11). For values strictly between 0 and 1 it is a
+    cross-entropy, not a normalized density.
 
     Args:
-        channels: Of the pictures.
-        binary: Whether every value that it is given is 0 or 1.
+        channels: Channels of the images.
+        binary: Whether every value of x is 0 or 1.
     """
 
     def __init__(self, channels: int, binary: bool = False):
@@ -27,14 +27,14 @@ class Bernoulli(Likelihood):
         self.binary = binary
 
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """See `Likelihood`."""
+        """Return log p(x|z); see `Likelihood`."""
         return -tf.reduce_sum(cross_entropy(x, parameters), axis=[1, 2, 3])
 
     def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
-        """See `Likelihood`.
+        """Return log p(x|z) at several codes; see `Likelihood`.
 
-        Black and white pictures are not repeated: -log(1 + e^t) is the term of a black value, and of a white one with -t for t.
-        That saves two passes over [n, k, h, w, c] and the copies of x.
+        Black and white images are not repeated. With the logit t, the term of a black value is -log(1 + e^t), and that of a white
+        value is the same with -t. That saves two passes over [n, k, h, w, c] and the copies of x.
         """
         if not self.binary:
             return super().log_prob_of_samples(x, parameters, samples)
@@ -43,28 +43,29 @@ class Bernoulli(Likelihood):
         return -tf.reduce_sum(tf.nn.softplus(signs * logits), axis=2)
 
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """See `Likelihood`."""
+        """Return E[x|z]; see `Likelihood`."""
         return tf.sigmoid(parameters)
 
     def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """See `Likelihood`; every value is 0 or 1."""
+        """Return a draw of x given z, of which every value is 0 or 1; see `Likelihood`."""
         return tf.cast(tf.random.stateless_uniform(tf.shape(parameters), seed) < tf.sigmoid(parameters), tf.float32)
 
     def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """The logit of the mean, kept off 0 and 1 so that no pixel starts out certain."""
+        """Return the logit of the mean, kept away from 0 and 1 so that no pixel starts out certain."""
         p = np.clip(mean_picture.reshape(-1), 0.01, 0.99)
         return np.log(p / (1 - p)).astype(np.float32)
 
     def bits_per_dimension(self, nats: float, values: int) -> float | None:
-        """Of black and white pictures; the cross-entropy of grey ones is no code's length."""
+        """Return bits per value for black and white images. Return None for gray ones, whose cross-entropy is not a code length."""
         return to_bits_per_dimension(nats, values) if self.binary else None
 
 
 @tf.custom_gradient
 def cross_entropy(x: tf.Tensor, logits: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
-    """-x log p - (1 - x) log(1 - p) of p = sigmoid(logits), float32 of any shape, nats.
+    """Return -x log p - (1 - x) log(1 - p) for p = sigmoid(logits), float32 of any shape, nats.
 
-    log(1 + e^t) - x t, whose gradient is sigmoid(t) - x: five passes over the pictures, where TensorFlow's own has twenty.
+    It is computed as log(1 + e^t) - x t, whose gradient is sigmoid(t) - x. That takes five passes over the images, where
+    TensorFlow's own function takes twenty.
     """
 
     def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

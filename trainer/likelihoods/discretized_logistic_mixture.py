@@ -1,4 +1,4 @@
-"""A mixture of discretised logistics: a probability of pictures of 256 levels, exact to the bit."""
+"""A mixture of discretized logistics: an exact probability of images of 256 levels."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import tensorflow as tf
 
 from trainer.likelihoods.base import Likelihood, to_bits_per_dimension
 
-HALF_LEVEL = 1 / 255  # of [-1, 1], in which the 256 levels are 2/255 apart
-BEYOND = 1e20  # where the interval of level 0 begins and that of 255 ends; infinity would give 0 * inf in gradients
+HALF_LEVEL = 1 / 255  # half the distance between levels in [-1, 1], where the 256 levels are 2/255 apart
+BEYOND = 1e20  # lower end of level 0's interval and upper end of level 255's; infinity would give 0 * inf in gradients
 MIN_LOG_PRECISION, MAX_LOG_PRECISION = -5.0, 7.0  # scales from 74 times the range to an eighth of a level
-LOG_PRECISION_AT_ZERO = 2.0  # a scale of 17 levels: neither sure nor blurred over the range
-BROAD_SHARE = 0.01  # of the broad component with which a model starts
+LOG_PRECISION_AT_ZERO = 2.0  # a scale of 17 levels: neither certain nor blurred over the range
+BROAD_SHARE = 0.01  # weight of the broad component of an untrained model
 
 
 class Mixture(NamedTuple):
-    """Parameters of N pixels' mixtures, components first: with them last, TensorFlow's kernels take half as long again.
+    """Parameters of N pixels' mixtures, component axis first. With it last, TensorFlow's kernels take 1.5 times as long.
 
     Attributes:
-        logits: Of the components, float32 [K, N]; the channels of a pixel are of the same component.
-        means: float32 [c, K, N], pixels being in [-1, 1].
+        logits: Logits of the components, float32 [K, N]. All channels of a pixel are of the same component.
+        means: Means of pixels in [-1, 1], float32 [c, K, N].
         log_precisions: -log of the scales, unbounded, float32 [c, K, N].
-        couplings: How green's mean moves with red, blue's with red, and blue's with green, before tanh: float32 [3, K, N];
-            [0, K, N] for grey pictures.
+        couplings: Dependence of green's mean on red, of blue's on red, and of blue's on green, before tanh: float32 [3, K, N];
+            [0, K, N] for gray images.
     """
 
     logits: tf.Tensor
@@ -38,17 +38,17 @@ class Mixture(NamedTuple):
 class DiscretizedLogisticMixture(Likelihood):
     """The likelihood of PixelCNN++ (Salimans et al. 2017, sections 2.1 and 2.2, eq. 1 to 3).
 
-    The probability of a level is the mass that a mixture of K logistic distributions has on its interval of length 1/255; the
-    tails beyond belong to levels 0 and 255. Of colour pictures the components' means depend linearly on the channels before:
+    The probability of a level is the mass of a mixture of K logistic distributions on the level's interval of length 1/255. The
+    tails belong to levels 0 and 255. In color images the components' means depend linearly on the channels before, in the order
     red, green, blue.
 
-    Parameters of a pixel, in this order: K logits; means, K for each channel; as many log-precisions (less 2); couplings, K
-    for each pair of channels. Means are those of pixels in [-1, 1], so that outputs of the usual size are sensible ones, and
-    an output of 0 is a mid-grey with a scale of 17 levels.
+    The parameters of a pixel are, in this order: K logits; K means for each channel; K log-precisions (less 2) for each channel; K
+    couplings for each pair of channels. Means are of pixels in [-1, 1], so that outputs of the usual size are plausible. An output
+    of 0 is a mid-gray with a scale of 17 levels.
 
     Args:
-        channels: Of the pictures, 1 or 3.
-        mixtures: Components K.
+        channels: Channels of the images, 1 or 3.
+        mixtures: Number of components K.
     """
 
     def __init__(self, channels: int, mixtures: int):
@@ -59,11 +59,11 @@ class DiscretizedLogisticMixture(Likelihood):
 
     @property
     def output_channels(self) -> int:
-        """See `Likelihood`: 3 K for grey pictures, 10 K for colour."""
+        """Return the number of parameters per pixel: 3 K for gray images, 10 K for color; see `Likelihood`."""
         return sum(self._sizes)
 
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """See `Likelihood`; never positive."""
+        """Return log p(x|z), which is never positive; see `Likelihood`."""
         mixture = self._unpack(parameters)
         values = tf.transpose(tf.reshape(2 * x - 1, [-1, 1, self.channels]), [2, 1, 0])  # [c, 1, N]
         before = tf.unstack(values)
@@ -74,10 +74,11 @@ class DiscretizedLogisticMixture(Likelihood):
         return tf.reduce_sum(tf.reshape(per_pixel, tf.shape(x)[:3]), axis=[1, 2])
 
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """See `Likelihood`.
+        """Return E[x|z]; see `Likelihood`.
 
-        Of the logistics clipped to the range, before they are rounded to levels. Of colour pictures, each channel's is that
-        given the means of those before, component by component: an approximation where clipping makes that relation bend.
+        It is the mean of the logistics clipped to the range, before they are rounded to levels. In color images, each channel's
+        mean is computed given the means of the channels before it, component by component. That is an approximation where clipping
+        makes the relation nonlinear.
         """
         mixture = self._unpack(parameters)
         scales = tf.exp(-_bounded(mixture.log_precisions))
@@ -92,7 +93,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return self._as_pictures(pixels, parameters)
 
     def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """See `Likelihood`; multiples of 1/255."""
+        """Return a draw of x given z, in multiples of 1/255; see `Likelihood`."""
         mixture = self._unpack(parameters)
         seeds = tf.random.split(seed, 1 + self.channels)
         count = tf.shape(mixture.logits)[1]
@@ -106,23 +107,24 @@ class DiscretizedLogisticMixture(Likelihood):
             uniform = tf.random.stateless_uniform([count], seeds[1 + i], minval=1e-7)
             noise = tf.math.log(uniform) - tf.math.log1p(-uniform)
             value = mean + tf.reduce_sum(chosen * scales[i], axis=0) * noise
-            # Rounded before the next channel sees it, as pictures are.
+            # Rounded before the next channel depends on it, as images are.
             values.append(2 * tf.round((tf.clip_by_value(value, -1.0, 1.0) + 1) * 127.5) / 255 - 1)
         return self._as_pictures([0.5 + 0.5 * value for value in values], parameters)
 
     def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """Components at the quantiles of a normal distribution with that mean and deviation, smoothed by their scales.
+        """Return components at the quantiles of a normal distribution with that mean and deviation, smoothed by their scales.
 
-        Except the last of several, which is broad and light: what never changed in training may, at a price, later.
+        If there are several components, the last one is broad and has little weight. It allows values that never occurred in
+        training.
         """
         mean, deviation = (np.reshape(a, (-1, self.channels, 1)).astype(np.float64) for a in (mean_picture, deviation))
         narrow = max(1, self.mixtures - 1)
-        # As all below, of [-1, 1]. Components start apart; and one alone has to leave room for what training never showed.
+        # All values below are of [-1, 1]. Components start apart. A single one must leave room for values not seen in training.
         deviation = np.maximum(2 * deviation, HALF_LEVEL * (1 if self.mixtures > narrow else 16))
         quantiles = np.array([NormalDist().inv_cdf((k + 0.5) / narrow) for k in range(narrow)])
         scale = deviation * math.sqrt(3 * (1 - np.mean(quantiles**2))) / math.pi  # a logistic's variance is (pi scale)^2 / 3
         logits, means = np.zeros((len(mean), 1, narrow)), 2 * mean - 1 + deviation * quantiles
-        # Short of the bound: beyond it there are no gradients.
+        # Below the bound, because there are no gradients beyond it.
         log_precisions = np.broadcast_to(np.minimum(-np.log(scale), MAX_LOG_PRECISION - 0.1), means.shape)
         if self.mixtures > narrow:
             broad = {"pad_width": ((0, 0), (0, 0), (0, 1))}
@@ -133,7 +135,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return np.concatenate([*flat, np.zeros((len(mean), self._sizes[3]))], axis=1).astype(np.float32).reshape(-1)
 
     def bits_per_dimension(self, nats: float, values: int) -> float | None:
-        """See `Likelihood`."""
+        """Return bits per value; see `Likelihood`."""
         return to_bits_per_dimension(nats, values)
 
     def _unpack(self, parameters: tf.Tensor) -> Mixture:
@@ -142,7 +144,7 @@ class DiscretizedLogisticMixture(Likelihood):
         return Mixture(parts[0], *(tf.reshape(part, shape) for part in parts[1:]))
 
     def _mean_given(self, mixture: Mixture, channel: int, before: list[tf.Tensor]) -> tf.Tensor:
-        """Means of the components in that channel given the channels before, in [-1, 1] (eq. 3 there): [K, N]."""
+        """Return the components' means in a channel given the channels before, in [-1, 1] (Salimans et al. 2017, eq. 3): [K, N]."""
         mean, first = mixture.means[channel], channel * (channel - 1) // 2
         for i in range(channel):
             mean += tf.tanh(mixture.couplings[first + i]) * before[i]
@@ -161,18 +163,20 @@ def _bounded(log_precisions: tf.Tensor) -> tf.Tensor:
 def log_interval_mass(
     logits: tf.Tensor, means: tf.Tensor, log_precisions: tf.Tensor, lower: tf.Tensor, upper: tf.Tensor
 ) -> tf.Tensor:
-    """log sum_k w_k prod_c (sigmoid(b) - sigmoid(a)), b and a being the interval's ends in units of the component's scale.
+    """Return log sum_k w_k prod_c (sigmoid(b) - sigmoid(a)).
 
-    The difference is sigmoid(b) sigmoid(-a) (1 - e^(a-b)), in which nothing cancels; and each sigmoid is e^min(.,0) /
-    (1 + e^-|.|), of which only the exponents, with the logits, have to stay logarithms until they are summed. The gradient
-    is written out for speed: by autodiff it, and the logarithm of each component's mass, would take half as long again.
+    b and a are the ends of the interval, relative to the component's mean, in units of its scale.
+
+    The difference is computed as sigmoid(b) sigmoid(-a) (1 - e^(a-b)), in which nothing cancels. Each sigmoid is e^min(.,0) /
+    (1 + e^-|.|). Only the exponents and the logits have to stay logarithms until they are summed. The gradient is written out
+    for speed: autodiff, with the logarithm of each component's mass, would take 1.5 times as long.
 
     Args:
         logits: float32 [K, N]; see `Mixture`.
         means: float32 [c, K, N].
         log_precisions: float32 [c, K, N].
-        lower: Where intervals begin, float32 [c, 1, N]; no gradient.
-        upper: Where they end.
+        lower: Lower ends of the intervals, float32 [c, 1, N]; no gradient.
+        upper: Upper ends of the intervals, float32 [c, 1, N]; no gradient.
 
     Returns:
         float32 [N], nats.
