@@ -1,1 +1,1 @@
-"""The configuration: its sections, its validation, and what is inferred where it is silent."""
+"""The configuration: its sections, its validation, and the inference of values that it leaves open."""

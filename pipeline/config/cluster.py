@@ -1,4 +1,4 @@
-"""What a person may set about running on a cluster."""
+"""The configuration section `cluster`: how the pipeline runs on a cluster."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt
 
-EVERY = "default"  # the resources of components that are not named
+EVERY = "default"  # the key of the resources of all components that are not named
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a component's container gets.
+    """The resources of a component's container.
 
     Attributes:
-        cpu: Processors: as many are asked for, and no more are given; null takes what is usual for the component.
-        memory_gb: Memory in gigabytes, likewise; a component that takes more is killed.
-        gpus: Graphics processors; null takes those of `default`, which are none.
-        gpu_kind: What the cluster calls them: on Kubeflow a Kubernetes resource, null for nvidia.com/gpu; on Vertex AI a kind
+        cpu: Number of processors, both requested and the limit. null takes the usual number of the component.
+        memory_gb: Memory in gigabytes, both requested and the limit. A component that uses more is killed.
+        gpus: Number of GPUs; null takes the number of `default`, which is none.
+        gpu_kind: The cluster's name for the GPUs: on Kubeflow a Kubernetes resource, null for nvidia.com/gpu; on Vertex AI a kind
             such as NVIDIA_TESLA_T4.
     """
 
@@ -30,7 +30,7 @@ class Resources:
     gpu_kind: str | None = None
 
     def over(self, other: Resources) -> Resources:
-        """These, and where they say nothing those of `other`."""
+        """Return these resources, with unset values taken from `other`."""
         said = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None}
         return replace(other, **said)
 
@@ -42,11 +42,11 @@ USUAL_OF = {"Trainer": LARGE, "Tuner": LARGE}
 
 @dataclass(frozen=True)
 class SecretKeys:
-    """A Kubernetes Secret of which values become environment variables; the values themselves are never seen here.
+    """A Kubernetes Secret whose values become environment variables. Darkroom never sees the values.
 
     Attributes:
-        name: The Secret's name.
-        env: The environment variable of each of its keys.
+        name: The name of the Secret.
+        env: The environment variable of each key of the Secret.
     """
 
     name: str
@@ -55,10 +55,10 @@ class SecretKeys:
 
 @dataclass(frozen=True)
 class Volume:
-    """A persistent volume claim and where it is mounted.
+    """A persistent volume claim and its mount path.
 
     Attributes:
-        claim: The claim's name.
+        claim: The name of the claim.
         path: An absolute path in the container.
     """
 
@@ -68,28 +68,29 @@ class Volume:
 
 @dataclass(frozen=True)
 class ClusterConfig:
-    """How `darkroom compile` has the pipeline run on Kubeflow Pipelines or Vertex AI. Runs on this machine do not heed it.
+    """How `darkroom compile` sets up the pipeline for Kubeflow Pipelines or Vertex AI. Runs on this machine ignore this section.
 
     Attributes:
-        name: The pipeline's name there; null takes the title's.
-        image: The container image; null takes what `make image` calls it, darkroom and the version. See `kubeflow/Dockerfile`.
+        name: The name of the pipeline on the cluster; null derives it from the title.
+        image: The container image; null takes the name that `make image` gives it, darkroom and the version. See
+            `kubeflow/Dockerfile`.
         root: Where artifacts go: minio://, s3:// or gs://; on Vertex AI gs://. `submit` and `schedule` send it to the server.
-        push_to: Where models are pushed to, a folder each version; a URI, or a path of a mounted volume. null is
-            `s3://mlpipeline/models/<name>`, a folder for each pipeline.
-        registry: Where runs leave what later ones need: statistics that passed, and what came of each step; null is
+        push_to: The folder that models are pushed to, one subfolder per version: a URI, or a path on a mounted volume. null is
+            `s3://mlpipeline/models/<name>`, one folder per pipeline.
+        registry: The folder where runs leave data for later runs: accepted statistics, and the result of each step. null is
             `<push_to>-registry`.
-        resources: What the component of each name gets, as far as it is said; `default` is for all that are not named. Usual
-            are 1 CPU and 4 GB, for the Trainer and the Tuner 4 and 8.
-        caching: Whether what has not changed is taken from earlier runs. Pictures are always read anew, and on Kubeflow
-            what is made of them is made anew as well, for examples get a new name in each run.
-        retries: How often a component that failed is tried again; by whom, and after which failures, depends on the server:
-            kubeflow/README.md. The data gate is not: it would say the same.
-        backoff_seconds: The pause before the first retry; each further one is twice as long.
-        secrets: Secrets that become environment variables of every component, such as a store's credentials.
+        resources: The resources of components by name; `default` is for all others. The usual values are 1 CPU and 4 GB, for the
+            Trainer and the Tuner 4 CPUs and 8 GB.
+        caching: Whether unchanged results are taken from earlier runs. Pictures are always read again. On Kubeflow all steps that
+            depend on them run again as well, because examples get a new name in each run.
+        retries: How often a failed component is retried. The server determines who retries, and after which failures; see
+            kubeflow/README.md. The data gate is not retried: its answer would be the same.
+        backoff_seconds: The pause before the first retry, in seconds; each further pause is twice as long.
+        secrets: Secrets that become environment variables of every component, such as the credentials of a store.
         volumes: Volumes that every component mounts.
         node_selector: Labels that a node must have.
-        webhook_env: The environment variable that holds the address which the verdict is posted to; where it is not set,
-            nothing is posted. A secret's, for such addresses let anyone post who knows them.
+        webhook_env: The environment variable that holds the address to post the verdict to. If it is not set, nothing is posted.
+            Take it from a secret: everyone who knows such an address can post to it.
     """
 
     name: str | None = None
@@ -107,10 +108,10 @@ class ClusterConfig:
     webhook_env: str = "DARKROOM_WEBHOOK"
 
     def __post_init__(self) -> None:
-        """Checks what a cluster would refuse late.
+        """Check values that a cluster would reject only later.
 
         Raises:
-            ValueError: A name or a place is of no use; in a person's words.
+            ValueError: A name or a location is not valid; with a message for the user.
         """
         if not re.fullmatch(r"(minio|s3|gs)://[^/\s]\S*", self.root):
             raise ValueError(f"cluster.root must be a URI of minio://, s3:// or gs://, not {self.root!r}")
@@ -131,7 +132,7 @@ class ClusterConfig:
         for where, names in variables.items():
             for name in names:
                 if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                    # Not repeated: in the place of the variable's name may be what belongs into the variable.
+                    # The message does not repeat the value: it may be the secret itself in place of the variable's name.
                     raise ValueError(f"cluster.{where}: the name of an environment variable is wanted, such as DARKROOM_WEBHOOK")
         claims = [("secrets", secret.name) for secret in self.secrets] + [("volumes", volume.claim) for volume in self.volumes]
         for where, name in claims:
@@ -142,15 +143,19 @@ class ClusterConfig:
                 raise ValueError(f"cluster.volumes: {volume.path!r} must be an absolute path in the container")
 
     def push_folder(self, name: str) -> str:
-        """Where the models of the pipeline of that name are pushed to."""
+        """Return the folder that the models of the named pipeline are pushed to."""
         return self.push_to or f"s3://mlpipeline/models/{name}"
 
     def registry_folder(self, name: str) -> str:
-        """Where the registry of the pipeline of that name is."""
+        """Return the registry folder of the named pipeline."""
         return self.registry or f"{self.push_folder(name).rstrip('/')}-registry"
 
     def resources_of(self, component: str) -> Resources:
-        """What a component gets, each value from the first that says it: its own entry, what is usual for it, `default`."""
+        """Return the resources of a component.
+
+        Each value comes from the first that sets it: the component's own entry, its usual values, the entry `default`, the usual
+        values of all components.
+        """
         nothing = Resources()
         rest = self.resources.get(EVERY, nothing).over(USUAL)
         return self.resources.get(component, nothing).over(USUAL_OF.get(component, nothing)).over(rest)

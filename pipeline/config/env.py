@@ -11,11 +11,11 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def filled(text: str, field: str) -> str:
-    """A configuration's value with each `${NAME}` taken from the environment.
+    """Return a configuration value with each `${NAME}` replaced by that environment variable.
 
     Args:
         text: The value.
-        field: What it is called, for the message.
+        field: The name of the field, for the message.
 
     Raises:
         InputError: A variable is not set.

@@ -1,4 +1,4 @@
-"""By what a model is blessed: the configuration's bounds and margins, as TFMA's thresholds and the model gate's."""
+"""Translate the bounds and margins of the configuration to TFMA's thresholds and the limits of the model gate."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from common.code_hash import code_hash
 from components.model_gate.config import PictureLimits
 from pipeline.config.schema import EvaluationConfig
 
-FIGURES = ("elbo", "importance_weighted", "reconstruction", "kl", "gain")  # what the signature `evaluate` answers with
+FIGURES = ("elbo", "importance_weighted", "reconstruction", "kl", "gain")  # the outputs of the signature `evaluate`
 OVERALL = config_pb2.SlicingSpec()
 ANY_NUMBER = -sys.float_info.max
 
 
 def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
-    """What TFMA computes, and by what it blesses: means over pictures of the figures that `evaluate` answers with.
+    """Return TFMA's configuration: the metrics that it computes, and the thresholds for the blessing.
 
-    Thresholds hold for the pictures as a whole; figures per label are reported, for a label with few pictures would refuse
-    good models by chance.
+    The metrics are means over the pictures of the outputs of `evaluate`. Thresholds apply to all pictures together. Metrics per
+    label are only reported: a label with few pictures would refuse good models by chance.
     """
     bounds = {
-        # Any number at all, where none is asked for: TFMA blesses nothing if it has no threshold to judge by.
+        # Without min_elbo any number passes. TFMA blesses no model if there is no threshold at all.
         "elbo": (ANY_NUMBER if config.min_elbo is None else config.min_elbo, None),
         "importance_weighted": (config.min_importance_weighted, None),
         "reconstruction": (None, config.max_reconstruction),
@@ -43,7 +43,7 @@ def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
         specs.append(config_pb2.MetricsSpec(output_names=[output], metrics=metrics))
     specs.append(config_pb2.MetricsSpec(output_names=["elbo"], metrics=[_metric("ExampleCount")]))
     return config_pb2.EvalConfig(
-        # Without a label MeanPrediction silently reports 0; any numeric feature will do.
+        # Without a label key MeanPrediction silently reports 0. Any numeric feature serves.
         model_specs=[config_pb2.ModelSpec(signature_name="evaluate", model_type="tf_generic", label_key=features.MEAN)],
         slicing_specs=[OVERALL, config_pb2.SlicingSpec(feature_keys=[features.LABEL])],
         metrics_specs=specs,
@@ -51,12 +51,12 @@ def evaluation_config(config: EvaluationConfig) -> config_pb2.EvalConfig:
 
 
 def picture_limits(config: EvaluationConfig) -> PictureLimits:
-    """By what the model gate judges new pictures."""
+    """Return the model gate's limits for new pictures."""
     return PictureLimits(**{field.name: getattr(config, field.name) for field in dataclasses.fields(PictureLimits)})
 
 
 def _metric(name: str, threshold: config_pb2.MetricThreshold | None = None) -> config_pb2.MetricConfig:
-    """A metric that is computed for every slice and judged, if at all, on the pictures as a whole."""
+    """Return a metric that is computed for every slice. Its threshold, if any, applies to all pictures together."""
     metric = config_pb2.MetricConfig(class_name=name)
     if threshold is not None and threshold != config_pb2.MetricThreshold():
         metric.per_slice_thresholds.add(slicing_specs=[OVERALL], threshold=threshold)
@@ -64,7 +64,7 @@ def _metric(name: str, threshold: config_pb2.MetricThreshold | None = None) -> c
 
 
 def _threshold(lowest: float | None, highest: float | None, max_drop: float | None) -> config_pb2.MetricThreshold:
-    """Bounds of a figure, and how far it may be below the last blessed model's; None for none of that."""
+    """Return a threshold: bounds of a metric, and its maximum drop below the last blessed model's; None for no such limit."""
     threshold = config_pb2.MetricThreshold()
     if lowest is not None:
         threshold.value_threshold.lower_bound.value = lowest
@@ -77,7 +77,7 @@ def _threshold(lowest: float | None, highest: float | None, max_drop: float | No
 
 
 def _unpaid_rise(allowed: float) -> config_pb2.MetricConfig:
-    """How far a term may rise above the last blessed model's where the ELBO is not better."""
+    """Limit the rise of a term above the last blessed model's where the ELBO is not better."""
     metric = _metric("UnpaidRise", _threshold(None, allowed, None))
     metric.module = components.evaluation.unpaid_rise.__name__
     metric.config = json.dumps({"code": code_hash(components.evaluation.unpaid_rise)})

@@ -1,5 +1,7 @@
-"""What the configuration leaves open: a look at the pictures tells their size, which network, how long to train, and how far
-another seed may lead."""
+"""Infer the values that the configuration leaves open from a sample of the pictures.
+
+These are the size, the network, the length of training, and the margins of the Evaluator, which cover the noise between seeds.
+"""
 
 from __future__ import annotations
 
@@ -23,32 +25,32 @@ from components.image_example_gen.storage.files import join, read_bytes
 from serving.picture_files import Refused, picture_shape
 from trainer.config import ModelConfig
 
-LOOKED_AT = 200  # pictures, evenly spread; their headers are read
-NATIVE_SIZE = 64  # pictures up to this side keep their own size; a larger model takes hours on a CPU
+LOOKED_AT = 200  # pictures in the sample, evenly spread; only their headers are read
+NATIVE_SIZE = 64  # pictures up to this side length keep their size; a larger model takes hours on a CPU
 DEFAULT_SIZE = 32
-DENSE_VALUES = 32 * 32  # up to so many values the dense network is the better one per second
-SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # fields of models whose codes have no places
-# What the network for colour is trained by where the configuration leaves it open; measured, see docs/quality.md.
+DENSE_VALUES = 32 * 32  # up to this many values the dense network is better for the same training time
+SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # fields of models whose codes are not spatial
+# Settings of the spatial network, for values that the configuration leaves open. Measured; see docs/quality.md.
 SPATIAL: dict[str, dict[str, Any]] = {
     "model": {"likelihood": "discretized_logistic_mixture", "mixtures": 3, "latent_channels": 8},
     "training": {"batch_size": 16, "learning_rate": 2e-3, "weight_average": 0.999, "importance_samples": 10, "beta": 0.2},
     "generation": {"density": "flow"},
 }
-SMALL_PATCHES = 48  # sides up to so many pixels are cut into patches of 4, longer ones of 8
-SPATIAL_PICTURES = 300_000  # so many are seen in training, some a hundred times: on two cores about twenty minutes at 32x32
+SMALL_PATCHES = 48  # sides up to this many pixels are cut into patches of 4, longer sides into patches of 8
+SPATIAL_PICTURES = 300_000  # seen in training, with repetitions: about twenty minutes on two cores at 32x32
 MOST_SPATIAL_EPOCHS = 100
-FLOW_UPDATES = (300, 3000)  # as many as there are pictures, within these: of few, there is little to learn of their codes
-MIXTURE_PICTURES = 1000  # from so many on, codes without places are drawn from a mixture: fewer do not fix its covariances
-FEW_PICTURES = 3000  # below, small batches: a few hundred pictures make too few steps otherwise
-STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # how long to train: about so many steps, within these bounds
-# Another seed moves the held-out ELBO by about so many nats (a standard deviation) x values / sqrt(held-out pictures); measured,
-# see docs/configuration.md. The margin is five times that of the difference between two models. Densities of grey values have
-# more to say of a value than `bernoulli`, which takes it as a probability, and say it less alike.
+FLOW_UPDATES = (300, 3000)  # bounds of the number of updates, which is the number of pictures: few codes hold little to learn
+MIXTURE_PICTURES = 1000  # from here on, codes that are not spatial are drawn from a mixture; fewer do not determine its covariances
+FEW_PICTURES = 3000  # with fewer, batches are small: large batches would make too few steps
+STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # length of training: about this many steps, within these bounds of epochs
+# Another seed changes the held-out ELBO. The standard deviation is about this many nats x values / sqrt(held-out pictures).
+# Measured; see docs/configuration.md. The margin is five standard deviations of the difference between two models. Densities
+# of gray values yield more nats per value than `bernoulli`, which treats the value as a probability, and vary more.
 SEED_NOISE, DENSITY_SEED_NOISE = 0.02, 0.1
-TERM_MARGIN = 3  # times the ELBO's: another seed moves the terms against each other
+TERM_MARGIN = 3  # times the margin of the ELBO: another seed moves the two terms in opposite directions
 
 
-# What a configuration must say where nobody can look at the pictures.
+# The fields that a configuration must set if the pictures cannot be read.
 TOLD_BY_PICTURES = (
     *("preprocessing.height", "preprocessing.width", "preprocessing.channels"),
     *("training.batch_size", "training.epochs"),
@@ -56,27 +58,27 @@ TOLD_BY_PICTURES = (
 
 
 class PicturesUnseen(InputError):
-    """The configuration leaves open what a look at the pictures tells, and there are none to look at."""
+    """The configuration leaves fields open that are inferred from the pictures, and there are no pictures."""
 
 
 def complete(values: Mapping[str, Any], images: str, judged_by: int | None = None) -> dict[str, Any]:
-    """Fills in size, channels, network, how it is trained, and the Evaluator's margins, where the configuration leaves them open.
+    """Fill in the size, channels, network, training settings and the Evaluator's margins where the configuration leaves them open.
 
     Args:
-        values: The configuration's values, unvalidated; those that it has are kept.
+        values: The configuration's values, unvalidated; existing values are kept.
         images: The folder of pictures.
-        judged_by: How many held-out pictures the margins are for where the configuration leaves nothing but them open; None
-            counts the pictures.
+        judged_by: The number of held-out pictures for which the margins are computed, if only the margins are open. None counts
+            the pictures.
 
     Returns:
-        The values, with none of these open.
+        The values, with none of these fields open.
 
     Raises:
         PicturesUnseen: There are no pictures.
     """
     sections = {name: dict(values.get(name) or {}) for name in ("preprocessing", "model", "training", "generation", "evaluation")}
     preprocessing, model, training, generation, evaluation = sections.values()
-    # Listing many files takes its time: only where there is something to look for.
+    # Listing many files is slow: do it only if a value is open.
     told = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
     if not told or ("max_drop" not in evaluation and judged_by is None):
         data = data_config(values)
@@ -93,7 +95,7 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
     if model["network"] == "spatial":
         choose_spatial(size, sections, values)
     if size[2] == 3:
-        training.setdefault("augmentation", ["auto"])  # grey pictures are digits, text and drawings more often than not
+        training.setdefault("augmentation", ["auto"])  # gray pictures are mostly digits, text and drawings
     if not told:
         training.setdefault("batch_size", 32 if count < FEW_PICTURES else 128)
         training.setdefault("epochs", epochs_for(count, training["batch_size"], model["network"]))
@@ -110,17 +112,17 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
 
 
 def data_config(values: Mapping[str, Any]) -> DataConfig:
-    """The section on data of a configuration's values, which have been validated."""
+    """Return the section `data` of a configuration's values, which have been validated."""
     given = values.get("data") or {}
     return TypeAdapter(DataConfig).validate_python({name: value for name, value in given.items() if value is not None})
 
 
 def max_drop(values: int, pictures: float, likelihood: str = "bernoulli") -> float:
-    """How far a model may be below the last one and pass for as good, nats per picture, to two digits.
+    """Return how far a model's ELBO may be below the last blessed model's, in nats per picture, to two digits.
 
     Args:
-        values: Of a picture: height x width x channels.
-        pictures: How many the Evaluator judges by.
+        values: Values of a picture: height x width x channels.
+        pictures: The number of pictures that the Evaluator uses.
         likelihood: The model's p(x|z).
     """
     noise = SEED_NOISE if likelihood == "bernoulli" else DENSITY_SEED_NOISE
@@ -129,7 +131,7 @@ def max_drop(values: int, pictures: float, likelihood: str = "bernoulli") -> flo
 
 
 def judged(sources: Sources, config: DataConfig) -> float:
-    """About how many pictures the Evaluator judges by: those of test, or of eval where there are none."""
+    """Estimate the number of pictures that the Evaluator uses: those of test, or of eval without a test split."""
     split = "test" if config.test_share else "eval"
     if not config.heeds_splits:
         return SplitRule.of((), config).expected(split, sources.count)
@@ -140,31 +142,37 @@ def judged(sources: Sources, config: DataConfig) -> float:
 
 
 def network_for(size: tuple[int, int, int], model: Mapping[str, Any]) -> str:
-    """The network for pictures of a height, width, and channels, where the configuration has said so much of the model."""
+    """Return the network for pictures of a height, width and channels, given the configured fields of the model."""
     if math.prod(size) <= DENSE_VALUES:
         return "dense"
     return "convolutional" if SHAPES_OF_CODES & model.keys() or model.get("binarisation") == "dynamic" else "spatial"
 
 
 def choose_spatial(size: tuple[int, int, int], sections: dict[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
-    """Fills in by what the spatial network is trained, where it is left open."""
+    """Fill in the settings of the spatial network where they are left open."""
     for name, chosen in SPATIAL.items():
         sections[name].update({field: value for field, value in chosen.items() if field not in sections[name]})
     model = sections["model"]
     model.setdefault("patch", 4 if max(size[:2]) <= SMALL_PATCHES else 8)
     if (values.get("data") or {}).get("depth") == 16 and "likelihood" not in (values.get("model") or {}):
-        model.update(likelihood="gaussian", sigma="optimal")  # the mixture is a probability of 256 levels
+        model.update(likelihood="gaussian", sigma="optimal")  # the mixture is a distribution over 256 levels
 
 
 def epochs_for(pictures: int, batch_size: int, network: str = "dense") -> int:
-    """Epochs that make about `STEPS` steps; of the spatial network those that see about `SPATIAL_PICTURES` pictures."""
+    """Return the number of epochs.
+
+    It gives about `STEPS` steps, or for the spatial network about `SPATIAL_PICTURES` pictures seen.
+    """
     if network == "spatial":
         return min(MOST_SPATIAL_EPOCHS, max(1, round(SPATIAL_PICTURES / max(pictures, 1))))
     return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS * batch_size / pictures)))
 
 
 def look(sources: Sources, config: DataConfig) -> tuple[int, int, int]:
-    """The height, width and channels to bring pictures to: their own where they are small and alike, grey where all are."""
+    """Return the height, width and channels of the model's pictures.
+
+    Small pictures of one size keep it. One channel is used if all pictures are gray, otherwise three.
+    """
     sizes: Counter[tuple[int, int]] = Counter()
     grey = True
     for height, width, channels in _shapes(sources, config):
@@ -176,7 +184,7 @@ def look(sources: Sources, config: DataConfig) -> tuple[int, int, int]:
 
 
 def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, int]]:
-    """Height, width and channels of some pictures, by their headers; what is wrong with others, ingestion says better."""
+    """Yield height, width and channels of a sample of pictures, from their headers. Ingestion reports unreadable files."""
     for container in sources.containers:
         shape = getattr(container, "picture_shape", None)
         if shape:
@@ -197,5 +205,5 @@ def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, in
 
 
 def header_shape(data: bytes) -> tuple[int, int, int] | None:
-    """The height, width and channels of a picture file by its header, turned upright; None where it cannot be read."""
+    """Return the height, width and channels of a picture file from its header, turned upright; None if it cannot be read."""
     return picture_shape(data)

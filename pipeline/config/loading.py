@@ -1,4 +1,4 @@
-"""The configuration, read from YAML, overridden from the command line, and validated."""
+"""Read the configuration from YAML, apply overrides from the command line, and validate it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pipeline.config.search_space import checked_tuning
 
 
 def load_values(path: Path) -> dict[str, Any]:
-    """Reads a configuration file, unvalidated.
+    """Read a configuration file, unvalidated.
 
     Raises:
-        InputError: It cannot be read, or is not a YAML mapping.
+        InputError: The file cannot be read, or is not a YAML mapping.
     """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -35,16 +35,16 @@ def load_values(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"the configuration {path} must be a mapping such as 'training: {{epochs: 20}}'")
-    if isinstance(values.get("notify"), dict) and True in values["notify"]:  # to YAML the word `on` is true
+    if isinstance(values.get("notify"), dict) and True in values["notify"]:  # YAML reads the word `on` as true
         values["notify"]["on"] = values["notify"].pop(True)
     return values
 
 
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Lays `--set key.key=value` over a configuration's values; values are read as YAML.
+    """Apply `--set key.key=value` to a configuration's values; each value is read as YAML.
 
     Raises:
-        InputError: One of them is not of that form.
+        InputError: An override does not have that form.
     """
     values = _copy(values)
     for override in overrides:
@@ -66,11 +66,11 @@ def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[st
 
 
 def build_config(values: Mapping[str, Any], source: str = "the configuration") -> Config:
-    """Validates values.
+    """Validate values and build the configuration.
 
     Args:
-        values: As read from YAML.
-        source: Where they come from, for the message.
+        values: Values as read from YAML.
+        source: The origin of the values, for the message.
 
     Returns:
         The configuration.
@@ -95,7 +95,7 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
 
 
 def _endless(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
-    """Numbers that are infinite or none at all, each with its field's name."""
+    """Yield infinite and NaN numbers, each with the name of its field."""
     if dataclasses.is_dataclass(value):
         value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -109,10 +109,10 @@ def _endless(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
 
 
 def _check_together(config: Config) -> None:
-    """What each section by itself cannot know.
+    """Check combinations of fields across sections.
 
     Raises:
-        InputError: Two fields do not go together.
+        InputError: Two fields contradict each other.
     """
     lowest, highest = config.evaluation.min_kl, config.evaluation.max_kl
     if None not in (lowest, highest) and lowest > highest:
@@ -134,8 +134,8 @@ _ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)
 
 
 def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
-    """Unknown fields get a message that lists what is allowed, with the likeliest first."""
-    if values is None:  # a section of which every field is commented out
+    """Raise an error for an unknown field, with the closest name first and a list of the allowed ones."""
+    if values is None:  # a section with all fields commented out
         return
     if not isinstance(values, Mapping):
         raise InputError(f"in {source}: {prefix.rstrip('.')} must be a section with fields, not {values!r}")
@@ -151,7 +151,7 @@ def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
 
 
 def _words(error: Mapping[str, Any]) -> str:
-    if error["type"] == "value_error":  # a section's own words, on fields that do not go together
+    if error["type"] == "value_error":  # a section's own message
         return str(error["ctx"]["error"])
     if error["loc"][:2] == ("notify", "webhook"):  # a secret
         return f"{error['msg'][0].lower()}{error['msg'][1:]}"
@@ -163,12 +163,12 @@ def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def preset_names() -> Iterator[str]:
-    """The names of the configurations that come with the project."""
+    """Return the names of the configurations that are included in the project."""
     return (path.stem for path in sorted(_presets().glob("*.yaml")))
 
 
 def preset_path(name: str) -> Path | None:
-    """The file of a configuration that comes with the project, None where there is none of that name."""
+    """Return the file of an included configuration, or None if there is none of that name."""
     path = _presets() / f"{name}.yaml"
     return path if path.is_file() else None
 

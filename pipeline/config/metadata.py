@@ -1,4 +1,4 @@
-"""What a person may set about ML Metadata's database."""
+"""The configuration section `metadata`: the database of ML Metadata."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class MetadataConfig:
 
     Attributes:
         host: The MySQL server; null keeps `metadata.db` in the work folder.
-        port: Its port.
-        database: The database, which has to be there and belongs to one work folder alone.
+        port: The port of the server.
+        database: The database. It must exist, and belongs to one work folder alone.
         user: The account, of the plugin mysql_native_password.
-        password_env: The environment variable that holds its password; null for an account that has none. The password itself
-            is nowhere in the configuration, and is written nowhere.
-        tls: Whether the connection is encrypted. ML Metadata's client does not check whose certificate the server shows.
+        password_env: The environment variable that holds the password; null for an account without one. The password itself is
+            not part of the configuration, and is never written.
+        tls: Whether the connection is encrypted. ML Metadata's client does not verify the certificate of the server.
     """
 
     host: str | None = None
@@ -31,20 +31,20 @@ class MetadataConfig:
     tls: bool = False
 
     def __post_init__(self) -> None:
-        """Checks what a server would refuse in other words.
+        """Check values that a server would reject with an unclear message.
 
         Raises:
-            ValueError: A name is of no use; in a person's words.
+            ValueError: A name is not valid; with a message for the user.
         """
         if self.host is not None and not re.fullmatch(r"[\w.:-]+", self.host):
             raise ValueError(f"metadata.host must be a name or an address such as db.example.org, not {self.host!r}")
         if not re.fullmatch(r"\w{1,64}", self.database, re.ASCII):
             raise ValueError(f"metadata.database must be of letters, digits and underscores, not {self.database!r}")
         if self.password_env is not None and not re.fullmatch(r"[A-Za-z_]\w*", self.password_env, re.ASCII):
-            # Not said: it may be the password itself.
+            # The message does not repeat the value: it may be the password itself.
             raise ValueError("metadata.password_env must be the name of an environment variable, which holds the password")
 
     @property
     def place(self) -> str:
-        """The database in words."""
+        """The database as text for messages."""
         return f"the MySQL database {self.database} at {self.host}:{self.port}"

@@ -1,4 +1,4 @@
-"""What a person may set about keeping a record of runs in MLflow."""
+"""The configuration section `mlflow`: records of runs in MLflow."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True)
 class MlflowConfig:
-    """Where MLflow keeps a record of runs; it has to be installed (`pip install 'darkroom-tfx[mlflow]'`).
+    """Where MLflow records runs. MLflow must be installed (`pip install 'darkroom-tfx[mlflow]'`).
 
     Attributes:
-        tracking_uri: A server's address, a database, or a folder; null keeps none. `${NAME}` is taken from the environment.
-        experiment: The experiment's name there; null takes the title.
+        tracking_uri: The address of a server, a database, or a folder; null records nothing. `${NAME}` is taken from the
+            environment.
+        experiment: The name of the experiment in MLflow; null takes the title.
     """
 
     tracking_uri: str | None = None
     experiment: str | None = None
 
     def __post_init__(self) -> None:
-        """Keeps passwords out of configurations, which are written down.
+        """Refuse passwords, because configurations are written to files.
 
         Raises:
-            ValueError: There is one in the address, or it is none; without the password.
+            ValueError: The address contains a password, or is malformed; the message does not contain the password.
         """
         try:
             password = urlsplit(self.tracking_uri or "").password

@@ -1,4 +1,4 @@
-"""What a person may set about being told how a run ended."""
+"""The configuration section `notify`: who is notified of how a run ended."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from urllib.parse import urlsplit
 
 Outcome = Literal["pushed", "refused", "failed", "invalid"]
 _LOCAL = ("localhost", "127.0.0.1")
-# A variable alone, or behind scheme and host: nothing else that could be a secret.
+# Variables alone, or after scheme and host: no other part that could be a secret.
 _HARMLESS = re.compile(r"(https?://[^/@?#]+)?(/?\$\{\w+\})+")
 
 
 @dataclass(frozen=True)
 class NotifyConfig:
-    """Who is told how a run ended. An interrupted run tells nobody: a person is there.
+    """Who is notified of how a run ended. An interrupted run notifies nobody, because a person interrupted it.
 
     Attributes:
-        command: A program and its arguments, as a list or as a shell would split them; no shell runs it. It reads the verdict
-            as JSON from its standard input and has DARKROOM_OUTCOME and DARKROOM_RUN in its environment.
-        webhook: An address that the verdict is posted to as JSON: https://, or http:// on this machine. `${NAME}` is taken from
-            the environment when it is posted. It is a secret: such addresses let anyone post who knows them.
-        on: After which outcomes.
+        command: A program and its arguments, as a list or as one string that is split like in a shell; no shell runs it. It reads
+            the verdict as JSON from standard input, and has DARKROOM_OUTCOME and DARKROOM_RUN in its environment.
+        webhook: The address that the verdict is posted to as JSON: https://, or http:// on this machine. `${NAME}` is taken from
+            the environment when it is posted. The address is a secret: everyone who knows it can post to it.
+        on: The outcomes that are notified of.
     """
 
     command: str | tuple[str, ...] | None = None
@@ -31,10 +31,10 @@ class NotifyConfig:
     on: tuple[Outcome, ...] = ("pushed", "refused", "failed", "invalid")
 
     def __post_init__(self) -> None:
-        """Checks what would only show at night.
+        """Check values that would otherwise fail only at the end of a run.
 
         Raises:
-            ValueError: The command has no words, or the address is of no use; in a person's words, without the address.
+            ValueError: The command is empty, or the address is not valid; with a message for the user, without the address.
         """
         try:
             empty = self.command is not None and not any(self.words)
@@ -47,29 +47,32 @@ class NotifyConfig:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The command's words; none where there is none."""
+        """The words of the command; empty if there is no command."""
         if isinstance(self.command, str):
             return tuple(shlex.split(self.command))
         return self.command or ()
 
     @property
     def written_webhook(self) -> str | None:
-        """The address as it may be written down: scheme and host, and the rest only where all of it is variables' names."""
+        """The address in a form that may be written to files.
+
+        It is complete if all parts after the host are variable references. Otherwise only scheme and host are kept.
+        """
         if self.webhook is None or is_writable(self.webhook):
             return self.webhook
-        if self.webhook.startswith("${"):  # a variable for the host, and what follows may be a secret
+        if self.webhook.startswith("${"):  # the host is a variable, and the rest may be a secret
             return self.webhook[: self.webhook.index("}") + 1]
         parts = urlsplit(self.webhook)
         return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_writable(address: str) -> bool:
-    """Whether an address may be written down whole: all after the host is variables' names, or there is nothing after it."""
+    """Return True if an address may be written in full: after the host it is empty, or contains only variable references."""
     return re.fullmatch(r"https?://[^/@?#]+/?", address) is not None or _HARMLESS.fullmatch(address) is not None
 
 
 def allowed(address: str) -> bool:
-    """Whether the verdict may be posted to an address: nobody on the way reads it."""
+    """Return True if the verdict may be posted to an address, so that nobody can read it in transit."""
     try:
         parts = urlsplit(address)
         parts.port  # noqa: B018 - raises where it is no number

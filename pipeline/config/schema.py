@@ -1,4 +1,4 @@
-"""The configuration: its sections and their fields, typed."""
+"""The configuration: its sections and their typed fields."""
 
 from __future__ import annotations
 
@@ -22,37 +22,39 @@ from trainer.tuning.config import TuningConfig
 
 Margin = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
-BESIDES = ("metadata", "notify", "mlflow")  # sections that change nothing about what a run gives, only what keeps or tells it
+BESIDES = ("metadata", "notify", "mlflow")  # sections that do not affect a run's results, only where they are kept and reported
 
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """By what a model is blessed: means over the held-out pictures, nats per picture, and figures of new pictures; null asks
-    for nothing.
+    """The criteria for blessing a model: means over held-out pictures in nats per picture, and metrics of new pictures.
+
+    null turns a criterion off.
 
     Attributes:
-        min_elbo: The ELBO that a model must reach.
-        min_importance_weighted: The importance-weighted bound that it must reach.
-        max_reconstruction: The reconstruction term that it must not exceed.
-        min_kl: The KL divergence that it must reach: below, its codes say nothing of the pictures.
-        max_kl: The KL divergence that it must not exceed.
-        min_gain: By how much the ELBO must beat the likelihood of the mean training picture.
-        max_drop: By how much the ELBO and the importance-weighted bound may be below the last blessed model's; where the
+        min_elbo: Minimum ELBO.
+        min_importance_weighted: Minimum importance-weighted bound.
+        max_reconstruction: Maximum reconstruction term.
+        min_kl: Minimum KL divergence. Below it, codes carry no information about the pictures.
+        max_kl: Maximum KL divergence.
+        min_gain: Minimum of the ELBO minus the likelihood of the mean training picture.
+        max_drop: Maximum drop of the ELBO and of the importance-weighted bound below the last blessed model's. If the
             configuration leaves it out, `pipeline.config.inference` derives it from the measured noise of training.
-        max_reconstruction_rise: By how much the reconstruction term may be above the last blessed model's where the ELBO is
-            lower; left out, three times `max_drop`.
+        max_reconstruction_rise: Maximum rise of the reconstruction term above the last blessed model's where the ELBO is lower.
+            If left out, three times `max_drop`.
         max_kl_rise: The same for the KL divergence.
-        max_label_accuracy_drop: By how much the share of held-out pictures that a classifier names right, which was trained on
-            the labels, may be below that of the last blessed model's pictures, where the labels are the same: labels in disorder
-            cannot be learned.
-        max_frechet_rise: How far the Frechet distance of new pictures may be above that of the last blessed model's, as a share of
-            it, beyond the noise of the generation seed.
-        max_two_sample: How often a classifier may tell new pictures from held-out ones, 0.5 (chance) to 1.
-        max_copies: Share of new pictures that may be near-copies of training pictures, beyond the share of held-out ones that are.
-        min_high_frequencies: The power of the high spatial frequencies of new pictures that must be reached, as a share of that of
-            held-out ones: below it they are fog.
-        min_coverage: The share of held-out pictures that have a new one near by must reach so much of the share that have a rebuilt
-            one near by: below it, codes are drawn from where few pictures' codes lie.
+        max_label_accuracy_drop: Maximum drop of the label accuracy below the last blessed model's, if the labels are the same. The
+            label accuracy is the share of held-out pictures that a classifier trained on the labels names correctly. Labels in
+            disorder cannot be learned.
+        max_frechet_rise: Maximum rise of the Frechet distance of new pictures above the last blessed model's, as a fraction of the
+            latter, beyond the noise of the generation seed.
+        max_two_sample: Maximum accuracy of a classifier that tells new pictures from held-out ones, 0.5 (chance) to 1.
+        max_copies: Maximum share of new pictures that are near-copies of training pictures, beyond the share of held-out pictures
+            that are.
+        min_high_frequencies: Minimum power of the high spatial frequencies of new pictures, as a fraction of that of held-out
+            pictures. Below it, new pictures are fog.
+        min_coverage: Minimum ratio of two shares of held-out pictures: those with a new picture near by, and those with a
+            reconstruction near by. Below it, codes are drawn from regions where few pictures' codes lie.
     """
 
     min_elbo: float | None = None
@@ -60,26 +62,26 @@ class EvaluationConfig:
     max_reconstruction: float | None = None
     min_kl: float | None = None
     max_kl: float | None = None
-    min_gain: float | None = -1.0  # refuses a broken model, whatever the data, and not a first try of one epoch; 0 is stricter
+    min_gain: float | None = -1.0  # refuses a broken model on any data, but not a first try of one epoch; 0 is stricter
     max_drop: Margin | None = 1.0
-    max_reconstruction_rise: Margin | None = 3.0  # more than the ELBO: another seed moves the terms against each other
-    max_kl_rise: Margin | None = None  # at about the same ELBO, more of the picture in its code is not worse
+    max_reconstruction_rise: Margin | None = 3.0  # more than for the ELBO: another seed moves the two terms in opposite directions
+    max_kl_rise: Margin | None = None  # at about the same ELBO, more information in the codes is not worse
     max_label_accuracy_drop: Share | None = 0.2
     max_frechet_rise: Margin | None = 0.5  # five standard deviations of the difference between two seeds of training
-    max_two_sample: Annotated[float, Ge(0.5), Le(1)] | None = None  # of small models a classifier tells most pictures
+    max_two_sample: Annotated[float, Ge(0.5), Le(1)] | None = None  # a classifier recognizes most pictures of small models
     max_copies: Share | None = 0.1
-    min_high_frequencies: Margin | None = 0.05  # real pictures have 0.03 behind a blur of 1 pixel; presets from 0.16 on
-    min_coverage: Share | None = 0.45  # codes drawn at a temperature of 0.2 come to 0.39 at the most; presets to 0.55 at least
+    min_high_frequencies: Margin | None = 0.05  # real pictures with a blur of 1 pixel reach 0.03; presets reach 0.16 or more
+    min_coverage: Share | None = 0.45  # codes drawn at temperature 0.2 reach 0.39 at most; presets reach 0.55 or more
 
 
 @dataclass(frozen=True)
 class ServingCheckConfig:
-    """Who tries the exported model before it is pushed.
+    """How the exported model is tested before it is pushed.
 
     Attributes:
         kind: `c_api` runs it in a clean process through TensorFlow's C API, as TensorFlow Serving does; `infra_validator`
             is TFX's own InfraValidator, which starts TensorFlow Serving and needs docker.
-        timeout_seconds: For either.
+        timeout_seconds: The time limit of either kind, in seconds.
         tensorflow_serving_tag: Image tag of TensorFlow Serving, for `infra_validator`.
     """
 
@@ -90,24 +92,24 @@ class ServingCheckConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """A run's whole configuration.
+    """The complete configuration of a run.
 
     Attributes:
-        title: What the pictures are, for the report and the model card.
-        schema: A schema of one's own (TFDV's text format) that the data must meet; null takes the project's.
-        data: How pictures are read, labelled and divided.
-        validation: What they must be like beside the schema.
-        preprocessing: What pictures are brought to.
+        title: The subject of the pictures, for the report and the model card.
+        schema: A custom schema (TFDV's text format) that the data must meet; null takes the project's.
+        data: How pictures are read, labeled and split.
+        validation: Requirements on the pictures beside the schema.
+        preprocessing: The size and color that pictures are converted to.
         model: The variational autoencoder.
-        training: How it is fitted.
-        tuning: The search for better values of `model` and `training` before that.
-        generation: How it makes new pictures.
-        evaluation: By what it is judged.
-        serving_check: By what its export is tried.
-        cluster: How it runs on Kubeflow Pipelines or Vertex AI.
-        notify: Who is told how it ended.
-        mlflow: Where MLflow keeps a record of it.
-        metadata: Where ML Metadata is kept; of no effect on what comes of a run.
+        training: How the model is trained.
+        tuning: The search for better values of `model` and `training` before training.
+        generation: How the model generates new pictures.
+        evaluation: The criteria for blessing a model.
+        serving_check: How the exported model is tested.
+        cluster: How the pipeline runs on Kubeflow Pipelines or Vertex AI.
+        notify: Who is notified of how a run ended.
+        mlflow: Where MLflow records runs.
+        metadata: Where ML Metadata is kept; it does not affect the results of a run.
     """
 
     title: str = "pictures"
@@ -127,18 +129,21 @@ class Config:
     mlflow: MlflowConfig = field(default_factory=MlflowConfig)
 
     def to_yaml(self) -> str:
-        """As a file that reads back to the same configuration, but for a secret address: of that scheme and host are left."""
+        """Return the configuration as YAML that reads back to an equal one.
+
+        Of a secret webhook address only scheme and host are written.
+        """
         notify = {**dataclasses.asdict(self.notify), "webhook": self.notify.written_webhook}
         return _dumped({**dataclasses.asdict(self), "notify": notify})
 
     def essence(self) -> str:
-        """The same of all that a run's end depends on: another address to post it to makes no other run."""
+        """Return as YAML the sections that affect the results of a run. For example, another webhook address does not."""
         return _dumped({name: value for name, value in dataclasses.asdict(self).items() if name not in BESIDES})
 
     def trainer(self) -> TrainerConfig:
-        """The part that the Trainer is told."""
+        """Return the part of the configuration that the Trainer gets."""
         preprocessing = dataclasses.replace(self.preprocessing, depth=self.data.depth)
-        # What refuses pictures changes none of those that are left.
+        # The limit of megapixels rejects pictures, but does not change the accepted ones.
         files = dataclasses.replace(self.data.pictures, max_megapixels=MAX_MEGAPIXELS)
         return TrainerConfig(preprocessing, self.model, self.training, self.generation, self.title, files)
 

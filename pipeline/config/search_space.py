@@ -1,4 +1,4 @@
-"""Checks a search space against the configuration that it is laid over."""
+"""Check a search space against the configuration that it is applied to."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _ADAPTERS: dict[str, TypeAdapter] = {name: TypeAdapter(kind) for name, kind in S
 
 
 def checked_tuning(tuning: TuningConfig, config: TrainerConfig) -> TuningConfig:
-    """The search with its space in full: every value allowed, and of its field's type.
+    """Return the search with its complete space: every value is allowed, and has the type of its field.
 
     Args:
-        tuning: As configured.
-        config: What values are laid over.
+        tuning: The configured search.
+        config: The configuration that values are applied to.
 
     Returns:
-        The same with each field by its full name; as it was where nothing is searched.
+        The search with each field under its full name; unchanged if there are no trials.
 
     Raises:
-        InputError: A field is unknown, a value not allowed, or trials could not be compared; one line.
+        InputError: A field is unknown, a value is not allowed, or trials cannot be compared; one line.
     """
     if not tuning.trials:
         return tuning
@@ -52,7 +52,7 @@ def _checked(name: str, domain: Domain, config: TrainerConfig) -> Domain:
 
 
 def _allowed(name: str, value: Any, config: TrainerConfig) -> Any:
-    """The value as the field's type has it."""
+    """Return the value converted to the field's type."""
     section, field = name.split(".")
     current = field_value(config, name)
     is_width = isinstance(current, tuple) and not isinstance(value, (list, tuple))
@@ -66,10 +66,10 @@ def _allowed(name: str, value: Any, config: TrainerConfig) -> Any:
 
 
 def _check_comparable(name: str, domain: Domain, config: TrainerConfig, objective: str) -> None:
-    """Refuses fields whose values change what the objective means."""
+    """Refuse fields whose values change the meaning of the objective."""
     for value in domain.extremes:
         changed = with_values(config, {name: value})
-        if objective == "bits_per_dimension":  # what likelihoods are compared by
+        if objective == "bits_per_dimension":  # this objective compares likelihoods
             same = dataclasses.replace(changed.model, likelihood=config.model.likelihood)
             changed = dataclasses.replace(changed, model=same)
         if changed.protocol() != config.protocol():
