@@ -1,1 +1,1 @@
-"""The pictures and the schema that they must meet."""
+"""Data sets, the inspection of pictures, and their schema."""

@@ -1,4 +1,4 @@
-"""Well-known data sets by name: found on this machine, or downloaded from their source and verified."""
+"""Prepare well-known data sets by name: find them on this machine, or download them from their source and verify them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A data set that is ready to be read.
+    """A data set that is ready to read.
 
     Attributes:
         folder: The folder of its pictures, for `ImageExampleGen`.
@@ -45,7 +45,7 @@ class PreparedDataset:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from.
+    """The source of a data set.
 
     Attributes:
         url: The folder of its files, ending in a slash.
@@ -60,7 +60,7 @@ class Source:
 
 _FASHION_MNIST_STATE = "b2617bb6d3ffa2e429640350f613e3291e10b141"
 FASHION_MNIST = Source(
-    # The authors' own repository, at a fixed state.
+    # The repository of the authors, at a fixed commit.
     f"https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/{_FASHION_MNIST_STATE}/data/fashion/",
     {
         "train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
@@ -71,7 +71,7 @@ FASHION_MNIST = Source(
     ("t_shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle_boot"),
 )
 MNIST = Source(
-    # The first address, yann.lecun.com, no longer serves the files; TensorFlow Datasets takes them from here.
+    # The original address, yann.lecun.com, no longer serves the files. TensorFlow Datasets downloads them from here.
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     {
         "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -93,20 +93,20 @@ CIFAR10_PICTURES = 10_000  # in each batch
 
 
 def prepare_dataset(name: str, data_root: str | None, work: str) -> PreparedDataset:
-    """Makes a data set ready: finds its files, or downloads them into WORK/datasets/<name>/.
+    """Find the files of a data set, or download them into WORK/datasets/<name>/.
 
     Args:
         name: One of `DATASETS`.
-        data_root: A folder that holds data sets: the files lie in it or in its folder <name>. None: the folder that the
+        data_root: A folder of data sets. The files are in it or in its subfolder <name>. None takes the folder that the
             environment variable DARKROOM_DATASETS names, if any.
         work: The work folder.
 
     Returns:
-        The folder to read and the names of its labels. What was written there once is not written again, so that its
-        fingerprint stays.
+        The folder to read and the names of its labels. Existing files are not written again, so that their fingerprint stays the
+        same.
 
     Raises:
-        InputError: The name is not known, or the files can neither be found nor downloaded.
+        InputError: The name is unknown, or the files can be neither found nor downloaded.
     """
     if name not in DATASETS:
         raise InputError(f"no data set is called {name!r}: known are {', '.join(DATASETS)}; give your own by --images")
@@ -120,7 +120,7 @@ def prepare_dataset(name: str, data_root: str | None, work: str) -> PreparedData
 
 
 def _prepare_digits(own: Path, roots: list[Path]) -> PreparedDataset:
-    """Writes scikit-learn's 1,797 handwritten digits, 8x8 with levels 0 to 16, as IDX files."""
+    """Write scikit-learn's 1,797 handwritten digits, 8x8 with levels 0 to 16, as IDX files."""
     images, labels = own / "digits-images-idx3-ubyte.gz", own / "digits-labels-idx1-ubyte.gz"
     if not (images.exists() and labels.exists()):
         from sklearn.datasets import load_digits
@@ -134,13 +134,13 @@ def _prepare_digits(own: Path, roots: list[Path]) -> PreparedDataset:
 
 
 def _prepare_idx(source: Source, own: Path, roots: list[Path]) -> PreparedDataset:
-    """Finds a data set's IDX files, packed or not, or downloads them."""
+    """Find the IDX files of a data set, compressed or not, or download them."""
     for folder in (*roots, own):
         files = _find_idx(folder, source)
         if files and folder.name == own.name:
             return PreparedDataset(str(folder), source.label_names)
         if files and not _is_another(files, source):
-            # The folder may hold more than this data set: only its own files are to be read.
+            # The folder may contain other files: link only those of this data set.
             linked = own.parent / "linked" / own.name
             _link(files, linked)
             return PreparedDataset(str(linked), source.label_names)
@@ -150,7 +150,7 @@ def _prepare_idx(source: Source, own: Path, roots: list[Path]) -> PreparedDatase
 
 
 def _find_idx(folder: Path, source: Source) -> list[Path]:
-    """All of a data set's files in `folder`; nothing where one is missing."""
+    """Return all files of a data set in `folder`, or an empty list if one is missing."""
     found = []
     for packed in source.files:
         plain = packed.removesuffix(".gz")
@@ -160,7 +160,7 @@ def _find_idx(folder: Path, source: Source) -> list[Path]:
 
 
 def _is_another(files: Iterable[Path], source: Source) -> bool:
-    """Whether files without a data set's name above them are those of another one: MNIST's kin share their names."""
+    """Return True if the files belong to another data set. MNIST and its relatives use the same file names."""
     others = {checksum for other in (MNIST, FASHION_MNIST) if other is not source for checksum in other.files.values()}
     return any(_sha256(path) in others for path in files)
 
@@ -173,7 +173,7 @@ def _link(files: Iterable[Path], folder: Path) -> None:
 
 
 def _prepare_cifar10(own: Path, roots: list[Path]) -> PreparedDataset:
-    """Converts CIFAR-10's binary batches to IDX files of the shape (pictures, 32, 32, 3)."""
+    """Convert CIFAR-10's binary batches to IDX files of the shape (pictures, 32, 32, 3)."""
     converted = own / "idx"
     targets = [converted / f"{split}-{kind}-ubyte" for split in CIFAR10_BATCHES for kind in ("images-idx4", "labels-idx1")]
     if not all(target.exists() for target in targets):
@@ -222,7 +222,7 @@ def _convert_cifar10(batches: Path, own: Path) -> None:
 
 
 def _batch(path: Path) -> np.ndarray:
-    """A batch: uint8 of shape [pictures, 3073], the label first, then the red, the green and the blue plane."""
+    """Return a batch as uint8 [pictures, 3073]: the label, then the red, the green and the blue plane."""
     return np.fromfile(path, np.uint8).reshape(-1, 3073)
 
 
@@ -231,7 +231,7 @@ def _pixels(path: Path) -> bytes:
 
 
 def _download(source: Source, name: str, folder: Path) -> Path:
-    """Downloads a file into `folder` unless it is there; it gets its name once its checksum is found right."""
+    """Download a file into `folder` unless it exists. It gets its final name after its checksum is verified."""
     path, partial = folder / name, folder / f"{name}.part"
     if path.is_file():
         return path
@@ -253,7 +253,7 @@ def _download(source: Source, name: str, folder: Path) -> Path:
 
 
 def _fetch(url: str, path: Path) -> None:
-    """Downloads `url` to `path`, reporting how far it has come."""
+    """Download `url` to `path`, and report progress."""
     reported, done = 0.0, 0
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, open(path, "wb") as file:
         total = int(response.headers.get("Content-Length") or 0)

@@ -1,4 +1,4 @@
-"""What a run would take from a place: how many pictures, of what kind, and what it would leave out; by a look, in a second."""
+"""Inspect what a run would read: the number and kind of pictures, and what it would leave out. Based on a sample, in a second."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from pipeline.config.inference import LOOKED_AT, TOLD_BY_PICTURES, complete, hea
 from serving.picture_files import Refused
 
 _SHOWN, _WIDTH = 10, 200
-_FEW = 20  # pictures of each file of many that are looked at, where there are many such files
-_MOST_COPIES, _FEWEST = 0.9, 10  # of those looked at, from so many on
+_FEW = 20  # pictures sampled from each container file, if there are many such files
+_MOST_COPIES, _FEWEST = 0.9, 10  # the share of copies that is reported, and the minimum sample for it
 LOOKED_FOR = (
     f"pictures: {' '.join(suffix for suffix in PICTURE_SUFFIXES if suffix not in OTHER_SUFFIXES)}",
     "files of many: .zip .tar .tar.gz ..., IDX, .npy .npz .mat .h5 .parquet .arrow .tfrecord .tfrec, CIFAR's .bin, .csv of pixels",
 )
 
 
-CHOSEN = (*TOLD_BY_PICTURES, "model.network", "evaluation.max_drop")  # what a person may want to write down
+CHOSEN = (*TOLD_BY_PICTURES, "model.network", "evaluation.max_drop")  # the fields shown as --set arguments
 
 
 @dataclass
 class Look:
-    """What a look at some of the pictures has shown.
+    """The results of inspecting a sample of the pictures.
 
     Attributes:
-        pictures: How many were looked at.
-        sizes: Of these, by height and width.
-        channels: Of these, by number.
-        labels: All picture files by label, and of files of many pictures those that were looked at.
-        refused: The reasons for which some of them are not read.
-        all_labels: Whether every picture's label is among `labels`.
-        copies: Of the picture files looked at, by a hash of their bytes.
+        pictures: The number of pictures in the sample.
+        sizes: Their number by height and width.
+        channels: Their number by channels.
+        labels: The number of pictures by label: all picture files, and the sampled pictures of container files.
+        refused: The reasons why some of them cannot be read.
+        all_labels: Whether `labels` counts every picture.
+        copies: The number of sampled picture files by a hash of their bytes.
     """
 
     pictures: int = 0
@@ -57,27 +57,27 @@ class Look:
     copies: Counter[bytes] = field(default_factory=Counter)
 
     def add(self, shape: tuple[int, int, int]) -> None:
-        """Counts a picture by its height, width and channels."""
+        """Count a picture by its height, width and channels."""
         self.pictures += 1
         self.sizes[shape[0], shape[1]] += 1
         self.channels[shape[2]] += 1
 
 
 def inspect(images: str, config: DataConfig) -> list[str]:
-    """Looks at what is there, as a run would.
+    """Inspect the input of a run.
 
     Args:
-        images: Where, as `darkroom run` takes it.
-        config: How it is read.
+        images: The pictures, as `darkroom run` takes them.
+        config: How they are read.
 
     Returns:
-        Lines for a person.
+        Lines to print.
 
     Raises:
-        InputError: There is nothing that a run could take.
+        InputError: There is nothing that a run could read.
     """
     suffixes: Counter[str] = Counter()
-    places: Counter[tuple[str, str | None]] = Counter()  # folders, which are few beside their pictures, and labels told
+    places: Counter[tuple[str, str | None]] = Counter()  # by folder, to save memory, and given label
 
     def take(entry: Entry) -> None:
         suffixes[posixpath.splitext(entry.path)[1].lower()] += 1
@@ -96,7 +96,7 @@ def inspect(images: str, config: DataConfig) -> list[str]:
 
 
 def look_at(sources: Sources, config: DataConfig) -> Look:
-    """Looks at the headers of some pictures, evenly spread over what there is."""
+    """Read the headers of a sample of pictures, evenly spread over the input."""
     seen = Look()
     for path in sources.sample[:LOOKED_AT]:
         try:
@@ -118,17 +118,17 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
 
 
 def chosen(values: Mapping[str, Any], images: str) -> str:
-    """Return the line on the settings of a run: those that are given, and those that a look at the pictures chooses.
+    """Return the line that shows the settings of a run: those given, and those inferred from the pictures.
 
     Args:
         values: The configuration's values, which have been validated.
-        images: Where the pictures are, as `darkroom run` takes it.
+        images: The pictures, as `darkroom run` takes them.
 
     Returns:
         The fields of `CHOSEN` as --set takes them.
 
     Raises:
-        InputError: There is nothing that a run could take.
+        InputError: There is nothing that a run could read.
     """
     completed = complete(values, images)
     return "a run would set " + " ".join(f"{name}={_written(completed, *name.split('.'))}" for name in CHOSEN)
@@ -150,7 +150,7 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
         elif isinstance(item, Encoded):
             taken, shape = 1, header_shape(item.data)
             seen.copies[hashlib.sha256(item.data).digest()] += 1
-            if item.label or not sources.tables:  # those are counted by their lines
+            if item.label or not sources.tables:  # pictures of a table are counted by its rows
                 seen.labels[item.label] += 1
             if shape is None:
                 seen.refused["no picture that can be read"] += 1
@@ -165,7 +165,7 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
 
 
 def _count_table(sources: Sources, seen: Look) -> None:
-    told: dict[str, str] = {}  # only of tables that name a picture more than once
+    told: dict[str, str] = {}  # only for tables that name a picture more than once
     for table in sources.tables:
         for row in table.rows(sources.folder):
             if table.repeats:

@@ -1,4 +1,4 @@
-"""Schemas: what the pictures must be like, proposed from those that there are, compared in words, and accepted."""
+"""Schemas of the pictures: propose one from statistics, compare two in words, and accept one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from common.writing import is_stream, write_text
 from pipeline.config.loading import load_values
 from pipeline.workspace.layout import command
 
-if TYPE_CHECKING:  # it takes seconds, and a command line is checked before
+if TYPE_CHECKING:  # the import takes seconds; the command line is checked first
     from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 NUMBERS = (HEIGHT, WIDTH, CHANNELS)
@@ -23,15 +23,15 @@ _SHOWN = 8  # values in a sentence
 
 
 def default_schema() -> Path:
-    """The project's own schema: what any picture is after ingestion."""
+    """Return the project's own schema, which describes any picture after ingestion."""
     return Path(components.data_gate.__file__).with_name("schema.pbtxt")
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:
-    """Reads a schema in TFDV's text format.
+    """Read a schema in TFDV's text format.
 
     Raises:
-        InputError: There is none, or it is none.
+        InputError: The file cannot be read, or is not a schema.
     """
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
@@ -45,7 +45,7 @@ def read_schema(path: Path) -> schema_pb2.Schema:
 
 
 def schema_of(config: Path | None) -> Path:
-    """The schema that a configuration names, relative to its own folder or to this one; else the project's."""
+    """Return the schema that a configuration names, relative to its folder or to the working directory; else the project's."""
     named = load_values(config).get("schema") if config else None
     if not named:
         return default_schema()
@@ -54,10 +54,10 @@ def schema_of(config: Path | None) -> Path:
 
 
 def last_statistics(work: Path) -> Path:
-    """The folder of the last statistics of a work folder, whether the run went on or was refused.
+    """Return the folder of the last statistics of a work folder, from an accepted or a refused run.
 
     Raises:
-        InputError: There are none.
+        InputError: There are no statistics.
     """
     folder = work / "artifacts" / "StatisticsGen" / "statistics"
     numbered = [path for path in folder.glob("*") if path.name.isdecimal() and list(path.glob("Split-*/FeatureStats.pb"))]
@@ -67,11 +67,11 @@ def last_statistics(work: Path) -> Path:
 
 
 def propose(schema: schema_pb2.Schema, statistics: Path) -> schema_pb2.Schema:
-    """A schema that asks for what the pictures are: their labels, and the ranges of their sizes and channels.
+    """Return a schema that requires the properties of the pictures: their labels, and the ranges of their sizes and channels.
 
     Args:
-        schema: What it begins with; features that are not named here stay as they are.
-        statistics: A folder of `last_statistics`.
+        schema: The schema to start from; other features stay as they are.
+        statistics: A folder from `last_statistics`.
     """
     from components.data_gate.statistics import range_of, values_of
 
@@ -93,7 +93,7 @@ def propose(schema: schema_pb2.Schema, statistics: Path) -> schema_pb2.Schema:
 
 
 def differences(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
-    """What one schema asks for and another does not, a sentence each."""
+    """Return the differences between two schemas, one sentence each."""
     from components.data_gate.anomaly_text import FEATURES
 
     before, after = ({feature.name: feature for feature in schema.feature} for schema in (old, new))
@@ -110,17 +110,17 @@ def differences(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
 
 
 def accept(proposed: schema_pb2.Schema, config: Path) -> Path:
-    """Writes a schema beside a configuration file, and its name into that; the rest of the file, comments too, stays.
+    """Write a schema beside a configuration file, and its name into that file. The rest of the file, with its comments, stays.
 
     Args:
         proposed: The schema.
-        config: A YAML file; made where there is none.
+        config: A YAML file; created if it does not exist.
 
     Returns:
-        The schema's file.
+        The file of the schema.
 
     Raises:
-        InputError: A file cannot be written, or the configuration is none.
+        InputError: A file cannot be written, or the configuration is not valid YAML.
     """
     from google.protobuf import text_format
 

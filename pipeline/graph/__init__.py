@@ -1,1 +1,1 @@
-"""The graph of components, and what differs between the environments that run it."""
+"""The graph of components, and the nodes that depend on the environment that runs it."""

@@ -1,4 +1,4 @@
-"""The nodes that differ by where the graph runs: where the schema comes from, and what a run is compared with."""
+"""The nodes that depend on the environment of the graph: the sources of the schema and of the baselines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from components.data_gate.artifacts import DataBlessing
 
 
 class Source(NamedTuple):
-    """A node, what is taken of it, and the blessing of that; each None where there is no such thing."""
+    """A node, its output channel, and the channel of that output's blessing; each is None if absent."""
 
     node: BaseNode | None
     channel: BaseChannel | None
@@ -29,41 +29,41 @@ NONE = Source(None, None)
 
 
 class Environment(Protocol):
-    """See `Local` and `Cluster`."""
+    """The interface of `Local` and `Cluster`."""
 
     registry: str
     checkpoints: str
 
     def schema(self) -> Source:
-        """The curated schema: what the pictures must be like, written by people and not inferred from what it is to judge."""
+        """Return the curated schema, which people write; it is not inferred from the data that it validates."""
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
-        """The last pictures that passed, to see drift by."""
+        """Return the statistics of the last accepted pictures, the baseline for drift."""
 
     def starting_point(self, examples: BaseChannel) -> Source:
-        """The last good model, to start training from."""
+        """Return the last blessed model, to start training from."""
 
     def last_model(self, candidate: BaseChannel) -> Source:
-        """The last good model, to judge the new one by."""
+        """Return the last blessed model, the baseline for the new one."""
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
-        """A blessing that was forced on this very evaluation, which stands."""
+        """Return the blessing that a person forced on this evaluation, which stays valid."""
 
     def withdrawal(self, candidate: BaseChannel) -> Source:
-        """The rollback that took this very model out of service."""
+        """Return the record of a rollback that took this model out of service."""
 
     def last(self, before: BaseNode) -> BaseNode | None:
-        """What comes behind the last node, and fails where the run did not go well; None where who started it sees that."""
+        """Return a final node that fails after a refusal, or None if the caller detects refusals."""
 
 
 @dataclass(frozen=True)
 class Local:
-    """One machine: ML Metadata knows what was before.
+    """One machine: ML Metadata provides the history.
 
     Attributes:
-        schema_folder: A folder that holds the curated schema, `schema.pbtxt`, alone.
-        checkpoints: Where training leaves how far it has come; '' for nowhere.
-        registry: None is needed.
+        schema_folder: A folder that contains only the curated schema, `schema.pbtxt`.
+        checkpoints: Where training saves its progress; '' for nowhere.
+        registry: Not needed.
     """
 
     schema_folder: str
@@ -108,16 +108,16 @@ class Local:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Kubeflow Pipelines or Vertex AI: the registry knows what was before. Nobody can force a blessing there.
+    """Kubeflow Pipelines or Vertex AI: the registry provides the history. Blessings cannot be forced there.
 
     Attributes:
         schema_text: The curated schema in TFDV's text format.
-        registry: The folder where runs leave what the runs after them need.
-        push_to: Where models are pushed to.
-        verdict: The component that fails where a gate has refused the model.
-        resolver: Whether the last good model comes from a resolver: Vertex AI has two of them, open-source Kubeflow
-            Pipelines none. It is the last one blessed, of whatever protocol.
-        checkpoints: None are left, for a pod's folders end with it.
+        registry: The folder where runs leave data for later runs.
+        push_to: The folder that models are pushed to.
+        verdict: The component that fails if a gate refused the model.
+        resolver: Whether a resolver provides the last blessed model: Vertex AI has two resolvers, open-source Kubeflow Pipelines
+            has none. It returns the last blessed model of any protocol.
+        checkpoints: Not used: the folders of a pod are deleted with it.
     """
 
     schema_text: str
@@ -166,18 +166,18 @@ class Cluster:
 
 
 def _models() -> Channel:
-    """All models that there are."""
+    """Return a channel of all models."""
     return Channel(type=standard_artifacts.Model)
 
 
 def _blessings() -> Channel:
-    """All blessings of models."""
+    """Return a channel of all model blessings."""
     return Channel(type=standard_artifacts.ModelBlessing)
 
 
 def _resolved(
     name: str, key: str, strategy: type[ResolverStrategy], config: dict[str, Any] | None = None, **channels: BaseChannel
 ) -> Source:
-    """A resolver of a name and strategy, and what it gives under a key."""
+    """Return a resolver with the given name and strategy, and its output under `key`."""
     node = Resolver(strategy_class=strategy, config=config, **channels).with_id(name)
     return Source(node, node.outputs[key], node.outputs["blessing"] if "blessing" in channels else None)

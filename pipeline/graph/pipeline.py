@@ -1,4 +1,4 @@
-"""The graph: every component, what it is for, and what flows between them. The same for every orchestrator."""
+"""The graph: every component, its purpose, and the artifacts between them. It is the same for every orchestrator."""
 
 from __future__ import annotations
 
@@ -69,41 +69,41 @@ def create_pipeline(
     bless_who: str = "",
     bless_why: str = "",
 ) -> Pipeline:
-    """Builds the graph, and nothing else.
+    """Build the graph, and do nothing else.
 
     Args:
         name: The pipeline's name; runs of one name share their history.
         root: Where artifacts go.
         images: Where the pictures are; see `ImageExampleGen`.
-        environment: Where the schema comes from and what a run is compared with, which differs by the orchestrator.
-        push_to: Where models are pushed to, a folder each version.
+        environment: The source of the schema and of the baselines, which depends on the orchestrator.
+        push_to: The folder that models are pushed to, one subfolder per version.
         config: The configuration.
-        metadata: Where ML Metadata is kept; None where the orchestrator brings its own.
-        beam_args: For the components that run on Beam.
-        enable_cache: Whether components whose inputs, parameters and code have not changed are skipped.
-        accept_drift: Takes the pictures as the new usual ones: they are not compared with those before.
-        push_anew: Anything that has not been said before has the model pushed whatever the cache says.
-        bless_who: Who asks for the model to be blessed even if the model gate refuses it, as user@host.
-        bless_why: For what reason; empty asks for nothing.
+        metadata: Where ML Metadata is kept; None if the orchestrator provides it.
+        beam_args: Arguments for the components that run on Beam.
+        enable_cache: Whether components with unchanged inputs, parameters and code are skipped.
+        accept_drift: Accept the pictures as the new baseline: they are not compared with earlier ones.
+        push_anew: A value that has not been used before makes the Pusher run regardless of the cache.
+        bless_who: The person who asks to bless the model even if the model gate refuses it, as user@host.
+        bless_why: The reason for that; empty for no such request.
 
     Returns:
         The pipeline.
     """
-    # Pictures become tf.Examples in splits; what cannot be decoded is refused here, so that nothing fails on it later.
+    # Converts pictures to tf.Examples in splits. Pictures that cannot be decoded are rejected here, so that no later step fails.
     example_gen = ImageExampleGen(
         images=images, config=config.data, code=code_hash(components.image_example_gen, serving.picture_files)
     )
-    # What the pictures are like, feature by feature: sizes, labels, brightness, contrast.
+    # Computes statistics of each feature: sizes, labels, brightness, contrast.
     statistics_gen = StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=components.data_gate.statistics.options()
     )
-    # What the pictures must be like.
+    # Provides the requirements on the pictures.
     schema = environment.schema()
-    # Compares the two.
+    # Compares the statistics with the schema.
     validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema.channel)
-    # The last pictures that passed.
+    # Finds the statistics of the last accepted pictures.
     last_statistics = environment.last_statistics(statistics_gen.outputs["statistics"])
-    # Ends the run where there are anomalies or drift.
+    # Ends the run if there are anomalies or drift.
     data_gate = DataGate(
         statistics=statistics_gen.outputs["statistics"],
         schema=schema.channel,
@@ -115,7 +115,7 @@ def create_pipeline(
         registry=environment.registry,
         code=code_hash(components.data_gate),
     )
-    # The pixel graph, from a file's bytes to pixels, for training and serving alike. Nothing is materialised: decoding is
+    # Writes the graph from a file's bytes to pixels, which training and serving share. Nothing is materialized: decoding is
     # cheaper than writing and reading float pixels.
     transform = Transform(
         examples=example_gen.outputs["examples"],
@@ -130,11 +130,11 @@ def create_pipeline(
         },
     )
     transform.add_upstream_node(data_gate)
-    # Tries other values of the configuration's fields in short trainings, where the configuration asks for that.
+    # Tries other values of configuration fields in short trainings, if the configuration asks for it.
     tuner = hyperparameter_search(config, example_gen, transform) if config.tuning.trials else None
-    # The last good model, where training is to go on from it.
+    # Finds the last blessed model, if training continues from it.
     starting_point = environment.starting_point(example_gen.outputs["examples"]) if config.training.warm_start else NONE
-    # Builds, fits and exports the VAE; the best values of the search are laid over the configuration.
+    # Builds, trains and exports the VAE. The best values of the search override the configuration.
     train = Trainer(
         run_fn="trainer.task.run_fn",
         examples=example_gen.outputs["examples"],
@@ -151,16 +151,16 @@ def create_pipeline(
         },
     )
     judged_on = "test" if config.data.test_share else "eval"
-    # What pictures are compared by: it knows the pictures and no model, so that figures of different models can be compared.
+    # Fits the features for comparing pictures. It uses the pictures and no model, so that metrics of models are comparable.
     feature_extractor = FeatureExtractor(
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
         split=judged_on,
         code=code_hash(components.feature_extractor, trainer.data, trainer.features, trainer.preprocessing),
     )
-    # The last good model.
+    # Finds the last blessed model.
     last_model = environment.last_model(train.outputs["model"])
-    # How near its new pictures and those of the last good model come to held-out ones. It measures; ModelGate judges.
+    # Measures how close new pictures of this model and of the last blessed one are to held-out pictures. ModelGate decides.
     sample_quality = SampleQuality(
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
@@ -179,7 +179,7 @@ def create_pipeline(
             trainer.preprocessing,
         ),
     )
-    # Blesses the model, or does not, on pictures that took no part in training.
+    # Evaluates the model on pictures that were not used in training, and blesses it or not.
     evaluator = Evaluator(
         examples=example_gen.outputs["examples"],
         model=train.outputs["model"],
@@ -187,13 +187,13 @@ def create_pipeline(
         eval_config=evaluation_config(config.evaluation),
         example_splits=[judged_on],
     )
-    # TFX's own, with progress shown: a bound of many samples takes minutes.
+    # TFX's executor with progress reports: an importance-weighted bound of many samples takes minutes.
     evaluator.executor_spec = executor_spec.BeamExecutorSpec(ReportedEvaluation)
-    # A blessing that was forced on this very evaluation stands.
+    # Finds a blessing that was forced on this evaluation, which stays valid.
     forced_blessing = environment.forced_blessing(evaluator.outputs["evaluation"])
-    # Nor is a model pushed again from which a person has rolled back.
+    # Finds a rollback from this model. Such a model is not pushed again.
     withdrawal = environment.withdrawal(train.outputs["model"])
-    # The Evaluator's decision and what the new pictures are like, or a person's decision against them.
+    # Decides on the Evaluator's blessing and the quality of new pictures, unless a person overrides them.
     model_gate = ModelGate(
         evaluation=evaluator.outputs["evaluation"],
         evaluator_blessing=evaluator.outputs["blessing"],
@@ -214,9 +214,9 @@ def create_pipeline(
             components.sample_quality.figures,
         ),
     )
-    # Tries the exported model as a server would.
+    # Runs the exported model as a server does.
     check, infra_blessing = serving_check(config.serving_check, example_gen, train)
-    # Ships a model that both have blessed.
+    # Pushes a model that both have blessed.
     pusher = Pusher(
         model=train.outputs["model"],
         model_blessing=model_gate.outputs["blessing"],
@@ -225,7 +225,7 @@ def create_pipeline(
         custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
         custom_config={"code": code_hash(components.pusher), "push_anew": push_anew, "registry": environment.registry},
     )
-    # Shows a person all of it.
+    # Writes the report.
     report = Report(
         examples=example_gen.outputs["examples"],
         model=train.outputs["model"],
@@ -269,7 +269,7 @@ def create_pipeline(
         check,
         pusher,
         report,
-        # Fails where a gate has refused the model, if nobody else would see it.
+        # Fails after a refusal, if the caller does not detect it.
         environment.last(report),
     ]
     return Pipeline(
@@ -283,7 +283,7 @@ def create_pipeline(
 
 
 def hyperparameter_search(config: Config, example_gen: BaseComponent, transform: BaseComponent) -> BaseComponent:
-    """The component that looks for better values of the configuration's fields."""
+    """Return the component that searches for better values of configuration fields."""
     return Tuner(
         tuner_fn="trainer.tuning.task.tuner_fn",
         examples=example_gen.outputs["examples"],
@@ -299,7 +299,7 @@ def hyperparameter_search(config: Config, example_gen: BaseComponent, transform:
 
 
 def serving_check(config: ServingCheckConfig, example_gen: BaseComponent, train: BaseComponent) -> tuple[BaseComponent, Channel]:
-    """The component that tries the exported model, and its blessing."""
+    """Return the component that tests the exported model, and its blessing."""
     if config.kind == "c_api":
         check = ServingCheck(
             model=train.outputs["model"],
