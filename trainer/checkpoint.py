@@ -1,6 +1,6 @@
-"""How far a training has come, kept where it outlives the training: a killed one goes on from its last epoch.
+"""The checkpoint of a training, kept in a folder that outlives it. A killed training resumes after its last saved epoch.
 
-Data alone, a .npz without pickles, written whole or not at all.
+It holds data only, a .npz file without pickles, which is written atomically.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from typing import Any
 import numpy as np
 
 LOGGER = logging.getLogger("darkroom.trainer")
-SHARE = 0.02  # of the time that writing may take: where epochs are shorter than that allows, some are left out
+SHARE = 0.02  # maximum share of time for writing; if epochs are too short for it, some are not saved
 _STATE = "state"
 
 
 @dataclass
 class Course:
-    """How far a training has come.
+    """The progress of a training.
 
     Attributes:
-        epoch: The last one that ended.
-        best_epoch: The one with the highest ELBO on held-out pictures.
-        best_elbo: That ELBO, nats per picture.
-        best_weights: The model's weights after it.
+        epoch: The last epoch that ended.
+        best_epoch: The epoch with the highest ELBO on held-out images.
+        best_elbo: The ELBO of the best epoch, nats per image.
+        best_weights: The model's weights after the best epoch.
         speeds: Images per second of each epoch.
-        lines: What the history says of each epoch.
-        seconds: Spent so far.
+        lines: The history's line of each epoch.
+        seconds: Time spent so far.
     """
 
     epoch: int = 0
@@ -47,11 +47,11 @@ class Course:
 
 
 class Checkpoint:
-    """One training's file.
+    """The file of one training.
 
     Args:
-        folder: Where it is; it may not exist yet.
-        key: What the training depends on: `training_key`. One of another training is another file.
+        folder: Folder of the file. It may not exist yet.
+        key: The result of `training_key`. Another training has another file.
     """
 
     def __init__(self, folder: Path, key: str):
@@ -59,11 +59,14 @@ class Checkpoint:
         self._due = 0.0
 
     def beside(self, name: str) -> Checkpoint:
-        """That of another part of the same training, which begins where this one has ended."""
+        """Return the checkpoint of another part of the same training."""
         return Checkpoint(self.path.parent, training_key({"of": self.path.stem, "part": name}, []))
 
     def save(self, course: Course, variables: Sequence[np.ndarray]) -> None:
-        """Writes the course and all variables that training changes, unless it was done so shortly ago that it would cost time."""
+        """Write the course and all variables that training changes.
+
+        Nothing is written if the last write was too recent: writing takes at most `SHARE` of the time.
+        """
         begin = time.monotonic()
         if begin < self._due:
             return
@@ -79,10 +82,10 @@ class Checkpoint:
         self._due = now + (now - begin) / SHARE
 
     def load(self, variables: Sequence[np.ndarray]) -> tuple[Course, list[np.ndarray]] | None:
-        """What was saved; None where nothing was, or it is damaged or does not fit.
+        """Return the saved course and variables. Return None if nothing was saved, or if it is damaged or does not fit.
 
         Args:
-            variables: Those of the training as it begins, whose shapes and number must be the same.
+            variables: The variables of the training at its start. Number and shapes must be the same.
         """
         try:
             with np.load(self.path, allow_pickle=False) as saved:
@@ -102,12 +105,12 @@ class Checkpoint:
 
 
 def training_key(told: dict[str, Any], records: Sequence[str]) -> str:
-    """What a training depends on, as SHA-256 in hexadecimal.
+    """Return the SHA-256 of everything that a training depends on, in hexadecimal.
 
     Args:
-        told: What it was told, in JSON's types.
-        records: The files that it reads, by path, size and time of change: a database that was restored or lost counts
-            folders anew, and the same path has other pictures then.
+        told: The training's arguments, in JSON's types.
+        records: The files that the training reads, which count by path, size and modification time. The path alone is not enough:
+            a restored or lost database numbers folders anew, and the same path then has other images.
     """
     files = [(path, os.path.getsize(path), os.stat(path).st_mtime_ns) for path in records]
     return hashlib.sha256(json.dumps([told, files], sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""From TFRecords to batches of pixels: decoded once through the Transform graph, then kept as bytes."""
+"""From TFRecords to batches of pixels: images are decoded once through the Transform graph, then kept as levels."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from common.features import ENCODED, LABEL
 from common.progress import report_progress
 from trainer.preprocessing import PIXELS, level_type, scale, to_levels
 
-BLOCK_BYTES = 2 << 20  # of pixels handed over at once: each time costs some Python, which a fast model would wait for
-READ_BATCH = 128  # pictures decoded at once; more takes gigabytes where pictures are large
+BLOCK_BYTES = 2 << 20  # pixels passed on at once; each time costs some Python, which a fast model would wait for
+READ_BATCH = 128  # images decoded at once; more take gigabytes if images are large
 
 
 def list_records(patterns: Sequence[str]) -> list[str]:
-    """The TFRecord files that match, sorted.
+    """Return the TFRecord files that match, sorted.
 
     Raises:
         FileNotFoundError: No file matches.
@@ -31,19 +31,23 @@ def list_records(patterns: Sequence[str]) -> list[str]:
 
 
 def parse_examples(serialised: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Pictures' bytes and labels, each string [n], of serialised tf.Examples, string [n]; a missing label is empty."""
+    """Return image bytes and labels, each string [n], of serialized tf.Examples, string [n]. A missing label is empty."""
     features = {ENCODED: tf.io.FixedLenFeature([], tf.string), LABEL: tf.io.FixedLenFeature([], tf.string, "")}
     parsed = tf.io.parse_example(serialised, features)
     return parsed[ENCODED], parsed[LABEL]
 
 
 def read_examples(files: Sequence[str]) -> tf.data.Dataset:
-    """Batches of pictures' bytes and labels, each string [<= READ_BATCH], in the order of the files."""
+    """Return batches of image bytes and labels, each string [<= READ_BATCH], in the order of the files."""
     return read_records(files).batch(READ_BATCH).map(parse_examples)
 
 
 def read_records(files: Sequence[str]) -> tf.data.Dataset:
-    """The records of TFRecord files, string [], in their order; packed are those whose names end in .gz."""
+    """Return the records of TFRecord files, string [], in the order of the files. Files whose names end in .gz are compressed.
+
+    Raises:
+        ValueError: Some of the files are compressed and others are not.
+    """
     packed = {path.endswith(".gz") for path in files}
     if len(packed) > 1:
         raise ValueError("TFRecord files are either all packed or none")
@@ -51,7 +55,7 @@ def read_records(files: Sequence[str]) -> tf.data.Dataset:
 
 
 def label_indices(names: tf.Tensor, known: Sequence[str]) -> tf.Tensor:
-    """Where names, string [n], stand in the list of known labels: int32 [n], -1 for others."""
+    """Return the indices of names, string [n], in the list of known labels: int32 [n], -1 for others."""
     if not known:
         return tf.fill([tf.shape(names)[0]], -1)
     equal = tf.equal(names[:, tf.newaxis], tf.constant(list(known))[tf.newaxis])
@@ -59,22 +63,22 @@ def label_indices(names: tf.Tensor, known: Sequence[str]) -> tf.Tensor:
 
 
 def pixel_graph(tft_output: tft.TFTransformOutput) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The Transform graph as a callable: string [n] of encoded pictures -> float32 [n, h, w, c] in [0, 1]."""
+    """Return the Transform graph as a callable: string [n] of encoded images -> float32 [n, h, w, c] in [0, 1]."""
     layer = tft_output.transform_features_layer()
-    # The layer is a graph already: AutoGraph would spend seconds on rewriting Keras' own code.
+    # The layer is already a graph: AutoGraph would spend seconds on converting Keras' own code.
     call = tf.autograph.experimental.do_not_convert(lambda encoded: layer({ENCODED: encoded[:, tf.newaxis]})[PIXELS])
-    # Whoever exports the graph has to keep hold of what it was loaded from: tables, if it has any. Not of the layer, a model of
-    # the old Keras, which saves itself by ways of its own and takes longer for that than all the rest.
+    # An export of the graph has to keep what the graph was loaded from, such as tables. It must not keep the layer: that is a
+    # model of Keras 2, which has its own way of saving and takes longer for that than everything else.
     call.resources = layer._saved_model_loader_tracked_dict["_imported"]
     return call
 
 
 class Pictures:
-    """One split's pixels, uint8 or uint16 [n, h, w, c], decoded once: kept in memory, or in a file that is mapped into it.
+    """One split's pixels, uint8 or uint16 [n, h, w, c], decoded once and kept in memory or in a memory-mapped file.
 
     Args:
         levels: The pixels.
-        labels: The pictures' labels, int32 [n], -1 for none; None for none at all.
+        labels: Labels of the images, int32 [n], -1 for none. None if no image has a label.
     """
 
     def __init__(self, levels: np.ndarray, labels: np.ndarray | None = None):
@@ -95,20 +99,19 @@ class Pictures:
         memory_megabytes: float = 0.0,
         depth: int = 8,
     ) -> Pictures:
-        """Decodes every picture of a split through the Transform graph.
+        """Decode every image of a split through the Transform graph.
 
         Args:
-            name: The split's name, for the progress shown and the file.
-            patterns: Of its TFRecord files.
+            name: The split's name, for the progress display and the file.
+            patterns: TFRecord files of the split.
             tft_output: The Transform graph.
-            folder: Where the pixels are kept.
-            known_labels: The labels that there are; other pictures count as unlabelled.
-            memory_megabytes: Up to so many megabytes of pixels are kept in memory, more on disk, from where they are read as
-                they are needed.
-            depth: Bits of a level that the graph gives, 8 or 16.
+            folder: Folder for the pixels.
+            known_labels: The known labels. Images with other labels count as unlabelled.
+            memory_megabytes: Limit up to which pixels are kept in memory. Beyond it they are kept on disk and read as needed.
+            depth: Bits of a level of the graph, 8 or 16.
 
         Returns:
-            The split's pictures, in the order of the files.
+            The split's images, in the order of the files.
 
         Raises:
             FileNotFoundError: No file matches.
@@ -136,11 +139,11 @@ class Pictures:
 
     @property
     def white(self) -> float:
-        """The highest level."""
+        """Return the highest level."""
         return float(np.iinfo(self.levels.dtype).max)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """The mean and the standard deviation of each value, each float32 [h, w, c] in [0, 1]."""
+        """Return the mean and the standard deviation of each value, each float32 [h, w, c] in [0, 1]."""
         total, squares = np.zeros((2, *self.levels.shape[1:]), np.int64)
         for start in range(0, len(self), 4096):
             block = self.levels[start : start + 4096]
@@ -151,27 +154,29 @@ class Pictures:
         return (mean / self.white).astype(np.float32), (deviation / self.white).astype(np.float32)
 
     def some(self, amount: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """A choice of at most `amount` pictures, float32 [<= amount, h, w, c] in [0, 1], and their labels, int32 [<= amount]; the
-        same for the same seed."""
+        """Return at most `amount` random images, float32 [<= amount, h, w, c] in [0, 1], and their labels, int32 [<= amount].
+
+        The same seed gives the same images.
+        """
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:amount])
         return scale(self.levels[chosen]).numpy(), self.labels[chosen]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Batches in order: levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]."""
+        """Yield batches in order: levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]."""
         for start in range(0, len(self), batch_size):
             batch = slice(start, start + batch_size)
             yield np.ascontiguousarray(self.levels[batch]), self.labels[batch]
 
     def shuffled(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
-        """Endless batches for training: each epoch a new permutation, each picture exactly once in an epoch.
+        """Return endless batches for training. Each epoch is a new permutation, in which each image occurs exactly once.
 
         Args:
-            batch_size: Pictures per batch; the last of an epoch may have fewer.
-            seed: Of the permutations.
+            batch_size: Images per batch. The last batch of an epoch may have fewer.
+            seed: Seed of the permutations.
             first_epoch: Epochs before it are left out.
 
         Returns:
-            Levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches an epoch.
+            Levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches per epoch.
         """
 
         block = batch_size * max(1, BLOCK_BYTES // (batch_size * self.levels[0].nbytes))
@@ -182,7 +187,7 @@ class Pictures:
                 for start in range(0, len(self), block):
                     chosen = order[start : start + block]
                     batches = (np.sort(chosen[i : i + batch_size]) for i in range(0, len(chosen), batch_size))
-                    chosen = np.concatenate(list(batches))  # sorted: kinder to the disk
+                    chosen = np.concatenate(list(batches))  # sorted, for faster reads from disk
                     yield self.levels[chosen], self.labels[chosen]
 
         spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.as_dtype(self.levels.dtype)), tf.TensorSpec([None], tf.int32)

@@ -1,4 +1,4 @@
-"""A density of codes by flow matching: noise is carried to codes along a learned velocity (Lipman et al. 2023)."""
+"""A density of codes by flow matching: a learned velocity transports noise to codes (Lipman et al. 2023)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from trainer.schedules import WarmupCosine
 
 BATCH = 128
 LEARNING_RATE = 3e-3
-AVERAGE = 0.999  # decay of the running means of the weights, which are what is kept
-LABELS_HIDDEN = 0.1  # share of the labels that it does not see, so that it can draw codes of any label as well
-UPDATES_A_CALL = 25  # in one compiled call: progress is shown, and Ctrl-C heard, between calls
-EVERY = 100  # updates between two looks at the held-out loss
-PATIENCE = 5  # looks without a lower one after which it stops: what is learned from then on are the codes by heart
-HELD_OUT = 2000  # paths whose losses are compared, always the same: more take longer than the updates between two looks
-LEAST_DEVIATION = 1e-3  # of a dimension: what never varies would be divided by
+AVERAGE = 0.999  # decay of the running means of the weights; the means are kept
+LABELS_HIDDEN = 0.1  # share of labels hidden in the fit, so that the flow can draw codes without a given label as well
+UPDATES_A_CALL = 25  # updates in one compiled call; progress and Ctrl-C are handled between calls
+EVERY = 100  # updates between two evaluations of the held-out loss
+PATIENCE = 5  # evaluations without a lower held-out loss after which the fit stops; later it only memorizes codes
+HELD_OUT = 2000  # paths of the held-out loss, always the same; more take longer than the updates between two evaluations
+LEAST_DEVIATION = 1e-3  # lower bound for a dimension's deviation, which is divided by
 
 
 @dataclass(frozen=True)
 class FlowSettings:
-    """How a flow is fitted, and drawn from.
+    """How a flow is fitted and drawn from.
 
     Attributes:
-        updates: Updates of the velocity's weights at the most.
+        updates: Maximum number of updates of the velocity's weights.
         steps: Steps of the solver.
-        seed: Of weights, order, and noise.
-        grid: Rows, columns, and channels of a spatial network's codes; None for codes without places.
+        seed: Seed of weights, order and noise.
+        grid: Rows, columns and channels of a spatial network's codes. None for codes without places.
     """
 
     updates: int
@@ -43,19 +43,18 @@ class FlowSettings:
 
 
 class Flow:
-    """Codes by a learned velocity v(u, t), from noise at t = 0 to codes at t = 1, in units in which each dimension of the codes has
-    mean 0 and deviation 1.
+    """A density of codes defined by a learned velocity v(u, t), from noise at t = 0 to codes at t = 1.
 
-    The path from noise u_0 to a code u_1 is the straight line (1 - t) u_0 + t u_1, whose velocity u_1 - u_0 the network learns to
-    tell from a point of it (Lipman et al. 2023, eq. 22 and 23, with sigma_min = 0). Where u_1 is N(0, 1), the mean velocity is
-    (2t - 1) / (t^2 + (1 - t)^2) u: the network is what comes on top, and starts at 0. So the untrained density is the normal one
-    with the codes' own means and deviations.
+    Codes u are in units in which each dimension has mean 0 and deviation 1. The path from noise u_0 to a code u_1 is the straight
+    line (1 - t) u_0 + t u_1. The network learns to predict its velocity u_1 - u_0 from a point on it (Lipman et al. 2023, eq. 22
+    and 23, with sigma_min = 0). If u_1 is N(0, 1), the mean velocity is (2t - 1) / (t^2 + (1 - t)^2) u. The network is the
+    difference from that, and starts at 0. So the untrained density is a normal one with the codes' means and deviations.
 
     Args:
-        mean: Of the codes, float32 [d].
-        deviation: Their standard deviations, float32 [d].
-        labels: How many labels there are; 0 for a model that knows none.
-        settings: The seed, the steps of the solver, and the grid of the codes.
+        mean: Mean of the codes, float32 [d].
+        deviation: Standard deviations of the codes, float32 [d].
+        labels: Number of labels; 0 for a model that is not conditional.
+        settings: Seed, steps of the solver, and grid of the codes.
     """
 
     def __init__(self, mean: np.ndarray, deviation: np.ndarray, labels: int, settings: FlowSettings):
@@ -65,7 +64,7 @@ class Flow:
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """What an exported model has to hold."""
+        """Return the variables that an exported model has to hold."""
         return [variable.value for variable in self.network.variables]
 
     @classmethod
@@ -78,15 +77,15 @@ class Flow:
         known: int = 0,
         checkpoint: Checkpoint | None = None,
     ) -> Flow:
-        """Fits a flow to codes, for as long as that helps codes that it is not fitted to.
+        """Fit a flow to codes, until held-out codes no longer gain.
 
         Args:
-            codes: Samples of the aggregate posterior, float [n, d].
-            held_out: The same of held-out pictures, float [m, d].
-            settings: How long, and the seed.
-            labels: The labels of both, int [n] and int [m] from 0, below 0 for none.
-            known: How many labels there are; 0 for a model that knows none.
-            checkpoint: Where it leaves how far it has come, and an earlier one that was killed has left it.
+            codes: Samples of the aggregate posterior of the training images, float [n, d].
+            held_out: Samples of the aggregate posterior of the held-out images, float [m, d].
+            settings: Length of the fit, and its seed.
+            labels: Labels of both, int [n] and int [m] from 0, below 0 for none.
+            known: Number of labels; 0 for a model that is not conditional.
+            checkpoint: Checkpoint of the fit, which resumes from it after an interruption.
 
         Returns:
             The flow, with the weights of the lowest held-out loss.
@@ -99,14 +98,23 @@ class Flow:
         return flow
 
     def velocity(self, u: tf.Tensor, t: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """v(u, t): float32 [n, d], times float32 [n, 1] in [0, 1], and shares of labels, float32 [n, labels] -> float32 [n, d]."""
+        """Return v(u, t).
+
+        Args:
+            u: Codes in the flow's units, float32 [n, d].
+            t: Times, float32 [n, 1] in [0, 1].
+            labels: Shares of labels, float32 [n, labels].
+
+        Returns:
+            float32 [n, d].
+        """
         inputs = [u, t]
         if self.labels:
             inputs.append(tf.zeros([tf.shape(u)[0], self.labels]) if labels is None else labels)
         return (2 * t - 1) / (tf.square(t) + tf.square(1 - t)) * u + self.network(inputs)
 
     def loss(self, u: tf.Tensor, noise: tf.Tensor, t: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """The squared error of the velocity, mean over dimensions: float32 [n] (Lipman et al. 2023, eq. 23).
+        """Return the squared error of the velocity, mean over dimensions: float32 [n] (Lipman et al. 2023, eq. 23).
 
         Args:
             u: Codes in the flow's units, float32 [n, d].
@@ -118,11 +126,11 @@ class Flow:
         return tf.reduce_mean(tf.square(error), axis=1)
 
     def draw(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Codes, float32 [n, d], of draws of N(0, 1), float32 [n, d], by Heun's method in equal steps: the noise decides all.
+        """Return codes, float32 [n, d], by Heun's method in equal steps. The noise determines them.
 
         Args:
-            noise: Where the paths begin.
-            seed: Not needed; as other densities take it.
+            noise: Starts of the paths, draws of N(0, 1), float32 [n, d].
+            seed: Not used. Other densities take it.
             labels: Shares of labels, float32 [n, labels].
         """
         steps = self.settings.steps
@@ -144,7 +152,7 @@ class _Fit:
     Args:
         flow: The flow.
         train: Codes in the flow's units, float32 [n, d], and shares of labels, float32 [n, labels] or None.
-        held_out: The same, of held-out pictures.
+        held_out: The same for held-out images.
     """
 
     def __init__(self, flow: Flow, train: tuple[np.ndarray, np.ndarray | None], held_out: tuple[np.ndarray, np.ndarray | None]):
@@ -158,7 +166,7 @@ class _Fit:
         self._loss = tf.function(flow.loss, reduce_retracing=True, autograph=False)
 
     def run(self, checkpoint: Checkpoint | None) -> None:
-        """Trains it, and leaves the flow with the best weights."""
+        """Train the velocity, and set the flow to the best weights."""
         course = self._resume(checkpoint)
         while course.epoch < self.settings.updates and course.epoch - course.best_epoch < PATIENCE * EVERY:
             for count in _calls(course.epoch, self.settings.updates):
@@ -187,7 +195,7 @@ class _Fit:
         return found[0]
 
     def _many_updates(self, count: tf.Tensor) -> tf.Tensor:
-        """`count` updates; the mean loss of them, float32 []."""
+        """Make `count` updates and return their mean loss, float32 []."""
         step = lambda i, total: (i + 1, total + self._update())
         _, total = tf.while_loop(lambda i, _: i < count, step, (tf.constant(0), tf.constant(0.0)), parallel_iterations=1)
         return total / tf.cast(count, tf.float32)
@@ -197,7 +205,7 @@ class _Fit:
         seeds = tf.unstack(tf.random.experimental.stateless_split(tf.stack([self.settings.seed, done]), 4))
         chosen = tf.random.stateless_uniform([BATCH], seeds[0], maxval=len(self.codes), dtype=tf.int32)
         u, noise = tf.gather(self.codes, chosen), tf.random.stateless_normal([BATCH, self.codes.shape[1]], seeds[1])
-        # One time in each of as many equal parts: losses of early and late times differ far more than those of codes.
+        # One time in each of BATCH equal intervals: losses differ far more between early and late times than between codes.
         t = (tf.range(BATCH, dtype=tf.float32) + tf.random.stateless_uniform([BATCH], seeds[2]))[:, tf.newaxis] / BATCH
         labels = None
         if self.shares is not None:
@@ -211,7 +219,7 @@ class _Fit:
         return loss
 
     def _held_out_loss(self) -> float:
-        """The mean loss of the held-out codes by the running means of the weights, with the same times and noise every time."""
+        """Return the mean loss of the held-out codes for the running means of the weights, always with the same times and noise."""
         variables = self.flow.network.trainable_variables
         kept = [variable.numpy() for variable in variables]
         for variable, average in zip(variables, self.optimizer.averages):
@@ -233,11 +241,11 @@ class _Fit:
 
 
 def _calls(done: int, most: int) -> Iterator[int]:
-    """Updates of each compiled call until the next look at the held-out loss."""
+    """Yield the number of updates of each compiled call until the next evaluation of the held-out loss."""
     for start in range(done, min(done + EVERY, most), UPDATES_A_CALL):
         yield min(UPDATES_A_CALL, most - start)
 
 
 def _shares(labels: np.ndarray, known: int) -> np.ndarray:
-    """Labels, int [n] from 0, below 0 for none, as shares, float32 [n, known]."""
+    """Convert labels, int [n] from 0, below 0 for none, to shares, float32 [n, known]."""
     return (labels[:, np.newaxis] == np.arange(known)).astype(np.float32)

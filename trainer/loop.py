@@ -31,40 +31,40 @@ from trainer.schedules import WarmupCosine, kl_weight
 from trainer.vae import UNLABELLED, VAE
 
 LOGGER = logging.getLogger("darkroom.trainer")
-CALL_SECONDS = 0.25  # how long one compiled call may take: progress is shown, and Ctrl-C heard, between calls
-LABELS_HIDDEN = 0.1  # share of the labels that a conditional model does not see, so that it knows pictures without as well
-MOST_GRADIENT = 4.0  # its norm, nats per value of a picture: ten times what is usual for a Bernoulli, twice for a mixture
-EVAL_BATCH = 250  # pictures that are judged at once at the most: more are no faster
-EVAL_NUMBERS = 1 << 23  # in the largest layer, of all pictures that are judged at once: more take gigabytes
+CALL_SECONDS = 0.25  # target time of one compiled call; progress and Ctrl-C are handled between calls
+LABELS_HIDDEN = 0.1  # share of labels hidden from a conditional model, so that it can encode unlabelled images as well
+MOST_GRADIENT = 4.0  # initial bound of the norm, nats per value: 10 times the usual norm for a Bernoulli, twice for a mixture
+EVAL_BATCH = 250  # maximum number of images evaluated at once: more are no faster
+EVAL_NUMBERS = 1 << 23  # values in the largest layer, over all images evaluated at once: more take gigabytes
 
 
 def eval_batch(vae: VAE) -> int:
-    """How many pictures are judged at once."""
+    """Return the number of images to evaluate at once."""
     return min(EVAL_BATCH, vae.judged_at_once(EVAL_NUMBERS))
 
 
 class Figures(NamedTuple):
-    """Means over pictures, nats per picture."""
+    """Means over images, in nats per image."""
 
     reconstruction: float
     kl: float
 
     def as_dict(self, beta: float | None = None) -> dict[str, float]:
-        """With the ELBO, and the loss where a KL weight is given."""
+        """Return both terms, the ELBO, and the loss if a KL weight is given."""
         figures = {"elbo": -(self.reconstruction + self.kl), "reconstruction": self.reconstruction, "kl": self.kl}
         return figures if beta is None else {"loss": self.reconstruction + beta * self.kl, **figures}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What training came to.
+    """The outcome of a training.
 
     Attributes:
-        epochs: Epochs trained.
-        best_epoch: The one whose weights the model has now.
-        seconds: In all.
+        epochs: Number of epochs trained.
+        best_epoch: The epoch whose weights the model has.
+        seconds: Total time.
         images_per_second: Median over the epochs, training steps only.
-        resumed_from: The epoch after which it went on from an earlier, unfinished training; 0 if it did not.
+        resumed_from: The last epoch of the interrupted training that was resumed. 0 if none was.
     """
 
     epochs: int
@@ -75,25 +75,25 @@ class Outcome:
 
 
 def get_strategy(name: str) -> tf.distribute.Strategy:
-    """The tf.distribute strategy that the configuration names."""
+    """Return the tf.distribute strategy that the configuration names."""
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
 
 
 class Loop:
-    """Fits a VAE.
+    """Train a VAE.
 
-    Keras 3's own `fit` is not used: it does not run under every strategy, and its per-batch Python costs more than a small
+    Keras 3's own `fit` is not used: it does not run under every strategy, and its Python code per batch costs more than a small
     model's step.
 
     Args:
-        vae: The model; made under `strategy.scope()`.
-        train: Training pictures.
-        held_out: Pictures that decide when to stop and which weights are kept.
+        vae: The model, created under `strategy.scope()`.
+        train: Training images.
+        held_out: Images that decide when to stop and which weights are kept.
         config: The training configuration.
-        strategy: Where replicas run.
-        distance: Between pictures and the decoder's means, where `training.feature_weight` is above 0.
+        strategy: The strategy that the replicas run under.
+        distance: Distance between images and the decoder's means. Required if `training.feature_weight` is above 0.
     """
 
     def __init__(
@@ -122,17 +122,17 @@ class Loop:
         self._sums = tf.function(self._sums_of_terms, reduce_retracing=True, autograph=False)
 
     def fit(self, history: History, checkpoint: Checkpoint | None = None) -> Outcome:
-        """Trains until the last epoch, or until the held-out ELBO has not risen for `patience` epochs.
+        """Train until the last epoch, or until the held-out ELBO has not risen for `patience` epochs.
 
         Args:
             history: Gets a line per epoch.
-            checkpoint: Where an earlier training that was killed has left how far it had come, and where this one leaves it.
+            checkpoint: Checkpoint of the training, which resumes from it after an interruption.
 
         Returns:
-            What it came to; the model has the best epoch's weights.
+            The outcome. The model has the weights of the best epoch.
 
         Raises:
-            InputError: The loss is no longer a number.
+            InputError: The loss is no longer a finite number.
         """
         course = self._resume(checkpoint, history)
         first, begin = course.epoch, time.perf_counter() - course.seconds
@@ -147,7 +147,7 @@ class Loop:
         return Outcome(course.epoch, course.best_epoch, time.perf_counter() - begin, speed, first)
 
     def _train_epoch(self, batches, course: Course, begin: float) -> None:
-        """Trains for an epoch, and adds what came of it to the course."""
+        """Train for one epoch and add its figures to the course."""
         course.epoch += 1
         train, beta, speed = self._epoch(batches, course.epoch)
         with self.averaged():
@@ -165,7 +165,7 @@ class Loop:
             course.best_elbo, course.best_epoch, course.best_weights = elbo, course.epoch, best_weights
 
     def _resume(self, checkpoint: Checkpoint | None, history: History) -> Course:
-        """How far an earlier training had come, with all variables and the history as they were then; else the beginning."""
+        """Load the checkpoint, and restore all variables and the history. Return a new course if there is no checkpoint."""
         found = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
         if found is None:
             return Course()
@@ -177,12 +177,12 @@ class Loop:
         return course
 
     def _changing(self) -> list[tf.Variable | keras.Variable]:
-        """All that training changes: weights, the optimizer's moments, running means and count of steps, the usual gradient."""
+        """Return all variables that training changes: the weights, the optimizer's state, and the usual norm of the gradient."""
         return [*self.vae.weights, *self.optimizer.variables, self.bound.usual]
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Gives the model the running means of its weights for a while, where the configuration asks for them."""
+        """Give the model the running means of its weights in this context, if the configuration asks for them."""
         if not self.optimizer.averages:
             yield
             return
@@ -195,7 +195,7 @@ class Loop:
             _assign(variables, trained)
 
     def evaluate(self) -> Figures:
-        """ELBO terms on the held-out pictures, with noise from each picture's own key: the same model, the same figures."""
+        """Return the ELBO's terms on the held-out images. Noise comes from each image's own key, so figures are repeatable."""
         sums, done = np.zeros(2), 0
         for levels, labels in self.held_out.in_order(eval_batch(self.vae)):
             sums += self._sums(levels, labels, self.held_out_noise[done : done + len(levels)]).numpy()
@@ -203,18 +203,18 @@ class Loop:
         return Figures(*(sums / done))
 
     def _sums_of_terms(self, levels: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-        """Sums over pictures of both terms, float32 [2], nats."""
+        """Return the sums of both terms over images, float32 [2], nats."""
         terms = self.vae.elbo_terms(self.vae.observe(levels), noise, labels)
         return tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
 
     def _dataset(self, first_epoch: int) -> tf.data.Dataset:
         options = tf.data.Options()
-        # There are no files to share out: every worker runs the generator and takes its part of each batch.
+        # There are no files to shard: every worker runs the generator and takes its part of each batch.
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
         return self.train.shuffled(self.config.batch_size, self.config.seed, first_epoch).with_options(options)
 
     def _epoch(self, batches, epoch: int) -> tuple[Figures, float, float]:
-        """One epoch: its mean terms, the KL weight at its end, and images per second."""
+        """Train for one epoch. Return its mean terms, the KL weight at its end, and images per second."""
         sums, done, chunk = np.zeros(2), 0, 1
         begin = time.perf_counter()
         while done < self.steps_per_epoch:
@@ -230,7 +230,7 @@ class Loop:
         return Figures(*(sums / len(self.train))), beta, len(self.train) / (time.perf_counter() - begin)
 
     def _last_step(self) -> int:
-        """The number of the last step taken, from 0."""
+        """Return the number of the last step taken, from 0."""
         return int(self.optimizer.iterations.numpy()) - 1
 
     def _report(self, epoch: int, steps: int, figures: Figures, speed: float) -> None:
@@ -243,8 +243,8 @@ class Loop:
         )
 
     def _many_steps(self, batches, steps: tf.Tensor) -> tf.Tensor:
-        """`steps` steps; the sums over all pictures seen of both terms, float32 [2], nats."""
-        # The loop alone is AutoGraph's: to rewrite all that a step calls, Keras included, takes seconds and changes nothing.
+        """Make `steps` steps. Return the sums of both terms over all images of them, float32 [2], nats."""
+        # AutoGraph converts only this loop. Converting everything that a step calls, Keras included, takes seconds for no benefit.
         step = tf.autograph.experimental.do_not_convert(self._step)
         sums = tf.zeros([2])
         for _ in tf.range(steps):
@@ -253,19 +253,19 @@ class Loop:
         return sums
 
     def _step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """One step of one replica on uint8 [m, h, w, c] and labels [m]; the sums of both terms, float32 [2], nats."""
+        """Make one replica's step on levels [m, h, w, c] and labels [m]. Return the sums of both terms, float32 [2], nats."""
         step = tf.cast(self.optimizer.iterations.value, tf.int32)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         seed = tf.random.experimental.stateless_fold_in(tf.stack([self.config.seed, step]), replica)
         beta = kl_weight(step, self.config, self.total_steps)
-        # XLA draws other numbers from the same seed: what is random stays outside, so that it changes nothing but speed.
+        # XLA draws other numbers from the same seed. Random draws stay outside, so that XLA changes only the speed.
         drawn = self._draw(*batch, seed)
         sums, gradients = self.gradients(*drawn, tf.random.experimental.stateless_fold_in(seed, 1), beta)
         self.optimizer.apply(self.bound(gradients), self.vae.trainable_variables)
         return sums
 
     def _draw(self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """A batch as it is trained on: pictures, what the encoder sees of them, labels, and noise for their codes."""
+        """Return a batch for training: images, the encoder's input, labels, and noise for the codes."""
         count = tf.shape(levels)[0]
         code_seed, pixel_seed, label_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 3))
         augmentation_seed = tf.random.experimental.stateless_fold_in(seed, 2)

@@ -1,4 +1,4 @@
-"""Adam with one kernel for each variable, running means of the weights, and a bound on gradients."""
+"""Adam with one kernel per variable, running means of the weights, and a bound on gradients."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import tensorflow as tf
 
 
 class FusedAdam(keras.optimizers.Adam):
-    """Keras' Adam (Kingma and Ba 2015, algorithm 1), with TensorFlow's own kernel for its update.
+    """Keras' Adam (Kingma and Ba 2015, algorithm 1), with TensorFlow's own kernel for the update.
 
-    Keras writes the update as ten operations, each of which passes over the weights and their moments. A small model's step is
-    bound by that traffic: with this kernel it is a tenth faster. The same state, the same numbers to rounding.
+    Keras writes the update as ten operations, and each of them passes over the weights and their moments. That memory traffic
+    limits the step of a small model: with this kernel the step is a tenth faster. State and results are the same up to rounding.
 
     Args:
         learning_rate: A number or a schedule.
         average: Decay of the running means of the weights, 0 to below 1. Defaults to 0, which keeps none.
-        options: As Keras' Adam has them.
+        options: Options of Keras' Adam.
 
     Attributes:
-        averages: A running mean for each weight, from `build` on; empty where there are none. They are part of `variables`.
+        averages: A running mean for each weight, from `build` on. Empty if `average` is 0. They are part of `variables`.
 
     Example:
         >>> weight = keras.Variable([1.0])
@@ -33,7 +33,7 @@ class FusedAdam(keras.optimizers.Adam):
         self.averages: list[keras.Variable] = []
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Makes the state for these variables; running means start at what they are now."""
+        """Create the state for these variables. Running means start at the current values."""
         if self.built:
             return
         super().build(variables)
@@ -43,7 +43,7 @@ class FusedAdam(keras.optimizers.Adam):
                 mean.assign(variable.numpy())
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
-        """Updates one variable (a replica's own, under a strategy) and its moments, by a dense gradient of its shape."""
+        """Update one variable (a replica's own, under a strategy) and its moments with a dense gradient of its shape."""
         dtype, index = variable.dtype, self._get_variable_index(variable)
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
         taken = tf.cast(self.iterations + 1, dtype)
@@ -69,24 +69,24 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 def average_decay(most: float, step: tf.Tensor) -> tf.Tensor:
-    """The decay of a running mean at a step, from 0: min(most, (1 + step) / (10 + step)), float32 [].
+    """Return the decay of a running mean at a step, from 0: min(most, (1 + step) / (10 + step)), float32 [].
 
-    The warm-up of TensorFlow's `ExponentialMovingAverage`: without it the mean would keep the initial weights for long.
+    It is the warm-up of TensorFlow's `ExponentialMovingAverage`. Without it, the mean would keep the initial weights for long.
     """
     step = tf.cast(step, tf.float32)
     return tf.minimum(most, (1.0 + step) / (10.0 + step))
 
 
 class GradientBound(tf.Module):
-    """Scales gradients down together where their norm is far above the usual one (Pascanu et al. 2013, algorithm 1, with a
-    threshold that follows the training).
+    """Scale gradients down together if their norm is far above the usual norm.
 
-    One odd batch would else throw all weights at once, for Adam trusts a gradient's direction whatever its size, and a model
-    with a learned prior may take epochs to come back, with latent dimensions lost for good. Usual gradients are left as they
-    are, without a pass over them; so is a norm that is not a number, for the loss to show it.
+    It is algorithm 1 of Pascanu et al. 2013, with a threshold that follows the training. Adam follows a gradient's direction at
+    any size, so a single unusual batch could move all weights far off. A model with a learned prior may then take epochs to
+    recover, and lose latent dimensions for good. Usual gradients are left unchanged, without a pass over them. A norm that is
+    not a number is left unchanged too, so that the loss shows it.
 
     Args:
-        most: The norm that is too large from the beginning, above 0.
+        most: The largest norm allowed at first, above 0.
 
     Example:
         >>> bound = GradientBound(5.0)
@@ -94,12 +94,12 @@ class GradientBound(tf.Module):
         array([3., 4.], dtype=float32)
     """
 
-    SPREAD = 4.0  # times the usual norm: batches differ by far less
-    MEMORY = 100  # steps over which the usual norm is a running mean
+    SPREAD = 4.0  # bound, in multiples of the usual norm: batches differ by far less
+    MEMORY = 100  # steps of the running mean of the norm
 
     def __init__(self, most: float):
         super().__init__()
-        # Each replica has its own, of its own part of the batches.
+        # Each replica has its own, from its own part of the batches.
         self.usual = tf.Variable(
             most / self.SPREAD,
             trainable=False,
@@ -108,7 +108,7 @@ class GradientBound(tf.Module):
         )
 
     def __call__(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-        """Gradients, one for each variable and of any shapes, as they shall be applied; as many, of the same shapes."""
+        """Return the bounded gradients, one for each variable and of any shapes; as many, of the same shapes."""
         norm, most = tf.linalg.global_norm(gradients), self.SPREAD * self.usual
         taken = tf.where(tf.math.is_finite(norm), tf.minimum(norm, most), self.usual)
         self.usual.assign_add((taken - self.usual) / self.MEMORY)

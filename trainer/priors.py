@@ -1,4 +1,4 @@
-"""Priors p(z): where codes of new pictures come from, and what the KL divergence is taken to."""
+"""Priors p(z): the distributions that new codes are drawn from and that the KL divergence is taken to."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from trainer.sampling import reparameterise
 
 Posterior = tuple[tf.Tensor, tf.Tensor]  # mean and log-variance, each float32 [..., d]
 Density = Callable[..., tf.Tensor]  # z, float32 [n, d], and shares of labels or None -> log p(z), [n], nats
-MOST_LOG_SCALE = 4.0  # either way: of a label's prior, deviations from a fiftieth to fifty times the others'
-LIKELIER = 5.0  # logarithm of how much likelier a label's own pseudo-inputs are at first than another's
-TINY = 1e-12  # a weight that is zero keeps its gradient finite
+MOST_LOG_SCALE = 4.0  # bound in either direction: deviations of a label's prior from 1/50 to 50 times the others'
+LIKELIER = 5.0  # initial log-ratio of the weights of a label's own pseudo-inputs to those of others
+TINY = 1e-12  # keeps the gradient of a zero weight finite
 
 
-# The VampPrior whose components are given, and they; see `components_encoded`.
+# The VampPrior whose components are given, and the components; see `components_encoded`.
 _COMPONENTS: ContextVar[tuple[VampPrior | None, tuple[np.ndarray, ...]]] = ContextVar("components", default=(None, ()))
 
 
 @contextmanager
 def components_encoded(prior: StandardNormal | VampPrior) -> Iterator[None]:
-    """Encode the components of a VampPrior now, and not again within the context: for a model whose weights no longer change.
+    """Encode the components of a VampPrior once for the whole context. Use it for a model whose weights no longer change.
 
-    A function that is traced within it holds them as constants. Encoding 500 pseudo-inputs costs as much as decoding as many
-    codes, which every request to an exported model would pay for. Without effect on a `StandardNormal`.
+    A function that is traced in the context holds the components as constants. Encoding 500 pseudo-inputs costs as much as
+    decoding 500 codes, which every request to an exported model would otherwise pay. It has no effect on a `StandardNormal`.
     """
     if not isinstance(prior, VampPrior):
         yield
@@ -48,32 +48,31 @@ class StandardNormal:
     """p(z) = N(0, 1) in every dimension (Kingma and Welling 2014)."""
 
     def density(self) -> Density:
-        """`log_prob`, with all that does not depend on z computed once."""
+        """Return `log_prob`, with everything that does not depend on z computed once."""
         return self.log_prob
 
     def log_prob(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """log p(z): float32 [n, d] -> [n], nats."""
+        """Return log p(z): float32 [n, d] -> [n], nats."""
         return log_normal(z)
 
     def kl(self, mean: tf.Tensor, log_variance: tf.Tensor, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """KL(q || p) of a diagonal Gaussian q, float32 [n, d] per dimension, nats; exact, `z` is not needed."""
+        """Return KL(q || p) of a diagonal Gaussian q, float32 [n, d] per dimension, nats. It is exact and does not use `z`."""
         return kl_to_standard_normal(mean, log_variance)
 
     def draw(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Codes made of draws of N(0, 1), float32 [n, d]: the noise itself."""
+        """Return codes from draws of N(0, 1), float32 [n, d]: the noise itself."""
         return noise
 
 
 class LabelUnits(keras.layers.Layer):
-    """A learned prior for each label, p(z|y) = N(m_y, s_y^2), and the change to its units and back (Sohn et al. 2015, eq. 4).
+    """A learned prior for each label, p(z|y) = N(m_y, s_y^2), and the conversion to and from its units (Sohn et al. 2015, eq. 4).
 
-    Without it a code is free to say what label its picture has, and of a code of the prior and a label that contradict each
-    other the decoder may believe the code. With it codes of a label are drawn where that label's are. In its units,
-    z = (z_y - m_y) / s_y, every label has the standard normal prior, and KL divergences are what they were. A picture without
-    a label has N(0, 1).
+    Without it a code can contain its image's label. If a code from the prior contradicts the requested label, the decoder may then
+    follow the code. With it the codes of a label are drawn from that label's region. In its units, z = (z_y - m_y) / s_y, every
+    label has the standard normal prior, and KL divergences do not change. The prior of an unlabelled image is N(0, 1).
 
     Args:
-        labels: How many labels there are.
+        labels: Number of labels.
         dim: Dimensions of a code.
     """
 
@@ -84,12 +83,12 @@ class LabelUnits(keras.layers.Layer):
         self.built = True
 
     def to_units(self, mean: tf.Tensor, log_variance: tf.Tensor, labels: tf.Tensor) -> Posterior:
-        """A posterior in units of the labels' priors; all float32, [n, d] twice and shares of labels [n, labels]."""
+        """Convert a posterior to units of the labels' priors: float32 [n, d] twice, and shares of labels, float32 [n, labels]."""
         shift, log_scale = self._of(labels)
         return (mean - shift) * tf.exp(-log_scale), log_variance - 2.0 * log_scale
 
     def from_units(self, z: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Codes, float32 [n, d], as they are without units."""
+        """Convert codes, float32 [n, d], back from units of the labels' priors; `labels` as in `to_units`."""
         shift, log_scale = self._of(labels)
         return shift + tf.exp(log_scale) * z
 
@@ -101,21 +100,22 @@ class LabelUnits(keras.layers.Layer):
 class VampPrior(keras.layers.Layer):
     """A mixture of the posteriors of learned pseudo-inputs: p(z) = 1/K sum_k q(z|u_k) (Tomczak and Welling 2018, eq. 9).
 
-    Of a conditional model the mixture has learned weights for each label, p(z|y) = sum_k w_yk q(z|u_k). They start high where the
-    picture that a pseudo-input starts from has the label: all alike, they take longer to part than the rest to learn.
+    In a conditional model the mixture has learned weights for each label, p(z|y) = sum_k w_yk q(z|u_k). A weight starts high if the
+    image that the pseudo-input starts from has the label. If all weights start equal, they take longer to separate than everything
+    else takes to learn.
 
     Args:
-        pseudo_inputs: Pictures to start from, float32 [K, h, w, c] in [0, 1].
-        encode: The encoder, from pictures to the posterior's mean and log-variance, each [K, d].
-        labels: How many labels there are; 0 for a model that knows none.
-        of: The pictures' labels, int [K], below 0 for none; None for none at all.
+        pseudo_inputs: Images to start from, float32 [K, h, w, c] in [0, 1].
+        encode: The encoder, from images to the posterior's mean and log-variance, each [K, d].
+        labels: Number of labels; 0 for a model that is not conditional.
+        of: Labels of the images, int [K], below 0 for none. None if no image has a label.
     """
 
     def __init__(
         self, pseudo_inputs: np.ndarray, encode: Callable[[tf.Tensor], Posterior], labels: int = 0, of: np.ndarray | None = None
     ):
         super().__init__(name="vampprior")
-        inside = np.clip(pseudo_inputs, 0.02, 0.98)  # a sigmoid keeps them in [0, 1] as they are learned
+        inside = np.clip(pseudo_inputs, 0.02, 0.98)  # a learned sigmoid keeps them in [0, 1]
         initial = keras.initializers.Constant(np.log(inside / (1 - inside)))
         self.pseudo_inputs = self.add_weight(shape=pseudo_inputs.shape, initializer=initial, name="pseudo_inputs")
         same = np.zeros((labels, 1)) if of is None else np.arange(labels)[:, np.newaxis] == of
@@ -127,16 +127,16 @@ class VampPrior(keras.layers.Layer):
         self._encode = encode
 
     def components(self) -> Posterior:
-        """Means and log-variances of the mixture's components, each float32 [K, d]."""
+        """Return the means and log-variances of the mixture's components, each float32 [K, d]."""
         of, components = _COMPONENTS.get()
         return tuple(map(tf.constant, components)) if of is self else self._encode(tf.sigmoid(self.pseudo_inputs.value))
 
     def weights_of(self, labels: tf.Tensor) -> tf.Tensor:
-        """The components' weights by shares of labels, float32 [n, labels] -> [n, K]; all the same without a label."""
+        """Return the components' weights by shares of labels, float32 [n, labels] -> [n, K]. They are equal without a label."""
         return _weights_of(labels, tf.nn.softmax(self.label_logits.value), tf.fill([self.pseudo_inputs.shape[0]], 1.0))
 
     def density(self) -> Density:
-        """`log_prob`, with the components encoded once: for a bound of many samples they took more time than all else."""
+        """Return `log_prob`, with the components encoded once. Encoding them per call would dominate a bound of many samples."""
         mean, log_variance = self.components()
         precision = tf.exp(-log_variance)
         scaled, from_means = mean * precision, tf.reduce_sum(tf.square(mean) * precision, axis=1)
@@ -155,20 +155,26 @@ class VampPrior(keras.layers.Layer):
         return log_prob
 
     def log_prob(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """log p(z), of a conditional model log p(z|y): float32 [n, d], and shares of labels [n, labels] -> [n], nats."""
+        """Return log p(z), or log p(z|y) for a conditional model: float32 [n, d], and shares of labels [n, labels] -> [n], nats."""
         return self.density()(z, labels)
 
     def kl(self, mean: tf.Tensor, log_variance: tf.Tensor, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """An unbiased estimate of KL(q || p), nats: log q(z|x) - log p(z) at a sample z of q, float32 [n, d].
+        """Return an unbiased estimate of KL(q || p), nats: log q(z|x) - log p(z) at a sample z of q, float32 [n, d].
 
-        A mixture has no KL divergence in closed form, and its dimensions are not independent: the estimate is spread evenly
+        The KL divergence to a mixture has no closed form, and its dimensions are not independent. The estimate is spread evenly
         over them.
         """
         kl = log_normal(z, mean, log_variance) - self.log_prob(z, labels)
         return tf.repeat(kl[:, tf.newaxis] / z.shape[1], z.shape[1], axis=1)
 
     def draw(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Codes, float32 [n, d]: a component by the seed, int [2]; within it, draws of N(0, 1), float32 [n, d]."""
+        """Return codes, float32 [n, d], each from a component chosen by the seed.
+
+        Args:
+            noise: Draws of N(0, 1), float32 [n, d].
+            seed: int [2].
+            labels: Shares of labels, float32 [n, labels].
+        """
         mean, log_variance = self.components()
         if labels is None:
             chosen = tf.random.stateless_uniform([tf.shape(noise)[0]], seed, maxval=mean.shape[0], dtype=tf.int32)
@@ -178,13 +184,13 @@ class VampPrior(keras.layers.Layer):
 
 
 class Mixture:
-    """A Gaussian mixture with full covariances, as a density to draw codes from (Ghosh et al. 2020, section 4).
+    """A Gaussian mixture with full covariances, from which codes are drawn (Ghosh et al. 2020, section 4).
 
     Args:
         weights: float [K], summing to 1.
         means: float [K, d].
         covariances: float [K, d, d].
-        by_label: The weights of each label, float [labels, K]; None for a model that knows none.
+        by_label: Weights for each label, float [labels, K]. None for a model that is not conditional.
     """
 
     def __init__(self, weights: np.ndarray, means: np.ndarray, covariances: np.ndarray, by_label: np.ndarray | None = None):
@@ -196,17 +202,17 @@ class Mixture:
 
     @classmethod
     def fit(cls, codes: np.ndarray, components: int, seed: int, labels: np.ndarray | None = None, known: int = 0) -> Mixture:
-        """Fits the mixture by expectation maximisation (scikit-learn's GaussianMixture).
+        """Fit the mixture by expectation maximization (scikit-learn's GaussianMixture).
 
         Args:
             codes: Samples of the aggregate posterior, float [n, d].
-            components: At the most; each gets at least 2 d + 2 codes, or its covariance would mean nothing.
-            seed: Of the first means.
-            labels: The label of each code, int [n] from 0, below 0 for none.
-            known: How many labels there are; 0 for a model that knows none.
+            components: Maximum number of components. Each needs at least 2 d + 2 codes for a meaningful covariance.
+            seed: Seed of the initial means.
+            labels: Label of each code, int [n] from 0, below 0 for none.
+            known: Number of labels; 0 for a model that is not conditional.
         """
         if len(codes) == 1:
-            codes = np.repeat(codes, 2, axis=0)  # as many as scikit-learn wants at the least
+            codes = np.repeat(codes, 2, axis=0)  # the minimum of scikit-learn
             labels = None if labels is None else np.repeat(labels, 2)
         from sklearn.mixture import GaussianMixture
 
@@ -215,7 +221,7 @@ class Mixture:
         import warnings
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a mixture that could still be fitted a little better is fine
+            warnings.simplefilter("ignore")  # a mixture that has not fully converged is good enough
             mixture.fit(np.asarray(codes, np.float64))
         by_label = None
         if labels is not None and known:
@@ -225,8 +231,11 @@ class Mixture:
         return cls(mixture.weights_, mixture.means_, mixture.covariances_, by_label)
 
     def draw(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Codes, float32 [n, d]: a component by the seed, int [2], and by shares of labels, float32 [n, labels], where they are
-        given; within it, draws of N(0, 1), float32 [n, d]."""
+        """Return codes, float32 [n, d].
+
+        A component is chosen by the seed, int [2], and by shares of labels, float32 [n, labels], if given. In it, the code is made
+        from draws of N(0, 1), float32 [n, d].
+        """
         if labels is not None and self.by_label is not None:
             chosen = _choose(_weights_of(labels, self.by_label, self.weights), seed)
             return tf.gather(self.means, chosen) + tf.linalg.matvec(tf.gather(self.factors, chosen), noise)
@@ -235,13 +244,13 @@ class Mixture:
 
 
 def _weights_of(labels: tf.Tensor, by_label: tf.Tensor, usual: tf.Tensor) -> tf.Tensor:
-    """Weights of components by shares of labels, float32 [n, labels]: [n, K], those of no label in the place of missing shares."""
+    """Return components' weights by shares of labels, float32 [n, labels] -> [n, K]; missing shares get the usual weights."""
     missing = tf.maximum(0.0, 1.0 - tf.reduce_sum(labels, axis=1, keepdims=True))
     return tf.matmul(labels, by_label) + missing * usual / tf.reduce_sum(usual)
 
 
 def _choose(weights: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """A component for each row of weights, float32 [n, K] summing to 1, by a seed: int32 [n]; the first do not hang on how many."""
+    """Choose a component per row of weights, float32 [n, K] summing to 1: int32 [n]. Earlier draws do not depend on n."""
     levels = tf.random.stateless_uniform([tf.shape(weights)[0], 1], seed)
     below = tf.reduce_sum(tf.cast(tf.cumsum(weights, axis=1) <= levels, tf.int32), axis=1)
     return tf.minimum(below, weights.shape[1] - 1)

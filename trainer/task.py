@@ -1,4 +1,4 @@
-"""The Trainer component's module: `run_fn` is what TFX calls."""
+"""The module file of the Trainer component: TFX calls `run_fn`."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ from trainer.warm_start import load_weights, save_weights
 
 LOGGER = logging.getLogger("darkroom.trainer")
 GOLDEN_PICTURES = 4
-CODES = 20_000  # of a mixture: more make it no better, and its fit slower
-FLOW_CODES = 60_000  # of a flow, several of a picture where pictures are few: it would learn one of each by heart
-FLOW_NUMBERS = 40_000_000  # that those come to at the most: 160 MB
+CODES = 20_000  # codes for a mixture: more do not improve it, and slow its fit
+FLOW_CODES = 60_000  # codes for a flow: several per image of a small collection, because it would memorize one of each
+FLOW_NUMBERS = 40_000_000  # limit on the values of a flow's codes: 160 MB
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains the VAE and exports it.
+    """Train the VAE and export it.
 
     Args:
-        fn_args: TFX's arguments; `custom_config["trainer"]` is a `TrainerConfig` as a dict, over which the best values of a
-            search for hyperparameters are laid where there was one.
+        fn_args: TFX's arguments. `custom_config["trainer"]` is a `TrainerConfig` as a dict. If there was a search for
+            hyperparameters, its best values override the configuration's.
     """
     config = TrainerConfig.from_dict(fn_args.custom_config["trainer"])
     if fn_args.hyperparameters:
@@ -71,7 +71,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
 
 def find_checkpoint(config: TrainerConfig, fn_args: FnArgs) -> Checkpoint | None:
-    """Where this very training leaves how far it has come; None where nothing outlives it."""
+    """Return the checkpoint of this training. Return None if no checkpoint folder is given."""
     folder = fn_args.custom_config.get("checkpoints")
     if not folder:
         return None
@@ -91,21 +91,24 @@ def train(
     start_from: Path | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Outcome:
-    """From examples to an exported model.
+    """Train a model on examples and export it.
 
     Args:
-        config: All that can be chosen.
-        train_patterns: TFRecord files of the training pictures.
-        held_out_patterns: TFRecord files of the pictures that decide when to stop.
+        config: The trainer's configuration.
+        train_patterns: TFRecord files of the training images.
+        held_out_patterns: TFRecord files of the images that decide when to stop.
         tft_output: The Transform graph.
-        model_folder: Gets the SavedModel, `model.json`, `metrics.json`, `model_card.md`, `config.yaml`, and `manifest.json`
-            with the sums of them all.
+        model_folder: Gets the SavedModel, `model.json`, `metrics.json`, `model_card.md`, `config.yaml`, and `manifest.json` with
+            the checksums of all files.
         run_folder: Gets the history, TensorBoard's logs, the networks' layers and the golden answers.
-        start_from: The folder of an exported model whose weights to start from, if its networks are the same.
-        checkpoint: Where the training leaves how far it has come, and finds how far it had come when it was killed.
+        start_from: Folder of an exported model whose weights to start from, if its networks are the same.
+        checkpoint: Checkpoint of the training, which resumes from it after an interruption.
 
     Returns:
-        What training came to.
+        The outcome of the training.
+
+    Raises:
+        InputError: A conditional model is asked for, but the images have fewer than two labels. Or training has diverged.
     """
     keras.utils.set_random_seed(config.training.seed)
     strategy = get_strategy(config.training.strategy)
@@ -161,24 +164,24 @@ def train(
     _write_json(run_folder / "kl_per_dimension.json", {"kl": figures["kl_per_dimension"]})
     (model_folder / "model_card.md").write_text(model_card(description, metrics, outcome), encoding="utf-8")
     (model_folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
-    write_manifest(model_folder)  # last: it names all that is there
+    write_manifest(model_folder)  # last: it lists all files of the folder
     return outcome
 
 
 def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> TrainingData:
-    """What the model is told of its training pictures."""
+    """Return the statistics and examples of the training images that a new model starts from."""
     mean, deviation = pictures.moments()
     examples, of = pictures.some(config.model.pseudo_inputs, config.training.seed)
     return TrainingData(mean, deviation, examples, labels, of)
 
 
 def feature_distance(training: TrainingConfig, pictures: Pictures, checkpoint: Checkpoint | None = None) -> FeatureDistance | None:
-    """Learn the distance that `training.feature_weight` asks for; None where it is 0.
+    """Learn the distance for `training.feature_weight`. Return None if the weight is 0.
 
     Args:
         training: The training configuration.
-        pictures: The training pictures.
-        checkpoint: Of the training, beside which the features are kept.
+        pictures: The training images.
+        checkpoint: Checkpoint of the training, beside which the features are kept.
     """
     if not training.feature_weight:
         return None
@@ -188,15 +191,15 @@ def feature_distance(training: TrainingConfig, pictures: Pictures, checkpoint: C
 def fit_density(
     vae: VAE, config: TrainerConfig, pictures: Pictures, held_out: Pictures, known: int, checkpoint: Checkpoint | None
 ) -> Mixture | Flow | None:
-    """The density of codes that the configuration asks for; None where it is the prior.
+    """Fit the density of codes that the configuration asks for. Return None if that is the prior.
 
     Args:
         vae: The trained model.
-        config: All that can be chosen.
-        pictures: The training pictures.
-        held_out: Those by which a flow's fit is stopped.
-        known: How many labels the model knows.
-        checkpoint: Of the model's training, beside which a flow's leaves how far it has come.
+        config: The trainer's configuration.
+        pictures: The training images.
+        held_out: Images that decide when the fit of a flow stops.
+        known: Number of labels of the model.
+        checkpoint: Checkpoint of the model's training, beside which the checkpoint of a flow is kept.
     """
     generation, seed = config.generation, config.training.seed
     if generation.density == "prior":
@@ -216,12 +219,12 @@ def aggregate_posterior(vae: VAE, pictures: Pictures, most: int, samples: int = 
 
     Args:
         vae: The trained model.
-        pictures: Pictures with their labels.
-        most: Number of pictures that are taken at the most, spread evenly over all.
-        samples: Number of samples for each of them.
+        pictures: Images with their labels.
+        most: Maximum number of images taken, spread evenly over all.
+        samples: Number of samples for each image.
 
     Returns:
-        Codes, float32 [n, latent_dim], all pictures once, then all once more; and their labels, int32 [n].
+        Codes, float32 [n, latent_dim], all images once for each sample; and their labels, int32 [n].
     """
     sample = tf.function(
         lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z,
@@ -229,7 +232,7 @@ def aggregate_posterior(vae: VAE, pictures: Pictures, most: int, samples: int = 
         autograph=False,
     )
     step = -(-len(pictures) // most)
-    # With their labels: a code that tells the label as well would contradict the one that a new picture is asked to have.
+    # Encode with labels: a code that also contained the label could contradict the label that is asked for in generation.
     chosen = Pictures(pictures.levels[::step], pictures.labels[::step])
     rng = np.random.default_rng(0)
     codes = []
@@ -241,7 +244,7 @@ def aggregate_posterior(vae: VAE, pictures: Pictures, most: int, samples: int = 
 
 
 def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
-    """The first few examples, serialised, and their pictures' bytes."""
+    """Return the first few examples, serialized, and the bytes of their images."""
     records = read_records(list_records(patterns)).take(GOLDEN_PICTURES)
     examples = [record.numpy() for record in records]
     pictures = [tf.train.Example.FromString(e).features.feature[ENCODED].bytes_list.value[0] for e in examples]
@@ -249,17 +252,17 @@ def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
 
 
 def read_labels(patterns: Sequence[str]) -> dict[str, int]:
-    """The labels of a split in the order of their names, and how many pictures have each; empty where there are none."""
+    """Return the labels of the training split in the order of their names, with their numbers of images. Empty without labels."""
     summary = Path(os.path.dirname(os.path.dirname(patterns[0]))) / "summary.json"
     with tf.io.gfile.GFile(str(summary)) as file:
         return {label: count for label, count in sorted(json.load(file)["labels"]["train"].items()) if label}
 
 
 def to_yaml(config: TrainerConfig) -> str:
-    """What the model was made by, as a configuration that `darkroom run --config` takes."""
+    """Return the model's configuration as YAML that `darkroom run --config` takes."""
     values = json.loads(json.dumps(config.to_dict()))
     files = values.pop("picture_files")
-    del values["preprocessing"]["depth"]  # data.depth says it
+    del values["preprocessing"]["depth"]  # data.depth holds it
     if config.picture_files != PictureOptions():
         values["data"] = files
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
