@@ -1,1 +1,1 @@
-"""Care of a work folder: garbage collection, backups, recovery, rollback, and room on the disk."""
+"""Maintenance of a work folder: garbage collection, backups, recovery, rollback, and checks of disk space."""

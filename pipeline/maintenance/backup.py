@@ -1,4 +1,4 @@
-"""`darkroom backup` and `darkroom restore`: copies of a work folder's `metadata.db`, and the way back to one."""
+"""Copy the `metadata.db` of a work folder (`darkroom backup`), and restore such a copy (`darkroom restore`)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from pipeline.workspace.layout import WorkFolderBusy, Workspace
 
 HEADER = b"SQLite format 3\0"
 EMPTY = "it is empty"
-PATIENCE = 30.0  # seconds; a run locks its database for moments
+PATIENCE = 30.0  # seconds to wait for a lock; a run locks its database only for moments
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in a database.
+    """The contents of a database.
 
     Attributes:
         executions: The ids of all executions.
-        runs: How many runs there were.
-        pushed: The versions that they pushed.
+        runs: The number of runs.
+        pushed: The versions that the runs pushed.
     """
 
     executions: frozenset[int]
@@ -39,20 +39,20 @@ class Contents:
     pushed: frozenset[int]
 
     def __str__(self) -> str:
-        """It in words."""
+        """Return the contents as text."""
         latest = f", models up to version {max(self.pushed)}" if self.pushed else ""
         return f"{len(self.executions):,} executions of {self.runs:,} run{'s' * (self.runs != 1)}{latest}"
 
 
 def backup(out: Path, workspace: Workspace) -> Contents:
-    """Copies `metadata.db` as it is at this moment, also while a run writes to it.
+    """Copy `metadata.db` in its current state, also while a run writes to it.
 
     Args:
-        out: The file to write: complete and sound, or not touched; or what takes bytes as they come, such as - or a FIFO.
+        out: The file to write. It is complete and sound afterwards, or not changed. Or a stream, such as - or a FIFO.
         workspace: The work folder.
 
     Returns:
-        What is in the copy.
+        The contents of the copy.
 
     Raises:
         InputError: There is nothing to copy, or `out` cannot be written.
@@ -87,10 +87,10 @@ def backup(out: Path, workspace: Workspace) -> Contents:
 
 
 def _check_place(out: Path, workspace: Workspace) -> None:
-    """Raise an error if a backup cannot be written there, or something else would be lost by it.
+    """Raise an error if a backup cannot be written to `out`, or would overwrite another file.
 
     Raises:
-        InputError: That is so.
+        InputError: One of these is the case.
     """
     if out.suffix in (".gz", ".tgz", ".zip", ".tar"):
         raise InputError(
@@ -107,16 +107,16 @@ def _check_place(out: Path, workspace: Workspace) -> None:
 
 
 def _beside(out: Path, own: str | None) -> Path:
-    """The file that a copy is named after, in a folder of its own or in that of its place."""
+    """Return the path that a temporary copy is named after: in a temporary folder, or in the folder of its target."""
     return Path(own, "metadata.db") if own else followed(out)
 
 
 def keep_copy(workspace: Workspace) -> None:
-    """Keeps a copy of the last good database beside it, for a run's end; of none where it is in MySQL.
+    """Keep a copy of the sound database beside it, at the end of a run. A MySQL database is not copied.
 
     Raises:
-        InputError: It cannot be written.
-        StoreDamaged: The database is damaged; the copy before stays.
+        InputError: The copy cannot be written.
+        StoreDamaged: The database is damaged; the earlier copy stays.
         WorkFolderBusy: Another program keeps it locked.
     """
     if read_record(workspace) is None:
@@ -124,30 +124,30 @@ def keep_copy(workspace: Workspace) -> None:
 
 
 def check(workspace: Workspace) -> None:
-    """Makes sure that a run finds a sound database, or none yet.
+    """Check before a run that the database is sound, or does not exist yet.
 
     Raises:
-        StoreDamaged: It is not.
+        StoreDamaged: The database is damaged.
     """
     if not workspace.metadata.is_file():
         return
     why = fault(workspace.metadata)
-    if why and (why != EMPTY or orphans.folders(workspace.artifacts)):  # a run that is killed at once may leave it empty
+    if why and (why != EMPTY or orphans.folders(workspace.artifacts)):  # a run that is killed early may leave an empty file
         raise damaged(workspace, why)
 
 
 def restore(source: Path, workspace: Workspace) -> list[str]:
-    """Puts a backup in the place of `metadata.db`; what it does not know of is moved out of the way, and nothing is deleted.
+    """Replace `metadata.db` by a backup. Files of executions that it does not contain are moved away; nothing is deleted.
 
     Args:
         source: The backup.
-        workspace: The work folder; nothing else may run in it.
+        workspace: The work folder; no run may be active in it.
 
     Returns:
-        What was done, a line each.
+        What was done, one line each.
 
     Raises:
-        InputError: It is no backup, or a damaged one, or of a version that cannot be read.
+        InputError: The file is no backup, is damaged, or has a version that cannot be read.
         WorkFolderBusy: A run, or another program, holds the work folder or its database.
     """
     _has_file(workspace)
@@ -169,8 +169,8 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
             if why:
                 raise InputError(f"{source} cannot be restored: {why}")
             found = contents(copy)
-            # Ids are counted on from beyond all that were ever given out here, so that a folder's name means one execution
-            # whichever database is looked at.
+            # New ids start above all ids that were ever used in this work folder. A folder's name then means the same
+            # execution in every database.
             orphans.count_on(copy, max(_last_id(database), orphans.highest(workspace)))
             before = _put_by(database)
             _into_place(copy, followed(database))
@@ -197,14 +197,14 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
 
 
 def fault(database: Path) -> str | None:
-    """What is wrong with a database of ML Metadata; None if nothing is."""
+    """Return the fault of an ML Metadata database, or None if it is sound."""
     try:
         with _opened(database) as store:
             found = [row[0] for row in store.execute("PRAGMA integrity_check(1)")]
             if found != ["ok"]:
                 return " ".join(found[0].replace("*** in database main ***", "").split())
             tables = {row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    except sqlite3.OperationalError:  # such as a lock
+    except sqlite3.OperationalError:  # for example a lock
         raise
     except sqlite3.DatabaseError as error:
         return str(error)
@@ -214,7 +214,7 @@ def fault(database: Path) -> str | None:
 
 
 def contents(database: Path) -> Contents:
-    """What is in a sound database."""
+    """Return the contents of a sound database."""
     runs = "SELECT count(*) FROM Context JOIN Type ON Type.id = Context.type_id WHERE Type.name = 'pipeline_run'"
     pushed = "SELECT string_value FROM ArtifactProperty WHERE name = 'pushed_version' AND string_value GLOB '[0-9]*'"
     with _opened(database) as store:
@@ -242,7 +242,7 @@ def _is_sqlite(path: Path) -> bool:
 
 @contextmanager
 def _opened(database: Path) -> Iterator[sqlite3.Connection]:
-    """Opens a database that is there; for writing where that is allowed, as only so an unfinished transaction is undone."""
+    """Open an existing database. It is opened for writing if allowed, because only a writer can undo an unfinished transaction."""
     mode = "rw" if os.access(database, os.W_OK) else "ro"
     store = sqlite3.connect(f"{database.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE, isolation_level=None)
     try:
@@ -252,10 +252,10 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copies a database as it is at one moment, whoever writes to it."""
+    """Copy a consistent state of a database, even while others write to it."""
     with _opened(source) as old:
         old.execute("BEGIN")
-        old.execute("SELECT count(*) FROM sqlite_master").fetchone()  # waits for a writer, and fails where it does not end
+        old.execute("SELECT count(*) FROM sqlite_master").fetchone()  # waits for a writer, and fails after the timeout
         new = sqlite3.connect(target)
         try:
             old.backup(new)
@@ -266,13 +266,13 @@ def _copy(source: Path, target: Path) -> None:
 def _translated(error: sqlite3.DatabaseError, workspace: Workspace, out: Path) -> Exception:
     if "locked" in str(error):
         return WorkFolderBusy(f"{workspace.metadata} is locked by another program; wait for it, or end it")
-    if isinstance(error, sqlite3.OperationalError):  # a full disk, a folder that cannot be written
+    if isinstance(error, sqlite3.OperationalError):  # a full disk, or a folder without write permission
         return InputError(f"cannot write {out}: {error}")
     return damaged(workspace, str(error))
 
 
 def _unreadable(database: Path) -> str | None:
-    """Why ML Metadata cannot read a sound database: its schema may be another version's. None if it can."""
+    """Return why ML Metadata cannot read a sound database, for example because of another schema version; None if it can."""
     from ml_metadata.metadata_store import metadata_store
     from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -285,7 +285,7 @@ def _unreadable(database: Path) -> str | None:
 
 
 def _mark_gone(workspace: Workspace) -> int:
-    """Marks what has been deleted since as deleted, or the next run may take it for the last good model; gives the number."""
+    """Mark artifacts without files as deleted, so that the next run does not use them as baselines; return their number."""
     from ml_metadata.proto.metadata_store_pb2 import Artifact
 
     with _opened(workspace.metadata) as store:
@@ -298,7 +298,7 @@ def _mark_gone(workspace: Workspace) -> int:
 
 
 def _last_id(database: Path) -> int:
-    """The last id that a database gave an execution; 0 where there is none, or it cannot be read."""
+    """Return the last execution id of a database; 0 if there is none, or it cannot be read."""
     try:
         with _opened(database) as store:
             found = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'Execution'").fetchone()
@@ -309,7 +309,7 @@ def _last_id(database: Path) -> int:
 
 @contextmanager
 def _fresh(target: Path) -> Iterator[Path]:
-    """A file beside another, for what is to take its place; gone afterwards if it has not."""
+    """Yield the path of a temporary file beside `target`, and remove it afterwards."""
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         yield fresh
@@ -319,7 +319,7 @@ def _fresh(target: Path) -> Iterator[Path]:
 
 
 def _into_place(fresh: Path, target: Path) -> None:
-    """Puts a file in the place of another, so that after a power cut there is one or the other."""
+    """Replace a file by another, so that after a power failure one of the two is complete."""
     _flush(fresh)
     put(fresh, target)
     _flush(target.absolute().parent)
@@ -334,7 +334,7 @@ def _flush(path: Path) -> None:
 
 
 def _put_by(database: Path) -> Path | None:
-    """Copies the database that is to be replaced, with its journal, which must not be played into the new one."""
+    """Copy the database that is about to be replaced, and move its journal, which must not be applied to the new one."""
     if not database.exists():
         return None
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")

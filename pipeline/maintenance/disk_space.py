@@ -1,4 +1,4 @@
-"""Whether there is room for a run, and what is said when there was not."""
+"""Check that a run has enough disk space, and explain a failure caused by a full disk."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pipeline.metadata.store import exists, open_store
 from pipeline.workspace import scratch
 from pipeline.workspace.layout import DiskFull, Workspace, command
 
-BASE = 100e6  # bytes of a run beside its pictures: a model, its export, checkpoint and report
-PER_PICTURE = 500  # bytes that an example has beside the picture itself
-GROWTH = 3.0  # pictures of packed arrays become files of their own; those that are files already stay as they are
+BASE = 100e6  # bytes of a run apart from its pictures: model, export, checkpoint and report
+PER_PICTURE = 500  # bytes of an example apart from the picture
+GROWTH = 3.0  # pictures in compressed arrays become encoded files; picture files keep their size
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _WORDS = ("no space left on device", "disk is full", "disk quota exceeded", "disk i/o error")
-_ALMOST = 1e6  # bytes: with fewer left, a failure whose words are others is one of these
+_ALMOST = 1e6  # bytes; with less left, any failure counts as a full disk
 
 
 def check_room(workspace: Workspace, images: str, config: Config) -> None:
-    """Compares what a run will need with what is free, where it keeps artifacts and where it keeps decoded pixels meanwhile.
+    """Compare the space that a run needs with the free space, for artifacts and for decoded pixels during training.
 
     Args:
         workspace: The work folder.
@@ -32,7 +32,7 @@ def check_room(workspace: Workspace, images: str, config: Config) -> None:
         config: The configuration.
 
     Raises:
-        DiskFull: It is not enough.
+        DiskFull: There is not enough space.
         InputError: There are no pictures.
     """
     sources = find_sources(images, config.data)
@@ -50,10 +50,10 @@ def check_room(workspace: Workspace, images: str, config: Config) -> None:
 
 
 def check_record(workspace: Workspace, images: str, config: Config) -> None:
-    """Makes sure that a run's own record can be kept, before there is one; what lacks is said as `check_room` says it.
+    """Check that there is space for the record of a run, before it is created. The error is that of `check_room`.
 
     Raises:
-        DiskFull: It cannot.
+        DiskFull: There is not enough space.
         InputError: There are no pictures.
     """
     if shutil.disk_usage(workspace.root).free < _ALMOST:
@@ -61,7 +61,7 @@ def check_record(workspace: Workspace, images: str, config: Config) -> None:
 
 
 def disk_full(error: BaseException, folder: Path) -> str:
-    """What to say of a failure if it comes of a full disk; '' if it does not."""
+    """Return the message for a failure caused by a full disk, or '' for any other failure."""
     free = shutil.disk_usage(folder).free
     told = any(
         getattr(cause, "errno", None) in _FULL or any(words in str(cause).lower() for words in _WORDS) for cause in _causes(error)
@@ -78,7 +78,7 @@ def _examples(sources: Sources) -> float:
 
 
 def _read_before(workspace: Workspace, sources: Sources) -> bool:
-    """Whether these very pictures are among the artifacts, from where the cache takes them."""
+    """Return True if these pictures are among the artifacts, so that the cache provides them."""
     if not exists(workspace):
         return False
     examples = [artifact for artifact in open_store(workspace).get_artifacts_by_type("Examples") if artifact.state == artifact.LIVE]

@@ -1,4 +1,4 @@
-"""`darkroom gc`: removes what no kept model and no kept run needs."""
+"""Remove what no kept model and no kept run needs (`darkroom gc`)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from ml_metadata.metadata_store.metadata_store import MetadataStore
     from ml_metadata.proto.metadata_store_pb2 import Artifact
 
-KEPT_OF_A_RUN = ("verdict.json", "config.yaml")  # of every run, for `darkroom runs`
+KEPT_OF_A_RUN = ("verdict.json", "config.yaml")  # kept of every run, for `darkroom runs`
 
 
 @dataclass
 class Plan:
-    """What is to go.
+    """The files, folders and artifacts to remove.
 
     Attributes:
         root: The work folder.
         sizes: The files and folders to remove, with their bytes.
-        known: Those of them that hold what ML Metadata takes for a result.
-        artifacts: Ids of the artifacts that ML Metadata is to know as deleted.
+        known: Those of them that ML Metadata records as results.
+        artifacts: Ids of the artifacts to mark as deleted in ML Metadata.
     """
 
     root: Path
@@ -42,19 +42,19 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """In all."""
+        """The total size in bytes."""
         return sum(self.sizes.values())
 
     def add(self, path: Path) -> None:
-        """Has a file or a folder removed."""
+        """Add a file or a folder."""
         self.sizes[path] = sum(file.lstat().st_size for file in (path, *path.rglob("*")) if not file.is_dir())
 
     def lines(self) -> list[str]:
-        """It in words, a line for each kind."""
+        """Return the plan as text, one line for each kind."""
         kinds: dict[str, list[Path]] = defaultdict(list)
         for path in self.sizes:
             parent = path.parent.relative_to(self.root)
-            if ".system" not in parent.parts:  # what TFX itself has left: many, and next to empty
+            if ".system" not in parent.parts:  # TFX's own folders: many, and almost empty
                 kinds[str(parent)].append(path)
         return [
             f"{kind}: {', '.join(path.name for path in sorted(paths, key=_number))} ({megabytes(sum(map(self.sizes.get, paths)))})"
@@ -63,15 +63,15 @@ class Plan:
 
 
 def plan(workspace: Workspace, keep: int) -> Plan:
-    """Finds what is not needed.
+    """Find what is not needed.
 
-    Needed are the last runs and the last pushed versions with all that they were made of or compared with, and whatever the
-    next run is compared with: the last good model and the last pictures that passed. Of a version's own run log and report stay
-    as well, of all others the verdict and the configuration; ML Metadata forgets nothing.
+    Needed are the last runs and the last pushed versions, with everything that they were made of or compared with, and the
+    baselines of the next run: the last blessed model and the last accepted pictures. The run of a kept version keeps its log and
+    report. All other runs keep the verdict and the configuration. ML Metadata keeps all records.
 
     Args:
-        workspace: The work folder; nobody may be at work in it.
-        keep: How many runs that came to an end and how many versions are kept.
+        workspace: The work folder; no run may be active in it.
+        keep: The number of ended runs and the number of versions to keep.
 
     Raises:
         InputError: `keep` is below 1, or nothing was run there.
@@ -114,14 +114,14 @@ def plan(workspace: Workspace, keep: int) -> Plan:
 
 
 def carry_out(workspace: Workspace, found: Plan) -> None:
-    """Removes what was found. Where it is interrupted, doing it again, or the next run, does the rest.
+    """Remove what was found. After an interruption, another call or the next run removes the rest.
 
-    What ML Metadata takes for a result is marked as deleted before it is removed, as nothing may be taken for one that is half
-    removed. What it does not speak of goes before that: its database needs room for a journal, and the disk may be full. Where
-    this is not enough, results are put aside first, under names that mean nothing to anyone.
+    A result is marked as deleted in ML Metadata before its files are removed, so that no run uses a half-removed one. Files that
+    ML Metadata does not record are removed first: its database needs space for a journal, and the disk may be full. If this is not
+    enough, the folders of results are renamed and emptied before they are marked.
 
     Raises:
-        DiskFull: All that could be freed was not enough.
+        DiskFull: The freed space was not enough to write the database.
     """
     free = shutil.disk_usage(workspace.root).free
     for path in found.sizes:
@@ -147,7 +147,7 @@ def carry_out(workspace: Workspace, found: Plan) -> None:
 
 
 def _mark_deleted(workspace: Workspace, artifacts: list[int]) -> None:
-    """Has ML Metadata know artifacts as deleted."""
+    """Mark artifacts as deleted in ML Metadata."""
     store = open_store(workspace)
     gone = store.get_artifacts_by_id(artifacts) if artifacts else []
     for artifact in gone:
@@ -157,13 +157,15 @@ def _mark_deleted(workspace: Workspace, artifacts: list[int]) -> None:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as a person reads them."""
+    """Return a number of bytes as text in megabytes."""
     return f"{size / 1e6:,.1f} MB"
 
 
 def _kept_runs(store: MetadataStore, workspace: Workspace, keep: int) -> set[str]:
-    """The last runs that came to an end, by their names, which say the time; and the last of all, whatever became of it, by its
-    name and by ML Metadata, should the clock have been turned back."""
+    """Return the names of the runs to keep: the last ones that ended, and the last one of all.
+
+    The last one of all is taken both by name, which is its time, and from ML Metadata, in case the clock was set back.
+    """
     contexts = store.get_contexts_by_type("pipeline_run")
     last = max(contexts, key=lambda context: context.id).name if contexts else ""
     runs = workspace.runs()
@@ -172,7 +174,7 @@ def _kept_runs(store: MetadataStore, workspace: Workspace, keep: int) -> set[str
 
 
 def _pushed_by(workspace: Workspace, kept_versions: list[int]) -> set[str]:
-    """The runs that pushed versions: the first that say so; later ones found them in service."""
+    """Return the runs that pushed the versions. The first verdict with a version counts; later runs only found it in service."""
     first: dict[int, str] = {}
     for verdict in read_verdicts(workspace):
         first.setdefault(verdict.get("model", {}).get("version"), verdict["run"])
@@ -180,7 +182,7 @@ def _pushed_by(workspace: Workspace, kept_versions: list[int]) -> set[str]:
 
 
 def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> tuple[set[int], set[str]]:
-    """The artifacts that are needed, and the executions, by their ids."""
+    """Return the ids of the needed artifacts and executions."""
     from components.baselines.resolvers import BLESSED, SUBJECT_ID
     from pipeline.metadata.lineage import makers_of, pushed_models
 
@@ -197,19 +199,19 @@ def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> t
     for kind in ("ModelBlessing", "darkroom.DataBlessing"):
         blessed = [b for b in _of(store, kind) if b.custom_properties[BLESSED].int_value and b.state != b.DELETED]
         needed |= {blessing.custom_properties[SUBJECT_ID].int_value for blessing in blessed[-1:]}
-    for blessing in blessings:  # of what is kept, and what people decided
+    for blessing in blessings:  # blessings of kept artifacts, and decisions of people
         if blessing.custom_properties[SUBJECT_ID].int_value in needed or RolledBack.property("who") in blessing.custom_properties:
             needed.add(blessing.id)
     return needed, {str(execution) for execution in executions}
 
 
 def _of(store: MetadataStore, kind: str) -> list[Artifact]:
-    """The artifacts of a type, the first one first."""
+    """Return the artifacts of a type, oldest first."""
     return sorted(store.get_artifacts_by_type(kind), key=lambda artifact: artifact.id)
 
 
 def _artifact_folders(workspace: Workspace) -> list[Path]:
-    """NODE/KEY/EXECUTION and NODE/.system/KEY/EXECUTION, and the curated schemas."""
+    """Return the folders NODE/KEY/EXECUTION and NODE/.system/KEY/EXECUTION, and the curated schemas."""
     root = workspace.artifacts
     folders = [path for path in root.glob("*/*/*") if path.parent.name != ".system" and path.parent.parent.name != "schemas"]
     return sorted([*folders, *root.glob("*/.system/*/*"), *root.glob("schemas/*")])

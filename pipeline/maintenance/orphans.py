@@ -1,4 +1,4 @@
-"""Files of executions that ML Metadata does not know: its database was lost, or an older copy of it is back."""
+"""Handle orphans: files of executions that ML Metadata does not know, because its database was lost or an old copy restored."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from pipeline.workspace.layout import Workspace
 
 LOGGER = logging.getLogger(__name__)
 ASIDE = "aside"
-PATTERNS = ("*/*/*", "*/.system/executor_execution/*")  # NODE/KEY/EXECUTION, and TFX's own; its drivers number by the clock
+PATTERNS = ("*/*/*", "*/.system/executor_execution/*")  # NODE/KEY/EXECUTION, and TFX's own; its drivers use clock times as ids
 
 
 def folders(root: Path) -> dict[Path, int]:
-    """The folders of executions below a pipeline's root, by their path from there, with the execution's id."""
+    """Return the folders of executions below a pipeline's root, as relative paths with the execution's id."""
     found = (path for pattern in PATTERNS for path in root.glob(pattern))
     return {path.relative_to(root): int(path.name) for path in found if path.name.isascii() and path.name.isdecimal()}
 
 
 def highest(workspace: Workspace) -> int:
-    """The highest id that any folder of an execution has, those that were set aside too; 0 where there is none."""
+    """Return the highest execution id of any folder, including those set aside; 0 if there is none."""
     roots = (workspace.artifacts, *(workspace.root / ASIDE).glob("*"))
     return max((number for root in roots for number in folders(root).values()), default=0)
 
 
 def put_away(workspace: Workspace) -> list[int]:
-    """Sets aside, before a run, what its database has yet to give ids to.
+    """Set aside, before a run, the folders whose ids the database has not assigned yet.
 
-    TFX does not mind that a new execution's folder is there already, and would add the new files to the old ones; and what
-    looks for the latest folder would find an old one.
+    TFX accepts an existing folder for a new execution, and would add the new files to the old ones. A search for the latest
+    folder would also find an old one.
 
     Args:
-        workspace: The work folder; the run holds it.
+        workspace: The work folder; the run holds its lock.
 
     Returns:
         The ids.
@@ -55,14 +55,14 @@ def put_away(workspace: Workspace) -> list[int]:
 
 
 def set_aside(workspace: Workspace, unknown: Callable[[int], bool]) -> list[int]:
-    """Moves executions' folders out of the pipeline's root.
+    """Move the folders of executions out of the pipeline's root.
 
     Args:
         workspace: The work folder.
-        unknown: Whether ML Metadata does not know an execution.
+        unknown: Returns True for an execution id that ML Metadata does not know.
 
     Returns:
-        The ids of those that were moved.
+        The ids of the moved folders.
     """
     found = {path: number for path, number in folders(workspace.artifacts).items() if unknown(number)}
     aside = workspace.root / ASIDE / datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
@@ -73,14 +73,14 @@ def set_aside(workspace: Workspace, unknown: Callable[[int], bool]) -> list[int]
 
 
 def bring_back(workspace: Workspace, known: Collection[int]) -> list[int]:
-    """Moves folders that were set aside back to where they were, for a database that knows them again.
+    """Move folders that were set aside back, for a database that knows them again.
 
     Args:
         workspace: The work folder.
         known: The executions that ML Metadata knows.
 
     Returns:
-        The ids of those that were moved.
+        The ids of the moved folders.
     """
     moved = set()
     for aside in sorted((workspace.root / ASIDE).glob("*"), reverse=True):
@@ -95,7 +95,7 @@ def bring_back(workspace: Workspace, known: Collection[int]) -> list[int]:
 
 
 def count_on(database: Path, last: int) -> None:
-    """Has a `metadata.db` give ids to executions from beyond one."""
+    """Make a `metadata.db` assign execution ids above `last`."""
     store = sqlite3.connect(database, isolation_level=None)
     try:
         store.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""What a run that was killed left behind: nothing may take it for a result."""
+"""Clean up after a killed run, so that no unfinished file is used as a result."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pipeline.metadata.store import exists, open_store
 from pipeline.workspace.layout import Workspace
 
 UNFINISHED_REPORT = ".report-"
-REMOVING = ".removing-"  # how an artifact's folder is called whose content `darkroom gc` removes before ML Metadata knows
+REMOVING = ".removing-"  # prefix of artifact folders that `darkroom gc` empties before they are marked in ML Metadata
 LOGGER = logging.getLogger(__name__)
 
 
 def clear(workspace: Workspace) -> list[int]:
-    """Ends the executions that nobody ended, and removes what they had written.
+    """End the executions of killed runs, and remove their outputs.
 
-    Call it while no run holds the work folder: what is running then has been killed.
+    Call it only if no run holds the work folder: every execution that is marked as running has then been killed.
 
     Args:
-        workspace: The work folder, in whose `artifacts` outputs lie in `NODE/KEY/EXECUTION`.
+        workspace: The work folder, with outputs in `artifacts` as `NODE/KEY/EXECUTION`.
 
     Returns:
-        The executions' ids.
+        The ids of the executions.
     """
     for path in unfinished_paths(workspace):
         remove(path)
@@ -53,13 +53,13 @@ def clear(workspace: Workspace) -> list[int]:
 
 
 def unfinished_paths(workspace: Workspace) -> list[Path]:
-    """What was being written when its process died, and ML Metadata does not speak of."""
+    """Return files that a killed process was writing and that ML Metadata does not record."""
     temporary = (f"{UNFINISHED_REPORT}*", ".metadata.db.*", "runs/*/verdict.tmp")
     return [*(path for each in temporary for path in workspace.root.glob(each)), *workspace.serving.glob(f"{UNFINISHED_PUSH}*")]
 
 
 def remove(path: Path) -> None:
-    """Removes a file or a folder; a pushed version is none any more before the first of its files is gone."""
+    """Remove a file or a folder. A pushed version is renamed first, so that it is never served half removed."""
     if path.parent.name == "serving" and path.name.isdigit():
         path = path.rename(path.with_name(f"{UNFINISHED_PUSH}gc-{path.name}"))
     if path.is_dir() and not path.is_symlink():
@@ -69,9 +69,9 @@ def remove(path: Path) -> None:
 
 
 def empty_aside(folder: Path) -> Path:
-    """Gives a folder a name that nothing takes for a result, and removes what is in it.
+    """Rename a folder so that nothing uses it as a result, and remove its content.
 
-    The empty folder tells `clear` which artifact is gone, until ML Metadata has been told.
+    The empty folder tells `clear` which artifact is gone, until it is marked as deleted in ML Metadata.
 
     Returns:
         The folder under its new name.
@@ -85,5 +85,5 @@ def empty_aside(folder: Path) -> Path:
 
 
 def known_as(folder: Path) -> Path:
-    """What a folder is called by ML Metadata, whether it has been put aside or not."""
+    """Return the name that ML Metadata records for a folder, renamed or not."""
     return folder.with_name(folder.name.removeprefix(REMOVING))

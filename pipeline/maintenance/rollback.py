@@ -1,4 +1,4 @@
-"""`darkroom rollback`: an earlier pushed model is put back into service."""
+"""Put an earlier pushed model back into service (`darkroom rollback`)."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _NODE = "Rollback"
 
 @dataclass(frozen=True)
 class PutBack:
-    """What a rollback has done.
+    """The record of a rollback.
 
     Attributes:
         version: The version that was put back.
-        became: The number under which it is in service now: servers take the highest.
+        became: Its new version number: servers take the highest.
         instead_of: The version that was in service.
-        withdrawn: The versions of models first pushed after it, which are not pushed again by themselves.
+        withdrawn: The versions of models first pushed after it, which are not pushed again automatically.
         who, why, when: See `RolledBack`.
-        taken_back: Versions that were withdrawn together with it, and are not any more.
+        taken_back: Versions that were withdrawn together with it, and are no longer withdrawn.
     """
 
     version: int
@@ -52,15 +52,15 @@ class PutBack:
 
 
 def rollback(workspace: Workspace, version: int | None, decision: RolledBack) -> PutBack:
-    """Puts an earlier model back: it is pushed under a new number, and is the one that new models are judged against.
+    """Put an earlier model back: push it under a new number, and make it the baseline of new models.
 
     Args:
         workspace: The work folder.
-        version: Which; None takes the last one before that in service whose model is another and was not withdrawn.
-        decision: Who wants it, and why.
+        version: The version to put back; None takes the last one before that in service with another model that is not withdrawn.
+        decision: The person and the reason.
 
     Raises:
-        InputError: There is no such version, it is in service, its files have been changed, or ML Metadata does not know it.
+        InputError: There is no such version, it is in service, its files were changed, or ML Metadata does not know it.
         WorkFolderBusy: A run holds the work folder.
     """
     from components.pusher.executor import push
@@ -90,7 +90,7 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
         _record_push(store, execution, target)
         try:
             keep_copy(workspace)
-        except Exception:  # the rollback is done, and the copy before is still there
+        except Exception:  # the rollback is done, and the earlier copy still exists
             LOGGER.exception("there is no new copy of metadata.db")
         done = PutBack(version, int(target.name), current, withdrawn, decision.who, decision.why, decision.when, back)
         with (workspace.root / HISTORY).open("a", encoding="utf-8") as file:
@@ -99,14 +99,14 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
 
 
 def rollbacks(work: Path) -> list[PutBack]:
-    """All that was put back in a work folder, the first one first."""
+    """Return all rollbacks of a work folder, oldest first."""
     path = work / HISTORY
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return [PutBack(**json.loads(line)) for line in lines]
 
 
 def _one_before(store: MetadataStore, there: list[int], pushes: dict[int, int]) -> int:
-    """The version that is meant where none is named."""
+    """Return the version to put back if the user names none."""
     current, withdrawn = pushes.get(there[-1]), _withdrawn(store)
     others = [version for version in reversed(there) if version in pushes and pushes[version] != current]
     for version in others:
@@ -118,12 +118,12 @@ def _one_before(store: MetadataStore, there: list[int], pushes: dict[int, int]) 
 
 
 def _first_pushes(pushes: dict[int, int]) -> dict[int, int]:
-    """The version under which each model was pushed first: what a rollback pushes was there before."""
+    """Return the first version of each model, because a rollback pushes the same model again."""
     return {pushes[version]: version for version in sorted(pushes, reverse=True)}
 
 
 def _withdrawn(store: MetadataStore) -> dict[int, str]:
-    """Models that the last rollback which concerned them took out of service, and when that was."""
+    """Return the models that their last rollback took out of service, with its time."""
     from components.baselines.resolvers import BLESSED, SUBJECT_ID
 
     last: dict[int, pb.Artifact] = {}
@@ -138,7 +138,7 @@ def _withdrawn(store: MetadataStore) -> dict[int, str]:
 
 
 def _withdrawn_with(store: MetadataStore, model: int) -> set[int]:
-    """The models that were withdrawn in the very rollback that withdrew one; none where it is not withdrawn."""
+    """Return the models that were withdrawn in the same rollback as `model`; none if it is not withdrawn."""
     withdrawn = _withdrawn(store)
     return {other for other, when in withdrawn.items() if when == withdrawn.get(model)} - {model}
 
@@ -162,7 +162,7 @@ def _decide(
     decision: RolledBack,
     current: int,
 ) -> int:
-    """Moves the blessing, in one transaction: of those in `folders` the model's is the newest; the execution's id."""
+    """Record the blessings in one transaction, that of `model` as the newest; return the id of the execution."""
     from ml_metadata.proto import metadata_store_pb2 as pb
 
     from components.baselines.resolvers import BLESSED, SUBJECT_ID, weights_sum
@@ -199,7 +199,7 @@ def _decide(
 
 
 def _record_push(store: MetadataStore, execution: int, target: Path) -> None:
-    """Tells ML Metadata what the new number is."""
+    """Record the new version in ML Metadata."""
     from ml_metadata.proto import metadata_store_pb2 as pb
 
     pushed = pb.Artifact(type_id=store.get_artifact_type("PushedModel").id, uri=str(target), state=pb.Artifact.LIVE)
