@@ -1,1 +1,1 @@
-"""ML Metadata, and what it and the work folder know of earlier runs."""
+"""ML Metadata: its database, and the history of runs in it and in the work folder."""

@@ -1,4 +1,4 @@
-"""What became of earlier runs, read from their verdicts."""
+"""Read how earlier runs ended, from their verdicts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from common.errors import InputError
 from pipeline.workspace.layout import Workspace, command
 
-BEGUN = "begun.json"  # in a run's folder where others run its components; between two of them nobody holds the work folder
+BEGUN = "begun.json"  # marks a run whose components run in separate processes; between two of them nobody holds the lock
 
 
 def last_run(work: str) -> str:
-    """The id of a work folder's last run.
+    """Return the id of the last run of a work folder.
 
     Raises:
-        InputError: There was none.
+        InputError: No run has ended there.
     """
     runs = sorted(path.parent.name for path in Path(work).glob("runs/*/verdict.json"))
     if not runs:
@@ -24,7 +24,7 @@ def last_run(work: str) -> str:
 
 
 def killed(workspace: Workspace) -> list[str]:
-    """The ids of the runs that came to no end, the oldest first; not of one that is at work, or may be."""
+    """Return the ids of the runs that did not end, oldest first, except one that is, or may be, active."""
     runs = workspace.runs()
     unended = [run for run in runs if not (run / "verdict.json").exists()]
     if unended and unended[-1] == runs[-1] and (workspace.held() or (runs[-1] / BEGUN).exists()):
@@ -33,17 +33,17 @@ def killed(workspace: Workspace) -> list[str]:
 
 
 def is_served(work: str | Path, version: int) -> bool:
-    """Whether a pushed version is still there."""
+    """Return True if a pushed version still exists."""
     return Path(work, "serving", str(version)).is_dir()
 
 
 def blessed_by(forced: dict[str, str]) -> str:
-    """Who had a model blessed that was refused, when and why."""
+    """Return who forced the blessing of a refused model, when and why, as text."""
     return f"blessed all the same by {forced['who']} ({forced['when']}): {forced['why']}"
 
 
 def tell(run_id: str, work: str) -> list[str]:
-    """How a run ended, in a few lines; or that it has not.
+    """Return how a run ended, in a few lines, or that it has not ended.
 
     Raises:
         InputError: There is no such run, or its verdict is damaged.

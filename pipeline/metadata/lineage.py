@@ -1,4 +1,4 @@
-"""Where an artifact came from, by ML Metadata."""
+"""Trace the origin of an artifact in ML Metadata."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _INPUTS = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INP
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where a pushed model came from.
+    """The origin of a pushed model.
 
     Attributes:
-        version: Its number.
+        version: Its version.
         run: The run that trained it.
         images: Where its pictures were.
-        fingerprint: Of all that was there to be read.
-        span: The latest span of them, 0 where there are none.
-        spans: The folders of all spans of them, the earliest first; empty where the examples have been deleted.
-        pictures: How many there were of each split; empty where the examples have been deleted.
-        config: What the Trainer was told, and what of the data, of validation and of evaluation is not as it is by itself.
+        fingerprint: The fingerprint of all input files.
+        span: The latest span of the pictures, 0 without spans.
+        spans: The folders of all spans, earliest first; empty if the examples have been deleted.
+        pictures: The number of pictures by split; empty if the examples have been deleted.
+        config: The configuration of the Trainer, and the values of data, validation and evaluation that differ from the defaults.
         code: Hash of the trainer's code.
-        examples: The examples' folder.
-        artifact: The model's.
-        started_from: The model that training went on from; '' for none.
-        judged_against: The last good model that it was compared with; '' for none.
+        examples: The folder of the examples.
+        artifact: The folder of the model artifact.
+        started_from: The model that training started from; '' for none.
+        judged_against: The last blessed model that it was compared with; '' for none.
     """
 
     version: int
@@ -54,7 +54,7 @@ class Lineage:
     spans: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """It in words."""
+        """Return the lineage as text."""
         counts = ", ".join(f"{count:,} {split}" for split, count in self.pictures.items()) or "deleted since"
         window = self.config.get("data", {}).get("span_window", 1)
         span = f", span {self.span}" if self.span else ""
@@ -76,14 +76,14 @@ class Lineage:
 
 
 def lineage(workspace: Workspace, version: int) -> Lineage:
-    """Where a pushed model came from.
+    """Return the origin of a pushed model.
 
     Args:
         workspace: The work folder.
-        version: The model's.
+        version: The version of the model.
 
     Raises:
-        InputError: ML Metadata does not know it.
+        InputError: ML Metadata does not know the version.
     """
     if not exists(workspace):
         raise InputError(f"there is no {workspace.metadata}: nothing was run in that work folder yet")
@@ -116,7 +116,7 @@ def lineage(workspace: Workspace, version: int) -> Lineage:
 
 
 def _own_settings(path: Path) -> dict[str, Any]:
-    """What a run's configuration says of the data, of validation and of evaluation otherwise than it is by itself."""
+    """Return the values of data, validation and evaluation in a run's configuration that differ from the defaults."""
     from pipeline.config.loading import load_values
     from pipeline.config.schema import Config
 
@@ -131,17 +131,17 @@ def _own_settings(path: Path) -> dict[str, Any]:
 
 
 def _by_number(folder: str) -> list[tuple[int, str]]:
-    """Has span-9 come before span-10."""
+    """Return a sort key that puts span-9 before span-10."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", folder)]
 
 
 def _there(uri: str) -> str:
-    """Where an artifact is, or was."""
+    """Return the URI of an artifact, marked if it has been deleted."""
     return uri if not uri or Path(uri).exists() else f"{uri} (deleted since)"
 
 
 def pushed_models(store: MetadataStore) -> dict[int, int]:
-    """The id of the model of each version that was pushed."""
+    """Return the artifact id of the model of each pushed version."""
     pushed = {
         int(artifact.custom_properties["pushed_version"].string_value): artifact.id
         for artifact in store.get_artifacts_by_type("PushedModel")
@@ -151,14 +151,14 @@ def pushed_models(store: MetadataStore) -> dict[int, int]:
 
 
 def maker_of(store: MetadataStore, artifact: int) -> metadata_store_pb2.Execution:
-    """The execution that made an artifact: the first that gave it, later ones took it from the cache."""
+    """Return the execution that made an artifact. It is the first one; later ones took the artifact from the cache."""
     events = [event for event in store.get_events_by_artifact_ids([artifact]) if event.type not in _INPUTS]
     (execution,) = store.get_executions_by_id([min(event.execution_id for event in events)])
     return execution
 
 
 def makers_of(store: MetadataStore, artifact: int) -> set[int]:
-    """The executions that an artifact came of, back to the pictures; not those of the model that training went on from."""
+    """Return the executions that led to an artifact, back to the pictures, without those of the model that training started from."""
     maker = maker_of(store, artifact)
     found = {maker.id}
     for key, given in inputs_of(store, maker).items():
@@ -168,7 +168,7 @@ def makers_of(store: MetadataStore, artifact: int) -> set[int]:
 
 
 def inputs_of(store: MetadataStore, execution: metadata_store_pb2.Execution) -> dict[str, metadata_store_pb2.Artifact]:
-    """An execution's input artifacts by key."""
+    """Return the input artifacts of an execution by key."""
     events = [event for event in store.get_events_by_execution_ids([execution.id]) if event.type in _INPUTS]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([event.artifact_id for event in events])}
     return {event.path.steps[0].key: artifacts[event.artifact_id] for event in events}
@@ -180,7 +180,7 @@ def _run_of(store: MetadataStore, execution: int) -> str:
 
 
 def _baseline(store: MetadataStore, model: int) -> str:
-    """The model that another one was first compared with, by its URI."""
+    """Return the URI of the baseline that a model was first compared with."""
     events = sorted(store.get_events_by_artifact_ids([model]), key=lambda event: event.execution_id)
     for event in events:
         (execution,) = store.get_executions_by_id([event.execution_id])
@@ -191,14 +191,14 @@ def _baseline(store: MetadataStore, model: int) -> str:
 
 
 def examples_of(workspace: Workspace, statistics: str) -> str:
-    """The examples that statistics were taken of.
+    """Return the examples from which statistics were computed.
 
     Args:
         workspace: The work folder.
         statistics: The URI of the statistics.
 
     Returns:
-        Their URI; '' where it is not known any more, or they have been deleted.
+        The URI of the examples; '' if it is unknown, or they have been deleted.
     """
     store = open_store(workspace)
     made = {artifact.id for artifact in store.get_artifacts_by_uri(statistics)}

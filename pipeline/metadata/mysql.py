@@ -1,4 +1,4 @@
-"""ML Metadata in a MySQL database: how it is reached, what it says if it is not, and whose it is."""
+"""Use ML Metadata in a MySQL database: connect, explain failures, and record the work folder that owns the database."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from ml_metadata.metadata_store.metadata_store import MetadataStore
     from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
 
-OWNER = "darkroom.WorkFolder"  # the context type that says which work folder a database belongs to
+OWNER = "darkroom.WorkFolder"  # the context type that records the work folder that owns a database
 TIMEOUT = 10.0
-GREETING, ERROR = 10, 255  # the first byte of what a server says first
+GREETING, ERROR = 10, 255  # values of the first byte of the server's first packet
 CAN_TLS = 0x0800
-PASSWORD = "MYSQL_PWD"  # where MySQL's client looks for the password that it is not given
+PASSWORD = "MYSQL_PWD"  # the variable from which MySQL's client takes a missing password
 
 
 def connection(config: MetadataConfig) -> ConnectionConfig:
-    """How TFX connects to the database.
+    """Return TFX's settings for the connection to the database.
 
-    The password is handed over in the environment: TFX writes the connection to the log, and compiles it into the pipeline.
+    The password is passed in the environment, because TFX logs the connection and compiles it into the pipeline.
 
     Raises:
         InputError: The variable that holds the password is not set.
@@ -40,18 +40,18 @@ def connection(config: MetadataConfig) -> ConnectionConfig:
         os.environ[PASSWORD] = os.environ[config.password_env]
     elif PASSWORD in os.environ:
         del os.environ[PASSWORD]
-    host = "127.0.0.1" if config.host == "localhost" else config.host  # by that name it would look for a socket file
+    host = "127.0.0.1" if config.host == "localhost" else config.host  # for "localhost" the client would use a socket file
     mysql = pb.MySQLDatabaseConfig(host=host, port=config.port, database=config.database, user=config.user, skip_db_creation=True)
     if config.tls:
-        mysql.ssl_options.verify_server_cert = False  # with it ML Metadata's client takes no certificate at all, good ones neither
+        mysql.ssl_options.verify_server_cert = False  # if True, ML Metadata's client rejects all certificates, even valid ones
     return pb.ConnectionConfig(mysql=mysql)
 
 
 def open_store(config: MetadataConfig) -> MetadataStore:
-    """The database, opened; its tables are made where it is empty.
+    """Open the database, and create its tables if it is empty.
 
     Raises:
-        InputError: It cannot be reached or used; one line that says why.
+        InputError: It cannot be reached or used; one line with the reason.
     """
     from ml_metadata.metadata_store import metadata_store
 
@@ -64,10 +64,10 @@ def open_store(config: MetadataConfig) -> MetadataStore:
 
 
 def _greet(config: MetadataConfig) -> None:
-    """Hears the server's greeting: ML Metadata's client has the same empty words for a server that is away and a wrong password.
+    """Check the server's greeting. ML Metadata's client reports an absent server and a wrong password with the same message.
 
     Raises:
-        InputError: There is none.
+        InputError: The server does not answer, rejects this machine, is not MySQL, or lacks TLS.
     """
     try:
         with socket.create_connection((config.host, config.port), timeout=TIMEOUT) as server:
@@ -79,14 +79,14 @@ def _greet(config: MetadataConfig) -> None:
         raise InputError(f"the server of {config.place} turns this machine away: {said[7:].decode(errors='replace')}")
     if kind != GREETING:
         raise InputError(f"what answers at {config.host}:{config.port} is no MySQL server")
-    # After the version: four bytes of a number, eight of salt, a filler; then what the server can, in two bytes.
+    # The version is followed by a number (4 bytes), salt (8 bytes), a filler (1 byte) and the server's capabilities (2 bytes).
     after = said[5:].partition(b"\0")[2]
-    if config.tls and not int.from_bytes(after[13:15], "little") & CAN_TLS:  # the client would do without, and say nothing
+    if config.tls and not int.from_bytes(after[13:15], "little") & CAN_TLS:  # the client would silently connect without TLS
         raise InputError(f"the server of {config.place} knows no TLS, which metadata.tls asks for")
 
 
 def _words(error: str, config: MetadataConfig) -> str:
-    """What ML Metadata says when it cannot open a database, for a person."""
+    """Return a readable message for an error of ML Metadata that occurs when it opens a database."""
     if "mysql_real_connect" in error:
         password = f"the password in {config.password_env} is wrong" if config.password_env else "it needs a password"
         tls = "" if config.tls else "it asks for TLS (metadata.tls), "
@@ -102,21 +102,21 @@ def _words(error: str, config: MetadataConfig) -> str:
 
 
 def owner(store: MetadataStore) -> tuple[str, str] | None:
-    """The work folder that a database belongs to, as its id and where it was; None where it belongs to none yet."""
+    """Return the id and the path of the work folder that owns a database, or None if none does."""
     records = sorted(store.get_contexts_by_type(OWNER), key=lambda context: context.id)
     return (records[0].name, records[0].custom_properties["path"].string_value) if records else None
 
 
 def claim(store: MetadataStore, work: str, folder: Path) -> str:
-    """Records that a database belongs to a work folder.
+    """Record that a database belongs to a work folder.
 
     Args:
         store: The database.
-        work: The work folder's id.
-        folder: Where it is.
+        work: The id of the work folder.
+        folder: The path of the work folder.
 
     Returns:
-        The id of the one that it belongs to from now on: another's, if that one was quicker.
+        The id of the owner from now on: that of another work folder if it was faster.
     """
     from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -129,7 +129,7 @@ def claim(store: MetadataStore, work: str, folder: Path) -> str:
 
 
 def is_used(store: MetadataStore) -> bool:
-    """Whether a database holds executions, be they of this project or another's."""
+    """Return True if a database contains executions, of this project or of another."""
     from ml_metadata.metadata_store import ListOptions
 
     return bool(store.get_executions(ListOptions(limit=1)))

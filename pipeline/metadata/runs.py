@@ -1,4 +1,4 @@
-"""`darkroom runs`: every run of a work folder, a line each."""
+"""List all runs of a work folder, one line each (`darkroom runs`)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "the one before
 
 @dataclass(frozen=True)
 class Run:
-    """A run, as its verdict has it.
+    """A run, read from its verdict.
 
     Attributes:
-        id: Its id, which names the time at which it began.
-        outcome: `pushed`, `refused (data)` and so on; `unended` where it was killed, or is at work.
-        span: The latest span that it read; None where there are none, or it did not come to that.
-        pictures: All that it read; None where it did not come to that.
-        elbo: Of its model on the pictures that it was judged by, nats per picture.
-        baseline: Of the last good model on the same pictures.
-        version: Of the model that it pushed.
-        seconds: How long it took.
+        id: Its id, which is the time of its start.
+        outcome: `pushed`, `refused (data)` and so on; `unended` if it was killed, or is active.
+        span: The latest span that it read; None without spans, or if it ended earlier.
+        pictures: The number of pictures that it read; None if it ended earlier.
+        elbo: The ELBO of its model on held-out pictures, nats per picture.
+        baseline: The ELBO of the last blessed model on the same pictures, nats per picture.
+        version: The version that it pushed.
+        seconds: Its duration in seconds.
         gone: Whether that version has been removed since.
     """
 
@@ -43,7 +43,7 @@ class Run:
 
 
 def list_runs(work: str) -> list[Run]:
-    """The runs of a work folder, the oldest first.
+    """Return the runs of a work folder, oldest first.
 
     Raises:
         InputError: There is no such folder, or nothing was run in it.
@@ -77,7 +77,7 @@ def _read(folder: Path) -> Run:
 
 
 def table(runs: Sequence[Run]) -> list[str]:
-    """Runs as lines of equal columns, with headings."""
+    """Return runs as lines with aligned columns and headings."""
     rows = [HEADINGS, *(_cells(run) for run in runs)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     lines = []
@@ -101,7 +101,7 @@ def _cells(run: Run) -> tuple[str, ...]:
 
 
 def show(run_id: str, work: str) -> list[str]:
-    """A run in full: how it ended, its figures beside those of the last good model, and each step with its time.
+    """Return a run in full: its outcome, its metrics beside those of the last blessed model, and each step with its duration.
 
     Raises:
         InputError: There is no such run.

@@ -1,4 +1,4 @@
-"""ML Metadata's database: the one place that knows where it is and how it is opened."""
+"""Locate and open the database of ML Metadata. No other module knows where it is."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from ml_metadata.proto.metadata_store_pb2 import ConnectionConfig
 
 RECORD = "metadata.json"
-COPY = "metadata.db.backup"  # of metadata.db, after the last run that pushed
-PATIENCE = 5.0  # seconds that another program may keep metadata.db locked
+COPY = "metadata.db.backup"  # the copy of metadata.db after the last run that pushed
+PATIENCE = 5.0  # seconds to wait for another program that has locked metadata.db
 
 
 class StoreDamaged(RuntimeError):
-    """`metadata.db` cannot be read: exit status 1, and a message that says how to go on."""
+    """`metadata.db` cannot be read. Ends a run with exit status 1; the message says how to continue."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where a work folder's database is, if not in its `metadata.db`: the file `metadata.json`.
+    """The location of a work folder's database, if it is not its `metadata.db`. Stored in the file `metadata.json`.
 
     Attributes:
-        work: The work folder's id, by which the database knows it.
+        work: The id of the work folder in the database.
         mysql: The MySQL database.
     """
 
@@ -44,15 +44,15 @@ class Record:
 
 
 def exists(workspace: Workspace) -> bool:
-    """Whether a work folder has a database: whether anything was run in it."""
+    """Return True if a work folder has a database, which means that something was run in it."""
     return workspace.metadata.is_file() or (workspace.root / RECORD).is_file()
 
 
 def connection(workspace: Workspace) -> ConnectionConfig:
-    """How TFX connects to a work folder's database; a file is made where there is none.
+    """Return TFX's settings for the connection to a work folder's database. A missing file is created.
 
     Raises:
-        InputError: It is in MySQL, and the password is not set.
+        InputError: The database is in MySQL, and the password is not set.
     """
     from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -66,11 +66,11 @@ def connection(workspace: Workspace) -> ConnectionConfig:
 
 
 def open_store(workspace: Workspace) -> MetadataStore:
-    """A work folder's database, opened; a file is made where there is none, so ask `exists` first.
+    """Open a work folder's database. A missing file is created, so check `exists` first.
 
     Raises:
-        InputError: It is in MySQL and cannot be reached.
-        StoreDamaged: It is a file that is no database any more.
+        InputError: The database is in MySQL and cannot be reached.
+        StoreDamaged: The file is not a valid database any more.
     """
     from ml_metadata.metadata_store import metadata_store
 
@@ -85,7 +85,7 @@ def open_store(workspace: Workspace) -> MetadataStore:
 
 
 def damaged(workspace: Workspace, why: str) -> StoreDamaged:
-    """What is said of a `metadata.db` that cannot be read."""
+    """Return the error for a `metadata.db` that cannot be read."""
     copy = workspace.root / COPY
     if copy.is_file():
         time = datetime.datetime.fromtimestamp(copy.stat().st_mtime).isoformat(" ", timespec="seconds")
@@ -96,7 +96,7 @@ def damaged(workspace: Workspace, why: str) -> StoreDamaged:
 
 
 def read_record(workspace: Workspace) -> Record | None:
-    """Where a work folder's database is; None where it is `metadata.db`.
+    """Return the location of a work folder's database; None if it is `metadata.db`.
 
     Raises:
         InputError: The record is damaged.
@@ -112,15 +112,15 @@ def read_record(workspace: Workspace) -> Record | None:
 
 
 def settle(workspace: Workspace, asked: MetadataConfig) -> None:
-    """Settles before a run that the database it asks for is the work folder's own, and can be used.
+    """Check before a run that the configured database belongs to the work folder and can be used. Record a new MySQL database.
 
     Args:
-        workspace: The work folder; the run holds it.
-        asked: What the configuration says.
+        workspace: The work folder; the run holds its lock.
+        asked: The configuration.
 
     Raises:
-        InputError: The work folder was begun with another one, or the database belongs to another work folder, or it cannot be
-            reached.
+        InputError: The work folder was begun with another database, or the database belongs to another work folder, or it cannot
+            be reached.
         WorkFolderBusy: Another program keeps `metadata.db` locked.
     """
     begun = read_record(workspace)
@@ -139,7 +139,7 @@ def settle(workspace: Workspace, asked: MetadataConfig) -> None:
         )
     from common.quiet import quiet
 
-    with quiet(Path(os.devnull)):  # what ML Metadata's client has to say of a refusal is said better
+    with quiet(Path(os.devnull)):  # ML Metadata's client prints its own errors
         _settle_mysql(workspace, begun, asked)
 
 
@@ -163,19 +163,19 @@ def _settle_mysql(workspace: Workspace, begun: Record | None, asked: MetadataCon
             f"{asked.place} belongs to another work folder, {found[1]}: give this one a database of its own by metadata.database; "
             "if that folder is gone, drop the database and make it anew"
         )
-    if record != begun:  # the server has moved, or the account is another
+    if record != begun:  # the server has moved, or the account has changed
         _write_record(workspace, record)
 
 
 def _write_record(workspace: Workspace, record: Record) -> None:
-    """Writes the record, whole or not at all; there is no password in it."""
+    """Write the record, completely or not at all; it contains no password."""
     fresh = workspace.root / f".{RECORD}.new"
     fresh.write_text(json.dumps({"work": record.work, **asdict(record.mysql)}, indent=2) + "\n", encoding="utf-8")
     fresh.replace(workspace.root / RECORD)
 
 
 def wait_for_lock(database: Path) -> None:
-    """Waits a little for a database that another program has locked; one that is damaged is the run's own affair.
+    """Wait briefly for a database that another program has locked. A damaged database is not reported here.
 
     Raises:
         InputError: It cannot be written.

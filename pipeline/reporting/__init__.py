@@ -1,1 +1,1 @@
-"""What a run reports to the outside: metrics, MLflow, a webhook, a command."""
+"""Reports of a run to other systems: Prometheus metrics, MLflow, a webhook, a command."""

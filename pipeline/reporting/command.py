@@ -1,4 +1,4 @@
-"""Tells a command of the user's how a run ended."""
+"""Notify a user's command of how a run ended."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ COMMAND_SECONDS = 60
 
 
 class CommandFailed(RuntimeError):
-    """Why a command did not do what it was to do."""
+    """A command failed; the message is the reason."""
 
 
 def run_command(config: NotifyConfig, verdict: Verdict, log: Path | None, seconds: float = COMMAND_SECONDS) -> None:
-    """Runs the configured command with the verdict on its standard input.
+    """Run the configured command with the verdict on its standard input.
 
     Args:
-        config: What is asked for.
-        verdict: How the run ended.
-        log: Gets what the command says; None where there is no log.
-        seconds: How long it may take; then it and what it started are ended.
+        config: The configuration of the notification.
+        verdict: The verdict of the run.
+        log: The file that the command's output is appended to; None discards it.
+        seconds: The time limit. After it, the command and its child processes are killed.
 
     Raises:
-        CommandFailed: It could not be started, ended with another status than 0, or had to be ended.
+        CommandFailed: It could not be started, ended with a nonzero status, or was killed.
     """
     environment = {**os.environ, "DARKROOM_OUTCOME": verdict.outcome, "DARKROOM_RUN": verdict.run}
     said = f"; what it said is in the run's {log.name}" if log else ""

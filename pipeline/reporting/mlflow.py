@@ -1,4 +1,4 @@
-"""A run's record in MLflow."""
+"""Record a run in MLflow."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # a password may be part of it
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the URL may contain a password
     "GIT_PYTHON_REFRESH": "quiet",
-    # A server that is down costs seconds and not minutes.
+    # With these a server that is down costs seconds, not minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-_LONGEST_VALUE, _PARAMS, _METRICS = 500, 100, 1000  # what older servers take of a parameter, and in one request
+_LONGEST_VALUE, _PARAMS, _METRICS = 500, 100, 1000  # limits of older servers: characters of a parameter, items of one request
 
 
 class NotRecorded(RuntimeError):
-    """Why MLflow has no record of a run."""
+    """MLflow has no record of a run; the message is the reason."""
 
 
 def check(config: Config) -> None:
-    """Looks for what would only be found after hours of training.
+    """Check before a run for errors that would otherwise appear only after hours of training.
 
     Raises:
-        InputError: MLflow is asked for and not installed, or cannot keep its records there.
+        InputError: MLflow is configured but not installed, or cannot open the address.
     """
     uri = config.mlflow.tracking_uri
     if uri is None:
@@ -70,26 +70,26 @@ def _installed(distribution: str) -> bool:
 
 
 def judged(verdict: Verdict) -> bool:
-    """Whether a run trained a model, or judged one anew; one that has only found what was known is not recorded again."""
+    """Return True if a run trained a model, or evaluated one again. A run that only used cached results is not recorded again."""
     return any(step["name"] in _JUDGED and step["state"] == "done" for step in verdict.components) and bool(verdict.model)
 
 
 def record(config: Config, verdict: Verdict, folder: Path, seconds: float = SECONDS) -> None:
-    """Has MLflow keep parameters, figures, the history of training, and the report.
+    """Record parameters, metrics, the history of training, and the report in MLflow.
 
     Args:
         config: The run's configuration; `mlflow.tracking_uri` is set.
-        verdict: How the run ended.
-        folder: The run's own folder, with report and verdict.
-        seconds: How long it may take.
+        verdict: The verdict of the run.
+        folder: The folder of the run, with report and verdict.
+        seconds: The time limit.
 
     Raises:
-        NotRecorded: It did not get there.
+        NotRecorded: The record could not be stored.
         InputError: A variable that the address names is not set.
     """
     uri = filled(config.mlflow.tracking_uri or "", "mlflow.tracking_uri")
     os.environ.update({name: value for name, value in _QUIET.items() if name not in os.environ})
-    if is_folder(uri):  # MLflow keeps no new features for folders, and asks whether one is meant
+    if is_folder(uri):  # MLflow no longer develops its folder store, and requires this consent
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         uri = Path(uri.removeprefix("file:")).expanduser().absolute().as_uri() if "://" not in uri else uri
     try:
@@ -100,12 +100,12 @@ def record(config: Config, verdict: Verdict, folder: Path, seconds: float = SECO
 
 
 def is_folder(uri: str) -> bool:
-    """Whether MLflow would take an address for a folder."""
+    """Return True if MLflow treats an address as a folder."""
     return uri.startswith("file:") or not re.match(r"[\w+.-]+:", uri) and uri != "databricks"
 
 
 def _cause(words: str) -> str:
-    """Of an error that wraps others in words the innermost: what was wrong in place of what was tried."""
+    """Return the innermost of several nested error messages, which names the cause."""
     inner = re.search(r"<[\w.]+ object at 0x[0-9a-f]+>: ([^<]+?)['\")]*$", words)
     return inner[1] if inner else words
 
@@ -141,14 +141,14 @@ def _experiment(client: MlflowClient, name: str) -> str:
 
 
 def tags(verdict: Verdict) -> dict[str, str]:
-    """What a run is found by."""
+    """Return the tags by which a run can be found."""
     version = verdict.model.get("version")
     found = {"run": verdict.run, "outcome": verdict.outcome, "gate": verdict.gate, "version": version}
     return {f"darkroom.{name}": str(value) for name, value in found.items() if value is not None}
 
 
 def parameters(config: Config) -> dict[str, str]:
-    """The configuration, a value for each field; what is for a cluster alone is left out."""
+    """Return the configuration as one value per field, without the section `cluster`."""
     values = yaml.safe_load(config.essence())
     del values["cluster"]
     return {name: text[:_LONGEST_VALUE] for name, text in _flat(values, "")}
@@ -163,7 +163,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def figures(verdict: Verdict) -> Iterator[tuple[str, float, int]]:
-    """Name, value and step of what the verdict says in numbers."""
+    """Yield the name, value and step of every number of the verdict."""
     found: dict[str, Any] = {"": verdict.figures, "baseline/": verdict.baseline, "drift/": verdict.drift}
     for kind in ("generated", "prior", "floor", "reconstruction"):
         found[f"quality/{kind}/"] = verdict.quality.get(kind) or {}
@@ -174,7 +174,10 @@ def figures(verdict: Verdict) -> Iterator[tuple[str, float, int]]:
 
 
 def history(model: Path) -> Iterator[tuple[str, float, int]]:
-    """The same of each epoch, by what the Trainer left beside the model: `Trainer/model_run/ID` beside `Trainer/model/ID`."""
+    """Yield the name, value and step of every metric of each epoch.
+
+    The Trainer writes them beside the model: `Trainer/model_run/ID` beside `Trainer/model/ID`.
+    """
     path = model.parents[2] / "model_run" / model.parent.name / "history.jsonl"
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         epoch = json.loads(line)

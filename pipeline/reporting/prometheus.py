@@ -1,4 +1,4 @@
-"""`metrics.prom`: a work folder's state for the textfile collector of Prometheus' node_exporter."""
+"""Write `metrics.prom`: the state of a work folder for the textfile collector of Prometheus' node_exporter."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from pipeline.verdict.status import Status
 from pipeline.workspace.layout import Workspace
 
 FILE = "metrics.prom"
-LOOKED = ".looked"  # its time is when `retrain` last looked
-UNENDED = "unended"  # of a run that was killed
+LOOKED = ".looked"  # its modification time is that of the last check by `retrain`
+UNENDED = "unended"  # the outcome of a killed run
 OUTCOMES = (*(status.word for status in Status if status is not Status.BUSY), UNENDED)
 
 
 @dataclass
 class Family:
-    """A metric: a gauge, as all of them are.
+    """A metric. All metrics are gauges.
 
     Attributes:
-        name: Without `darkroom_`.
-        help: What it is.
-        samples: Values by the labels beside `work`; None is left out.
+        name: Its name without `darkroom_`.
+        help: Its description.
+        samples: Labels in addition to `work`, and the value of each; None is left out.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Family:
 
 
 def write_metrics(workspace: Workspace) -> None:
-    """Writes the file, whole or not at all.
+    """Write the file, completely or not at all.
 
     Raises:
         OSError: It cannot be written.
@@ -52,7 +52,7 @@ def write_metrics(workspace: Workspace) -> None:
 
 
 def render(work: str, found: Iterator[Family]) -> str:
-    """Metrics in Prometheus' text format; those without a value are left out."""
+    """Return metrics in Prometheus' text format; those without a value are left out."""
     lines = []
     for family in found:
         samples = [(labels, value) for labels, value in family.samples if value is not None]
@@ -67,7 +67,7 @@ def render(work: str, found: Iterator[Family]) -> str:
 
 
 def families(workspace: Workspace, now: float) -> Iterator[Family]:
-    """All that there is to say of a work folder."""
+    """Yield all metrics of a work folder."""
     verdicts, dead = read_verdicts(workspace), killed(workspace)
     if dead and dead[-1] == workspace.runs()[-1].name:
         yield _outcome(UNENDED)
@@ -91,7 +91,7 @@ def families(workspace: Workspace, now: float) -> Iterator[Family]:
 
 
 def read_verdicts(workspace: Workspace) -> list[dict[str, Any]]:
-    """The verdicts of all runs that have ended, the oldest first; damaged ones are passed over."""
+    """Return the verdicts of all ended runs, oldest first; damaged ones are skipped."""
     found = []
     for path in sorted(workspace.root.glob("runs/*/verdict.json")):
         try:

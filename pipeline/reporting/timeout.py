@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 
 def within(seconds: float, work: Callable[[], object]) -> None:
-    """Does some work, and waits no longer for it than that; what is late is left behind in its thread.
+    """Call `work`, and wait for it at most the given seconds. A late call is left running in its thread.
 
-    Time limits of sockets do not do: they are for each read, and a look-up of a name has none.
+    The timeouts of sockets do not suffice: they apply to each read, and a name lookup has none.
 
     Raises:
-        TimeoutError: It was not done in time.
-        Exception: What it raised.
+        TimeoutError: The call did not finish in time.
+        Exception: The exception that `work` raised.
     """
     errors: list[BaseException] = []
 

@@ -1,4 +1,4 @@
-"""Posts a verdict to an address that is a secret: nothing that is said here holds any of it."""
+"""Post a verdict to a webhook. The address is a secret: no message of this module contains any part of it."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ SECONDS = 30
 
 
 class NotPosted(RuntimeError):
-    """Why a verdict was not posted."""
+    """A verdict was not posted; the message is the reason."""
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirect: the verdict is for the host that was named."""
+    """Follow no redirect: the verdict is sent only to the configured host."""
 
     def redirect_request(self, *_: Any) -> None:
         """See the base class."""
 
 
 def post(address: str, verdict: Verdict, seconds: float = SECONDS) -> None:
-    """Posts a verdict as JSON.
+    """Post a verdict as JSON.
 
     Args:
-        address: http:// or https://; certificates are verified by what the system trusts.
-        verdict: What is posted.
-        seconds: How long it may take altogether.
+        address: http:// or https://; certificates are verified with the system's trusted ones.
+        verdict: The verdict.
+        seconds: The total time limit.
 
     Raises:
-        NotPosted: It did not arrive, as far as is known.
+        NotPosted: The verdict did not arrive, as far as is known.
     """
     if not address.startswith(("https://", "http://")):
         raise NotPosted("the address is neither https:// nor http://")
@@ -56,7 +56,7 @@ def post(address: str, verdict: Verdict, seconds: float = SECONDS) -> None:
 
 
 def post_verdict(config: NotifyConfig, verdict: Verdict) -> None:
-    """Posts the verdict to the configured address.
+    """Post the verdict to the configured address.
 
     Raises:
         NotPosted: It could not be posted.
@@ -69,7 +69,7 @@ def post_verdict(config: NotifyConfig, verdict: Verdict) -> None:
 
 
 def _words(error: Exception, seconds: float) -> str:
-    """What went wrong, of which the exception's own text may name the address, and the server's anything."""
+    """Return the reason without the exception's own text, which may contain the address or text from the server."""
     if isinstance(error, urllib.error.HTTPError):
         phrase = http.client.responses.get(error.code, "")
         redirect = ", a redirect, which is not followed" if 300 <= error.code < 400 else ""
