@@ -1,4 +1,4 @@
-"""Which files are taken for pictures by their names, and which names are passed over; what a file is, its bytes say."""
+"""Recognize pictures, and files to ignore, by name. The actual format of a picture is detected from its bytes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ PICTURE_SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".bmp", ".tif", ".tiff"),
     *(".pgm", ".ppm", ".pbm", ".pnm", ".pfm", ".avif", ".jp2", ".j2k", ".jpx", ".qoi", ".heic", ".heif"),
 )
-# Pictures of kinds that are not read: taken up all the same, so that each is refused by name and not passed over.
+# Unsupported picture formats: included, so that each file is refused by name instead of ignored.
 OTHER_SUFFIXES = (".ico", ".tga", ".svg")
 
-# What systems and devices put beside a person's files: thumbnails, recycle bins, settings. Compared without case.
+# Files that operating systems and devices add: thumbnails, recycle bins, settings. Compared without case.
 _PASSED_OVER = frozenset(
     {
-        *("@eadir", "@recycle", "#recycle", "#snapshot"),  # of network storage by Synology and QNAP
+        *("@eadir", "@recycle", "#recycle", "#snapshot"),  # network storage by Synology and QNAP
         *("__macosx", "$recycle.bin", "system volume information", "lost+found"),
         *("thumbs.db", "ehthumbs.db", "desktop.ini"),
     }
@@ -20,14 +20,14 @@ _PASSED_OVER = frozenset(
 
 
 def is_picture(name: str) -> bool:
-    """Return whether a file is called like a picture."""
+    """Return whether a file has a picture's name."""
     return name.lower().endswith(PICTURE_SUFFIXES + OTHER_SUFFIXES)
 
 
 def is_passed_over(name: str) -> bool:
-    """Return whether a file or folder is none of a person's own: a hidden one, thumbnails, or files of the system.
+    """Return whether a file or folder is ignored: hidden, thumbnails, or system files.
 
     Args:
-        name: One component of a path, such as `@eaDir` or `._x.png`; `.` and `..` are no names.
+        name: One component of a path, such as `@eaDir` or `._x.png`. `.` and `..` are not ignored.
     """
     return (name.startswith(".") and name not in (".", "..")) or name.lower() in _PASSED_OVER

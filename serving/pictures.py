@@ -1,4 +1,4 @@
-"""Picture files that a person names, and how they look beside the model's own pictures."""
+"""List the picture files that a user names, and resize them like the model for display."""
 
 from __future__ import annotations
 
@@ -19,17 +19,15 @@ _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, 
 
 
 def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], object] = lambda path, reason: None) -> list[Path]:
-    """Lists the pictures that files and folders stand for.
+    """List the pictures in the given files and folders.
 
     Args:
-        names: Files, taken whatever they are called, and folders, searched at any depth for files that are named like
-            pictures; hidden files, thumbnails and files of the system are passed over. Links to files are followed, links to
-            folders are not.
-        leave_out: Is called with what of a folder is not read though pictures may be missing, and the reason.
+        names: Files, accepted under any name, and folders, searched recursively for files with picture names. Hidden files,
+            thumbnails and system files are ignored. Links to files are followed; links to folders are not.
+        leave_out: Called with each path in a folder that is not read although it may hold pictures, and the reason.
 
     Returns:
-        The files, in the order given; those of a folder sorted by path. Links that lead nowhere are among them, if they are
-        called like pictures.
+        The files, in the order given; those of a folder sorted by path. Broken links with picture names are included.
 
     Raises:
         InputError: A name does not exist, or a folder holds no pictures.
@@ -55,7 +53,7 @@ def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], 
 
 
 def _pictures_in(top: Path, left: list[tuple[Path, str]]) -> Iterator[Path]:
-    """Yields what is called like a picture in a folder and those below, and adds what is left out to `left`."""
+    """Yield the files with picture names in a folder, recursively; append left-out paths and reasons to `left`."""
 
     def unreadable(error: OSError) -> None:
         left.append((Path(error.filename), f"the folder cannot be read: {error.strerror}"))
@@ -78,7 +76,7 @@ def _pictures_in(top: Path, left: list[tuple[Path, str]]) -> Iterator[Path]:
 
 
 def _is_walked(root: str, folder: str) -> bool:
-    """Returns whether a folder, by its real path, is searched without the link to it."""
+    """Return whether the search reaches a folder, given by its real path, without the link to it."""
     inside = os.path.relpath(folder, root).split(os.sep)
     return inside[0] != os.pardir and not any(map(is_passed_over, inside))
 
@@ -86,23 +84,23 @@ def _is_walked(root: str, folder: str) -> bool:
 def as_the_model_sees(
     path: Path, shape: tuple[int, int, int], preprocessing: Mapping[str, Any], options: PictureOptions | None = None
 ) -> np.ndarray:
-    """Brings a picture to the model's size and channels as the model's own graph does, to be shown beside its answer.
+    """Convert a picture to the model's size and channels as the model's graph does, to display it beside the model's output.
 
     Args:
         path: A picture file.
-        shape: Height, width, channels (1 grey, 3 RGB).
+        shape: Height, width, channels (1 gray, 3 RGB).
         preprocessing: The model's `fit`, `resize` and `background`, from its model.json.
-        options: How picture files are read, from there too.
+        options: How picture files are read, also from model.json.
 
     Returns:
-        uint8 [h, w, c], to the eye what the model saw; mid-grey where Pillow cannot read what TensorFlow could.
+        uint8 [h, w, c], visually equal to the model's input; mid-gray if Pillow cannot read a file that TensorFlow could.
     """
     height, width, channels = shape
     background = tuple(preprocessing.get("background", (255, 255, 255)))
     resample = _FILTERS[preprocessing.get("resize", "lanczos3")]
     try:
         with Image.open(io.BytesIO(read_picture_file(path.read_bytes(), options or PictureOptions()).data)) as found:
-            # Pillow would clip 16 bits to 8 where TensorFlow scales them.
+            # Pillow would clip 16 bits to 8; TensorFlow scales them.
             image = Image.fromarray((np.asarray(found) >> 8).astype(np.uint8)) if found.mode.startswith("I;16") else found
             opaque = Image.new("RGBA", image.size, background)
             opaque.alpha_composite(image.convert("RGBA"))

@@ -1,4 +1,4 @@
-"""A pushed model: where it is, and what it answers."""
+"""Find a pushed model, and call its signatures."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from serving.manifest import verify
 from serving.picture_files import PictureOptions, Refused, format_of, read_picture_file
 from serving.signatures import read_signatures
 
-BATCH = 256  # Pictures put to the model at once: enough to keep it busy, few enough for the memory.
-GENERATE_BLOCK = 64  # Part of what a seed means: another number draws other pictures after the first 64.
-_SEED_STRIDE = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, so that the blocks of neighbouring seeds do not meet.
+BATCH = 256  # Pictures per call: enough to keep the machine busy, few enough for memory.
+GENERATE_BLOCK = 64  # Part of the meaning of a seed: another value changes all pictures after the first block.
+_SEED_STRIDE = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: keeps the block seeds of neighboring seeds apart.
 
 
 def find_model(work: str | Path | None = None, model: str | Path | None = None, version: int | None = None) -> Path:
-    """Finds a pushed model.
+    """Find a pushed model.
 
     Args:
         work: A work folder of `darkroom run`; its models are in WORK/serving/<version>.
-        model: A SavedModel's folder, or a folder of numbered versions. Exactly one of `work` and `model` is given.
-        version: Which version; by default the highest that is complete.
+        model: A SavedModel's folder, or a folder of numbered versions. Give exactly one of `work` and `model`.
+        version: The version. Defaults to the highest complete one.
 
     Returns:
         The SavedModel's folder.
@@ -57,7 +57,7 @@ def find_model(work: str | Path | None = None, model: str | Path | None = None, 
 
 
 def _version_in(folder: Path, version: int | None, nothing: str) -> Path:
-    """Returns the folder of `version`, or of the highest; those that are still being copied lack saved_model.pb."""
+    """Return the folder of `version`, or of the highest version; folders without saved_model.pb are incomplete and are ignored."""
     numbered = [child for child in folder.iterdir() if child.name.isdecimal()] if folder.is_dir() else []
     versions = {int(child.name): child for child in numbered if (child / "saved_model.pb").is_file()}
     if not versions:
@@ -72,12 +72,12 @@ def _version_in(folder: Path, version: int | None, nothing: str) -> Path:
 
 @dataclass(frozen=True)
 class PictureAnswers:
-    """What a model answered about pictures.
+    """A model's answers about pictures.
 
     Attributes:
-        paths: The pictures that could be read, in the order given; n of them.
+        paths: The n readable pictures, in the order given.
         values: One array [n, ...] for each output of the signature.
-        unreadable: The others, each with the reason.
+        unreadable: The other pictures, each with the reason.
     """
 
     paths: list[Path]
@@ -86,23 +86,23 @@ class PictureAnswers:
 
 
 class PushedModel:
-    """A pushed model, loaded by TensorFlow's C++ runtime, the one that TensorFlow Serving has.
+    """A pushed model, loaded by TensorFlow's C++ runtime, which TensorFlow Serving also uses.
 
-    Set TF_CPP_MIN_LOG_LEVEL before making one: TensorFlow's library reads it when it is loaded.
+    Set TF_CPP_MIN_LOG_LEVEL before creating one: TensorFlow's library reads it on loading.
 
     Args:
-        path: The SavedModel's folder, as `find_model` gives it.
-        batch: Pictures put to the model at once.
+        path: The SavedModel's folder, from `find_model`.
+        batch: Pictures per call.
         progress: Called with the number of pictures done after each batch.
 
     Attributes:
-        about: What model.json says.
-        image_shape: Height, width and channels of its pictures.
-        latent_dim: Length of its codes.
-        options: How picture files are read: as its training pictures were.
+        about: The content of model.json.
+        image_shape: Height, width and channels of the model's pictures.
+        latent_dim: Length of the codes.
+        options: How picture files are read: as for training.
 
     Raises:
-        InputError: The folder holds no model of Darkroom's, or a broken or changed one.
+        InputError: The folder holds no Darkroom model, or a broken or changed one.
     """
 
     def __init__(self, path: str | Path, *, batch: int = BATCH, progress: Callable[[int], None] | None = None):
@@ -121,23 +121,23 @@ class PushedModel:
             raise InputError(f"the model in {self.path} cannot be loaded: {one_line(error)}") from error
 
     def generate(self, count: int, seed: int, temperature: float = 1.0, label: str | None = None) -> np.ndarray:
-        """Draws new pictures.
+        """Draw new pictures.
 
-        The same seed and temperature give the same pictures, whatever the count: 10 pictures are the first 10 of 1000.
-        To that end they are always drawn 64 at a time, each block from a seed of its own made of `seed`; the first
-        block's is `seed` itself, so that a server asked for 64 pictures answers the same.
+        The pictures depend on the seed and the temperature, not on the count: 10 pictures are the first 10 of 1000. For that, they
+        are always drawn in blocks of 64, each with its own seed derived from `seed`. The first block uses `seed` itself, so a
+        server asked for 64 pictures returns the same ones.
 
         Args:
-            count: How many, at least 1.
+            count: Number of pictures, at least 1.
             seed: 0 to 2**63 - 1.
             temperature: Spread of the codes: 1 as trained, 0 the mean of the prior.
-            label: What they shall be pictures of; None for anything.
+            label: The label of the pictures; None for any.
 
         Returns:
             uint8 [count, h, w, c].
 
         Raises:
-            InputError: The model does not know that label, or none at all.
+            InputError: The model does not know that label, or is not conditional.
         """
         blocks, given = [], self._label(label)
         for block in range(math.ceil(count / GENERATE_BLOCK)):
@@ -149,23 +149,23 @@ class PushedModel:
         return np.concatenate(blocks)[:count]
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Decodes codes, float32 [n, latent_dim], to the pictures they stand for, uint8 [n, h, w, c]."""
+        """Decode codes, float32 [n, latent_dim], to pictures, uint8 [n, h, w, c]."""
         batches = (latents[start : start + self._batch] for start in range(0, len(latents), self._batch))
         return np.concatenate([self.call("serving_default", latents=batch)["images"] for batch in batches])
 
     def interpolate(self, start: str | Path, end: str | Path, steps: int) -> np.ndarray:
-        """Walks from one picture's code to another's.
+        """Interpolate between the codes of two pictures.
 
         Args:
             start: A picture file.
-            end: Another.
-            steps: How many pictures, the two ends included; at least 2.
+            end: Another picture file.
+            steps: Number of pictures, including both ends; at least 2.
 
         Returns:
             uint8 [steps, h, w, c].
 
         Raises:
-            InputError: A file is no picture.
+            InputError: A file is not a readable picture.
         """
         for path, reason in self.encode([start, end]).unreadable:
             raise InputError(f"{path} cannot be read as a picture: {reason}")
@@ -182,38 +182,38 @@ class PushedModel:
         return self.call("interpolate", image_bytes=anew, steps=steps)["images"]
 
     def encode(self, paths: Sequence[str | Path]) -> PictureAnswers:
-        """Returns `mean` and `log_variance`, float32 [n, latent_dim], of the codes of picture files. See `score`.
+        """Return `mean` and `log_variance`, float32 [n, latent_dim], of the posteriors of picture files. See `score`.
 
-        Of a conditional model also `label`, bytes [n]: under which label each was read, and is to be decoded.
+        A conditional model also returns `label`, bytes [n]: the label that each picture was encoded with, and must be decoded with.
         """
         return self._ask("encode_label" if "encode_label" in self._signatures else "encode", paths)
 
     def reconstruct(self, paths: Sequence[str | Path]) -> PictureAnswers:
-        """Returns `images`, uint8 [n, h, w, c]: what is left of picture files after coding. See `score`."""
+        """Return `images`, uint8 [n, h, w, c]: the reconstructions of picture files. See `score`."""
         return self._ask("reconstruct", paths)
 
     def score(self, paths: Sequence[str | Path]) -> PictureAnswers:
-        """Scores picture files, which the model's own graph decodes.
+        """Score picture files with the model's own graph, which also decodes them.
 
-        A file that cannot be read does not stop the others: it is left out and named in `unreadable`.
+        An unreadable file does not stop the others: it is left out and listed in `unreadable`.
 
         Args:
-            paths: PNG, JPEG, GIF or BMP files of any size.
+            paths: PNG, JPEG, GIF or BMP files of any size; other formats are converted first.
 
         Returns:
-            `elbo`, `reconstruction` and `kl`, float32 [n], in nats; a low ELBO marks one unlike the training data.
+            `elbo`, `reconstruction` and `kl`, float32 [n], in nats. A low ELBO marks a picture unlike the training data.
 
         Raises:
-            InputError: Not one of them could be read.
+            InputError: None of the files could be read.
         """
         return self._ask("score", paths)
 
     def call(self, signature: str, **inputs: Any) -> dict[str, np.ndarray | list[bytes]]:
-        """Calls any signature by the names of its inputs; returns its outputs by name.
+        """Call any signature by the names of its inputs; return its outputs by name.
 
         Raises:
-            InputError: The model has no such signature, or lacks its variables, which shows only now.
-            TensorFlowError: It refuses the request, or the machine cannot answer it.
+            InputError: The model has no such signature, or lacks its variables, which TensorFlow reports only now.
+            TensorFlowError: The model refuses the request, or the machine cannot answer it.
         """
         found = self._signatures.get(signature)
         if found is None or set(found.inputs) != set(inputs):
@@ -227,7 +227,7 @@ class PushedModel:
             raise InputError(f"the model in {self.path} is broken: {one_line(error)}") from error
 
     def _label(self, label: str | None) -> dict[str, bytes]:
-        """The input that says which label, where the model takes one."""
+        """Return the label input, if the model takes one."""
         if not self.about.get("conditional"):
             if label is not None:
                 raise InputError(f"the model in {self.path} was trained without labels (set model.conditional=true to train one)")
@@ -239,11 +239,11 @@ class PushedModel:
         return {"label": (label or "").encode()}
 
     def close(self) -> None:
-        """Frees the model."""
+        """Free the model."""
         self._session.close()
 
     def _ask(self, signature: str, paths: Sequence[str | Path]) -> PictureAnswers:
-        """Puts picture files to a signature, batch by batch."""
+        """Call a signature on picture files, batch by batch."""
         kept: list[Path] = []
         parts: list[dict[str, np.ndarray]] = []
         unreadable: list[tuple[Path, str]] = []
@@ -266,9 +266,9 @@ class PushedModel:
     def _answers(
         self, signature: str, contents: Sequence[tuple[Path, bytes]]
     ) -> Iterator[tuple[list[Path], dict[str, np.ndarray] | str]]:
-        """Yields pictures with their answers, and each picture that the model's graph refuses with the reason.
+        """Yield pictures with their answers, and each picture that the model's graph refuses with the reason.
 
-        One bad picture makes the graph refuse all that came with it: halving the batch finds it.
+        One bad picture makes the graph refuse the whole batch: the batch is halved until the picture is found.
         """
         if not contents:
             return
@@ -293,7 +293,7 @@ class PushedModel:
 
 
 def _anew(content: bytes, options: PictureOptions) -> bytes | None:
-    """Returns a GIF or BMP that the model's graph does not read as a PNG, as ingestion does; None if it is neither or damaged."""
+    """Return a GIF or BMP that the model's graph cannot read as a PNG, as ingestion does; None for other or damaged files."""
     try:
         return read_picture_file(content, options, anew=True).data if format_of(content) in ("gif", "bmp") else None
     except Refused:
@@ -301,7 +301,7 @@ def _anew(content: bytes, options: PictureOptions) -> bytes | None:
 
 
 def _read(paths: Sequence[Path], options: PictureOptions) -> tuple[list[tuple[Path, bytes]], list[tuple[Path, str]]]:
-    """Returns the files' contents as the model's graph reads them, and the files that cannot be read with the reason."""
+    """Return the contents of the files in a form that the model's graph reads, and the unreadable files with the reason."""
     contents, missing = [], []
     for path in paths:
         try:

@@ -1,8 +1,7 @@
-"""The signatures of a SavedModel, read from saved_model.pb without TensorFlow.
+"""Read the signatures of a SavedModel from saved_model.pb without TensorFlow.
 
-TensorFlow's own protocol buffer classes cannot be had without importing all of it, which takes seconds; the few fields
-needed here are read from the wire format. Field numbers are those of saved_model.proto and meta_graph.proto, which may
-not change.
+TensorFlow's protocol buffer classes require importing all of TensorFlow, which takes seconds. This module reads the few needed
+fields from the wire format. The field numbers are those of saved_model.proto and meta_graph.proto, which are stable.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ _META_INFO, _SIGNATURES = 1, 5  # MetaGraphDef
 _TAGS = 4  # MetaInfoDef
 _INPUTS, _OUTPUTS = 1, 2  # SignatureDef
 _NAME = 1  # TensorInfo
-_KEY, _VALUE = 1, 2  # every map's entries
+_KEY, _VALUE = 1, 2  # the entries of every map
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signature takes and returns.
+    """The inputs and outputs of a signature.
 
     Attributes:
-        inputs: Tensor names ("generate_seed:0") by the names that a request uses ("seed").
-        outputs: The same for what comes back.
+        inputs: Tensor names ("generate_seed:0") by the names used in requests ("seed").
+        outputs: Tensor names by the names used in responses.
     """
 
     inputs: dict[str, str]
@@ -33,18 +32,18 @@ class Signature:
 
 
 def read_signatures(model: Path) -> dict[str, Signature]:
-    """Returns the signatures of the SavedModel in the folder `model`, tag "serve", by name.
+    """Return the signatures of the SavedModel in the folder `model`, tag "serve", by name.
 
     Raises:
         ValueError: saved_model.pb is damaged, or holds no graph tagged "serve".
-        OSError: It cannot be read.
+        OSError: saved_model.pb cannot be read.
     """
     content = memoryview((model / "saved_model.pb").read_bytes())
     for meta_graph in _all(content, _META_GRAPHS):
         tags = [bytes(tag) for info in _all(meta_graph, _META_INFO) for tag in _all(info, _TAGS)]
         if b"serve" in tags:
             found = {name: _signature(value) for name, value in _map(meta_graph, _SIGNATURES)}
-            # Names that begin with underscores are the loader's own.
+            # Names with leading double underscores belong to the loader.
             return {name: value for name, value in found.items() if not name.startswith("__")}
     raise ValueError('it holds no graph tagged "serve"')
 

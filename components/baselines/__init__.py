@@ -1,1 +1,1 @@
-"""The baselines that gates compare with: resolvers on this machine, a registry of files on a cluster."""
+"""The baselines that gates compare with: resolvers for local runs, a registry of files for clusters."""

@@ -1,7 +1,7 @@
-"""What a run on a cluster is compared with: asked of the registry, where this machine asks ML Metadata by resolvers.
+"""Find baselines on a cluster in the registry; local runs use resolvers on ML Metadata instead.
 
-Open-source Kubeflow Pipelines has no resolvers. A component must give its output; one that found nothing marks it `absent`,
-and the container's entrypoint then leaves it out of the inputs of whoever asked for it.
+Open-source Kubeflow Pipelines has no resolvers, and a component must return its outputs. A component without a result marks its
+output `absent`; the container's entrypoint then removes it from the inputs of downstream components.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from components.baselines.resolvers import read_protocol
 from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
 from components.model_gate.decisions import ACCURACY, BELOW, FRECHET_ABOVE, LABELS, PICTURES
 
-ABSENT = "absent"  # custom property of an artifact that stands for none
+ABSENT = "absent"  # custom property of an artifact that stands for a missing one
 VERSION = "registry_version"
-STATISTICS, BLESSINGS, RUNS = "statistics", "blessings", "runs"  # below the registry
-PASSED = "passed.json"  # beside statistics: what else is known of them
+STATISTICS, BLESSINGS, RUNS = "statistics", "blessings", "runs"  # folders of the registry
+PASSED = "passed.json"  # beside statistics: further facts about them
 
 
 class LastModelExecutor(base_executor.BaseExecutor):
@@ -36,7 +36,7 @@ class LastModelExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Copies the last pushed model that can be compared with the candidate and what its gate found, or marks them absent."""
+        """Copy the last pushed model that is comparable with the candidate, and its blessing, or mark them absent."""
         model = artifact_utils.get_single_instance(output_dict["model"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessing.set_int_custom_property(ABSENT, 1)
@@ -59,7 +59,7 @@ class LastStatisticsExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Copies the statistics that passed last and what is known of them, or marks both absent."""
+        """Copy the last accepted statistics and their blessing, or mark both absent."""
         statistics = artifact_utils.get_single_instance(output_dict["statistics"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         last = next(store.newest_first(f"{exec_properties['registry']}/{STATISTICS}"), None)
@@ -78,12 +78,12 @@ class LastStatisticsExecutor(base_executor.BaseExecutor):
 
 
 def record_statistics(statistics: types.Artifact, registry: str, passed: dict[str, Any]) -> None:
-    """Writes statistics that have passed into the registry, unless they are those that it has last.
+    """Write accepted statistics to the registry, unless its last entry is equal.
 
     Args:
-        statistics: Of the pictures.
+        statistics: Statistics of the pictures.
         registry: The registry's folder.
-        passed: What else the gate's blessing says of them, by its properties' names.
+        passed: Further facts from the gate's blessing, by property name.
     """
     with open(os.path.join(statistics.uri, PASSED), "w", encoding="utf-8") as file:
         json.dump({"splits": artifact_utils.decode_split_names(statistics.split_names), **passed}, file)
@@ -91,7 +91,7 @@ def record_statistics(statistics: types.Artifact, registry: str, passed: dict[st
 
 
 def record_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
-    """Writes into the registry what the model gate found of a model that was pushed; nothing where it found nothing."""
+    """Write the model gate's figures for a pushed model to the registry; nothing if there are none."""
     sums = (BELOW, FRECHET_ABOVE)
     found: dict[str, Any] = {name: blessing.get_float_custom_property(name) for name in sums if blessing.has_custom_property(name)}
     if blessing.has_custom_property(ACCURACY):
@@ -105,7 +105,7 @@ def record_blessing(blessing: types.Artifact, registry: str, version: int) -> No
 
 
 def restore_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
-    """Gives an output what `record_blessing` has written of a version; leaves it as it is, absent, where that is nothing."""
+    """Set the properties that `record_blessing` wrote for a version; leave the output absent if there are none."""
     folder, name = f"{registry}/{BLESSINGS}", f"{version}.json"
     if name in store.list_tree(folder):
         found = json.loads(store.read(f"{folder}/{name}"))
@@ -131,11 +131,11 @@ class LastModelSpec(ComponentSpec):
 
 
 class LastModel(base_component.BaseComponent):
-    """The model that was pushed last.
+    """The last pushed model.
 
     Args:
-        candidate: This run's model: its figures must be comparable with those of the one that is looked for; None: any will do.
-        push_to: Where models are pushed to, a folder each version.
+        candidate: This run's model: the last model's figures must be comparable with its figures. None: any model will do.
+        push_to: Where models are pushed to, one folder per version.
         registry: The registry's folder.
     """
 
@@ -165,7 +165,7 @@ class LastStatisticsSpec(ComponentSpec):
 
 
 class LastStatistics(base_component.BaseComponent):
-    """The statistics of the last pictures that the data gate let pass.
+    """The statistics of the last pictures that the data gate accepted.
 
     Args:
         registry: The registry's folder.

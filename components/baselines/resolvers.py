@@ -1,4 +1,4 @@
-"""Which earlier artifact a run is compared with."""
+"""Resolvers for the earlier artifacts that a run is compared with."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, WEIGHTS_SUM
 from serving.manifest import sum_of
 
 BLESSED = "blessed"
-BASELINE_ID = "baseline_id"  # what the blessed one was compared with, 0 for nothing; only our data gate says so
-SUBJECT_ID = "current_model_id"  # TFX's Evaluator writes it; our data gate uses the same name for its statistics
+BASELINE_ID = "baseline_id"  # id of the baseline of a judged artifact, 0 for none; set only by our data gate
+SUBJECT_ID = "current_model_id"  # written by TFX's Evaluator; our data gate uses the same name for its statistics
 
 
 class LatestBlessedOther(ResolverStrategy):
-    """The artifact that a gate blessed last, other than the candidate itself.
+    """The last artifact that a gate blessed, other than the candidate itself.
 
-    TFX's own `LatestBlessedModelStrategy` gives, in a run where nothing has changed, the very model that the run is about:
-    the Evaluator's input differs from that of the run before, so it judges again and the same model is pushed twice. With
-    the candidate left out, an unchanged run has unchanged inputs everywhere.
+    In an unchanged run, TFX's `LatestBlessedModelStrategy` returns the candidate itself. The Evaluator's input then differs from
+    that of the previous run, so it judges again, and the same model is pushed twice. Without the candidate, an unchanged run has
+    unchanged inputs everywhere.
 
-    Inputs by key: `subject`, all artifacts of a kind; `blessing`, all of the gate's blessings; `candidate`, this run's own.
+    Inputs by key: `subject`, all artifacts of a type; `blessing`, all blessings of the gate; `candidate`, the artifact of this run.
 
     Args:
-        same_protocol: Only for models: whether those of another protocol than the candidate's are passed over. It says what
-            figures depend on beside the weights (`trainer` writes it into model.json); nats of other pixels or likelihoods
-            cannot be compared. The candidate's own says more than the configuration, over which a search may have laid values.
+        same_protocol: Only for models: whether to skip models with another protocol than the candidate's. The protocol covers
+            everything besides the weights that figures depend on (`trainer` writes it to model.json). Nats of other pixels or
+            likelihoods are not comparable. It is read from the candidate, not from the configuration, because a search may override
+            the configuration.
     """
 
     def __init__(self, same_protocol: bool = False):
@@ -42,7 +43,7 @@ class LatestBlessedOther(ResolverStrategy):
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
         result = {key: [] for key in input_dict}
         result["candidate"] = input_dict["candidate"]
         own = {artifact.id for artifact in input_dict["candidate"]}
@@ -50,7 +51,7 @@ class LatestBlessedOther(ResolverStrategy):
         last_verdicts = _last_verdicts(input_dict["blessing"])
         judged_before = [last_verdicts[id_] for id_ in own if id_ in last_verdicts]
         if judged_before and judged_before[0].has_custom_property(BASELINE_ID):
-            # The same pictures again: compared with what they were compared with, also where they were accepted as they are.
+            # The same pictures again: use the same baseline as before, even if they were accepted without a comparison.
             earlier = subjects.get(judged_before[0].get_int_custom_property(BASELINE_ID))
             if earlier:
                 result["subject"], result["blessing"] = (
@@ -73,18 +74,18 @@ class LatestBlessedOther(ResolverStrategy):
 
 
 class StartingPoint(ResolverStrategy):
-    """The model whose weights training starts from: the last one that was blessed.
+    """The model whose weights training starts from: the last blessed one.
 
-    The same pictures start from what they started from before: in a run where nothing has changed, the last blessed model
-    is the very one that they gave, and training would go on and on.
+    The same pictures start from the same model as before. Otherwise, in an unchanged run, the last blessed model would be the
+    result of these pictures, and training would continue with every run.
 
-    Inputs by key: `model`, all models; `blessing`, all blessings of models; `examples`, this run's own.
+    Inputs by key: `model`, all models; `blessing`, all blessings of models; `examples`, the examples of this run.
     """
 
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
         result = {key: [] for key in input_dict} | {"examples": input_dict["examples"]}
         models = {artifact.id: artifact for artifact in input_dict["model"]}
         found = _started_from(store, {artifact.id for artifact in input_dict["examples"]}, set(models))
@@ -96,23 +97,25 @@ class StartingPoint(ResolverStrategy):
 
 
 def _last_verdicts(blessings: list[types.Artifact]) -> dict[int, types.Artifact]:
-    """The blessing that counts of each artifact that was judged, by the artifact's id.
+    """Return the decisive blessing of each judged artifact, by the artifact's id.
 
-    On models TFX's Evaluator and our gate both leave one. The gate's counts, for a person may have overruled the Evaluator;
-    where there is none, the work folder is older than the gate.
+    For models, both TFX's Evaluator and our gate write one. The gate's is decisive, because a person may overrule the Evaluator.
+    Work folders older than the gate have only the Evaluator's.
     """
     ordered = sorted(blessings, key=lambda blessing: (blessing.has_custom_property(EVALUATION_ID), blessing.id))
     return {blessing.get_int_custom_property(SUBJECT_ID): blessing for blessing in ordered}
 
 
 def _blessed(blessings: list[types.Artifact]) -> list[int]:
-    """The models that were blessed, by their ids, the last one first."""
+    """Return the ids of the blessed models, the last one first."""
     blessed = [item for item in _last_verdicts(blessings).items() if item[1].get_int_custom_property(BLESSED) == 1]
     return [id_ for id_, _ in sorted(blessed, key=lambda item: item[1].id, reverse=True)]
 
 
 def _started_from(store: metadata_store.MetadataStore, examples: set[int], models: set[int]) -> int | None:
-    """What the first training on these examples that gave a model started from: a model's id, 0 for none, None without one."""
+    """Return the starting point of the first training on these examples that produced a model: a model's id, 0 for none; None
+    if there was no such training.
+    """
     events = store.get_events_by_artifact_ids(list(examples)) if examples else []
     users = sorted({event.execution_id for event in events if event.type == metadata_store_pb2.Event.INPUT})
     for execution in users:
@@ -125,7 +128,7 @@ def _started_from(store: metadata_store.MetadataStore, examples: set[int], model
 
 
 def read_protocol(model: types.Artifact) -> str | None:
-    """What a model's figures depend on beside its weights; None where its files are gone."""
+    """Return the protocol of a model: everything besides its weights that its figures depend on. None if its files are gone."""
     path = os.path.join(path_utils.serving_model_path(model.uri), "model.json")
     if not fileio.exists(path):
         return None
@@ -134,25 +137,25 @@ def read_protocol(model: types.Artifact) -> str | None:
 
 
 def weights_sum(model: str) -> str:
-    """SHA-256 of an exported model's weights, as its manifest has it; '' where it has none."""
+    """Return the SHA-256 of an exported model's weights from its manifest, or '' if there is none."""
     return sum_of(Path(model), "weights.npz")
 
 
 class ForcedBlessing(ResolverStrategy):
-    """The blessing that a person forced on an evaluation, if anyone did; the last one where there are several.
+    """The blessing that a person forced for an evaluation, if any; the last one if there are several.
 
-    By it a run in which nothing has changed finds that its model is blessed, though its Evaluator has refused it and nobody
-    forces it anew. It stands for one evaluation: the same model beside another baseline or other bounds is judged afresh.
+    It lets an unchanged run find its model blessed although its Evaluator refused it, without forcing it again. It is valid for one
+    evaluation: the same model with another baseline or other bounds is judged anew.
 
-    Inputs by key: `evaluation`, this run's own; `blessing`, all blessings of models.
+    Inputs by key: `evaluation`, the evaluation of this run; `blessing`, all blessings of models.
     """
 
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
         own = {artifact.id for artifact in input_dict["evaluation"]}
-        # Not those that only stand by an earlier one: what is found must stay the same, or every run would miss the cache.
+        # Skip blessings derived from an earlier forced one: the result must stay the same, or every run would miss the cache.
         forced = [
             artifact
             for artifact in input_dict["blessing"]
@@ -164,15 +167,15 @@ class ForcedBlessing(ResolverStrategy):
 
 
 class Withdrawal(ResolverStrategy):
-    """The rollback that took this run's model out of service, unless it was put back since; or one of the same weights.
+    """The rollback that took this run's model, or one with the same weights, out of service, unless it was reinstated since.
 
-    Inputs by key: `candidate`, this run's own model; `blessing`, all blessings of models.
+    Inputs by key: `candidate`, the model of this run; `blessing`, all blessings of models.
     """
 
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`; what is not there is given as an empty list, which optional inputs allow."""
+        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
         own = {artifact.id for artifact in input_dict["candidate"]}
         weights = {weights_sum(path_utils.serving_model_path(artifact.uri)) for artifact in input_dict["candidate"]} - {""}
         decided = [

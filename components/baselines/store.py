@@ -1,4 +1,4 @@
-"""Numbered folders of files, on this machine or in a cloud store that TensorFlow may not know (s3://, azfs://)."""
+"""Numbered folders of files, local or in a cloud store that TensorFlow may not support (s3://, azfs://)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import BinaryIO
 
 from components.image_example_gen.storage.stores import create_stored, list_stored, open_stored, write_empty
 
-COMPLETE = ("saved_model.pb", "complete")  # a folder without either is one that is still being written
+COMPLETE = ("saved_model.pb", "complete")  # a folder with neither is still being written
 
 
 def is_uri(path: str) -> bool:
-    """Whether `path` is a URI of a store, and no path of this machine."""
+    """Return whether `path` is a URI of a store and not a local path."""
     return "://" in path
 
 
 def list_tree(folder: str) -> list[str]:
-    """The files below a folder, relative to it and sorted; none where there is no such folder."""
+    """Return the files below a folder, as sorted relative paths; an empty list if the folder does not exist."""
     if not is_uri(folder):
         return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
     root = folder.rstrip("/") + "/"
@@ -27,25 +27,25 @@ def list_tree(folder: str) -> list[str]:
 
 
 def numbers(base: str) -> list[int]:
-    """The numbers of the complete folders below `base`, in order."""
+    """Return the numbers of the complete folders below `base`, in ascending order."""
     found = {path.partition("/")[0] for path in list_tree(base) if path.partition("/")[2] in COMPLETE}
     return sorted(int(name) for name in found if name.isdigit())
 
 
 def next_number(base: str) -> int:
-    """One above all numbers that have been begun."""
+    """Return the highest number below `base`, of complete and incomplete folders, plus 1."""
     begun = {path.partition("/")[0] for path in list_tree(base)}
     return max((int(name) for name in begun if name.isdigit()), default=0) + 1
 
 
 def read(path: str) -> bytes:
-    """A file's bytes."""
+    """Return a file's bytes."""
     with open_stored(path) if is_uri(path) else open(path, "rb") as stream:
         return stream.read()
 
 
 def write(path: str, data: bytes) -> None:
-    """Writes a file, in place of one that is there."""
+    """Write a file; replace an existing one."""
     if is_uri(path) and not data:
         write_empty(path)
         return
@@ -54,11 +54,11 @@ def write(path: str, data: bytes) -> None:
 
 
 def upload(folder: str, target: str) -> None:
-    """Copies a local folder into a store; the file that makes it complete comes last.
+    """Copy a local folder to a store. The file that marks it complete is written last.
 
     Args:
-        folder: The folder. If it is no SavedModel, an empty file `complete` is added to the copy.
-        target: Where to.
+        folder: The folder. If it is not a SavedModel, an empty file `complete` is added to the copy.
+        target: The destination.
     """
     names = sorted(list_tree(folder), key=lambda name: (name in COMPLETE, name))
     for name in names:
@@ -73,7 +73,7 @@ def upload(folder: str, target: str) -> None:
 
 
 def download(source: str, folder: str) -> None:
-    """Copies a folder of a store to this machine."""
+    """Copy a folder of a store to a local folder."""
     for name in list_tree(source):
         if name == COMPLETE[1]:
             continue
@@ -83,7 +83,7 @@ def download(source: str, folder: str) -> None:
 
 
 def same(folder: str, target: str) -> bool:
-    """Whether a folder of a store holds the very files that a local folder does."""
+    """Return whether a folder of a store holds the same files as a local folder."""
     names = list_tree(folder)
     if names != [name for name in list_tree(target) if name != COMPLETE[1]]:
         return False
@@ -91,7 +91,7 @@ def same(folder: str, target: str) -> bool:
 
 
 def add(folder: str, base: str) -> int:
-    """Copies a local folder to the next number below `base`, unless the last one holds the same; gives the number."""
+    """Copy a local folder to the next number below `base`, unless the last one is equal; return the number."""
     last = numbers(base)[-1:]
     if last and same(folder, f"{base}/{last[0]}"):
         return last[0]
@@ -101,7 +101,7 @@ def add(folder: str, base: str) -> int:
 
 
 def newest_first(base: str) -> Iterator[tuple[int, str]]:
-    """The complete folders below `base` with their numbers, the last one first."""
+    """Yield the numbers and paths of the complete folders below `base`, the last one first."""
     for number in reversed(numbers(base)):
         yield number, f"{base}/{number}"
 

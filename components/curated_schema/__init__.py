@@ -1,1 +1,1 @@
-"""The curated schema as an artifact where no folder of the person who wrote it can be reached: on a cluster."""
+"""The curated schema as an artifact, for clusters, where the user's folders are out of reach."""

@@ -1,4 +1,4 @@
-"""The CuratedSchema component: a schema that travels within the pipeline's definition."""
+"""The CuratedSchema component: a schema passed in the pipeline's definition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes schema.pbtxt."""
+        """Write schema.pbtxt."""
         uri = artifact_utils.get_single_uri(output_dict["schema"])
         io_utils.write_string_file(os.path.join(uri, "schema.pbtxt"), exec_properties["text"])
 
@@ -35,7 +35,7 @@ class CuratedSchemaSpec(ComponentSpec):
 
 
 class CuratedSchema(base_component.BaseComponent):
-    """Gives the schema that people wrote.
+    """Write the curated schema as an artifact.
 
     Args:
         text: The schema in TFDV's text format.

@@ -1,1 +1,1 @@
-"""The gate on data: anomalies against the schema, or drift from the pictures before, end the run."""
+"""The gate on data: end the run on anomalies against the schema, or on drift from the last accepted pictures."""

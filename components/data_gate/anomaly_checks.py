@@ -1,4 +1,4 @@
-"""What TFDV has no words for: too many pictures of nothing, and labels that come and go."""
+"""Check for anomalies that TFDV does not detect: too many empty pictures, and labels that appear or vanish."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from components.data_gate.anomaly_text import Anomaly, listed
 from components.data_gate.config import ValidationConfig
 from components.data_gate.statistics import Values, read_statistics, splits_of, values_of
 
-FEW_REJECTS = 10  # with fewer refused, chance decides
-_NAMED = 5  # labels in a sentence
+FEW_REJECTS = 10  # fewer rejected pictures may be chance
+_NAMED = 5  # labels named in a sentence
 
 
 def exposure_anomalies(statistics: types.Artifact, config: ValidationConfig) -> list[Anomaly]:
-    """Splits of which too large a share is nearly black, nearly white or nearly of one colour."""
+    """Return an anomaly for each split with too large a share of nearly black, nearly white or nearly constant pictures."""
     most = {
         "near-black": config.max_near_black,
         "near-white": config.max_near_white,
@@ -39,13 +39,13 @@ def exposure_anomalies(statistics: types.Artifact, config: ValidationConfig) -> 
 
 
 def reject_anomalies(refused: int, share: float, before: float, config: ValidationConfig) -> list[Anomaly]:
-    """A share of refused pictures that is far above that of the pictures before.
+    """Return an anomaly if the share of rejected pictures is far above that of the last accepted pictures.
 
     Args:
-        refused: Pictures refused now.
-        share: Their share of all, 0 to 1.
-        before: The share of those refused before.
-        config: How much more may be.
+        refused: Number of pictures rejected now.
+        share: Their share of all pictures, 0 to 1.
+        before: The share rejected among the last accepted pictures.
+        config: The allowed rise.
     """
     most = config.max_rejects_rise
     if most is None or refused < FEW_REJECTS or share - before <= most:
@@ -58,7 +58,7 @@ def reject_anomalies(refused: int, share: float, before: float, config: Validati
 def label_anomalies(
     statistics: types.Artifact, baseline: types.Artifact | None, schema: schema_pb2.Schema, config: ValidationConfig
 ) -> list[Anomaly]:
-    """Labels that are new, or have vanished, over all splits; new ones beside the schema TFDV has named already."""
+    """Return anomalies for new and vanished labels over all splits. TFDV reports labels that are new to the schema."""
     if config.label_set == "free":
         return []
     now = labels_of(statistics)
@@ -77,7 +77,7 @@ def label_anomalies(
 
 
 def labels_of(statistics: types.Artifact) -> Values:
-    """The labels of all splits together, without the '' of pictures that have none."""
+    """Return the labels of all splits together, without the '' of unlabeled pictures."""
     counts: Counter[str] = Counter()
     complete = True
     for split in splits_of(statistics):
@@ -90,7 +90,7 @@ def labels_of(statistics: types.Artifact) -> Values:
 
 
 def label_domain(schema: schema_pb2.Schema) -> list[str]:
-    """The labels that the schema names; none where it leaves them open."""
+    """Return the labels that the schema lists; none if it does not restrict them."""
     feature = next((feature for feature in schema.feature if feature.name == LABEL), None)
     return [value for value in feature.string_domain.value if value] if feature is not None else []
 

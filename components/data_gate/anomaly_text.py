@@ -1,4 +1,4 @@
-"""Anomalies in a person's words."""
+"""Describe anomalies in plain sentences."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ FEATURES = {
 }
 
 
-Found = tuple[str, anomalies_pb2.Anomalies]  # a split, and what was found in it
+Found = tuple[str, anomalies_pb2.Anomalies]  # a split, and its anomalies
 
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Something that is wrong with the pictures.
+    """A problem with the pictures.
 
     Attributes:
-        sentence: What, in words.
+        sentence: The description.
         feature: The feature that shows it, e.g. image/label; '' for the data set as a whole.
-        values: Those of its values that are wrong, where they are few and known.
-        drifted: Whether it is so only beside the pictures before.
+        values: The wrong values of the feature, if they are few and known.
+        drifted: Whether it is a problem only in comparison with the last accepted pictures.
     """
 
     sentence: str
@@ -44,15 +44,15 @@ class Anomaly:
     drifted: bool = False
 
     def to_dict(self) -> dict[str, object]:
-        """As plain values."""
+        """Return plain values."""
         return asdict(self)
 
 
 def describe_anomalies(found: Iterable[Found]) -> list[Anomaly]:
-    """One for each anomaly: which pictures, what of them, what is wrong; the same in several splits is said once.
+    """Return one `Anomaly` per TFDV anomaly: which pictures, which feature, what is wrong. Equal ones in several splits are merged.
 
     Args:
-        found: What was found, by split; the same anomaly may come twice.
+        found: TFDV anomalies by split; the same one may occur twice.
     """
     splits: dict[Anomaly, list[str]] = {}
     for split, anomalies in found:
@@ -72,7 +72,7 @@ def describe_anomalies(found: Iterable[Found]) -> list[Anomaly]:
 
 
 def listed(words: list[str]) -> str:
-    """Words as an enumeration: a, b and c."""
+    """Join words to an enumeration: a, b and c."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
@@ -85,7 +85,7 @@ def _detail(info: anomalies_pb2.AnomalyInfo, drifted: bool) -> str:
 
 
 def _values(info: anomalies_pb2.AnomalyInfo) -> tuple[str, ...]:
-    """The values that TFDV names in 'Examples contain values missing from the schema: fox (~3%), hen (<1%)'."""
+    """Return the values that TFDV names in 'Examples contain values missing from the schema: fox (~3%), hen (<1%)'."""
     if not any(reason.type == anomalies_pb2.AnomalyInfo.ENUM_TYPE_UNEXPECTED_STRING_VALUES for reason in info.reason):
         return ()
     return tuple(re.findall(r"(?:: |, )(.+?) \([~<]?\d", info.description))

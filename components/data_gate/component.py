@@ -35,20 +35,19 @@ class DataGateSpec(ComponentSpec):
 
 
 class DataGate(base_component.BaseComponent):
-    """Ends the run where the data is not what the schema says, or has drifted from the last data that passed.
+    """End the run if the data does not match the schema, or has drifted from the last accepted data.
 
-    TFX's ExampleValidator only writes its anomalies down, and a run goes on regardless; and it does not compare with
-    earlier data.
+    TFX's ExampleValidator only records its anomalies; the run continues. It also does not compare with earlier data.
 
     Args:
-        statistics: Of this run's examples.
+        statistics: Statistics of this run's examples.
         schema: The curated schema.
-        anomalies: What ExampleValidator found.
-        baseline_statistics: Of the last examples that passed, where there are any.
-        baseline_blessing: What this gate said of those, where that is known.
+        anomalies: The anomalies from ExampleValidator.
+        baseline_statistics: Statistics of the last accepted examples, if any.
+        baseline_blessing: The blessing of the baseline statistics, if known.
         examples: This run's examples.
-        config: What the pictures must be like beside the schema.
-        registry: Where statistics that pass are recorded for later runs; '' where ML Metadata does that.
+        config: Requirements on the pictures beyond the schema.
+        registry: Where accepted statistics are recorded for later runs; '' if ML Metadata does that.
         code: Hash of the code, for the cache.
     """
 

@@ -1,4 +1,4 @@
-"""What a person may set about judging pictures."""
+"""Settings for the validation of pictures."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ Share = Annotated[float, Ge(0), Le(1)]
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """What the pictures must be like beside the schema. Drift is the Jensen-Shannon divergence (base 2, 0 to 1) from the last
-    pictures that passed; the first pictures have none before them and pass. Null asks for nothing.
+    """Requirements on the pictures beyond the schema. Drift is the Jensen-Shannon divergence (base 2, 0 to 1) from the last
+    accepted pictures; the first pictures have no baseline and pass. Null switches a check off.
 
     Attributes:
-        max_near_black: Share of pictures that may be nearly all black (mean below 5 of 255, hardly varying).
+        max_near_black: Largest share of pictures that may be nearly all black (mean below 5 of 255, hardly varying).
         max_near_white: The same for white (mean above 250).
-        max_near_constant: The same for any one colour or grey (standard deviation below 3). 1 refuses none: pictures of one
-            colour each are odd, and may be meant.
-        drift_brightness: Of the pictures' mean levels.
-        drift_contrast: Of the standard deviations of their levels.
-        drift_exposure: Of the shares of nearly black, white and constant ones.
-        drift_labels: Of the shares of the labels.
-        drift_channels: Of the numbers of channels.
-        drift_size: Of heights and of widths; they are brought to one size anyway.
-        max_rejects_rise: By how much the share of refused pictures may be above that of the last pictures that passed, where
-            there are ten and more of them.
-        label_set: `fixed` makes a label that is new, or has vanished, an anomaly: beside the schema's labels, or where that
-            names none, beside those of the last pictures that passed.
+        max_near_constant: The same for pictures of any one color or gray (standard deviation below 3). 1 refuses none: pictures of
+            one color are unusual, but may be intended.
+        drift_brightness: Largest drift of the pictures' mean levels.
+        drift_contrast: Largest drift of the standard deviations of their levels.
+        drift_exposure: Largest drift of the shares of nearly black, white and constant pictures.
+        drift_labels: Largest drift of the shares of the labels.
+        drift_channels: Largest drift of the numbers of channels.
+        drift_size: Largest drift of heights and of widths; all pictures are resized to one size anyway.
+        max_rejects_rise: Largest rise of the share of rejected pictures above that of the last accepted pictures. Checked if ten
+            or more pictures are rejected.
+        label_set: `fixed` makes a new or vanished label an anomaly, compared with the schema's labels or, if the schema lists none,
+            with those of the last accepted pictures.
     """
 
     max_near_black: Share | None = 0.5
     max_near_white: Share | None = 0.5
     max_near_constant: Share | None = 1.0
-    drift_brightness: Share | None = 0.3  # like spans differ by 0.01, an inverted one by 0.8
+    drift_brightness: Share | None = 0.3  # similar spans differ by 0.01, an inverted one by 0.8
     drift_contrast: Share | None = 0.3
     drift_exposure: Share | None = 0.1
     drift_labels: Share | None = 0.3
@@ -47,7 +47,7 @@ class ValidationConfig:
     label_set: Literal["fixed", "free"] = "fixed"
 
     def drift(self) -> dict[str, float]:
-        """The thresholds by feature, of those that are asked for."""
+        """Return the thresholds that are set, by feature."""
         thresholds = {
             features.MEAN: self.drift_brightness,
             features.STD: self.drift_contrast,

@@ -1,4 +1,4 @@
-"""What the data gate does: reads what ExampleValidator found, looks for drift, and refuses in words."""
+"""The executor of the data gate: read ExampleValidator's anomalies, check for drift, and refuse with sentences."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the blessing.
+        """Write the blessing.
 
         Raises:
-            GateRefused: There are anomalies, or the data has drifted; with a sentence for each.
+            GateRefused: There are anomalies, or the data has drifted; with one sentence for each.
         """
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
@@ -81,7 +81,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 def rejects_of(examples: str) -> tuple[int, float]:
-    """How many pictures were refused when they were read, and their share of all."""
+    """Return the number of pictures rejected at ingestion, and their share of all."""
     with fileio.open(os.path.join(examples, "summary.json")) as file:
         summary = json.load(file)
     refused = summary["rejected"]
@@ -89,19 +89,19 @@ def rejects_of(examples: str) -> tuple[int, float]:
 
 
 def validated(statistics: types.Artifact, anomalies: types.Artifact) -> list[Found]:
-    """What ExampleValidator found, by split."""
+    """Return ExampleValidator's anomalies, by split."""
     return [(split, read_anomalies(anomalies, split)) for split in splits_of(statistics)]
 
 
 def read_anomalies(anomalies: types.Artifact, split: str) -> anomalies_pb2.Anomalies:
-    """What ExampleValidator wrote for a split."""
+    """Read ExampleValidator's anomalies for a split."""
     path = os.path.join(artifact_utils.get_split_uri([anomalies], split), "SchemaDiff.pb")
     with fileio.open(path, "rb") as file:
         return anomalies_pb2.Anomalies.FromString(file.read())
 
 
 def with_thresholds(schema: schema_pb2.Schema, config: ValidationConfig) -> schema_pb2.Schema:
-    """The schema with the configuration's thresholds of drift in place of its own; what that leaves open stays."""
+    """Return the schema with its drift thresholds replaced by those of the configuration; features without one keep theirs."""
     changed = schema_pb2.Schema()
     changed.CopyFrom(schema)
     thresholds = config.drift()
@@ -113,7 +113,7 @@ def with_thresholds(schema: schema_pb2.Schema, config: ValidationConfig) -> sche
 
 
 def divergences(found: list[Found]) -> dict[str, float]:
-    """How far each feature is from the baseline: the largest Jensen-Shannon divergence over the splits, within bounds or not."""
+    """Return the largest Jensen-Shannon divergence of each feature from the baseline over the splits, within bounds or not."""
     largest: dict[str, float] = {}
     for _, anomalies in found:
         for info in anomalies.drift_skew_info:
@@ -123,9 +123,9 @@ def divergences(found: list[Found]) -> dict[str, float]:
 
 
 def drifted(statistics: types.Artifact, baseline: types.Artifact, schema: schema_pb2.Schema) -> list[Found]:
-    """What is anomalous beside the baseline, by split: mostly drift beyond the schema's thresholds.
+    """Return the anomalies against the baseline, by split: mostly drift beyond the schema's thresholds.
 
-    Held-out splits of fewer than `FEW` pictures are passed over: their histograms differ by chance alone.
+    Held-out splits with fewer than `FEW` pictures are skipped: their histograms differ by chance alone.
     """
     now, before = splits_of(statistics), splits_of(baseline)
     found = []

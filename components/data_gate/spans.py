@@ -1,4 +1,4 @@
-"""The spans of a window, each by itself: pooled with the others one bad batch would pass, and be the usual from then on."""
+"""Judge each span of a window by itself. Pooled with the others, one bad batch would pass and become part of the baseline."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from components.data_gate.anomaly_text import FEATURES, Anomaly, listed
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.writing.by_span import PICTURES, REFUSED, SpanCounts
 
-EXPECTED = 10  # pictures of a label that a span must be expected to have for it to be missed: by chance once in 20,000 times
-_NAMED = 5  # labels in a sentence
+EXPECTED = 10  # expected pictures of a label in a span, from which their absence counts: by chance once in 20,000 times
+_NAMED = 5  # labels named in a sentence
 
 
 def spans_of(examples: str) -> SpanCounts:
-    """What ImageExampleGen counted of each span; nothing where the pictures are not in spans."""
+    """Return the counts of each span from ImageExampleGen's summary; empty if the pictures are not in spans."""
     with fileio.open(os.path.join(examples, "summary.json")) as file:
         return from_plain(json.load(file).get("spans", {}))
 
 
 def from_plain(values: Mapping[str, Mapping[str, Mapping[str, int]]]) -> SpanCounts:
-    """Counts that were read from JSON."""
+    """Convert counts read from JSON."""
     return {span: {name: Counter(counts) for name, counts in features.items()} for span, features in values.items()}
 
 
 def span_anomalies(now: SpanCounts, before: SpanCounts, config: ValidationConfig) -> tuple[list[Anomaly], dict[str, float]]:
-    """What is odd about single spans beside all that passed last, and how far each feature is at the most.
+    """Compare each span with all spans of the last accepted pictures.
 
-    A single span is judged by its statistics. A span that was among those that passed, and is as it was, is not judged again.
+    A single span is judged by its statistics instead. A span that was among the accepted ones and is unchanged is not judged again.
 
     Args:
         now: The spans of this run.
-        before: Those of the last pictures that passed.
-        config: What may be.
+        before: The spans of the last accepted pictures.
+        config: The allowed drift.
 
     Returns:
-        The anomalies, and by feature the largest Jensen-Shannon divergence (base 2, 0 to 1) of a span, less what chance makes
-        of it.
+        The anomalies, and the largest Jensen-Shannon divergence (base 2, 0 to 1) of a span by feature, less the amount expected by
+        chance.
     """
     if len(now) < 2 or not before:
         return [], {}
@@ -65,7 +65,7 @@ def span_anomalies(now: SpanCounts, before: SpanCounts, config: ValidationConfig
 
 
 def pooled(spans: SpanCounts) -> dict[str, Counter[str]]:
-    """The counts of all spans together, by feature."""
+    """Return the counts of all spans together, by feature."""
     total: dict[str, Counter[str]] = {}
     for features in spans.values():
         for name, counts in features.items():
@@ -74,10 +74,10 @@ def pooled(spans: SpanCounts) -> dict[str, Counter[str]]:
 
 
 def divergence(one: Counter[str], other: Counter[str]) -> float:
-    """The Jensen-Shannon divergence of two histograms, less its mean for samples of one distribution; 0 where one is empty.
+    """Return the Jensen-Shannon divergence of two histograms, less its mean for samples of one distribution; 0 if one is empty.
 
-    That mean is (k - 1) / (8 ln 2) (1/n + 1/m) for n and m samples in k bins: twice the divergence in nats by the harmonic
-    mean of the sizes is nearly chi-squared distributed (Lin 1991; Grosse et al. 2002, eq. 13).
+    That mean is (k - 1) / (8 ln 2) (1/n + 1/m) for n and m samples in k bins: twice the divergence in nats times the harmonic
+    mean of the sizes is approximately chi-squared distributed (Lin 1991; Grosse et al. 2002, eq. 13).
     """
     n, m = one.total(), other.total()
     if not n or not m:
@@ -92,7 +92,7 @@ def divergence(one: Counter[str], other: Counter[str]) -> float:
 
 
 def _vanished(span: str, labels: Counter[str], usual: Counter[str], config: ValidationConfig) -> list[Anomaly]:
-    """Labels of which a span of this size would have some, and has none."""
+    """Return an anomaly for labels that are missing although a span of this size should have some."""
     if config.label_set == "free" or not usual.total():
         return []
     share = labels.total() / usual.total()

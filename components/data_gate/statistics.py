@@ -1,4 +1,4 @@
-"""What TFDV's statistics say of pictures."""
+"""Read TFDV's statistics of the pictures."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from common import features
 
 @dataclass(frozen=True)
 class Values:
-    """A feature's different values.
+    """The distinct values of a feature.
 
     Attributes:
-        counts: Pictures of each; of the commonest where there are very many.
-        complete: Whether these are all.
+        counts: Pictures by value; only the most common values if there are very many.
+        complete: Whether `counts` has all values.
     """
 
     counts: Counter[str]
@@ -28,10 +28,10 @@ class Values:
 
 
 def options() -> tfdv.StatsOptions:
-    """How statistics are taken: in memory that does not grow with the number of pictures.
+    """Return TFDV's options for statistics whose memory does not grow with the number of pictures.
 
-    TFDV would count every different value, the pictures' own bytes among them. Sketches count up to 1,024 values exactly,
-    and of what differs from picture to picture no values are counted at all.
+    By default, TFDV counts every distinct value, including the pictures' bytes. Sketches count up to 1,024 values exactly. Features
+    that differ from picture to picture are not counted by value at all.
     """
     each_its_own = schema_pb2.StringDomain(is_categorical=schema_pb2.StringDomain.CATEGORICAL_NO)
     schema = schema_pb2.Schema(
@@ -45,24 +45,24 @@ def options() -> tfdv.StatsOptions:
 
 
 def splits_of(statistics: types.Artifact) -> list[str]:
-    """The splits that there are statistics of."""
+    """Return the splits that have statistics."""
     return artifact_utils.decode_split_names(statistics.split_names)
 
 
 def read_statistics(statistics: types.Artifact, split: str) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """The statistics of a split."""
+    """Read the statistics of a split."""
     path = os.path.join(artifact_utils.get_split_uri([statistics], split), "FeatureStats.pb")
     return tfdv.load_stats_binary(path)
 
 
 def feature_of(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> statistics_pb2.FeatureNameStatistics | None:
-    """The statistics of one feature, None where there are none."""
+    """Return the statistics of one feature, or None if there are none."""
     features = statistics.datasets[0].features
     return next((feature for feature in features if feature.path.step[:1] == [name]), None)
 
 
 def values_of(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> Values | None:
-    """The values of a feature that is text, None where there is no such feature."""
+    """Return the values of a text feature, or None if there is no such feature."""
     feature = feature_of(statistics, name)
     if feature is None:
         return None
@@ -72,6 +72,6 @@ def values_of(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str
 
 
 def range_of(statistics: statistics_pb2.DatasetFeatureStatisticsList, name: str) -> tuple[float, float] | None:
-    """The least and the greatest value of a feature that is a number, None where there is no such feature."""
+    """Return the smallest and the largest value of a numeric feature, or None if there is no such feature."""
     feature = feature_of(statistics, name)
     return None if feature is None else (feature.num_stats.min, feature.num_stats.max)

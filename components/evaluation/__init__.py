@@ -1,1 +1,1 @@
-"""What the Evaluator wrote, read back, and a metric of the project's own."""
+"""Read the Evaluator's results; and a TFMA metric of this project."""

@@ -1,4 +1,4 @@
-"""Reads what the Evaluator wrote: figures overall and per label, of the model and of the one before, and what failed."""
+"""Read the Evaluator's results: figures of the model and of the baseline, overall and by label, and failed thresholds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from common.features import LABEL
 
-MARGIN = 5 * math.sqrt(2)  # standard deviations over seeds that a model may be below another: 5 of their difference
-UNPAID_RISE = "unpaid_rise"  # a metric of our own, `components.evaluation.unpaid_rise`
+MARGIN = 5 * math.sqrt(2)  # allowed drop below another model, in standard deviations over seeds: 5 of the difference of two models
+UNPAID_RISE = "unpaid_rise"  # the metric `components.evaluation.unpaid_rise`
 WORDS = {
     "elbo": "ELBO",
     "importance_weighted": "importance-weighted bound",
@@ -22,14 +22,14 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation; figures are means over pictures, in nats.
+    """An evaluation. The figures are means over pictures, in nats.
 
     Attributes:
         candidate: The model's figures by name: `elbo`, `reconstruction`, `kl`, `importance_weighted`, `gain`.
-        baseline: The same of the last blessed model; empty where there was none.
-        pictures: Over how many pictures.
-        per_label: The model's figures by label; each with `pictures`.
-        failures: A sentence for each threshold that was missed.
+        baseline: The figures of the last blessed model; empty if there was none.
+        pictures: Number of pictures.
+        per_label: The model's figures by label; each includes `pictures`.
+        failures: One sentence for each missed threshold.
     """
 
     candidate: dict[str, float] = field(default_factory=dict)
@@ -39,17 +39,17 @@ class Evaluation:
     failures: list[str] = field(default_factory=list)
 
 
-@functools.cache  # an artifact does not change once it is written
+@functools.cache  # artifacts do not change after they are written
 def read_evaluation(uri: str) -> Evaluation:
-    """Reads an evaluation artifact.
+    """Read an evaluation artifact.
 
     Args:
         uri: The artifact's folder.
 
     Returns:
-        What is in it; empty where it is not an evaluation.
+        The evaluation; empty if the folder does not hold one.
     """
-    import tensorflow_model_analysis as tfma  # takes seconds, and whoever reads verdicts imports this module
+    import tensorflow_model_analysis as tfma  # takes seconds, and every reader of verdicts imports this module
     from tfx.dsl.io import fileio
 
     if not fileio.exists(os.path.join(uri, "eval_config.json")):
@@ -69,7 +69,7 @@ def read_evaluation(uri: str) -> Evaluation:
 
 
 def _slices(uri: str, model_name: str | None) -> dict[tuple, dict[str, float]]:
-    """Figures by slice of one of the models."""
+    """Return the figures of one model by slice."""
     import tensorflow_model_analysis as tfma
 
     result = tfma.load_eval_result(uri, model_name=model_name)
@@ -78,7 +78,7 @@ def _slices(uri: str, model_name: str | None) -> dict[tuple, dict[str, float]]:
         figures = {}
         for output, by_sub_key in outputs.items():
             for metric, value in by_sub_key.get("", {}).items():
-                number = float(value.get("doubleValue", math.nan))  # TFMA gives what is no number as text
+                number = float(value.get("doubleValue", math.nan))  # TFMA returns values that are not numbers as text
                 if math.isfinite(number) and metric in ("mean_prediction", "example_count"):
                     figures[output if metric == "mean_prediction" else "pictures"] = number
         slices[key] = figures
@@ -102,7 +102,7 @@ def _failures(uri: str) -> list[str]:
 
 
 def _sentence(failure) -> str:
-    """What was worse, by how much, and what is allowed."""
+    """Describe a failure: the figure, its value and the allowed value."""
     key, threshold = failure.metric_key, failure.metric_threshold
     name = WORDS.get(key.output_name, key.output_name)
     if not failure.HasField("metric_value"):

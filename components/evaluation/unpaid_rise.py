@@ -1,7 +1,7 @@
-"""A metric for TFMA: by how much a term of the ELBO has risen above the last blessed model's, and the ELBO not with it.
+"""A TFMA metric: how far a term of the ELBO is above the last blessed model's, if the ELBO has not improved.
 
-Terms trade against each other: a better model may well have a larger KL divergence, or a larger reconstruction term. So a
-rise alone is no fault, and a threshold on the change of a term would refuse better models; this metric is 0 for them.
+The terms trade off against each other: a better model may have a larger KL divergence or a larger reconstruction term. A threshold
+on the change of a term would therefore refuse better models. This metric is 0 for them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from components.evaluation.results import UNPAID_RISE
 
 
 class UnpaidRise(metric_types.Metric):
-    """The change of an output's mean from the baseline model to the candidate where the mean ELBO is lower, else 0.
+    """The change of an output's mean from the baseline to the candidate if the candidate's mean ELBO is lower, else 0.
 
-    0 for the baseline itself, and where there is none.
+    It is 0 for the baseline itself, and without a baseline.
 
     Args:
         name: The metric's name.
-        code: Hash of this file, so that an edit of it reaches the evaluation's cache key.
+        code: Hash of this file, so that a change of the file changes the evaluation's cache key.
     """
 
     def __init__(self, name: str = UNPAID_RISE, code: str = ""):
@@ -56,12 +56,12 @@ def _computations(
 def _derived(
     key: metric_types.MetricKey, means: list[tuple[metric_types.MetricKey, metric_types.MetricKey]] | None
 ) -> metric_types.DerivedMetricComputation:
-    """Takes the rise from the means of both models: of the term, and of the ELBO."""
+    """Derive the metric from the means of both models: of the term, and of the ELBO."""
 
     def unpaid_rise(metrics: dict[metric_types.MetricKey, float]) -> dict[metric_types.MetricKey, float]:
         if means is None:
             return {key: 0.0}
         term, elbo = (float(metrics[candidate]) - float(metrics[baseline]) for candidate, baseline in means)
-        return {key: 0.0 if elbo >= 0 else term}  # a figure that is no number passes for no better ELBO
+        return {key: 0.0 if elbo >= 0 else term}  # a NaN ELBO does not count as better
 
     return metric_types.DerivedMetricComputation(keys=[key], result=unpaid_rise)

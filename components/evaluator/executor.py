@@ -1,4 +1,4 @@
-"""The executor that TFX's Evaluator is given: its own, with progress shown."""
+"""The executor for TFX's Evaluator: TFX's own, with progress reports."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from components.evaluator.meter import METER
 
 
 class ReportedEvaluation(evaluator_executor.Executor):
-    """Judges as TFX's own executor does, and reports how many pictures are done.
+    """Evaluate like TFX's own executor, and report the number of pictures done.
 
-    A bound of 500 samples takes minutes, in which TensorFlow Model Analysis shows nothing.
+    A bound with 500 samples takes minutes, during which TensorFlow Model Analysis shows nothing.
     """
 
     def Do(
@@ -28,7 +28,7 @@ class ReportedEvaluation(evaluator_executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the evaluation and the blessing; inputs, outputs and parameters are those of TFX's Evaluator."""
+        """Write the evaluation and the blessing. Inputs, outputs and parameters are those of TFX's Evaluator."""
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
         splits = json.loads(exec_properties.get(standard_component_specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]
         METER.start(count_pictures(examples, splits))
@@ -37,7 +37,7 @@ class ReportedEvaluation(evaluator_executor.Executor):
 
 
 def count_pictures(examples: str, splits: Sequence[str]) -> int | None:
-    """The number of pictures in some splits of an Examples artifact, by its summary.json; None where it has none."""
+    """Return the number of pictures in the given splits of an Examples artifact, by its summary.json; None without summary.json."""
     path = os.path.join(examples, "summary.json")
     if not fileio.exists(path):
         return None

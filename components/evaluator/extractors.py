@@ -1,4 +1,4 @@
-"""What TensorFlow Model Analysis does with each batch: its own extractors, and one that counts. TFX calls `custom_extractors`."""
+"""The extractors of TensorFlow Model Analysis for each batch: its own, and one that counts. TFX calls `custom_extractors`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from components.evaluator.meter import CountPictures
 
 
 def custom_extractors(eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[extractor.Extractor]:
-    """The extractors that TFMA takes by default, and behind the models' answers one that counts them.
+    """Return TFMA's default extractors, with a counting extractor after the model's predictions.
 
     Args:
-        eval_shared_model: The model, or the model and the one that it is compared with.
+        eval_shared_model: The model, or the model and its baseline.
         eval_config: TFMA's EvalConfig.
-        tensor_adapter_config: How examples become tensors; None without a schema.
+        tensor_adapter_config: The conversion of examples to tensors; None without a schema.
     """
     found = model_eval_lib.default_extractors(
         eval_shared_model=eval_shared_model, eval_config=eval_config, tensor_adapter_config=tensor_adapter_config

@@ -1,4 +1,4 @@
-"""Counts the pictures that the Evaluator has judged. Not in `extractors`, which TFX loads anew for each evaluation."""
+"""Count the evaluated pictures. This is not part of `extractors`, because TFX reloads that module for each evaluation."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _SECONDS_BETWEEN_REPORTS = 0.25
 
 
 class Meter:
-    """Counts the pictures that this process has judged, on however many threads, and reports them."""
+    """Count the pictures that this process has evaluated, on any number of threads, and report them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._begin(None)
 
     def start(self, total: int | None) -> None:
-        """Begins anew with `total` pictures to come, None if that is not known, and reports that nothing is done."""
+        """Reset the count for `total` pictures, None if unknown, and report that none are done."""
         self._begin(total)
         report_progress("evaluating", done=0, total=total)
 
     def count(self, pictures: int) -> None:
-        """Counts a batch."""
+        """Count a batch of pictures."""
         with self._lock:
             self._done += pictures
             now = time.monotonic()
@@ -43,14 +43,14 @@ class Meter:
         self._started = self._reported = time.monotonic()
 
 
-# One for the process: a DoFn is copied for each thread.
+# One per process: a DoFn is copied for each thread.
 METER = Meter()
 
 
 class CountPictures(beam.DoFn):
-    """Passes batches on, and counts their pictures."""
+    """Pass batches on, and count their pictures."""
 
     def process(self, extracts: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """One batch of extracts."""
+        """Count the pictures of one batch of extracts."""
         METER.count(util.batch_size(extracts))
         yield extracts

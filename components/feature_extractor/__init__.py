@@ -1,1 +1,1 @@
-"""The feature space that sets of pictures are compared in: the same for every model on the same pictures."""
+"""The feature space for comparing sets of pictures: the same for all models on the same pictures."""

@@ -1,4 +1,4 @@
-"""The artifact that a feature space is recorded as."""
+"""The artifact of a feature space."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from tfx.types.artifact import Artifact
 
 
 class Features(Artifact):
-    """A folder with `features.json`, which says what the features are, `self_supervised.npz`, and a classifier's `weights.npz`."""
+    """A folder with `features.json`, which describes the features, `self_supervised.npz`, and a classifier's `weights.npz`."""
 
     TYPE_NAME = "darkroom.Features"

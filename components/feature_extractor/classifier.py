@@ -1,8 +1,8 @@
-"""A small classifier, and its last layer but one as features.
+"""A small classifier whose penultimate layer gives features.
 
-The Frechet distance on features of a classifier trained on the data themselves is the accepted stand-in where Inception's
-features, made for photographs, mean little. It has to be the same for whatever is compared, not a good one: small, quick, and the
-same weights from the same pictures and seed on one machine.
+Inception's features, made for photographs, mean little on other pictures. The accepted substitute is the Frechet distance on the
+features of a classifier trained on the data themselves. It need not be a good classifier, but the same for all models: small, fast,
+and with the same weights from the same pictures and seed on one machine.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from trainer.features.network import FeatureNetwork, read_weights
 from trainer.preprocessing import scale
 
 DIMENSIONS = 64
-LARGEST = 32  # pixels; larger pictures are shrunk to it: the shape of things is enough, and quicker
+LARGEST = 32  # pixels; larger pictures are shrunk to it: coarse shape suffices, and it is faster
 BATCH = 128
 EPOCHS = 30
-STEPS = (200, 1400)  # at least and at most, whatever the epochs come to: 1,400 are 3 epochs of 60,000 pictures
+STEPS = (200, 1400)  # at least and at most, whatever the epochs amount to: 1,400 are 3 epochs of 60,000 pictures
 LEARNING_RATE = 2e-3
 
 
@@ -27,17 +27,17 @@ class Classifier(FeatureNetwork):
     """A trained classifier; its features are not negative."""
 
     def predict(self, levels: np.ndarray) -> np.ndarray:
-        """Pictures uint8 [n, h, w, c] of any size -> the likeliest label's index, int64 [n]."""
+        """Return the most likely label's index, int64 [n], of pictures uint8 [n, h, w, c] of any size."""
         return self.look(levels)[1]
 
     def look(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures uint8 [n, h, w, c] of any size -> features, float32 [n, DIMENSIONS], and likeliest labels, int64 [n]."""
+        """Return features, float32 [n, DIMENSIONS], and likeliest labels, int64 [n], of pictures uint8 [n, h, w, c] of any size."""
         features, logits = self._answers(levels)
         return features, logits.argmax(axis=1)
 
     @classmethod
     def from_bytes(cls, content: bytes, shape: tuple[int, int, int]) -> Classifier:
-        """The classifier of pictures of `shape` whose weights `to_bytes` wrote."""
+        """Return the classifier for pictures of `shape` from weights written by `to_bytes`."""
         weights = read_weights(content)
         network = _build(shape, len(weights[-1]), seed=0)
         network.set_weights(weights)
@@ -50,7 +50,7 @@ def train(levels: np.ndarray, labels: np.ndarray, seed: int) -> Classifier:
     Args:
         levels: Pictures, uint8 [n, h, w, c], no side above `LARGEST`.
         labels: int32 [n], from 0 to the number of labels - 1.
-        seed: Of weights and order.
+        seed: Seed of the weights and the order of pictures.
 
     Returns:
         The classifier.

@@ -1,4 +1,4 @@
-"""FeatureExtractor: a feature space to compare sets of pictures in."""
+"""The FeatureExtractor component: a feature space for comparing sets of pictures."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class FeatureExtractorSpec(ComponentSpec):
 
 
 class FeatureExtractor(base_component.BaseComponent):
-    """Trains a small classifier of the pictures' labels; its last layer but one gives the features of a picture.
+    """Train a small classifier of the pictures' labels; its penultimate layer gives the features of a picture.
 
-    Beside it, and in its place where pictures have no labels, it trains a network without labels, whose features see blur,
-    noise and structure. It takes examples and the pixel graph and nothing of a model: TFX's cache answers with the same networks
-    for every model on the same pictures, and their figures can be compared.
+    It also trains a network without labels, whose features capture blur, noise and structure. That network replaces the classifier
+    if the pictures have no labels. The inputs are examples and the pixel graph, not a model: for all models on the same pictures,
+    TFX's cache returns the same networks, so their figures are comparable.
 
     The output `features` is a `darkroom.Features` artifact.
     """
@@ -46,14 +46,14 @@ class FeatureExtractor(base_component.BaseComponent):
         code: str,
         seed: int = 0,
     ):
-        """The component.
+        """Create the component.
 
         Args:
-            examples: The pictures (Examples); the split `train` is learned from.
+            examples: The pictures (Examples); training uses the split `train`.
             transform_graph: The pixel graph (TransformGraph).
-            split: The held-out split that the classifier's accuracy is measured on.
-            code: A hash of the code that this component runs, so that TFX's cache notices when it changes.
-            seed: Of the networks; another seed makes another feature space.
+            split: The held-out split on which the classifier's accuracy is measured.
+            code: A hash of the code that this component runs, so that a change of it misses TFX's cache.
+            seed: Seed of the networks; another seed gives another feature space.
         """
         super().__init__(
             FeatureExtractorSpec(

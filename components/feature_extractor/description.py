@@ -1,4 +1,4 @@
-"""`features.json`: what the features are."""
+"""Read and write feature spaces and their description, `features.json`."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ SELF_SUPERVISED_WEIGHTS = "self_supervised.npz"
 
 @dataclass(frozen=True)
 class Description:
-    """What the features are.
+    """The description of a feature space.
 
     Attributes:
-        kind: `classifier`: of a classifier of the labels; `self_supervised`: of a network that learned without labels;
-            `encoder`: of the encoder of the model that is measured, in artifacts of earlier versions.
+        kind: `classifier`: features of a classifier of the labels; `self_supervised`: of a network trained without labels;
+            `encoder`: of the measured model's encoder, in artifacts of earlier versions.
         reason: Why there is no classifier.
-        hash: SHA-256 of the network's weights, 64 hexadecimal digits; an encoder's is known with the model.
+        hash: SHA-256 of the network's weights, 64 hexadecimal digits; None for an encoder, whose hash is known with the model.
         dimensions: Length of a picture's features.
-        image_shape: Height, width, channels of the pictures that the network sees.
-        labels: What the classifier tells apart.
-        pictures: How many the network was trained on.
-        seed: Of its training.
-        split: The held-out split that the classifier's accuracy was measured on.
-        held_out: On how many pictures.
-        accuracy: Share of them that it names right; None where there were none, or no classifier.
-        chance: Share that always naming the commonest label would get right.
+        image_shape: Height, width, channels of the network's input.
+        labels: The labels that the classifier distinguishes.
+        pictures: Number of training pictures.
+        seed: Seed of the training.
+        split: The held-out split on which the classifier's accuracy was measured.
+        held_out: Number of pictures for that.
+        accuracy: Share of them that the classifier labels correctly; None without such pictures or without a classifier.
+        chance: Accuracy of always predicting the most common label.
         schema: Version of this format.
-        self_supervised_hash: SHA-256 of the weights of the self-supervised network, which stands beside a classifier too; None
+        self_supervised_hash: SHA-256 of the weights of the self-supervised network, which exists besides a classifier too; None
             in artifacts of earlier versions.
-        self_supervised_shape: Height, width, channels of the pictures that it sees.
+        self_supervised_shape: Height, width, channels of that network's input.
     """
 
     kind: Literal["classifier", "self_supervised", "encoder"]
@@ -62,11 +62,11 @@ class Description:
 
 @dataclass(frozen=True)
 class Features:
-    """The feature spaces of some pictures.
+    """The feature spaces of a set of pictures.
 
     Attributes:
-        description: What they are.
-        classifier: The classifier of their labels; None where they have none.
+        description: Their description.
+        classifier: The classifier of the labels; None without labels.
         self_supervised: The self-supervised network; None in artifacts of earlier versions.
     """
 
@@ -76,7 +76,7 @@ class Features:
 
     @property
     def network(self) -> FeatureNetwork | None:
-        """The network of the features that distances are on; None where these are those of the judged model's encoder."""
+        """The network whose features distances are computed on; None for the features of the judged model's encoder."""
         return self.classifier or self.self_supervised
 
 
@@ -92,7 +92,7 @@ def write_features(uri: str, features: Features) -> None:
 
 
 def read_description(uri: str) -> Description:
-    """What the artifact at `uri` says of itself, without any weights."""
+    """Read the description of the artifact at `uri`, without any weights."""
     with tf.io.gfile.GFile(os.path.join(uri, DESCRIPTION)) as file:
         values = json.load(file)
     return Description(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
@@ -102,7 +102,7 @@ def read_features(uri: str) -> Features:
     """Read the artifact at `uri`.
 
     Raises:
-        ValueError: The weights are not those that the description is of.
+        ValueError: The weights do not match the description.
     """
     described = read_description(uri)
     classifier = self_supervised = None

@@ -21,10 +21,10 @@ from trainer.features import self_supervised
 from trainer.features.network import shrink, smaller_shape
 
 MOST_PICTURES = 60_000
-MOST_UNLABELLED = 25_000  # of the self-supervised network, which sees some 100,000 in all
+MOST_UNLABELLED = 25_000  # for the self-supervised network, which sees about 100,000 in all
 MOST_HELD_OUT = 10_000
 MOST_LABELS = 1_000
-PICTURES_PER_LABEL = 20  # with fewer there is nothing to learn of a label
+PICTURES_PER_LABEL = 20  # too few pictures teach nothing about a label
 
 log = logging.getLogger("darkroom.feature_extractor")
 
@@ -38,11 +38,11 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Train the self-supervised network, and the classifier where there are labels, and write what the features are.
+        """Train the self-supervised network and, if there are labels, the classifier; write them with their description.
 
         Args:
             input_dict: `examples` and `transform_graph`.
-            output_dict: `features`: gets features.json (see `Description`) and the networks' weights.
+            output_dict: `features`: receives features.json (see `Description`) and the networks' weights.
             exec_properties: `split`, `seed`.
         """
         examples = artifact_utils.get_single_instance(input_dict["examples"])
@@ -53,13 +53,13 @@ class Executor(base_executor.BaseExecutor):
 
 
 def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> Features:
-    """Make the feature spaces of some pictures.
+    """Build the feature spaces of a set of pictures.
 
     Args:
         examples: URI of the `examples` artifact.
         transform_graph: URI of the `transform_graph` artifact.
-        held_out: Name of the split that the classifier's accuracy is measured on.
-        seed: Of the networks.
+        held_out: Name of the split on which the classifier's accuracy is measured.
+        seed: Seed of the networks.
     """
     split = Split(examples, "train")
     graph = pixel_graph(tft.TFTransformOutput(transform_graph))
@@ -87,10 +87,10 @@ def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> Fe
 
 
 def known_labels(labels: np.ndarray) -> list[str]:
-    """The labels that can be learned: those of enough pictures, the commonest if there are too many; sorted.
+    """Return the labels with enough pictures to be learned, sorted; only the most common ones if there are too many.
 
     Args:
-        labels: Of each training picture, object [n] of str, empty for none.
+        labels: The label of each training picture, object [n] of str, empty for none.
     """
     counted = collections.Counter(labels.tolist())
     counted.pop("", None)
@@ -99,7 +99,7 @@ def known_labels(labels: np.ndarray) -> list[str]:
 
 
 def _classify(split: Split, held_out: Split, labels: list[str], name: str, graph: PixelGraph, seed: int) -> Features:
-    """The classifier of the labels, and how often it is right on held-out pictures."""
+    """Return the classifier of the labels, with its accuracy on held-out pictures."""
     levels, truth = _labelled("train", split, labels, MOST_PICTURES, seed, graph)
     network = classifier.train(levels, truth, seed)
     held_levels, held_truth = _labelled(name, held_out, labels, MOST_HELD_OUT, seed, graph)
@@ -121,7 +121,7 @@ def _classify(split: Split, held_out: Split, labels: list[str], name: str, graph
 
 
 def _labelled(name: str, split: Split, labels: list[str], most: int, seed: int, graph: PixelGraph) -> tuple[np.ndarray, np.ndarray]:
-    """Some of a split's labelled pictures, uint8 [n, h, w, c] as the classifier sees them, and labels, int32 [n]."""
+    """Return a choice of a split's labeled pictures, uint8 [n, h, w, c] at the classifier's size, and labels, int32 [n]."""
     index = {label: i for i, label in enumerate(labels)}
     truth = np.array([index.get(label, -1) for label in split.labels], np.int32)
     chosen = choose(np.flatnonzero(truth >= 0), most, seed)
@@ -129,7 +129,7 @@ def _labelled(name: str, split: Split, labels: list[str], most: int, seed: int, 
 
 
 def _decode(name: str, split: Split, chosen: np.ndarray, largest: int, graph: PixelGraph) -> np.ndarray:
-    """The chosen pictures of a split, uint8 [n, h, w, c] with no side above `largest`."""
+    """Return the chosen pictures of a split, uint8 [n, h, w, c] with no side above `largest`."""
     batches, done = [], 0
     for batch in split.decode(chosen, graph):
         batches.append(shrink(batch, smaller_shape(batch.shape[1:], largest)).numpy())

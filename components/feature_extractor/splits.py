@@ -1,4 +1,4 @@
-"""Splits of the examples: which pictures there are, and some of them decoded through the Transform graph."""
+"""List the pictures of a split of the examples, and decode some of them through the Transform graph."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Split:
 
     Args:
         uri: The artifact's folder.
-        name: The split's; one without files has no pictures.
+        name: The split's name; a split without files has no pictures.
 
     Attributes:
-        labels: Of each picture in the order of the files, object [n] of str; empty where it has none.
+        labels: The label of each picture in file order, object [n] of str; empty for none.
     """
 
     def __init__(self, uri: str, name: str):
@@ -39,11 +39,11 @@ class Split:
         return len(self.labels)
 
     def decode(self, chosen: np.ndarray, graph: PixelGraph) -> Iterator[np.ndarray]:
-        """Some pictures as the model sees them.
+        """Yield the chosen pictures at the model's size.
 
         Args:
-            chosen: Which, int [m], ascending.
-            graph: From bytes, string [n], to pixels, float32 [n, h, w, c] in [0, 1].
+            chosen: Indices, int [m], ascending.
+            graph: Function from bytes, string [n], to pixels, float32 [n, h, w, c] in [0, 1].
 
         Yields:
             uint8 [<= READ_BATCH, h, w, c], in the order of `chosen`.
@@ -58,13 +58,13 @@ class Split:
         yield from batches.prefetch(2).as_numpy_iterator()
 
     def paths(self, chosen: np.ndarray) -> list[str]:
-        """The paths of some pictures, int [m], ascending; empty of examples that have none."""
+        """Return the paths of the chosen pictures, int [m], ascending; empty strings for examples without paths."""
         features = {PATH: tf.io.FixedLenFeature([], tf.string, "")}
         batches = self._records(chosen).map(lambda examples: tf.io.parse_example(examples, features)[PATH])
         return [path.decode("utf-8", "replace") for batch in batches.as_numpy_iterator() for path in batch]
 
     def _records(self, chosen: np.ndarray) -> tf.data.Dataset:
-        """Batches of serialised examples, string [<= READ_BATCH], in the order of `chosen`."""
+        """Return batches of serialized examples, string [<= READ_BATCH], in the order of `chosen`."""
         wanted = np.zeros(len(self), bool)
         wanted[chosen] = True
         picked = read_records(self._files).enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
@@ -72,5 +72,5 @@ class Split:
 
 
 def choose(among: np.ndarray | int, most: int, seed: int) -> np.ndarray:
-    """At most `most` of some indices, or of the first `among`: by chance, for files may be sorted by label; ascending."""
+    """Return at most `most` random indices of `among`, or of range(among), ascending. Files may be sorted by label."""
     return np.sort(np.random.default_rng(seed).permutation(among)[:most])

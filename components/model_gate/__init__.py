@@ -1,1 +1,1 @@
-"""The gate on models: the Evaluator's decision and what the new pictures are like, unless a person decides otherwise."""
+"""The gate on models: the Evaluator's decision and checks of new pictures, unless a person overrules them."""

@@ -40,29 +40,29 @@ class ModelGateSpec(ComponentSpec):
 
 
 class ModelGate(base_component.BaseComponent):
-    """Gives the blessing that counts: the Evaluator's own, unless the pictures are bad, or one that a person forced.
+    """Write the decisive blessing: the Evaluator's, unless the pictures are bad or a person forced a blessing.
 
-    The Evaluator sees the ELBO, which holds where new pictures are fog: `picture_limits` refuses a model for those.
+    The Evaluator sees the ELBO, which does not detect that new pictures are fog; `picture_limits` refuses such models.
 
-    TFX's Evaluator knows no exception. A model that it or this gate refused is blessed if `why` says for what reason; the
-    blessing carries who, why and when. It stands for that evaluation: a run in which nothing has changed finds it again, and
-    need not be told twice. Where nothing is refused, `why` changes nothing. A model from which a person has rolled back is
-    refused, whatever the Evaluator says, until a person says otherwise.
+    TFX's Evaluator allows no exception. If it or this gate refuses a model, a reason in `why` blesses the model anyway; the
+    blessing records who, why and when. It is valid for that evaluation: an unchanged run finds it again, and needs no second `why`.
+    If nothing is refused, `why` has no effect. A model that a person rolled back is refused, whatever the Evaluator decides, until
+    a person blesses it.
 
     Args:
-        evaluation: What the Evaluator measured.
-        evaluator_blessing: What it decided.
-        forced_blessing: One that was forced on the same evaluation before, where there is one.
-        withdrawal: The rollback that took this very model out of service, where there was one.
-        features: What a classifier has learned of the labels.
-        last_blessing: The blessing of the last good model, which says how well they could be learned then.
-        quality: What SampleQuality measured of new pictures.
-        max_label_accuracy_drop: By how much worse they may be learned now, 0 to 1; None asks for nothing.
-        max_drop: How far the ELBO may be below that of the best of the models before, of which each was judged by the one before
-            it, nats per picture; None asks for nothing.
-        picture_limits: How far new pictures may be from held-out ones.
-        who: The person that asks for a blessing, as user@host.
-        why: The reason; empty asks for none.
+        evaluation: The Evaluator's results.
+        evaluator_blessing: The Evaluator's decision.
+        forced_blessing: An earlier forced blessing of the same evaluation, if any.
+        withdrawal: The rollback that took this model out of service, if any.
+        features: The feature space, with the accuracy of a classifier of the labels.
+        last_blessing: The blessing of the last good model, with the accuracy then.
+        quality: SampleQuality's figures for new pictures.
+        max_label_accuracy_drop: Allowed drop of that accuracy, 0 to 1; None: no check.
+        max_drop: Allowed drop of the ELBO below the best earlier model, accumulated over models that were each judged by the
+            previous one, nats per picture; None: no check.
+        picture_limits: Limits on the distance of new pictures from held-out ones.
+        who: The person who requests a blessing, as user@host.
+        why: The reason; empty for no request.
         code: Hash of the code, for the cache.
     """
 

@@ -1,4 +1,4 @@
-"""What the model gate does: judges what the Evaluator does not see, and passes its decision on, or a person's against it."""
+"""The executor of the model gate: run the checks that the Evaluator does not, and combine all decisions."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the blessing: TFX's file and properties, and `blessing.json` with what was decided by whom."""
+        """Write the blessing: TFX's file and properties, and `blessing.json` with the decision and who made it."""
         evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
         decided = artifact_utils.get_single_instance(input_dict["evaluator_blessing"])
         earlier = next(iter(input_dict.get("forced_blessing") or ()), None)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         withdrawal = next(iter(input_dict.get("withdrawal") or ()), None)
         if withdrawal and earlier and earlier.id < withdrawal.id:
-            earlier = None  # what a person decided last counts
+            earlier = None  # a person's last decision is decisive
         found = [
             *withdrawn(RolledBack.read(withdrawal)),
             *labels_in_disorder(input_dict, exec_properties.get("max_label_accuracy_drop")),
@@ -80,7 +80,7 @@ class Executor(base_executor.BaseExecutor):
             blessing.set_int_custom_property(PICTURES, learned.held_out)
             blessing.set_string_custom_property(LABELS, hash_of(learned.labels))
         above = accumulated_rise(frechet_above(last), pictures.rise)
-        # Whom a person blesses, later ones are judged by.
+        # After a forced blessing, later models are compared with this one.
         blessing.set_float_custom_property(BELOW, 0.0 if forced else below)
         blessing.set_float_custom_property(FRECHET_ABOVE, 0.0 if forced else above)
         if forced:
@@ -103,16 +103,16 @@ class Executor(base_executor.BaseExecutor):
 
 
 def decide(earlier: Forced | None, who: str, why: str) -> Forced | None:
-    """Whose blessing a refused model gets: the one asked for now, else one that was forced before, else none."""
+    """Return the forced blessing of a refused model: the one requested now, else an earlier one, else None."""
     if why and (earlier is None or (earlier.who, earlier.why) != (who, why)):
         return Forced.now(who, why)
     return earlier
 
 
 def below_best(evaluation: Evaluation, last: types.Artifact | None) -> float:
-    """How far the model's ELBO is below the best one's of those before it, nats per picture; 0 if it is the best.
+    """Return how far the model's ELBO is below the best earlier one's, nats per picture; 0 if it is the best.
 
-    Each has been compared with the one before on the same pictures: the sum of these differences.
+    Each model was compared with the previous one on the same pictures; these differences are summed.
     """
     if not evaluation.baseline:
         return 0.0
@@ -121,9 +121,9 @@ def below_best(evaluation: Evaluation, last: types.Artifact | None) -> float:
 
 
 def slid_down(evaluation: Evaluation, below: float, most: float | None) -> list[str]:
-    """Why a model is refused that is no more below the last one than it may be, as was that below the one before, and so on."""
+    """Return the reason to refuse a model that is within the allowed drop from the last model, but not from the best one."""
     if most is None or below <= most or evaluation.baseline["elbo"] - evaluation.candidate["elbo"] > most:
-        return []  # a single drop that is too large is the Evaluator's to say
+        return []  # the Evaluator reports a single drop that is too large
     return [
         f"ELBO is {below:.2f} nats worse than that of the best of the models before, each a little worse than the last; "
         f"allowed are {most:.2f} in all"
@@ -133,39 +133,39 @@ def slid_down(evaluation: Evaluation, below: float, most: float | None) -> list[
 def judged_pictures(
     input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any], last: types.Artifact | None
 ) -> PictureJudgement:
-    """What the figures of new pictures say, by the bounds that the parameters hold."""
+    """Judge the figures of new pictures by the limits in the parameters."""
     quality = next((read_quality(artifact.uri) for artifact in input_dict.get("quality") or ()), None)
     limits = PictureLimits(**json.loads(exec_properties.get("picture_limits") or "{}"))
     return judge_pictures(quality, limits, frechet_above(last))
 
 
 def read_quality(uri: str) -> Quality:
-    """What SampleQuality has written into its artifact's folder."""
+    """Read SampleQuality's figures from its artifact's folder."""
     with fileio.open(os.path.join(uri, QUALITY), "r") as file:
         return Quality.from_dict(json.load(file))
 
 
 def frechet_above(last: types.Artifact | None) -> float:
-    """How far the last blessed model's pictures are above the best of its row; see `accumulated_rise`."""
+    """Return the rise of the last blessed model's Frechet distance above the best of its row; see `accumulated_rise`."""
     return last.get_float_custom_property(FRECHET_ABOVE) if last is not None and last.has_custom_property(FRECHET_ABOVE) else 0.0
 
 
 def learned_labels(input_dict: dict[str, list[types.Artifact]]) -> list[Description]:
-    """What a classifier has learned of the labels; nothing where there is none, or it was not tried on held-out pictures."""
+    """Return the descriptions of feature spaces whose classifier was measured on held-out pictures."""
     found = [read_description(artifact.uri) for artifact in input_dict.get("features") or ()]
     return [description for description in found if description.accuracy is not None]
 
 
 def hash_of(labels: Sequence[str]) -> str:
-    """SHA-256 of a set of labels."""
+    """Return the SHA-256 of a set of labels."""
     return hashlib.sha256(json.dumps(sorted(labels)).encode()).hexdigest()
 
 
 def labels_in_disorder(input_dict: dict[str, list[types.Artifact]], most: float | None) -> list[str]:
-    """Why a model is refused whose pictures' labels can be learned far worse than those of the last good one.
+    """Return the reason to refuse a model if a classifier learns the labels far worse than at the last good model.
 
-    Beyond `most` and beyond chance: three standard errors of the difference between two shares. Of other labels nothing is
-    said: more of them, or finer ones, are harder to tell apart.
+    The drop must exceed `most` and chance: three standard errors of the difference of two shares. Other sets of labels are not
+    compared: more labels, or finer ones, are harder to distinguish.
     """
     last = next(iter(input_dict.get("last_blessing") or ()), None)
     if most is None or last is None or not last.has_custom_property(ACCURACY):
@@ -185,5 +185,5 @@ def labels_in_disorder(input_dict: dict[str, list[types.Artifact]], most: float 
 
 
 def withdrawn(rollback: RolledBack | None) -> list[str]:
-    """Why a model is refused from which a person has rolled back to an earlier one."""
+    """Return the reason to refuse a model that a person rolled back."""
     return [f"this very model was taken out of service on {rollback}"] if rollback else []

@@ -1,4 +1,4 @@
-"""Judges the pictures that a model makes: against held-out ones, and against those of the last blessed model."""
+"""Judge the pictures that a model generates: against held-out ones, and against those of the last blessed model."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ STANDARD_ERRORS = 3.0  # of the difference of two shares: with few pictures they
 
 @dataclass(frozen=True)
 class PictureJudgement:
-    """What the figures of new pictures say.
+    """The judgment of new pictures by their figures.
 
     Attributes:
-        failures: A sentence for each bound that was missed.
-        unjudged: A sentence for each bound that was asked for and could not be applied.
-        rise: log(Frechet distance over that of the last blessed model's pictures), both measured in the same run; None where
-            they were not compared.
+        failures: One sentence for each missed bound.
+        unjudged: One sentence for each bound that was set but could not be applied.
+        rise: log(Frechet distance over that of the last blessed model's pictures), both measured in the same run; None if they were
+            not compared.
     """
 
     failures: list[str] = dataclasses.field(default_factory=list)
@@ -31,15 +31,15 @@ class PictureJudgement:
 
 
 def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: float = 0.0) -> PictureJudgement:
-    """Judge the figures of new pictures. What was not measured refuses no model.
+    """Judge the figures of new pictures. Missing figures do not refuse a model.
 
     Args:
-        quality: What SampleQuality found; None where it did not run.
+        quality: SampleQuality's figures; None if it did not run.
         limits: The bounds.
-        rise_before: How far the last blessed model is above the best of its row, as `accumulated_rise` gives it.
+        rise_before: The rise of the last blessed model above the best of its row, from `accumulated_rise`.
 
     Returns:
-        What failed, and what could not be judged.
+        The failed bounds and the bounds that could not be judged.
     """
     if all(bound is None for bound in dataclasses.astuple(limits)) or quality is None:
         return PictureJudgement()
@@ -58,12 +58,13 @@ def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: 
 
 
 def accumulated_rise(before: float, rise: float | None) -> float:
-    """Return how far a model's Frechet distance is above that of the best in its row, as the logarithm of their ratio.
+    """Return how far a model's Frechet distance is above the best in its row, as the logarithm of their ratio.
 
-    Each model of the row was measured beside the one before it on the same pictures: the sum of these differences, at least 0.
+    Each model of the row was measured beside the previous one on the same pictures. The differences are summed, with a minimum of
+    0.
 
     Args:
-        before: That of the last blessed model, at least 0.
+        before: The accumulated rise of the last blessed model, at least 0.
         rise: log(Frechet distance over the last blessed model's); None begins a new row.
     """
     return 0.0 if rise is None else max(0.0, before + rise)
@@ -77,7 +78,7 @@ def _rise(quality: Quality) -> float | None:
 
 
 def _unmeasured(quality: Quality, limits: PictureLimits) -> Iterator[str]:
-    """Bounds without a figure: files of earlier versions lack some, and pictures of other features cannot be compared."""
+    """Yield the bounds without a figure: earlier versions' files lack some, and distances on other features are not comparable."""
     made, before = quality.generated, quality.baseline
     if limits.max_frechet_rise is not None and before is not None and not comparable(made, before):
         yield "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured by other features"
@@ -102,7 +103,7 @@ def _fog(quality: Quality, least: float | None) -> Iterator[str]:
 
 
 def _missing_kinds(quality: Quality, least: float | None) -> Iterator[str]:
-    """Why a model is refused that draws codes from where few pictures' codes lie, however well its decoder does."""
+    """Yield the reason to refuse a model whose codes are drawn from where few pictures' codes lie, even if its decoder is good."""
     made, rebuilt = quality.generated, quality.rebuilt
     if least is not None and comparable(made, rebuilt) and made.coverage < least * rebuilt.coverage:
         yield (
@@ -125,7 +126,7 @@ def _further_than_before(quality: Quality, most: float | None) -> Iterator[str]:
 
 
 def _slid_down(quality: Quality, most: float | None, rise_before: float) -> Iterator[str]:
-    """Why a model is refused that is a little worse than the last one, as that was than the one before, and so on."""
+    """Yield the reason to refuse a model that is within the allowed rise over the last model, but not over the best one."""
     rise = _rise(quality)
     if most is None or rise is None or any(_further_than_before(quality, most)):
         return

@@ -1,1 +1,1 @@
-"""Pushing a blessed model so that it is complete or absent, never half."""
+"""Push a blessed model, complete or not at all."""

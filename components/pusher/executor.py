@@ -1,4 +1,4 @@
-"""The executor that TFX's Pusher is given: numbered versions, each appearing in one rename."""
+"""The executor for TFX's Pusher: numbered versions, each published by one rename."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from components.pusher.versions import UNFINISHED, in_service, versions
 
 
 class AtomicPush(pusher_executor.Executor):
-    """Pushes to `<base>/<version>/`, version 1 above the highest there is.
+    """Push to `<base>/<version>/`; the new version is the highest existing one plus 1.
 
-    TFX's own executor copies file by file into the version's folder, so a run that dies in the middle leaves half a model
-    where servers look; and it numbers by the clock, which may jump back. Stores know no rename: there saved_model.pb, without
-    which no server takes a folder for a model, comes last.
+    TFX's own executor copies file by file into the version's folder, so a run that dies midway leaves half a model where servers
+    look for models. It also takes the version from the clock, which may jump back. Cloud stores have no rename: there,
+    saved_model.pb is copied last, because no server accepts a folder without it as a model.
     """
 
     def Do(
@@ -33,7 +33,7 @@ class AtomicPush(pusher_executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if both gates blessed it; marks the output `pushed` 1 or 0, with version and destination."""
+        """Push the model if both gates blessed it. Set the output's `pushed` to 1 or 0, with version and destination."""
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         base = destination.filesystem.base_directory
@@ -42,7 +42,7 @@ class AtomicPush(pusher_executor.Executor):
             self._MarkNotPushed(pushed)
             return
         model = Path(self.GetModelPath(input_dict))
-        # Blessed anew, for other reasons than before, it is still the same model: one copy of it is enough.
+        # The same model may be blessed again for other reasons: one copy of it is enough.
         if store.is_uri(base):
             version = str(store.add(str(model), base.rstrip("/")))
             target = f"{base.rstrip('/')}/{version}"
@@ -59,25 +59,25 @@ class AtomicPush(pusher_executor.Executor):
 
 
 def push(model: Path, base: Path) -> Path:
-    """Copies a model to the next version's folder, which appears complete or not at all.
+    """Copy a model to the next version's folder, which appears complete or not at all.
 
     Args:
         model: The SavedModel's folder.
-        base: Where versions are.
+        base: The folder of versions.
 
     Returns:
         The new version's folder.
 
     Raises:
-        OSError: The disk is full or cannot be written; nothing is left of the attempt.
+        OSError: The disk is full or not writable; no partial copy remains.
     """
     base.mkdir(parents=True, exist_ok=True)
-    for leftover in base.glob(f"{UNFINISHED}*"):  # of a push that was killed
+    for leftover in base.glob(f"{UNFINISHED}*"):  # left by a killed push
         shutil.rmtree(leftover, ignore_errors=True)
     unfinished = base / f"{UNFINISHED}{os.getpid()}"
     try:
         shutil.copytree(model, unfinished)
-        os.utime(unfinished)  # its time is the push's, and not that of the folder it was copied from
+        os.utime(unfinished)  # set the time of the push instead of the source folder's time
         _flush(unfinished)
         target = base / str(max(versions(base), default=0) + 1)
         unfinished.rename(target)
@@ -88,7 +88,7 @@ def push(model: Path, base: Path) -> Path:
 
 
 def _flush(folder: Path) -> None:
-    """Brings the files to the disk before the rename does, or a power cut could leave a complete folder of empty files."""
+    """Write the files to the disk before the rename; otherwise a power cut could leave a complete folder of empty files."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:

@@ -1,27 +1,27 @@
-"""The versions of a model that have been pushed."""
+"""The pushed versions of a model."""
 
 from __future__ import annotations
 
 import filecmp
 from pathlib import Path
 
-UNFINISHED = ".pushing-"  # how the folder of a version that is being copied is called
+UNFINISHED = ".pushing-"  # prefix of the folder of a version that is being copied
 
 
 def versions(base: Path) -> list[int]:
-    """The versions pushed to a folder, in order; empty where there is no such folder."""
+    """Return the versions pushed to a folder in ascending order; empty if the folder does not exist."""
     return sorted(int(p.name) for p in base.iterdir() if p.name.isdigit() and p.is_dir()) if base.is_dir() else []
 
 
 def in_service(model: Path, base: Path) -> Path | None:
-    """The current version's folder, if it holds this very model.
+    """Return the current version's folder if it holds this exact model.
 
     Args:
         model: The SavedModel's folder.
-        base: Where versions are.
+        base: The folder of versions.
 
     Returns:
-        The folder of the highest version, or None where it holds another model or there is none.
+        The folder of the highest version, or None if it holds another model or does not exist.
     """
     numbers = versions(base)
     if not numbers:

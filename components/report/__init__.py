@@ -1,1 +1,1 @@
-"""The report: one self-contained page on a run, its pictures, its figures and its verdict."""
+"""The report: one self-contained page about a run, its pictures, its figures and its verdict."""

@@ -1,4 +1,4 @@
-"""The artifact that a report is recorded as."""
+"""The artifact of a report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from tfx.types.artifact import Artifact
 
 
 class Report(Artifact):
-    """A folder with `index.html`, which needs nothing beside it, and `pictures/*.png` for other documents."""
+    """A folder with the self-contained page `index.html`, and `pictures/*.png` for other documents."""
 
     TYPE_NAME = "darkroom.Report"

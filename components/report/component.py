@@ -1,4 +1,4 @@
-"""Report: what a run made, measured and decided, on one page."""
+"""The Report component: the results, figures and decisions of a run on one page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ReportSpec(ComponentSpec):
 
 
 class Report(base_component.BaseComponent):
-    """Writes `index.html`, one page that needs no other file, and `pictures/*.png` for other documents.
+    """Write `index.html`, one self-contained page, and `pictures/*.png` for other documents.
 
     The output `report` is a `darkroom.Report` artifact.
     """
@@ -59,22 +59,22 @@ class Report(base_component.BaseComponent):
         code: str = "",
         seed: int = 0,
     ):
-        """The component.
+        """Create the component.
 
         Args:
             examples: The pictures (Examples) with summary.json and rejects.jsonl.
             model: The exported model (Model).
             model_run: History, networks, KL per dimension (ModelRun).
             evaluation: TFMA's results (ModelEvaluation).
-            blessing: The Evaluator's decision (ModelBlessing).
+            blessing: The model gate's decision (ModelBlessing).
             infra_blessing: The serving check's decision (InfraBlessing) with serving_check.json.
-            pushed_model: What was pushed (PushedModel).
-            tuner_results: What came of the search for hyperparameters (TunerResults) with trials.json.
-            quality: How near generated and rebuilt pictures come to held-out ones (darkroom.Quality).
+            pushed_model: The pushed model (PushedModel).
+            tuner_results: The results of the search for hyperparameters (TunerResults) with trials.json.
+            quality: Distances of generated and reconstructed pictures from held-out ones (darkroom.Quality).
             title: Name of the data set or run.
-            config: The configuration as YAML, shown as it is.
-            code: Hash of the code, so that a change of it is not answered from the cache.
-            seed: Of the generated pictures and of the choice among held-out ones.
+            config: The configuration as YAML, shown unchanged.
+            code: Hash of the code, so that a change of it misses the cache.
+            seed: Seed of the generated pictures and of the choice among held-out ones.
         """
         inputs = {
             "examples": examples,

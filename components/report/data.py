@@ -1,6 +1,6 @@
-"""All that the page shows, as plain values: the page knows nothing of TFX or TensorFlow.
+"""All data of the page as plain values: the page does not depend on TFX or TensorFlow.
 
-What is absent is None or empty. Pictures are uint8 [n, height, width, channels] with 1 or 3 channels; figures are nats
+Missing values are None or empty. Pictures are uint8 [n, height, width, channels] with 1 or 3 channels; figures are nats
 per picture.
 """
 
@@ -19,15 +19,15 @@ TERMS = ("elbo", "reconstruction", "kl", "importance_weighted", "gain")
 
 @dataclass(frozen=True)
 class Figures:
-    """What a model scored, mean over pictures in nats.
+    """The figures of a model, means over pictures in nats.
 
     Attributes:
-        elbo: Higher is better; -(reconstruction + kl).
-        reconstruction: -log p(x|z), lower is better.
+        elbo: -(reconstruction + kl); higher is better.
+        reconstruction: -log p(x|z); lower is better.
         kl: KL(q(z|x) || p(z)), at least 0.
         importance_weighted: The importance-weighted bound, on average no lower than the ELBO.
-        gain: By how much the ELBO beats a model that always gives the mean picture.
-        pictures: Over how many.
+        gain: ELBO minus the log-likelihood of a model that always returns the mean picture.
+        pictures: Number of pictures.
     """
 
     elbo: float | None = None
@@ -40,18 +40,18 @@ class Figures:
 
 @dataclass(frozen=True)
 class Code:
-    """What a code tells and costs.
+    """The information in a code, and its cost.
 
     Attributes:
         active_units: Latent dimensions in use (Burda et al. 2016).
         mutual_information: I(x; z) of the held-out pictures, nats; at most the logarithm of `pictures`.
         marginal_kl: KL(q(z) || p(z)) of the aggregate posterior, nats.
-        pictures: By how many both were estimated.
+        pictures: Number of pictures for both estimates.
         bits: Length of a code rounded to the model's precision.
-        bits_per_pixel: The same over height and width.
-        rounded_psnr: dB, of pictures rebuilt from rounded codes.
-        psnr: dB, of pictures rebuilt from posterior means.
-        bits_per_dimension: By the importance-weighted bound; None where it means nothing.
+        bits_per_pixel: `bits` divided by height times width.
+        rounded_psnr: dB, of pictures reconstructed from rounded codes.
+        psnr: dB, of pictures reconstructed from posterior means.
+        bits_per_dimension: From the importance-weighted bound; None where it has no meaning.
     """
 
     active_units: int | None = None
@@ -67,13 +67,13 @@ class Code:
 
 @dataclass(frozen=True)
 class Denoising:
-    """What a model that was trained to denoise makes of spoilt held-out pictures.
+    """The output of a denoising model for corrupted held-out pictures.
 
     Attributes:
-        corruption: What was done to them.
-        level: How much of it.
+        corruption: The kind of corruption.
+        level: Its strength.
         clean: uint8 [n, h, w, c]; likewise `spoilt` and `denoised`.
-        spoilt_psnr: dB, to the clean ones; likewise `denoised_psnr`.
+        spoilt_psnr: dB, relative to the clean pictures; likewise `denoised_psnr`.
     """
 
     corruption: str
@@ -87,10 +87,10 @@ class Denoising:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the model's own description says; see `model.json`.
+    """The facts in the model's description `model.json`.
 
     Attributes:
-        mirroring: Whether training pictures were mirrored, and why not, where the Trainer decided that; '' where it did not.
+        mirroring: The Trainer's decision on mirroring training pictures, with the reason; '' if it made none.
     """
 
     image_shape: tuple[int, int, int]
@@ -115,7 +115,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Samples:
-    """Some pictures of one label, at the model's size."""
+    """Example pictures of one label, at the model's size."""
 
     label: str
     pictures: np.ndarray
@@ -123,13 +123,13 @@ class Samples:
 
 @dataclass(frozen=True)
 class DataSet:
-    """What was ingested, and what was refused.
+    """The ingested and the rejected pictures.
 
     Attributes:
         pictures: Number of pictures by split.
-        labels: Number of pictures by split and label; no labels or only '' where there are none.
-        rejects: Some refused pictures: path and reason.
-        samples: Commonest label first.
+        labels: Number of pictures by split and label; empty or only '' without labels.
+        rejects: Some rejected pictures: path and reason.
+        samples: Examples by label, the most common label first.
     """
 
     pictures: dict[str, int] = field(default_factory=dict)
@@ -142,7 +142,7 @@ class DataSet:
     samples: list[Samples] = field(default_factory=list)
 
     def label_counts(self) -> dict[str, int]:
-        """Pictures of each label over all splits, commonest first, without the empty label."""
+        """Return the number of pictures of each label over all splits, most common first, without the empty label."""
         totals: dict[str, int] = {}
         for counts in self.labels.values():
             for label, n in counts.items():
@@ -153,7 +153,7 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of the training history; `train` and `held_out` are as far as they were recorded."""
+    """One line of the training history; `train` and `held_out` hold the figures that were recorded."""
 
     number: int
     train: Figures
@@ -164,7 +164,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of a network; `output_shape` is without the batch."""
+    """One layer of a network; `output_shape` excludes the batch dimension."""
 
     name: str
     kind: str
@@ -175,11 +175,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class Training:
-    """What the trainer wrote down.
+    """The trainer's records.
 
     Attributes:
-        kl_per_dimension: float [latent_dim], nats, mean over held-out pictures; None where not recorded.
-        denoising: None where the model was not trained for that.
+        kl_per_dimension: float [latent_dim], nats, mean over held-out pictures; None if not recorded.
+        denoising: None if the model was not trained to denoise.
     """
 
     epochs: list[Epoch] = field(default_factory=list)
@@ -191,7 +191,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Interpolation:
-    """The way from one held-out picture to another: the originals [2, h, w, c], their labels, the frames between."""
+    """An interpolation between two held-out pictures: the originals [2, h, w, c], their labels, the frames between."""
 
     ends: np.ndarray
     labels: tuple[str, str]
@@ -200,7 +200,7 @@ class Interpolation:
 
 @dataclass(frozen=True)
 class Codes:
-    """Held-out pictures as the encoder sees them: posterior means float [n, latent_dim], labels, thumbnails."""
+    """The codes of held-out pictures: posterior means float [n, latent_dim], labels, thumbnails."""
 
     means: np.ndarray
     labels: list[str]
@@ -212,8 +212,8 @@ class Manifold:
     """Decoded pictures [rows, columns, h, w, c] over a grid of latent values.
 
     Attributes:
-        axes: Which latent dimensions run rightwards and upwards; one only for a one-dimensional latent space.
-        values: Where the columns (and, mirrored, the rows) lie, in standard deviations of the prior.
+        axes: The latent dimensions that increase to the right and upward; only one for a one-dimensional latent space.
+        values: The positions of the columns (and, mirrored, the rows), in standard deviations of the prior.
     """
 
     pictures: np.ndarray
@@ -223,12 +223,12 @@ class Manifold:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the exported model answered, as far as it did.
+    """The answers of the exported model, as far as it answered.
 
     Attributes:
-        by_label: Of a conditional model: new pictures of each label, all labels from the same codes.
-        originals: The held-out pictures that `reconstructions` rebuild, with `labels`.
-        problems: Questions that the model did not answer, a sentence each.
+        by_label: For a conditional model: new pictures of each label, all labels from the same codes.
+        originals: The held-out pictures behind `reconstructions`, with `labels`.
+        problems: Requests that the model did not answer, one sentence each.
     """
 
     generated: np.ndarray | None = None
@@ -244,11 +244,11 @@ class Answers:
 
 @dataclass(frozen=True)
 class CopyPair:
-    """A new picture and the training picture of which it is a near-copy, both uint8 [h, w, c] at the model's size.
+    """A new picture and the training picture that it nearly copies, both uint8 [h, w, c] at the model's size.
 
     Attributes:
-        path: Of the training picture, as it was ingested.
-        distance: Between the two; see `components.sample_quality.figures.Copy`.
+        path: Path of the training picture at ingestion.
+        distance: Distance between the two; see `components.sample_quality.figures.Copy`.
     """
 
     generated: np.ndarray
@@ -259,7 +259,7 @@ class CopyPair:
 
 @dataclass(frozen=True)
 class Forced:
-    """Who had a model blessed that the model gate had refused, why and when."""
+    """A forced blessing: the person who had a refused model blessed, the reason and the time."""
 
     who: str
     why: str
@@ -268,16 +268,16 @@ class Forced:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the Evaluator measured, and what the model gate decided on it and on the new pictures.
+    """The Evaluator's figures, and the model gate's decision on them and on the new pictures.
 
     Attributes:
         candidate: This model, over all held-out pictures.
-        baseline: The last blessed model on the same pictures; None where there was none.
+        baseline: The last blessed model on the same pictures; None if there was none.
         by_label: This model by label.
-        blessed: None where there was no decision.
-        failures: Bounds that were missed, a sentence each.
-        forced: Who had the model blessed in spite of them.
-        unjudged: Bounds that could not be applied, a sentence each.
+        blessed: None without a decision.
+        failures: Missed bounds, one sentence each.
+        forced: The forced blessing, if any.
+        unjudged: Bounds that could not be applied, one sentence each.
     """
 
     candidate: Figures = Figures()
@@ -291,7 +291,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class SignatureCheck:
-    """How one signature of the exported model answered in a clean process."""
+    """The result of one signature of the exported model in a clean process."""
 
     name: str
     ok: bool
@@ -302,7 +302,7 @@ class SignatureCheck:
 
 @dataclass(frozen=True)
 class Serving:
-    """The serving check: `blessed` is None where it did not decide; `runtime` is the clean process's TensorFlow."""
+    """The serving check: `blessed` is None without a decision; `runtime` is the clean process's TensorFlow version."""
 
     blessed: bool | None = None
     signatures: list[SignatureCheck] = field(default_factory=list)
@@ -312,7 +312,7 @@ class Serving:
 
 @dataclass(frozen=True)
 class Push:
-    """Whether the model was pushed, where to, and as which version."""
+    """Whether the model was pushed, its destination, and its version."""
 
     pushed: bool
     version: str = ""
@@ -321,16 +321,16 @@ class Push:
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration that the search for hyperparameters tried.
+    """One configuration tried by the search for hyperparameters.
 
     Attributes:
-        number: In the order of trial.
-        values: By the fields' full names; of a list of layers, a list.
-        reason: Why it failed; empty where it did not.
-        score: What trials are compared by; None where it failed.
+        number: Its place in the order of trials.
+        values: Values by the fields' full names; lists for lists of layers.
+        reason: Why the trial failed; empty if it did not.
+        score: The value by which trials are compared; None if the trial failed.
         elbo: Held-out, nats in the units of its own likelihood.
         epochs: Epochs trained.
-        seconds: In all.
+        seconds: Total time.
     """
 
     number: int
@@ -348,9 +348,9 @@ class Search:
 
     Attributes:
         objective: `elbo`, or `bits_per_dimension`.
-        epochs: Of each trial at the most.
-        pictures: Training pictures of each.
-        trials: Best first, those that failed last.
+        epochs: Maximum per trial.
+        pictures: Training pictures per trial.
+        trials: Best first, failed trials last.
     """
 
     objective: str
@@ -361,12 +361,11 @@ class Search:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything on the page.
+    """All data on the page.
 
     Attributes:
-        copies: Some of the near-copies that `quality` counts, the nearest first.
-        seed_spread: Standard deviation of the held-out ELBO over seeds, nats, as the Evaluator's margin has it; None where it has
-            none.
+        copies: Some of the near-copies counted in `quality`, the nearest first.
+        seed_spread: Standard deviation of the held-out ELBO over seeds, nats, as used for the Evaluator's margin; None if unknown.
     """
 
     title: str
@@ -388,12 +387,12 @@ class ReportData:
 
     @property
     def held_out(self) -> Figures:
-        """The figures that the verdict rests on: the Evaluator's, else the trainer's own."""
+        """The figures behind the verdict: the Evaluator's, else the trainer's."""
         return self.evaluation.candidate if self.evaluation.candidate.elbo is not None else self.model.figures
 
     @property
     def bits_per_dimension(self) -> float | None:
-        """-ELBO in bits per value of a picture; None for likelihoods that are no probability of 256 levels."""
+        """-ELBO in bits per value of a picture; None for likelihoods that do not give probabilities of 256 levels."""
         values = math.prod(self.model.image_shape)
         if self.held_out.elbo is None or not values or self.model.likelihood != "discretized_logistic_mixture":
             return None

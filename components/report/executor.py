@@ -1,4 +1,4 @@
-"""Gathers what the artifacts hold, renders the page, writes it."""
+"""The executor of the report: read the artifacts, render the page, write it."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ class Executor(base_executor.BaseExecutor):
     """See `components.report.component.Report`."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
-        """Writes the report into the output artifact's folder."""
+        """Write the report to the output artifact's folder."""
         run_id = (self._context.pipeline_run_id if self._context else None) or ""
         report = gather(input_dict, exec_properties, run_id, datetime.now(timezone.utc))
         write(report, output_dict["report"][0].uri)
 
 
 def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: datetime) -> ReportData:
-    """Reads the artifacts and asks the model.
+    """Read the artifacts and query the model.
 
     Args:
-        inputs: By the names of `ReportSpec`; optional ones may be absent or empty.
-        parameters: Likewise.
-        run_id: Of the pipeline's run.
+        inputs: Artifacts by the names in `ReportSpec`; optional ones may be absent or empty.
+        parameters: Values by the names in `ReportSpec`.
+        run_id: Id of the pipeline's run.
         when: The date to show.
     """
     found = {name: artifacts[0] for name, artifacts in inputs.items() if artifacts}
@@ -79,7 +79,7 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
 
 
 def write(report: ReportData, folder: str) -> None:
-    """Writes index.html and the pictures for other documents into `folder`."""
+    """Write index.html, and the pictures for other documents, to `folder`."""
     tf.io.gfile.makedirs(os.path.join(folder, STILLS))
     for name, png in static_images(report).items():
         with tf.io.gfile.GFile(os.path.join(folder, STILLS, name), "wb") as file:
@@ -89,7 +89,7 @@ def write(report: ReportData, folder: str) -> None:
 
 
 def _seed_spread(config: str) -> float | None:
-    """By how much another seed moves the ELBO, nats: what the configuration's margin was made of."""
+    """Return the standard deviation of the ELBO over seeds, nats, recovered from the configuration's margin."""
     margin = _section(config, "evaluation").get("max_drop")
     return margin / MARGIN if isinstance(margin, (int, float)) else None
 
@@ -100,7 +100,7 @@ def _section(config: str, name: str) -> dict[str, Any]:
 
 
 def _preprocessing(shape: tuple[int, int, int], config: str) -> PreprocessingConfig:
-    """How pictures are brought to the model's shape: as the configuration's `preprocessing` says, where it does."""
+    """Return the conversion to the model's shape, with the configuration's `preprocessing` if it is set."""
     settings = _section(config, "preprocessing")
     if "background" in settings:
         settings["background"] = tuple(settings["background"])

@@ -1,4 +1,4 @@
-"""The page: style, header, sections and script in one file that needs no other."""
+"""Render the page: style, header, sections and script in one self-contained file."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ SECTIONS = (
 
 
 def render(report: ReportData) -> str:
-    """The whole page as HTML."""
+    """Return the whole page as HTML."""
     sections = [made for section in SECTIONS if (made := section(report)) is not None]
     return document(report.title, header(report), sections)
 
 
 def document(title: str, top: Html, sections: list[Section]) -> Html:
-    """A page of sections below its head."""
+    """Return a page of sections below its header."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -79,5 +79,5 @@ def _section(number: int, section: Section) -> Html:
 
 
 def _resource(name: str) -> Html:
-    """A file of this package, as it is."""
+    """Return a file of this package unchanged."""
     return Html(resources.files("components.report").joinpath(name).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""The page of a run that the gate on data ended: what is wrong with the pictures, and some that show it."""
+"""The page of a run that the data gate refused: the problems, and pictures that show them."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from components.report.sources.examples import View, read_data_set, where
 from trainer.config import PreprocessingConfig
 
 SHOWN = 24  # pictures of each kind
-BUDGET = 260_000  # bytes of PNG of them
+BUDGET = 260_000  # bytes of their PNG
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What the gate said.
+    """The refusal of the data gate.
 
     Attributes:
-        title: Of the pictures.
+        title: Title of the pictures.
         run_id: The run's id.
-        reasons: What is wrong, a sentence each.
-        evidence: For each reason the feature, its values that are wrong, and whether that is so only beside the pictures
-            before; see `components.data_gate.anomaly_text.Anomaly`. None for refusals without.
-        examples: The URI of the examples; '' where none came to be.
-        before: The URI of the examples that passed last; '' where there are none.
-        rejects: Pictures that were refused at ingestion.
+        reasons: The problems, one sentence each.
+        evidence: For each reason: the feature, its wrong values, and whether the problem exists only in comparison with the last
+            accepted pictures; see `components.data_gate.anomaly_text.Anomaly`. Empty for refusals without evidence.
+        examples: The URI of the examples; '' if there are none.
+        before: The URI of the last accepted examples; '' if there are none.
+        rejects: Pictures that were rejected at ingestion.
     """
 
     title: str
@@ -50,12 +50,12 @@ class Refusal:
 
 
 def write_refusal(refusal: Refusal, preprocessing: PreprocessingConfig, folder: Path) -> None:
-    """Writes index.html into a folder, which is made.
+    """Write index.html to a folder, which is created.
 
     Args:
-        refusal: What the gate said.
-        preprocessing: How pictures are shown: as the model would have seen them.
-        folder: Where to.
+        refusal: The refusal.
+        preprocessing: The conversion of pictures for display: as for the model.
+        folder: The destination.
     """
     view = View(preprocessing)
     sections = [_reason(i, refusal, view) for i in range(len(refusal.reasons))]

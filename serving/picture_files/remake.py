@@ -1,4 +1,4 @@
-"""Pictures that TensorFlow does not read as they are meant: decoded here and encoded once more, without loss, as PNG."""
+"""Decode pictures that TensorFlow would misread, and encode them as PNG without loss."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 NO_WHITE = "whole numbers of 32 bits: data.levels says which is white"
-_HELD = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}  # Pillow's modes that PNG holds without loss
-_BROUGHT = {  # and those that another one holds
+_HELD = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}  # Pillow modes that PNG stores without loss
+_BROUGHT = {  # modes to convert to one of these
     "CMYK": "RGB",
     "YCbCr": "RGB",
     "HSV": "RGB",
@@ -31,14 +31,14 @@ _BROUGHT = {  # and those that another one holds
     "La": "LA",
     "PA": "RGBA",
 }
-_SCALED = {"L", "LA", "RGB", "RGBA"}  # modes whose levels data.levels can be about
+_SCALED = {"L", "LA", "RGB", "RGBA"}  # modes that data.levels can apply to
 
 
 def remake(data: bytes, kind: str, options: PictureOptions) -> PictureFile:
     """Decode the first picture of a file, turn it upright and encode it as PNG.
 
     Raises:
-        Refused: It is damaged, too large, or of a kind that is not read.
+        Refused: The file is damaged, too large, or of an unsupported kind.
     """
     tags = first_page(data) if kind == "tiff" else None
     samples = _samples(data, kind, tags, options)
@@ -60,7 +60,7 @@ def _by_pillow(data: bytes, kind: str, bits: int, options: PictureOptions) -> tu
 
 
 def rest_of(data: bytes, kind: str) -> tuple[str, ...]:
-    """Return `pages` or `frames` where a file has more of them than the first; cheap, by headers alone."""
+    """Return `pages` or `frames` if a file has more than one of them. This is cheap: only headers are read."""
     if kind == "tiff":
         return ("pages",) if _has_pages(data) else ()
     if kind == "png":
@@ -71,7 +71,7 @@ def rest_of(data: bytes, kind: str) -> tuple[str, ...]:
 
 
 def first_page(data: bytes) -> Tags | None:
-    """Return what describes a TIFF's first page, None where its directory is damaged."""
+    """Return the tags of a TIFF's first page, or None if its directory is damaged."""
     try:
         return next(directories(data), None)
     except UNREADABLE:
@@ -87,7 +87,7 @@ def _has_pages(data: bytes) -> bool:
 
 
 def bits_in(data: bytes, kind: str, tags: Tags | None = None) -> int:
-    """Return how many bits a level has in its file, as far as its header says that plainly; else 8."""
+    """Return the bits per level in a file if its header states them plainly; else 8."""
     if kind == "png":
         return data[24]
     if kind == "tiff":
@@ -102,7 +102,7 @@ def bits_in(data: bytes, kind: str, tags: Tags | None = None) -> int:
 
 
 def _samples(data: bytes, kind: str, tags: Tags | None, options: PictureOptions) -> Samples | None:
-    """Return the levels where they have more bits than Pillow keeps, or are to be scaled; None where Pillow's are right."""
+    """Return the levels if they have more bits than Pillow keeps or must be scaled; None if Pillow's own levels are right."""
     most = options.max_megapixels
     if kind in ("pnm", "pfm"):
         return read_netpbm(data, most)
@@ -118,10 +118,10 @@ def _samples(data: bytes, kind: str, tags: Tags | None, options: PictureOptions)
 
 
 def tiff_samples(data: bytes, tags: Tags, options: PictureOptions) -> Samples | None:
-    """Return a page's levels where they are floats, or more than 8 bits of them count; else None.
+    """Return a page's levels if they are floats, or if more than 8 bits of them are used; else None.
 
     Raises:
-        Refused: What is white is said nowhere, or the page cannot be read.
+        Refused: The options do not define the white level, or the page cannot be read.
     """
     if is_float(tags) and options.range is None:
         check_size(tiff_shape(tags)[:2], options.max_megapixels)
@@ -135,7 +135,7 @@ def tiff_samples(data: bytes, tags: Tags, options: PictureOptions) -> Samples | 
 
 
 def pillow_samples(image: Image, kind: str, bits: int) -> Samples | None:
-    """Return levels of 8 or 16 bits as Pillow has them, those of palettes looked up; None for those of fewer bits, or of ink."""
+    """Return the 8 or 16-bit levels of an image, with palettes looked up; None for fewer bits or for inks (CMYK)."""
     _loaded(image, kind)
     levels = image
     if "transparency" in image.info:
@@ -145,14 +145,14 @@ def pillow_samples(image: Image, kind: str, bits: int) -> Samples | None:
     elif image.mode.startswith("I;16"):
         levels = image.convert("I;16")
     if (levels.mode not in _SCALED and levels.mode != "I;16") or (image.mode in ("1", "L") and bits < 8):
-        return None  # fewer bits have been stretched: their white is 255
+        return None  # Pillow has scaled fewer bits: their white is 255
     values = np.asarray(levels)
     values = values.reshape(*values.shape[:2], -1)
     return Samples(values, 65535 if values.itemsize == 2 else 255, orientation_of(image), image.info.get("icc_profile"))
 
 
 def from_samples(samples: Samples, options: PictureOptions) -> tuple[bytes, set[str]]:
-    """Return levels as a PNG file, and what is to be said of them."""
+    """Return levels as a PNG file, and the notes on them (see `PictureFile.said`)."""
     levels = samples.to_levels(options)
     said = {"deep"} if samples.cuts(options) else set()
     if options.icc == "convert" and profiles.is_foreign(samples.profile):
@@ -164,13 +164,13 @@ def from_samples(samples: Samples, options: PictureOptions) -> tuple[bytes, set[
 
 
 def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> tuple[bytes, set[str]]:
-    """Return an open picture as a PNG file, and what is to be said of it.
+    """Return an open picture as a PNG file, and the notes on it (see `PictureFile.said`).
 
     Args:
-        image: It, at the page or frame that is meant.
+        image: The picture, at the wanted page or frame.
         kind: The format of its file.
-        bits: Of a level in it.
-        options: How it is read.
+        bits: Bits per level in the file.
+        options: How the picture is read.
     """
     _loaded(image, kind)
     try:
@@ -192,7 +192,7 @@ def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> 
     if bits > 8 and (options.depth == 8 or upright.mode != "I;16"):
         said.add("deep")
     buffer = io.BytesIO()
-    # No profile goes along: TensorFlow would not heed it. A fast level: the bytes are for a disk, not for a network.
+    # Save no profile: TensorFlow ignores it. Compress fast: the bytes are for a disk, not for a network.
     upright.save(buffer, "PNG", compress_level=1, icc_profile=None)
     return buffer.getvalue(), said
 
@@ -217,7 +217,7 @@ def _turned(image: Image) -> Image:
 
 
 def _converted(image: Image, profile: bytes) -> Image | None:
-    """Return a picture in sRGB, None where its profile does not fit it."""
+    """Return a picture in sRGB, or None if its profile does not fit it."""
     if image.mode.startswith("I;16"):
         from PIL import Image as Images
 

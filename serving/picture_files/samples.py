@@ -1,4 +1,4 @@
-"""Levels as a file has them, of any depth and kind, and how they become levels of 8 or 16 bits."""
+"""Levels of any depth and kind, and their conversion to levels of 8 or 16 bits."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from serving.picture_files.base import PictureOptions, Refused
 
-_NEARLY = 1e-3  # of a range: how far filters leave levels outside of it
+_NEARLY = 1e-3  # share of a range by which filters may leave levels outside it
 NO_RANGE = "floating-point levels: data.range says which are black and white"
 _UPRIGHT = {  # Exif 2.32, section 4.6.4
     2: lambda a: a[:, ::-1],
@@ -26,10 +26,10 @@ class Samples:
     """The levels of a picture.
 
     Attributes:
-        values: Whole numbers or floats [height, width, channels], 1 (grey), 2 (grey, alpha), 3 (color) or 4 (color, alpha).
-        white: The level that is white, and opaque, by the file's format; 0 of floats, which have none.
-        orientation: Exif's.
-        profile: Its color profile.
+        values: Integers or floats [height, width, channels], 1 (gray), 2 (gray, alpha), 3 (color) or 4 (color, alpha).
+        white: The level that is white, and opaque, in the file's format; 0 for floats, which have none.
+        orientation: The Exif orientation.
+        profile: The color profile.
     """
 
     values: np.ndarray
@@ -38,15 +38,15 @@ class Samples:
     profile: bytes | None = None
 
     def cuts(self, options: PictureOptions) -> bool:
-        """Return whether levels lose bits where they become levels of `options.depth` bits."""
+        """Return whether levels lose bits in the conversion to `options.depth` bits."""
         white = options.levels or self.white
         return options.depth == 8 and self.white > 255 and white > 255
 
     def to_levels(self, options: PictureOptions) -> np.ndarray:
-        """Return the levels scaled to all of 8 or 16 bits, rounded, and upright: uint8 or uint16 [h, w, c].
+        """Return the levels, scaled to the full range of 8 or 16 bits, rounded, and upright: uint8 or uint16 [h, w, c].
 
         Raises:
-            Refused: Levels are above the white one, or floats without a range or outside of it.
+            Refused: Levels are above the white level or below 0, or are floats without a range or outside it.
         """
         channels = self.values.shape[2]
         colors = channels - 1 + channels % 2
@@ -76,7 +76,7 @@ def _whole(values: np.ndarray, white: int, top: int) -> np.ndarray:
         table = (np.arange(white + 1, dtype=np.int64) * (2 * top) + white) // (2 * white)
         return table.astype(np.uint16)[values]
     scaled = np.empty(values.shape, np.uint16)
-    for row, levels in zip(scaled, values):  # row by row: 64 bits of all would take eight times the memory
+    for row, levels in zip(scaled, values):  # row by row: int64 for the whole picture would take up to eight times its memory
         row[:] = (levels.astype(np.int64) * (2 * top) + white) // (2 * white)
     return scaled
 

@@ -1,4 +1,4 @@
-"""TIFF files with levels of more than 8 bits, of any number of channels, which Pillow reads in grey alone (TIFF 6.0)."""
+"""Read TIFF files with more than 8 bits per level and any number of channels; Pillow reads them only in gray (TIFF 6.0)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _FORMATS = {1: "B", 2: "c", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _OFFSETS = 254, 256, 257, 258, 259, 262, 266, 273
 _ORIENTATION, _CHANNELS, _STRIP_ROWS, _COUNTS, _PLANES, _PREDICTOR = 274, 277, 278, 279, 284, 317
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 322, 323, 324, 325, 338, 339, 34675
-_WHOLE, _SIGNED, _FLOAT = 1, 2, 3  # of _SAMPLE_FORMAT
-_LOSSLESS = {1, 5, 8, 32946, 32773, 34925, 50000}  # none, LZW, Deflate twice, PackBits, LZMA, Zstandard
+_WHOLE, _SIGNED, _FLOAT = 1, 2, 3  # values of _SAMPLE_FORMAT
+_LOSSLESS = {1, 5, 8, 32946, 32773, 34925, 50000}  # none, LZW, Deflate (two codes), PackBits, LZMA, Zstandard
 _MOST_PAGES = 1_000_000
 _MOST_ENTRIES = 1024
 
 
 class Tags:
-    """What describes a page: numbers by tag, read from the file when they are asked for.
+    """The tags of a page: tuples of numbers by tag, read from the file on access.
 
     Args:
-        data: The file.
-        order: `<` or `>`, as its numbers are written.
-        places: For each tag the letter of its numbers' type, how many there are, and where.
+        data: The file's bytes.
+        order: Byte order of the numbers, `<` or `>`.
+        places: For each tag: the type letter of its numbers, their count and their offset.
     """
 
     def __init__(self, data: bytes, order: str, places: dict[int, tuple[str, int, int]]):
@@ -41,7 +41,7 @@ class Tags:
         return struct.unpack_from(f"{self._order}{count}{letter}", self._data, at)
 
     def get(self, tag: int, default: tuple) -> tuple:
-        """Return a tag's numbers, or the default where the page has no such tag, or none in it."""
+        """Return a tag's numbers, or the default if the page has no such tag or the tag is empty."""
         return (self[tag] if tag in self._places else ()) or default
 
     def profile(self) -> bytes | None:
@@ -53,7 +53,7 @@ class Tags:
 
 
 def directories(data: bytes) -> Iterator[Tags]:
-    """Yield what describes each page: a file's directories, one after the other."""
+    """Yield the tags of each page: a file's directories in order."""
     order = "<" if data[:2] == b"II" else ">"
     big = struct.unpack_from(f"{order}H", data, 2)[0] == 43
     count_format, next_format, entry = ("Q", "Q", 20) if big else ("H", "I", 12)
@@ -81,7 +81,7 @@ def _entry(data: bytes, at: int, order: str, big: bool) -> tuple[int, tuple[str,
 
 
 def is_page(tags: Tags) -> bool:
-    """Return whether a directory is a picture of its own: no smaller copy of another, and no mask."""
+    """Return whether a directory is a picture of its own: not a mask, and not a reduced-size copy of another."""
     return not tags.get(_SUBFILE, (0,))[0] & 5
 
 
@@ -91,12 +91,12 @@ def is_float(tags: Tags) -> bool:
 
 
 def bits_of(tags: Tags) -> int:
-    """Return the bits of a level."""
+    """Return the bits per level."""
     return tags.get(_BITS, (1,))[0]
 
 
 def is_deep(tags: Tags) -> bool:
-    """Return whether the levels have more than 8 bits, and `read_tiff` reads them."""
+    """Return whether `read_tiff` reads the levels and they have more than 8 bits."""
     bits = tags.get(_BITS, (1,))
     return bits[0] in (16, 32, 64) and len(set(bits)) == 1 and tags.get(_PHOTOMETRIC, (1,))[0] in (0, 1, 2)
 
@@ -110,7 +110,7 @@ def read_tiff(data: bytes, tags: Tags, max_megapixels: float) -> Samples:
     """Read a page's levels.
 
     Raises:
-        Refused: It is too large, damaged, or of a kind that is not read.
+        Refused: The page is too large, damaged, or of an unsupported kind.
     """
     width, height, channels = tiff_shape(tags)
     check_size((width, height), max_megapixels)
@@ -124,7 +124,7 @@ def read_tiff(data: bytes, tags: Tags, max_megapixels: float) -> Samples:
 
 
 def _as_meant(values: np.ndarray, tags: Tags) -> tuple[np.ndarray, int]:
-    """Return levels with white as the highest and alpha, if any, last and not multiplied in; and which level is white."""
+    """Return levels where the highest is white and alpha, if any, is last and not premultiplied; and the white level."""
     colors = 3 if tags.get(_PHOTOMETRIC, (1,))[0] == 2 else 1
     kind = tags.get(_SAMPLE_FORMAT, (_WHOLE,))[0]
     bits = 8 * values.itemsize
@@ -137,7 +137,7 @@ def _as_meant(values: np.ndarray, tags: Tags) -> tuple[np.ndarray, int]:
     if values.shape[2] == colors or extra[0] not in (1, 2):
         return values[..., :colors], white
     values = values[..., : colors + 1].copy()
-    if extra[0] == 1:  # colors are multiplied by alpha
+    if extra[0] == 1:  # premultiplied alpha
         alpha = values[..., colors:].astype(np.float64) / (white or 1)
         plain = np.divide(values[..., :colors], alpha, out=np.zeros(values[..., :colors].shape), where=alpha > 0)
         values[..., :colors] = np.clip(np.rint(plain), 0, white) if white else plain
@@ -145,16 +145,16 @@ def _as_meant(values: np.ndarray, tags: Tags) -> tuple[np.ndarray, int]:
 
 
 def _plane(data: bytes, tags: Tags, plane: int, planes: int, max_megapixels: float) -> np.ndarray:
-    """Return the levels of a plane [h, w, channels], or of all channels where they lie together.
+    """Return the levels of a plane [h, w, channels]; all channels if they are interleaved.
 
-    Pillow unpacks the bytes: it is told that they are a grey picture of 8 bits, which it gives as they are.
+    Pillow unpacks the bytes: the file is presented to it as an 8-bit gray picture, whose bytes it returns unchanged.
     """
     width, height, channels = tiff_shape(tags)
     together = channels if planes == 1 else 1
     size = tags[_BITS][0] // 8
     tile = tags[_TILE_WIDTH][0] if _TILE_OFFSETS in tags else width
     across = -(-width // max(tile, 1))
-    check_size((across * tile, height), 4 * max_megapixels)  # of tiles that are larger than the picture
+    check_size((across * tile, height), 4 * max_megapixels)  # tiles may extend beyond the picture
     raw = _bytes(data, tags, plane, planes, together * size)
     blocks = raw.reshape(height, across, tile * together * size)
     order = "<" if data[:2] == b"II" else ">"
@@ -165,21 +165,21 @@ def _plane(data: bytes, tags: Tags, plane: int, planes: int, max_megapixels: flo
 
 
 def _unpredicted(blocks: np.ndarray, predictor: int, channels: int, size: int, order: str) -> np.ndarray:
-    """Undo what makes levels easier to pack: differences (TIFF 6.0, section 14), or those of floats' bytes (Technical Note 3)."""
+    """Undo the predictor: differences of levels (TIFF 6.0, section 14), or of the bytes of floats (Technical Note 3)."""
     height, across, row = blocks.shape
     if predictor == 2:
         words = blocks.view(f"{order}u{size}").astype(f"u{size}").reshape(height, across, -1, channels)
         return np.cumsum(words, axis=2, dtype=words.dtype).astype(f"{order}u{size}").reshape(height, across, -1)
     if predictor == 3:
         summed = np.cumsum(blocks.reshape(height, across, -1, channels), axis=2, dtype=np.uint8)
-        planes = summed.reshape(height, across, size, row // size)  # the highest bytes of all floats first
+        planes = summed.reshape(height, across, size, row // size)  # the highest bytes of all floats come first
         planes = planes if order == ">" else planes[:, :, ::-1]
         return np.ascontiguousarray(planes.swapaxes(2, 3)).reshape(height, across, row)
     return np.ascontiguousarray(blocks)
 
 
 def _bytes(data: bytes, tags: Tags, plane: int, planes: int, per_pixel: int) -> np.ndarray:
-    """Return unpacked bytes, uint8 [height, tiles' width x bytes of a pixel]."""
+    """Return unpacked bytes, uint8 [height, total tile width x bytes per pixel]."""
     width, height, _ = tiff_shape(tags)
     tiled = _TILE_OFFSETS in tags
     names = (_TILE_OFFSETS, _TILE_COUNTS) if tiled else (_OFFSETS, _COUNTS)
@@ -199,7 +199,7 @@ def _bytes(data: bytes, tags: Tags, plane: int, planes: int, per_pixel: int) -> 
 
 
 def _described(data: bytes, entries: dict[int, tuple]) -> bytes:
-    """Return the same file with one directory, of 32-bit numbers, at its end."""
+    """Return the file with a new directory of 32-bit numbers at its end."""
     directory_at = len(data) + 2 + 12 * len(entries) + 4
     directory, values = struct.pack("<H", len(entries)), b""
     for tag, numbers in sorted(entries.items()):

@@ -1,1 +1,1 @@
-"""Charts, pictures and markup that the report's sections are made of."""
+"""Charts, pictures and markup for the report's sections."""

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: lines over epochs and bars. Colours come from the page's style sheet by class."""
+"""Draw charts as inline SVG: lines over epochs, and bars. The page's style sheet sets the colors by class."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from components.report.drawing.markup import Html, fragment, short, tag
 from components.report.drawing.wording import number, significant
 
-WIDEST_PITCH = 72.0  # pixels from bar to bar
-FEW = 6  # epochs: with fewer, all of them are worth showing
-FLATTENS = 3.0  # times that the first epochs may stretch the y axis
-MOST_HOVERS = 100  # bands with a hover title on one chart: more would be too thin to hit, and heavy
+WIDEST_PITCH = 72.0  # maximum pixels from bar to bar
+FEW = 6  # epochs: with fewer, all of them are shown
+FLATTENS = 3.0  # how many times the first epochs may stretch the y axis
+MOST_HOVERS = 100  # bands with a hover title per chart: more would be too thin to hit, and would enlarge the page
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear map from values to pixels, with the ticks that belong on it."""
+    """A linear map from values to pixels, with its ticks."""
 
     low: float
     high: float
@@ -39,7 +39,7 @@ class Scale:
 
 
 def nice_scale(values: Sequence[float], start: float, end: float, ticks: int = 5, *, from_zero: bool = False) -> Scale:
-    """A scale over `values` with round ticks; a single value gets room on both sides."""
+    """Return a scale over `values` with round ticks. A single value gets a margin on both sides."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     low = min(low, 0.0) if from_zero else low
     if high - low < 1e-12 * max(abs(high), abs(low), 1e-300):
@@ -51,7 +51,7 @@ def nice_scale(values: Sequence[float], start: float, end: float, ticks: int = 5
 
 
 def nice_step(raw: float) -> float:
-    """The first of 1, 2, 2.5, 5, 10 times a power of ten that is not below `raw`."""
+    """Return the smallest of 1, 2, 2.5, 5, 10 times a power of ten that is not below `raw`."""
     power = 10.0 ** math.floor(math.log10(raw))
     return next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw * (1 - 1e-9))
 
@@ -69,19 +69,19 @@ def line_chart(
     from_zero: bool = False,
     ticks: int = 5,
 ) -> Html:
-    """Lines over whole numbers such as epochs, with hover titles.
+    """Draw lines over integers such as epochs, with hover titles.
 
     Args:
-        xs: Ascending.
-        lines: Drawn in this order.
-        width: Pixels of the drawing; text stays legible only if it is shown at about this size.
-        height: Likewise.
-        name: For those who cannot see the chart.
-        unit: Of the values, in the hover titles.
-        x_name: What x counts.
-        mark: An x to mark as the best one.
-        from_zero: Whether the y axis shows 0 and all values; else first values that would flatten the rest are cut.
-        ticks: About how many on the y axis.
+        xs: The x values, ascending.
+        lines: The lines, in drawing order.
+        width: Pixels of the drawing; text is legible only if it is shown at about this size.
+        height: Pixels of the drawing.
+        name: Title for screen readers.
+        unit: Unit of the values, for the hover titles.
+        x_name: Name of the x axis.
+        mark: The x to mark as the best one.
+        from_zero: Whether the y axis includes 0 and all values; otherwise it cuts off first values that would flatten the rest.
+        ticks: Approximate number of ticks on the y axis.
     """
     shown = [v for line in lines for v in line.values if is_number(v)] if from_zero else _worth_showing(lines)
     y = nice_scale(shown, height - 34, 24, ticks, from_zero=from_zero)
@@ -102,12 +102,12 @@ def line_chart(
 
 
 def is_number(value: float | None) -> bool:
-    """Whether there is a finite value."""
+    """Return whether the value is a finite number."""
     return value is not None and math.isfinite(value)
 
 
 def _worth_showing(lines: Sequence[Line]) -> list[float]:
-    """The values that the y axis must reach: all, or without the first tenth where that would flatten the rest."""
+    """Return the values that the y axis must include: all, or all without the first tenth if that would flatten the rest."""
     epochs = max((len(line.values) for line in lines), default=0)
     finite = lambda skip: [v for line in lines for v in line.values[skip:] if is_number(v)]  # noqa: E731
     everything, later = finite(0), finite(max(1, epochs // 10))
@@ -117,7 +117,7 @@ def _worth_showing(lines: Sequence[Line]) -> list[float]:
 
 
 def starts_outside(lines: Sequence[Line]) -> float | None:
-    """The furthest first value, where `line_chart` leaves it outside its plot."""
+    """Return the most distant first value that `line_chart` cuts off, or None."""
     shown = _worth_showing(lines)
     firsts = [line.values[0] for line in lines if line.values and is_number(line.values[0])]
     outside = [v for v in firsts if not min(shown) <= v <= max(shown)]
@@ -125,7 +125,7 @@ def starts_outside(lines: Sequence[Line]) -> float | None:
 
 
 def _clipped(drawn: list[Html], x: Scale, y: Scale) -> Html:
-    """Lines cut off at the top and the bottom of the plot; a nested svg clips without an id."""
+    """Clip lines at the top and the bottom of the plot; a nested svg clips without an id."""
     left, top, width, height = x.start - 4, y.end - 4, x.end - x.start + 8, y.start - y.end + 8
     return tag(
         "svg",
@@ -160,7 +160,7 @@ def _x_axis(x: Scale, xs: Sequence[int], name: str, width: int, height: int) -> 
 
 
 def _line(xs: Sequence[int], line: Line, x: Scale, y: Scale) -> Html:
-    """A path through the values, broken at gaps; dots as well where there are few."""
+    """Draw a path through the values, broken at gaps, and dots if there are few values."""
     path, pen_down = [], False
     points = [(x(at), y(v)) if is_number(v) else None for at, v in zip(xs, line.values)]
     for point in points:
@@ -172,14 +172,14 @@ def _line(xs: Sequence[int], line: Line, x: Scale, y: Scale) -> Html:
 
 
 def _mark(x: Scale, y: Scale, at: int) -> Html:
-    """A vertical line at the best epoch, named above the plot."""
+    """Draw a vertical line at the best epoch, labeled above the plot."""
     line = tag("line", x1=x(at), x2=x(at), y1=y.end, y2=y.start)
     name = tag("text", f"best: {at}", x=min(max(x(at), x.start + 22), x.end - 22), y=y.end - 8, text_anchor="middle")
     return tag("g", line, name, class_="mark")
 
 
 def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: str, x_name: str) -> list[Html]:
-    """An invisible band for each x whose title gives the values."""
+    """Draw an invisible band for each x; its title shows the values."""
     step = math.ceil(len(xs) / MOST_HOVERS)
     band = step * (x.end - x.start) / max(len(xs) - 1, 1)
     bands = []
@@ -199,15 +199,15 @@ def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: s
 
 
 def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Html:
-    """Upright bars from 0 in the given order, with hover titles; those not above `threshold` are drawn pale.
+    """Draw vertical bars from 0 in the given order, with hover titles. Bars not above `threshold` are pale.
 
     Args:
-        values: In nats.
-        names: One per value; written below the bars where there is room.
+        values: Values in nats.
+        names: One name per value; written below the bars if there is room.
         width: Pixels; see `line_chart`.
-        height: Likewise.
-        name: For those who cannot see the chart.
-        threshold: Drawn as a line.
+        height: Pixels; see `line_chart`.
+        name: Title for screen readers.
+        threshold: A value in nats; drawn as a line.
     """
     y = nice_scale([*values, threshold], height - 26, 12, 4, from_zero=True)
     left = 14 + 7 * max(len(significant(t, 6)) for t in y.ticks)

@@ -1,8 +1,8 @@
-"""Colours of labels.
+"""Colors of labels.
 
-The twelve were chosen by search to lie as far apart as possible (OKLab) on a dark ground for normal, protanopic and
-deuteranopic eyes alike; the nearest two are further apart than in the palette of Okabe and Ito. Dots alone never carry
-a label: legends and names on the plot say it too.
+The twelve colors were found by a search for the largest distances (OKLab) on a dark background, in normal, protanopic and
+deuteranopic vision alike. The two closest colors are further apart than in the palette of Okabe and Ito. Color is never the only
+mark of a label: legends and names on the plot show it too.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ OTHER_NAME = "all other labels"
 
 @dataclass(frozen=True)
 class Group:
-    """Points drawn alike.
+    """Points drawn in one style.
 
     Attributes:
-        name: The label, or what the group is.
-        colour: As `#rrggbb`.
+        name: The label, or the name of the group.
+        colour: The color as `#rrggbb`.
         members: int64 indices of its points.
-        is_label: False for the rest of many labels and for classes of density.
+        is_label: False for the group of all remaining labels and for density classes.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Group:
 
 
 def group_by_label(labels: list[str]) -> list[Group]:
-    """Groups for the commonest labels in order of name, then one for all the others; empty where there is no label."""
+    """Return a group for each of the most common labels, by name, and one for all others; empty if there are no labels."""
     common = [label for label, _ in Counter(label for label in labels if label).most_common(len(PALETTE))]
     of = np.array(labels, dtype=object)
     groups = [Group(label, PALETTE[i], np.flatnonzero(of == label)) for i, label in enumerate(sorted(common, key=natural))]
@@ -62,7 +62,7 @@ def group_by_label(labels: list[str]) -> list[Group]:
 
 
 def group_by_density(points: np.ndarray, bins: int = 24) -> list[Group]:
-    """Groups of points float [n, 2] by how many others lie near, in fifths, sparse to dense."""
+    """Group points float [n, 2] by the number of points nearby, in fifths from sparse to dense."""
     counts, x_edges, y_edges = np.histogram2d(points[:, 0], points[:, 1], bins=bins)
     column = np.clip(np.searchsorted(x_edges, points[:, 0], side="right") - 1, 0, bins - 1)
     row = np.clip(np.searchsorted(y_edges, points[:, 1], side="right") - 1, 0, bins - 1)

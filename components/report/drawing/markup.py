@@ -1,4 +1,4 @@
-"""HTML and SVG built from values: whatever is not markup already is escaped, so no data can become markup."""
+"""Build HTML and SVG from values. Everything except `Html` is escaped, so data cannot become markup."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ VOID = {"br", "img", "input", "meta"}  # written without an end tag
 
 
 class Html(str):
-    """Text that is markup already."""
+    """Text that is already markup."""
 
 
 def text(value: object) -> Html:
-    """`value` as markup: escaped, unless it is `Html`."""
+    """Return `value` as markup: escaped, unless it is `Html`."""
     return value if isinstance(value, Html) else Html(html.escape(str(value)))
 
 
 def fragment(*children: object) -> Html:
-    """Children one after the other: markup, text, numbers, or iterables of them; None and '' vanish."""
+    """Join children: markup, text, numbers, or iterables of them; None is skipped."""
     parts: list[str] = []
     for child in children:
         if child is None:
@@ -31,13 +31,13 @@ def fragment(*children: object) -> Html:
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Html:
-    """An element.
+    """Return an element.
 
     Args:
-        name: Of the element.
+        name: Name of the element.
         *children: See `fragment`.
-        **attributes: Underscores become hyphens and a last one goes (`class_`, `stroke_width`); True gives a bare
-            attribute, None and False give none; floats are written with at most two decimals.
+        **attributes: Underscores become hyphens, and trailing ones are removed (`class_`, `stroke_width`). True gives a bare
+            attribute; None and False give none. Floats are written with at most two decimals.
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in VOID:
@@ -57,6 +57,6 @@ def _attribute(key: str, value: object) -> str:
 
 
 def short(value: float) -> str:
-    """A coordinate with at most two decimals and no trailing zeros."""
+    """Format a coordinate with at most two decimals and no trailing zeros."""
     written = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if written == "-0" else written

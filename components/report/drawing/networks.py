@@ -1,4 +1,4 @@
-"""Encoder and decoder drawn: each layer a slab as tall as the logarithm of what it gives, joined by funnels."""
+"""Draw the encoder and the decoder: each layer is a slab, its height the logarithm of its output size; funnels join them."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ PASSING = (
 
 
 def drawing(layers: list[Layer], name: str) -> Html:
-    """The network, left to right, drawn for a desk and for a phone; layers that only pass values on are left out.
+    """Draw the network from left to right, for desktop and phone. Layers that only pass values on are omitted.
 
     Args:
-        layers: In order; a mean and a log-variance at the end are drawn as one slab in two parts.
-        name: For those who cannot see it.
+        layers: The layers in order; a final mean and log-variance are drawn as one slab in two parts.
+        name: Title for screen readers.
     """
     wide, narrow = (tag("div", _svg(layers, name, pitch), class_="scroll", tabindex=0) for pitch in (WIDE, NARROW))
     return tag("div", tag("div", wide, class_="wide"), tag("div", narrow, class_="narrow"))
 
 
 def _svg(layers: list[Layer], name: str, pitch: float) -> Html:
-    """The drawing with so many pixels from slab to slab."""
+    """Draw the network with `pitch` pixels from slab to slab."""
     columns = _columns(layers)
     width = pitch * len(columns)
     centres = [pitch * (i + 0.5) for i in range(len(columns))]
@@ -65,9 +65,9 @@ def _svg(layers: list[Layer], name: str, pitch: float) -> Html:
 
 
 def _columns(layers: list[Layer]) -> list[list[Layer]]:
-    """What is drawn side by side: each a layer, or the posterior's mean and log-variance together."""
+    """Return the columns of the drawing: each a layer, or the posterior's mean and log-variance together."""
     drawn = [layer for layer in layers if not any(word in layer.kind.lower() for word in PASSING)]
-    if len(drawn) > MOST_DRAWN:  # only where the shape changes, and the ends
+    if len(drawn) > MOST_DRAWN:  # keep only the ends and changes of shape
         changes = [i for i in range(len(drawn)) if i in (0, len(drawn) - 1) or drawn[i].output_shape != drawn[i - 1].output_shape]
         drawn = [drawn[i] for i in changes]
     if len(drawn) >= 2 and {drawn[-1].name, drawn[-2].name} == {"mean", "log_variance"}:
@@ -76,14 +76,14 @@ def _columns(layers: list[Layer]) -> list[list[Layer]]:
 
 
 def _heights(sizes: list[int]) -> list[float]:
-    """Pixels for each number of values, on a logarithmic scale from the fewest to the most."""
+    """Return pixels for each number of values, on a logarithmic scale from the smallest to the largest."""
     low, high = math.log(min(sizes)), math.log(max(sizes))
     room = TALLEST - SHORTEST
     return [SHORTEST + room * ((math.log(n) - low) / (high - low) if high > low else 0.5) for n in sizes]
 
 
 def _sheets(layer: Layer) -> int:
-    """Sheets that a layer is drawn as: vectors and pictures one, feature maps one more for each doubling of filters."""
+    """Return the number of sheets of a layer: 1 for vectors and pictures; one more per doubling of filters for feature maps."""
     channels = layer.output_shape[-1] if len(layer.output_shape) == 3 else 1
     return 1 if channels <= 4 else max(2, round(math.log2(channels)) - 1)
 
@@ -98,7 +98,7 @@ def _slab_width(group: list[Layer]) -> float:
 
 
 def _funnel(x: float, height: float, next_x: float, next_height: float, width: float, next_width: float) -> Html:
-    """The trapezium between two slabs."""
+    """Draw the trapezoid between two slabs."""
     left, right = x + width / 2, next_x - next_width / 2
     corners = (
         (left, MIDDLE - height / 2),
@@ -110,7 +110,7 @@ def _funnel(x: float, height: float, next_x: float, next_height: float, width: f
 
 
 def _slab(group: list[Layer], x: float, height: float, outer: bool) -> Html:
-    """A layer's slab with its output shape and kind below; a posterior's slab is cut in two."""
+    """Draw a layer's slab with its output shape and kind below; the posterior's slab is split in two."""
     layer, width, top = group[0], _slab_width(group), MIDDLE - height / 2
     parts, gap = len(group), 4.0
     each = (height - gap * (parts - 1)) / parts
@@ -146,12 +146,12 @@ def _shape_label(layer: Layer, parts: int) -> str:
 
 
 def clipped(words: str, most: int) -> str:
-    """At most so many characters, the cut shown."""
+    """Shorten to at most `most` characters, with an ellipsis if cut."""
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def table(layers: list[Layer]) -> Html:
-    """Layer, kind, output shape, parameters; the sum last."""
+    """Return a table of layer, kind, output shape and parameters, with the sum in the last row."""
     head = tag(
         "tr",
         [tag("th", h, class_=c) for h, c in (("Layer", None), ("Kind", None), ("Output", "n"), ("Parameters", "n"))],

@@ -1,4 +1,4 @@
-"""Pictures as PNG: data URIs that fit a budget, and contact sheets."""
+"""Encode pictures as PNG: data URIs within a byte budget, and contact sheets."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SMOOTH = Image.Resampling.LANCZOS
 
 
 def to_image(picture: np.ndarray) -> Image.Image:
-    """uint8 [h, w, c] with 1 or 3 channels as a Pillow image."""
+    """Convert uint8 [h, w, c] with 1 or 3 channels to a Pillow image."""
     return Image.fromarray(picture[..., 0], "L") if picture.shape[-1] == 1 else Image.fromarray(picture, "RGB")
 
 
 def to_array(image: Image.Image) -> np.ndarray:
-    """A grey or RGB Pillow image as uint8 [h, w, c]."""
+    """Convert a gray or RGB Pillow image to uint8 [h, w, c]."""
     array = np.asarray(image, np.uint8)
     return array[..., None] if array.ndim == 2 else array
 
 
 def shrink(picture: np.ndarray, longest: int) -> np.ndarray:
-    """The picture with neither side above `longest`; it is never enlarged."""
+    """Shrink the picture until neither side is above `longest`; never enlarge it."""
     height, width = picture.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:
@@ -35,19 +35,19 @@ def shrink(picture: np.ndarray, longest: int) -> np.ndarray:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """uint8 [h, w, c] as a PNG file."""
+    """Encode uint8 [h, w, c] as a PNG file."""
     file = io.BytesIO()
     to_image(picture).save(file, "PNG")
     return file.getvalue()
 
 
 def data_uri(file: bytes) -> str:
-    """A PNG file as a URI that needs no other file."""
+    """Return a PNG file as a data URI."""
     return "data:image/png;base64," + base64.b64encode(file).decode("ascii")
 
 
 def sheet(pictures: np.ndarray, columns: int, *, gap: int = 0, ground: tuple[int, int, int] = (0, 0, 0)) -> np.ndarray:
-    """Pictures uint8 [n, h, w, c] in rows, left to right, with `gap` pixels of `ground` between and around them."""
+    """Arrange pictures uint8 [n, h, w, c] in rows, left to right, with `gap` pixels of `ground` between and around them."""
     n, height, width, channels = pictures.shape
     rows = max(1, math.ceil(n / columns))
     colour = ground if channels == 3 else ground[:1]
@@ -60,26 +60,26 @@ def sheet(pictures: np.ndarray, columns: int, *, gap: int = 0, ground: tuple[int
 
 
 def fitting_uris(pictures: Sequence[np.ndarray], budget: int, longest: int = 256) -> list[str]:
-    """Data URIs of pictures, all shrunk alike as far as needed for `budget` bytes of PNG together.
+    """Return data URIs of pictures, all shrunk equally as far as needed to keep all PNG files together within `budget` bytes.
 
     Args:
         pictures: uint8 [h, w, c] each.
         budget: Bytes.
-        longest: Neither side is above this many pixels.
+        longest: Maximum pixels of either side.
     """
     longest = min(longest, max((max(p.shape[:2]) for p in pictures), default=longest))
     return [data_uri(file) for file in _fitting(lambda side: [png(shrink(p, side)) for p in pictures], budget, longest)]
 
 
 def fitting_sheet(pictures: np.ndarray, columns: int, budget: int, longest: int = 128) -> str:
-    """The data URI of a sheet of pictures [n, h, w, c] whose tiles are shrunk as far as needed; see `fitting_uris`."""
+    """Return the data URI of a sheet of pictures [n, h, w, c] whose tiles are shrunk as far as needed; see `fitting_uris`."""
     longest = min(longest, max(pictures.shape[1:3]))
     tiles = lambda side: np.stack([shrink(p, side) for p in pictures])  # noqa: E731
     return data_uri(_fitting(lambda side: [png(sheet(tiles(side), columns))], budget, longest)[0])
 
 
 def _fitting(encode: Callable[[int], list[bytes]], budget: int, longest: int) -> list[bytes]:
-    """What `encode(side)` gives for the largest of a falling row of sides that keeps within the budget."""
+    """Return `encode(side)` for the first of a falling series of sides that keeps within the budget."""
     while True:
         files = encode(longest)
         used = sum(map(len, files))

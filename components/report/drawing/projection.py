@@ -1,4 +1,4 @@
-"""From a latent space of any dimension to the two axes of a picture."""
+"""Project a latent space of any dimension onto two axes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from components.report.drawing.wording import percent
 
 @dataclass(frozen=True)
 class Projection:
-    """Points of a plane.
+    """Points in the plane.
 
     Attributes:
-        points: float [n, 2]; for a one-dimensional latent space the second column only keeps dots apart.
-        axes: What runs rightwards and what upwards, in words.
+        points: float [n, 2]; for a one-dimensional latent space the second column only separates the dots.
+        axes: Descriptions of the horizontal and the vertical axis.
         shares: Share of the spread (variance of the means) along each axis.
     """
 
@@ -25,7 +25,7 @@ class Projection:
 
 
 def project(means: np.ndarray) -> Projection:
-    """Posterior means float [n, d] on two axes: the latent ones for d of 1 or 2, else the first two principal ones.
+    """Project posterior means float [n, d] onto two axes: the latent ones for d of 1 or 2, else the first two principal ones.
 
     The principal axes are a rotation about the origin, not about the mean, so that the prior's rings stay in place.
     """
@@ -40,7 +40,7 @@ def project(means: np.ndarray) -> Projection:
     centred = means - means.mean(axis=0)
     variances, vectors = np.linalg.eigh(centred.T @ centred / len(means))
     axes = vectors[:, [-1, -2]]
-    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1, 1)  # a sign that does not flip by chance
+    axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1, 1)  # fix the sign, which is otherwise arbitrary
     first, second = (float(v / max(variances.sum(), 1e-12)) for v in variances[[-1, -2]])
     names = (
         f"first principal axis, {percent(first)} of the spread",
@@ -50,10 +50,10 @@ def project(means: np.ndarray) -> Projection:
 
 
 def window(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """A square that holds all of points [n, 2] but the outermost few, and the origin with the prior's first ring.
+    """Return a square that holds points [n, 2] except the outermost few, and the prior's first ring around the origin.
 
     Returns:
-        Its centre [2] and half its side, at least 1.
+        Its center [2] and half its side, at least 1.
     """
     if not len(points):
         return np.zeros(2), 1.0
@@ -63,12 +63,12 @@ def window(points: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def spread_apart(positions: np.ndarray, height: float, width: float) -> np.ndarray:
-    """Positions [n, 2] of names moved up and down until no two overlap.
+    """Move names at positions [n, 2] up and down until none overlap.
 
     Args:
-        positions: In any unit.
-        height: Of a name, in that unit.
-        width: Likewise.
+        positions: Positions in any unit.
+        height: Height of a name, in that unit.
+        width: Width of a name, in that unit.
     """
     placed = positions.astype(np.float64).copy()
     for _ in range(60):

@@ -1,4 +1,4 @@
-"""The scatter of latent means: SVG dots, names in HTML above them, and a sprite of thumbnails for the hover."""
+"""Draw the scatter plot of latent means: SVG dots, names in HTML above them, and a sprite of thumbnails for hovering."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ RINGS = (1, 2, 3, 4, 5)  # standard deviations
 
 
 def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> Html:
-    """A square about the origin with rings at 1, 2, 3 ... standard deviations of the prior.
+    """Draw a square plot around the origin with rings at 1, 2, 3 ... standard deviations of the prior.
 
-    Without a script a dot's title says its group; with it, what lies under the pointer is shown as a picture.
+    Without a script, a dot's title shows its group; with the script, the picture under the pointer is shown.
 
     Args:
         points: float [n, 2].
-        groups: Which points are drawn alike, in the order of drawing.
+        groups: Groups of points with one style, in drawing order.
         thumbnails: uint8 [n, h, w, c], one per point.
     """
     centre, half = window(points)
@@ -55,27 +55,27 @@ def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> 
 
 
 def _rings(origin: np.ndarray, unit: float) -> Html:
-    """The prior's axes, and a ring for each standard deviation of `unit` pixels."""
+    """Draw the prior's axes, and a ring per standard deviation; one is `unit` pixels."""
     x, y = map(float, origin)
     cross = [tag("line", x1=0, x2=SIDE, y1=y, y2=y), tag("line", x1=x, x2=x, y1=0, y2=SIDE)]
     return tag("g", cross, [tag("circle", cx=x, cy=y, r=k * unit) for k in RINGS], class_="rings")
 
 
 def _ring_names(origin: np.ndarray, unit: float) -> list[Html]:
-    """How many standard deviations a ring is, below the origin; above the dots, or they would hide it."""
+    """Label the rings below the origin, on top of the dots, which would hide the labels."""
     x, y = map(float, origin)
     return [_place(f"{k}σ", x, y + k * unit, "ring-name") for k in RINGS if y + k * unit < SIDE - 10]
 
 
 def _place(words: str, x: float, y: float, style: str) -> Html:
-    """Words centred on a point of the drawing; in HTML, so that they keep their size on a phone."""
+    """Center words on a point of the drawing; in HTML, so that they keep their size on a phone."""
     return tag("span", words, class_=style, style=f"left:{short(x / SIDE * 100)}%;top:{short(y / SIDE * 100)}%")
 
 
 def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, radius: float) -> Html:
-    """One path of zero-length strokes with round ends: the lightest way to draw many dots.
+    """Draw dots as one path of zero-length strokes with round ends, the most compact form for many dots.
 
-    The pictured ones come first; `data-first` says where in the sprite they begin, `data-pictures` how many they are.
+    Dots with thumbnails come first; `data-first` is the index of the first one in the sprite, `data-pictures` their number.
     """
     order = np.concatenate([pictured, np.setdiff1d(group.members, pictured)])
     path = "".join(f"M{x:.0f} {y:.0f}h0" for x, y in pixels[order])
@@ -93,7 +93,7 @@ def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, ra
 
 
 def _names(pixels: np.ndarray, groups: list[Group]) -> list[Html]:
-    """The name of each label at the median of its dots."""
+    """Place the name of each label at the median of its dots."""
     named = [group for group in groups if group.is_label]
     if not named:
         return []
@@ -103,7 +103,7 @@ def _names(pixels: np.ndarray, groups: list[Group]) -> list[Html]:
 
 
 def _sprite(thumbnails: np.ndarray, groups: list[Group]) -> tuple[Html | None, list[tuple[np.ndarray, int]]]:
-    """The hover's card with all thumbnails that the budget allows; for each group which they are, where they begin."""
+    """Return the hover card with as many thumbnails as the budget allows, and each group's thumbnail indices and first position."""
     nothing = [(np.empty(0, np.int64), 0) for _ in groups]
     total = sum(len(group.members) for group in groups)
     if not total or not len(thumbnails):
@@ -132,7 +132,7 @@ def _sprite(thumbnails: np.ndarray, groups: list[Group]) -> tuple[Html | None, l
 
 
 def evenly(members: np.ndarray, amount: int) -> np.ndarray:
-    """At most `amount` of the members, evenly spaced."""
+    """Return at most `amount` of the members, evenly spaced."""
     if amount >= len(members):
         return members
     return members[(np.arange(amount) * len(members)) // max(amount, 1)]

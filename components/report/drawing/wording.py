@@ -1,4 +1,4 @@
-"""Numbers as a reader wants them."""
+"""Format numbers, times and lists for readers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from datetime import datetime
 
 MINUS = "\u2212"
-NOTHING = "\u2013"  # where there is no number
+NOTHING = "\u2013"  # for missing numbers
 NARROW_SPACE = "\u202f"
 
 
 def number(value: float | None, decimals: int = 0, *, sign: bool = False) -> str:
-    """`value` with thousands separated and a real minus; a dash where there is none or it is not finite."""
+    """Format `value` with thousands separators and a true minus sign; a dash if it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return NOTHING
     written = f"{value:{'+' if sign else ''},.{decimals}f}"
@@ -22,12 +22,12 @@ def number(value: float | None, decimals: int = 0, *, sign: bool = False) -> str
 
 
 def nats(value: float | None, *, sign: bool = False) -> str:
-    """Nats with as many decimals as matter: two below 10,000."""
+    """Format nats: two decimals below 10,000, else none."""
     return number(value, 2 if value is not None and abs(value) < 10_000 else 0, sign=sign)
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """`value` to so many significant digits: 0.001, 1.5e-05, 12,300."""
+    """Format `value` with `digits` significant digits: 0.001, 1.5e-05, 12,300."""
     if value is None or not math.isfinite(value):
         return NOTHING
     if value == 0:
@@ -43,14 +43,14 @@ def significant(value: float | None, digits: int = 3) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share (0 to 1) in per cent."""
+    """Format a share (0 to 1) as a percentage."""
     if share is None or not math.isfinite(share):
         return NOTHING
     return f"{100 * share:.1f}{NARROW_SPACE}%" if 0 < share < 0.1 else f"{100 * share:.0f}{NARROW_SPACE}%"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as `0.8 s`, `42 s`, `3 min 12 s` or `2 h 05 min`."""
+    """Format seconds as `0.8 s`, `42 s`, `3 min 12 s` or `2 h 05 min`."""
     if seconds is None or not math.isfinite(seconds):
         return NOTHING
     if seconds < 10:
@@ -65,25 +65,25 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(when: datetime) -> str:
-    """A date and time of day in words."""
+    """Format a date and time of day in words."""
     return f"{when.day} {when:%B %Y, %H:%M} {when.tzname() or ''}".strip()
 
 
 def count(amount: int, one: str, many: str | None = None) -> str:
-    """An amount with its noun: `1 picture`, `2,000 pictures`."""
+    """Format an amount with its noun: `1 picture`, `2,000 pictures`."""
     return f"{number(amount)} {one if amount == 1 else many or one + 's'}"
 
 
 def listing(words: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join words: `a`, `a and b`, `a, b and c`."""
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
 def natural(words: str) -> list[tuple[bool, int, str]]:
-    """A key by which `label 2` comes before `label 10`."""
+    """Return a sort key that puts `label 2` before `label 10`."""
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", words.lower())]
 
 
 def size(shape: tuple[int, ...]) -> str:
-    """A shape as `28 \u00d7 28 \u00d7 1`."""
+    """Format a shape as `28 \u00d7 28 \u00d7 1`."""
     return " \u00d7 ".join(number(n) for n in shape)

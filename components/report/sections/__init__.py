@@ -1,1 +1,1 @@
-"""The parts of the page, each a function from the report's data to a `Section`."""
+"""The sections of the page, each a function from the report's data to a `Section`."""

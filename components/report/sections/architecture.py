@@ -1,4 +1,4 @@
-"""Encoder and decoder: drawings and tables."""
+"""The encoder and the decoder: drawings and tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.report.sections.layout import Section, note
 
 
 def architecture(report: ReportData) -> Section:
-    """Both networks, drawn and listed."""
+    """Return both networks, as drawings and tables."""
     parts = [
         (name, layers) for name, layers in (("Encoder", report.training.encoder), ("Decoder", report.training.decoder)) if layers
     ]

@@ -1,4 +1,4 @@
-"""What a code tells of its picture, and what it costs."""
+"""The information in a code, and its cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from components.report.sections.layout import Section, note, table
 
 
 def code(report: ReportData) -> Section:
-    """Active units, information, rate and distortion."""
+    """Return active units, information, rate and distortion."""
     facts, dimensions = report.model.code, report.model.latent_dim
     rows = []
     if facts.active_units is not None:

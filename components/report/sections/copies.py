@@ -1,4 +1,4 @@
-"""Near-copies: new pictures that are training pictures learned by heart, each beside its original."""
+"""Near-copies: new pictures that repeat training pictures, each beside its original."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUDGET = 200_000  # bytes of PNG
 
 
 def copies(report: ReportData) -> Section | None:
-    """How many new pictures are near-copies, and some of them; None where that was not measured."""
+    """Return the number of near-copies among the new pictures, and some of them; None if not measured."""
     found = report.quality.copies if report.quality else None
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""Loss curves over the epochs."""
+"""The loss curves over the epochs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Value = Callable[[Figures], float | None]
 
 
 def curves(report: ReportData) -> Section:
-    """Loss, its two parts, and the two schedules."""
+    """Return the loss, its two terms, and the two schedules."""
     epochs = report.training.epochs
     return Section(
         "curves",
@@ -30,7 +30,7 @@ def curves(report: ReportData) -> Section:
 
 
 def best_epoch(report: ReportData) -> int | None:
-    """The epoch whose weights were kept: as recorded, else the one with the best held-out ELBO."""
+    """Return the epoch whose weights were kept: the recorded one, else the one with the best held-out ELBO."""
     if report.model.best_epoch is not None:
         return report.model.best_epoch
     scored = [(e.held_out.elbo, e.number) for e in report.training.epochs if is_number(e.held_out.elbo)]
@@ -72,7 +72,7 @@ def _charts(epochs: list[Epoch], best: int | None) -> Html:
 
 
 def two_lines(epochs: list[Epoch], value: Value) -> list[Line]:
-    """Training and held-out values of one figure."""
+    """Return the training and held-out values of one figure."""
     return [
         Line("train", "training", [value(epoch.train) for epoch in epochs]),
         Line("held-out", "held out", [value(epoch.held_out) for epoch in epochs]),

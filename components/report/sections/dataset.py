@@ -1,4 +1,4 @@
-"""The data: samples of each label, how many there are, and what was refused."""
+"""The data: samples of each label, the number of pictures, and the rejected files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_REJECTS = 20
 
 
 def dataset(report: ReportData) -> Section:
-    """Strips of samples by label with counts, then facts on the files."""
+    """Return strips of samples by label with counts, and facts about the files."""
     data = report.data
     body = fragment(_strips(data), _more_labels(data), facts(data, report.model.conditional))
     return Section(
@@ -29,7 +29,7 @@ def dataset(report: ReportData) -> Section:
 
 
 def facts(data: DataSet, seen: bool) -> Html:
-    """How the pictures were divided, what they are, and what was refused; `seen` is whether the model knows their labels."""
+    """Return the splits, the files and the rejected pictures; `seen`: whether the model is trained with the labels."""
     return tag("div", _splits(data, seen), _files(data), _rejects(data), class_="facts")
 
 
@@ -60,13 +60,13 @@ def _strips(data: DataSet) -> Html:
 
 
 def _by_split(data: DataSet, label: str) -> str:
-    """How many pictures of a label each split has."""
+    """Return the number of pictures of a label in each split."""
     counts = [(split, by_label.get(label, 0)) for split, by_label in data.labels.items()]
     return " · ".join(f"{number(n)} {split}" for split, n in counts if n)
 
 
 def _more_labels(data: DataSet) -> Html | None:
-    """All labels in a table that opens, where the strips show but some."""
+    """Return all labels in a collapsed table, if the strips do not show them all."""
     totals = data.label_counts()
     hidden = len(totals) - len([s for s in data.samples[:MOST_ROWS] if s.label])
     if hidden <= 0 or len(totals) <= 1:

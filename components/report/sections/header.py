@@ -1,4 +1,4 @@
-"""The head of the page: what was run, how it ended, the key figures."""
+"""The header of the page: the run, its outcome, the key figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRINT_PICTURES = 16
 
 
 def header(report: ReportData) -> Html:
-    """Title, verdict, a print with some generated pictures, and the key figures."""
+    """Return the title, the verdict, a print with some generated pictures, and the key figures."""
     verdict = judge(report)
     words = tag(
         "div",
@@ -35,7 +35,7 @@ def header(report: ReportData) -> Html:
 
 
 def mark() -> Html:
-    """The project's mark: a safelight."""
+    """Return the project's logo: a safelight."""
     return tag(
         "svg",
         tag("circle", cx=12, cy=12, r=11, class_="lamp-rim"),
@@ -64,7 +64,7 @@ def _summary(report: ReportData) -> str:
 
 
 def _print(report: ReportData) -> Html | None:
-    """Some generated pictures as a print with a white border."""
+    """Return some generated pictures as a print with a white border."""
     pictures = report.answers.generated
     if not has(pictures):
         return None
@@ -140,13 +140,13 @@ def _figure(name: str, value: str, unit: str, remark: str, change: Html | None =
 
 
 def _split_unit(words: str) -> tuple[str, str]:
-    """`0.8 s` with its unit apart; longer durations stay whole."""
+    """Split the unit from a short duration such as `0.8 s`; keep longer durations whole."""
     parts = words.split(" ")
     return (parts[0], parts[1]) if len(parts) == 2 else (words, "")
 
 
 def _change(now: Figures, before: Figures | None, term: str) -> Html | None:
-    """The difference to the last blessed model on the same pictures, marked better or worse where that can be said."""
+    """Return the difference from the last blessed model on the same pictures, marked better or worse if that has a meaning."""
     new, old = getattr(now, term), getattr(before, term, None)
     if new is None or old is None:
         return None
@@ -158,7 +158,7 @@ def _change(now: Figures, before: Figures | None, term: str) -> Html | None:
 
 
 def _bits(report: ReportData) -> str:
-    """Bits per dimension, where the likelihood is a density of pixels: grey values taken as probabilities have none."""
+    """Return bits per dimension if the likelihood gives probabilities of pixel levels, else ''."""
     bits = report.bits_per_dimension
     return f"{number(bits, 3)} bits per dimension" if bits is not None else ""
 

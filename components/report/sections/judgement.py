@@ -1,4 +1,4 @@
-"""What the gates decided, in words."""
+"""The decisions of the gates, in words."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Gate:
     """One gate of the run.
 
     Attributes:
-        name: What it is called.
-        state: `passed`, `refused`, `forced` (refused, and overruled by a person), `skipped` (a gate before refused) or
+        name: Its name.
+        state: `passed`, `refused`, `forced` (refused, but overruled by a person), `skipped` (an earlier gate refused) or
             `unknown`.
-        sentence: What it looked at and said.
-        reasons: Why it refused, overruled or not.
+        sentence: What it checked, and its decision.
+        reasons: The reasons of a refusal, overruled or not.
     """
 
     name: str
@@ -28,14 +28,14 @@ class Gate:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How the run ended: `state` is `passed` (pushed), `refused` or `unknown`."""
+    """The outcome of the run: `state` is `passed` (pushed), `refused` or `unknown`."""
 
     state: str
     headline: str
 
 
 def judge(report: ReportData) -> Judgement:
-    """The verdict of the run: the first gate that refused, else whether the model was pushed."""
+    """Return the verdict of the run: the first gate that refused, else whether the model was pushed."""
     for gate in gates(report)[:-1]:
         if gate.state == "refused":
             return Judgement(
@@ -54,7 +54,7 @@ def judge(report: ReportData) -> Judgement:
 
 
 def gates(report: ReportData) -> list[Gate]:
-    """The gates in the order in which a run meets them; the last is the push."""
+    """Return the gates in the order of a run; the last one is the push."""
     return [_data(report), _model(report), _serving(report), _push(report)]
 
 
@@ -85,7 +85,7 @@ def _model(report: ReportData) -> Gate:
 
 
 def _pictures(report: ReportData) -> str:
-    """What the gate looked at beside the ELBO."""
+    """Describe the gate's checks beyond the ELBO."""
     if report.evaluation.unjudged:
         return "".join(f" {unjudged[:1].upper()}{unjudged[1:]}." for unjudged in report.evaluation.unjudged)
     if report.quality is None or report.quality.generated is None:

@@ -1,4 +1,4 @@
-"""The latent space: where the pictures lie in it, what its points decode to, and how much each dimension tells."""
+"""The latent space: the codes of the pictures, decoded points, and the KL divergence of each dimension."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from components.report.drawing.wording import count, nats, number, percent, sign
 from components.report.sections.layout import Section, note, pixelated, two_sizes
 
 MANIFOLD_BUDGET = 380_000  # bytes of PNG
-ACTIVE = 0.05  # nats: a dimension that tells less on the average picture is as good as unused
+ACTIVE = 0.05  # nats: a dimension with a smaller mean KL divergence counts as unused
 
 
 def latent_map(report: ReportData) -> Section:
-    """The scatter of held-out pictures by label."""
+    """Return the scatter plot of held-out pictures by label."""
     codes = report.answers.codes
     body = note("The model encoded no pictures.")
     by = "by label"
@@ -49,7 +49,7 @@ def latent_map(report: ReportData) -> Section:
 
 
 def groups_of(codes: Codes, projection: Projection) -> list[Group]:
-    """By label, or by density where there are no labels."""
+    """Group by label, or by density without labels."""
     return group_by_label(codes.labels) or group_by_density(projection.points)
 
 
@@ -82,7 +82,7 @@ def _map(codes: Codes, projection: Projection, groups: list[Group]) -> Html:
 
 
 def manifold(report: ReportData) -> Section:
-    """Decoded pictures over a grid of latent values."""
+    """Return decoded pictures over a grid of latent values."""
     grid = report.answers.manifold
     share = "an equal share of the prior" if report.model.prior == "standard_normal" else "an equal share of N(0, 1)"
     what, where = (
@@ -123,7 +123,7 @@ def _grid(grid: Manifold, model: ModelFacts) -> Html:
 
 
 def kl(report: ReportData) -> Section:
-    """KL divergence of each latent dimension, largest first."""
+    """Return the KL divergence of each latent dimension, largest first."""
     values = report.training.kl_per_dimension
     if values is not None and report.model.prior != "standard_normal":
         words = f"Under a mixture as the prior the KL divergence, {nats(float(values.sum()))}, is that of all dimensions together."

@@ -1,4 +1,4 @@
-"""What the sections share."""
+"""The elements that sections share."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 
 from components.report.drawing.markup import Html, tag
 
-PIXELATED_BELOW = 96  # pixels: smaller pictures are shown enlarged, as squares
+PIXELATED_BELOW = 96  # pixels: smaller pictures are shown enlarged, with square pixels
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page.
+    """One section of the page.
 
     Attributes:
         anchor: Its id.
         short: Its name in the navigation.
         title: Its heading.
-        sentence: What is seen and how to read it, for a newcomer.
+        sentence: What it shows and how to read it, for a newcomer.
         body: Everything below.
     """
 
@@ -32,41 +32,41 @@ class Section:
 
 
 def picture(uri: str, alt: str, shape: Sequence[int], **attributes: object) -> Html:
-    """An image that fills its cell; `shape` is that of the picture at its own size: height, width, channels."""
+    """Return an image that fills its cell; `shape` is the picture's original height, width, channels."""
     height, width = shape[:2]
     style = f"aspect-ratio:{width}/{height}"
     return tag("img", src=uri, alt=alt, class_=pixelated(shape), style=style, **attributes)
 
 
 def pixelated(shape: Sequence[int]) -> str | None:
-    """The class under which small pictures are enlarged without blur."""
+    """Return the class that enlarges small pictures without blur, or None."""
     return "px" if max(shape[:2]) < PIXELATED_BELOW else None
 
 
 def aspect(shape: Sequence[int]) -> str:
-    """The class under which sheets of tall or broad pictures get more or fewer columns."""
+    """Return the class that sets the number of columns for tall, broad or even pictures."""
     height, width = shape[:2]
     return "tall" if height > 1.5 * width else "broad" if width > 1.5 * height else "even"
 
 
 def note(words: str) -> Html:
-    """A remark in place of what is not there."""
+    """Return a remark that replaces missing content."""
     return tag("p", words, class_="note")
 
 
 def two_sizes(draw: Callable[[int, int], Html], wide: tuple[int, int], narrow: tuple[int, int]) -> Html:
-    """A chart drawn twice, so that its text is as legible on a phone as on a desk; the style sheet shows one of them.
+    """Draw a chart twice, so that its text is legible on phone and desktop; the style sheet shows one of them.
 
     Args:
-        draw: From width and height in pixels to the drawing.
-        wide: Width and height for a desk.
-        narrow: For a phone.
+        draw: Function from width and height in pixels to the drawing.
+        wide: Width and height for desktop.
+        narrow: Width and height for phone.
     """
     return tag("div", tag("div", draw(*wide), class_="wide"), tag("div", draw(*narrow), class_="narrow"), class_="two-sizes")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, numbers_from: int = 1, marked: int | None = None) -> Html:
-    """A table whose columns from `numbers_from` on hold numbers; the row `marked` stands out."""
+    """Return a table whose columns from `numbers_from` on hold numbers; the row `marked` is highlighted."""
     style = lambda i: "n" if i >= numbers_from else None  # noqa: E731
     cells = lambda row: [tag("td", cell, class_=style(i)) for i, cell in enumerate(row)]  # noqa: E731
     return tag(
@@ -81,5 +81,5 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, numbers_from
 
 
 def has(pictures: np.ndarray | None) -> bool:
-    """Whether there is at least one picture."""
+    """Return whether there is at least one picture."""
     return pictures is not None and len(pictures) > 0

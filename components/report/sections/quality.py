@@ -1,4 +1,4 @@
-"""Sample quality: how near generated and rebuilt pictures come to held-out ones."""
+"""Sample quality: the distances of generated and reconstructed pictures from held-out ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FEATURES = {
 
 
 def quality(report: ReportData) -> Section:
-    """Distances of generated pictures beside the floor, and likeness of rebuilt ones."""
+    """Return the distances of generated pictures beside the floor, and the quality of reconstructions."""
     found = report.quality
     if found is None or found.generated is None:
         body = note(f"Not measured: {found.reason}." if found and found.reason else "Sample quality was not measured.")
@@ -67,7 +67,7 @@ def _distances(found: Quality) -> Html:
         ("Rebuilt", found.rebuilt),
         ("Floor", found.floor),
     ]
-    # Figures of other features or another number of pictures would look like a difference between models.
+    # Figures on other features or another number of pictures would look like a difference between models.
     shown = [(name, figures) for name, figures in columns if comparable(found.generated, figures)]
     rows = [
         [fragment(name, tag("small", meaning)), *(_value(figures, field) for _, figures in shown)]
@@ -90,7 +90,7 @@ def _value(figures: Distances, field: str) -> str:
 
 
 def _basis(found: Quality) -> Html:
-    """What the figures rest on: without it none of them means anything."""
+    """Describe the basis of the figures: number of pictures, split and features."""
     figures, accuracy = found.generated, found.classifier_accuracy
     right = f" and names {percent(accuracy)} of held-out ones right" if accuracy is not None else ""
     return fragment(

@@ -1,4 +1,4 @@
-"""Where the run stands: beside another seed, the last model, a model that has learned nothing, and what others reach."""
+"""Rank the run's figure: beside the last model, a model that has learned nothing, and published results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MEASURES = {"elbo": "ELBO", "importance_weighted": "importance-weighted bound", 
 
 
 def ranking(report: ReportData) -> Section | None:
-    """One figure in a line with others by the same protocol; None where the run has none."""
+    """Return one figure in a ranking with others by the same protocol; None if the run has no figure."""
     known = references(report)
     measure = known[0].measure if known else _usual(report)
     own = _value(report, report.held_out, measure)
