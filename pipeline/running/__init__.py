@@ -1,1 +1,1 @@
-"""A run of the pipeline, from the request to what is done once it has ended."""
+"""Run the pipeline, from the request to the steps after the end of a run."""

@@ -1,8 +1,8 @@
-"""A DAG for Airflow: the same graph, a task for each component, through TFX's AirflowDagRunner.
+"""Build a DAG for Airflow: the same graph, one task per component, through TFX's AirflowDagRunner.
 
-TFX's runner makes the tasks and says which comes after which. How a task runs its component is ours: the runner's own launcher
-knows nothing of the graph's compiled form, names outputs by their keys alone, so that two blessings of one run collide, and finds
-nothing of what `darkroom run` has recorded. Here each task runs one node as `darkroom run` does, on the same work folder.
+TFX's runner creates the tasks and their order. Tasks do not use its launcher: it does not know the compiled form of the graph, it
+names outputs by their keys alone, so that two blessings of one run collide, and it does not find the records of `darkroom run`.
+Instead, each task runs one node in the same way as `darkroom run`, on the same work folder.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ def darkroom_dag(
     start: datetime.datetime = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
     **more: Any,
 ) -> DAG:
-    """The DAG that does what `darkroom retrain` does. A file in Airflow's folder of DAGs holds no more than
+    """Return a DAG that does the same as `darkroom retrain`. A file in Airflow's folder of DAGs contains only
 
         from pipeline.airflow_dag import darkroom_dag
         dag = darkroom_dag(images="/data/span-{SPAN}", work="/srv/cats", schedule="0 3 * * *")
 
-    Its task Begin ends all others as skipped where nothing is new; Verdict fails, with the reasons, where nothing was pushed.
+    If nothing is new, the task Begin marks all others as skipped. The task Verdict fails, with the reasons, if nothing was pushed.
 
     Args:
-        work: The work folder, which every worker has to see; absolute.
-        images: Where the pictures are; this or `dataset`, and the others, as `darkroom retrain` takes them.
-        dataset: See there.
-        data_root: See there.
-        config: See there.
-        overrides: What --set is given, such as "training.epochs=20".
+        work: The work folder as an absolute path, which every worker must be able to access.
+        images: Where the pictures are. Give this or `dataset`. These arguments are those of `darkroom retrain`.
+        dataset: See `darkroom retrain`.
+        data_root: See `darkroom retrain`.
+        config: See `darkroom retrain`.
+        overrides: The values of --set, such as "training.epochs=20".
         name: The DAG's id.
-        schedule: A cron, @daily ..., or None for runs by hand alone.
-        start: From when on; its time zone is that of the schedule.
-        more: For Airflow's DAG, such as `default_args` or `tags`.
+        schedule: A cron expression, @daily ..., or None for manual runs only.
+        start: The start date; its time zone is that of the schedule.
+        more: Arguments of Airflow's DAG, such as `default_args` or `tags`.
 
     Raises:
-        InputError: The configuration is wrong; Airflow shows it as an import error.
+        InputError: The configuration is not valid; Airflow shows this as an import error.
     """
     from airflow.operators.python import PythonOperator
     from tfx.orchestration.airflow.airflow_dag_runner import AirflowDagRunner, AirflowPipelineConfig
@@ -67,9 +67,9 @@ def darkroom_dag(
     settings = {
         "schedule": schedule,
         "start_date": start,
-        "catchup": False,  # the pictures of now are all that there is to train on
+        "catchup": False,  # past dates cannot be repeated: training uses the current pictures
         "max_active_runs": 1,
-        "max_active_tasks": 1,  # the work folder is one task's at a time
+        "max_active_tasks": 1,  # one task at a time holds the work folder
         **more,
     }
     folder = Path(work).expanduser().absolute()
@@ -77,7 +77,7 @@ def darkroom_dag(
     dag = AirflowDagRunner(how).run(_shape(asked, name, folder))
     nodes = list(dag.tasks)
     for node in nodes:
-        node.op_kwargs = {"exec_properties": {}}  # nothing of the configuration is for Airflow's templates, nor for its data base
+        node.op_kwargs = {"exec_properties": {}}  # keeps the configuration out of Airflow's templates and database
     begin = PythonOperator(task_id=BEGIN, python_callable=functools.partial(_begin, asked), dag=dag)
     verdict = PythonOperator(
         task_id=VERDICT, python_callable=functools.partial(_conclude, folder), trigger_rule="none_skipped", dag=dag
@@ -90,9 +90,9 @@ def darkroom_dag(
 
 
 def _shape(asked: dict[str, Any], name: str, folder: Path) -> Pipeline:
-    """The graph's nodes and what is between them, which is all that Airflow has to know.
+    """Return the nodes of the graph and their connections, which is all that Airflow needs.
 
-    It looks at no pictures and writes nothing: Airflow reads the file of a DAG again and again.
+    The function reads no pictures and writes no files, because Airflow parses a DAG file repeatedly.
     """
     from tfx.orchestration import metadata
 
@@ -117,7 +117,7 @@ def _shape(asked: dict[str, Any], name: str, folder: Path) -> Pipeline:
 
 
 def _launcher(folder: Path) -> type:
-    """What TFX's runner makes for each node, in place of its own launcher."""
+    """Return the class that TFX's runner creates for each node instead of its own launcher."""
 
     class Launcher:
         def __init__(self, node: str):
@@ -140,7 +140,7 @@ def _launcher(folder: Path) -> type:
 
 
 def _begin(asked: dict[str, Any]) -> str:
-    """The task Begin: begins a run, and gives its id to the tasks after it."""
+    """Run the task Begin: begin a run, and return its id for the other tasks."""
     from airflow.exceptions import AirflowSkipException
 
     from pipeline.running.request import make_request
@@ -153,7 +153,7 @@ def _begin(asked: dict[str, Any]) -> str:
 
 
 def _conclude(folder: Path) -> None:
-    """The task Verdict: ends the run."""
+    """Run the task Verdict: end the run."""
     from airflow.exceptions import AirflowFailException
 
     from pipeline.running.stepwise import conclude
@@ -164,7 +164,7 @@ def _conclude(folder: Path) -> None:
 
 
 def _run_id() -> str:
-    """The id of the run that the task Begin of this run of the DAG has begun."""
+    """Return the id of the run that the task Begin of this DAG run has begun."""
     from airflow.exceptions import AirflowFailException
     from airflow.operators.python import get_current_context
 

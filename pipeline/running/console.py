@@ -1,4 +1,4 @@
-"""What a person sees while a pipeline runs: a line per component, a progress bar, and nothing of the libraries' noise."""
+"""Show a running pipeline on the console: one line per component and a progress bar, without the output of libraries."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from pipeline.verdict.status import escaped
 
 MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
 NAME_WIDTH = 18
-PLAIN_SECONDS = 60  # between two lines on the progress of a step, where there is no terminal
+PLAIN_SECONDS = 60  # between two progress lines without a terminal
 
 
 class Display:
-    """Shows components as they run and end.
+    """Show components as they start, progress and end.
 
-    On a terminal it draws a moving bar. Elsewhere it writes plain lines: one for each component, and one a minute while a component
+    On a terminal it draws a moving bar. Otherwise it writes plain lines: one per component, and one per minute while a component
     works.
 
     Args:
-        stream: Where to.
+        stream: The output stream.
     """
 
     def __init__(self, stream: IO[str]):
@@ -38,11 +38,11 @@ class Display:
         self._last_line = 0.0
 
     def line(self, text: str, style: str = "") -> None:
-        """Writes a line."""
+        """Write a line."""
         self._console.print(Text(escaped(text), style=style))
 
     def started(self, name: str) -> None:
-        """A component starts."""
+        """Show that a component starts."""
         self._name, self._last_line = name, time.monotonic()
         if not self._console.is_terminal:
             return
@@ -60,7 +60,7 @@ class Display:
         self._bar.start()
 
     def progress(self, value: progress.Progress) -> None:
-        """A component reports how far it has come."""
+        """Show the progress of a component."""
         if self._bar is not None:
             self._bar.update(self._task, total=value.total, completed=value.done, description=in_short(value))
         elif time.monotonic() - self._last_line >= PLAIN_SECONDS:
@@ -68,7 +68,7 @@ class Display:
             self.line(f"… {self._name:<{NAME_WIDTH}} {'':>8}  {value}")
 
     def ended(self, name: str, state: str, seconds: float, result: str) -> None:
-        """A component has ended."""
+        """Show how a component ended."""
         self.close()
         mark, colour = MARKS[state]
         time = "cached" if state == "cached" else f"{seconds:.1f} s"
@@ -76,14 +76,14 @@ class Display:
         self._console.print(line)
 
     def close(self) -> None:
-        """Takes a bar that is still moving away."""
+        """Remove the progress bar, if there is one."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
 
 def in_short(value: progress.Progress) -> str:
-    """Progress in so few words that they fit a line of 80 characters beside the bar."""
+    """Return progress as text that is short enough for a line of 80 characters beside the bar."""
     if not value.figures:
         return f"{value.step} {value.done:,}" + (f" of {value.total:,}" if value.total else "") + f" {value.unit}"
     share = f"{value.done / value.total:4.0%}  " if value.total else ""
@@ -95,7 +95,7 @@ def in_short(value: progress.Progress) -> str:
 
 
 class ProgressHandler(logging.Handler):
-    """Hands progress records to a display, and nothing else."""
+    """Pass progress records to a display, and ignore all others."""
 
     def __init__(self, display: Display):
         super().__init__()
@@ -110,7 +110,7 @@ class ProgressHandler(logging.Handler):
 
 @contextmanager
 def progress_shown(display: Display) -> Iterator[None]:
-    """For as long as it lasts, progress records reach the display and are not logged beside it."""
+    """Within the context, send progress records to the display instead of the log."""
     logger, handler = logging.getLogger(progress.LOGGER), ProgressHandler(display)
     level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)

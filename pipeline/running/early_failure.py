@@ -1,4 +1,4 @@
-"""Tells of a `darkroom retrain` that failed before there was a run, at night, when nobody reads the console."""
+"""Notify of a `darkroom retrain` that failed before a run began. At night nobody reads the console."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pipeline.workspace.layout import WorkFolderBusy
 
 @contextmanager
 def notifying_of_failure(asked: Mapping[str, Any], warn: Callable[[str], object]) -> Iterator[None]:
-    """For as long as it lasts, an error notifies whom the configuration names before it goes on its way.
+    """Within the context, notify the configured recipients of an exception, and raise it again.
 
-    A run notifies by itself; it ends with a status, and no error of its own gets here. Another run that holds the work folder
-    is none.
+    A run notifies on its own: it ends with a status, and its errors do not reach this context. Another run that holds the work
+    folder is not a failure.
 
     Args:
         asked: The command's options.
-        warn: Is called with a line for each way of telling that failed.
+        warn: Called with one line for each notification that failed.
     """
     try:
         yield
@@ -45,7 +45,7 @@ def _tell(error: Exception, asked: Mapping[str, Any]) -> list[str]:
         values = apply_overrides(read_values(asked["config"]), asked["overrides"])
         notify = TypeAdapter(NotifyConfig).validate_python(values.get("notify") or {})
     except (InputError, ValidationError):
-        return []  # what is wrong is the configuration itself: it names nobody
+        return []  # the configuration itself is not valid, so that the recipients are unknown
     images = asked["images"] or ""
     title = values.get("title") or asked["dataset"] or (title_of(images) if images else DEFAULT_DATASET)
     return never_began(error, notify, str(title), images)

@@ -1,4 +1,4 @@
-"""`darkroom retrain`: a run where there is something new, and one line where there is not."""
+"""Run the pipeline if something is new, and otherwise print one line (`darkroom retrain`)."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from pipeline.verdict.status import Status
 from pipeline.workspace.layout import Workspace
 
 RECORD = "retrained.json"
-# Ends after which the same pictures and configuration would come to the same end again.
+# Outcomes that the same pictures and configuration would lead to again.
 SETTLED = (Status.PUSHED, Status.REFUSED)
 
 
 @dataclass(frozen=True)
 class State:
-    """What a run was about.
+    """The inputs of a run, and how it ended.
 
     Attributes:
-        pictures: The fingerprint of all that was there to be read: names, sizes and times of change, of the last spans.
-        config: SHA-256 of the configuration, without who is told of the run.
-        count: How many pictures there were.
-        span: The latest span's number, 0 where there are none.
-        status: How the run ended; None before that.
-        first: The earliest span's number.
+        pictures: The fingerprint of all input files of the last spans: names, sizes and modification times.
+        config: SHA-256 of the configuration, without the sections on notification and records.
+        count: The number of pictures.
+        span: The number of the latest span, 0 without spans.
+        status: The exit status of the run; None before its end.
+        first: The number of the earliest span.
     """
 
     pictures: str
@@ -43,11 +43,11 @@ class State:
 
 
 def retrain(request: Request, tell: Callable[[str], object]) -> Status:
-    """Runs the pipeline if pictures or configuration are not those of the last run, or that one did not come to its end.
+    """Run the pipeline if pictures or configuration have changed since the last run, or if that run did not finish.
 
     Args:
-        request: What a run would be asked for.
-        tell: Is called with the one line that is said where nothing is to be done, and with a warning if there is one.
+        request: The request of the run.
+        tell: Called with the one line to print if nothing is new, and with each warning.
 
     Raises:
         InputError: There are no pictures.
@@ -58,7 +58,7 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
     looked(workspace)
     before, runs = read(workspace.root), workspace.runs()
     if runs and runs[-1].name in killed(workspace):
-        renew_metrics(workspace)  # before this run has an end of its own; what goes wrong with it is said then
+        renew_metrics(workspace)  # records the killed run before this one ends; failures are reported at that end
     if settled(before, now):
         tell(why_not(before, now))
         for warning in renew_metrics(workspace):
@@ -67,19 +67,19 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
     status = run(request)
     try:
         write(workspace.root, replace(now, status=int(status)))
-    except OSError as error:  # the run has said how it ended; one that failed is tried again anyway
+    except OSError as error:  # the run has reported its outcome; a failed one is run again anyway
         if status in SETTLED:
             tell(f"warning: {RECORD} was not written, so that the next retrain runs again: {error.strerror}")
     return status
 
 
 def settled(before: State | None, now: State) -> bool:
-    """Whether a run would come to the same end again."""
+    """Return True if a run would have the same outcome as the last one."""
     return bool(before and before.status in SETTLED and (before.pictures, before.config) == (now.pictures, now.config))
 
 
 def why_not(before: State, now: State) -> str:
-    """What is said where nothing is to be done."""
+    """Return the line to print if nothing is new."""
     several = 0 < now.first < now.span
     span = f" in spans {now.first} to {now.span}" if several else f" in span {now.span}" if now.span else ""
     ended = Status(before.status).word
@@ -87,7 +87,7 @@ def why_not(before: State, now: State) -> str:
 
 
 def look(request: Request) -> State:
-    """What there is now."""
+    """Return the current state of the inputs."""
     from components.image_example_gen.discovery.find import find_sources
 
     with hushed():
@@ -97,7 +97,7 @@ def look(request: Request) -> State:
 
 
 def read(work: Path) -> State | None:
-    """What the last `retrain` was about; None where there was none, or its record is of no use."""
+    """Return the state recorded by the last `retrain`; None if there is no valid record."""
     try:
         return State(**json.loads((work / RECORD).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -105,7 +105,7 @@ def read(work: Path) -> State | None:
 
 
 def write(work: Path, state: State) -> None:
-    """Writes the record, whole or not at all."""
+    """Write the record, completely or not at all."""
     fresh = work / f".{RECORD}.new"
     try:
         fresh.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")

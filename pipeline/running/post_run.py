@@ -1,4 +1,4 @@
-"""What is done once a run has ended, whatever way: nothing of it changes how the run ended."""
+"""Do the steps after the end of a run, however it ended. They do not change how the run ended."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from pipeline.workspace.layout import DiskFull, Workspace
 if TYPE_CHECKING:
     from pipeline.running.request import Request
 
-Step = tuple[str, Callable[[], None]]  # what it means if it fails, and the step
+Step = tuple[str, Callable[[], None]]  # the consequence of a failure, and the step
 
 
 def after_run(request: Request, workspace: Workspace, verdict: Verdict) -> list[str]:
-    """Writes the metrics, notifies, and has MLflow keep a record.
+    """Write the metrics, send notifications, and record the run in MLflow.
 
     Args:
-        request: What was asked for.
+        request: The request of the run.
         workspace: The work folder.
-        verdict: How the run ended; it has been written.
+        verdict: The verdict of the run, which has been written.
 
     Returns:
-        A line for each of them that could not be done.
+        One line for each step that failed.
     """
     config, folder = request.config, workspace.run(verdict.run)
     steps = [_metrics(workspace)]
-    if verdict.status != Status.INTERRUPTED:  # a person is there, and wants it to end
+    if verdict.status != Status.INTERRUPTED:  # a person interrupted the run and waits for its end
         steps += _notification(config.notify, verdict, folder / "log.txt")
         if config.mlflow.tracking_uri is not None and judged(verdict):
             steps.append(("MLflow has no record of the run", lambda: record(config, verdict, folder)))
@@ -44,26 +44,26 @@ def after_run(request: Request, workspace: Workspace, verdict: Verdict) -> list[
 
 
 def looked(workspace: Workspace) -> None:
-    """Remembers when `retrain` last looked whether there is anything new."""
+    """Record the time at which `retrain` last checked for new data."""
     (workspace.root / LOOKED).touch()
 
 
 def renew_metrics(workspace: Workspace) -> list[str]:
-    """Writes the metrics where there was no run: nothing was new, or a rollback; a line if they cannot be written."""
+    """Write the metrics without a run, after a check for new data or a rollback; return a line if they cannot be written."""
     return _warnings([_metrics(workspace)])
 
 
 def never_began(error: Exception, notify: NotifyConfig, title: str, images: str) -> list[str]:
-    """Notifies of a run that was to begin and could not.
+    """Notify of a run that could not begin.
 
     Args:
-        error: Why.
-        notify: Who is told.
-        title: What the pictures are.
-        images: Where they were to be.
+        error: The reason.
+        notify: The configuration of the notification.
+        title: The subject of the pictures.
+        images: The configured location of the pictures.
 
     Returns:
-        A line for each way of telling that failed.
+        One line for each notification that failed.
     """
     status = Status.MISTAKE if isinstance(error, InputError) else Status.FAULT
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
@@ -88,7 +88,7 @@ def _notification(config: NotifyConfig, verdict: Verdict, log: Path | None) -> l
 
 
 def _warnings(steps: Sequence[Step]) -> list[str]:
-    """Does each step, and says in a line which of them failed and why."""
+    """Do each step, and return a line for each one that failed."""
     warnings = []
     for meaning, step in steps:
         try:
@@ -97,7 +97,7 @@ def _warnings(steps: Sequence[Step]) -> list[str]:
             warnings.append(f"{meaning}: interrupted")
         except OSError as error:
             warnings.append(f"{meaning}: {error.strerror or type(error).__name__}")
-        except (RuntimeError, InputError) as error:  # each step's own, in words that give no secret away
+        except (RuntimeError, InputError) as error:  # the steps' own errors, whose messages contain no secrets
             warnings.append(f"{meaning}: {error}")
         except Exception as error:
             warnings.append(f"{meaning}: {type(error).__name__}")

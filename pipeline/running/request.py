@@ -1,4 +1,4 @@
-"""From what a person types to a run's request."""
+"""Build the request of a run from the options of the command line."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from pipeline.data.schemas import schema_of
 from pipeline.workspace.layout import Workspace
 
 DEFAULT_DATASET = "digits"
-JUDGED_ELSEWHERE = 1000  # held-out pictures that margins are for where the pictures are a cluster's, which grow with each span
+JUDGED_ELSEWHERE = 1000  # assumed number of held-out pictures for margins on a cluster, where pictures grow with each span
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for.
+    """The request of a run.
 
     Attributes:
         images: Where the pictures are: an absolute path or a URI.
         config: The configuration.
         work: The work folder.
         orchestrator: `local` or `beam`.
-        enable_cache: Whether what has not changed is taken from earlier runs.
-        beam_args: For the components that run on Beam.
-        accept_drift: Whether the pictures may differ from those before.
-        bless: The reason to bless the model even if the model gate refuses it; empty: let it decide.
+        enable_cache: Whether unchanged results are taken from earlier runs.
+        beam_args: Arguments for the components that run on Beam.
+        accept_drift: Whether the pictures may differ from earlier ones.
+        bless: The reason to bless the model even if the model gate refuses it; empty for no such request.
     """
 
     images: str
@@ -63,10 +63,10 @@ def make_request(
     accept_drift: bool = False,
     bless: str | None = None,
 ) -> Request:
-    """Reads and checks all that a run needs to know; the arguments are those of `darkroom run`.
+    """Read and check all settings of a run; the arguments are those of `darkroom run`.
 
     Raises:
-        InputError: Something is wrong with it; one line.
+        InputError: An argument, the configuration or the input is not valid; one line.
     """
     if images is not None and dataset is not None:
         raise InputError("give --images or --dataset, not both")
@@ -78,10 +78,10 @@ def make_request(
     values = read_values(chosen)
     if name:
         work = work or str(Path("work", name))
-        Workspace.create(Path(work))  # data sets are kept there
+        Workspace.create(Path(work))  # data sets are stored there
         prepared = prepare_dataset(name, data_root, work)
         images, values = str(prepared.folder), with_default(values, "data", "label_names", list(prepared.label_names))
-        values = with_default(values, "data", "follow_links", True)  # what lies elsewhere is linked, not copied
+        values = with_default(values, "data", "follow_links", True)  # files in other folders are linked, not copied
         values = {"title": name, **values}
     else:
         images = local_path(images)
@@ -96,11 +96,11 @@ def make_request(
 
 
 def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Config:
-    """The configuration of a pipeline that runs elsewhere, on pictures that this machine may or may not reach.
+    """Return the configuration of a pipeline that runs elsewhere, on pictures that this machine may not be able to read.
 
     Raises:
-        InputError: Something is wrong with it; or it leaves open what only a look at the pictures tells, and they are out of
-            reach.
+        InputError: The configuration is not valid; or it leaves fields open that are inferred from the pictures, and they cannot
+            be read.
     """
     values = {"title": title_of(images), **read_values(config)}
     try:
@@ -117,16 +117,16 @@ def _built(
     source: str,
     judged_by: int | None = None,
 ) -> Config:
-    """The configuration that values make, with what they leave open filled in by a look at the pictures."""
+    """Return the configuration, with open values inferred from the pictures."""
     if chosen is not None and Path(chosen).expanduser().is_file() and values.get("schema"):
         values = {**values, "schema": str(schema_of(Path(chosen).expanduser()).absolute())}
     values = apply_overrides(dict(values), overrides)
-    build_config(values, source)  # a mistyped field is found before the pictures are looked at
+    build_config(values, source)  # finds a mistyped field before the pictures are read
     return build_config(complete(values, images, judged_by), source)
 
 
 def title_of(images: str) -> str:
-    """What the pictures are called after where they are: the last folder without a span in its name, or the file."""
+    """Return a title derived from the location: the last folder whose name contains no span, or the file."""
     parts = [part for part in Path(images).parts if "{" not in part and not re.fullmatch(r"\*+|\.+|/|\w+:", part)]
     name = Path(images).resolve().name if parts and "://" not in images and "{" not in images else (parts or [""])[-1]
     known = (*ARCHIVE_SUFFIXES, *ARRAY_SUFFIXES, *MANIFEST_SUFFIXES, ".tfrecord")
@@ -135,10 +135,10 @@ def title_of(images: str) -> str:
 
 
 def checked_reason(why: str | None) -> str:
-    """The reason that is given for a forced blessing, in one line; empty where none is asked for.
+    """Return the reason for a forced blessing as one line; empty if none is requested.
 
     Raises:
-        InputError: It says nothing.
+        InputError: The reason contains no words.
     """
     if why is None:
         return ""
@@ -149,7 +149,7 @@ def checked_reason(why: str | None) -> str:
 
 
 def read_values(config: str | None) -> dict[str, Any]:
-    """The values of a configuration file, or of one that comes with the project; none where none is named.
+    """Return the values of a configuration file or of an included configuration; empty if none is named.
 
     Raises:
         InputError: There is no such configuration.
@@ -166,7 +166,7 @@ def read_values(config: str | None) -> dict[str, Any]:
 
 
 def with_default(values: Mapping[str, Any], section: str, field: str, default: Any) -> dict[str, Any]:
-    """The values with a field set where it is not."""
+    """Return the values with a field set if it is unset."""
     if not default:
         return dict(values)
     inner = values.get(section) or {}

@@ -1,4 +1,4 @@
-"""`darkroom run`: from a folder of pictures to a verdict."""
+"""Run the pipeline from a folder of pictures to a verdict (`darkroom run`)."""
 
 from __future__ import annotations
 
@@ -38,24 +38,25 @@ from pipeline.workspace.layout import DiskFull, Workspace, command
 from pipeline.workspace.scratch import remove_own, scratch
 
 LOGGER = logging.getLogger("darkroom.run")
-# Beam in this process. Its default runner would look for a binary on the network first; and without the last argument TFX
-# packs itself up for each component, for workers that there are none of.
+# Run Beam in this process. Its default runner would first look for a binary on the network. Without the last argument TFX builds
+# a package of itself for each component, for workers that do not exist here.
 LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--sdk_container_image=none")
 INTERRUPTED = "the next run goes on from the last finished component"
 
 
 def run(request: Request) -> Status:
-    """Runs the pipeline; every end that it can come to is a status, a verdict file and a last line.
+    """Run the pipeline. Every outcome has an exit status, a verdict file and a last line.
 
     Args:
-        request: What is asked for.
+        request: The request of the run.
 
     Returns:
         The exit status.
 
     Raises:
-        DiskFull: There is not even room to say how a run ended.
-        InputError: The work folder, its metadata's database or the schema cannot be used, or MLflow is asked for and not there.
+        DiskFull: There is not enough space for the record of the run.
+        InputError: The work folder, its metadata database or the schema cannot be used, or MLflow is configured and not
+            available.
         WorkFolderBusy: Another run holds the work folder, or another program its database.
     """
     check(request.config)
@@ -71,10 +72,10 @@ def run(request: Request) -> Status:
 
 
 def new_record(workspace: Workspace, config: Config) -> str:
-    """Gives a new run its folder, with its configuration; its id.
+    """Create the folder of a new run with its configuration, and return the run's id.
 
     Raises:
-        DiskFull: There is no room for it; no folder is left.
+        DiskFull: There is not enough space; no folder is left behind.
     """
     run_id = ""
     try:
@@ -89,14 +90,14 @@ def new_record(workspace: Workspace, config: Config) -> str:
 
 
 def make_ready(request: Request, workspace: Workspace) -> int:
-    """Puts a work folder in order before a run: nothing that an earlier one left unfinished is taken for a result.
+    """Prepare a work folder for a run, so that no unfinished output of an earlier run is used as a result.
 
     Returns:
-        Of how many executions there were files that ML Metadata does not know; they were moved aside.
+        The number of executions unknown to ML Metadata whose files were moved aside.
 
     Raises:
         StoreDamaged: ML Metadata's database is damaged.
-        DiskFull: There is no room for the run.
+        DiskFull: There is not enough space for the run.
     """
     backup.check(workspace)
     moved = orphans.put_away(workspace)
@@ -106,12 +107,12 @@ def make_ready(request: Request, workspace: Workspace) -> int:
 
 
 def place_schema(path: str | None, workspace: Workspace) -> Path:
-    """Lays the curated schema where the pipeline imports it from, in a folder named by its content.
+    """Copy the curated schema to a folder named by its content, from which the pipeline imports it.
 
-    The importer knows a schema by where it is, so an edited one has to be somewhere else.
+    The importer identifies a schema by its location, so that an edited one needs another folder.
 
     Raises:
-        InputError: There is no such schema, or it is none.
+        InputError: There is no such schema, or the file is not a schema.
     """
     from pipeline.data.schemas import default_schema, read_schema
 
@@ -127,15 +128,15 @@ def place_schema(path: str | None, workspace: Workspace) -> Path:
 
 
 def beam_args(given: Sequence[str]) -> list[str]:
-    """What Beam is told: what is given, and to run in this process unless that names a runner."""
+    """Return the arguments for Beam: the given ones, and those that run it in this process unless a runner is given."""
     elsewhere = any(argument.startswith("--runner") for argument in given)
     return [*given] if elsewhere else [*LOCAL_BEAM, *given]
 
 
 class Run:
-    """One run, from its first line to its last; it observes the components."""
+    """One run, from its first to its last line. It observes the components."""
 
-    only: str | None = None  # the one node that is run, where others run the others; see `pipeline.running.stepwise`
+    only: str | None = None  # the only node to run in this process; see `pipeline.running.stepwise`
 
     def __init__(self, request: Request, workspace: Workspace, run_id: str, schema: Path, out: IO[str], err: IO[str]):
         self.request, self.workspace, self.run_id, self.schema = request, workspace, run_id, schema
@@ -148,13 +149,13 @@ class Run:
         self.examples = ""
 
     def to_the_end(self) -> Status:
-        """Runs, and ends in order whatever happens."""
+        """Run, and end in order whatever happens."""
         self.display.line(f"darkroom: {self.request.config.title} from {place(self.request.images)}", style="bold")
         with scratch():
             return self.guarded()
 
     def guarded(self) -> Status:
-        """The run, whose temporary files are in a folder of their own."""
+        """Run with a separate folder for temporary files."""
         with interruptible(self.last_words) as signalled:
             ended = Status.INTERRUPTED, None, [INTERRUPTED]
             try:
@@ -179,24 +180,24 @@ class Run:
             except Exception as error:
                 LOGGER.exception("the run failed")
                 ended = Status.FAULT, None, [disk_full(error, self.workspace.root) or one_line(error)]
-            if signalled.is_set():  # whatever a library has made of it
+            if signalled.is_set():  # a library may have turned the interrupt into another exception
                 ended = Status.INTERRUPTED, None, [INTERRUPTED]
         self.end(*ended)
         return ended[0]
 
     def last_words(self) -> None:
-        """Ends the run where its main thread does not come back from C++ code."""
+        """End the run if its main thread does not return from C++ code."""
         try:
             self.end(Status.INTERRUPTED, None, [INTERRUPTED])
         finally:
             remove_own()
 
     def execute(self) -> tuple[Status, str | None, list[str]]:
-        """Runs the graph; gives the verdict on a run that came to its end."""
+        """Run the graph, and return its verdict."""
         self.make_ready()
         ended = self.run_graph()
         if ended[0] is Status.PUSHED and not self.serves():
-            # The cache knows that this model was pushed once; it has been deleted since, or another took its place.
+            # The cache holds an earlier push of this model, but the version was deleted, or another one replaced it.
             ended = self.run_graph(push_anew=f"{self.run_id}-push")
             self.serves()
         if ended[0] is Status.PUSHED:
@@ -207,22 +208,22 @@ class Run:
         return ended
 
     def make_ready(self) -> None:
-        """Puts in order what an earlier run may have left."""
+        """Prepare the work folder."""
         moved = make_ready(self.request, self.workspace)
         if moved:
             aside = shown(self.workspace.root / orphans.ASIDE)
             self.display.line(f"files of {moved:,} executions that ML Metadata does not know were moved to {aside}")
 
     def serves(self) -> bool:
-        """Whether the model is the one in service; if so, the verdict names its version."""
+        """Return True if the model is the one in service; the verdict then gets its version."""
         current = in_service(Path(self.verdict.model["artifact"]), self.workspace.serving)
         if current:
             self.verdict.model |= {"version": int(current.name), "path": str(current)}
         return current is not None
 
     def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
-        """Runs the graph once; see `create_pipeline` for the argument."""
-        # Imported here: it takes seconds, and what it prints belongs into the log.
+        """Run the graph once; see `create_pipeline` for the argument."""
+        # Imported here because it takes seconds, and its output belongs in the log.
         from pipeline.graph.environments import Local
         from pipeline.graph.pipeline import create_pipeline
         from pipeline.running.runner import run_pipeline
@@ -252,7 +253,7 @@ class Run:
     def finished(self, outcome: NodeOutcome) -> None:
         """See `pipeline.verdict.outcomes.Observer`."""
         again = any(c["name"] == outcome.name for c in self.verdict.components)
-        if again and outcome.state == "cached":  # the graph runs a second time, for the push alone
+        if again and outcome.state == "cached":  # a second run of the graph, only for the push
             return
         self.verdict.add(outcome)
         self.display.ended(outcome.name, outcome.state, outcome.seconds, describe(outcome))
@@ -263,13 +264,13 @@ class Run:
             for note in notes_of(outcome.outputs):
                 self.display.line(f"    {note}", style="dim")
         elif outcome.name == "Trainer" and outcome.outputs:
-            shutil.rmtree(self.workspace.checkpoints, ignore_errors=True)  # it is at its end, and its output is known
+            shutil.rmtree(self.workspace.checkpoints, ignore_errors=True)  # training is finished and its output recorded
         elif outcome.name == "Report" and outcome.outputs:
             place_report(Path(outcome.outputs["report"].uri), self.workspace, self.run_id)
             self.verdict.report = str(self.workspace.run(self.run_id) / "report" / "index.html")
 
     def show(self, refusal: GateRefused) -> None:
-        """Writes a report on pictures that were refused; whatever goes wrong with it, the refusal stands."""
+        """Write a report on refused pictures. An error in it does not change the refusal."""
         from components.report.refusal import Refusal, write_refusal
         from pipeline.metadata.lineage import examples_of
 
@@ -292,13 +293,13 @@ class Run:
             LOGGER.exception("there is no report on the refusal")
 
     def end(self, status: Status, gate: str | None, reasons: list[str]) -> None:
-        """Writes down how the run ended, and says so."""
+        """Record and print how the run ended."""
         self.display.close()
         self.verdict.end(status, gate, reasons)
         self.verdict.seconds = round(time.perf_counter() - self.begin, 3)
         try:
             self.write_down()
-        except OSError as error:  # said, for nobody will find it written
+        except OSError as error:  # printed, because the file is missing
             self.complaints.line(f"warning: the run's record is not complete: {error.strerror}, {error.filename}", style="yellow")
         for warning in after_run(self.request, self.workspace, self.verdict):
             self.complaints.line(f"warning: {warning}", style="yellow")
@@ -308,10 +309,10 @@ class Run:
             self.say_why(status, gate, reasons)
 
     def write_down(self) -> None:
-        """Writes the verdict, and lists what of the pictures was not taken.
+        """Write the verdict, and the lists of rejected and duplicate pictures.
 
         Raises:
-            OSError: It cannot be written.
+            OSError: A file cannot be written.
         """
         self.verdict.write(self.workspace.run(self.run_id) / "verdict.json")
         rejects = self.workspace.rejects(self.run_id)
@@ -324,7 +325,7 @@ class Run:
             self.display.line(f"{len(self.duplicates):,} exact duplicates were left out, listed in {shown(path)}")
 
     def say_report(self) -> None:
-        """Says where the report is, and whether a person has overruled the model gate."""
+        """Print where the report is, and a decision of a person that overruled the model gate."""
         if self.verdict.report:
             self.display.line(f"report: {shown(self.workspace.report / 'index.html')}")
         forced = self.verdict.blessed_by
@@ -334,7 +335,7 @@ class Run:
             self.display.line(blessed_by(forced), style="bold yellow")
 
     def say_pushed(self) -> None:
-        """The last lines of a run that pushed a model."""
+        """Print the last lines of a run that pushed a model."""
         self.say_report()
         if self.request.bless and not self.verdict.blessed_by:
             self.display.line("--bless was not needed and is not recorded: the model gate blessed the model")
@@ -343,7 +344,7 @@ class Run:
         self.display.line(in_one_line(f"pushed: {where} ({self.verdict.seconds:.0f} s)"), style="bold green")
 
     def say_why(self, status: Status, gate: str | None, reasons: list[str]) -> None:
-        """The last lines of a run that did not."""
+        """Print the last lines of a run that pushed no model."""
         self.say_report()
         folder = self.workspace.run(self.run_id)
         what = f"refused by the {gate} gate" if gate else status.word
@@ -361,16 +362,16 @@ class Run:
 
 
 def whoami() -> str:
-    """Who runs this, as user@host."""
+    """Return the current user as user@host."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # a user without a name, as in containers
         user = str(os.getuid())
     return f"{user}@{platform.node() or 'localhost'}"
 
 
 def place_report(source: Path, workspace: Workspace, run_id: str) -> None:
-    """Copies a report into the run's folder, and to where the last one is looked for."""
+    """Copy a report to the folder of the run, and to the location of the last report."""
     own = workspace.run(run_id) / "report"
     if source != own:
         shutil.copytree(source, own, dirs_exist_ok=True)
@@ -381,27 +382,27 @@ def place_report(source: Path, workspace: Workspace, run_id: str) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, str]]:
-    """A file of JSON lines; empty where there is none."""
+    """Return the content of a JSON lines file; empty if there is none."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
 def write_lines(path: Path, lines: Sequence[dict[str, str]]) -> None:
-    """Writes a file of JSON lines."""
+    """Write a JSON lines file."""
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
 
 def one_line(error: BaseException) -> str:
-    """An exception in one line, short enough to read."""
+    """Return an exception as one short line."""
     text = re.sub(r"\s+", " ", str(error)).strip()
     return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def place(images: str) -> str:
-    """Where pictures are, as a person would type it."""
+    """Return the location of pictures as a user would type it."""
     return images if "://" in images else shown(Path(images))
 
 
 def shown(path: Path) -> str:
-    """A path as a person would type it: relative to the current folder where it lies below."""
+    """Return a path as a user would type it: relative to the current folder if it is below it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

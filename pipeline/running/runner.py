@@ -1,4 +1,4 @@
-"""Runs a pipeline on this machine and tells, component by component, what happened."""
+"""Run a pipeline on this machine, and report the outcome of each component."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ OUTPUT_EVENTS = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLA
 def run_pipeline(
     pipeline: Pipeline, run_id: str, orchestrator: str, observer: Observer, only: str | None = None
 ) -> dict[str, NodeOutcome]:
-    """Runs a pipeline to its end.
+    """Run a pipeline to its end.
 
     Args:
         pipeline: The pipeline.
         run_id: The run's name in ML Metadata.
         orchestrator: `local` or `beam`.
-        observer: Is told what happens.
-        only: The id of the one node to run, those before it having been run under the same `run_id`; None runs all.
+        observer: Notified of the start and the end of each component.
+        only: The id of the only node to run, after the nodes before it were run under the same `run_id`; None runs all.
 
     Returns:
-        What came of each component.
+        The outcome of each component.
 
     Raises:
-        Exception: What a component raised, as it raised it.
+        Exception: The exception that a component raised, unchanged.
     """
     outcomes: dict[str, NodeOutcome] = {}
 
@@ -53,7 +53,7 @@ def run_pipeline(
         try:
             runner.run_with_ir(ir) if only is None else _launch(ir, only)
         except Exception:
-            # Beam wraps what a component raised in a text; the component's own exception says it better.
+            # Beam replaces a component's exception by one with a long text. Raise the component's own.
             failed = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
             if failed:
                 raise failed[0] from None
@@ -62,7 +62,7 @@ def run_pipeline(
 
 
 def _launch(ir: pipeline_pb2.Pipeline, name: str) -> None:
-    """Launches one node, as LocalDagRunner launches each."""
+    """Launch one node in the same way as LocalDagRunner."""
     node = next(each.pipeline_node for each in ir.nodes if each.pipeline_node.node_info.id == name)
     deployment = runner_utils.extract_local_deployment_config(ir)
     connection = deployment.metadata_connection_config
@@ -78,13 +78,13 @@ def _launch(ir: pipeline_pb2.Pipeline, name: str) -> None:
 
 @contextmanager
 def _observed(started: Callable[[str], None], finished: Callable[[NodeOutcome], None]) -> Iterator[None]:
-    """Both runners make a `launcher.Launcher` for each node and offer no hook; for the run they get one that tells."""
+    """Within the context, replace `launcher.Launcher`, which both runners create for each node, by one that notifies."""
 
     class ObservedLauncher(launcher.Launcher):
         executed = False
 
         def launch(self):
-            if self._system_node_handler:  # resolvers and importers: environment, not steps
+            if self._system_node_handler:  # resolvers and importers are not reported as steps
                 return super().launch()
             name, begin = self._pipeline_node.node_info.id, time.perf_counter()
             started(name)
@@ -115,7 +115,7 @@ def _observed(started: Callable[[str], None], finished: Callable[[NodeOutcome], 
 
 
 def _read_outputs(connection: metadata.Metadata, execution_id: int) -> dict[str, Output]:
-    """An execution's artifacts from ML Metadata, where cached ones are to be found too."""
+    """Return the artifacts of an execution from ML Metadata, which includes cached ones."""
     with connection as handle:
         events = handle.store.get_events_by_execution_ids([execution_id])
         keys = {e.artifact_id: e.path.steps[0].key for e in events if e.type in OUTPUT_EVENTS}

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP: end at once, but in order."""
+"""Handle Ctrl-C, SIGTERM and SIGHUP: end at once, but in order."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-GRACE_SECONDS = 5.0  # how long a run may take to end in order; a library's own C++ code may not let Python hear the signal
+GRACE_SECONDS = 5.0  # time limit for an orderly end; C++ code of a library may keep Python from handling the signal
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(RuntimeError):
-    """A signal, as an exception that TFX records as a failed execution (it lets KeyboardInterrupt pass)."""
+    """A signal as an exception that TFX records as a failed execution. TFX does not catch KeyboardInterrupt."""
 
 
 @contextmanager
 def as_ctrl_c() -> Iterator[None]:
-    """For as long as it lasts, the first SIGTERM or SIGHUP raises KeyboardInterrupt, as Ctrl-C does by itself.
+    """Within the context, the first SIGTERM or SIGHUP raises KeyboardInterrupt, as Ctrl-C does.
 
-    Those that follow are ignored: a terminal that is closed sends several. Outside the main thread nothing changes.
+    Later signals are ignored, because a terminal that is closed sends several. Outside the main thread the context does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -42,17 +42,17 @@ def as_ctrl_c() -> Iterator[None]:
 
 @contextmanager
 def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
-    """For as long as it lasts, the first of `SIGNALS` raises KeyboardInterrupt in the main thread.
+    """Within the context, the first of `SIGNALS` raises KeyboardInterrupt in the main thread.
 
-    Those that follow are ignored, also afterwards: a terminal that is closed sends several, and none may cut off what the first
-    has begun. Where the main thread is deep in C++ code and does not come back in time, `last_words` is called from another
-    thread and the process ends.
+    Later signals are ignored, even after the context: a terminal that is closed sends several, and none may interrupt the orderly
+    end. If the main thread is in C++ code and does not return in time, `last_words` is called from another thread and the process
+    exits.
 
     Args:
-        last_words: Says how the run ended.
+        last_words: Reports how the run ended.
 
     Yields:
-        Set once a signal has come: libraries may turn the KeyboardInterrupt into an exception of their own.
+        An event that is set after a signal: libraries may turn the KeyboardInterrupt into another exception.
     """
     done, signalled = threading.Event(), threading.Event()
     read_end, write_end = os.pipe()
@@ -61,7 +61,7 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
     def watch() -> None:
         with open(read_end, "rb", buffering=0) as numbers:
             while (number := numbers.read(1)) and number[0] not in SIGNALS:
-                pass  # another signal that Python handles
+                pass  # skips other signals that Python handles
         if not number or done.wait(GRACE_SECONDS):
             return
         try:
@@ -75,7 +75,7 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
             raise KeyboardInterrupt
 
     earlier = {number: signal.signal(number, raise_interrupt) for number in _heard()}
-    earlier_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)  # written at once, whatever Python is doing
+    earlier_fd = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)  # written at once, even while Python code cannot run
     threading.Thread(target=watch, daemon=True).start()
     try:
         yield signalled
@@ -88,7 +88,7 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
 
 
 def _heard() -> list[signal.Signals]:
-    """Those of `SIGNALS` that are listened to: nohup has SIGHUP ignored, and it stays so."""
+    """Return the signals to handle. SIGHUP is not handled if it is ignored, as under nohup."""
     return [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN]
 
 

@@ -1,7 +1,7 @@
-"""A run of which each component runs in a process of its own: begun, run node by node, concluded.
+"""Run each component of a run in a separate process: begin the run, run node by node, conclude it.
 
-What one process has to tell the next is in the run's folder: `begun.json` what the run is about, `nodes.jsonl` what came of each
-node. The work folder is locked while a node runs, and free between two of them.
+The folder of the run passes data between the processes: `begun.json` has the inputs of the run, `nodes.jsonl` the outcome of each
+node. The work folder is locked while a node runs, and free in between.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Begun:
     Attributes:
         images: Where its pictures are.
         schema: The folder of its schema.
-        state: What `darkroom retrain` would compare the next one with.
-        began: When, in seconds since 1970.
+        state: The state that the next `darkroom retrain` compares with.
+        began: The start time in seconds since 1970.
     """
 
     images: str
@@ -49,14 +49,14 @@ class Begun:
 
 
 def begin(request: Request, tell: Callable[[str], object]) -> str | None:
-    """Begins a run if there is something new.
+    """Begin a run if something is new.
 
     Args:
-        request: What is asked for.
-        tell: Is called with the one line that is said where nothing is to be done.
+        request: The request of the run.
+        tell: Called with the one line to print if nothing is new.
 
     Returns:
-        Its id; None where nothing is new.
+        The id of the run; None if nothing is new.
 
     Raises:
         InputError: There are no pictures, or the work folder or the schema cannot be used.
@@ -80,21 +80,21 @@ def begin(request: Request, tell: Callable[[str], object]) -> str | None:
 
 
 def run_node(work: Path, run_id: str, node: str) -> None:
-    """Runs a node, those before it having been run.
+    """Run a node, after the nodes before it were run.
 
     Raises:
         WorkFolderBusy: Another run holds the work folder.
-        Exception: What the component raised.
+        Exception: The exception that the component raised.
     """
     with Workspace(work).lock():
         _Piece(*_parts(work, run_id), sys.stdout, sys.stderr, node).run_graph()
 
 
 def conclude(work: Path, run_id: str) -> tuple[Status, list[str]]:
-    """Ends a run whose nodes have all been run, as far as one of them did not end it: verdict, report and last line.
+    """End a run after its nodes were run, or one of them failed: write the verdict and the report, and print the last line.
 
     Returns:
-        How it ended, and why it did so other than with a push.
+        The status, and the reasons if nothing was pushed.
 
     Raises:
         WorkFolderBusy: Another run holds the work folder.
@@ -109,7 +109,7 @@ def conclude(work: Path, run_id: str) -> tuple[Status, list[str]]:
 
 
 class _Piece(Run):
-    """One node of a run, which writes down what came of it."""
+    """One node of a run, which records its outcome."""
 
     def __init__(self, request: Request, workspace: Workspace, run_id: str, schema: Path, out: IO[str], err: IO[str], node: str):
         super().__init__(request, workspace, run_id, schema, out, err)
@@ -125,18 +125,18 @@ class _Piece(Run):
 
 
 class _Pieces(Run):
-    """All nodes of a run, as they ended elsewhere."""
+    """All nodes of a run, with the outcomes recorded by other processes."""
 
     def make_ready(self) -> None:
-        """That was done when it began."""
+        """Do nothing: `begin` has prepared the work folder."""
 
     def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
-        """Shows what came of the nodes; pushes anew, where that is needed, in this process."""
+        """Show the outcomes of the nodes. If the model must be pushed again, run the graph in this process."""
         if push_anew:
             return super().run_graph(push_anew)
         path = self.workspace.run(self.run_id) / NODES
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        outcomes = {outcome.name: outcome for outcome in (_unpacked(json.loads(line)) for line in lines)}  # the last try counts
+        outcomes = {outcome.name: outcome for outcome in (_unpacked(json.loads(line)) for line in lines)}  # the last attempt counts
         for outcome in outcomes.values():
             self.finished(outcome)
         failed = [outcome.error for outcome in outcomes.values() if outcome.error is not None]
@@ -148,7 +148,7 @@ class _Pieces(Run):
 
 
 def _parts(work: Path, run_id: str) -> tuple[Request, Workspace, str, Path]:
-    """What a `Run` is made of."""
+    """Return the arguments of a `Run`."""
     workspace, begun = Workspace(work), _begun(work, run_id)
     config = build_config(load_values(workspace.run(run_id) / "config.yaml"))
     return Request(begun.images, config, work), workspace, run_id, Path(begun.schema)
@@ -159,7 +159,7 @@ def _begun(work: Path, run_id: str) -> Begun:
 
 
 def _packed(outcome: NodeOutcome) -> dict[str, Any]:
-    """An outcome as JSON."""
+    """Return an outcome as JSON values."""
     error = outcome.error
     refusal = vars(error) if isinstance(error, (GateRefused, InputError)) else {}
     kind = type(error).__name__ if error is not None else None
@@ -170,7 +170,7 @@ def _packed(outcome: NodeOutcome) -> dict[str, Any]:
 
 
 def _unpacked(line: dict[str, Any]) -> NodeOutcome:
-    """An outcome from JSON. An exception of a class that is not the project's own comes back by its name and words."""
+    """Return an outcome from JSON values. Exceptions of other classes are rebuilt with their class name and message."""
     outputs = {key: Output(**output) for key, output in line["outputs"].items()}
     error: Exception | None = None
     if line["error"] == "GateRefused":
