@@ -1,1 +1,1 @@
-"""Jobs that run the pipeline at set times, kept by systemd or cron."""
+"""Schedule runs of the pipeline with systemd or cron."""

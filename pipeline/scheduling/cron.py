@@ -1,8 +1,7 @@
-"""When something runs: the cron that a person writes, in numbers, and the same for systemd.
+"""Parse the cron expression that a user writes, and translate it to numbers and to systemd.
 
-A person writes five fields, as crontab(5) has them: minute, hour, day of month, month, day of week. Where both the day of the
-month and the day of the week are restricted, either of them suffices; a field that begins with `*`, such as `*/2`, restricts
-nothing in this sense.
+The user writes five fields, as in crontab(5): minute, hour, day of month, month, day of week. If both the day of the month and the
+day of the week are restricted, either of them suffices. A field that begins with `*`, such as `*/2`, does not count as restricted.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _PART = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
 
 @dataclass(frozen=True)
 class _Field:
-    """One of the five: what it is called, and what it may hold."""
+    """One of the five fields: its title and its allowed values."""
 
     title: str
     low: int
@@ -39,7 +38,7 @@ class _Field:
 
     @property
     def allowed(self) -> str:
-        """Its values in words."""
+        """The allowed values as text."""
         named = f" or {next(iter(self.names))} to {list(self.names)[-1]}" if self.names else ""
         return f"{self.low} to {self.high}{named}"
 
@@ -54,17 +53,17 @@ _FIELDS = (
 
 
 def parse_cron(text: str, option: str = "--cron") -> str:
-    """Reads a person's cron.
+    """Parse a cron expression.
 
     Args:
         text: Five fields, or one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually.
-        option: What it was given as, for the message.
+        option: The name of the option, for the message.
 
     Returns:
-        Five fields in numbers, Sunday being 0, with single spaces.
+        Five numeric fields with single spaces; Sunday is 0.
 
     Raises:
-        InputError: It is none, or names no date that there is.
+        InputError: The text is not a cron expression, or names no existing date.
     """
     said, stripped = f"{option} {text!r}", text.strip()
     if stripped.startswith("@"):
@@ -83,14 +82,14 @@ def parse_cron(text: str, option: str = "--cron") -> str:
 
 
 def on_calendar(cron: str) -> list[str]:
-    """When a cron fires, for systemd.
+    """Translate a cron expression to systemd.
 
     Args:
         cron: Five fields, from `parse_cron`.
 
     Returns:
-        What OnCalendar= takes: one expression, or two where a day of the month or a day of the week suffices. systemd's own
-        wants both.
+        The values of OnCalendar=: one expression, or two if a day of the month or a day of the week suffices. A single expression
+        of systemd requires both.
     """
     minute, hour, day, month, weekday = cron.split()
     time = f"{_numbers(hour, 0, 23)}:{_numbers(minute, 0, 59)}:00"
@@ -103,14 +102,14 @@ def on_calendar(cron: str) -> list[str]:
 
 
 def _numbers(field: str, low: int, high: int) -> str:
-    """A field as systemd writes it: all of its values, runs of them as ranges."""
+    """Return a field in systemd's notation: all of its values, with consecutive ones as ranges."""
     if field == "*":
         return "*"
     return ",".join(f"{first:02}..{last:02}" if last > first else f"{first:02}" for first, last in _runs(_values(field, low, high)))
 
 
 def _weekdays(field: str) -> str:
-    """The days of the week as systemd writes them, whose week begins on Monday, with a space; nothing for every day."""
+    """Return the days of the week in systemd's notation, with a space; empty for every day. Its week begins on Monday."""
     if field == "*":
         return ""
     names = "Mon Tue Wed Thu Fri Sat Sun".split()
@@ -119,7 +118,7 @@ def _weekdays(field: str) -> str:
 
 
 def _runs(values: Iterable[int]) -> list[tuple[int, int]]:
-    """Numbers in order, those that follow one another as first and last."""
+    """Return sorted numbers as ranges of consecutive ones, each with its first and last."""
     runs: list[tuple[int, int]] = []
     for value in sorted(values):
         if runs and runs[-1][1] == value - 1:
@@ -140,7 +139,7 @@ def _nickname(text: str, option: str) -> str:
 
 
 def _read(word: str, field: _Field, said: str) -> str:
-    """A field in numbers."""
+    """Return a field in numbers."""
     parts = word.split(",")
     found = [_PART.fullmatch(part) for part in parts]
     if not all(found):
@@ -153,7 +152,7 @@ def _read(word: str, field: _Field, said: str) -> str:
     read = [_range(match, field, said) for match in found]
     if field.names is not _WEEKDAYS or all(last < 7 for _, last, _ in read):
         return ",".join(_written(*each) for each in read)
-    # The seventh day is one that Kubeflow Pipelines does not know: it is written as day 0.
+    # Kubeflow Pipelines does not know day 7: Sunday is written as day 0.
     days = {day % 7 for first, last, step in read for day in range(first, last + 1, step)}
     return ",".join(str(day) for day in sorted(days))
 
@@ -167,7 +166,7 @@ def _star(step: str | None, field: _Field, said: str) -> str:
 
 
 def _range(match: re.Match[str], field: _Field, said: str) -> tuple[int, int, int]:
-    """First, last and step."""
+    """Return first, last and step."""
     first = _value(match[2], field, said)
     if match[3] is None:
         if match[4] is not None:
@@ -205,20 +204,20 @@ def _written(first: int, last: int, step: int) -> str:
 
 
 def _check_dates(fields: list[str], said: str) -> None:
-    """Refuses a cron for a 30th of February alone, which never comes."""
+    """Refuse an expression that never fires, such as one for February 30 only."""
     _, _, day, month, weekday = fields
-    # Else the day of the week suffices, or there is no day of the month to fail.
+    # If the day of the week is restricted, it suffices.
     if weekday.startswith("*") and not _exists(day, month):
         raise InputError(f"{said} never fires: day {day} is in none of its months")
 
 
 def _exists(day: str, month: str) -> bool:
-    """Whether one of the days is in one of the months."""
+    """Return True if one of the days exists in one of the months."""
     return min(_values(day, 1, 31)) <= max(_LONGEST[each] for each in _values(month, 1, 12))
 
 
 def _values(field: str, low: int, high: int) -> set[int]:
-    """All numbers that a field in numbers stands for."""
+    """Return all numbers of a numeric field."""
     values: set[int] = set()
     for part in field.split(","):
         bounds, _, step = part.partition("/")

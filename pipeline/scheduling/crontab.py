@@ -1,4 +1,4 @@
-"""A job in the user's crontab: one line, told from all others by the comment that it ends with."""
+"""Keep a job in the user's crontab: one line, identified by the comment at its end."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 from common.errors import InputError
 from pipeline.scheduling.job import Job
 
-LONGEST = 998  # of a command, for the cron of Debian and its like; a longer one is cut, or refused as a whole
+LONGEST = 998  # bytes of a command in the cron of Debian and related systems; longer ones are cut or refused
 
 
 def available() -> bool:
-    """Whether there is a crontab program."""
+    """Return True if there is a crontab program."""
     return shutil.which("crontab") is not None
 
 
 def line(job: Job) -> str:
-    """The job's line. Cron takes a bare % for a line break, and everything after it for input.
+    """Return the crontab line of a job. Cron takes a plain % as a line break, and the text after it as input.
 
     Raises:
-        InputError: It is longer than cron takes.
+        InputError: The line is longer than cron allows.
     """
     variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in job.environment.items())
     log = shlex.quote(str(job.work / "retrain.log"))
-    # Not all output is the program's own: a folder that has gone is the shell's to say.
+    # Redirect the shell as well: it reports a missing folder.
     command = f"exec >>{log} 2>&1; date; cd {shlex.quote(str(job.folder))} && {variables} nice -n 10 {shlex.join(job.command)}"
     escaped = f"{_escaped(command)} {mark(job.work)}"
     if len(os.fsencode(escaped)) > LONGEST:
@@ -39,22 +39,22 @@ def line(job: Job) -> str:
 
 
 def mark(work: Path) -> str:
-    """What the line of a work folder ends with; a comment for the shell."""
+    """Return the end of a work folder's line, which is a comment for the shell."""
     return _escaped(f"# darkroom retrain: {shlex.quote(str(work))}")
 
 
 def shown(job: Job) -> list[str]:
-    """What would be written, for a person to see."""
+    """Return the lines to show before they are written."""
     return ["in the crontab:", line(job)]
 
 
 def how_to_set(job: Job) -> str:
-    """How a person gives the job a variable, which no later installation takes away."""
+    """Return how the user gives the job a variable that later installations keep."""
     return "give them by a line NAME=VALUE each at the top of the crontab (crontab -e)"
 
 
 def install(job: Job) -> None:
-    """Writes the job's line in place of the one before, or below all others.
+    """Write the job's line in place of the earlier one, or at the end.
 
     Raises:
         InputError: The crontab cannot be read or written.
@@ -66,10 +66,10 @@ def install(job: Job) -> None:
 
 
 def remove(work: Path) -> list[str]:
-    """Takes a work folder's line away.
+    """Remove the line of a work folder.
 
     Returns:
-        What was there.
+        The removed lines.
 
     Raises:
         InputError: The crontab cannot be read or written.
@@ -93,7 +93,7 @@ def _escaped(text: str) -> str:
 
 
 def _read() -> list[str]:
-    """The crontab's lines with their ends; none where there is no crontab."""
+    """Return the lines of the crontab with their line breaks; empty without a crontab."""
     done = _crontab("-l")
     if done.returncode == 0:
         return [each for each in _text(done.stdout).replace("\n", "\n\0").split("\0") if each]
@@ -104,7 +104,7 @@ def _read() -> list[str]:
 
 
 def _write(text: str) -> None:
-    """Replaces the crontab; an empty one is removed."""
+    """Replace the crontab; remove it if `text` is empty."""
     done = _crontab("-", text.encode("utf-8", "surrogateescape")) if text else _crontab("-r")
     if done.returncode != 0:
         raise InputError(f"cannot write the crontab: {_said(done)}")

@@ -1,4 +1,4 @@
-"""`darkroom retrain --install` and `--uninstall`: a job that the user's systemd or cron keeps."""
+"""Install and remove a job in the user's systemd or cron (`darkroom retrain --install` and `--uninstall`)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ ABSENT = {"systemd": "no systemd of the user's own answers here (systemctl --use
 
 
 def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Callable[[str], object]) -> None:
-    """Shows what is to be written, and writes it if that is agreed to.
+    """Show what would be written, and write it if the user agrees.
 
     Args:
-        job: What is run, and when.
-        keeper: `systemd` or `cron`; None takes the first of them that is there.
-        agreed: Is asked once all has been shown.
-        tell: Is called with each line that is said.
+        job: The job.
+        keeper: `systemd` or `cron`; None takes the first available one.
+        agreed: Called after everything has been shown; returns True if the user agrees.
+        tell: Called with each line to print.
 
     Raises:
-        InputError: There is no such keeper, or it cannot be written to.
+        InputError: The keeper is not available, or cannot be written to.
     """
     chosen = choose(job, keeper, tell)
     for line in KEEPERS[chosen].shown(job):
@@ -52,10 +52,10 @@ def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Call
 
 
 def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
-    """Who keeps the job.
+    """Return the name of the keeper of the job.
 
     Raises:
-        InputError: Nobody, or not the one who is asked for.
+        InputError: No keeper, or not the requested one, is available.
     """
     there = [name for name in ([keeper] if keeper else KEEPERS) if KEEPERS[name].available()]
     if there:
@@ -69,15 +69,15 @@ def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
 
 
 def where(keeper: str, job: Job) -> str:
-    """Where to read what the runs say."""
+    """Return where the output of the runs can be read."""
     return f"journalctl --user --unit {systemd.name(job.work)}" if keeper == "systemd" else str(job.work / "retrain.log")
 
 
 def uninstall(work: Path, tell: Callable[[str], object]) -> None:
-    """Takes away what was installed for a work folder, and says what that was.
+    """Remove what was installed for a work folder, and print it.
 
     Raises:
-        InputError: It cannot be taken away.
+        InputError: It cannot be removed.
     """
     work = work.expanduser().absolute()
     gone = [line for module in KEEPERS.values() for line in module.remove(work)]

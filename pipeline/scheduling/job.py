@@ -1,4 +1,4 @@
-"""What a schedule runs: one command line that needs nothing of the shell that it was made in."""
+"""Build the command line that a schedule runs. It does not depend on the shell in which it was created."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.config.notify import is_writable
 from pipeline.config.schema import Config
 from pipeline.running.request import Request
 
-# What a run may need of this shell's environment and is no secret: places, proxies, certificates, devices.
+# Environment variables that a run may need and that are not secret: locations, proxies, certificates, devices.
 KEPT = (
     "DARKROOM_DATASETS",
     *("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"),
@@ -34,20 +34,20 @@ SECRET = (
     *("AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET"),
     *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
 )
-_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")  # as in https://user:password@proxy
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")  # for example https://user:password@proxy
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run that is to be made again and again.
+    """A run that is repeated on a schedule.
 
     Attributes:
-        cron: When: five fields in numbers.
-        command: The program and its arguments, absolute paths all.
-        work: The work folder, absolute: there is one job for each.
-        folder: Where it was asked for, and where it runs: relative paths in --set and --beam-arg keep their meaning.
-        environment: All that it gets beside what its keeper gives to everyone.
-        lacks: Variables that its configuration refers to and that it does not get, with the fields that do.
+        cron: The schedule: five numeric fields.
+        command: The program and its arguments, with absolute paths.
+        work: The work folder, absolute; there is one job per work folder.
+        folder: The folder in which it was installed and in which it runs, so that relative paths in --set and --beam-arg stay valid.
+        environment: Its environment variables, in addition to those that the keeper sets.
+        lacks: Variables that its configuration refers to and that it does not get, each with the field that refers to it.
     """
 
     cron: str
@@ -59,16 +59,16 @@ class Job:
 
 
 def make_job(cron: str, request: Request, parameters: Iterable[click.Parameter], asked: Mapping[str, Any]) -> Job:
-    """The job that runs `darkroom retrain` as it was asked for.
+    """Return the job that runs `darkroom retrain` with the given options.
 
     Args:
         cron: Five fields, from `parse_cron`.
-        request: What came of it.
+        request: The request built from the options.
         parameters: The command's options.
-        asked: Their values.
+        asked: The values of the options.
 
     Raises:
-        InputError: Something in it cannot be written down.
+        InputError: A value cannot or must not be written to a file.
     """
     work = request.work.expanduser().absolute()
     asked = {**asked, "work": str(work)}
@@ -88,7 +88,7 @@ def make_job(cron: str, request: Request, parameters: Iterable[click.Parameter],
 
 
 def written(option: click.Parameter, value: Any) -> list[str]:
-    """An option as it is typed; nothing where its value is the one that it has anyway."""
+    """Return an option as command-line words; empty if its value is the default."""
     if value in (None, False, ()) or value == option.default:
         return []
     if value is True:
@@ -99,7 +99,7 @@ def written(option: click.Parameter, value: Any) -> list[str]:
 
 
 def program() -> tuple[str, ...]:
-    """What to call for the very program that runs now."""
+    """Return the command that starts the current program."""
     called = Path(sys.argv[0]).absolute()
     if called.name == "darkroom" and os.access(called, os.X_OK):
         return (str(called),)
@@ -108,7 +108,7 @@ def program() -> tuple[str, ...]:
 
 
 def environment() -> dict[str, str]:
-    """What the job gets of this process's environment, and a PATH to find the system's programs by."""
+    """Return the variables that the job takes from this process, and a PATH that contains the system's programs."""
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
     kept = {name: os.environ[name] for name in KEPT if os.environ.get(name) and not _PASSWORD.search(os.environ[name])}
     if "DARKROOM_DATASETS" in kept:
@@ -117,13 +117,13 @@ def environment() -> dict[str, str]:
 
 
 def secrets() -> list[str]:
-    """Names of variables that a run of now would have and the job does not, being secret."""
+    """Return the names of secret variables that are set now and that the job does not get."""
     with_password = [name for name in KEPT if _PASSWORD.search(os.environ.get(name, ""))]
     return [*with_password, *(name for name in SECRET if os.environ.get(name))]
 
 
 def variables(config: Config) -> dict[str, str]:
-    """The environment variables that a run takes values of its configuration from, and which field that is."""
+    """Return the environment variables that the configuration refers to, each with the field that refers to it."""
     texts = {"notify.webhook": config.notify.webhook, "mlflow.tracking_uri": config.mlflow.tracking_uri}
     found = {name: of for of, text in texts.items() for name in VARIABLE.findall(text or "")}
     if config.metadata.host is not None and config.metadata.password_env is not None:
@@ -132,7 +132,7 @@ def variables(config: Config) -> dict[str, str]:
 
 
 def _check_webhook(overrides: Iterable[str]) -> None:
-    """Refuses an address that is a secret and would be written down as an argument."""
+    """Refuse a secret address that would be written to a file as an argument."""
     for override in overrides:
         notify = apply_overrides({}, [override]).get("notify")
         address = notify.get("webhook") if isinstance(notify, Mapping) else None
@@ -144,7 +144,7 @@ def _check_webhook(overrides: Iterable[str]) -> None:
 
 
 def _check(job: Job) -> None:
-    """Refuses what must not or cannot be written down."""
+    """Refuse values that must not, or cannot, be written to a file."""
     for text in (*job.command, str(job.folder), *job.environment.values()):
         if _PASSWORD.search(text):
             raise InputError(

@@ -1,4 +1,4 @@
-"""A job as a service and a timer of the user's own systemd."""
+"""Keep a job as a service and a timer of the user's systemd."""
 
 from __future__ import annotations
 
@@ -49,32 +49,32 @@ WantedBy=timers.target
 
 
 def available() -> bool:
-    """Whether the user has a systemd of their own that answers."""
+    """Return True if the user's systemd is available."""
     return shutil.which("systemctl") is not None and _systemctl("show", "--property=Version").returncode == 0
 
 
 def name(work: Path) -> str:
-    """What the units of a work folder are called: by its name, and its path, for there may be others of that name."""
+    """Return the name of a work folder's units. It contains a hash of the path, because other folders may have the same name."""
     readable = re.sub(r"[^A-Za-z0-9_.-]+", "-", work.name).strip("-.") or "work"
     return f"darkroom-{readable}-{hashlib.sha256(os.fsencode(work)).hexdigest()[:6]}"
 
 
 def folder() -> Path:
-    """Where the user's units are."""
+    """Return the folder of the user's units."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
 
 
 def units(job: Job) -> dict[Path, str]:
-    """The files of a job, and what is in them.
+    """Return the unit files of a job by path.
 
     Raises:
-        InputError: They cannot hold it.
+        InputError: A unit cannot represent the job.
     """
     if str(job.folder) != str(job.folder).rstrip(" \\"):
         raise InputError(f"{str(job.folder)!r} ends in a space or backslash, which no unit can hold: call from another folder")
     named = {"mark": f"By darkroom retrain --install, for {job.work}", "work": _plain(str(job.work))}
     variables = [f"Environment={_quoted(f'{variable}={value}')}" for variable, value in job.environment.items()]
-    # The program's own path knows no variables, and so no way to write a dollar sign other than as it is.
+    # systemd expands no variables in the path of the program, so that a dollar sign there must not be escaped.
     words = [_quoted(job.command[0]), *(_quoted(word).replace("$", "$$") for word in job.command[1:])]
     service = SERVICE.format(**named, folder=_plain(str(job.folder)), environment="\n".join(variables), command=" ".join(words))
     timer = TIMER.format(**named, calendar="\n".join(f"OnCalendar={when}" for when in on_calendar(job.cron)))
@@ -83,12 +83,12 @@ def units(job: Job) -> dict[Path, str]:
 
 
 def shown(job: Job) -> list[str]:
-    """What would be written, for a person to see."""
+    """Return the lines to show before they are written."""
     return [line for path, text in units(job).items() for line in (f"{path}:", *text.splitlines(), "")][:-1]
 
 
 def how_to_set(job: Job) -> str:
-    """How a person gives the job a variable, which no later installation takes away."""
+    """Return how the user gives the job a variable that later installations keep."""
     return (
         f"give them by: systemctl --user edit {name(job.work)}.service, with the two lines [Service] and EnvironmentFile=FILE, "
         "a file of lines NAME=VALUE that only you can read"
@@ -96,10 +96,10 @@ def how_to_set(job: Job) -> str:
 
 
 def install(job: Job) -> None:
-    """Writes the units in place of those before, and starts the timer.
+    """Write the units in place of earlier ones, and start the timer.
 
     Raises:
-        InputError: They cannot be written, or systemd does not take them.
+        InputError: They cannot be written, or systemd rejects them.
     """
     try:
         folder().mkdir(parents=True, exist_ok=True)
@@ -115,10 +115,10 @@ def install(job: Job) -> None:
 
 
 def remove(work: Path) -> list[str]:
-    """Stops a work folder's timer and takes its units away; a run that is at work goes on.
+    """Stop the timer of a work folder, and delete its units. A run that is active continues.
 
     Returns:
-        The files that there were.
+        The deleted files.
 
     Raises:
         InputError: They cannot be deleted.
@@ -142,17 +142,17 @@ def remove(work: Path) -> list[str]:
 
 
 def lingers() -> bool:
-    """Whether the user's systemd runs while they are not logged in."""
+    """Return True if the user's systemd also runs while the user is logged out."""
     return (LINGER / getpass.getuser()).exists()
 
 
 def _quoted(text: str) -> str:
-    """A word of a command line or an assignment."""
+    """Return a word quoted for a command line or an assignment."""
     return '"' + _plain(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _plain(text: str) -> str:
-    """A value that is taken as it is, but for the specifiers that begin with a percent sign."""
+    """Return a value with percent signs escaped, which would begin specifiers."""
     return text.replace("%", "%%")
 
 

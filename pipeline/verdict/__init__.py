@@ -1,1 +1,1 @@
-"""How a run ended: exit statuses, the outcomes of components, and the verdict."""
+"""The end of a run: exit statuses, the outcomes of components, and the verdict."""

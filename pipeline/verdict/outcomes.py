@@ -1,4 +1,4 @@
-"""What came of each component of a run."""
+"""The outcomes of the components of a run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ State = Literal["done", "cached", "failed"]
 
 @dataclass(frozen=True)
 class Output:
-    """An artifact that a component gave.
+    """An output artifact of a component.
 
     Attributes:
-        uri: Where it is.
-        properties: Its properties, custom ones included.
+        uri: Its URI.
+        properties: Its properties, including custom ones.
     """
 
     uri: str
@@ -23,14 +23,14 @@ class Output:
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """What came of a component.
+    """The outcome of a component.
 
     Attributes:
         name: The component's id.
         state: `done`, `cached` or `failed`.
-        seconds: How long it took.
+        seconds: Its duration in seconds.
         outputs: Its artifacts by key.
-        error: Why it failed.
+        error: The exception if it failed.
     """
 
     name: str
@@ -41,10 +41,10 @@ class NodeOutcome:
 
 
 class Observer(Protocol):
-    """Is told what happens."""
+    """Receives the events of a run."""
 
     def started(self, name: str) -> None:
-        """A component starts."""
+        """Handle the start of a component."""
 
     def finished(self, outcome: NodeOutcome) -> None:
-        """A component has ended, one way or another."""
+        """Handle the end of a component, successful or not."""

@@ -1,4 +1,4 @@
-"""Exit statuses, and the line that says why: what the shell and the person at it are told."""
+"""Exit statuses, and the line that gives the reason: what the shell and the user get."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["Status", "escaped", "in_one_line", "leave"]
 
 
 class Status(IntEnum):
-    """How a command ended."""
+    """The exit status of a command."""
 
-    PUSHED = 0  # or the command did its work
-    FAULT = 1  # of the program or the machine
-    MISTAKE = 2  # the user's: arguments, configuration, input
-    REFUSED = 3  # a gate said no, nothing was pushed
+    PUSHED = 0  # a model was pushed, or the command succeeded
+    FAULT = 1  # a fault of the program or the machine
+    MISTAKE = 2  # a mistake of the user: arguments, configuration, input
+    REFUSED = 3  # a gate refused, and nothing was pushed
     BUSY = 4  # another run holds the work folder
-    INTERRUPTED = 130  # what shells give a program that Ctrl-C has ended
+    INTERRUPTED = 130  # the status that shells report for a program ended by Ctrl-C
 
     @property
     def word(self) -> str:
-        """The same in a word."""
+        """The status as one word."""
         return _WORDS[self]
 
 
@@ -39,16 +39,16 @@ _WORDS = {
 
 
 def leave(status: Status) -> None:
-    """Ends the process at once: all is written; the libraries' threads would take seconds to wind up, and say so."""
+    """End the process at once. Everything is written, and the threads of libraries would take seconds to stop, with messages."""
     _remove_generated()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):  # nobody reads it any more, the terminal is gone, or there was none
+        with suppress(OSError, ValueError, AttributeError):  # the reader or the terminal is gone, or there was none
             stream.flush()
     os._exit(int(status))
 
 
 def _remove_generated() -> None:
-    """Deletes the temporary files of code that AutoGraph has written, which does so at an end that never comes."""
+    """Delete the temporary files of AutoGraph's generated code. AutoGraph would do so at a normal exit."""
     for name, module in list(sys.modules.items()):
         if name.startswith("__autograph_generated_file") and module.__file__:
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What each component came to, in a few words for the line that the console shows."""
+"""Describe the outcome of each component in a few words, for its line on the console."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVING = "Format-Serving"  # where TFX keeps a servable model in a Model artifa
 
 
 def describe(outcome: NodeOutcome) -> str:
-    """A few words; empty where there is nothing to say."""
+    """Return a few words; empty if there is nothing to report."""
     describer = _DESCRIBERS.get(outcome.name)
     if outcome.state == "failed" or describer is None:
         return ""
@@ -27,7 +27,7 @@ def describe(outcome: NodeOutcome) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file of an artifact; empty where there is none."""
+    """Return the content of a JSON file of an artifact; empty if there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
@@ -42,14 +42,14 @@ def _examples(outputs: dict[str, Output]) -> str:
 
 
 def notes_of(outputs: dict[str, Output]) -> list[str]:
-    """What a person should know of how the pictures were read: a line each, of many the first."""
+    """Return notes on how the pictures were read, one line each, up to a maximum."""
     notes = read_json(Path(outputs["examples"].uri, "summary.json")).get("notes", [])
     more = [f"... and {len(notes) - MOST_NOTES:,} more, in the run's log"] if len(notes) > MOST_NOTES else []
     return notes[:MOST_NOTES] + more
 
 
 def read_search(outputs: dict[str, Output]) -> dict[str, Any]:
-    """The verdict's words on a search for hyperparameters: see `tuning` in `docs/verdict.md`."""
+    """Return the verdict's entry on a hyperparameter search; see `tuning` in `docs/verdict.md`."""
     found = read_json(Path(outputs["tuner_results"].uri, TRIALS))
     best = found["trials"][found["best"] - 1]
     return {

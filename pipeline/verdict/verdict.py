@@ -1,4 +1,4 @@
-"""How a run ended: the verdict that `verdict.json` holds and the exit status that the shell gets."""
+"""The verdict of a run, which is stored in `verdict.json`, and the exit status."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ class Verdict:
 
     Attributes:
         run: The run's id.
-        title: What the pictures are.
-        images: Where they came from.
+        title: The subject of the pictures.
+        images: Where the pictures came from.
         started: Local time, ISO 8601.
         schema: Version of this format.
-        seconds: How long the run took.
+        seconds: Duration of the run in seconds.
         status: The exit status.
-        outcome: The same in a word.
-        gate: Which gate refused.
-        reasons: Why it ended other than with a push, a sentence each.
-        data: Pictures by split, how many were refused, and how many were left out as copies of others.
-        drift: By feature, how far the pictures are from the last that passed; empty where there were none.
-        tuning: What came of the search for hyperparameters; empty where there was none.
-        figures: The model's figures on the pictures that it was judged by, nats per picture.
-        baseline: Those of the last blessed model on the same pictures; empty where there is none.
-        quality: How near generated and rebuilt pictures come to held-out ones: the content of quality.json.
-        blessed_by: `who`, `why` and `when`, where a person had a model blessed that the model gate had refused.
-        overruled: What the model gate had refused it for, a sentence each.
-        unjudged: Bounds on new pictures that the model gate could not apply, a sentence each.
-        model: Its artifact, and version and folder where it was pushed.
-        components: Name, state and seconds of each.
-        report: The report's page.
+        outcome: The exit status as one word.
+        gate: The gate that refused.
+        reasons: The reasons why nothing was pushed, one sentence each.
+        data: The number of pictures by split, of rejected pictures, and of pictures left out as copies of others.
+        drift: The divergence from the last accepted pictures by feature; empty without a baseline.
+        tuning: The result of the hyperparameter search; empty without a search.
+        figures: The model's metrics on held-out pictures, nats per picture.
+        baseline: The metrics of the last blessed model on the same pictures; empty without one.
+        quality: How close generated and reconstructed pictures are to held-out ones: the content of quality.json.
+        blessed_by: `who`, `why` and `when`, if a person forced the blessing of a model that the model gate had refused.
+        overruled: The reasons of the model gate in that case, one sentence each.
+        unjudged: Bounds on new pictures that the model gate could not apply, one sentence each.
+        model: The model artifact, and its version and folder if it was pushed.
+        components: Name, state and seconds of each component.
+        report: The page of the report.
     """
 
     run: str
@@ -68,11 +68,11 @@ class Verdict:
     report: str | None = None
 
     def end(self, status: Status, gate: str | None = None, reasons: list[str] | None = None) -> None:
-        """Sets how the run ended."""
+        """Set how the run ended."""
         self.status, self.outcome, self.gate, self.reasons = int(status), status.word, gate, list(reasons or [])
 
     def add(self, outcome: NodeOutcome) -> None:
-        """Takes in what came of a component."""
+        """Add the outcome of a component."""
         line = {"name": outcome.name, "state": outcome.state, "seconds": round(outcome.seconds, 3)}
         self.components = [c for c in self.components if c["name"] != outcome.name] + [line]
         outputs = outcome.outputs
@@ -101,14 +101,14 @@ class Verdict:
             self.model |= {"version": int(properties["pushed_version"]), "path": properties["pushed_destination"]}
 
     def write(self, path: Path) -> None:
-        """Writes `verdict.json`, whole or not at all."""
+        """Write `verdict.json`, completely or not at all."""
         fresh = path.with_suffix(".tmp")
         fresh.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         fresh.replace(path)
 
 
 def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[str]]:
-    """The verdict on a run that came to its end: status, the gate that refused, and why."""
+    """Return the verdict on a run whose components all succeeded: status, the gate that refused, and the reasons."""
     refusals = {name: refusal_of(outcome) for name, outcome in outcomes.items()}
     for name in ("ModelGate", "ServingCheck", "InfraValidator"):
         if refusals.get(name):
@@ -117,7 +117,7 @@ def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[st
 
 
 def refusal_of(outcome: NodeOutcome) -> tuple[str, list[str]] | None:
-    """Which gate a component is that has refused the model, and why; None where it has not."""
+    """Return the gate and the reasons of a component that refused the model; None if it did not refuse."""
     if outcome.name not in ("ModelGate", "ServingCheck", "InfraValidator"):
         return None
     blessing = outcome.outputs["blessing"]

@@ -1,1 +1,1 @@
-"""The work folder: its layout, its lock, and a run's temporary files."""
+"""The work folder: its layout, its lock, and the temporary files of a run."""

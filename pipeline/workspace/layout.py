@@ -1,4 +1,4 @@
-"""The work folder: where everything of a run is, and who may use it."""
+"""The layout of a work folder, and its lock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import IO
 from common.errors import InputError
 
 LOCK = ".lock"
-GLOB = "*?[]\\{}"  # TFX finds an artifact's files by patterns made of its path
+GLOB = "*?[]\\{}"  # not allowed in the path: TFX uses it in glob patterns
 
 
 class WorkFolderBusy(RuntimeError):
@@ -25,7 +25,7 @@ class WorkFolderBusy(RuntimeError):
 
 
 class DiskFull(RuntimeError):
-    """There is no room for what is to be done, or there was none: exit status 1."""
+    """There is not enough disk space: exit status 1."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class Workspace:
     """The parts of a work folder; see `docs/work-folder.md`.
 
     Attributes:
-        root: The folder itself, absolute.
+        root: The work folder, absolute.
     """
 
     root: Path
 
     @classmethod
     def create(cls, root: Path) -> Workspace:
-        """Makes the folder where it is not there yet.
+        """Create the folder if it does not exist.
 
         Raises:
-            InputError: It cannot be made or written, or its path would be taken for a pattern.
+            InputError: It cannot be created or written, or its path contains characters of glob patterns.
         """
         root = root.expanduser().absolute()
         odd = sorted(set(str(root)) & set(GLOB))
@@ -58,7 +58,7 @@ class Workspace:
 
     @classmethod
     def open(cls, root: str | Path) -> Workspace:
-        """A folder that a run has made.
+        """Open a folder that a run has created.
 
         Raises:
             InputError: There is no such folder.
@@ -70,7 +70,7 @@ class Workspace:
 
     @property
     def metadata(self) -> Path:
-        """ML Metadata's database."""
+        """The database of ML Metadata."""
         return self.root / "metadata.db"
 
     @property
@@ -80,33 +80,33 @@ class Workspace:
 
     @property
     def checkpoints(self) -> Path:
-        """How far a training has come that is not at its end."""
+        """The checkpoints of an unfinished training."""
         return self.root / "checkpoints"
 
     @property
     def serving(self) -> Path:
-        """Pushed models, a folder each version."""
+        """The pushed models, one folder per version."""
         return self.root / "serving"
 
     @property
     def report(self) -> Path:
-        """The last run's report."""
+        """The report of the last run."""
         return self.root / "report"
 
     def run(self, run_id: str) -> Path:
-        """What belongs to one run."""
+        """Return the folder of one run."""
         return self.root / "runs" / run_id
 
     def runs(self) -> list[Path]:
-        """The folders of all runs, in the order of their names."""
+        """Return the folders of all runs, sorted by name."""
         return sorted(path for path in (self.root / "runs").glob("*") if path.is_dir())
 
     def rejects(self, run_id: str) -> Path:
-        """The pictures that a run refused, a line of JSON each."""
+        """Return the file of the pictures that a run rejected, one JSON line each."""
         return self.root / "rejects" / f"{run_id}.jsonl"
 
     def new_run(self) -> str:
-        """A new run's id, which names the time, and its folder."""
+        """Create the folder of a new run, and return its id, which is the current time."""
         stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
         for suffix in ("", *(f"-{i}" for i in range(2, 1000))):
             try:
@@ -118,11 +118,11 @@ class Workspace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the folder for one run; the kernel lets go of it however the process ends.
+        """Hold the folder for one run. The kernel releases the lock however the process ends.
 
         Raises:
-            InputError: It cannot be written.
-            WorkFolderBusy: Another run holds it.
+            InputError: The folder cannot be written.
+            WorkFolderBusy: Another run holds the folder.
         """
         _check_writable(self.root)
         try:
@@ -136,33 +136,33 @@ class Workspace:
                 file.seek(0)
                 holder = file.read().strip() or "another run"
                 raise WorkFolderBusy(f"{self.root} is in use by {holder}; wait for it, or choose another --work") from None
-            with contextlib.suppress(OSError):  # only a comfort for others, and the disk may be full
+            with contextlib.suppress(OSError):  # optional information, and the disk may be full
                 os.truncate(file.fileno(), 0)
                 os.write(file.fileno(), f"process {os.getpid()}".encode())
             yield
 
     def held(self) -> bool:
-        """Whether somebody is at work in the folder, this process included."""
+        """Return True if a process, including this one, holds the folder."""
         try:
             with (self.root / LOCK).open() as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-        except OSError:  # nobody was ever
+        except OSError:  # the folder was never held
             return False
         return False
 
 
 def command(words: str, work: str | Path) -> str:
-    """A command on a work folder, as a person may type it."""
+    """Return a command on a work folder as the user would type it."""
     return f"darkroom {words} --work {shlex.quote(str(work))}"
 
 
 def _hold(file: IO[str]) -> None:
-    """Takes the lock; `held` of another process may have it for a moment.
+    """Take the lock. A call of `held` in another process may hold it for a moment.
 
     Raises:
-        BlockingIOError: Another run has it.
+        BlockingIOError: Another run holds it.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""A run's own folder for temporary files, its libraries' and its children's included, which is gone however the run ends."""
+"""Give a run its own folder for temporary files, also of libraries and child processes. It is removed however the run ends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "darkroom-run-"
-_VARIABLE = "TMPDIR"  # that children, and the libraries' C++ code, go by
-_own: list[Path] = []  # the folders of this process: one, or none
+_VARIABLE = "TMPDIR"  # used by child processes and by the C++ code of libraries
+_own: list[Path] = []  # the folder of this process, if it has one
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """For as long as it lasts, all temporary files of this process and its children go to a new folder, which is then removed.
+    """Within the context, put all temporary files of this process and its children in a new folder, and remove it afterwards.
 
-    Folders that dead processes of this user have left are removed first: no code of theirs ran when they were killed.
+    Folders that killed processes of this user have left are removed first.
 
     Yields:
-        The folder. Where there is one already, that.
+        The folder; the existing one if there already is one.
     """
     if _own:
         yield _own[-1]
@@ -46,25 +46,25 @@ def scratch() -> Iterator[Path]:
 
 
 def place() -> Path:
-    """Return where temporary files go, as a person knows it: the folder that the run's own is in."""
+    """Return the folder for temporary files that the user knows, which contains the run's own folder."""
     return _own[-1].parent if _own else Path(tempfile.gettempdir())
 
 
 def remove_own() -> None:
-    """Remove this process's folder, if it has one: also where the process is about to end with threads still at work."""
+    """Remove the folder of this process, if it has one, even if threads are still active."""
     while _own:
         folder = _own.pop()
         gone = folder.with_name(f"{folder.name}.gone")
-        with suppress(OSError):  # under another name nothing more is written into it
+        with suppress(OSError):  # after the rename nothing more is written to it
             folder.rename(gone)
         for each in (gone, folder):
             shutil.rmtree(each, ignore_errors=True)
 
 
 def remove_dead(place: Path) -> None:
-    """Remove the folders whose processes have ended: nobody holds their locks any more."""
+    """Remove the folders whose processes have ended, which are no longer locked."""
     for folder in place.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # another one was faster, or it is not this user's
+        with suppress(OSError):  # another process was faster, or the folder belongs to another user
             lock = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY)
             try:
                 if os.fstat(lock).st_uid == os.getuid():
@@ -75,12 +75,12 @@ def remove_dead(place: Path) -> None:
 
 
 def _new(place: Path) -> tuple[Path, int]:
-    """Make a folder, and hold its lock. Between the two another process may take it for a dead one's, and remove it."""
+    """Create and lock a folder. Before it is locked, another process may remove it as abandoned; then try again."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         with suppress(FileNotFoundError):
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            with suppress(OSError):  # a file system without locks: then nobody else takes it for a dead one's either
+            with suppress(OSError):  # a file system without locks: no other process can lock and remove it either
                 fcntl.flock(lock, fcntl.LOCK_SH)
             if folder.is_dir():
                 return folder, lock
