@@ -1,4 +1,4 @@
-"""Gradients of the training loss over a batch, part by part where the whole would take too much memory."""
+"""Gradients of the training loss over a batch, computed in parts if the whole batch would take too much memory."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from trainer.losses import ElboTerms, vae_loss
 from trainer.networks.dropout import dropping
 from trainer.vae import VAE
 
-MOST_NUMBERS = 1 << 26  # in all layers, for the pictures of a part; with gradients and the likelihood's own some 600 MB
+MOST_NUMBERS = 1 << 26  # values in all layers, for the images of a part; about 600 MB with gradients and the likelihood's values
 
 
 class BatchGradients:
     """Gradients of the loss in all weights, and the sums of both of its terms, over a replica's batch.
 
-    Parts add up: the result is that of the whole batch, to rounding. What a loss knows only of a whole batch (`free_bits`, the
-    best sigma of a Gaussian) comes from a pass over it before, without gradients. Dropout draws part by part, so its draws
-    depend on how many parts there are.
+    The sums over parts are those of the whole batch, up to rounding. Some quantities depend on the whole batch: `free_bits`, and
+    the optimal sigma of a Gaussian. They are computed first, in a pass without gradients. Dropout draws for each part, so its draws
+    depend on the number of parts.
 
     Args:
         vae: The model.
-        config: `batch_size`, `accumulate`, `free_bits`, `feature_weight` and `jit_compile` count.
-        replicas: How many share a batch.
-        distance: Between pictures and the decoder's means, where `feature_weight` is above 0.
+        config: Training configuration. `batch_size`, `accumulate`, `free_bits`, `feature_weight` and `jit_compile` are used.
+        replicas: Number of replicas that share a batch.
+        distance: Distance between images and the decoder's means. Required if `feature_weight` is above 0.
 
     Raises:
-        ValueError: `feature_weight` is above 0, and there is no distance.
+        ValueError: `feature_weight` is above 0, but no distance is given.
     """
 
     def __init__(self, vae: VAE, config: TrainingConfig, replicas: int = 1, distance: FeatureDistance | None = None):
@@ -47,14 +47,14 @@ class BatchGradients:
     def __call__(
         self, x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, drop_seed: tf.Tensor, beta: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Both terms, summed over the pictures, float32 [2], nats; and the gradients, one for each trainable weight.
+        """Return both terms, summed over the images, float32 [2], nats; and the gradients, one for each trainable weight.
 
         Args:
-            x: Pictures, float32 [n, h, w, c] in [0, 1].
-            corrupted: What the encoder sees of them.
+            x: Images, float32 [n, h, w, c] in [0, 1].
+            corrupted: The encoder's input, of the same shape.
             labels: int32 [n].
-            noise: Draws of N(0, 1) for their codes, float32 [n, latent_dim].
-            drop_seed: Of dropout, int32 [2].
+            noise: Draws of N(0, 1) for the codes, float32 [n, latent_dim].
+            drop_seed: Seed of dropout, int32 [2].
             beta: Weight of the KL divergence, [].
         """
         if not self._in_parts:
@@ -69,7 +69,7 @@ class BatchGradients:
     def _added_up(
         self, of_part: Callable[..., list[tf.Tensor]], zeros: list[tf.Tensor], pictures: tuple[tf.Tensor, ...], drop_seed: tf.Tensor
     ) -> list[tf.Tensor]:
-        """The sums over all parts of what `of_part` gives of each, one part at a time."""
+        """Return the sums over all parts of the results of `of_part`, which is called for one part at a time."""
         count = tf.shape(pictures[0])[0]
 
         def add(first: tf.Tensor, totals: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -90,12 +90,12 @@ class BatchGradients:
         beta: tf.Tensor,
         paid: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """See `__call__`; `paid` as `vae_loss` takes it."""
+        """Compute sums and gradients; see `__call__`. `paid` is that of `vae_loss`."""
         variables = [v.value for v in self.vae.trainable_variables]
         with tf.GradientTape() as tape, dropping(drop_seed):
             terms, beside = self._terms(x, noise, labels, corrupted)
-            # By the global batch's size, not this replica's share: summed over replicas it is the mean. An epoch's last,
-            # smaller batch weighs as much less as it has fewer pictures.
+            # Divided by the size of the global batch, not of this replica's share: the sum over replicas is then the mean.
+            # The smaller last batch of an epoch weighs less, in proportion to its number of images.
             loss = (vae_loss(terms, beta, self.config.free_bits, paid) + beside) / self.config.batch_size
         sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
         return sums, tape.gradient(loss, variables)
@@ -103,7 +103,7 @@ class BatchGradients:
     def _terms(
         self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor, corrupted: tf.Tensor
     ) -> tuple[ElboTerms, tf.Tensor | float]:
-        """The ELBO's terms, and what the loss has beside them, the sum over the pictures, nats."""
+        """Return the ELBO's terms, and the other terms of the loss, summed over the images, nats."""
         if not self.config.feature_weight:
             return self.vae.elbo_terms(x, noise, labels, corrupted, training=True), 0.0
         terms, parameters = self.vae.elbo_terms_and_parameters(x, noise, labels, corrupted, training=True)
@@ -111,16 +111,16 @@ class BatchGradients:
         return terms, self.config.feature_weight * math.prod(self.vae.image_shape) * tf.reduce_sum(distances)
 
     def _trained_at_once(self) -> int:
-        """How many pictures have at most `MOST_NUMBERS` numbers in all layers, those of the features included."""
+        """Return how many images have at most `MOST_NUMBERS` values in all layers, including those of the features."""
         alone = self.vae.trained_at_once(MOST_NUMBERS)
         if not self.config.feature_weight:
             return alone
-        # Of n and m pictures that have as many numbers in the model and in the features: 1 / (1/n + 1/m) in both.
+        # If n images reach the limit in the model alone and m in the features alone, 1 / (1/n + 1/m) reach it in both together.
         features = max(1, MOST_NUMBERS // self.distance.numbers(*self.vae.image_shape[:2]))
         return max(1, alone * features // (alone + features))
 
     def _of_part(self, *arguments: tf.Tensor | None) -> list[tf.Tensor]:
-        """The same as one list; behind the arguments of `__call__` comes what `_whole_batch` gives."""
+        """Return the results of `_of_batch` as one list. The results of `_whole_batch` follow the arguments of `__call__`."""
         *arguments, paid, fit = arguments
         with batch_fit(fit):
             sums, gradients = self._of_batch(*arguments, paid)
@@ -128,7 +128,7 @@ class BatchGradients:
         return [sums, *(tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, variables, strict=True))]
 
     def _whole_batch(self, pictures: tuple[tf.Tensor, ...], drop_seed: tf.Tensor) -> tuple[tf.Tensor | None, tf.Tensor | None]:
-        """`paid` as `vae_loss` takes it, where bits are free; and what the likelihood fits to the batch, if it does."""
+        """Return `paid` as `vae_loss` takes it, and the likelihood's fit to the batch. Each is None if it is not used."""
         likelihood = self.vae.likelihood
 
         def of_part(x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:

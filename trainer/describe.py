@@ -1,4 +1,4 @@
-"""What lies beside a model for people and tools: its card, its shape, its figures, the layers of its networks."""
+"""Descriptions beside a model for people and tools: its card, shape and figures, and the layers of its networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainer.vae import VAE
 
 
 def describe_model(vae: VAE, config: TrainerConfig, labels: list[str], pictures: dict[str, int]) -> dict[str, Any]:
-    """`model.json`: what a program has to know of the model."""
+    """Return the content of `model.json`: what a program needs to know about the model."""
     return {
         "schema": 1,
         "protocol": config.protocol(),
@@ -40,9 +40,10 @@ def describe_model(vae: VAE, config: TrainerConfig, labels: list[str], pictures:
 
 
 def describe_networks(vae: VAE) -> dict[str, list[dict[str, Any]]]:
-    """`networks.json`: the layers of encoder and decoder in order, for drawings and summaries.
+    """Return the content of `networks.json`: the layers of encoder and decoder in order, for drawings and summaries.
 
-    Those of a lower level's encoder come after the upper level's, without its inputs, which are among the others.
+    The layers of a lower level's encoder follow those of the upper level's, without its inputs, which the upper level's layers
+    include.
     """
     lower = [] if vae.lower_encoder is None else _layers(vae.lower_encoder)
     lower = [{**layer, "name": f"lower_{layer['name']}"} for layer in lower if layer["kind"] != "InputLayer"]
@@ -63,7 +64,7 @@ def _layers(network: keras.Model) -> list[dict[str, Any]]:
 
 
 def _detail(config: dict[str, Any]) -> str:
-    """Units or filters, kernel, stride and activation of a layer, as far as it has them."""
+    """Return units or filters, kernel, stride and activation of a layer, if it has them."""
     parts = [f"{config[key]} {key}" for key in ("units", "filters") if key in config]
     if "kernel_size" in config:
         parts.append("x".join(map(str, config["kernel_size"])))
@@ -75,7 +76,7 @@ def _detail(config: dict[str, Any]) -> str:
 
 
 def model_card(description: dict[str, Any], metrics: dict[str, Any], outcome: Outcome) -> str:
-    """`model_card.md`: what a person has to know of the model."""
+    """Return the content of `model_card.md`: what a person needs to know about the model."""
     height, width, channels = description["image_shape"]
     figures, code = metrics["eval"], metrics["code"]
     has_bits = figures["bits_per_dimension"] is not None

@@ -1,7 +1,7 @@
-"""The servable model: what a pushed decoder answers, as signatures of a SavedModel.
+"""The servable model: the signatures of the exported SavedModel.
 
-It has to answer in TensorFlow Serving's C++ runtime, not only in Python. Keras 3 models held by a `tf.Module` save without
-complaint and then fail there at the first request (their variables are not found); raw `tf.Variable`s do not.
+The signatures have to work in TensorFlow Serving's C++ runtime, not only in Python. Keras 3 models held by a `tf.Module` save
+without an error, but then fail there at the first request (their variables are not found). Raw `tf.Variable`s work.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ TEMPERATURE = tf.TensorSpec([], tf.float32, "temperature")
 
 
 class Servable(tf.Module):
-    """The trained model behind its signatures; each method is one, and takes and returns tensors by name.
+    """The trained model and its signatures. Each public method of tensors is a signature.
 
     Args:
         vae: The trained model.
         pixel_graph: The Transform graph: string [n] -> float32 [n, h, w, c] in [0, 1] (`trainer.data.pixel_graph`).
         importance_samples: K of the importance-weighted bound in `evaluate`.
-        labels: What a conditional model knows, with each label's share of the labelled training pictures; None for others.
-        generation: How new pictures are made.
-        density: What to draw codes from in place of the prior, where there is one.
-        depth: Bits of a level that the pixel graph gives, 8 or 16.
+        labels: Labels of a conditional model, with each label's number or share of the training images. None for other models.
+        generation: How images are generated.
+        density: Density to draw codes from in place of the prior, if any.
+        depth: Bits of a level of the pixel graph, 8 or 16.
     """
 
     def __init__(
@@ -61,60 +61,60 @@ class Servable(tf.Module):
         self._tracked = [[variable.value for variable in vae.variables], held, pixel_graph.resources]
 
     def decode(self, latents: tf.Tensor) -> Answer:
-        """Latent codes float32 [n, d] -> the decoder's mean, uint8 [n, h, w, c]."""
-        return {"images": to_levels(self._vae.decode_mean(latents))}
+        """Return the decoder's mean (or mode: `generation.pixels`), uint8 [n, h, w, c], of latent codes float32 [n, d]."""
+        return self._show(self._vae.decode(latents))
 
     def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
-        """`count` new pictures: codes of the prior or of the density, their spread times `temperature`, decoded.
+        """Return `count` new images, uint8 [count, h, w, c], from codes of the prior or of the density.
 
-        The same seed gives the same pictures, and more of them begin with the same ones. Of a conditional model they are
-        pictures of the label, string []; of all labels, as often as in training, where it is empty.
+        The codes' noise is scaled by `temperature`. The same seed gives the same images, and a larger `count` starts with the same
+        ones. A conditional model returns images of `label`, string []. If it is empty, labels are as frequent as in training.
         """
         return self._generate(self._draw_from_density if self._density else self._vae.draw_codes, count, seed, temperature, label)
 
     def generate_png(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
-        """The same as PNG files, string [count]."""
+        """Return the images of `generate` as PNG files, string [count]."""
         images = self.generate(count, seed, temperature, label)["images"]
         return {"png_bytes": tf.map_fn(tf.io.encode_png, images, fn_output_signature=tf.string)}
 
     def generate_prior(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor, label: tf.Tensor | None = None) -> Answer:
-        """The same from the model's own prior, to see what the density gains."""
+        """Return the images of `generate` from the model's own prior, to show what the density gains."""
         return self._generate(self._vae.draw_codes, count, seed, temperature, label)
 
     def decode_label(self, latents: tf.Tensor, label: tf.Tensor) -> Answer:
-        """Latent codes float32 [n, d], each of a label, string [n] -> the decoder's mean, uint8 [n, h, w, c]."""
-        return {"images": to_levels(self._vae.decode_mean(latents, self._known(label)))}
+        """Return the decoder's mean, uint8 [n, h, w, c], of latent codes float32 [n, d] with a label each, string [n]."""
+        return self._show(self._vae.decode(latents, self._known(label)))
 
     def encode(self, image_bytes: tf.Tensor) -> Answer:
-        """Picture files string [n] -> mean and log-variance of the posterior, float32 [n, d].
+        """Return the mean and log-variance of the posterior, float32 [n, d], of image files, string [n].
 
-        A conditional model codes them, here and below, given the label under which it finds each likeliest.
+        A conditional model encodes each image, here and in the methods below, given the label that it finds most likely.
         """
         return self._encode(image_bytes)[0]
 
     def encode_label(self, image_bytes: tf.Tensor) -> Answer:
-        """The same, and the label of each, string [n]: only with its label can a code be decoded."""
+        """Return the codes of `encode`, and the label of each, string [n]. Such a code can be decoded only with its label."""
         code, labels = self._encode(image_bytes)
         return {**code, "label": tf.gather(tf.constant(list(self._labels)), labels)}
 
     def reconstruct(self, image_bytes: tf.Tensor) -> Answer:
-        """Picture files string [n] -> what the decoder makes of their posterior means, uint8 [n, h, w, c]."""
+        """Return the reconstructions from the posterior means, uint8 [n, h, w, c], of image files, string [n]."""
         code, labels = self._encode(image_bytes)
-        return {"images": to_levels(self._vae.decode_mean(code["mean"], labels))}
+        return self._show(self._vae.decode(code["mean"], labels))
 
     def interpolate(self, image_bytes: tf.Tensor, steps: tf.Tensor) -> Answer:
-        """Two picture files string [2] -> the way from one to the other along the sphere, uint8 [steps, h, w, c]."""
+        """Return the images along the sphere between two image files, string [2]: uint8 [steps, h, w, c]."""
         code, labels = self._encode(image_bytes)
         mean, steps = code["mean"], tf.cast(steps, tf.int32)
         if labels is not None:
             ends = tf.one_hot(labels, self._vae.labels)
             labels = ends[0] + tf.linspace(0.0, 1.0, steps)[:, tf.newaxis] * (ends[1] - ends[0])
-        return {"images": to_levels(self._vae.decode_mean(slerp(mean[0], mean[1], steps), labels))}
+        return self._show(self._vae.decode(slerp(mean[0], mean[1], steps), labels))
 
     def score(self, image_bytes: tf.Tensor) -> Answer:
-        """Picture files string [n] -> `elbo`, `reconstruction`, `kl`, float32 [n], nats; noise from each picture's key.
+        """Return `elbo`, `reconstruction`, `kl`, float32 [n], nats, of image files, string [n]. Noise comes from each image's key.
 
-        Of a conditional model the label is part of the code: `kl` has its -log p(label), and so `elbo` is a bound of log p(x).
+        For a conditional model the label is a part of the code: `kl` includes -log p(label), so `elbo` is a bound of log p(x).
         """
         x, keys = self._see(image_bytes)
         if not self._labels:
@@ -125,10 +125,10 @@ class Servable(tf.Module):
         return {**answer, "kl": kl, "elbo": -(answer["reconstruction"] + kl)}
 
     def evaluate(self, examples: tf.Tensor) -> Answer:
-        """Serialised tf.Examples string [n] -> what the Evaluator judges by, float32 [n], nats.
+        """Return the figures for the Evaluator, float32 [n], nats, of serialized tf.Examples, string [n].
 
-        `elbo`, `reconstruction` and `kl` as `score` gives them, but given the label where the model is conditional;
-        `importance_weighted` with K samples; and `gain`, by how much the ELBO beats the mean training picture.
+        `elbo`, `reconstruction` and `kl` are those of `score`, but given the label if the model is conditional.
+        `importance_weighted` has K samples. `gain` is the ELBO minus the log-likelihood under the mean training image.
         """
         encoded, names = parse_examples(examples)
         x, keys = self._see(encoded)
@@ -142,12 +142,12 @@ class Servable(tf.Module):
         }
 
     def _see(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Picture files string [n] as the model sees them, float32 [n, h, w, c], and their keys, int32 [n, 2]."""
+        """Return image files, string [n], as the model sees them, float32 [n, h, w, c], and their keys, int32 [n, 2]."""
         levels = to_levels(self._pixels(encoded), self._depth)
         return self._vae.observe(levels), example_keys(levels)
 
     def _encode(self, image_bytes: tf.Tensor) -> tuple[Answer, tf.Tensor | None]:
-        """The answer of `encode`, and the labels, int32 [n], that it was given under; None where there are none."""
+        """Return the result of `encode`, and the labels, int32 [n], that it was given. They are None for an unconditional model."""
         x, _ = self._see(image_bytes)
         labels = self._vae.infer_labels(x) if self._labels else None
         mean, log_variance = self._vae.encode(x, labels)
@@ -171,20 +171,25 @@ class Servable(tf.Module):
         parameters = self._vae.decode(codes, labels)
         if self._generation.pixels == "sample":
             return {"images": to_levels(self._vae.likelihood.sample(parameters, tf.stack([seed, 3])))}
-        return {"images": to_levels(self._vae.likelihood.mean(parameters))}
+        return self._show(parameters)
+
+    def _show(self, parameters: tf.Tensor) -> Answer:
+        """Return the images that are shown for the likelihood's parameters: their mean, or their mode (`generation.pixels`)."""
+        likelihood = self._vae.likelihood
+        return {"images": to_levels((likelihood.mode if self._generation.pixels == "mode" else likelihood.mean)(parameters))}
 
     def _draw_from_density(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None) -> tf.Tensor:
         return self._density.draw(noise, seed, None if labels is None else self._vae.shares(labels, noise))
 
     def _labels_of(self, label: tf.Tensor, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """The labels, int32 [count], of new pictures of one label, string [], or of all where it is empty."""
+        """Return labels, int32 [count], of new images: all the given label, string [], or random labels if it is empty."""
         unsaid = tf.equal(label, "")
         asked = self._known(tf.where(unsaid, next(iter(self._labels)), label)[tf.newaxis])
         any_label = tf.random.stateless_categorical(tf.math.log(self._shares())[tf.newaxis], count, seed, dtype=tf.int32)[0]
         return tf.where(unsaid, any_label, tf.repeat(asked, count))
 
     def _known(self, names: tf.Tensor) -> tf.Tensor:
-        """Where names, string [n], stand among the known labels, int32 [n]; one that is not known is an error."""
+        """Return the indices of names, string [n], among the known labels, int32 [n]. An unknown name is an error."""
         known = list(self._labels)
         labels = label_indices(names, known)
         check = tf.debugging.Assert(tf.reduce_all(labels >= 0), [f"unknown label; known are: {', '.join(known)}"])
@@ -192,11 +197,11 @@ class Servable(tf.Module):
             return tf.identity(labels)
 
     def _shares(self) -> tf.Tensor:
-        """How many training pictures each label has, float32 [labels]."""
+        """Return the number or share of training images of each label, float32 [labels]."""
         return tf.constant(list(self._labels.values()), tf.float32)
 
     def signatures(self) -> dict[str, tuple[Callable[..., Answer], list[tf.TensorSpec]]]:
-        """Every signature: its method, and its arguments in order."""
+        """Return every signature with its method and its arguments in order."""
         latents = tf.TensorSpec([None, self._vae.latent_dim], tf.float32, "latents")
         new = [COUNT, SEED, TEMPERATURE, *([LABEL] if self._labels else [])]
         prior = {"generate_prior": (self.generate_prior, new)} if self._density else {}
@@ -218,8 +223,8 @@ class Servable(tf.Module):
         """Write the SavedModel.
 
         Args:
-            folder: Where to.
-            names: Of the signatures; None for all.
+            folder: Folder to write to.
+            names: Names of the signatures to write. None for all.
         """
         with components_encoded(self._vae.prior):
             signatures = {
@@ -230,11 +235,11 @@ class Servable(tf.Module):
         tf.saved_model.save(self, str(folder), signatures=signatures)
 
     def answers(self, examples: list[bytes], encoded: list[bytes]) -> tuple[dict, dict]:
-        """Inputs for every signature and the answers to them of this model in memory, not of its export.
+        """Return inputs for every signature, and the answers of this model in memory, not of its export.
 
         Args:
-            examples: A few serialised tf.Examples.
-            encoded: Their pictures' bytes; at least one.
+            examples: A few serialized tf.Examples.
+            encoded: The bytes of their images; at least one.
 
         Returns:
             Inputs and answers by signature and name, as NumPy arrays or lists of bytes.

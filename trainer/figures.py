@@ -1,4 +1,4 @@
-"""What a trained model is worth on held-out pictures: its bounds, its code, what it rebuilds, what a code costs."""
+"""Figures of a trained model on held-out images: its bounds, its code, its reconstructions, and the cost of a code."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from trainer.preprocessing import scale, to_levels
 from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import VAE
 
-BOUND_PICTURES = 1000  # so many held-out pictures say by how much the importance-weighted bound is above the ELBO
-SHOWN_PICTURES = 12  # of those denoised
-REBUILT_PICTURES = 2000  # so many are rebuilt, denoised and compressed; their means vary little
+BOUND_PICTURES = 1000  # held-out images for the gap between the importance-weighted bound and the ELBO
+SHOWN_PICTURES = 12  # denoised images to save
+REBUILT_PICTURES = 2000  # images that are reconstructed, denoised and compressed; the means of their figures vary little
 
 
 def bounds(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, Any], np.ndarray]:
-    """ELBO, its terms and the importance-weighted bound, nats per picture, noise from each picture's key.
+    """Return the ELBO, its terms and the importance-weighted bound, in nats per image. Noise comes from each image's key.
 
     Args:
         vae: The trained model.
-        held_out: The pictures.
-        samples: K of the importance-weighted bound, which takes K passes through the decoder: it is the ELBO of all pictures
-            plus the first `BOUND_PICTURES` pictures' mean gap, which varies far less from picture to picture than either.
+        held_out: The images.
+        samples: K of the importance-weighted bound, which takes K passes through the decoder. It is computed as the ELBO of all
+            images plus the mean gap of about the first `BOUND_PICTURES` images. The gap varies far less between images than either.
 
     Returns:
-        `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`, `bits_per_dimension` where
-        that means something (of the importance-weighted bound); and the KL divergence of each latent dimension, float64 [d].
+        `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`, and `bits_per_dimension` of the
+        importance-weighted bound (None if the likelihood has none); and the KL divergence of each latent dimension, float64 [d].
     """
     terms = tf.function(vae.elbo_terms, reduce_retracing=True, autograph=False)
     bound = tf.function(vae.importance_weighted, reduce_retracing=True, autograph=False)
@@ -66,12 +66,12 @@ def bounds(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, Any], 
 
 
 def code_figures(vae: VAE, mean: np.ndarray, log_variance: np.ndarray) -> dict[str, Any]:
-    """What the code tells: active units, I(x; z) and the marginal KL, nats; see `trainer.metrics.posterior`.
+    """Return the figures of the code: active units, I(x; z) and the marginal KL, nats; see `trainer.metrics.posterior`.
 
     Args:
         vae: The trained model.
-        mean: Of q(z|x) of held-out pictures, float32 [n, d].
-        log_variance: Likewise.
+        mean: Mean of q(z|x) of held-out images, float32 [n, d].
+        log_variance: Log-variance of q(z|x), float32 [n, d].
     """
     log_prior = (
         None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True, autograph=False)
@@ -87,7 +87,7 @@ def code_figures(vae: VAE, mean: np.ndarray, log_variance: np.ndarray) -> dict[s
 
 
 def rebuilt_figures(x: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
-    """Mean MSE, PSNR (dB) and SSIM of rebuilt pictures, float32 [n, h, w, c] in [0, 1], to what they should be."""
+    """Return the mean MSE, PSNR (dB) and SSIM of reconstructions to their targets, each float32 [n, h, w, c] in [0, 1]."""
     return {
         "mse": float(mse(x, rebuilt).mean()),
         "psnr": float(psnr(x, rebuilt).mean()),
@@ -97,17 +97,17 @@ def rebuilt_figures(x: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
 
 
 def code_precision(mean: np.ndarray, log_variance: np.ndarray) -> dict[str, list[float]]:
-    """How finely a code is worth writing down, by dimension.
+    """Return the precision with which a code is worth storing, by dimension.
 
-    Rounding to steps of sqrt(12) sigma adds as much variance as the posterior has itself: finer steps would write down what
-    the model does not know. Steps are per dimension, for a reader does not know a picture's own posterior.
+    Rounding to steps of sqrt(12) sigma adds as much variance as the posterior has. Finer steps would store what the model does not
+    know. Steps are per dimension, because a reader does not know an image's own posterior.
 
     Args:
-        mean: Of q(z|x) of held-out pictures, float32 [n, d].
-        log_variance: Likewise.
+        mean: Mean of q(z|x) of held-out images, float32 [n, d].
+        log_variance: Log-variance of q(z|x), float32 [n, d].
 
     Returns:
-        `step`; and `centre` and `spread` of the codes, the Gaussian by which they are entropy-coded: each [d].
+        `step`, and `centre` and `spread` of the Gaussian by which the codes are entropy-coded: each [d].
     """
     step = np.sqrt(12 * np.exp(log_variance.astype(np.float64)).mean(axis=0))
     return {
@@ -118,7 +118,7 @@ def code_precision(mean: np.ndarray, log_variance: np.ndarray) -> dict[str, list
 
 
 def code_bits(codes: np.ndarray, precision: dict[str, list[float]]) -> np.ndarray:
-    """The length of entropy-coded codes, whole numbers of steps [n, d], in bits [n]."""
+    """Return the lengths in bits [n] of entropy-coded codes, whole numbers of steps [n, d]."""
     step, centre, spread = (np.asarray(precision[name]) for name in ("step", "centre", "spread"))
     upper, lower = (((codes + side) * step - centre) / spread for side in (0.5, -0.5))
     # By symmetry always in the lower tail, where differences of the distribution function keep their digits.
@@ -130,7 +130,7 @@ def code_bits(codes: np.ndarray, precision: dict[str, list[float]]) -> np.ndarra
 def compression_figures(
     vae: VAE, x: np.ndarray, mean: np.ndarray, precision: dict[str, list[float]], labels: np.ndarray
 ) -> dict[str, float]:
-    """Rate and distortion of codes rounded to the model's precision: bits per picture and per pixel; PSNR (dB)."""
+    """Return rate and distortion of codes rounded to the model's precision: bits per image and per pixel, and PSNR (dB)."""
     codes = np.round(mean / np.asarray(precision["step"]))
     bits = float(code_bits(codes, precision).mean())
     rebuilt = decode_all(vae, (codes * np.asarray(precision["step"])).astype(np.float32), labels)
@@ -139,7 +139,10 @@ def compression_figures(
 
 
 def denoising_figures(vae: VAE, x: np.ndarray, labels: np.ndarray, config: TrainingConfig) -> dict[str, Any] | None:
-    """How near spoilt pictures are to the clean ones, before and after; None where the model was not trained for that."""
+    """Return the figures of corrupted and of denoised images, compared with the clean ones.
+
+    Return None if training did not corrupt images.
+    """
     if config.corruption == "none":
         return None
     spoilt = corrupt(tf.constant(x), config.corruption, config.corruption_level, tf.constant([0, 1])).numpy()
@@ -149,13 +152,13 @@ def denoising_figures(vae: VAE, x: np.ndarray, labels: np.ndarray, config: Train
 
 
 def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: dict[str, Any], folder: Path) -> None:
-    """Keeps a few spoilt pictures, what the model makes of them, and the originals, for people to look at.
+    """Save a few corrupted images, their denoised versions, and the originals, for inspection.
 
     Args:
         vae: The trained model.
-        held_out: Where the pictures are from, evenly spread.
-        config: How it was trained.
-        told: What `denoising_figures` gave.
+        held_out: Images to choose from, evenly spread.
+        config: The training configuration.
+        told: The result of `denoising_figures`.
         folder: Gets `denoising.npz`, uint8 [n, h, w, c] by `clean`, `spoilt`, `denoised`; and `denoising.json`.
     """
     step = max(1, len(held_out) // SHOWN_PICTURES)
@@ -169,7 +172,7 @@ def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: d
 
 
 def encode_all(vae: VAE, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and log-variances of q(z|x), float32 [n, d], of pictures as the model sees them, float32 [n, h, w, c]."""
+    """Return means and log-variances of q(z|x), float32 [n, d], of images as the model sees them, float32 [n, h, w, c]."""
     encode = tf.function(vae.encode, reduce_retracing=True, autograph=False)
     size = eval_batch(vae)
     parts = [encode(x[at : at + size], labels[at : at + size]) for at in range(0, len(x), size)]
@@ -177,30 +180,30 @@ def encode_all(vae: VAE, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray,
 
 
 def decode_all(vae: VAE, z: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """E[x|z], float32 [n, h, w, c] in [0, 1], of codes, float32 [n, d]."""
+    """Return E[x|z], float32 [n, h, w, c] in [0, 1], of codes, float32 [n, d]."""
     decode = tf.function(vae.decode_mean, reduce_retracing=True, autograph=False)
     size = eval_batch(vae)
     return np.concatenate([decode(z[at : at + size], labels[at : at + size]) for at in range(0, len(z), size)])
 
 
 def held_out_figures(vae: VAE, held_out: Pictures, config: TrainingConfig) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """All figures of a trained model.
+    """Return all figures of a trained model.
 
     Args:
         vae: The model.
-        held_out: Pictures that it was not fitted to.
-        config: How it was trained.
+        held_out: Images that the model was not fitted to.
+        config: The training configuration.
 
     Returns:
-        Figures: `eval` (see `bounds`), `kl_per_dimension`, `code`, `rebuilt`, `compression`, and `denoising` where it was
-        trained for that; and the precision of its codes (see `code_precision`).
+        Figures: `eval` (see `bounds`), `kl_per_dimension`, `code`, `rebuilt`, `compression`, and `denoising` (None if training did
+        not corrupt images); and the precision of the codes (see `code_precision`).
     """
     figures, kl = bounds(vae, held_out, config.importance_samples)
     some = Pictures(held_out.levels[:REBUILT_PICTURES], held_out.labels[:REBUILT_PICTURES])
     x = np.concatenate([vae.observe(levels) for levels, _ in some.in_order(eval_batch(vae))])
     mean, log_variance = encode_all(vae, x, some.labels)
     precision = code_precision(mean, log_variance)
-    # Where pictures are made black and white, a rebuilt one is to be as grey as the original was.
+    # If images are binarized, a reconstruction is compared with the gray original.
     grey = scale(np.asarray(some.levels)).numpy()
     return {
         "eval": figures,

@@ -1,10 +1,10 @@
-"""Golden answers: requests to a model and what the trainer's own model in memory answered to them.
+"""Golden answers: requests to a model, and the answers of the trainer's own model in memory.
 
-The serving check puts the same requests to the exported model. numpy only, and it stands alone: the check runs it in a
-process that knows nothing of TensorFlow's Python or of this project.
+The serving check sends the same requests to the exported model. This module needs only NumPy and imports nothing else of the
+project, because the check runs it in a process without TensorFlow's Python and without the project.
 
-A file holds one array per value, named "<signature>/<input or output>"; strings, which numpy keeps only with pickle or
-without their trailing zero bytes, as "...#bytes" uint8 [n, longest], padded with zeros, and "...#lengths" int64 [n].
+A file holds one array per value, named "<signature>/<input or output>". NumPy stores strings only with pickle or without their
+trailing zero bytes. So they are stored as "...#bytes" uint8 [n, longest], padded with zeros, and "...#lengths" int64 [n].
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ ANSWERS = "answers.npz"
 
 
 def save_golden(folder: str | Path, inputs: Mapping[str, Mapping], answers: Mapping[str, Mapping]) -> None:
-    """Writes requests and answers to `folder`, which is made if need be.
+    """Write requests and answers to `folder`, which is created if needed.
 
     Args:
-        folder: Where inputs.npz and answers.npz go.
+        folder: Folder for inputs.npz and answers.npz.
         inputs: By signature, then by name of the input: an array of any shape, or a list of bytes.
         answers: The same for the outputs.
     """
@@ -36,7 +36,7 @@ def save_golden(folder: str | Path, inputs: Mapping[str, Mapping], answers: Mapp
 
 
 def load_golden(folder: str | Path) -> tuple[Tensors, Tensors]:
-    """Returns the requests and answers that `save_golden` wrote to `folder`, each by signature, then by name.
+    """Return the requests and answers that `save_golden` wrote to `folder`, each by signature, then by name.
 
     Raises:
         OSError: A file is missing.
@@ -46,7 +46,7 @@ def load_golden(folder: str | Path) -> tuple[Tensors, Tensors]:
 
 
 def write_tensors(file: str | Path, tensors: Mapping[str, Mapping[str, np.ndarray | Sequence[bytes]]]) -> None:
-    """Writes values by signature and name to one npz file."""
+    """Write values by signature and name to one npz file."""
     arrays: dict[str, np.ndarray] = {}
     for signature, values in tensors.items():
         for name, value in values.items():
@@ -59,18 +59,18 @@ def write_tensors(file: str | Path, tensors: Mapping[str, Mapping[str, np.ndarra
 
 
 def read_tensors(file: str | Path) -> Tensors:
-    """Reads what `write_tensors` wrote.
+    """Read the file that `write_tensors` wrote.
 
     Raises:
         OSError: The file is missing.
-        ValueError: It is damaged.
+        ValueError: The file is damaged.
     """
     try:
         with np.load(file, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
     except OSError:
         raise
-    except Exception as error:  # zipfile, zlib and numpy each have their own way of saying so.
+    except Exception as error:  # zipfile, zlib and NumPy raise different errors for damage
         raise ValueError(f"{file} is damaged: {error}") from error
     tensors: Tensors = {}
     for key, array in arrays.items():
@@ -84,7 +84,7 @@ def read_tensors(file: str | Path) -> Tensors:
 
 
 def _pad(strings: Sequence[bytes]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns strings as uint8 [n, longest] and their lengths, int64 [n]."""
+    """Return strings as uint8 [n, longest] and their lengths, int64 [n]."""
     lengths = np.array([len(string) for string in strings], np.int64)
     padded = np.zeros((len(strings), lengths.max(initial=0)), np.uint8)
     for row, string in zip(padded, strings):

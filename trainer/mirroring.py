@@ -1,4 +1,4 @@
-"""Decide from the training pictures whether they may be mirrored: only where mirrored pictures look like the others."""
+"""Decide from the training images whether to mirror them: only if they cannot be distinguished from their mirror images."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from trainer.config import TrainingConfig
 from trainer.data import Pictures
 
 LOGGER = logging.getLogger("darkroom.trainer")
-MOST_PICTURES = 2000  # more take seconds, and change the third digit
-FEWEST_PICTURES = 500  # with fewer, letters on photographs were not noticed
+MOST_PICTURES = 2000  # more take seconds, and change only the third digit
+FEWEST_PICTURES = 500  # with fewer, letters on photographs were not detected
 MOST_RECOGNIZED = 0.58  # photographs: 0.49 to 0.55; letters drawn on photographs: 0.62; Fashion-MNIST: 0.83; digits: 0.93
-MOST_LABEL_DROP = 0.05  # of the accuracy; photographs: 0.00; Fashion-MNIST: 0.21; digits: 0.64
+MOST_LABEL_DROP = 0.05  # drop of the accuracy; photographs: 0.00; Fashion-MNIST: 0.21; digits: 0.64
 FOLDS = 5
 
 _SIDE, _CELLS, _DIRECTIONS = 32, 8, 8
-_BLOCK_VALUES = 1 << 24  # of pictures that are described at once: large pictures would take gigabytes
-_PENALTY = 0.6  # per picture: from a third to three times of it, shares differ by 0.01
+_BLOCK_VALUES = 1 << 24  # of images described at once: large images would take gigabytes
+_PENALTY = 0.6  # per image; between a third and three times this value, shares differ by 0.01
 
 
 @dataclass(frozen=True)
 class MirrorTest:
-    """How pictures and their mirror images differ.
+    """The difference between images and their mirror images.
 
     Attributes:
-        recognized: Share of pictures, held out in cross-validation, that a classifier tells from their own mirror image; chance
-            is 0.5, and a picture that is its own mirror image counts half. NaN where there are too few pictures.
-        label_drop: Lower bound (three standard errors below the estimate) of the drop in accuracy of a classifier of labels from
-            pictures to their mirror images; 0 where there are no labels.
-        pictures: Number of pictures that the test had.
+        recognized: Share of images, held out in cross-validation, that a classifier distinguishes from their own mirror image.
+            Chance is 0.5. An image that equals its mirror image counts half. NaN if there are too few images.
+        label_drop: Drop in the accuracy of a classifier of labels from images to their mirror images. It is a lower bound, three
+            standard errors below the estimate. 0 if there are no labels.
+        pictures: Number of images in the test.
     """
 
     recognized: float
@@ -45,12 +45,12 @@ class MirrorTest:
 
     @property
     def hurts(self) -> bool:
-        """Whether pictures should be left as they are; True as well where there are too few to tell."""
+        """Return whether images should not be mirrored. It is True as well if there are too few images to decide."""
         return bool(self.reason)
 
     @property
     def reason(self) -> str:
-        """Why pictures should not be mirrored; '' where they may be."""
+        """Return why images should not be mirrored; '' if they may be."""
         if self.pictures < FEWEST_PICTURES:
             return f"{self.pictures} pictures are too few to tell, {FEWEST_PICTURES} are needed"
         if self.recognized > MOST_RECOGNIZED:
@@ -66,17 +66,17 @@ class MirrorTest:
 
 
 def decide_augmentation(config: TrainingConfig, pictures: Pictures) -> tuple[TrainingConfig, MirrorTest | None]:
-    """Replace `auto` in `training.augmentation` by `mirrored` where mirroring the training pictures cannot hurt, else by nothing.
+    """Replace `auto` in `training.augmentation` by `mirrored` if mirroring the training images cannot hurt, else by nothing.
 
-    The decision depends on the pictures and, of a conditional model, their labels; not on the training's seed. So trainings on
-    the same pictures, resumed or not, decide alike.
+    The decision depends on the images and, for a conditional model, on their labels. It does not depend on the training's seed. So
+    trainings on the same images, resumed or not, decide in the same way.
 
     Args:
         config: The training configuration.
-        pictures: The training pictures. Their labels are -1 where the model is not conditional.
+        pictures: The training images. Their labels are -1 if the model is not conditional.
 
     Returns:
-        The configuration without `auto`, and the test; None where the configuration does not ask for it.
+        The configuration without `auto`, and the test's result. The result is None if the configuration does not contain `auto`.
     """
     if "auto" not in config.augmentation:
         return config, None
@@ -89,52 +89,51 @@ def decide_augmentation(config: TrainingConfig, pictures: Pictures) -> tuple[Tra
 
 
 def mirrors_hurt(levels: np.ndarray, labels: Sequence[object] | None = None, seed: int = 0) -> bool:
-    """Return whether mirrored training pictures would be unlike held-out ones; see `test_mirrors`."""
+    """Return whether mirrored training images would differ from held-out images; see `test_mirrors`."""
     return test_mirrors(levels, labels, seed).hurts
 
 
 def test_mirrors(levels: np.ndarray, labels: Sequence[object] | None = None, seed: int = 0) -> MirrorTest:
-    """Test whether pictures and their mirror images differ (a classifier two-sample test, Lopez-Paz and Oquab 2017).
+    """Test whether images and their mirror images differ (a classifier two-sample test, Lopez-Paz and Oquab 2017).
 
-    Pictures whose left and right differ in a known way, such as digits, text, or shoes that all point to one side, are
-    recognized; photographs are not. A picture is described by the directions of its edges in 8 x 8 cells (Dalal and Triggs
-    2005). The classifier is linear in the difference between the descriptions of a picture and of its mirror image. So it is
-    right about a picture exactly if it is wrong about the mirror image. It is fitted by ridge regression with five-fold
-    cross-validation.
+    Images whose left and right differ in a known way are recognized: digits, text, or shoes that all point to one side.
+    Photographs are not. An image is described by the directions of its edges in 8 x 8 cells (Dalal and Triggs 2005). The
+    classifier is linear in the difference between the descriptions of an image and of its mirror image. So it is right about an
+    image exactly if it is wrong about the mirror image. It is fitted by ridge regression with five-fold cross-validation.
 
-    A few such pictures among others go unnoticed: one in five with a letter drawn on it did.
+    A small share of such images among others is not detected, such as one in five with a letter drawn on it.
 
     Args:
-        levels: uint8 or uint16 [n, h, w, c], c being 1 or 3; of more than `MOST_PICTURES`, that many are drawn.
-        labels: n labels, of which None, "" and negative numbers stand for none. Pictures that are mirror images of another
-            label's (arrows to the left, arrows to the right) are noticed by them alone.
-        seed: Of the draw and the folds; the same seed, the same answer.
+        levels: uint8 or uint16 [n, h, w, c], c being 1 or 3. If there are more than `MOST_PICTURES`, that many are drawn.
+        labels: n labels. None, "" and negative numbers stand for no label. Only labels can detect images that are mirror images of
+            another label's, such as arrows to the left and arrows to the right.
+        seed: Seed of the draw and of the folds. The same seed gives the same result.
 
     Returns:
-        The test's figures. It takes about two seconds for 2,000 pictures of 32x32.
+        The test's figures. The test takes about two seconds for 2,000 images of 32x32.
     """
     chosen = np.random.default_rng(seed).permutation(len(levels))[:MOST_PICTURES]
     if len(chosen) < FEWEST_PICTURES:
         return MirrorTest(math.nan, 0.0, len(chosen))
     block = max(1, _BLOCK_VALUES // max(1, math.prod(levels.shape[1:])))
     blocks = (np.sort(chosen)[at : at + block] for at in range(0, len(chosen), block))
-    places = np.argsort(np.argsort(chosen))  # sorted, for pictures may lie in a file; the folds need them in no order
+    places = np.argsort(np.argsort(chosen))  # undoes the sorting, which is for images in a file: folds need random order
     features = np.concatenate([edge_directions(np.asarray(levels[some])) for some in blocks])[places]
     drop = 0.0 if labels is None else _label_drop(features, [labels[i] for i in chosen])
     return MirrorTest(_recognized(features), drop, len(chosen))
 
 
-test_mirrors.__test__ = False  # pytest would take it for a test
+test_mirrors.__test__ = False  # pytest would collect it as a test
 
 
 def edge_directions(levels: np.ndarray) -> np.ndarray:
-    """Return how strong edges of each direction are in each cell.
+    """Return the strength of the edges of each direction in each cell.
 
     Args:
         levels: uint8 or uint16 [n, h, w, c].
 
     Returns:
-        float32 [n, 8, 8, 8]: rows and columns of cells, and directions over a whole turn; each picture's has norm 1.
+        float32 [n, 8, 8, 8]: rows and columns of cells, and directions over a full turn. The values of each image have norm 1.
     """
     from PIL import Image
 
@@ -152,7 +151,7 @@ def edge_directions(levels: np.ndarray) -> np.ndarray:
 
 
 def mirrored_directions(features: np.ndarray) -> np.ndarray:
-    """Return what `edge_directions` gives for the mirrored pictures, from its result for the pictures; same shape."""
+    """Return the `edge_directions` of the mirrored images, computed from those of the images; same shape."""
     return features[:, :, ::-1, (_DIRECTIONS // 2 - 1 - np.arange(_DIRECTIONS)) % _DIRECTIONS]
 
 
@@ -169,7 +168,7 @@ def _recognized(features: np.ndarray) -> float:
 
 
 def _label_drop(features: np.ndarray, labels: Sequence[object]) -> float:
-    """Return `MirrorTest.label_drop`, over labels that have a picture for each fold."""
+    """Return `MirrorTest.label_drop`, over labels that have an image for each fold."""
     from sklearn.linear_model import RidgeClassifier
 
     names = np.array(["" if label is None or label == "" or _negative(label) else f"label {label}" for label in labels])
@@ -193,6 +192,6 @@ def _negative(label: object) -> bool:
 
 
 def _folds(count: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return indices of training and of held-out pictures for each fold; pictures are in random order already."""
+    """Return indices of training and of held-out images for each fold. Images are already in random order."""
     places = np.arange(count)
     return [(places[places % FOLDS != fold], places[places % FOLDS == fold]) for fold in range(FOLDS)]

@@ -1,4 +1,4 @@
-"""Starting from another model's weights: they are data (a .npz without pickles), told apart by their variables' paths."""
+"""Start from another model's weights: a .npz file without pickles, which identifies them by their variables' paths."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ WEIGHTS = "weights.npz"
 
 
 def save_weights(model: keras.Model, folder: Path) -> None:
-    """Writes all weights of a model beside its export, by the paths of its variables."""
+    """Write all weights of a model beside its export, by the paths of its variables."""
     np.savez(folder / WEIGHTS, **{variable.path: np.asarray(variable) for variable in model.weights})
 
 
 def load_weights(model: keras.Model, folder: Path) -> str:
-    """Sets a model's weights to those that another one has saved; all of them, or none.
+    """Set a model's weights to those saved by another model: all of them, or none.
 
     Args:
-        model: It, built.
-        folder: Where `save_weights` has written those of the other.
+        model: The model, built.
+        folder: Folder in which `save_weights` has written the other model's weights.
 
     Returns:
-        Why they cannot be taken; '' where they were.
+        The reason why the weights do not fit; '' if they were loaded.
     """
     path = folder / WEIGHTS
     if not path.is_file():

@@ -95,6 +95,10 @@ class Likelihood(keras.layers.Layer, abc.ABC):
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
         """Return E[x|z]: float32 [n, h, w, c] in [0, 1]."""
 
+    def mode(self, parameters: tf.Tensor) -> tf.Tensor:
+        """Return the likeliest picture as far as that is sharper than E[x|z], which it else is: float32 [n, h, w, c] in [0, 1]."""
+        return self.mean(parameters)
+
     @abc.abstractmethod
     def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Return a draw of x given z, float32 [n, h, w, c] in [0, 1]. The same seed, int32 [2], gives the same draw."""

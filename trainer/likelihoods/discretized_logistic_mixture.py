@@ -81,8 +81,20 @@ class DiscretizedLogisticMixture(Likelihood):
         makes the relation nonlinear.
         """
         mixture = self._unpack(parameters)
+        return self._mean_by(tf.nn.softmax(mixture.logits, axis=0), mixture, parameters)
+
+    def mode(self, parameters: tf.Tensor) -> tf.Tensor:
+        """Return the mean of each pixel's likeliest component; see `Likelihood`.
+
+        Where two colors are likely, such as at an edge, E[x|z] is a color between them, which is neither.
+        """
+        mixture = self._unpack(parameters)
+        likeliest = tf.one_hot(tf.argmax(mixture.logits, axis=0), self.mixtures, axis=0)
+        return self._mean_by(likeliest, mixture, parameters)
+
+    def _mean_by(self, weights: tf.Tensor, mixture: Mixture, parameters: tf.Tensor) -> tf.Tensor:
+        """Return the mean of the components by weights, [K, N]: float32 [n, h, w, c] in [0, 1]."""
         scales = tf.exp(-_bounded(mixture.log_precisions))
-        weights = tf.nn.softmax(mixture.logits, axis=0)
         means: list[tf.Tensor] = []  # each [K, N] in [-1, 1]
         for i in range(self.channels):
             mean, scale = self._mean_given(mixture, i, means), scales[i]

@@ -1,1 +1,1 @@
-"""Figures of models beside the ELBO: what codes say, how like rebuilt pictures are, how near generated ones come to real ones."""
+"""Figures of models other than the ELBO: the content of codes, the quality of reconstructions, and that of generated images."""

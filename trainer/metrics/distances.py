@@ -1,7 +1,7 @@
-"""How near two sets of pictures lie to each other, by features of them: float [n, f], a row each.
+"""Distances between two sets of images, by their features: float [n, f], one row per image.
 
-A figure depends on the features and on how many pictures there are: only figures of the same features and the same number can
-be compared.
+A figure depends on the features and on the number of images. Only figures of the same features and the same number can be
+compared.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-NEIGHBOURS = 5  # k of precision, recall, density and coverage (as Naeem et al. 2020)
-GROUPS = 20  # of the jackknife
+NEIGHBOURS = 5  # k of precision, recall, density and coverage (Naeem et al. 2020)
+GROUPS = 20  # groups of the jackknife
 SUBSETS = 50
-SUBSET_SIZE = 1_000  # as Binkowski et al. 2018 take
+SUBSET_SIZE = 1_000  # Binkowski et al. 2018
 BLOCK_BYTES = 32 << 20
-ROUNDING = np.float32(1e-6)  # squared distances below this share of the lengths are rounding error: of the same picture twice
+ROUNDING = np.float32(1e-6)  # squared distances below this share of the lengths are rounding error, for the same image twice
 
 
 class KernelDistance(NamedTuple):
     """The kernel distance over subsets.
 
     Attributes:
-        mean: The unbiased estimate; around 0, and of either sign, where both sets are of one distribution.
+        mean: The unbiased estimate. It is around 0, and of either sign, if both sets are of one distribution.
         spread: Standard deviation over subsets.
     """
 
@@ -32,14 +32,15 @@ class KernelDistance(NamedTuple):
 
 
 class Neighbourhood(NamedTuple):
-    """How two sets lie among each other, by balls around each picture that reach to its k-th nearest neighbour.
+    """How two sets overlap, by a ball around each image that reaches to its k-th nearest neighbor.
 
     Attributes:
-        precision: Share of generated pictures in a ball of a real one (Kynkaanniemi et al. 2019): are they real?
-        recall: Share of real pictures in a ball of a generated one: does every kind come about?
-        density: Real balls around a generated picture, over k (Naeem et al. 2020); about 1 for one distribution, and
-            above it where generated pictures keep to the middle. Unlike precision, no single outlier decides.
-        coverage: Share of real pictures with a generated one in their ball: recall, without balls of generated ones.
+        precision: Share of generated images in a ball of a real one (Kynkaanniemi et al. 2019): the realism of generated images.
+        recall: Share of real images in a ball of a generated one: how much of the variety of real images is generated.
+        density: Number of real balls around a generated image, divided by k (Naeem et al. 2020). It is about 1 for one
+            distribution, and above 1 if generated images concentrate in the middle. Unlike for precision, no single outlier
+            decides.
+        coverage: Share of real images with a generated one in their ball: recall without balls of generated images.
     """
 
     precision: float
@@ -49,17 +50,18 @@ class Neighbourhood(NamedTuple):
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """The Frechet distance of two Gaussians with the features' means and covariances (Heusel et al. 2017, eq. 6).
+    """Return the Frechet distance of two Gaussians with the features' means and covariances (Heusel et al. 2017, eq. 6).
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), where tr (C1 C2)^(1/2) = tr (C1^(1/2) C2 C1^(1/2))^(1/2): the latter has a
-    symmetric root, real also where a covariance is singular. It falls as the number of pictures grows, for the same sets.
+    It is |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), where tr (C1 C2)^(1/2) = tr (C1^(1/2) C2 C1^(1/2))^(1/2). The latter has a
+    symmetric root, which is real even if a covariance is singular. The distance falls as the number of images grows, for the same
+    two distributions.
 
     Args:
         first: float [n, f], n at least 2.
         second: float [m, f], m at least 2.
 
     Returns:
-        At least 0, in squared units of the features; the same whichever set comes first.
+        At least 0, in squared units of the features. It does not depend on the order of the sets.
     """
     first, second = _checked(first, second)
     means = [features.mean(axis=0) for features in (first, second)]
@@ -71,16 +73,16 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def frechet_spread(first: np.ndarray, second: np.ndarray, seed: int = 0, groups: int = GROUPS) -> float:
-    """Return by how much the Frechet distance varies with the choice of the second set, from one such set alone.
+    """Return the variation of the Frechet distance with the choice of the second set, estimated from one such set alone.
 
-    The delete-a-group jackknife (Efron and Stein 1981): the distance is taken with each of `groups` random parts of the second
-    set left out, and the variance of these, times groups - 1, is that of the whole.
+    It is the delete-a-group jackknife (Efron and Stein 1981). The distance is computed without each of `groups` random parts of the
+    second set. The variance of these distances, times groups - 1, is that of the whole.
 
     Args:
         first: float [n, f], n at least 2.
         second: float [m, f], m at least 4.
-        seed: Of the parts.
-        groups: How many parts; at most m / 2.
+        seed: Seed of the parts.
+        groups: Number of parts; at most m / 2.
 
     Returns:
         Standard deviation, in squared units of the features.
@@ -95,14 +97,14 @@ def frechet_spread(first: np.ndarray, second: np.ndarray, seed: int = 0, groups:
 def kernel_distance(
     first: np.ndarray, second: np.ndarray, seed: int = 0, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE
 ) -> KernelDistance:
-    """KID: squared maximum mean discrepancy with the kernel (x.y / f + 1)^3, unbiased (Binkowski et al. 2018).
+    """Return the KID: squared maximum mean discrepancy with the kernel (x.y / f + 1)^3, unbiased (Binkowski et al. 2018).
 
     Args:
         first: float [n, f], n at least 2.
         second: float [m, f], m at least 2.
-        seed: Of the subsets.
-        subsets: How many.
-        subset_size: Pictures in each; at most half of the smaller set, so that subsets differ.
+        seed: Seed of the subsets.
+        subsets: Number of subsets.
+        subset_size: Images in each subset; at most half of the smaller set, so that subsets differ.
 
     Returns:
         Mean and standard deviation over subsets.
@@ -115,14 +117,14 @@ def kernel_distance(
 
 
 def label_divergence(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the Jensen-Shannon divergence of the shares of labels in two sets (Lin 1991, eq. 4.1).
+    """Return the Jensen-Shannon divergence between the label frequencies of two sets (Lin 1991, eq. 4.1).
 
     Args:
-        first: The label of each picture, int [n], none negative, n at least 1.
-        second: Likewise, int [m].
+        first: Label of each image, int [n], none negative, n at least 1.
+        second: Label of each image, int [m], none negative, m at least 1.
 
     Returns:
-        Bits, between 0 for equal shares and 1 for sets without a common label.
+        Bits, between 0 for equal frequencies and 1 for sets without a common label.
     """
     from scipy.spatial.distance import jensenshannon
 
@@ -132,19 +134,19 @@ def label_divergence(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> Neighbourhood:
-    """Precision, recall, density and coverage.
+    """Return precision, recall, density and coverage.
 
     Args:
         real: float [n, f], n at least 2.
         generated: float [m, f], m at least 2.
-        k: Which neighbour a ball reaches to; the last one where there are fewer.
+        k: Which neighbor a ball reaches to; the last one if there are fewer.
 
     Returns:
-        The four; each in [0, 1] but density, which has no upper bound.
+        The four figures. Each is in [0, 1] except density, which has no upper bound.
     """
     real, generated = _checked(real, generated)
-    # One origin for both: distances are differences of squares, and features far from 0 would lose theirs. float32, for it is
-    # three times as fast, and neighbours are told apart all the same.
+    # One origin for both sets: distances are differences of squares, which lose digits far from 0. float32 is three times as
+    # fast, and precise enough to rank neighbors.
     centre = real.mean(axis=0)
     real, generated = (real - centre).astype(np.float32), (generated - centre).astype(np.float32)
     k = min(k, len(real) - 1, len(generated) - 1)
@@ -176,13 +178,13 @@ def _checked(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """The symmetric square root of a positive semi-definite matrix [f, f]; rounding may have made eigenvalues negative."""
+    """Return the symmetric square root of a positive semidefinite matrix [f, f]. Rounding may have made eigenvalues negative."""
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
 
 def _discrepancy(first: np.ndarray, second: np.ndarray) -> float:
-    """The unbiased estimate of the squared maximum mean discrepancy of two sets of the same size."""
+    """Return the unbiased estimate of the squared maximum mean discrepancy of two sets of the same size."""
     n, within = len(first), 0.0
     for features in (first, second):
         kernel = _kernel(features, features)
@@ -191,13 +193,13 @@ def _discrepancy(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _kernel(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(x.y / f + 1)^3 of each row of [n, f] with each of [m, f]: [n, m]."""
+    """Return (x.y / f + 1)^3 of each row of [n, f] with each of [m, f]: [n, m]."""
     product = first @ second.T / first.shape[1] + 1
     return product * product * product
 
 
 def _radii(features: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance of each row to its k-th nearest neighbour, float32 [n]."""
+    """Return the squared distance of each row to its k-th nearest neighbor, float32 [n]."""
     radii = np.empty(len(features), np.float32)
     for rows, distances in _distances(features, features):
         radii[rows] = np.partition(distances, k, axis=1)[:, k]  # the nearest is the row itself
@@ -205,7 +207,7 @@ def _radii(features: np.ndarray, k: int) -> np.ndarray:
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared distances of rows of `first` to all of `second`, block by block: the rows, and float32 [rows, m]."""
+    """Yield squared distances of rows of `first` to all of `second` in blocks: the rows, and float32 [rows, m]."""
     lengths = np.square(second).sum(axis=1)
     step = max(1, BLOCK_BYTES // (4 * len(second)))
     for start in range(0, len(first), step):

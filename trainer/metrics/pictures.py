@@ -1,6 +1,6 @@
-"""How near a rebuilt picture is to its original.
+"""The similarity of a reconstructed image to its original.
 
-Pictures are float [n, h, w, c] in [0, 1]; figures are per picture, [n].
+Images are float [n, h, w, c] in [0, 1]. Figures are per image, [n].
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-SSIM_WINDOW = 11  # pixels; Wang et al. 2004, section III-C, as the next two
+SSIM_WINDOW = 11  # pixels; this and the next two: Wang et al. 2004, section III-C
 SSIM_SIGMA = 1.5
 SSIM_K = (0.01, 0.03)
-PSNR_LIMIT = 100.0  # dB; of equal pictures, whose ratio is infinite and would make that of any mean
+PSNR_LIMIT = 100.0  # dB; of equal images, whose infinite ratio would make every mean infinite
 
 
 def mse(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np.ndarray:
-    """Mean squared error.
+    """Return the mean squared error.
 
     Args:
         original: float [n, h, w, c] in [0, 1].
-        rebuilt: Likewise.
+        rebuilt: The reconstructions, of the same shape and range.
 
     Returns:
         float64 [n], in [0, 1].
@@ -29,11 +29,11 @@ def mse(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np
 
 
 def psnr(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np.ndarray:
-    """Peak signal-to-noise ratio 10 log10(1 / MSE): the peak is 1.
+    """Return the peak signal-to-noise ratio 10 log10(1 / MSE), with a peak of 1.
 
     Args:
         original: float [n, h, w, c] in [0, 1].
-        rebuilt: Likewise.
+        rebuilt: The reconstructions, of the same shape and range.
 
     Returns:
         float64 [n], dB, at most `PSNR_LIMIT`.
@@ -42,17 +42,17 @@ def psnr(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> n
 
 
 def ssim(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np.ndarray:
-    """Structural similarity (Wang et al. 2004, eq. 13), mean over windows and channels.
+    """Return the structural similarity (Wang et al. 2004, eq. 13), mean over windows and channels.
 
-    The Gaussian window has 11 pixels, or the largest odd number that goes into a smaller picture: figures of pictures of
-    different sizes below 11 are not to be compared.
+    The Gaussian window has 11 pixels, or the largest odd number that fits into a smaller image. Figures of images of different
+    sizes below 11 cannot be compared.
 
     Args:
         original: float [n, h, w, c] in [0, 1].
-        rebuilt: Likewise.
+        rebuilt: The reconstructions, of the same shape and range.
 
     Returns:
-        float32 [n], at most 1, which equal pictures have.
+        float32 [n], at most 1, the value for equal images.
     """
     original, rebuilt = (tf.convert_to_tensor(picture, tf.float32) for picture in (original, rebuilt))
     smallest = min(SSIM_WINDOW, *original.shape[1:3])

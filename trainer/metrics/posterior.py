@@ -1,6 +1,6 @@
-"""What the latent code says of a picture: the KL divergence taken apart.
+"""The information that the latent code holds about an image: the decomposition of the KL divergence.
 
-Means and log-variances of q(z|x) are float [n, d], one row a picture; figures are nats.
+Means and log-variances of q(z|x) are float [n, d], one row per image. Figures are in nats.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-ACTIVE = 0.01  # variance of the posterior mean above which a dimension is in use (Burda et al. 2016)
+ACTIVE = 0.01  # variance of the posterior mean above which a dimension is active (Burda et al. 2016)
 MOST_PICTURES = 5_000  # work grows with the square
 BLOCK_BYTES = 64 << 20
 
@@ -20,15 +20,15 @@ LogPrior = Callable[[np.ndarray], np.ndarray]
 
 
 class CodeInformation(NamedTuple):
-    """KL(q(z|x) || p(z)), mean over pictures, and its two parts (Hoffman and Johnson 2016).
+    """KL(q(z|x) || p(z)), mean over images, and its two parts (Hoffman and Johnson 2016).
 
     Attributes:
-        kl: Their sum, nats.
-        mutual_information: I(x; z), nats: what the code says of which picture it is. At most log(`pictures`), whatever the
-            model: one that could tell all of them apart would show no more.
-        marginal_kl: KL(q(z) || p(z)), nats: by how much all codes together differ from the prior, which new pictures are
-            drawn from.
-        pictures: N, over how many pictures.
+        kl: The sum of both parts, nats.
+        mutual_information: I(x; z), nats: the information of a code about which image it is of. It is at most log(`pictures`), even
+            for a model that could distinguish more images.
+        marginal_kl: KL(q(z) || p(z)), nats: the difference between all codes together and the prior, from which new images are
+            drawn.
+        pictures: N, the number of images.
     """
 
     kl: float
@@ -38,7 +38,7 @@ class CodeInformation(NamedTuple):
 
 
 def kl_per_dimension(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """KL(q(z_j|x) || N(0, 1)) of each dimension j, mean over pictures (Kingma and Welling 2014, appendix B).
+    """Return KL(q(z_j|x) || N(0, 1)) of each dimension j, mean over images (Kingma and Welling 2014, appendix B).
 
     Args:
         mean: float [n, d].
@@ -48,16 +48,16 @@ def kl_per_dimension(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
         float64 [d], nats, never negative.
     """
     mean, log_variance = _wide(mean, log_variance)
-    # expm1: exp(v) - 1 - v of a small v would be rounding error, of either sign.
+    # expm1, because exp(v) - 1 - v of a small v would be rounding error of either sign.
     return 0.5 * (mean**2 + np.expm1(log_variance) - log_variance).mean(axis=0)
 
 
 def active_units(mean: np.ndarray, threshold: float = ACTIVE) -> int:
-    """Dimensions in use: those whose posterior mean varies over pictures (Burda et al. 2016).
+    """Return the number of active dimensions, whose posterior mean varies over images (Burda et al. 2016).
 
     Args:
         mean: float [n, d].
-        threshold: Variance above which one counts.
+        threshold: Variance above which a dimension is active.
 
     Returns:
         Between 0 and d.
@@ -66,17 +66,17 @@ def active_units(mean: np.ndarray, threshold: float = ACTIVE) -> int:
 
 
 def mutual_information(mean: np.ndarray, log_variance: np.ndarray, seed: int = 0) -> tuple[float, int]:
-    """I(x; z) under the aggregate posterior q(z) = 1/N sum_n q(z|x_n); see `code_information`.
+    """Return I(x; z) under the aggregate posterior q(z) = 1/N sum_n q(z|x_n); see `code_information`.
 
     Returns:
-        The estimate in nats, and N: it cannot exceed log N.
+        The estimate in nats, and N. The estimate cannot exceed log N.
     """
     information = code_information(mean, log_variance, seed)
     return information.mutual_information, information.pictures
 
 
 def marginal_kl(mean: np.ndarray, log_variance: np.ndarray, seed: int = 0, log_prior: LogPrior | None = None) -> float:
-    """KL(q(z) || p(z)) of the aggregate posterior, nats; see `code_information`."""
+    """Return KL(q(z) || p(z)) of the aggregate posterior, nats; see `code_information`."""
     return code_information(mean, log_variance, seed, log_prior).marginal_kl
 
 
@@ -87,24 +87,24 @@ def code_information(
     log_prior: LogPrior | None = None,
     most: int = MOST_PICTURES,
 ) -> CodeInformation:
-    """Takes the KL divergence apart, by one draw z_n of q(z|x_n) for each picture (Hoffman and Johnson 2016).
+    """Decompose the KL divergence, with one draw z_n of q(z|x_n) for each image (Hoffman and Johnson 2016).
 
-    I(x; z) is estimated by the mean of log q(z_n|x_n) - log q(z_n), q(z) being the mixture of all N posteriors. Each term is
-    at most log N, and so is the mean: where it comes near, N is too small to tell more. The KL divergence from a standard
-    normal prior is exact, from another one estimated from the same draws; the marginal KL is what remains.
+    I(x; z) is estimated by the mean of log q(z_n|x_n) - log q(z_n), where q(z) is the mixture of all N posteriors. Each term is at
+    most log N, and so is the mean. If the mean comes close to log N, N is too small to measure more. The KL divergence from a
+    standard normal prior is exact; from another prior it is estimated with the same draws. The marginal KL is the difference.
 
     Args:
         mean: float [n, d].
         log_variance: float [n, d].
-        seed: Of the draws, and of the choice of pictures.
+        seed: Seed of the draws and of the choice of images.
         log_prior: log p(z), float32 [m, d] -> [m], nats; None for the standard normal prior.
-        most: Of more pictures, so many are chosen.
+        most: Maximum number of images. If there are more, this many are chosen.
 
     Returns:
         Both parts and their sum.
 
     Raises:
-        ValueError: There is no picture.
+        ValueError: There are no images.
     """
     mean, log_variance = _wide(mean, log_variance)
     if not len(mean):
@@ -124,7 +124,7 @@ def code_information(
 
 
 def log_aggregate(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """log q(z) of the mixture q(z) = 1/N sum_n N(z; mean_n, exp(log_variance_n)), in blocks that bound its memory.
+    """Return log q(z) of the mixture q(z) = 1/N sum_n N(z; mean_n, exp(log_variance_n)), in blocks that limit memory.
 
     Args:
         z: float [m, d].
@@ -137,7 +137,7 @@ def log_aggregate(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> 
     z, mean, log_variance = _wide(z, mean, log_variance)
     precision = np.exp(-log_variance)
     constant = (math.log(2 * math.pi) + log_variance + mean**2 * precision).sum(axis=1)
-    # (z - mean)^2 * precision, multiplied out: matrix products, and no [m, N, d] in memory. float64: it cancels.
+    # (z - mean)^2 * precision, multiplied out: matrix products, and no [m, N, d] in memory. It cancels, so float64.
     weights = np.concatenate([precision, -2 * mean * precision], axis=1).T
     rows = max(1, BLOCK_BYTES // (8 * len(mean)))
     result = np.empty(len(z))

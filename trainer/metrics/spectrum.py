@@ -1,9 +1,8 @@
-"""Power of the spatial frequencies of pictures: how sharp they are, whatever they show.
+"""Power of the spatial frequencies of images: their sharpness, independent of their content.
 
-Frequencies are in cycles per pixel, 0.5 being the highest along a row or a column. They are those of the discrete cosine
-transform (type II), which continues a picture by its mirror image: a Fourier transform would take the step from one border to
-the opposite one for detail. Colors are taken apart into luminance and two color differences, for noise and blur are not alike
-in both.
+Frequencies are in cycles per pixel. 0.5 is the highest along a row or a column. They are those of the discrete cosine transform
+(type II), which continues an image by its mirror image. A Fourier transform would take the step from one border to the opposite
+one for detail. Colors are split into luminance and two color differences, because noise and blur differ between them.
 """
 
 from __future__ import annotations
@@ -11,33 +10,33 @@ from __future__ import annotations
 import numpy as np
 
 HIGH = 0.25  # cycles per pixel, half of the highest: a Gaussian blur of 1 pixel leaves less than 9 % of the power above it
-EDGES = tuple(i / 16 for i in range(1, 9))  # of bands, cycles per pixel; the last band has the corners, up to 0.71
-QUANTIZATION = 1 / 12 / 255**2  # variance of rounding to 8 bits: power below it is no detail
+EDGES = tuple(i / 16 for i in range(1, 9))  # of bands, cycles per pixel; the last band includes the corners, up to 0.71
+QUANTIZATION = 1 / 12 / 255**2  # variance of rounding to 8 bits: power below it is not detail
 
 
 def high_frequency_power(pictures: np.ndarray) -> np.ndarray:
-    """Return the power of the frequencies of at least `HIGH` of each picture.
+    """Return the power of the frequencies of at least `HIGH` of each image.
 
     Args:
         pictures: uint8 [n, h, w, c].
 
     Returns:
-        float64 [n]: variance of the part of a picture that varies so fast, summed over luminance and color differences, pixels
-        being in [0, 1]. 0 where pictures are too small to have such frequencies.
+        float64 [n]: variance of the high-frequency part of an image, summed over luminance and color differences, for pixels in
+        [0, 1]. 0 if images are too small to have such frequencies.
     """
     power, frequencies = _power(_planes(pictures))
     return power[:, frequencies >= HIGH].sum(axis=(1, 2)) / frequencies.size
 
 
 def pixel_statistics(pictures: np.ndarray) -> np.ndarray:
-    """Return what pixels say of a picture without showing what it is: brightness, contrast and the power of frequency bands.
+    """Return statistics of pixels that do not show the content of an image: brightness, contrast and power of frequency bands.
 
     Args:
         pictures: uint8 [n, h, w, c].
 
     Returns:
-        float32 [n, s]: of luminance and each color difference the mean, the logarithm of the variance, and the logarithms of
-        the mean power in the bands between `EDGES`, as far as pictures of this size have any.
+        float32 [n, s]: for luminance and each color difference, the mean, the logarithm of the variance, and the logarithms of
+        the mean power in the bands between `EDGES`, if images of this size have any.
     """
     planes = _planes(pictures)
     power, frequencies = _power(planes)
@@ -48,7 +47,7 @@ def pixel_statistics(pictures: np.ndarray) -> np.ndarray:
 
 
 def _planes(pictures: np.ndarray) -> np.ndarray:
-    """Pictures uint8 [n, h, w, c] in [0, 1], float32 [n, h, w, c]; RGB as luminance (ITU-R BT.601), R - Y and B - Y."""
+    """Convert images uint8 [n, h, w, c] to float32 in [0, 1]; RGB to luminance Y (ITU-R BT.601), R - Y and B - Y."""
     pixels = np.asarray(pictures, np.float32) / 255
     if pixels.shape[-1] != 3:
         return pixels
@@ -57,7 +56,7 @@ def _planes(pictures: np.ndarray) -> np.ndarray:
 
 
 def _power(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Squared coefficients, float64 [n, h, w, c], and the radial frequency of each in cycles per pixel, float64 [h, w]."""
+    """Return squared coefficients, float64 [n, h, w, c], and the radial frequency of each in cycles per pixel, float64 [h, w]."""
     from scipy.fft import dctn
 
     rows, columns = (np.arange(side) / (2 * side) for side in planes.shape[1:3])

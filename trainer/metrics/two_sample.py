@@ -1,4 +1,4 @@
-"""The classifier two-sample test: how often a classifier tells two sets of pictures apart."""
+"""The classifier two-sample test: the accuracy of a classifier that distinguishes two sets of images."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 FOLDS = 3
-MOST = 10_000  # rows of either side: the accuracy is known to 0.4 % by so many, and training takes seconds
+MOST = 10_000  # rows of each set: so many give the accuracy to 0.4 %, and training takes seconds
 HIDDEN = 64
 BATCH = 256
-EPOCHS = 15  # at least
-STEPS = 200  # at least: of few rows an epoch has few
+EPOCHS = 15  # minimum
+STEPS = 200  # minimum, because few rows give few steps per epoch
 LEARNING_RATE = 3e-3
 DECAY = 0.3
 
 
 def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) -> float:
-    """Return the cross-validated accuracy of a classifier that tells two sets apart (Lopez-Paz and Oquab 2017).
+    """Return the cross-validated accuracy of a classifier that distinguishes two sets (Lopez-Paz and Oquab 2017).
 
-    A network of one hidden layer learns from standardized rows of all parts but one, and is asked about that one. The test errs
-    on one side only: an accuracy above 0.5 is a difference, one of 0.5 may be a difference that this classifier does not see.
+    A network with one hidden layer learns from the standardized rows of all parts except one, and is tested on that one. The test
+    is conservative: an accuracy above 0.5 shows a difference, but at 0.5 there may be a difference that this classifier misses.
 
     Args:
         first: float [n, f], n at least `FOLDS`.
-        second: float [m, f], m at least `FOLDS`. Of the larger set as many rows are taken as of the smaller one, `MOST` at most.
-            Where both have as many rows, those of the same number stay together: a rebuilt picture and its original are never on
+        second: float [m, f], m at least `FOLDS`. Both sets are cut to the size of the smaller one, and to `MOST` rows at most. If
+            both have the same size, rows of the same index stay together. So a reconstruction and its original are never on
             different sides of the cross-validation, where each would give the other away.
-        seed: Of the choice of rows, the parts and the classifier.
+        seed: Seed of the choice of rows, of the parts and of the classifier.
 
     Returns:
-        Mean of the shares of both sets that it names right: 0.5 where nothing tells them apart, 1 where each row is recognized.
+        Mean accuracy over both sets: 0.5 if they cannot be distinguished, 1 if each row is recognized.
 
     Raises:
         ValueError: Rows are not finite, or too few.
@@ -53,7 +53,7 @@ def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) ->
 
 
 def accuracy_spread(accuracy: float, rows: int) -> float:
-    """Return the standard deviation of a two-sample accuracy by the choice of the second set's rows: that of a share, halved."""
+    """Return the standard deviation of an accuracy over choices of the second set: half of that of a share of `rows` rows."""
     return float(np.sqrt(accuracy * (1 - accuracy) / min(rows, MOST)) / 2)
 
 
@@ -73,5 +73,5 @@ def _fit(rows: np.ndarray, is_second: np.ndarray, seed: int) -> Pipeline:
         random_state=seed,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # it is to stop early
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is intended
         return make_pipeline(StandardScaler(), network).fit(rows, is_second)
