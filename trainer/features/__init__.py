@@ -1,1 +1,1 @@
-"""Features of pictures, learned from the pictures without labels."""
+"""Image features, learned from the images without labels."""

@@ -1,4 +1,4 @@
-"""A distance between pictures by what a network sees in them: edges and textures, where pixels say how far colors are apart."""
+"""A distance between images by a network's features: it compares edges and textures, not only colors as pixels do."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from trainer.features.self_supervised import SelfSupervised
 from trainer.preprocessing import scale, to_levels
 
 LOGGER = logging.getLogger("darkroom.trainer")
-LEARNED_FROM = 5_000  # training pictures: 585 steps, a minute on two cores at 32x32
-SCALED_BY = 500  # of them set the scale of each layer; its variance varies little with the choice
+LEARNED_FROM = 5_000  # training images: 585 steps, a minute on two cores at 32x32
+SCALED_BY = 500  # training images that set the scale of each layer; its variance varies little with the choice
 
 
 class Convolution(NamedTuple):
@@ -27,8 +27,8 @@ class Convolution(NamedTuple):
     Attributes:
         kernel: float32 [rows, columns, inputs, filters].
         bias: float32 [filters].
-        stride: Of rows and columns.
-        variance: Mean variance of what its filters give, over the training pictures and places.
+        stride: Stride of rows and columns.
+        variance: Mean variance of the filters' outputs, over the training images and places.
     """
 
     kernel: np.ndarray
@@ -38,15 +38,15 @@ class Convolution(NamedTuple):
 
 
 class FeatureDistance:
-    """The squared distance between the feature maps of pictures (Johnson et al. 2016, eq. 2), differentiable in both.
+    """The squared distance between the feature maps of images (Johnson et al. 2016, eq. 2), differentiable in both.
 
-    The maps are those of all convolutions of a self-supervised network. Each layer counts by the variance of its maps. The
-    weights are constants: they are no part of the model, and of no distribution strategy. Pictures are compared at their own
-    size, also where the network learned from smaller ones.
+    The maps are those of all convolutions of a self-supervised network. Each layer is scaled by the variance of its maps. The
+    weights are constants: they are not part of the model or of any distribution strategy. Images are compared at their own size,
+    even if the network learned from smaller ones.
 
     Args:
         network: A trained network.
-        levels: Training pictures that set the scale of each layer, uint8 [n, h, w, c].
+        levels: Training images that set the scale of each layer, uint8 [n, h, w, c].
     """
 
     def __init__(self, network: SelfSupervised, levels: np.ndarray):
@@ -61,18 +61,18 @@ class FeatureDistance:
         """Return the mean over layers of the mean squared difference of their maps, as a share of their variance.
 
         Args:
-            x: Pictures, float32 [n, h, w, c] in [0, 1].
-            y: Other pictures of the same shape.
+            x: Images, float32 [n, h, w, c] in [0, 1].
+            y: Other images of the same shape.
 
         Returns:
-            float32 [n]: 0 for equal pictures, about 2 for unrelated ones.
+            float32 [n]: 0 for equal images, about 2 for unrelated ones.
         """
         pairs = zip(self.convolutions, self.maps(x), self.maps(y), strict=True)
         distances = [tf.reduce_mean(tf.math.squared_difference(a, b), axis=[1, 2, 3]) / layer.variance for layer, a, b in pairs]
         return tf.add_n(distances) / len(distances)
 
     def maps(self, x: tf.Tensor) -> list[tf.Tensor]:
-        """Return each layer's feature maps, float32 [n, rows, columns, filters], of pictures float32 [n, h, w, c] in [0, 1]."""
+        """Return each layer's feature maps, float32 [n, rows, columns, filters], of images float32 [n, h, w, c] in [0, 1]."""
         found, x = [], 2.0 * x - 1.0
         for layer in self.convolutions:
             x = tf.nn.relu(tf.nn.conv2d(x, layer.kernel, layer.stride, "SAME") + layer.bias)
@@ -80,7 +80,7 @@ class FeatureDistance:
         return found
 
     def numbers(self, height: int, width: int) -> int:
-        """Return how many numbers the maps of a picture and of another one have: memory in training goes by them."""
+        """Return the number of values of the maps of two images. It determines memory in training."""
         total = 0
         for layer in self.convolutions:
             height, width = math.ceil(height / layer.stride), math.ceil(width / layer.stride)
@@ -89,15 +89,15 @@ class FeatureDistance:
 
 
 def learn_distance(pictures: Pictures, seed: int, checkpoint: Checkpoint | None = None) -> FeatureDistance:
-    """Learn features from some training pictures, and return the distance by them.
+    """Learn features from some training images, and return the distance by them.
 
     Args:
-        pictures: The training pictures, of any size.
-        seed: Of the choice of pictures and of the network.
-        checkpoint: Keeps the network, so that a training that goes on has the same: learned again, it would differ by rounding.
+        pictures: The training images, of any size.
+        seed: Seed of the choice of images and of the network.
+        checkpoint: Keeps the network for a resumed training. If it were learned again, it would differ by rounding.
 
     Returns:
-        The distance. The same pictures and seed give the same, to rounding.
+        The distance. The same images and seed give the same one, up to rounding.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:LEARNED_FROM])
     small = smaller_shape(pictures.levels.shape[1:], self_supervised.LARGEST)

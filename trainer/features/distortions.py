@@ -1,7 +1,7 @@
-"""What is done to pictures in self-supervised training: distortions to recognize, turns, and views of one picture.
+"""Changes to images in self-supervised training: distortions to recognize, turns, and views of one image.
 
-Each takes pictures float32 [n, h, w, c] in [0, 1], n being a multiple of `PARTS`, and a seed, int32 [2]: the same seed does the
-same. Kinds and turns are dealt out to fixed places of the batch, whose order is random anyway.
+Each function takes images float32 [n, h, w, c] in [0, 1], n being a multiple of `PARTS`, and most take a seed, int32 [2], which
+determines the result. Kinds and turns are assigned to fixed places of the batch, whose order is random.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import numpy as np
 import tensorflow as tf
 
 KINDS = ("none", "weak blur", "strong blur", "weak noise", "strong noise", "shuffled patches", "blended")
-DEALT = (0, 0, 1, 2, 3, 4, 5, 6)  # kinds of the eighths of a batch
+DEALT = (0, 0, 1, 2, 3, 4, 5, 6)  # kind of each eighth of a batch
 TURNS = 4
 PARTS = len(DEALT)
-BLUR = ((0.4, 1.0), (1.0, 2.5))  # pixels, standard deviation of the Gaussian; weak and strong
+BLUR = ((0.4, 1.0), (1.0, 2.5))  # standard deviation of the Gaussian in pixels; weak and strong
 NOISE = ((4 / 255, 12 / 255), (12 / 255, 50 / 255))  # standard deviation
-PATCHES = 4  # shuffled patches along a side
+PATCHES = 4  # patches along a side
 
 
 def distort(pictures: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:
-    """Distort seven eighths of the pictures, each eighth in one way or as strong as another.
+    """Distort three quarters of the images, each eighth of the batch in its own kind.
 
     Returns:
-        The distorted pictures, float32 [n, h, w, c] in [0, 1], and the kind of each, its number in `KINDS`, int32 [n].
+        The distorted images, float32 [n, h, w, c] in [0, 1], and the kind of each, its index in `KINDS`, int32 [n].
     """
     seeds = tf.random.experimental.stateless_split(seed, PARTS)
     parts = tf.split(pictures, PARTS)
@@ -34,16 +34,16 @@ def distort(pictures: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, np.ndarray
         shuffle_patches(parts[6], seeds[6]),
         _blended(parts[7], seeds[7]),
     ]
-    # Levels are whole: a network could tell distorted pictures by their fractions.
+    # Rounded to whole levels, because a network could recognize distorted images by their fractions.
     whole = tf.round(255 * tf.clip_by_value(tf.concat(changed, axis=0), 0.0, 1.0)) / 255
     return whole, np.repeat(np.int32(DEALT), pictures.shape[0] // PARTS)
 
 
 def turn(pictures: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:
-    """Turn three of four pictures, by one, two and three quarter turns; where pictures are not square, half of them by two.
+    """Turn three of four images, by one, two and three quarter turns. If images are not square, turn half of them by two.
 
     Returns:
-        The turned pictures, float32 [n, h, w, c], and the number of quarter turns, int32 [n].
+        The turned images, float32 [n, h, w, c], and the number of quarter turns, int32 [n].
     """
     square = pictures.shape[1] == pictures.shape[2]
     turns = np.arange(TURNS) if square else np.array([0, 2, 0, 2])
@@ -53,14 +53,14 @@ def turn(pictures: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:
 
 
 def _quarter_turns(pictures: tf.Tensor, turns: int) -> tf.Tensor:
-    """Pictures turned to the left; those that are not square by half turns only."""
+    """Turn images to the left by quarter turns. Images that are not square allow half turns only."""
     if turns % 2:
         pictures = tf.reverse(tf.transpose(pictures, [0, 2, 1, 3]), [1])
     return tf.reverse(pictures, [1, 2]) if turns >= 2 else pictures
 
 
 def view(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Crop each picture to a random part, brought to the same size, and change the brightness and contrast of its channels."""
+    """Crop each image to a random part, resize it to the original size, and change brightness and contrast of its channels."""
     n, height, width, channels = pictures.shape
     seeds = tf.random.experimental.stateless_split(seed, 4)
     side = tf.random.stateless_uniform([n, 1], seeds[0], 0.6, 1.0)
@@ -76,7 +76,10 @@ def blur(pictures: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
 
     Args:
         pictures: float32 [n, h, w, c].
-        sigma: Standard deviation for each picture, pixels, float32 broadcastable to [n, 1, 1, 1].
+        sigma: Standard deviation for each image, pixels, float32 broadcastable to [n, 1, 1, 1].
+
+    Returns:
+        float32 [n, h, w, c].
     """
     sigma = tf.broadcast_to(tf.reshape(sigma, [-1, 1, 1]), [pictures.shape[0], 1, 1])
 
@@ -89,7 +92,7 @@ def blur(pictures: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
 
 
 def shuffle_patches(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Put `PATCHES` x `PATCHES` patches of each picture in random order; what is left over at the right and below stays."""
+    """Put `PATCHES` x `PATCHES` patches of each image in random order. What is left over at the right and bottom stays."""
     n, height, width, channels = pictures.shape
     tall, wide = max(1, height // PATCHES), max(1, width // PATCHES)
     rows, columns = min(PATCHES, height), min(PATCHES, width)
@@ -109,11 +112,11 @@ def _noisy(pictures: tf.Tensor, seed: tf.Tensor, least: float, most: float) -> t
 
 
 def _blended(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Each picture mixed with its neighbor in the batch: what a decoder does that cannot decide."""
+    """Mix each image with its neighbor in the batch, as an uncertain decoder does."""
     share = _uniform(pictures, seed, 0.3, 0.7)
     return share * pictures + (1 - share) * tf.roll(pictures, 1, axis=0)
 
 
 def _uniform(pictures: tf.Tensor, seed: tf.Tensor, least: float, most: float) -> tf.Tensor:
-    """A number for each picture, float32 [n, 1, 1, 1]."""
+    """Draw a number for each image, float32 [n, 1, 1, 1]."""
     return tf.random.stateless_uniform([pictures.shape[0], 1, 1, 1], seed, least, most)

@@ -1,4 +1,4 @@
-"""A trained network whose last layers are features of pictures: how it is asked, hashed and kept."""
+"""A trained network that gives features of images, with its hash and its file format."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from trainer.preprocessing import scale
 
 
 class FeatureNetwork:
-    """A network that turns pictures into features.
+    """A network that converts images to features.
 
     Args:
         network: From float32 [n, h, w, c] in [0, 1] to features, float32 [n, f], or to a list that begins with them.
-        shape: Height, width, channels of the network's pictures; others are shrunk to it.
+        shape: Height, width, channels of the network's images. Other sizes are resized to it.
     """
 
     def __init__(self, network: keras.Model, shape: tuple[int, int, int]):
@@ -29,23 +29,23 @@ class FeatureNetwork:
         )
 
     def features(self, levels: np.ndarray) -> np.ndarray:
-        """Pictures uint8 [n, h, w, c] of any size -> float32 [n, f]."""
+        """Return the features, float32 [n, f], of images uint8 [n, h, w, c] of any size."""
         return self._answers(levels)[0]
 
     def _answers(self, levels: np.ndarray) -> list[np.ndarray]:
-        """All that the network gives for pictures uint8 [n, h, w, c] of any size."""
+        """Return all outputs of the network for images uint8 [n, h, w, c] of any size."""
         return [answer.numpy() for answer in self._call(shrink(levels, self._shape))]
 
     def weights(self) -> list[np.ndarray]:
-        """The weights, layer by layer."""
+        """Return the weights, layer by layer."""
         return self._network.get_weights()
 
     def set_weights(self, weights: list[np.ndarray]) -> None:
-        """Replace the weights by others, layer by layer."""
+        """Replace the weights, layer by layer."""
         self._network.set_weights(weights)
 
     def hash(self) -> str:
-        """SHA-256 over shapes and values of the weights: what is measured by other weights cannot be compared."""
+        """Return the SHA-256 of types, shapes and values of the weights. Figures of different weights cannot be compared."""
         digest = hashlib.sha256()
         for weight in self.weights():
             digest.update(f"{weight.dtype} {weight.shape}\0".encode())
@@ -53,27 +53,27 @@ class FeatureNetwork:
         return digest.hexdigest()
 
     def to_bytes(self) -> bytes:
-        """The weights as a file for `read_weights`."""
+        """Return the weights as the content of a file for `read_weights`."""
         buffer = io.BytesIO()
         np.savez(buffer, **{f"{i:02d}": weight for i, weight in enumerate(self.weights())})
         return buffer.getvalue()
 
 
 def read_weights(content: bytes) -> list[np.ndarray]:
-    """The weights that `FeatureNetwork.to_bytes` wrote, layer by layer."""
+    """Return the weights that `FeatureNetwork.to_bytes` wrote, layer by layer."""
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         return [stored[name] for name in sorted(stored.files)]
 
 
 def smaller_shape(shape: tuple[int, int, int], largest: int) -> tuple[int, int, int]:
-    """Height, width, channels of pictures shrunk in proportion so that no side is above `largest`."""
+    """Return height, width and channels of images shrunk in proportion so that no side is above `largest`."""
     height, width, channels = shape
     factor = min(1.0, largest / max(height, width))
     return (max(1, round(height * factor)), max(1, round(width * factor)), channels)
 
 
 def shrink(levels: tf.Tensor | np.ndarray, shape: tuple[int, int, int]) -> tf.Tensor:
-    """Pictures uint8 [n, h, w, c] averaged down to `shape`, as uint8; those of that shape as they are."""
+    """Return images uint8 [n, h, w, c] averaged down to `shape`, as uint8. Images of that shape are returned unchanged."""
     levels = tf.convert_to_tensor(levels)
     if levels.shape[1:] == shape:
         return levels

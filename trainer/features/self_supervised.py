@@ -1,8 +1,8 @@
-"""Features of pictures without labels, which see blur, noise and structure as well as content.
+"""Features of images, learned without labels, that are sensitive to blur, noise and structure as well as to content.
 
-A small network learns three tasks at once: which distortion was applied to a picture (blur, noise, shuffled patches, a blend of
-two), how far it was turned (Gidaris et al. 2018), and which two of many crops are of one picture (contrastive learning, Chen
-et al. 2020). The features are what all three are read off. Nothing of a judged model is in it.
+A small network learns three tasks at once: to recognize which distortion was applied to an image (blur, noise, shuffled patches,
+a blend of two), how far it was turned (Gidaris et al. 2018), and which two of many crops are of one image (contrastive
+learning, Chen et al. 2020). All three tasks are solved from the features. The features do not depend on any evaluated model.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from trainer.features.network import FeatureNetwork, read_weights
 from trainer.preprocessing import scale
 
 DIMENSIONS = 64
-LARGEST = 64  # pixels; larger pictures are shrunk to it
+LARGEST = 64  # pixels; larger images are shrunk to it
 BATCH = 128
 EPOCHS = 15
-STEPS = (100, 800)  # at least and at most, whatever the epochs come to
+STEPS = (100, 800)  # minimum and maximum, whatever the epochs come to
 LEARNING_RATE = 2e-3
 TEMPERATURE = 0.2  # of the contrastive loss
-PROJECTION = (128, 64)  # the contrastive loss is taken behind two more layers: before them features keep more (Chen et al. 2020)
-SCALED_BY = 5_000  # training pictures that the scale of the features is measured on
-LAYERS = {  # filters and strides of the 3x3 convolutions, by the longer side of the pictures that they are for
+PROJECTION = (128, 64)  # two more layers between features and contrastive loss, so that features keep more (Chen et al. 2020)
+SCALED_BY = 5_000  # training images that determine the scale of the features
+LAYERS = {  # filters and strides of the 3x3 convolutions, by the maximum of the images' longer side
     8: ((32, 2), (64, 1), (64, 2)),
     32: ((32, 2), (64, 2), (64, 1), (128, 2)),
     LARGEST: ((16, 2), (32, 2), (64, 2), (128, 2)),
 }
-INDISTINCT = ("shuffled patches", "blended")  # distortions of which nobody could say how far the picture was turned
+INDISTINCT = ("shuffled patches", "blended")  # distortions after which nobody could tell how far the image was turned
 
 
 class SelfSupervised(FeatureNetwork):
-    """A trained network; its features have a variance of 1 over the training pictures, mean over dimensions."""
+    """A trained network. Its features have a variance of 1 over the training images, mean over dimensions."""
 
     @classmethod
     def from_bytes(cls, content: bytes, shape: tuple[int, int, int]) -> SelfSupervised:
-        """The network of pictures of `shape` whose weights `to_bytes` wrote."""
+        """Return the network for images of `shape` with the weights that `to_bytes` wrote."""
         made = cls.untrained(shape)
         made.set_weights(read_weights(content))
         return made
 
     @classmethod
     def untrained(cls, shape: tuple[int, int, int]) -> SelfSupervised:
-        """A network of pictures of `shape` that has learned nothing."""
+        """Return an untrained network for images of `shape`."""
         return cls(_build(shape, seed=0), shape)
 
     def convolutions(self) -> list[tuple[np.ndarray, np.ndarray, int]]:
-        """Kernel, float32 [3, 3, inputs, filters], bias, float32 [filters], and stride of each convolution, in order.
+        """Return kernel, float32 [3, 3, inputs, filters], bias, float32 [filters], and stride of each convolution, in order.
 
-        Each pads its input by zeros to the same size, and is followed by a ReLU. The first one is given levels in [-1, 1].
+        Each one pads its input with zeros to the same size, and is followed by a ReLU. The input of the first one is in [-1, 1].
         """
         layers = [layer for layer in self._network.layers if isinstance(layer, keras.layers.Conv2D)]
         return [(*layer.get_weights(), layer.strides[0]) for layer in layers]
@@ -63,8 +63,8 @@ def train(levels: np.ndarray, seed: int) -> SelfSupervised:
     """Train the network.
 
     Args:
-        levels: Pictures, uint8 [n, h, w, c], no side above `LARGEST`.
-        seed: Of weights, order and distortions.
+        levels: Images, uint8 [n, h, w, c], no side above `LARGEST`.
+        seed: Seed of weights, order and distortions.
 
     Returns:
         The network.
@@ -99,7 +99,7 @@ def train(levels: np.ndarray, seed: int) -> SelfSupervised:
 
 
 class _Heads:
-    """What reads the three tasks off the features: a linear layer for kinds and turns, two layers for the contrast of views."""
+    """Output layers of the three tasks: one linear layer each for kinds and turns, and two layers for the contrast of views."""
 
     def __init__(self, seed: int):
         initial = (keras.initializers.GlorotUniform(seed=1000 * seed + 100 + i) for i in range(4))
@@ -111,12 +111,12 @@ class _Heads:
         self.variables = [v for head in (self._kinds, self._turns, self._projection) for v in head.trainable_variables]
 
     def loss(self, features: tf.Tensor, kinds: np.ndarray, turns: np.ndarray) -> tf.Tensor:
-        """The sum of the three mean cross-entropies.
+        """Return the sum of the three mean cross-entropies.
 
         Args:
-            features: float32 [2 * BATCH, DIMENSIONS]: of the distorted pictures, of the first views, of the second ones.
-            kinds: The distortion of each of the first BATCH pictures, int32 [BATCH].
-            turns: How far each is turned, int32 [BATCH].
+            features: float32 [2 * BATCH, DIMENSIONS], of the distorted images, then of the first views, then of the second views.
+            kinds: The distortion of each of the first BATCH images, int32 [BATCH].
+            turns: Quarter turns of each of them, int32 [BATCH].
         """
         distorted, *views = tf.split(features, [BATCH, BATCH // 2, BATCH // 2])
         distinct = np.flatnonzero([distortions.KINDS[kind] not in INDISTINCT for kind in kinds])
@@ -127,25 +127,25 @@ class _Heads:
 
 
 def contrastive_loss(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """The normalized temperature-scaled cross-entropy (Chen et al. 2020, eq. 1) of two views of n pictures.
+    """Return the normalized temperature-scaled cross-entropy (Chen et al. 2020, eq. 1) of two views of n images.
 
     Args:
         first: Projections of the first views, float32 [n, p].
-        second: Projections of the second views of the same pictures, float32 [n, p].
+        second: Projections of the second views of the same images, float32 [n, p].
 
     Returns:
-        float32 [], nats; log(2 n - 1) where all projections are alike.
+        float32 [], nats; log(2 n - 1) if all projections are equal.
     """
     projections = tf.math.l2_normalize(tf.concat([first, second], axis=0), axis=1)
     n = first.shape[0]
     similarity = tf.matmul(projections, projections, transpose_b=True) / TEMPERATURE
-    similarity = tf.linalg.set_diag(similarity, tf.fill([2 * n], similarity.dtype.min))  # none is compared with itself
+    similarity = tf.linalg.set_diag(similarity, tf.fill([2 * n], similarity.dtype.min))  # no view is compared with itself
     partner = np.concatenate([np.arange(n, 2 * n), np.arange(n)])
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(partner, similarity))
 
 
 def _batches(pictures: int, steps: int, seed: int) -> Iterator[np.ndarray]:
-    """Indices of `steps` batches, each int64 [BATCH]; every picture is taken as often as any other, give or take one."""
+    """Yield the indices of `steps` batches, each int64 [BATCH]. Numbers of uses of any two images differ by at most one."""
     rng, waiting = np.random.default_rng(seed), np.zeros(0, np.int64)
     for _ in range(steps):
         while len(waiting) < BATCH:

@@ -1,1 +1,1 @@
-"""The search for hyperparameters: what may be tried, how trials are compared, and the Tuner component's module."""
+"""The search for hyperparameters: the search space, the comparison of trials, and the Tuner component's module file."""

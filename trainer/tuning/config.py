@@ -1,4 +1,4 @@
-"""What the search for hyperparameters can be told."""
+"""Configuration of the search for hyperparameters."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ DEFAULT_SPACE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class TuningConfig:
-    """The search for hyperparameters before the training proper.
+    """The search for hyperparameters before the actual training.
 
     Attributes:
-        trials: How many configurations are tried; 0 for no search.
-        epochs: Of each trial; null takes a quarter of `training.epochs`. All schedules are those of a training of that length.
-        pictures: So many of the training pictures at the most, the same ones in every trial.
-        objective: What trials are compared by, on held-out pictures: `elbo`, with beta = 1 whatever they were trained with; or
-            `bits_per_dimension`, in which every likelihood counts as a probability of 256 grey levels, so that different ones
-            can be compared.
-        algorithm: `random`, or `bayesian`, which after some random trials proposes what a Gaussian process deems promising.
-        space: Fields of `model` and `training` with a list of choices each, or with `min`, `max`, `scale` (`linear` or
-            `log`) and `step`. A number for a list of layers stands for that width in each of them.
+        trials: Number of configurations to try; 0 for no search.
+        epochs: Epochs of each trial. null takes a quarter of `training.epochs`. All schedules are those of a training of that
+            length.
+        pictures: Maximum number of training images, the same ones in every trial.
+        objective: The figure on held-out images by which trials are compared. `elbo` has beta = 1, even if a trial was trained with
+            another beta. `bits_per_dimension` makes every likelihood a probability of 256 gray levels, so that different
+            likelihoods can be compared.
+        algorithm: `random`, or `bayesian`, which starts with random trials and then proposes values by a Gaussian process.
+        space: Fields of `model` and `training`, each with a list of choices, or with `min`, `max`, `scale` (`linear` or `log`)
+            and `step`. A number for a list of layers stands for that width in each of them.
     """
 
     trials: Annotated[int, Ge(0)] = 0
     epochs: PositiveInt | None = None
-    pictures: PositiveInt = 10_000  # to rank trials fewer do than to train the model that is kept
+    pictures: PositiveInt = 10_000  # ranking trials takes fewer images than training the final model
     objective: Literal["elbo", "bits_per_dimension"] = "elbo"
-    # No Hyperband: it goes on with a trial's training where it is promising, but here a short training is no beginning of a
-    # long one, for learning rate and KL weight follow schedules over the whole length.
+    # No Hyperband: it resumes the training of promising trials. Here a short training is not the beginning of a long one, because
+    # learning rate and KL weight follow schedules over the whole length.
     algorithm: Literal["random", "bayesian"] = "random"
     space: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_SPACE))
 
     def trial_epochs(self, epochs: int) -> int:
-        """How long a trial trains for where the training proper has so many epochs."""
+        """Return the epochs of a trial if the actual training has `epochs` epochs."""
         return self.epochs or math.ceil(epochs / 4)

@@ -1,8 +1,8 @@
-"""One measure for all likelihoods: each made a probability of pictures of 256 grey levels.
+"""One measure for all likelihoods: each is converted to a probability of images of 256 gray levels.
 
-In nats of their own they cannot be compared: a cross-entropy, a density on [0, 1] and a probability of levels have different
-units. But whatever a decoder was trained with, its output says how probable each level of a pixel is, and with that
-probability -ELBO is the length of a code for the picture, whichever model wrote it.
+Figures in nats of different likelihoods cannot be compared: a cross-entropy, a density on [0, 1] and a probability of levels have
+different units. But the output of any decoder determines a probability for each level of a pixel. With that probability, -ELBO
+is the length of a code for the image, for any model.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import VAE
 
 LEVELS = 256
-SMALLEST_LOGIT = 1e-6  # per level; below, all levels are alike and the formula would be 0 / 0
-FAR_TAIL = -10.0  # from there on the normal distribution function is its asymptotic series, to 1 part in 10,000
-OUTSIDE = 1e6  # where the interval of level 0 begins and that of 255 ends, in standard deviations
+SMALLEST_LOGIT = 1e-6  # per level; below it all levels are equally probable and the formula would be 0 / 0
+FAR_TAIL = -10.0  # below it the normal distribution function is computed by its asymptotic series, to 1 part in 10,000
+OUTSIDE = 1e6  # lower end of level 0's interval and upper end of level 255's, in standard deviations
 
 
 def bits_per_dimension(vae: VAE, held_out: Pictures) -> float:
-    """-ELBO with the likelihood as a probability of levels: mean over the pictures, bits per value of a picture.
+    """Return -ELBO with the likelihood as a probability of levels: mean over the images, in bits per value of an image.
 
     Args:
-        vae: The trained model, of grey values and not of black and white ones.
-        held_out: Pictures; the noise is drawn from each one's own key.
+        vae: The trained model, of gray values and not of binarized images.
+        held_out: Images. The noise is drawn from each one's own key.
     """
 
     @functools.partial(tf.function, reduce_retracing=True)
@@ -50,15 +50,18 @@ def bits_per_dimension(vae: VAE, held_out: Pictures) -> float:
 
 @functools.singledispatch
 def log_mass(likelihood: Likelihood, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """log P(x|z), the probability of the levels.
+    """Return log P(x|z), the log-probability of the levels.
 
     Args:
-        likelihood: What the parameters are parameters of.
+        likelihood: The likelihood that the parameters belong to.
         x: float32 [n, h, w, c] in [0, 1], multiples of 1/255.
         parameters: float32 [n, h, w, output_channels].
 
     Returns:
         float32 [n], nats; never positive.
+
+    Raises:
+        TypeError: The likelihood has no probability of levels.
     """
     raise TypeError(f"{likelihood.name} has no probability of levels")
 
@@ -71,16 +74,16 @@ def _(likelihood: DiscretizedLogisticMixture, x: tf.Tensor, parameters: tf.Tenso
 @log_mass.register(Bernoulli)
 @log_mass.register(ContinuousBernoulli)
 def _(likelihood: Likelihood, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """P(k) ~ p^(k/255) (1 - p)^(1 - k/255): proportional to e^(k t / 255) with the logit t, a geometric series."""
+    """Use P(k) ~ p^(k/255) (1 - p)^(1 - k/255): proportional to e^(k t / 255) with the logit t, a geometric series."""
     step = tf.maximum(tf.abs(parameters) / (LEVELS - 1), SMALLEST_LOGIT)
-    # Of |t|, with levels counted from the more probable end.
+    # The sum is computed for |t|, with levels counted from the more probable end.
     log_sum = tf.nn.relu(parameters) + tf.math.log(tf.math.expm1(-LEVELS * step) / tf.math.expm1(-step))
     return tf.reduce_sum(x * parameters - log_sum, axis=[1, 2, 3])
 
 
 @log_mass.register
 def _(likelihood: Gaussian, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """The mass on a level's interval of length 1/255; the tails beyond belong to levels 0 and 255."""
+    """Integrate the density over a level's interval of length 1/255. The tails belong to levels 0 and 255."""
     x, mean = (tf.cast(values, tf.float64) for values in (x, likelihood.mean(parameters)))
     sigma, half = tf.exp(tf.cast(likelihood.log_sigma(), tf.float64)), 0.5 / (LEVELS - 1)
     outside = tf.constant(OUTSIDE, tf.float64)
@@ -95,7 +98,7 @@ def _(likelihood: Gaussian, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
 
 
 def _log_normal_cdf(x: tf.Tensor) -> tf.Tensor:
-    """log of the standard normal distribution function, float64."""
+    """Return the log of the standard normal distribution function, float64."""
     near, far = tf.maximum(x, FAR_TAIL), tf.minimum(x, FAR_TAIL)
     exact = tf.math.log(0.5 * tf.math.erfc(-near / math.sqrt(2)))
     series = -0.5 * tf.square(far) - tf.math.log(-far * math.sqrt(2 * math.pi)) + tf.math.log1p(-1 / tf.square(far))

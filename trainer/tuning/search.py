@@ -1,4 +1,4 @@
-"""The search itself: KerasTuner says what to try, our own loop trains it."""
+"""The search: KerasTuner proposes values, and the training loop of this project trains each trial."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from trainer.tuning.trials import HIGHER_IS_BETTER, Trial, Trials
 from trainer.vae import VAE
 
 LOGGER = logging.getLogger("darkroom.tuning")
-WORDS = {"elbo": "best ELBO", "bits_per_dimension": "best bits"}  # beside the progress bar
+WORDS = {"elbo": "best ELBO", "bits_per_dimension": "best bits"}  # labels beside the progress bar
 
 
 class _ConfigurationFirst:
-    """Makes an oracle begin with the configuration's own values, as far as they lie in the space.
+    """Make an oracle start with the configuration's own values, if they lie in the space.
 
-    So the search ends with nothing worse, on its own terms, than what it started from.
+    So the result of the search is never worse, by its objective, than its starting point.
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """See `keras_tuner.Oracle`."""
+        """Return the values of the next trial; see `keras_tuner.Oracle`."""
         if not self.trials:
             return {"status": "RUNNING", "values": {hp.name: hp.default for hp in self.hyperparameters.space}}
         found = super().populate_space(trial_id)
         for hp in self.hyperparameters.space if found.get("values") else ():
-            if hasattr(hp, "max_value"):  # the Gaussian process may propose 1 above a whole number's highest
+            if hasattr(hp, "max_value"):  # the Gaussian process may exceed the maximum of an integer by 1
                 found["values"][hp.name] = min(found["values"][hp.name], hp.max_value)
         tried = [trial.hyperparameters.values for trial in self.trials.values()]
-        # A Gaussian process proposes the same again where it is sure of it, though the answer would be the same.
+        # A Gaussian process repeats a proposal that it is certain of, although the result would be the same.
         return found if found.get("values") not in tried else RandomSearchOracle.populate_space(self, trial_id)
 
 
@@ -60,16 +60,16 @@ class _Bayesian(_ConfigurationFirst, BayesianOptimizationOracle):
 
 
 class Search(BaseTuner):
-    """Trials of a configuration, each with other values from the search space and the same seed.
+    """Trials of a configuration, each with other values from the search space and with the same seed.
 
     Args:
-        config: The configuration that values are laid over.
-        tuning: What is searched, and how.
-        labels: How many labels there are, for conditional models.
-        folder: For KerasTuner's notes.
+        config: The configuration whose values the trials override.
+        tuning: The search space and the algorithm.
+        labels: Number of labels, for conditional models.
+        folder: Folder for KerasTuner's notes.
 
     Attributes:
-        results: What came of the trials so far.
+        results: Results of the trials so far.
     """
 
     def __init__(self, config: TrainerConfig, tuning: TuningConfig, labels: int, folder: str):
@@ -81,14 +81,14 @@ class Search(BaseTuner):
         self.oracle.verbose = 0
 
     def search(self, train: Pictures, held_out: Pictures) -> None:
-        """Runs all trials.
+        """Run all trials.
 
         Args:
-            train: What each is trained on.
-            held_out: What they are compared by.
+            train: Training images of each trial.
+            held_out: Images by which trials are compared.
 
         Raises:
-            InputError: None came to an end.
+            InputError: No trial was completed.
         """
         self.results.pictures = {"train": len(train), "eval": len(held_out)}
         try:
@@ -103,19 +103,19 @@ class Search(BaseTuner):
             )
 
     def run_trial(self, trial: keras_tuner.engine.trial.Trial, train: Pictures, held_out: Pictures) -> dict[str, float]:
-        """Trains and judges one configuration: the objective by its name.
+        """Train and evaluate one configuration. Return the objective by its name.
 
         Raises:
-            FailedTrialError: Training diverged, the model does not fit into memory, or the values do not go together. The
-                search goes on.
-            FatalError: Anything else went wrong: it would in every trial.
+            FailedTrialError: Training diverged, the model does not fit into memory, or the values are not consistent. The search
+                goes on.
+            FatalError: Any other error. It would occur in every trial.
         """
         encoded, begin = trial.hyperparameters.values, time.perf_counter()
         values = {name: decode(value, field_value(self.config, name)) for name, value in encoded.items()}
         done = Trial(len(self.results.trials) + 1, values, "failed")
         try:
             with reported_as(self._as_part):
-                report_progress("building", done=0, total=1, unit="model")  # seconds before the first step
+                report_progress("building", done=0, total=1, unit="model")  # the build takes seconds before the first step
                 figures = self._train(encoded, train, held_out)
             done = dataclasses.replace(done, state="done", **figures)
             return {self.tuning.objective: done.score(self.tuning.objective)}
@@ -130,7 +130,7 @@ class Search(BaseTuner):
             LOGGER.info("%s", done)
 
     def _train(self, encoded: dict[str, Any], train: Pictures, held_out: Pictures) -> dict[str, Any]:
-        """The fields of `Trial` that a training gives."""
+        """Train one configuration, and return the resulting fields of `Trial`."""
         try:
             config = with_values(self.config, encoded)
         except ValueError as error:
@@ -154,7 +154,7 @@ class Search(BaseTuner):
         }
 
     def _as_part(self, progress: Progress) -> Progress:
-        """Progress of a trial as progress of the search."""
+        """Convert the progress of a trial to progress of the search."""
         before, best = len(self.results.trials), self.results.best
         share = min(1.0, progress.done / progress.total) if progress.total else 0.0
         figures = {"trial": before + 1, "of": self.tuning.trials}
@@ -165,35 +165,35 @@ class Search(BaseTuner):
 
 
 class _EpochFigures:
-    """Takes the place of `History` in a trial: of each epoch, the held-out figures and nothing else."""
+    """A substitute for `History` in a trial: it keeps only the held-out figures of each epoch."""
 
     def __init__(self) -> None:
         self.held_out: list[dict[str, float]] = []
 
     def write(self, *, eval: dict[str, float], **_: Any) -> None:
-        """See `History`."""
+        """Add an epoch; see `History`."""
         self.held_out.append(eval)
 
 
 def make_oracle(config: TrainerConfig, tuning: TuningConfig) -> keras_tuner.Oracle:
-    """What chooses the values to try."""
+    """Build the oracle that proposes the values of trials."""
     space = parse_space(tuning.space)
     objective = keras_tuner.Objective(tuning.objective, "max" if HIGHER_IS_BETTER[tuning.objective] else "min")
     common = {
         "objective": objective,
         "max_trials": tuning.trials,
         "hyperparameters": to_hyperparameters(space, config),
-        "seed": config.training.seed + 1,  # 0 would be taken for none
-        "max_consecutive_failed_trials": tuning.trials + 1,  # however many fail, others may not
+        "seed": config.training.seed + 1,  # KerasTuner takes 0 for no seed
+        "max_consecutive_failed_trials": tuning.trials + 1,  # the search goes on after any number of failures
     }
     if tuning.algorithm == "random":
         return _Random(**common)
-    # KerasTuner's three random trials for each field would be all that there are of a short search.
+    # By default KerasTuner makes three random trials for each field, which could use up a short search.
     return _Bayesian(**common, num_initial_points=max(2, min(3 * len(space), tuning.trials // 2)))
 
 
 def to_hyperparameters(space: Space, config: TrainerConfig) -> keras_tuner.HyperParameters:
-    """A search space as KerasTuner has it; defaults are the configuration's own values where they lie in it."""
+    """Convert a search space to KerasTuner's. Defaults are the configuration's own values if they lie in the space."""
     made = keras_tuner.HyperParameters()
     for name, domain in space.items():
         _add(made, name, domain, field_value(config, name))

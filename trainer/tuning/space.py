@@ -1,4 +1,4 @@
-"""The search space: which fields of the configuration take which values."""
+"""The search space: the fields of the configuration to search, and their values."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ SENSELESS = {
 
 @dataclass(frozen=True)
 class Choices:
-    """A field's possible values, one by one; those of a field that is a list of layers are numbers (widths) or lists."""
+    """A list of possible values of a field. Those of a list of layers are numbers (widths) or lists."""
 
     values: tuple[Any, ...]
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """Values that are allowed only if all are."""
+        """Return the values to validate: if they are all allowed, every choice is."""
         return self.values
 
     def to_plain(self) -> Any:
-        """As the configuration writes it."""
+        """Return the choices as the configuration writes them."""
         return [list(value) if isinstance(value, tuple) else value for value in self.values]
 
 
 @dataclass(frozen=True)
 class Range:
-    """A field's possible values from `min` to `max`, both included.
+    """Possible values of a field from `min` to `max`, both included.
 
     Attributes:
-        min: The lowest.
-        max: The highest.
-        scale: `log` where equal factors count as equal distances.
-        step: The distance of neighbours, a factor where the scale is `log`; None for any value between.
+        min: The lowest value.
+        max: The highest value.
+        scale: `linear`, or `log` to count equal factors as equal distances.
+        step: Distance between neighbors, or their ratio if the scale is `log`. None for any value between.
     """
 
     min: float
@@ -59,11 +59,11 @@ class Range:
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """Values that are allowed only if all are."""
+        """Return the values to validate: if they are all allowed, the whole range is."""
         return self.min, self.max
 
     def to_plain(self) -> Any:
-        """As the configuration writes it."""
+        """Return the range as the configuration writes it."""
         return {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
 
 
@@ -72,16 +72,16 @@ Space = dict[str, Domain]
 
 
 def parse_space(plain: Mapping[str, Any]) -> Space:
-    """Reads a space as the configuration writes it.
+    """Parse a search space as the configuration writes it.
 
     Args:
         plain: Domains by field, such as `{"model.latent_dim": [2, 8]}`, or by section and field.
 
     Returns:
-        Domains by the field's full name; whether their values suit the field is left open.
+        Domains by the field's full name. Whether their values suit the field is not checked.
 
     Raises:
-        InputError: A field is unknown or not to be searched, or its domain is none; one line that names it.
+        InputError: A field is unknown or cannot be searched, or its domain is invalid. The message is one line and names it.
     """
     flat: dict[str, Any] = {}
     for name, domain in plain.items():
@@ -95,23 +95,26 @@ def parse_space(plain: Mapping[str, Any]) -> Space:
 
 
 def field_value(config: TrainerConfig, name: str) -> Any:
-    """A field's value, by its full name such as `model.latent_dim`."""
+    """Return a field's value by its full name, such as `model.latent_dim`."""
     section, field = name.split(".")
     return getattr(getattr(config, section), field)
 
 
 def encode(choices: Choices) -> list[Any]:
-    """Choices as KerasTuner takes them, none of them twice: it knows no lists, and all have to be of one kind."""
+    """Encode choices for KerasTuner, without duplicates. KerasTuner has no lists, and needs all choices of one type."""
     lists = any(isinstance(value, tuple) for value in choices.values)
     return list(dict.fromkeys(json.dumps(value) if lists else value for value in choices.values))
 
 
 def decode(value: Any, current: Any) -> Any:
-    """A field's value from what KerasTuner has made of it.
+    """Decode a field's value from KerasTuner.
 
     Args:
-        value: As KerasTuner knows it, see `encode`.
-        current: What the field has now, to know its kind by; of a list of layers, the number of layers.
+        value: The value in KerasTuner's form, see `encode`.
+        current: The field's current value, which gives its type and, for a list of layers, the number of layers.
+
+    Returns:
+        The value in the configuration's form.
     """
     if isinstance(current, tuple):
         layers = json.loads(value) if isinstance(value, str) else value
@@ -120,14 +123,14 @@ def decode(value: Any, current: Any) -> Any:
 
 
 def with_values(config: TrainerConfig, values: Mapping[str, Any]) -> TrainerConfig:
-    """The configuration with some values laid over it.
+    """Return the configuration with some values replaced.
 
     Args:
         config: The configuration.
-        values: By the fields' full names, encoded.
+        values: Encoded values by the fields' full names.
 
     Raises:
-        ValueError: They do not go together.
+        ValueError: The values are not consistent with each other.
     """
     sections: dict[str, dict[str, Any]] = {name: {} for name in SECTIONS}
     for name, value in values.items():

@@ -1,4 +1,4 @@
-"""The Tuner component's module: `tuner_fn` is what TFX calls."""
+"""The module file of the Tuner component: TFX calls `tuner_fn`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from trainer.tuning.search import Search
 
 
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
-    """Decodes the pictures, once for all trials, and makes the search.
+    """Decode the images once for all trials, and build the search.
 
     Args:
-        fn_args: TFX's arguments; `custom_config` holds `trainer`, a `TrainerConfig` as a dict, and `tuning`, a `TuningConfig`.
-            `working_dir` gets the pixels and KerasTuner's notes.
+        fn_args: TFX's arguments. `custom_config` holds `trainer`, a `TrainerConfig` as a dict, and `tuning`, a `TuningConfig` as a
+            dict. `working_dir` gets the pixels and KerasTuner's notes.
 
     Returns:
-        The search, and the pictures that its trials are trained on and compared by.
+        The search, and the images that its trials are trained on and compared by.
     """
     config = TrainerConfig.from_dict(fn_args.custom_config["trainer"])
     tuning = TuningConfig(**fn_args.custom_config["tuning"])
@@ -38,7 +38,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
 
 def choose(pictures: Pictures, most: int, seed: int) -> Pictures:
-    """A choice of at most so many pictures, the same for the same seed."""
+    """Return at most `most` random images. The same seed gives the same ones."""
     if len(pictures) <= most:
         return pictures
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:most])

@@ -1,4 +1,4 @@
-"""What came of trials, as the Trainer's report and the run's verdict read it."""
+"""Results of trials, as the report and the run's verdict read them."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Trial:
     """One configuration that was tried.
 
     Attributes:
-        number: From 1, in the order of trial.
-        values: What it was tried with, by the fields' full names.
-        state: `done`, or `failed` where training diverged or the values did not go together.
-        reason: Why it failed.
-        elbo: On held-out pictures, nats per picture, in the units of its likelihood.
+        number: From 1, in the order of the trials.
+        values: Values of the trial, by the fields' full names.
+        state: `done`, or `failed` if training diverged or the values were not consistent.
+        reason: Reason of the failure.
+        elbo: ELBO on held-out images, nats per image, in the units of the trial's likelihood.
         reconstruction: -log p(x|z), likewise.
         kl: KL divergence, likewise.
-        bits_per_dimension: See `trainer.tuning.levels`; None where trials are not compared by it.
-        epochs: Epochs trained.
-        best_epoch: The one that the figures are of.
-        seconds: In all.
+        bits_per_dimension: See `trainer.tuning.levels`. None if trials are not compared by it.
+        epochs: Number of epochs trained.
+        best_epoch: The epoch of the figures.
+        seconds: Total time.
     """
 
     number: int
@@ -43,7 +43,7 @@ class Trial:
     seconds: float | None = None
 
     def score(self, objective: str) -> float:
-        """The figure that trials are compared by."""
+        """Return the figure that trials are compared by."""
         return getattr(self, objective)
 
 
@@ -52,10 +52,10 @@ class Trials:
     """All trials of a search.
 
     Attributes:
-        tuning: What was asked for.
-        epochs: Of each trial at the most.
-        pictures: By split, what each trial was trained on and judged by.
-        trials: In the order of trial.
+        tuning: Configuration of the search.
+        epochs: Maximum number of epochs of each trial.
+        pictures: Number of images by split, for training and for the comparison.
+        trials: The trials in their order.
     """
 
     tuning: TuningConfig
@@ -65,13 +65,13 @@ class Trials:
 
     @property
     def best(self) -> Trial | None:
-        """The best one so far; the first of equals. None where none came to an end."""
+        """Return the best completed trial so far, the first of equals. Return None if none was completed."""
         done = [trial for trial in self.trials if trial.state == "done"]
         sign = 1 if HIGHER_IS_BETTER[self.tuning.objective] else -1
         return max(done, key=lambda trial: sign * trial.score(self.tuning.objective), default=None)
 
     def to_dict(self) -> dict[str, Any]:
-        """As `trials.json` holds it."""
+        """Return the content of `trials.json`."""
         best = self.best
         return {
             "schema": 1,
