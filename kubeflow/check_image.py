@@ -1,9 +1,9 @@
-"""Examine a built image as those who run it will.
+"""Examine a built image under the conditions in which it will run.
 
     python3 kubeflow/check_image.py IMAGE [ENGINE]
 
-IMAGE was made by `make image` or `make serving-image`; its label says which. ENGINE is the command docker or podman; without
-it, the first of them that answers, as `make image` chooses. Needs nothing but Python.
+IMAGE was built by `make image` or `make serving-image`; its label tells them apart. ENGINE is the command docker or podman. Without
+it, the first one that works is used, as in `make image`. The script needs only Python.
 
 Exit status: 0 no problems found, 1 problems found, 2 the image could not be examined.
 """
@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-ENGINES = ("docker", "podman")  # in the order of the Makefile
-ANYBODY = "1234567890:0"  # a user id as OpenShift would choose it
-CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"  # TensorFlow's libcurl reads gs:// by this file alone
-HINTS = ("--help", "errors pretty printing info")  # what docker says behind an error
+ENGINES = ("docker", "podman")  # tried in this order, as in the Makefile
+ANYBODY = "1234567890:0"  # a user id of the kind that OpenShift assigns
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"  # the only file that TensorFlow's libcurl uses for gs://
+HINTS = ("--help", "errors pretty printing info")  # lines that docker prints after an error
 TITLE = "org.opencontainers.image.title"
-UNWANTED = ("TF_USE_LEGACY_KERAS", "PIP_CERT", "PIP_INDEX_URL")  # variables
+UNWANTED = ("TF_USE_LEGACY_KERAS", "PIP_CERT", "PIP_INDEX_URL")  # environment variables
 SERVING_IMPORT = "import ctypes, serving.c_api; ctypes.CDLL(str(serving.c_api.find_library()))"
 STEPS_IMPORT = (
     "import kubeflow.entrypoint, pipeline.graph.pipeline, tfx.components, "
@@ -32,18 +32,18 @@ STEPS_IMPORT = (
 
 
 class NotExamined(Exception):
-    """The image could not be examined; the message is one line that quotes the engine."""
+    """The image could not be examined. The message is one line that quotes the engine."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What an image is to be like.
+    """The requirements on an image.
 
     Attributes:
-        largest: Its size in gigabytes of 10^9 bytes, uncompressed.
+        largest: Maximum size in gigabytes of 10^9 bytes, uncompressed.
         entrypoint: Its ENTRYPOINT.
-        folders: What any user may write.
-        commands: What starts, each with status 0, without the network.
+        folders: Folders that any user can write to.
+        commands: Commands that end with status 0 without the network.
     """
 
     largest: float
@@ -53,7 +53,7 @@ class Kind:
 
 
 KINDS = {  # by the label TITLE
-    # Docker puts an ENTRYPOINT before the commands of steps.
+    # Docker would put an ENTRYPOINT before the commands of steps.
     "darkroom": Kind(
         largest=2.6,
         entrypoint=[],
@@ -83,10 +83,10 @@ def main(arguments: list[str]) -> None:
 
 
 def find_engine(commands: Sequence[str] = ENGINES) -> str:
-    """Return the first command that answers to `info`.
+    """Return the first command whose `info` succeeds.
 
     Raises:
-        NotExamined: None does.
+        NotExamined: None of them does.
     """
     reasons = []
     for command in commands:
@@ -98,18 +98,18 @@ def find_engine(commands: Sequence[str] = ENGINES) -> str:
 
 
 def examine(image: str, engine: list[str], environment: dict[str, str] | None = None) -> list[str]:
-    """Return what is wrong with an image.
+    """Return the problems of an image.
 
     Args:
-        image: Its name.
-        engine: The engine's command.
-        environment: The engine's environment; None takes this process's.
+        image: The name of the image.
+        engine: The command of the engine.
+        environment: The environment of the engine; None takes this process's.
 
     Returns:
-        The problems, a line each.
+        The problems, one line each.
 
     Raises:
-        NotExamined: The engine has no such image, or no container of it starts.
+        NotExamined: The engine has no such image, or cannot start a container of it.
     """
 
     def run(user: str, script: str) -> subprocess.CompletedProcess[str]:
@@ -152,7 +152,7 @@ def examine(image: str, engine: list[str], environment: dict[str, str] | None = 
 
 
 def closed_script(folders: Sequence[str]) -> str:
-    """Return a shell script that prints the problems of the file system as its user sees it, a line each, and then `examined`."""
+    """Return a shell script that prints the problems of the file system for its user, one line each, and then `examined`."""
     return f"""
 for folder in {" ".join(folders)}; do mktemp "$folder/XXXXXX" >/dev/null 2>&1 || echo "$folder cannot be written"; done
 test -r {CA_BUNDLE} && test -s {CA_BUNDLE} || echo "{CA_BUNDLE} is missing, empty or cannot be read: gs:// needs it"
@@ -164,7 +164,7 @@ echo examined
 
 
 def _closed(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Return the problems that `closed_script` has printed; a script that was cut short is one."""
+    """Return the problems that `closed_script` printed. An incomplete output is a problem too."""
     *problems, end = done.stdout.splitlines() or [""]
     return problems if end == "examined" else [f"its files could not be examined: {_last_line(done)}"]
 
@@ -177,14 +177,14 @@ def _call(words: list[str], environment: dict[str, str] | None = None) -> subpro
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what a command that failed says last, but for hints; cut to 150 characters."""
+    """Return the last line of a failed command's output, without hints, cut to 150 characters."""
     lines = [line.strip() for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
     lines = [line for line in lines if not any(hint in line for hint in HINTS)]
     return lines[-1][:150] if lines else f"it ended with status {done.returncode}"
 
 
 def say(line: str) -> None:
-    """Write a line to standard error, at once."""
+    """Write a line to standard error, and flush it."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 

@@ -1,1 +1,1 @@
-"""From the graph to a file that Kubeflow Pipelines or Vertex AI runs, and the check of such files."""
+"""Compile the graph to a file for Kubeflow Pipelines or Vertex AI, and check such files."""

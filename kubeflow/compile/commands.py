@@ -1,4 +1,4 @@
-"""`darkroom compile` and `darkroom lint`."""
+"""The commands `darkroom compile` and `darkroom lint`."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ TARGET = click.option(
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
 @click.option("--out", metavar="FILE.yaml", required=True, help="The file to write; - is standard output.")
 def compile_command(target: str, images: str, config: str | None, overrides: Sequence[str], out: str) -> None:
-    """Writes the pipeline as a file that Kubeflow Pipelines or Vertex AI runs.
+    """Write the pipeline as a file for Kubeflow Pipelines or Vertex AI.
 
     \b
     Pictures in a store, models to another one (see kubeflow/README.md):
         darkroom compile --images s3://pictures/cats --config cats.yaml --out cats.kfp.yaml
     To the program that checks it:
         darkroom compile --images s3://pictures/cats --config cats.yaml --out - | darkroom lint -
-    The newest of the folders of each day, judged by the last model that was pushed:
+    The newest of the daily folders, compared with the last model that was pushed:
         darkroom compile --images 's3://pictures/{YYYY}-{MM}-{DD}' --config cats.yaml --out cats.kfp.yaml
 
-    It looks at the pictures, with this machine's credentials, unless the configuration sets their size, training.batch_size
-    and training.epochs.
+    The command reads the pictures, with this machine's credentials, unless the configuration sets their size,
+    training.batch_size and training.epochs.
     """
     from common.quiet import hushed, quiet
     from kubeflow.compile.compiler import check, check_suffix, compile_pipeline, dump, write
@@ -68,18 +68,18 @@ def compile_command(target: str, images: str, config: str | None, overrides: Seq
 
 
 def check_out(out: str, inputs: Mapping[str, str | Path | None]) -> None:
-    """Refuse to write over what is read.
+    """Refuse to overwrite an input file.
 
     Args:
-        out: The file to write; it need not be there yet.
-        inputs: By option or field, files that are read; what is no path of a file that is there is passed over.
+        out: The file to write; it need not exist.
+        inputs: Input files by option or field. Values that are not paths of existing files are ignored.
 
     Raises:
-        InputError: One of them is that file, by whatever name, or a hard link to it.
+        InputError: `out` is one of them, under any name, or a hard link to it.
     """
     for name, given in inputs.items():
         same = False
-        with suppress(OSError, ValueError):  # one of them is not there, or is no path
+        with suppress(OSError, ValueError):  # a file does not exist, or a value is not a path
             same = given is not None and os.path.samefile(Path(given).expanduser(), out)
         if same:
             raise InputError(f"--out {out} is the file of {name}, which would be lost: name another, such as x.kfp.yaml")
@@ -89,11 +89,11 @@ def check_out(out: str, inputs: Mapping[str, str | Path | None]) -> None:
 @click.argument("file", metavar="FILE")
 @TARGET
 def lint_command(file: str, target: str) -> None:
-    """Says what of a compiled TFX pipeline, anybody's, Kubeflow Pipelines would refuse, ignore or misunderstand.
+    """List what Kubeflow Pipelines would reject, ignore or misread in any compiled TFX pipeline.
 
     \b
         darkroom lint pipeline.yaml
-    What another program writes to its standard output:
+    The standard output of another program:
         compile-my-pipeline | darkroom lint -
     """
     from kubeflow.compile.lint import lint

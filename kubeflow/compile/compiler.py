@@ -1,4 +1,4 @@
-"""From the graph to a file that Kubeflow Pipelines or Vertex AI runs."""
+"""Compile the graph to a file for Kubeflow Pipelines or Vertex AI."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ from pipeline.running.run import LOCAL_BEAM
 Target = Literal["kfp", "vertex"]
 TARGETS = ("kfp", "vertex")
 ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
-# Without a retry: it would say the same again.
+# Never retried: the result would be the same.
 FINAL = ("DataGate", "Verdict", "Notification")
-# Without the cache: what they give depends on more than their inputs, and no driver runs that would say so.
+# Never cached: their results depend on more than their inputs, and no driver runs that would detect a change.
 ALWAYS = ("ImageExampleGen", "LastStatistics", "LastModel", "StartingPoint", "Pusher", "Verdict", "Notification")
-# Seconds from a task's first start in which it may be tried again: Argo's `maxDuration`, which it is compiled to, is the time of
-# all tries and not the longest pause. Left out, it is 0, and nothing is tried again.
+# Seconds from a task's first start in which it may be retried. It is compiled to Argo's `maxDuration`, which limits the time of all
+# attempts, not a single pause. Without it the limit is 0, and nothing is retried.
 ALL_TRIES = 30 * 24 * 3600
-# All that a graph may have on a cluster: a mistyped name is found before TFX is imported, which takes many seconds.
+# All components that a graph on a cluster can contain. The list finds a mistyped name before the slow import of TFX.
 COMPONENTS = (
     *("ImageExampleGen", "StatisticsGen", "Schema", "ExampleValidator", "LastStatistics", "DataGate", "Transform", "Tuner"),
     *("StartingPoint", "Trainer", "FeatureExtractor", "LastModel", "SampleQuality", "Evaluator", "ModelGate", "ServingCheck"),
     *("Pusher", "Report", "Verdict", "Notification"),
 )
-COMPONENT = "comp-"  # what names of components begin with, as those that the SDK of Kubeflow Pipelines writes
+COMPONENT = "comp-"  # prefix of component names, the same as in the SDK of Kubeflow Pipelines
 USUAL_GPU = "nvidia.com/gpu"
 Document = dict[str, Any]
 _WORDS = frozenset(("y", "yes", "n", "no", "true", "false", "on", "off", "null", "nan", "inf", "infinity"))
 
 
 def compile_pipeline(config: Config, images: str, schema: str, target: Target) -> list[Document]:
-    """Compiles the graph.
+    """Compile the graph.
 
     Args:
         config: The configuration.
-        images: Where the pictures are, as the cluster sees it: a URI, or a path of a mounted volume.
+        images: Where the pictures are, as the cluster sees it: a URI, or a path on a mounted volume.
         schema: The curated schema in TFDV's text format.
         target: Open-source Kubeflow Pipelines or Vertex AI.
 
     Returns:
-        The PipelineSpec (schema 2.1.0), and for `kfp` where the configuration has secrets, volumes or a node selector the
-        platform's own part.
+        The PipelineSpec (schema 2.1.0). For `kfp` also the platform document, if the configuration has secrets, volumes or a node
+        selector.
 
     Raises:
         InputError: The graph cannot run there.
     """
     check(config, images, target)
-    # Imported here: it takes many seconds.
+    # Imported here because it takes many seconds.
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 
     from kubeflow.container.verdict import Notification, Verdict
@@ -87,7 +87,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     )
     compiler.set_exit_handler(Notification(**told, webhook_env=cluster.webhook_env))
     spec = compiler.run(pipeline, write_out=False)["pipelineSpec"]
-    # The server reads another one, which `submit` and `schedule` send.
+    # The server does not read this root; `submit` and `schedule` send it.
     spec["defaultPipelineRoot"] = cluster.root
     _rename_components(spec)
     for task_name, task in tasks_of(spec):
@@ -105,7 +105,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
 
 
 def _check_resources(cluster: ClusterConfig, components: Collection[str]) -> None:
-    """Raise InputError if resources are set for a component that is none of these."""
+    """Raise InputError if resources are set for an unknown component."""
     unknown = sorted(set(cluster.resources) - {*components, EVERY})
     if unknown:
         near = difflib.get_close_matches(unknown[0], components, n=1)
@@ -120,10 +120,10 @@ def _rename_components(spec: Document) -> None:
 
 
 def check(config: Config, images: str, target: Target) -> None:
-    """Looks for what would fail hours later.
+    """Check for errors that would otherwise appear hours later.
 
     Raises:
-        InputError: There is such a thing.
+        InputError: There is such an error.
     """
     cluster = config.cluster
     _check_resources(cluster, COMPONENTS)
@@ -165,29 +165,29 @@ def _check_vertex(cluster: ClusterConfig, name: str) -> None:
 
 
 def name_of(config: Config) -> str:
-    """The pipeline's name on the cluster."""
+    """Return the pipeline's name on the cluster."""
     if config.cluster.name:
         return config.cluster.name
     letters = re.sub("[^a-z0-9]+", "-", config.title.lower()).strip("-")
-    # A title of other letters is told apart from the next one by its hash.
+    # A title without such letters gets a hash, so that its name is unique.
     return f"darkroom-{letters or hashlib.sha256(config.title.encode()).hexdigest()[:8]}"[:128].strip("-")
 
 
 def tasks_of(spec: Document) -> list[tuple[str, Document]]:
-    """All tasks, those of inner graphs too, by name."""
+    """Return all tasks by name, including those of inner graphs."""
     graphs = [spec["root"]["dag"], *(body["dag"] for body in spec["components"].values() if "dag" in body)]
     return [item for graph in graphs for item in graph["tasks"].items()]
 
 
 def dump(documents: list[Document], target: Target) -> str:
-    """The file's text."""
+    """Return the text of the file."""
     name = documents[0]["pipelineInfo"]["name"]
     where = {"kfp": "Kubeflow Pipelines", "vertex": "Vertex AI"}[target]
     return f"# The pipeline {name}, compiled for {where}.\n" + yaml.dump_all(documents, Dumper=_Plain, sort_keys=True)
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes what is there twice twice, and quotes what some parser takes for no string: for a person and for any parser."""
+    """Write YAML without aliases, and quote strings that some parsers read as another type."""
 
     def ignore_aliases(self, data: Any) -> bool:
         """See the base class."""
@@ -202,22 +202,22 @@ _Plain.add_representer(str, _Plain.represent_str)
 
 
 def is_plain(text: str) -> bool:
-    """Whether a string is one without quotes to YAML 1.1 and 1.2 alike: those of numbers, times and words such as yes are not."""
+    """Return True if YAML 1.1 and 1.2 read an unquoted text as a string, unlike numbers, times and words such as yes."""
     return bool(re.match(r"[A-Za-z_]", text)) and text.lower() not in _WORDS
 
 
 def check_suffix(path: Path) -> None:
-    """Raise InputError if a file is not called *.yaml, as which alone Kubeflow Pipelines takes it."""
-    with suppress(OSError):  # `write_text` says it better
+    """Raise InputError if a file is not called *.yaml, which Kubeflow Pipelines requires."""
+    with suppress(OSError):  # `write_text` reports the error
         if path.suffix not in (".yaml", ".yml") and not is_stream(path):
             raise InputError(f"{path} must be called *.yaml: a PipelineSpec of this schema is refused as JSON")
 
 
 def write(documents: list[Document], target: Target, path: Path) -> None:
-    """Write the file, whole or not at all; or to a pipe or standard output. See `common.writing.written`.
+    """Write the file completely or not at all, or write to a pipe or standard output. See `common.writing.written`.
 
     Raises:
-        InputError: It cannot be written, or is not called *.yaml, as which alone Kubeflow Pipelines takes it.
+        InputError: It cannot be written, or is not called *.yaml, which Kubeflow Pipelines requires.
     """
     check_suffix(path)
     try:
@@ -229,7 +229,7 @@ def write(documents: list[Document], target: Target, path: Path) -> None:
 
 
 def _complete_task(name: str, task: Document, cluster: ClusterConfig) -> None:
-    """Adds what TFX's compiler does not know of: retries, and which tasks the cache must leave alone."""
+    """Add what TFX's compiler does not support: retries, and tasks that are never cached."""
     if name in ALWAYS:
         task.pop("cachingOptions", None)
     if cluster.retries and name not in FINAL and "tfx-dag" not in name:
@@ -242,7 +242,7 @@ def _complete_task(name: str, task: Document, cluster: ClusterConfig) -> None:
 
 
 def _complete_container(name: str, container: Document, cluster: ClusterConfig) -> None:
-    """Adds resources, and takes away the driver, which open-source Kubeflow Pipelines ignores: the entrypoint runs it."""
+    """Add resources, and remove the driver. Open-source Kubeflow Pipelines ignores it, and the entrypoint runs it instead."""
     container.pop("lifecycle", None)
     container["command"] = [*container["command"], f"--component={name}"]
     if cluster.retries and name not in FINAL:
@@ -260,7 +260,7 @@ def _complete_container(name: str, container: Document, cluster: ClusterConfig) 
 
 
 def platform_spec(spec: Document, cluster: ClusterConfig) -> Document | None:
-    """What only Kubernetes knows, in the form of the `kubernetes` platform of Kubeflow Pipelines; None if nothing is asked."""
+    """Return the document for the `kubernetes` platform of Kubeflow Pipelines; None if no such setting is used."""
     if not (cluster.secrets or cluster.volumes or cluster.node_selector):
         return None
     each: Document = {}

@@ -1,4 +1,4 @@
-"""Looks through a compiled pipeline for what Kubeflow Pipelines would refuse, ignore or misunderstand; anybody's TFX pipeline."""
+"""Check any compiled TFX pipeline for what Kubeflow Pipelines would reject, ignore or misread."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ Target = Literal["kfp", "vertex"]
 
 
 def lint(text: str, target: Target = "kfp") -> list[Violation]:
-    """Looks through a compiled pipeline.
+    """Check a compiled pipeline.
 
     Args:
-        text: The file's text.
-        target: Where it is to run: open-source Kubeflow Pipelines, or Vertex AI, which takes more.
+        text: The text of the file.
+        target: Where it will run: open-source Kubeflow Pipelines, or Vertex AI, which accepts more.
 
     Returns:
-        What is wrong; nothing where it can run.
+        The violations; empty if the pipeline can run.
     """
     spec, problems = _parsed(text, target)
     if spec is None:
         return problems
     rules = EVERYWHERE + (VERTEX if target == "vertex" else OPEN_SOURCE)
-    # Sorted: the maps of protocol buffers have no order.
+    # Sorted, because maps of protocol buffers have no order.
     return problems + [violation for rule in rules for violation in sorted(rule(spec), key=lambda found: found.where)]
 
 
 def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Violation]]:
-    """The PipelineSpec within a file, and what is wrong with the file as such."""
+    """Return the PipelineSpec of a file, and the problems of the file itself."""
     try:
         documents = [each for each in yaml.safe_load_all(text) if each is not None]
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2001-13-45
@@ -68,7 +68,7 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
 
 
 def _more(documents: list[Any], target: Target) -> Iterator[Violation]:
-    """What may stand in a file beside the pipeline: on Kubernetes its platform's part, and that alone."""
+    """Yield problems of further documents in a file. Only a platform document for Kubernetes is allowed."""
     for number, document in enumerate(documents, start=2):
         platform = isinstance(document, dict) and set(document) == {"platforms"} and isinstance(document["platforms"], dict)
         if number > 2 or not platform:
@@ -80,10 +80,10 @@ def _more(documents: list[Any], target: Target) -> Iterator[Violation]:
 
 
 def _laid_out(spec: dict[str, Any]) -> dict[str, Any]:
-    """A spec as the published messages of PipelineSpec have it, without what says nothing.
+    """Return a spec in the form of the published PipelineSpec messages, without empty values.
 
     Raises:
-        ValueError: It does not fit them.
+        ValueError: It does not conform to the messages.
     """
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
@@ -94,7 +94,7 @@ def _laid_out(spec: dict[str, Any]) -> dict[str, Any]:
         except (json_format.ParseError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(str(error)) from None
 
-    # The deployment is a struct there, of whatever shape, and a message of its own.
+    # In PipelineSpec the deployment is a free-form struct. Read it as its own message type.
     deployment = read(spec.get("deploymentSpec") or {}, pipeline_spec_pb2.PipelineDeploymentConfig())
     return read({**spec, "deploymentSpec": {}}, pipeline_spec_pb2.PipelineSpec()) | {"deploymentSpec": deployment}
 

@@ -1,6 +1,6 @@
-"""A compiled pipeline's file: its name, a version's name by its contents, and a value for every parameter.
+"""Read the file of a compiled pipeline: its name, a version name derived from its content, and its parameters.
 
-On the way to a server the default values of a pipeline's parameters are lost, so that a run has to be given all of them.
+A server loses the default values of a pipeline's parameters. Each run must therefore be given a value for every parameter.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from common.errors import InputError
 
-_EXACT = 2**53  # the server keeps numbers as doubles, which hold no whole number beyond exactly
+_EXACT = 2**53  # the server stores numbers as doubles, which are exact only up to this integer
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Package:
 
     Attributes:
         path: Its file.
-        name: The pipeline's name.
-        version: A name for this version: the same for the same contents, however they are laid out.
+        name: The name of the pipeline.
+        version: The name of this version, which depends on the content and not on its formatting.
         parameters: The definitions of its parameters.
-        pipeline_root: Where its outputs go by default, '' where it does not say.
-        platform: Whether a second document, for a platform, comes with it.
-        registry: Where its steps leave what came of them; '' where its containers name none, as in other people's pipelines.
-        steps: The names of the tasks that run a container, but for those that run however the others end.
+        pipeline_root: The default root of its outputs, '' if it has none.
+        platform: Whether the file has a second document, for a platform.
+        registry: Where its steps leave their records; '' if its containers name no registry, as in other projects' pipelines.
+        steps: The names of the tasks that run a container, except those that run however the others end.
     """
 
     path: Path
@@ -44,10 +44,10 @@ class Package:
 
 
 def read_package(file: str | Path) -> Package:
-    """Reads a compiled pipeline.
+    """Read a compiled pipeline.
 
     Raises:
-        InputError: The file is none.
+        InputError: The file is not a compiled pipeline.
     """
     path = Path(file)
     if path.suffix not in (".yaml", ".yml"):
@@ -75,17 +75,17 @@ def read_package(file: str | Path) -> Package:
 
 
 def fill_parameters(package: Package, given: Sequence[str]) -> dict[str, Any]:
-    """A value for every parameter of a pipeline: the one given, else its default.
+    """Return a value for every parameter of a pipeline: the given value, or its default.
 
     Args:
         package: The pipeline.
-        given: NAME=VALUE, one each. Lists and structs are JSON.
+        given: NAME=VALUE for each given value. Lists and structs are JSON.
 
     Returns:
-        The values as JSON has them. An optional parameter without a default and a value is left out.
+        The values as JSON types. An optional parameter without a default or a given value is left out.
 
     Raises:
-        InputError: One is missing, unknown, given twice or of another type.
+        InputError: A value is missing, unknown, given twice or of another type.
     """
     values = _split(given)
     unknown = sorted(values.keys() - package.parameters.keys())
@@ -108,7 +108,7 @@ def fill_parameters(package: Package, given: Sequence[str]) -> dict[str, Any]:
 
 
 def fingerprint(*parts: Any) -> str:
-    """Twelve hexadecimal digits that are the same for the same JSON."""
+    """Return twelve hexadecimal digits that are the same for equal JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
 
 
@@ -125,7 +125,7 @@ def _documents(path: Path) -> list[Any]:
 
 
 def _registry_of(deployment: Mapping[str, Any]) -> str:
-    """The registry that `kubeflow.compile.compiler` writes into each container's command."""
+    """Return the registry that `kubeflow.compile.compiler` writes to each container's command."""
     for executor in (deployment.get("executors") or {}).values():
         container = executor.get("container") if isinstance(executor, dict) else None
         words = [*(container.get("command") or ()), *(container.get("args") or ())] if isinstance(container, dict) else []
@@ -148,7 +148,7 @@ def _steps_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _digest(documents: list[Any]) -> str:
-    """The version's name: by what the file says, not by how its YAML is laid out."""
+    """Return the name of the version. It depends on the content of the file, not on the formatting of its YAML."""
     text = json.dumps(documents, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -166,7 +166,7 @@ def _split(given: Sequence[str]) -> dict[str, str]:
 
 
 def _converted(name: str, text: str, kind: str) -> Any:
-    """A parameter's value from what was typed."""
+    """Return a parameter's value parsed from its text."""
     wanted = {
         "NUMBER_INTEGER": "a whole number",
         "NUMBER_DOUBLE": "a number",
@@ -206,5 +206,5 @@ def _refuse(text: str) -> Any:
 
 
 def _whole(default: Any, kind: str) -> Any:
-    """A default value; compilers write whole numbers as 5.0."""
+    """Return a default value. Compilers write whole numbers as 5.0, which becomes 5."""
     return int(default) if kind == "NUMBER_INTEGER" and isinstance(default, float) and default.is_integer() else default

@@ -1,6 +1,6 @@
-"""The rules of `kubeflow.compile.lint`: each looks through a PipelineSpec, as the published messages have it, for one kind of mistake.
+"""The rules of `kubeflow.compile.lint`. Each checks a PipelineSpec, in the form of the published messages, for one kind of error.
 
-What servers do was read in the sources of Kubeflow Pipelines 2.17: where a rule follows one place there, it names it.
+The behavior of servers was read in the sources of Kubeflow Pipelines 2.17. A rule that follows one source file names it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ OURS = "kubeflow.entrypoint"
 VERDICT = "kubeflow.container.verdict.Executor"
 _BLESSINGS = ("ModelBlessing", "InfraBlessing", "darkroom.DataBlessing")
 _DAY = 24 * 3600
-_TEMPLATES = ("root", "entrypoint")  # of the workflow that the server makes
+_TEMPLATES = ("root", "entrypoint")  # template names that the server's workflow uses
 
 
 @dataclass(frozen=True)
 class Violation:
-    """What is wrong with a compiled pipeline.
+    """A problem of a compiled pipeline.
 
     Attributes:
-        rule: A short name, the same for the same kind.
+        rule: A short name of the rule.
         where: The task, the executor or the part.
         words: What happens on the cluster, and what to do, in a sentence.
     """
@@ -40,7 +40,7 @@ class Violation:
 
 
 def _graphs(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The tasks of each graph by name."""
+    """Yield the tasks of each graph by name."""
     for component in (spec["root"], *spec.get("components", {}).values()):
         if "dag" in component:
             yield component["dag"].get("tasks", {})
@@ -62,21 +62,21 @@ def _containers(spec: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def schema_version(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Kubeflow Pipelines knows one schema."""
+    """Require the only schema version that Kubeflow Pipelines reads."""
     found = spec.get("schemaVersion")
     if found != SCHEMA:
         yield Violation("schema", "schemaVersion", f"is {found}, and {SCHEMA} alone is read: set use_pipeline_spec_2_1=True")
 
 
 def resolvers(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Only Vertex AI has resolvers."""
+    """Refuse resolvers, which only Vertex AI supports."""
     for name, executor in _executors(spec):
         if "resolver" in executor:
             yield Violation("resolver", name, "resolver executors are not implemented: let a component look for the artifact")
 
 
 def drivers(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Nobody runs what is to run before the cache is looked up."""
+    """Refuse drivers: Kubeflow Pipelines does not run them before it looks up the cache."""
     for name, container in _containers(spec):
         if "preCacheCheck" in container.get("lifecycle", {}):
             yield Violation(
@@ -88,7 +88,7 @@ def drivers(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def cached_sources(spec: dict[str, Any]) -> Iterator[Violation]:
-    """A task that reads files, and has no inputs that would tell of a change, is cached for ever."""
+    """Refuse caching of a task that reads files. No input would reveal a change, so that it would be cached forever."""
     for name, task in _tasks(spec):
         cached = task.get("cachingOptions", {}).get("enableCache")
         if cached and "input_base" in task.get("inputs", {}).get("parameters", {}):
@@ -96,7 +96,7 @@ def cached_sources(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def entrypoints(spec: dict[str, Any]) -> Iterator[Violation]:
-    """TFX's own entrypoint dies on the empty types that the driver sends."""
+    """Refuse TFX's own entrypoint, which fails on the empty types that the driver sends."""
     for name, container in _containers(spec):
         if STOCK in container.get("command", []):
             yield Violation(
@@ -108,7 +108,7 @@ def entrypoints(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def parameters(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Default values do not survive."""
+    """Refuse parameters without a default value, because TFX drops it."""
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     for name, parameter in declared.items():
         if "defaultValue" not in parameter:
@@ -120,7 +120,7 @@ def parameters(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Numbers that are not whole do not arrive as parameters of TFX's executors; those of other compilers read them."""
+    """Refuse outputs of type double as parameters. TFX's executors do not pass them on; those of other compilers do."""
     if spec.get("sdkVersion", "").startswith("kfp"):
         return
     for name, component in spec.get("components", {}).items():
@@ -134,12 +134,12 @@ def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def vertex_accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Vertex AI has kinds of its own."""
+    """Require the name of one of Vertex AI's accelerators."""
     return _accelerators(spec, r"[A-Z0-9_]+", "no kind of Vertex AI's: name one such as NVIDIA_TESLA_T4")
 
 
 def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
-    """The kind becomes the name of a Kubernetes resource."""
+    """Require an accelerator that is the name of a Kubernetes resource."""
     return _accelerators(spec, r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "no Kubernetes resource: name one such as nvidia.com/gpu")
 
 
@@ -151,7 +151,7 @@ def _accelerators(spec: dict[str, Any], allowed: str, words: str) -> Iterator[Vi
 
 
 def infra_validators(spec: dict[str, Any]) -> Iterator[Violation]:
-    """There is no docker within a pod."""
+    """Refuse InfraValidator, because a pod has no docker."""
     for name, container in _containers(spec):
         if any("infra_validator" in str(argument) for argument in container.get("args", [])):
             yield Violation(
@@ -162,7 +162,7 @@ def infra_validators(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def references(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Tasks, components and executors that are named must be there; TFX writes some names that are not."""
+    """Require that referenced tasks, components and executors exist. TFX writes some references to missing ones."""
     executors = dict(_executors(spec))
     for component_name, component in spec.get("components", {}).items():
         label = component.get("executorLabel")
@@ -190,7 +190,7 @@ def _named(task: dict[str, Any]) -> set[str]:
 
 
 def conditions(spec: dict[str, Any]) -> Iterator[Violation]:
-    """A condition may only speak of what the task is given."""
+    """Require that a condition uses only inputs of its task."""
     pattern = re.compile(r"inputs\.(artifacts|parameters)\['([^']+)'\]")
     for name, task in _tasks(spec):
         condition = task.get("triggerPolicy", {}).get("condition", "")
@@ -204,7 +204,10 @@ def conditions(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def refusals(spec: dict[str, Any]) -> Iterator[Violation]:
-    """An exit handler decides nothing: a gate's refusal must fail a task of the graph (argocompiler/dag.go, argocompiler/common.go)."""
+    """Require that a gate's refusal fails a task of the graph.
+
+    An exit handler cannot fail the run (argocompiler/dag.go, argocompiler/common.go).
+    """
     verdicts = {name for name, task in _tasks(spec) if VERDICT in _container_of(spec, task).get("args", ())}
     for name, task in _tasks(spec):
         if name in verdicts and _is_exit_handler(task):
@@ -235,7 +238,7 @@ def _undecided(spec: dict[str, Any], verdicts: set[str]) -> Iterator[Violation]:
 
 
 def _reads_only(task: dict[str, Any], spec: dict[str, Any]) -> bool:
-    """Whether a task's blessing is that of an earlier run."""
+    """Return True if a task's blessing is that of an earlier run."""
     return any("components.baselines.registry." in str(argument) for argument in _container_of(spec, task).get("args", ()))
 
 
@@ -249,7 +252,10 @@ def _is_exit_handler(task: dict[str, Any]) -> bool:
 
 
 def retries(spec: dict[str, Any]) -> Iterator[Violation]:
-    """`backoffMaxDuration` becomes Argo's `maxDuration`: the time of all tries, from the first start (argocompiler/container.go)."""
+    """Check retries: `backoffMaxDuration` becomes Argo's `maxDuration`, the time of all attempts from the first start.
+
+    Source: argocompiler/container.go.
+    """
     for name, task in _tasks(spec):
         policy = task.get("retryPolicy", {})
         if not policy.get("maxRetryCount"):
@@ -272,14 +278,17 @@ def retries(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def roots(spec: dict[str, Any]) -> Iterator[Violation]:
-    """No server reads `defaultPipelineRoot`; `darkroom submit` sends it, and the launcher opens three kinds (LocalPathForURI)."""
+    """Require a root that the launcher can open: gs://, s3:// or minio:// (LocalPathForURI).
+
+    No server reads `defaultPipelineRoot`; `darkroom submit` sends it.
+    """
     root = spec.get("defaultPipelineRoot", "")
     if root and not root.startswith(("gs://", "s3://", "minio://")):
         yield Violation("root", "defaultPipelineRoot", f"is {root[:60]}: the launcher opens gs://, s3:// and minio:// alone")
 
 
 def nulls(spec: dict[str, Any]) -> Iterator[Violation]:
-    """A null is an error for the driver and for ML Metadata (driver/resolve.go, metadata/converter.go)."""
+    """Refuse nulls, which are errors for the driver and for ML Metadata (driver/resolve.go, metadata/converter.go)."""
     for name, task in _tasks(spec):
         for key, given in task.get("inputs", {}).get("parameters", {}).items():
             if "constant" in given.get("runtimeValue", {}) and given["runtimeValue"]["constant"] is None:
@@ -292,7 +301,10 @@ def nulls(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def dollars(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Parameters reach the launcher as an argument of a container, in which Kubernetes expands $(NAME), and turns $$ into $."""
+    """Refuse dollar expressions in parameters.
+
+    Parameters reach the launcher as container arguments, where Kubernetes expands $(NAME) and turns $$ into $.
+    """
     for name, task in _tasks(spec):
         for key, given in task.get("inputs", {}).get("parameters", {}).items():
             found = re.search(r"\$\$|\$\([A-Za-z_]\w*\)", str(given.get("runtimeValue", {}).get("constant", "")))
@@ -301,7 +313,7 @@ def dollars(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def empty_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
-    """A folder with nothing in it is lost when it is uploaded: TFX's Pusher leaves one where it does not push."""
+    """Refuse inputs from TFX's Pusher. Its output folder is empty if it does not push, and uploads lose empty folders."""
     pushers = {
         name
         for name, task in _tasks(spec)
@@ -320,7 +332,10 @@ def empty_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
 
 
 def names(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Names of pipelines are checked by the server, those of tasks and components become the workflow's (Argo's validate.go)."""
+    """Check names of pipelines, tasks and components.
+
+    The server checks pipeline names. Names of tasks and components become names in the workflow, which Argo checks (validate.go).
+    """
     pipeline = spec["pipelineInfo"].get("name", "")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,127}", pipeline):
         yield Violation("name", "pipelineInfo", f"has the name {pipeline[:60]!r}: small letters, digits and - alone, at most 128")
@@ -338,7 +353,7 @@ _NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[0-9a-
 
 
 def misread(text: str) -> Iterator[Violation]:
-    """Strings without quotes that this parser takes for strings and the server's for numbers."""
+    """Yield unquoted strings that this parser reads as strings and the server's parser as numbers."""
     for event in yaml.parse(text):
         if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.style is None and _NUMBER.fullmatch(event.value):
             if isinstance(yaml.safe_load(event.value), str):

@@ -1,1 +1,1 @@
-"""What runs in the containers of a pipeline on a cluster."""
+"""The code that runs in the containers of a pipeline on a cluster."""

@@ -1,8 +1,8 @@
-"""What runs in every container: TFX's own executor, with the gaps closed that open-source Kubeflow Pipelines leaves.
+"""Run a component in a container: TFX's executor, with what is missing in open-source Kubeflow Pipelines.
 
-Its driver sends input artifacts without a type, on which TFX's entrypoint dies; its URIs (minio://, s3://) are none that
-TensorFlow opens, but its launcher maps them to folders and uploads what is written there; and it runs no drivers, so that
-nobody would look which spans there are. Vertex AI mounts gs:// at /gcs in the same way.
+Its driver sends input artifacts without a type, on which TFX's entrypoint fails. TensorFlow cannot open its URIs (minio://, s3://),
+but its launcher maps them to folders and uploads the files in them. It runs no drivers, so that nothing would look for spans.
+Vertex AI mounts gs:// at /gcs in the same way.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 LOGGER = logging.getLogger("darkroom.entrypoint")
-# Where the launcher puts what it has downloaded, and looks for what it is to upload.
+# The folders to which the launcher downloads, and from which it uploads.
 FOLDERS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
-# Our own artifacts' classes by their types' names: on a cluster a type's name has two parts, the path of a class more.
+# The classes of the project's artifact types by name. On a cluster the name of a type has two parts, a class path has more.
 TYPES = {
     "darkroom.DataBlessing": "components.data_gate.artifacts.DataBlessing",
     "darkroom.Features": "components.feature_extractor.artifacts.Features",
     "darkroom.Quality": "components.sample_quality.artifacts.Quality",
     "darkroom.Report": "components.report.artifacts.Report",
 }
-VERDICTS = ("Verdict", "Notification")  # those that sum a run up
-LOGS = "executor-logs"  # an output that newer drivers add, and their launchers write
-MOUNTS_ENV = "DARKROOM_LAUNCHER_ROOT"  # the folder above those; / in a container
-RECORD_PAUSES = (1.0, 5.0, 20.0)  # seconds between tries to leave a record
-INDEX_ENV = "KFP_RETRY_INDEX"  # which of its tries a pod is, from 0, on Kubeflow Pipelines 2.17
-TRY_ENV = "DARKROOM_TRY"  # which of its tries in one pod this process is, from 0
+VERDICTS = ("Verdict", "Notification")  # the components that write the verdict of the run
+LOGS = "executor-logs"  # an output that newer drivers add and their launchers write
+MOUNTS_ENV = "DARKROOM_LAUNCHER_ROOT"  # the parent of these folders; / in a container
+RECORD_PAUSES = (1.0, 5.0, 20.0)  # seconds between attempts to write a record
+INDEX_ENV = "KFP_RETRY_INDEX"  # index of the pod among the attempts of a step, from 0, on Kubeflow Pipelines 2.17
+TRY_ENV = "DARKROOM_TRY"  # index of this process among the attempts in one pod, from 0
 
 
 def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Runs one component; the arguments are those that `kubeflow.compile.compiler` writes, and TFX's compiler behind them.
+    """Run one component. The arguments are those of `kubeflow.compile.compiler`, followed by those of TFX's compiler.
 
     Args:
-        arguments: None takes this process's own.
-        sleep: What waits for a registry that is away.
+        arguments: The arguments; None takes those of this process.
+        sleep: The function that waits between attempts.
 
     Returns:
         The exit status: see `pipeline.verdict.status`.
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parsed, beam_args = parser.parse_known_args(arguments)
 
-    # Imported here: it takes seconds, and what it prints is noise.
+    # Imported here because it takes seconds, and prints noise.
     from common.errors import GateRefused, InputError
     from kubeflow.container.records import RUN_ENV, record_of, run_of
     from kubeflow.container.verdict import last_words
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     uris = [artifact["uri"] for key, artifact in artifacts_of(invocation["outputs"]) if key != LOGS]
     try:
         run = os.environ[RUN_ENV] = run_of(uris[0] if uris else "(no output)", parsed.pipeline)
-    except ValueError as problem:  # said before hours of work, of which nobody would ever know
+    except ValueError as problem:  # fails before hours of work whose result could not be recorded
         LOGGER.error("%s: %s: which run this is, its outputs must tell: %s", parsed.component, Status.FAULT.word, problem)
         return int(Status.FAULT)
     begin, started = time.perf_counter(), time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
@@ -102,18 +102,18 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
 
 
 def pause_before_next(fault: bool, retries: int, pause: int) -> int | None:
-    """Seconds until a step that failed is tried again in this very pod; None where it is not.
+    """Return the seconds until a failed step is retried in this pod; None if it is not.
 
-    As Kubeflow Pipelines 2.17 is installed, it starts no further pod for a step that failed, but only for one whose pod was lost:
-    its workflow controller's configuration lays the policy OnError over the retries of every step. Whether a pod knows its
-    number tells such servers from older ones, which do start it. Only a fault is tried again: a mistake or a refusal stays one.
+    Kubeflow Pipelines 2.17, in its default installation, starts no new pod for a step that failed, only for a step whose pod was
+    lost: the configuration of its workflow controller sets the policy OnError for the retries of every step. In such servers a pod
+    knows its index. Older servers set no index, and start a new pod. Only a fault is retried: a mistake or a refusal would repeat.
     """
     done = int(os.environ.get(TRY_ENV, 0))
     return pause * 2**done if fault and os.environ.get(INDEX_ENV) == "0" and done < retries else None
 
 
 def again(uris: Sequence[str], arguments: Sequence[str]) -> int:
-    """Begins anew, in a new process of the same number; what the outputs' folders hold of the last try is removed."""
+    """Start again in a new program with the same process id, after removing the outputs of the last attempt."""
     for uri in uris:
         shutil.rmtree(to_folder(uri), ignore_errors=True)
     os.environ[TRY_ENV] = str(int(os.environ.get(TRY_ENV, 0)) + 1)
@@ -122,14 +122,17 @@ def again(uris: Sequence[str], arguments: Sequence[str]) -> int:
 
 
 def leave_record(registry: str, run: str, record: dict[str, Any], sleep: Callable[[float], None] = time.sleep) -> None:
-    """Leaves a step's record, in a few tries; that a registry stays away is said, and does not undo what the step has done."""
+    """Write a step's record in several attempts.
+
+    If the registry stays unavailable, an error is logged, and the result of the step stays valid.
+    """
     from kubeflow.container.records import write_record
 
     for pause in (*RECORD_PAUSES, None):
         try:
             write_record(registry, run, record)
             return
-        except Exception as error:  # each store has its own
+        except Exception as error:  # each store has its own exceptions
             words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             if pause is None:
                 LOGGER.error(
@@ -141,10 +144,10 @@ def leave_record(registry: str, run: str, record: dict[str, Any], sleep: Callabl
 
 
 def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_args: list[str]) -> dict[str, Any]:
-    """Runs TFX's executor on an invocation that is mended first; gives the outputs as `NodeOutcome` has them.
+    """Run TFX's executor on a corrected invocation, and return the outputs in the form of `NodeOutcome`.
 
     Raises:
-        Exception: What the component raised.
+        Exception: The exception that the component raised.
     """
     from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
     from tfx.orchestration.kubeflow.v2 import compiler_utils
@@ -181,14 +184,14 @@ def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_a
 
 
 def artifacts_of(part: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The artifacts of an invocation's inputs or outputs, each with its key."""
+    """Return the artifacts of an invocation's inputs or outputs, each with its key."""
     return [(key, one) for key, many in part.get("artifacts", {}).items() for one in many.get("artifacts", ())]
 
 
 def fill_in_types(invocation: dict[str, Any], spec: dict[str, Any]) -> None:
-    """Gives each input artifact the type that the component's definition says, and a name, by which TFX tells them apart.
+    """Give each input artifact the type of the component's definition, and a name, by which TFX distinguishes artifacts.
 
-    What was delivered says nothing: nothing (Kubeflow Pipelines), or system.Artifact of all (the SDK's `kfp.local`).
+    The delivered type is useless: it is empty (Kubeflow Pipelines), or system.Artifact for all (the SDK's `kfp.local`).
     """
     for key, artifact in artifacts_of(invocation.get("inputs", {})):
         artifact["type"] = spec["artifacts"][key]["artifactType"]
@@ -196,7 +199,7 @@ def fill_in_types(invocation: dict[str, Any], spec: dict[str, Any]) -> None:
 
 
 def drop_absent(invocation: dict[str, Any]) -> None:
-    """Leaves out inputs that stand for nothing: see `components.baselines.registry`."""
+    """Remove inputs that mark an absent artifact: see `components.baselines.registry`."""
     from components.baselines.registry import ABSENT
 
     inputs = invocation.get("inputs", {}).get("artifacts", {})
@@ -206,9 +209,9 @@ def drop_absent(invocation: dict[str, Any]) -> None:
 
 
 def to_folders(invocation: dict[str, Any]) -> None:
-    """Writes the launcher's folders in place of URIs; those of outputs are made, and name outputs without a name.
+    """Replace URIs by the launcher's folders, create these folders, and name outputs that have no name.
 
-    So are those of inputs: a folder with nothing in it is lost when it is uploaded.
+    Folders of inputs are created too, because uploads lose empty folders.
     """
     for _, artifact in artifacts_of(invocation.get("inputs", {})):
         uri, artifact["uri"] = artifact["uri"], to_folder(artifact["uri"])
@@ -216,12 +219,12 @@ def to_folders(invocation: dict[str, Any]) -> None:
             os.makedirs(artifact["uri"], exist_ok=True)
     for _, artifact in artifacts_of(invocation["outputs"]):
         artifact["uri"] = to_folder(artifact["uri"])
-        artifact["name"] = artifact.get("name") or artifact["uri"]  # else TFX warns of each, with all that is in it
+        artifact["name"] = artifact.get("name") or artifact["uri"]  # otherwise TFX logs a warning with the whole artifact
         os.makedirs(artifact["uri"], exist_ok=True)
 
 
 def to_folder(uri: str) -> str:
-    """The folder that the launcher maps a URI to; what it maps none to stays what it is."""
+    """Return the folder that the launcher maps a URI to, or the URI itself if it maps it to none."""
     for scheme, folder in FOLDERS.items():
         if uri.startswith(scheme):
             return f"{_mounts()}{folder}{uri[len(scheme) :]}"
@@ -229,7 +232,7 @@ def to_folder(uri: str) -> str:
 
 
 def to_uri(folder: str) -> str:
-    """The reverse of `to_folder`."""
+    """Return the URI that the launcher maps to a folder. It is the reverse of `to_folder`."""
     for scheme, mounted in FOLDERS.items():
         if folder.startswith(f"{_mounts()}{mounted}"):
             return f"{scheme}{folder[len(_mounts()) + len(mounted) :]}"
@@ -237,10 +240,10 @@ def to_uri(folder: str) -> str:
 
 
 def run_driver(invocation: dict[str, Any]) -> dict[str, Any]:
-    """Does what the driver of `ImageExampleGen` does elsewhere: finds the latest span and what has changed.
+    """Do the work of the driver of `ImageExampleGen`: find the latest span and the fingerprint of the files.
 
     Returns:
-        What the examples' properties are to say of it.
+        The corresponding properties of the examples.
     """
     from tfx.components.example_gen import utils
     from tfx.types import standard_component_specs as specs
@@ -254,17 +257,17 @@ def run_driver(invocation: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_numbers(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Properties as ML Metadata has them: JSON knows no whole numbers."""
+    """Return properties with the types of ML Metadata: JSON has no integers."""
     return {name: int(value) if isinstance(value, float) and value.is_integer() else value for name, value in metadata.items()}
 
 
 def _log_to(stream: IO[str]) -> None:
-    """Our own lines, and of libraries what is amiss."""
+    """Log the project's own lines, and the warnings and errors of libraries."""
     handler = logging.StreamHandler(stream)
-    # Not by the libraries' levels: TFX's entrypoint sets absl's to INFO.
+    # The libraries' log levels do not suffice: TFX's entrypoint sets absl's to INFO.
     handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.partition(".")[0] == "darkroom")
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[handler])
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")  # of Python versions to come
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")  # warnings about future Python versions
 
 
 def _mounts() -> str:

@@ -1,4 +1,4 @@
-"""What came of each step of a run, kept in the registry, for there is no ML Metadata that a step could ask."""
+"""Keep the outcome of each step of a run in the registry, because steps cannot query ML Metadata."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from pipeline.verdict.verdict import Verdict, refusal_of
 
 PARTS = ("data", "drift", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "unjudged", "model")
 VERDICT = "verdict.json"
-RUN_ENV = "DARKROOM_RUN"  # the run's id, for the components that `kubeflow.entrypoint` runs
+RUN_ENV = "DARKROOM_RUN"  # the run's id, for components run by `kubeflow.entrypoint`
 
 
 def run_of(uri: str, pipeline: str) -> str:
-    """The run's id, which is part of the URI of each artifact: <root>/<pipeline>/<run>/<task>/.../<key> on Kubeflow Pipelines
-    (backend/src/v2/driver/driver.go, RootDAG), <root>/<project>/<pipeline>-<time>/<task>/<key> on Vertex AI.
+    """Return the run's id, which is part of the URI of each artifact.
+
+    The URI is <root>/<pipeline>/<run>/<task>/.../<key> on Kubeflow Pipelines (backend/src/v2/driver/driver.go, RootDAG), and
+    <root>/<project>/<pipeline>-<time>/<task>/<key> on Vertex AI.
 
     Args:
-        uri: An artifact's URI.
-        pipeline: The pipeline's name.
+        uri: The URI of an artifact.
+        pipeline: The name of the pipeline.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The URI has neither form.
     """
     parts = uri.rstrip("/").split("/")
     for place in range(len(parts) - 3, -1, -1):
@@ -40,7 +42,7 @@ def run_of(uri: str, pipeline: str) -> str:
 
 
 def record_of(outcome: NodeOutcome) -> dict[str, Any]:
-    """What a step leaves: its line for the console, its part of the verdict, and why it refused or failed."""
+    """Return the record of a step: its line for the console, its part of the verdict, and the reasons of a refusal or failure."""
     verdict = Verdict(run="", title="", images="", started="")
     record: dict[str, Any] = {"name": outcome.name, "state": outcome.state, "seconds": round(outcome.seconds, 3)}
     if outcome.error is not None:
@@ -64,19 +66,19 @@ def _error(error: BaseException) -> dict[str, Any]:
 
 
 def write_record(registry: str, run: str, record: dict[str, Any]) -> None:
-    """Leaves a step's record; a later try's in place of an earlier one's."""
+    """Write a step's record. That of a later attempt replaces the earlier one."""
     store.write(f"{registry}/{RUNS}/{run}/{record['name']}.json", _json(record))
 
 
 def read_records(registry: str, run: str) -> list[dict[str, Any]]:
-    """The records of a run."""
+    """Return the records of a run."""
     folder = f"{registry}/{RUNS}/{run}"
     names = [name for name in store.list_tree(folder) if name.endswith(".json") and name != VERDICT]
     return [json.loads(store.read(f"{folder}/{name}")) for name in names]
 
 
 def write_verdict(registry: str, verdict: Verdict) -> str:
-    """Leaves the verdict beside the records; gives its place."""
+    """Write the verdict beside the records, and return its path."""
     path = f"{registry}/{RUNS}/{verdict.run}/{VERDICT}"
     store.write(path, _json(asdict(verdict)))
     return path

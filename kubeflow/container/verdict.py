@@ -1,4 +1,4 @@
-"""What came of a run as a whole: written down, said by the run's own state, and posted."""
+"""Conclude a run on a cluster: write its verdict, set the state of the run by it, and post it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LAST_STEP = "Report"
 
 
 class Executor(base_executor.BaseExecutor):
-    """See `Verdict`."""
+    """The executor of `Verdict`."""
 
     def Do(
         self,
@@ -33,10 +33,10 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the verdict.
+        """Write the verdict.
 
         Raises:
-            GateRefused: A gate has refused the model: the steps have ended well, the run has not.
+            GateRefused: A gate refused the model. The steps succeeded, but the run did not.
         """
         verdict = _leave(exec_properties, output_dict)
         if verdict.status == Status.REFUSED:
@@ -44,7 +44,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 class NotificationExecutor(base_executor.BaseExecutor):
-    """See `Notification`."""
+    """The executor of `Notification`."""
 
     def Do(
         self,
@@ -52,12 +52,12 @@ class NotificationExecutor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes the verdict, for a run may break before `Verdict`, and posts it."""
+        """Write the verdict, because a run may fail before `Verdict`, and post it."""
         post(os.environ.get(exec_properties["webhook_env"], ""), _leave(exec_properties, output_dict))
 
 
 def _leave(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Artifact]]) -> RunVerdict:
-    """The verdict on this run, left in the registry and in the output's folder; a run that is tried again gets another one."""
+    """Write the verdict on this run to the registry and to the output's folder. A run that is retried gets a new one."""
     registry, run = exec_properties["registry"], os.environ[RUN_ENV]
     verdict = summed_up(run, exec_properties["title"], exec_properties["images"], read_records(registry, run))
     LOGGER.info("the verdict is %s", write_verdict(registry, verdict))
@@ -69,12 +69,12 @@ def _leave(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Ar
 
 
 def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) -> RunVerdict:
-    """The verdict on a run by what its steps have left.
+    """Return the verdict on a run from the records of its steps.
 
     Args:
         run: The run's id.
-        title: What the pictures are.
-        images: Where they came from.
+        title: The subject of the pictures.
+        images: Where the pictures came from.
         records: See `kubeflow.container.records.record_of`.
     """
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -98,14 +98,14 @@ def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) 
 
 
 def last_words(folder: str) -> str:
-    """The outcome and its reasons in a line, by the verdict that the step has left in its output's folder."""
+    """Return the outcome and its reasons as one line, from the verdict in the step's output folder."""
     with open(os.path.join(folder, VERDICT), encoding="utf-8") as file:
         verdict = json.load(file)
     return f"{verdict['outcome']}: {'; '.join(verdict['reasons']) or 'a model is in service'}"
 
 
 def post(address: str, verdict: RunVerdict) -> None:
-    """Posts the verdict as JSON; a failure is said in the log and changes nothing. The address, a secret, is not said."""
+    """Post the verdict as JSON. A failure is logged and has no other effect. The address is a secret and is not logged."""
     if not address:
         return
     try:
@@ -124,14 +124,14 @@ class VerdictSpec(ComponentSpec):
 
 
 class Verdict(base_component.BaseComponent):
-    """Sums a run up behind its last step, and fails where a gate has refused the model: by that the run is a failed one.
+    """Write the verdict after the last step, and fail if a gate refused the model, so that the run fails too.
 
-    An exit handler would not do: on Kubeflow Pipelines it is a hook, whatever comes of which the run's state stays what it was.
+    An exit handler cannot do this: on Kubeflow Pipelines it is a hook, and its result does not change the state of the run.
 
     Args:
-        registry: Where the steps have left what came of them.
-        title: What the pictures are.
-        images: Where they came from.
+        registry: Where the steps leave their records.
+        title: The subject of the pictures.
+        images: Where the pictures came from.
     """
 
     SPEC_CLASS = VerdictSpec
@@ -151,10 +151,10 @@ class NotificationSpec(ComponentSpec):
 
 
 class Notification(base_component.BaseComponent):
-    """The exit handler: runs when all else has ended, well or not, and posts the verdict, of a run that broke too.
+    """The exit handler. It runs after all other steps, whether they succeeded or not, and posts the verdict of every run.
 
     Args:
-        registry, title, images: As of `Verdict`.
+        registry, title, images: See `Verdict`.
         webhook_env: The environment variable with the address that the verdict is posted to.
     """
 

@@ -158,7 +158,10 @@ def maker_of(store: MetadataStore, artifact: int) -> metadata_store_pb2.Executio
 
 
 def makers_of(store: MetadataStore, artifact: int) -> set[int]:
-    """Return the executions that led to an artifact, back to the pictures. Those of the model that training started from are left out."""
+    """Return the executions that led to an artifact, back to the pictures.
+
+    The executions of the model that training started from are left out.
+    """
     maker = maker_of(store, artifact)
     found = {maker.id}
     for key, given in inputs_of(store, maker).items():

@@ -45,7 +45,7 @@ class Job:
         cron: The schedule: five numeric fields.
         command: The program and its arguments, with absolute paths.
         work: The work folder, absolute; there is one job per work folder.
-        folder: The folder in which it was installed and in which it runs, so that relative paths in --set and --beam-arg stay valid.
+        folder: The folder in which it was installed and runs, so that relative paths in --set and --beam-arg stay valid.
         environment: Its environment variables, in addition to those that the keeper sets.
         lacks: Variables that its configuration refers to and that it does not get, each with the field that refers to it.
     """
