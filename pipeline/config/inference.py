@@ -34,7 +34,7 @@ SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # field
 SPATIAL: dict[str, dict[str, Any]] = {
     "model": {"likelihood": "discretized_logistic_mixture", "mixtures": 3, "latent_channels": 8},
     "training": {"batch_size": 16, "learning_rate": 2e-3, "weight_average": 0.999, "importance_samples": 10, "beta": 0.2},
-    "generation": {"density": "flow"},
+    "generation": {"density": "flow", "pixels": "mode"},
 }
 SMALL_PATCHES = 48  # sides up to this many pixels are cut into patches of 4, longer sides into patches of 8
 SPATIAL_PICTURES = 300_000  # seen in training, with repetitions: about twenty minutes on two cores at 32x32

@@ -289,6 +289,31 @@ def test_an_unknown_label_is_refused_with_those_that_are_known(exports: Callable
     model.draw(3, 1, 1.0, "a", "ask_session")  # and it answers on
 
 
+def test_images_are_shown_by_the_mean_or_by_the_mode(graph: tft.TFTransformOutput) -> None:
+    vae = make_vae(spread=0.3, likelihood="discretized_logistic_mixture")
+    codes = tf.random.stateless_normal([6, vae.latent_dim], [0, 1])
+    parameters = vae.decode(codes)
+    expected = {"mean": vae.likelihood.mean(parameters), "mode": vae.likelihood.mode(parameters)}
+    shown = {}
+    for pixels, images in expected.items():
+        asked = Servable(vae, pixel_graph(graph), 5, None, GenerationConfig(pixels=pixels))
+        shown[pixels] = asked.decode(codes)["images"].numpy()
+        np.testing.assert_array_equal(shown[pixels], to_levels(images))
+        new = asked.generate(tf.constant(3), tf.constant(1), tf.constant(1.0))["images"]
+        other = {"mean": "mode", "mode": "mean"}[pixels]
+        assert (
+            (
+                new
+                != Servable(vae, pixel_graph(graph), 5, None, GenerationConfig(pixels=other)).generate(
+                    tf.constant(3), tf.constant(1), tf.constant(1.0)
+                )["images"]
+            )
+            .numpy()
+            .any()
+        )
+    assert (shown["mean"] != shown["mode"]).any()
+
+
 def test_examples_are_judged_given_their_labels(exports: Callable[[str], Exported]) -> None:
     model = exports("conditional")
     names = ["a", "ü", "", "other", None]

@@ -74,12 +74,12 @@ def test_what_the_spatial_network_is_trained_by_is_filled_in(tmp_path):
     images = folder_of(tmp_path, [("RGB", (32, 32))] * 5)
     values = complete({}, images)
     assert values["model"]["likelihood"] == "discretized_logistic_mixture" and values["model"]["patch"] == 4
-    assert values["generation"] == {"density": "flow", "updates": 300}
+    assert values["generation"] == {"density": "flow", "updates": 300, "pixels": "mode"}
     assert values["training"]["batch_size"] == 16 and values["training"]["epochs"] == 100
     given = {"model": {"likelihood": "gaussian"}, "training": {"batch_size": 8}, "generation": {"density": "prior"}}
     kept = complete(given, images)
     assert kept["model"]["likelihood"] == "gaussian" and kept["training"]["batch_size"] == 8
-    assert kept["generation"] == {"density": "prior"}
+    assert kept["generation"] == {"density": "prior", "pixels": "mode"}
     assert complete({"preprocessing": {"height": 64, "width": 40}}, images)["model"]["patch"] == 8
     deep = complete({"data": {"depth": 16}}, images)
     assert (deep["model"]["likelihood"], deep["model"]["sigma"]) == ("gaussian", "optimal")

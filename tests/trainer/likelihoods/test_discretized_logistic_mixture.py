@@ -147,6 +147,20 @@ def test_the_mean_of_colours_is_that_of_draws_about_so_where_clipping_bends_it()
     np.testing.assert_allclose(COLOUR.mean(parameters[np.newaxis])[0], draws.mean(axis=0), atol=0.03)
 
 
+def test_the_mode_is_the_mean_of_the_likeliest_component_and_as_likely_as_any_other() -> None:
+    dark_or_light = pixel([0.0, 1.0] + [-9.0] * (K - 2), [[-0.8, 0.6] + [0.0] * (K - 2)], [[0.02] * K])[np.newaxis]
+    assert float(GREY.mode(dark_or_light)[0]) == pytest.approx((0.6 + 1) / 2, abs=1e-3)
+    assert 0.2 < float(GREY.mean(dark_or_light)[0]) < 0.7, "neither dark nor light"
+    assert float(GREY.log_prob(GREY.mode(dark_or_light), dark_or_light)[0]) > float(
+        GREY.log_prob(GREY.mean(dark_or_light), dark_or_light)[0]
+    )
+    parameters = normal(4, 3, 3, COLOUR.output_channels)
+    one = make("discretized_logistic_mixture", 3, mixtures=1)
+    alone = normal(4, 3, 3, one.output_channels)
+    np.testing.assert_allclose(one.mode(alone), one.mean(alone), atol=1e-6)
+    assert np.abs(COLOUR.mode(parameters) - COLOUR.mean(parameters)).max() > 0.05
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_samples_are_levels_as_probable_as_they_should_be(seed: int) -> None:
     parameters = normal(1, 1, GREY.output_channels, seed=seed)
