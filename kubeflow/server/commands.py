@@ -1,4 +1,4 @@
-"""`darkroom submit` and `darkroom schedule`: a compiled pipeline on a server of Kubeflow Pipelines or on Vertex AI."""
+"""The commands `darkroom submit` and `darkroom schedule`, for Kubeflow Pipelines and Vertex AI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _VERTEX_ONLY = ("project", "region")
 
 
 def _shared(command: Callable) -> Callable:
-    """The options that both commands have."""
+    """Add the options that both commands have."""
     for option in reversed(
         (
             click.option(
@@ -44,12 +44,12 @@ def _shared(command: Callable) -> Callable:
 @click.option("--run-name", metavar="NAME", help="The run's name; else the pipeline's name and the time.")
 @click.option("--wait", is_flag=True, help="Waits for the run's end, and ends as its verdict says.")
 def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
-    """Runs a compiled pipeline on a server, uploading it where the server does not have it.
+    """Run a compiled pipeline on a server. It is uploaded if the server does not have it.
 
     \b
     On a server of Kubeflow Pipelines:
         darkroom submit pipeline.yaml --host https://kubeflow.example.com
-    Behind a sign-in, with a token from a file that something renews:
+    Behind a sign-in, with a token from a file that another program renews:
         KFP_TOKEN_FILE=~/token darkroom submit pipeline.yaml --host https://kubeflow.example.com --namespace team-a
     With other values than the file's, waiting for the end:
         darkroom submit pipeline.yaml --parameter epochs=100 --parameter 'labels=["cat", "dog"]' --wait
@@ -58,12 +58,12 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
             --pipeline-root gs://my-bucket/darkroom
 
     \b
-    --wait ends with status 3 where a gate refused, 2 where a step could not use what it was given, 1 after any other fault. The
-    reasons are those of the run's verdict.json, if the registry can be read from here, with this machine's own credentials.
+    --wait ends with status 3 if a gate refused, 2 if a step could not use its input, 1 after any other fault. The reasons are
+    those of the run's verdict.json, if this machine's own credentials can read the registry.
 
     \b
     A token is taken from $KFP_TOKEN or the file $KFP_TOKEN_FILE; $KFP_IAP_CLIENT_ID signs in with Google's Identity-Aware
-    Proxy; in a pod it is the pod's own. It is written nowhere.
+    Proxy; in a pod the pod's own token is used. Tokens are never written to files.
     """
     _check_target(options)
     _check_file(file, options)
@@ -99,27 +99,27 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
 @click.option("--resume", metavar="NAME", help="Has it fire again, without the runs it has missed.")
 @click.option("--remove", metavar="NAME", help="Deletes it; its past runs stay.")
 def schedule(file: str | None, list_them: bool, pause: str | None, resume: str | None, remove: str | None, **options: Any) -> None:
-    """Has a server run a compiled pipeline again and again, one run at a time.
+    """Make a server run a compiled pipeline repeatedly, one run at a time.
 
     \b
     Every night at three, and every six hours:
         darkroom schedule pipeline.yaml --cron '0 3 * * *'
         darkroom schedule pipeline.yaml --every 6h
-    A new version, or another time, takes the place of the old once it is in force:
+    A new version, or another time, replaces the old schedule once it is in force:
         darkroom schedule new-pipeline.yaml --cron '0 4 * * MON-FRI'
-    Two schedules of one pipeline have names:
+    Two schedules of one pipeline need names:
         darkroom schedule pipeline.yaml --name weekly-cats --cron @weekly --parameter images=s3://bucket/cats
-    What there is, and how to stop it:
+    List, stop and delete schedules:
         darkroom schedule --list
         darkroom schedule --pause weekly-cats
         darkroom schedule --resume weekly-cats
         darkroom schedule --remove weekly-cats
-    On Vertex AI, by the clock of Berlin:
+    On Vertex AI, in the time zone of Berlin:
         darkroom schedule pipeline.yaml --target vertex --project my-project --region europe-west4
             --pipeline-root gs://my-bucket/darkroom --cron '0 3 * * *' --timezone Europe/Berlin
 
     \b
-    Kubeflow Pipelines goes by a clock of its own, UTC unless whoever runs it says otherwise.
+    Kubeflow Pipelines uses the time zone of its own configuration, which is UTC by default.
     """
     action, name = _one_action(file, list_them, {"pause": pause, "resume": resume, "remove": remove})
     _check_target(options)
@@ -149,7 +149,7 @@ COMMANDS = (submit, schedule)
 
 
 def _one_action(file: str | None, list_them: bool, named: dict[str, str | None]) -> tuple[str, str]:
-    """What `schedule` is to do, and to which schedule."""
+    """Return the action of `schedule`, and the name of the schedule."""
     actions = [("list", "")] if list_them else []
     actions += [(action, name) for action, name in named.items() if name is not None]
     if file is not None:
@@ -165,7 +165,7 @@ def _one_action(file: str | None, list_them: bool, named: dict[str, str | None])
 
 
 def _check_target(options: dict[str, Any]) -> None:
-    """Refuses options of the other target."""
+    """Refuse options of the other target."""
     wrong = _VERTEX_ONLY if options["target"] == "kfp" else _KFP_ONLY
     given = [f"--{key}" for key in wrong if options[key] is not None]
     if given:
@@ -173,7 +173,7 @@ def _check_target(options: dict[str, Any]) -> None:
 
 
 def _check_action(action: str, options: dict[str, Any]) -> None:
-    """Refuses options that only a new schedule has."""
+    """Refuse options that apply only to a new schedule."""
     if action == "schedule":
         if (options["cron"] is None) == (options["every"] is None):
             raise InputError("say either --cron '0 3 * * *' or --every 6h")
@@ -186,7 +186,7 @@ def _check_action(action: str, options: dict[str, Any]) -> None:
 
 
 def _check_when(options: dict[str, Any]) -> None:
-    """Refuses a time that cannot be, before anything is asked over the network."""
+    """Refuse an invalid time before any request is sent."""
     from kubeflow.server import cron
 
     text, timezone = options["cron"], options["timezone"]
@@ -200,12 +200,12 @@ def _check_when(options: dict[str, Any]) -> None:
 
 
 def _check_file(file: str, options: dict[str, Any]) -> None:
-    """Refuses a file or parameters that cannot be, before anything is asked over the network."""
+    """Refuse an invalid file or invalid parameters before any request is sent."""
     from kubeflow.compile.lint import lint
     from kubeflow.compile.packages import fill_parameters, read_package
 
     package, target = read_package(file), options["target"]
-    # A default that is lost on the way is no hindrance here: each run is given a value for every parameter.
+    # The rule on lost defaults does not apply here: each run is given a value for every parameter.
     found = next((each for each in lint(package.path.read_text("utf-8"), target) if each.rule != "parameter"), None)
     if found is not None:
         more = f"darkroom lint {file}" + (" --target vertex" if target == "vertex" else "")
@@ -218,7 +218,7 @@ def _run_options(options: dict[str, Any], also: Sequence[str]) -> dict[str, Any]
 
 
 def _backend(options: dict[str, Any]) -> tuple[Any, Any]:
-    """The module that knows the target's schedules, and where they are."""
+    """Return the module for the target's schedules, and its connection or place."""
     if options["target"] == "vertex":
         from kubeflow.server import vertex
 
@@ -229,7 +229,7 @@ def _backend(options: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _wait(waiter: Callable[[], Any], file: str, run: Any) -> None:
-    """Ends the command as the run has come out."""
+    """Wait for the run, and end the command with its outcome."""
     from kubeflow.compile.packages import read_package
     from kubeflow.server.connection import ServerFault
     from kubeflow.server.outcome import outcome_of

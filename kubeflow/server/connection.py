@@ -1,8 +1,8 @@
-"""The way to a server of Kubeflow Pipelines: where it is, who asks, and what is done when it does not answer.
+"""Connect to a server of Kubeflow Pipelines: find its address, send credentials, and retry requests.
 
-What speaks is `kfp_server_api`, the client that is generated from the published API v2beta1 and on which `kfp.Client` is built.
-`kfp.Client` itself would keep a namespace in ~/.config/kfp/context.json and take cookies from there, may keep refresh tokens in
-~/.config/kfp/credentials.json, and prints. Nothing here writes a file, and no message holds a token.
+Requests use `kfp_server_api`, the client that is generated from the published API v2beta1 and that `kfp.Client` uses. `kfp.Client`
+itself stores a namespace in ~/.config/kfp/context.json and takes cookies from there, may store refresh tokens in
+~/.config/kfp/credentials.json, and prints. This module writes no files, and its messages contain no token.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from common.errors import InputError
 from kubeflow.server.credentials import Credentials, find_credentials, in_a_pod, pod_namespace
 
 _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
-_TIMEOUT = (10, 60)  # seconds to connect and to answer; kfp_server_api silently ignores one that is a float
+_TIMEOUT = (10, 60)  # seconds to connect and to answer; kfp_server_api silently ignores floats
 _PASSING = (502, 503, 504)
 _T = TypeVar("_T")
 
 
 class ServerFault(RuntimeError):
-    """The server's fault, or the way's to it: nothing that other arguments would mend. Ends a command with exit status 1."""
+    """A fault of the server or the network that other arguments would not fix. Ends a command with exit status 1."""
 
 
 class Away(ServerFault):
-    """Nobody answers, though somebody did before; to be patient may help."""
+    """The server does not answer, but did before; retrying may help."""
 
 
 class Conflict(InputError):
-    """There is one of that name already."""
+    """An object of that name already exists."""
 
 
 class NotFound(InputError):
-    """There is none of that id."""
+    """There is no object of that id."""
 
 
 class LostAnswer(Exception):
-    """It is not known whether the server did what it was asked; asking again may help."""
+    """The answer was lost, so that the effect of the request is unknown; retrying may help."""
 
 
 @dataclass(frozen=True)
 class Retry:
-    """How often to ask, and how long to wait in between: twice as long each time, less up to a half by chance."""
+    """The number of attempts, and the pauses between them: each is twice as long, minus a random part of up to a half."""
 
     attempts: int = 5
     first: float = 0.5
@@ -56,13 +56,13 @@ class Retry:
     chance: Callable[[], float] = field(default=random.random, repr=False)
 
     def pauses(self) -> Iterator[float | None]:
-        """Seconds to wait after each attempt; None after the last."""
+        """Yield the seconds to wait after each attempt; None after the last."""
         for attempt in range(self.attempts - 1):
             yield min(self.longest, self.first * 2**attempt) * (1 - self.chance() / 2)
         yield None
 
     def call(self, once: Callable[[], _T]) -> _T:
-        """Does what may be done twice.
+        """Call a function that may safely be called twice.
 
         Raises:
             Away: No attempt was answered.
@@ -75,11 +75,11 @@ class Retry:
         raise AssertionError("the last pause is None")
 
     def make(self, create: Callable[[], _T], look_up: Callable[[], _T | None]) -> _T:
-        """Creates what must not be created twice: after a lost answer, and where there is one already, it is looked up first.
+        """Create an object that must not be created twice. After a lost answer, or a conflict, it is looked up first.
 
         Raises:
-            Conflict: There is one, it is said, but it cannot be found.
-            Away: No attempt was answered, and there is none.
+            Conflict: The server says that it exists, but it cannot be found.
+            Away: No attempt was answered, and the object does not exist.
         """
         for pause in self.pauses():
             try:
@@ -108,16 +108,16 @@ class Retry:
 def looks(
     look: Callable[[], _T], pause: float, patience: float, sleep: Callable[[float], None], clock: Callable[[], float]
 ) -> Iterator[_T]:
-    """What one sees who looks again and again, for hours, in which the server may be away for minutes.
+    """Poll a server for hours, while it may be unavailable for minutes, and yield each answer.
 
     Args:
-        look: Asks the server.
-        pause: Seconds between two looks.
-        patience: Seconds without any answer after which to give up.
-        sleep, clock: What waits, and what says the time in seconds.
+        look: Sends the request.
+        pause: Seconds between two requests.
+        patience: Seconds without an answer after which to give up.
+        sleep, clock: The functions that wait, and that return the time in seconds.
 
     Raises:
-        Away: Nobody has answered for longer.
+        Away: The server has not answered for longer.
     """
     heard = clock()
     while True:
@@ -134,12 +134,12 @@ def looks(
 
 
 class Connection:
-    """A server of Kubeflow Pipelines that has been reached.
+    """A connection to a server of Kubeflow Pipelines.
 
     Args:
-        host: Its URL.
-        credentials: Who asks.
-        retry: What to do when it does not answer.
+        host: The URL of the server.
+        credentials: The credentials of the requests.
+        retry: How to retry requests.
     """
 
     def __init__(self, host: str, credentials: Credentials, retry: Retry):
@@ -152,7 +152,7 @@ class Connection:
         self._answered = False
 
     def service(self, name: str) -> Any:
-        """One of kfp_server_api's services, such as "Run" or "PipelineUpload"."""
+        """Return one of kfp_server_api's services, such as "Run" or "PipelineUpload"."""
         import kfp_server_api
 
         if name not in self._services:
@@ -160,37 +160,37 @@ class Connection:
         return self._services[name]
 
     def call(self, service: str, method: str, **arguments: Any) -> Any:
-        """Asks what may be asked twice.
+        """Send a request that may safely be sent twice.
 
         Args:
             service: A service of kfp_server_api.
-            method: A method of that.
-            arguments: The method's own.
+            method: A method of the service.
+            arguments: The arguments of the method.
 
         Returns:
-            The answer as kfp_server_api's model of it.
+            The answer as a model of kfp_server_api.
 
         Raises:
-            InputError: The server refuses.
-            ServerFault: It fails, or does not answer.
+            InputError: The server refuses the request.
+            ServerFault: The server fails, or does not answer.
         """
         return self.retry.call(lambda: self._once(service, method, arguments))
 
     def make(self, look_up: Callable[[], Any], service: str, method: str, **arguments: Any) -> Any:
-        """Asks for something new, and never for two of it.
+        """Create an object, and never two of it.
 
         Args:
-            look_up: Finds it if it is there, else None.
-            service, method, arguments: As for `call`.
+            look_up: Returns the object if it exists, else None.
+            service, method, arguments: See `call`.
         """
         return self.retry.make(lambda: self._once(service, method, arguments), look_up)
 
     def pages(self, service: str, method: str, items: str, **arguments: Any) -> Iterator[Any]:
-        """Everything in a list that the server gives page by page.
+        """Yield all items of a paged list.
 
         Args:
-            service, method, arguments: As for `call`.
-            items: The field of the answer that has the list.
+            service, method, arguments: See `call`.
+            items: The field of the answer that contains the list.
         """
         token = ""
         while True:
@@ -201,19 +201,20 @@ class Connection:
                 return
 
     def named(self, service: str, method: str, items: str, name: str, **arguments: Any) -> list[Any]:
-        """What in a list has exactly a name; the server's own comparison may take capitals for small letters."""
+        """Return the items of a list whose displayed name is exactly `name`. The server's own comparison may ignore case."""
         return [each for each in self._equal(service, method, items, "display_name", name, arguments) if each.display_name == name]
 
     def renamed(self, service: str, method: str, items: str, name: str, **arguments: Any) -> list[Any]:
-        """What in a list was made by a name and is shown by another: newer servers (2.14 and 2.17 do) keep both, and refuse the first one again.
+        """Return the items of a list that were created under a name and are displayed under another.
 
-        What is shown by the same name in other letters is none of it.
+        Newer servers (2.14 and 2.17 do) keep both names, and refuse the first one again. Items whose displayed name differs only in
+        case are left out.
         """
         found = self._equal(service, method, items, "name", name, arguments)
         return [each for each in found if each.display_name and each.display_name.lower() != name.lower()]
 
     def page_url(self, where: str) -> str:
-        """The address of a page of the user interface."""
+        """Return the address of a page of the user interface."""
         return f"{self.host}/#/{where}"
 
     def _equal(self, service: str, method: str, items: str, key: str, value: str, arguments: Mapping[str, Any]) -> Iterator[Any]:
@@ -225,7 +226,7 @@ class Connection:
         import urllib3.exceptions as transport
 
         ask = _method(self.service(service), service, method)
-        body = [arguments["body"]] if "body" in arguments else []  # by its place: its name is another in newer releases
+        body = [arguments["body"]] if "body" in arguments else []  # positional, because newer releases use another name
         others = {name: value for name, value in arguments.items() if name != "body"}
         try:
             answer, _, headers = ask(*body, **others, _return_http_data_only=False, _request_timeout=_TIMEOUT)
@@ -233,7 +234,7 @@ class Connection:
             raise self._explained(error) from None
         except (transport.NewConnectionError, transport.ConnectTimeoutError) as error:
             words = f"cannot reach {self.host}: {_reason(error)}"
-            if self._answered:  # the address is right: a forwarded port has dropped, or the server starts anew
+            if self._answered:  # the address is right: port forwarding was lost, or the server restarts
                 raise LostAnswer(words) from None
             raise InputError(f"{words}; is --host (or KFP_HOST) right?") from None
         except (transport.ProtocolError, transport.ReadTimeoutError) as error:
@@ -250,7 +251,7 @@ class Connection:
         return answer
 
     def _explained(self, error: Any) -> Exception:
-        """An answer other than 2xx, in a line."""
+        """Return an exception with a one-line message for an answer other than 2xx."""
         said = self._clean(_message(error.body) or str(error.reason))
         if error.status in _PASSING:
             return LostAnswer(f"{self.host} answers {error.status} ({said})")
@@ -269,7 +270,7 @@ class Connection:
         return ServerFault(f"{self.host} fails ({error.status or 'TLS'}): {said}")
 
     def _clean(self, text: str) -> str:
-        """A server's words in one line of sensible length, without the token if it repeats that."""
+        """Return a server's message as one short line, with the token removed."""
         for secret in self._credentials.secrets():
             text = text.replace(secret, "(the token)")
         return " ".join(text.split())[:300]
@@ -281,16 +282,16 @@ def connect(
     environment: Mapping[str, str] | None = None,
     retry: Retry | None = None,
 ) -> Connection:
-    """Finds the server, and asks whether it is there.
+    """Find the server, and check that it answers.
 
     Args:
         host: Its URL; None takes KFP_HOST, or in a pod the cluster's own.
-        namespace: Whose runs are meant on a server with many users; None takes KFP_NAMESPACE, or in a pod the pod's.
-        environment: Where KFP_HOST, KFP_NAMESPACE, KFP_TOKEN, KFP_TOKEN_FILE and KFP_IAP_CLIENT_ID are; None is the process's.
-        retry: What to do when it does not answer.
+        namespace: The namespace on a server with many users; None takes KFP_NAMESPACE, or in a pod the pod's.
+        environment: The source of KFP_HOST, KFP_NAMESPACE, KFP_TOKEN, KFP_TOKEN_FILE and KFP_IAP_CLIENT_ID; None is the process's.
+        retry: How to retry requests.
 
     Raises:
-        InputError: There is no server there, it does not let us in, or the namespace is missing or too much.
+        InputError: There is no server, it denies access, or the namespace is missing or not supported.
         ServerFault: The server fails.
     """
     environment = os.environ if environment is None else environment
@@ -310,7 +311,7 @@ def connect(
 
 
 def _checked(host: str) -> str:
-    """A host's URL without what does not belong to it."""
+    """Return the URL of a host without fragment and trailing slashes."""
     url = host.split("#")[0].rstrip("/")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -323,13 +324,13 @@ def _checked(host: str) -> str:
 
 
 def _make_client(host: str, credentials: Credentials) -> Any:
-    """kfp_server_api's client, which asks once and follows no redirection with what it sends."""
+    """Return a client of kfp_server_api that sends each request once and follows no redirects."""
     import functools
 
     import kfp_server_api
 
     configuration = kfp_server_api.Configuration(host=host)
-    configuration.retries = False  # else urllib3 would repeat some requests by itself
+    configuration.retries = False  # otherwise urllib3 would repeat some requests
     if credentials.token is not None:
         configuration.api_key["authorization"] = "set before each request"
         configuration.api_key_prefix["authorization"] = "Bearer"
@@ -341,17 +342,17 @@ def _make_client(host: str, credentials: Credentials) -> Any:
 
 
 def _method(service: Any, name: str, method: str) -> Callable[..., Any]:
-    """A service's method: `create_run` of Run is called `run_service_create_run` by releases of kfp_server_api after 2.0."""
+    """Return a service's method. Releases of kfp_server_api after 2.0 call `create_run` of Run `run_service_create_run`."""
     prefix = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
     full = f"{prefix}_service_{method}_with_http_info"
     return getattr(service, full, None) or getattr(service, f"{method}_with_http_info")
 
 
 def _message(body: object) -> str:
-    """What an answer's body says is wrong."""
+    """Return the error message in an answer's body."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
     try:
-        said = json.JSONDecoder().raw_decode(text.strip())[0]  # some releases write two bodies after another
+        said = json.JSONDecoder().raw_decode(text.strip())[0]  # some releases write two JSON bodies in a row
     except ValueError:
         return "" if "<html" in text.lower() else text
     if not isinstance(said, dict):
@@ -360,5 +361,5 @@ def _message(body: object) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Why there was no connection, without the addresses of objects that urllib3 puts in front."""
+    """Return why a connection failed, without the object addresses at the start of urllib3's messages."""
     return str(error).split(">: ")[-1].removeprefix("Failed to establish a new connection: ")

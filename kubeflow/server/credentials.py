@@ -1,6 +1,6 @@
-"""Who asks a server of Kubeflow Pipelines: a token from the environment or a file, Google's sign-in proxy, the pod, or nobody.
+"""Find the credentials for a server of Kubeflow Pipelines: a token, Google's Identity-Aware Proxy, the pod's own, or none.
 
-Tokens are read anew for each request, since those in files and of proxies expire, and are written nowhere.
+Tokens are read again for each request, because those in files and of proxies expire. They are never written to files.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from urllib.parse import urlsplit
 
 from common.errors import InputError
 
-_POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"  # where Kubeflow Pipelines asks for it to be mounted
+_POD_TOKEN = "/var/run/secrets/kubeflow/pipelines/token"  # the mount path that Kubeflow Pipelines documents
 _POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 
 @dataclass
 class Credentials:
-    """Whom requests come from.
+    """The credentials of requests.
 
     Attributes:
-        described: That in words, without the secret.
-        token: Gives the token of the moment; None where there is none.
+        described: Their description without the secret.
+        token: Returns the current token; None if there is none.
     """
 
     described: str
@@ -31,26 +31,26 @@ class Credentials:
     _seen: set[str] = field(default_factory=set, repr=False)
 
     def refresh(self, configuration: Any) -> None:
-        """Puts the token of the moment where kfp_server_api takes it from."""
+        """Set the current token in kfp_server_api's configuration."""
         token = self.token()
         self._seen.add(token)
         configuration.api_key["authorization"] = token
 
     def secrets(self) -> set[str]:
-        """What no message may hold."""
+        """Return the tokens that no message may contain."""
         return {token for token in self._seen if token}
 
 
 def find_credentials(environment: Mapping[str, str], host: str) -> Credentials:
-    """Looks for credentials, in this order: KFP_TOKEN or KFP_TOKEN_FILE, KFP_IAP_CLIENT_ID, the pod's own, none.
+    """Find credentials in this order: KFP_TOKEN or KFP_TOKEN_FILE, KFP_IAP_CLIENT_ID, the pod's own, none.
 
     Args:
-        environment: Where these are set.
-        host: The server's URL: a pod's token goes to a server within the cluster only, and any token over http:// only to
+        environment: The source of these variables.
+        host: The URL of the server. A pod's token is sent only to a server within the cluster. Over http:// a token is sent only to
             this machine or within a cluster.
 
     Raises:
-        InputError: Both kinds of token are set, what is set cannot be used, or it would go over a network in the clear.
+        InputError: Both kinds of token are set, a variable is not usable, or the token would be sent over a network unencrypted.
     """
     token, file, client = (environment.get(name) for name in ("KFP_TOKEN", "KFP_TOKEN_FILE", "KFP_IAP_CLIENT_ID"))
     if token and file:
@@ -74,12 +74,12 @@ def find_credentials(environment: Mapping[str, str], host: str) -> Credentials:
 
 
 def in_a_pod(environment: Mapping[str, str]) -> bool:
-    """Whether this is a pod of a Kubernetes cluster."""
+    """Return True if this process runs in a pod of a Kubernetes cluster."""
     return bool(environment.get("KUBERNETES_SERVICE_HOST"))
 
 
 def pod_namespace(environment: Mapping[str, str]) -> str | None:
-    """The namespace of the pod that this is; None where it is none."""
+    """Return the namespace of this pod; None outside a pod."""
     try:
         return Path(_POD_NAMESPACE).read_text(encoding="utf-8").strip() or None if in_a_pod(environment) else None
     except OSError:
@@ -87,7 +87,7 @@ def pod_namespace(environment: Mapping[str, str]) -> str | None:
 
 
 def _of_token(described: str, token: Callable[[], str]) -> Credentials:
-    """Credentials whose first token is fit for a header, or else said not to be."""
+    """Return credentials, after checking that the first token is valid in a header."""
 
     def checked() -> str:
         value = token().strip()
@@ -107,7 +107,7 @@ def _read(path: Path) -> str:
 
 
 def _iap_token(client: str) -> Callable[[], str]:
-    """Tokens for a server behind Google's Identity-Aware Proxy, by the default credentials of a service account."""
+    """Return a function that gets tokens for Google's Identity-Aware Proxy from a service account's default credentials."""
     from google.auth.exceptions import GoogleAuthError
     from google.auth.transport.requests import Request
     from google.oauth2 import id_token
@@ -132,7 +132,7 @@ def _iap_token(client: str) -> Callable[[], str]:
 
 
 def _pod_token(path: str) -> Callable[[], str]:
-    """Tokens of the pod's service account, which the kubelet renews in a file, by kfp's own reader."""
+    """Return a function that reads the token of the pod's service account with kfp's own reader. The kubelet renews its file."""
     from types import SimpleNamespace
 
     from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
@@ -156,10 +156,10 @@ def _in_cluster(host: str) -> bool:
 
 
 def _private(host: str) -> bool:
-    """Whether what is sent there is encrypted, or stays within this machine or a cluster."""
+    """Return True if requests to the host are encrypted, or stay within this machine or a cluster."""
     parts = urlsplit(host)
     name = parts.hostname or ""
-    # A name without a dot is a service's; one that begins with a digit, or has colons, is an address however it is written.
+    # A name without a dot is that of a service. A name that begins with a digit, or has colons, is an address.
     service = name[:1].isalpha() and "." not in name and ":" not in name
     return parts.scheme == "https" or name in ("localhost", "127.0.0.1", "::1") or service or _in_cluster(host)
 

@@ -1,12 +1,12 @@
-"""When a pipeline runs: from the cron that a person writes to those that Kubeflow Pipelines and Vertex AI take.
+"""Translate the cron expression that a user writes for Kubeflow Pipelines and Vertex AI.
 
-A person writes five fields, as crontab(5) has them: minute, hour, day of month, month, day of week. Kubeflow Pipelines takes six,
-seconds first, in the dialect of robfig/cron 1: days of the week from 0 to 6, no seventh. Its server accepts five fields as well,
-but takes them for seconds, minutes, hours, day of month and month; so no cron gets there but through this module.
+The user writes five fields, as in crontab(5): minute, hour, day of month, month, day of week. Kubeflow Pipelines takes six fields,
+seconds first, in the dialect of robfig/cron 1, where days of the week are 0 to 6. Its server also accepts five fields, but reads
+them as seconds, minutes, hours, day of month and month. Every cron expression must therefore pass through this module.
 
-Where both the day of the month and the day of the week are restricted, either of them suffices. A field that begins with `*`,
-such as `*/2`, restricts nothing in this sense. So it is in crontab(5) and in robfig/cron 1; where these two differ, the cron is
-refused. What Vertex AI makes of such a `*/2` is not known from here.
+If both the day of the month and the day of the week are restricted, either of them suffices. A field that begins with `*`, such as
+`*/2`, does not count as restricted. Both crontab(5) and robfig/cron 1 follow this rule. Expressions in which they differ are
+refused. The meaning of such a `*/2` on Vertex AI is not known.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ _MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
 
 
 def parse_cron(text: str) -> str:
-    """Reads a person's cron; see `pipeline.scheduling.cron`.
+    """Parse a user's cron expression; see `pipeline.scheduling.cron`.
 
     Raises:
-        InputError: It is none, names no date that there is, or says what belongs into another option.
+        InputError: The text is not a cron expression, names no existing date, or contains a time zone or an interval, which other
+            options take.
     """
     zone = re.match(r"\s*(?:CRON_)?TZ=(\S*)", text)
     if zone:
@@ -35,24 +36,24 @@ def parse_cron(text: str) -> str:
 
 
 def to_kfp(text: str, timezone: str | None = None) -> str:
-    """The cron for Kubeflow Pipelines: six fields, at second 0.
+    """Return the cron expression for Kubeflow Pipelines: six fields, at second 0.
 
     Args:
-        text: A person's cron.
-        timezone: None or "UTC". CronSchedule of the API v2beta1 has no time zone, and the prefix `TZ=` is none of robfig/cron 1.
+        text: A user's cron expression.
+        timezone: None or "UTC". CronSchedule of the API v2beta1 has no time zone, and robfig/cron 1 has no prefix `TZ=`.
 
     Raises:
-        InputError: It is no cron, or for another time zone.
+        InputError: The text is not a cron expression, or the time zone is not UTC.
     """
     refuse_timezone(timezone)
     return f"0 {parse_cron(text)}"
 
 
 def refuse_timezone(timezone: str | None) -> None:
-    """Refuses a time zone that Kubeflow Pipelines cannot be told.
+    """Refuse a time zone that Kubeflow Pipelines cannot use.
 
     Raises:
-        InputError: It is another one than UTC.
+        InputError: The time zone is not UTC.
     """
     if timezone is not None and timezone.upper() not in ("UTC", "ETC/UTC"):
         raise InputError(
@@ -62,10 +63,10 @@ def refuse_timezone(timezone: str | None) -> None:
 
 
 def to_vertex(text: str, timezone: str | None = None) -> str:
-    """The cron for Vertex AI: five fields, after `TZ=...` where there is a time zone.
+    """Return the cron expression for Vertex AI: five fields, after `TZ=...` if there is a time zone.
 
     Raises:
-        InputError: It is no cron, or there is no such time zone.
+        InputError: The text is not a cron expression, or there is no such time zone.
     """
     cron = parse_cron(text)
     if timezone is None:
@@ -74,7 +75,7 @@ def to_vertex(text: str, timezone: str | None = None) -> str:
 
 
 def from_kfp(six: str) -> str | None:
-    """What a person would have written for a cron of Kubeflow Pipelines; None where five fields cannot say it."""
+    """Return a cron expression of Kubeflow Pipelines in the user's five fields; None if they cannot represent it."""
     words = six.split()
     if len(words) != 6 or words[0] not in ("0", "00"):
         return None
@@ -85,13 +86,13 @@ def from_kfp(six: str) -> str | None:
 
 
 def parse_every(text: str) -> int:
-    """Reads an interval such as 30m, 6h, 1d or 1d12h.
+    """Parse an interval such as 30m, 6h, 1d or 1d12h.
 
     Returns:
-        Its seconds, at least 60.
+        The interval in seconds, at least 60.
 
     Raises:
-        InputError: It is none, or less than a minute.
+        InputError: The text is not an interval, or is less than a minute.
     """
     found = _DURATION.fullmatch(text.strip())
     if not found or not any(found.groups()):
@@ -104,13 +105,13 @@ def parse_every(text: str) -> int:
 
 
 def every_as_cron(text: str) -> str:
-    """The cron that fires at an interval, for Vertex AI, which knows no intervals.
+    """Return the cron expression that fires at an interval, because Vertex AI has no intervals.
 
     Returns:
         Five fields, counted from midnight.
 
     Raises:
-        InputError: It is no interval, or no cron fires at it: one does where it divides an hour, a day or a week evenly.
+        InputError: The text is not an interval, or does not divide an hour, a day or a week evenly, so that no cron fires at it.
     """
     seconds = parse_every(text)
     if seconds < _HOUR and _HOUR % seconds == 0:
@@ -130,7 +131,7 @@ def every_as_cron(text: str) -> str:
 
 
 def interval_in_words(seconds: int) -> str:
-    """An interval as a person writes it: 1d12h."""
+    """Return an interval in the user's notation, such as 1d12h."""
     days, rest = divmod(seconds, _DAY)
     hours, rest = divmod(rest, _HOUR)
     minutes, rest = divmod(rest, _MINUTE)
@@ -139,7 +140,7 @@ def interval_in_words(seconds: int) -> str:
 
 
 def _existing(timezone: str) -> str:
-    """The time zone's name, if there is one of it."""
+    """Return the exact name of a time zone."""
     from zoneinfo import available_timezones
 
     names = {name.lower(): name for name in available_timezones()}

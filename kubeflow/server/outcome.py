@@ -1,6 +1,7 @@
-"""How a run on a server came out: by the verdict that it has left in its registry, else by its state and the steps that failed.
+"""Determine how a run on a server ended: from the verdict in its registry, or else from its state and its failed steps.
 
-The state alone does not do: since Kubeflow Pipelines 2.4 an exit handler decides nothing, and a server tells no refusal from a fault.
+The state alone does not suffice. Since Kubeflow Pipelines 2.4 an exit handler cannot change it, and a server does not distinguish a
+refusal from a fault.
 """
 
 from __future__ import annotations
@@ -18,24 +19,24 @@ from kubeflow.server.submission import Ending
 from pipeline.reporting.timeout import within
 from pipeline.verdict.status import Status, in_one_line
 
-RUNS, VERDICT = "runs", "verdict.json"  # where `kubeflow.container.records` leaves it, whose imports take many seconds
-SECONDS = 60.0  # to read a verdict: a store that is not reached from here may never say so
-GATES = ("DataGate", "Verdict")  # the steps that fail where a gate refuses
+RUNS, VERDICT = "runs", "verdict.json"  # as in `kubeflow.container.records`, whose import takes many seconds
+SECONDS = 60.0  # to read a verdict: a store that cannot be reached may never answer
+GATES = ("DataGate", "Verdict")  # the steps that fail if a gate refuses
 
 
 class NotRead(Exception):
-    """The verdict cannot be read from here, or there is none."""
+    """The verdict cannot be read from here, or does not exist."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run came out.
+    """How a run ended.
 
     Attributes:
-        status: What `darkroom submit --wait` ends with.
-        why: The reasons where that is not 0; else ''.
-        place: Where the verdict was read; '' where it was not.
-        note: Why it was not; '' where it was, and where the pipeline leaves none.
+        status: The exit status of `darkroom submit --wait`.
+        why: The reasons if the status is not 0; else ''.
+        place: Where the verdict was read; '' if it was not.
+        note: Why it was not read; '' if it was, or if the pipeline writes none.
     """
 
     status: Status
@@ -45,16 +46,17 @@ class Outcome:
 
 
 def outcome_of(ending: Ending, package: Package, run_id: str, seconds: float = SECONDS) -> Outcome:
-    """Read the verdict of a run that has ended, and say how it came out.
+    """Return how a run ended, from its verdict if that can be read.
 
     Args:
-        ending: The run's state, and which of its tasks failed.
-        package: What was run.
-        run_id: The server's id of the run, by which the driver names the run's folder, and the steps their records.
-        seconds: How long reading may take.
+        ending: The state of the run, and its failed tasks.
+        package: The compiled pipeline that was run.
+        run_id: The server's id of the run, which is also the name of the run's folder and records.
+        seconds: The time limit for reading the verdict.
 
     Returns:
-        What the verdict says. Without one, a run whose gates alone failed counts as refused, any other by its state.
+        The outcome in the verdict. Without a verdict, a run in which only gates failed counts as refused; for any other the state
+        decides.
     """
     if not package.registry:
         return _by_state(ending, package, "")
@@ -67,21 +69,21 @@ def outcome_of(ending: Ending, package: Package, run_id: str, seconds: float = S
 
 
 def read_verdict(place: str, seconds: float = SECONDS) -> dict[str, Any]:
-    """Read a verdict, with this machine's own credentials.
+    """Read a verdict with this machine's own credentials.
 
     Args:
         place: Its path or URI.
-        seconds: How long that may take.
+        seconds: The time limit.
 
     Raises:
-        NotRead: It is not there, the store cannot be reached from here, or it is no verdict.
+        NotRead: It does not exist, the store cannot be reached from here, or the file is not a verdict.
     """
     found: list[bytes] = []
     registry = place.rsplit("/", 3)[0]
     if not store.is_uri(place) and not Path(registry).is_dir():
         raise NotRead(f"{registry} is no folder of this machine")
     try:
-        with hushed():  # the stores' clients warn at their import
+        with hushed():  # the stores' clients print warnings at import
             within(seconds, lambda: found.append(store.read(place)))
         verdict = json.loads(found[0])
         Status(verdict["status"])
@@ -89,11 +91,11 @@ def read_verdict(place: str, seconds: float = SECONDS) -> dict[str, Any]:
         raise NotRead(f"there is none, {place}") from None
     except TimeoutError:
         raise NotRead(f"{registry} has not answered within {seconds:g} seconds") from None
-    except InputError as error:  # no credentials, no bucket, nobody there
+    except InputError as error:  # no credentials, no bucket, or no server
         raise NotRead(str(error)) from None
     except (ValueError, KeyError, TypeError):
         raise NotRead(f"{place} is none that this version knows") from None
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store has its own exceptions
         raise NotRead(f"{registry}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
     return verdict
 
@@ -126,5 +128,5 @@ def _ended(ending: Ending, package: Package) -> str:
 
 
 def _failed_steps(ending: Ending, package: Package) -> list[str]:
-    """The pipeline's own steps among the failed tasks: to a server their graphs and pods are tasks as well."""
+    """Return the pipeline's own steps among the failed tasks. A server also lists graphs and pods as tasks."""
     return [name for name in package.steps if name in ending.failed]

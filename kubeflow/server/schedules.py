@@ -1,7 +1,7 @@
-"""Recurring runs on a server of Kubeflow Pipelines: made, listed, paused, resumed, removed.
+"""Create, list, pause, resume and remove recurring runs on a server of Kubeflow Pipelines.
 
-The API cannot change a recurring run. So a new one is made, looked at, and only when it is in force are the older ones of its name
-disabled and deleted: at no time is there none, and if the old ones cannot be deleted, it is said which are left.
+The API cannot change a recurring run. A new one is therefore created and checked. Once it is in force, the older ones of its name
+are disabled and deleted, so that there is always one in force. Older ones that cannot be deleted are reported.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from kubeflow.server.connection import Connection, NotFound, ServerFault
 from kubeflow.server.cron import from_kfp, interval_in_words, parse_every, refuse_timezone, to_kfp
 from kubeflow.server.submission import Version, ensure_experiment, ensure_version, new_mark, reference
 
-_ACCOUNT = ", service account "  # what was asked for stands in the description: the server writes its own account where none was
+_ACCOUNT = ", service account "  # in the description, because the server fills in its own account if none was given
 
 
 @dataclass(frozen=True)
 class Left:
-    """An older recurring run that could not be deleted: its id, whether it still fires, and why."""
+    """An older recurring run that could not be deleted: its id, whether it still fires, and the reason."""
 
     id: str
     fires: bool
@@ -33,18 +33,18 @@ class Left:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What `schedule` has come to.
+    """The result of `schedule`.
 
     Attributes:
-        name: The schedule's name.
+        name: The name of the schedule.
         id: The recurring run in force.
-        when: Its cron with seconds, or its interval.
-        version: What it runs.
-        made: Whether it is new; else there was the same one already.
-        removed: Ids of the older ones of that name that are gone.
-        left: Those that are not.
-        woken: Whether there was one of that name, which had been paused.
-        root: Where its runs' outputs go; '' leaves it to the server.
+        when: Its cron expression with seconds, or its interval.
+        version: The version that it runs.
+        made: Whether it is new; otherwise the same schedule already existed.
+        removed: Ids of the older ones of that name that were deleted.
+        left: Those that could not be deleted.
+        woken: Whether an existing schedule of that name had been paused.
+        root: The root of its runs' outputs; '' leaves it to the server.
     """
 
     name: str
@@ -60,17 +60,17 @@ class Scheduled:
 
 @dataclass(frozen=True)
 class Listed:
-    """A schedule as the server has it.
+    """A schedule as listed by the server.
 
     Attributes:
         name: Its name.
-        id: The recurring run's id.
+        id: The id of the recurring run.
         cron: Six fields, seconds first; None for an interval.
-        written: As a person writes it: five fields, or an interval such as `every 6h`; None where that cannot be said.
+        written: In the user's notation: five fields, or an interval such as `every 6h`; None if that cannot represent it.
         enabled: Whether it fires.
-        version: The version's name, its id where it has none any more.
-        last: When its last run was made; None before the first.
-        next: When its next run is due; None, since the API v2beta1 does not say.
+        version: The name of the version, or its id if it has no name any more.
+        last: When its last run was created; None before the first.
+        next: When its next run is due; None, because the API v2beta1 does not return it.
     """
 
     name: str
@@ -96,23 +96,23 @@ def schedule(
     pipeline_root: str | None = None,
     service_account: str | None = None,
 ) -> Scheduled:
-    """Has a compiled pipeline run again and again, one run at a time, without making up for those missed.
+    """Run a compiled pipeline repeatedly, one run at a time. Missed runs are not made up for.
 
     Args:
-        file: The compiled pipeline, which is uploaded where the server does not have it.
+        file: The compiled pipeline, which is uploaded if the server does not have it.
         connection: The server.
-        cron: A person's cron.
-        every: Or an interval.
+        cron: A user's cron expression.
+        every: An interval, in place of `cron`.
         timezone: None or UTC.
-        name: The schedule's name; None takes the pipeline's. What else has this name is replaced.
-        parameters, experiment, pipeline_root, service_account: As for `kubeflow.server.submission.submit`.
+        name: The name of the schedule; None takes the pipeline's. Other schedules of this name are replaced.
+        parameters, experiment, pipeline_root, service_account: See `kubeflow.server.submission.submit`.
 
     Returns:
-        What is in force now, and what of the older ones is left.
+        The schedule in force, and the older ones that remain.
 
     Raises:
-        InputError: The arguments, the file or the server's refusal.
-        ServerFault: The server fails, or has made a schedule that does not fire; older ones stay in force.
+        InputError: The arguments or the file are not valid, or the server refuses.
+        ServerFault: The server fails, or has created a schedule that does not fire; older ones stay in force.
     """
     import kfp_server_api as api
 
@@ -156,10 +156,10 @@ def schedule(
 
 
 def pause(name: str, connection: Connection) -> list[str]:
-    """Stops a schedule from firing, without deleting it.
+    """Stop a schedule from firing, without deleting it.
 
     Returns:
-        The ids of the recurring runs that have this name.
+        The ids of the recurring runs of this name.
 
     Raises:
         InputError: There is no such schedule.
@@ -172,14 +172,14 @@ def pause(name: str, connection: Connection) -> list[str]:
 
 
 def resume(name: str, connection: Connection) -> str:
-    """Has a schedule fire again; of several of its name the newest, since two would run twice.
+    """Make a schedule fire again. Of several with the same name only the newest is resumed, because two would run twice.
 
     Returns:
-        The recurring run's id.
+        The id of the recurring run.
 
     Raises:
         InputError: There is no such schedule.
-        ServerFault: The server fails, or it does not fire all the same.
+        ServerFault: The server fails, or the schedule still does not fire.
     """
     newest = max(_required(connection, name), key=lambda each: each.created_at)
     connection.call("RecurringRun", "enable_recurring_run", recurring_run_id=newest.recurring_run_id)
@@ -188,10 +188,10 @@ def resume(name: str, connection: Connection) -> str:
 
 
 def remove(name: str, connection: Connection) -> tuple[list[str], list[Left]]:
-    """Deletes a schedule; its past runs stay.
+    """Delete a schedule; its past runs stay.
 
     Returns:
-        The ids of what is gone, and what could not be deleted.
+        The ids of the deleted recurring runs, and those that could not be deleted.
 
     Raises:
         InputError: There is no such schedule.
@@ -200,7 +200,7 @@ def remove(name: str, connection: Connection) -> tuple[list[str], list[Left]]:
 
 
 def list_schedules(connection: Connection) -> list[Listed]:
-    """All schedules, by name.
+    """Return all schedules, sorted by name.
 
     Raises:
         InputError: The server refuses.
@@ -212,7 +212,7 @@ def list_schedules(connection: Connection) -> list[Listed]:
 
 
 def _trigger(cron: str | None, every: str | None, timezone: str | None) -> tuple[Any, str]:
-    """The API's trigger, and what it is in a word."""
+    """Return the API's trigger, and its description."""
     import kfp_server_api as api
 
     if (cron is None) == (every is None):
@@ -245,7 +245,7 @@ def _required(connection: Connection, name: str) -> list[Any]:
 
 
 def _fires(recurring: Any) -> bool:
-    """Whether it is enabled: `mode` is what was asked for, `status` what the controller has made of it so far."""
+    """Return True if a recurring run is enabled: `mode` is the requested state, `status` the controller's current one."""
     return recurring.mode == "ENABLE" and recurring.status != "DISABLED"
 
 
@@ -258,7 +258,7 @@ def _is_same(
     account: str | None,
     experiment_id: str,
 ) -> bool:
-    """Whether a recurring run does already what is asked for."""
+    """Return True if a recurring run already does what is requested."""
     config = recurring.runtime_config
     return (
         _fires(recurring)
@@ -280,7 +280,7 @@ def _when(trigger: Any) -> tuple[str | None, str | None]:
 
 
 def _version_of(recurring: Any) -> str | None:
-    """The id of its version; older releases say it in a field of its own."""
+    """Return the id of the version. Older releases have a separate field for it."""
     named = recurring.pipeline_version_reference
     return (named.pipeline_version_id if named else None) or recurring.pipeline_version_id
 
@@ -293,7 +293,7 @@ def _check_in_force(connection: Connection, id: str, name: str) -> None:
 
 
 def _delete(connection: Connection, recurring: Sequence[Any]) -> tuple[list[str], list[Left]]:
-    """Disables and deletes, and goes on where one fails."""
+    """Disable and delete recurring runs, and continue after a failure."""
     removed, left = [], []
     for each in recurring:
         id, fires = each.recurring_run_id, _fires(each)
@@ -302,7 +302,7 @@ def _delete(connection: Connection, recurring: Sequence[Any]) -> tuple[list[str]
             fires = False
             connection.call("RecurringRun", "delete_recurring_run", recurring_run_id=id)
         except NotFound:
-            removed.append(id)  # by an attempt whose answer was lost, or by somebody else
+            removed.append(id)  # deleted by an attempt whose answer was lost, or by another user
         except (InputError, ServerFault) as error:
             left.append(Left(id, fires, str(error)))
         else:

@@ -1,4 +1,4 @@
-"""A run of a compiled pipeline on a server of Kubeflow Pipelines."""
+"""Run a compiled pipeline on a server of Kubeflow Pipelines."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from common.errors import InputError
 from kubeflow.compile.packages import Package, fill_parameters, read_package
 from kubeflow.server.connection import Connection, ServerFault, looks
 
-PATIENCE = 600.0  # seconds without any answer, in which a port may be forwarded anew, or a server be moved
-_EXPERIMENT = 128  # bytes of a name; 2.17 answers 500 to more (backend/src/apiserver/validation/length.go)
+PATIENCE = 600.0  # seconds without an answer, enough to restore port forwarding or to move a server
+_EXPERIMENT = 128  # maximum bytes of a name; 2.17 answers 500 to longer ones (backend/src/apiserver/validation/length.go)
 _ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
 
@@ -24,10 +24,10 @@ class Version:
     """A version of a pipeline on a server.
 
     Attributes:
-        pipeline_id: The pipeline's id there.
-        version_id: The version's.
-        name: The version's name, made of the contents.
-        uploaded: Whether it was not there yet.
+        pipeline_id: The id of the pipeline on the server.
+        version_id: The id of the version.
+        name: The name of the version, derived from the content.
+        uploaded: Whether it was uploaded now.
     """
 
     pipeline_id: str
@@ -38,14 +38,14 @@ class Version:
 
 @dataclass(frozen=True)
 class Submission:
-    """A run that a server has taken.
+    """A run that a server has accepted.
 
     Attributes:
         run_id: Its id.
         url: Its page in the user interface.
         name: Its name.
-        version: What it runs.
-        root: Where its outputs go; '' leaves it to the server.
+        version: The version that it runs.
+        root: The root of its outputs; '' leaves it to the server.
     """
 
     run_id: str
@@ -60,9 +60,9 @@ class Ending:
     """How a run ended.
 
     Attributes:
-        state: In the server's word.
-        why: What the server says of it, if anything.
-        failed: The tasks that failed, by name.
+        state: The state in the server's terms.
+        why: The server's message, if any.
+        failed: The names of the tasks that failed.
     """
 
     state: str
@@ -71,7 +71,7 @@ class Ending:
 
     @property
     def well(self) -> bool:
-        """Whether it did its work."""
+        """True if the run succeeded."""
         return self.state in ("SUCCEEDED", "SKIPPED")
 
 
@@ -85,22 +85,23 @@ def submit(
     run_name: str | None = None,
     service_account: str | None = None,
 ) -> Submission:
-    """Runs a compiled pipeline, uploading it where the server does not have it.
+    """Run a compiled pipeline. It is uploaded if the server does not have it.
 
     Args:
         file: The compiled pipeline.
         connection: The server.
-        parameters: NAME=VALUE, one each; every other parameter gets the file's default.
-        experiment: The experiment's name, made where it is not there; None takes the pipeline's name.
-        pipeline_root: Where outputs go; None takes the file's, which no server reads by itself; if it has none, the server decides.
-        run_name: None makes one of the pipeline's name and the time.
+        parameters: NAME=VALUE for each given value; every other parameter gets the file's default.
+        experiment: The name of the experiment, which is created if missing; None takes the pipeline's name.
+        pipeline_root: The root of outputs. None takes that of the file, which no server reads on its own; if the file has none, the
+            server decides.
+        run_name: The name of the run; None combines the pipeline's name and the time.
         service_account: The Kubernetes service account of the run's pods; None leaves it to the server.
 
     Returns:
-        The run; it has not ended, nor perhaps begun.
+        The run, which has not ended and may not have begun.
 
     Raises:
-        InputError: The file, the parameters or the server's refusal.
+        InputError: The file or the parameters are not valid, or the server refuses.
         ServerFault: The server fails.
     """
     import kfp_server_api as api
@@ -130,7 +131,7 @@ def submit(
 
 
 def ensure_version(connection: Connection, package: Package) -> Version:
-    """Uploads a pipeline, or a version of it, unless the server has it.
+    """Upload a pipeline, or a version of it, unless the server has it.
 
     Raises:
         InputError: The server refuses it.
@@ -141,7 +142,7 @@ def ensure_version(connection: Connection, package: Package) -> Version:
     def pipelines(find: Callable[..., list[Any]]) -> Any | None:
         return next(iter(find("Pipeline", "list_pipelines", "pipelines", package.name, **_namespace(connection))), None)
 
-    # Uploading the file as a pipeline would make a first version of the pipeline's name; so it is made without any.
+    # Create the pipeline without a version: uploading the file would create a first version with the pipeline's name.
     pipeline = pipelines(connection.named) or connection.make(
         lambda: pipelines(connection.named) or pipelines(connection.renamed),
         "Pipeline",
@@ -166,7 +167,7 @@ def ensure_version(connection: Connection, package: Package) -> Version:
 
 
 def ensure_experiment(connection: Connection, name: str) -> str:
-    """The id of an experiment, which is made where it is not there.
+    """Return the id of an experiment, which is created if missing.
 
     Raises:
         InputError: Its name is too long, or the server refuses it.
@@ -190,14 +191,14 @@ def ensure_experiment(connection: Connection, name: str) -> str:
 
 
 def reference(version: Version) -> Any:
-    """A version as runs and recurring runs name it."""
+    """Return the reference to a version that runs and recurring runs use."""
     import kfp_server_api as api
 
     return api.V2beta1PipelineVersionReference(pipeline_id=version.pipeline_id, pipeline_version_id=version.version_id)
 
 
 def new_mark(package: Package) -> str:
-    """A description that nothing else has: names of runs repeat, and after a lost answer one has to find one's own."""
+    """Return a unique description. It identifies a run after a lost answer, because names of runs repeat."""
     return f"darkroom, version {package.version}, submission {uuid.uuid4().hex}"
 
 
@@ -211,17 +212,17 @@ def wait_for(
     clock: Callable[[], float] = time.monotonic,
     tell: Callable[[str], None] = lambda state: None,
 ) -> Ending:
-    """Waits until a run ends.
+    """Wait until a run ends.
 
     Args:
         connection: The server.
         run_id: The run.
         pause, patience, sleep, clock: See `kubeflow.server.connection.looks`.
-        tell: Is told each new state.
+        tell: Called with each new state.
 
     Raises:
-        InputError: There is no such run, or the server does not let in any more.
-        ServerFault: The server fails, or has been away for long; the run goes on.
+        InputError: There is no such run, or the server denies access.
+        ServerFault: The server fails, or has not answered for long; the run continues.
     """
     last = None
     for run in looks(lambda: connection.call("Run", "get_run", run_id=run_id), pause, patience, sleep, clock):
@@ -236,7 +237,7 @@ def wait_for(
 
 
 def _ending(run: Any) -> Ending:
-    """The state, and what the server says of a run that failed: its error, else the tasks that failed."""
+    """Return the state, and for a failed run the server's error message, or else the tasks that failed."""
     details = run.run_details.task_details if run.run_details else None
     failed = sorted({task.display_name for task in details or () if task.state == "FAILED" and task.display_name})
     if run.error and run.error.message:

@@ -1,9 +1,9 @@
-"""Runs and schedules of a compiled pipeline on Vertex AI Pipelines, by google-cloud-aiplatform.
+"""Run and schedule a compiled pipeline on Vertex AI Pipelines, with google-cloud-aiplatform.
 
-This has been run against the library's own classes with its client replaced, and against no cloud: what Vertex AI makes of the
-requests is not known from here. Credentials are the default ones of Google's libraries, and no others.
+This module has been tested with the library's own classes and a replaced client, not with a cloud: the behavior of Vertex AI itself
+is not known. It uses only the default credentials of Google's libraries.
 
-The library makes the bucket of the pipeline root where there is none of that name.
+The library creates the bucket of the pipeline root if it does not exist.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from kubeflow.server.schedules import Left, Listed, Scheduled
 from kubeflow.server.submission import PATIENCE, Ending, Submission, Version
 
 _LABEL = "darkroom-fingerprint"
-_SLUG = 106  # of the 128 letters of a job's id, which the version and a number share
+_SLUG = 106  # characters of the name in a job's id, which has at most 128 and also contains the version and a number
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where on Vertex AI: a project and a region, and what to do when it does not answer."""
+    """A project and a region of Vertex AI, and how to retry requests."""
 
     project: str
     region: str
@@ -42,7 +42,7 @@ def find_place(
     environment: Mapping[str, str] | None = None,
     retry: Retry | None = None,
 ) -> Place:
-    """The project and region from the options, else from GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_REGION.
+    """Return the project and region from the options, or else from GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_REGION.
 
     Raises:
         InputError: One of them is missing.
@@ -66,18 +66,18 @@ def submit(
     run_name: str | None = None,
     service_account: str | None = None,
 ) -> Submission:
-    """Runs a compiled pipeline on Vertex AI.
+    """Run a compiled pipeline on Vertex AI.
 
     Args:
-        file: The compiled pipeline, without a platform's document.
-        place: Where.
-        parameters: NAME=VALUE, one each; every other parameter gets the file's default.
-        pipeline_root: Where outputs go, gs://...; None takes the file's.
-        run_name: The name shown; None takes the pipeline's.
-        service_account: Whom the run's tasks act as; None leaves it to the project.
+        file: The compiled pipeline, without a platform document.
+        place: The project and region.
+        parameters: NAME=VALUE for each given value; every other parameter gets the file's default.
+        pipeline_root: The root of outputs, gs://...; None takes that of the file.
+        run_name: The displayed name; None takes the pipeline's.
+        service_account: The service account of the run's tasks; None leaves it to the project.
 
     Raises:
-        InputError: The package is not installed, the arguments, the file or a refusal.
+        InputError: The package is not installed, the arguments or the file are not valid, or Vertex AI refuses.
         ServerFault: Vertex AI fails.
     """
     package, values, root = _prepared(file, parameters, pipeline_root)
@@ -101,7 +101,7 @@ def wait_for(
     clock: Callable[[], float] = time.monotonic,
     tell: Callable[[str], None] = lambda state: None,
 ) -> Ending:
-    """Waits until a run ends; as `kubeflow.server.submission.wait_for`."""
+    """Wait until a run ends; see `kubeflow.server.submission.wait_for`."""
     library = _library()
 
     def look() -> Any:
@@ -134,10 +134,10 @@ def schedule(
     pipeline_root: str | None = None,
     service_account: str | None = None,
 ) -> Scheduled:
-    """Has Vertex AI run a compiled pipeline again and again, one run at a time.
+    """Run a compiled pipeline on Vertex AI repeatedly, one run at a time.
 
-    The arguments, what is returned and what is raised are as for `kubeflow.server.schedules.schedule`, and so is the order: the new
-    schedule is there and active before older ones of its name are deleted. --every has to be an interval that a cron can say.
+    The arguments, the result and the errors are those of `kubeflow.server.schedules.schedule`. So is the order: the new schedule is
+    active before older ones of its name are deleted. --every must be an interval that a cron expression can represent.
     """
     if (cron is None) == (every is None):
         raise InputError("say either --cron '0 3 * * *' or --every 6h")
@@ -170,7 +170,7 @@ def schedule(
 
 
 def pause(name: str, place: Place) -> list[str]:
-    """Stops a schedule from firing, without deleting it; as `kubeflow.server.schedules.pause`."""
+    """Stop a schedule from firing, without deleting it; see `kubeflow.server.schedules.pause`."""
     found = [each for each in _required(place, name) if _active(each)]
     for each in found:
         place.retry.call(lambda each=each: _asked(each.pause))
@@ -178,7 +178,7 @@ def pause(name: str, place: Place) -> list[str]:
 
 
 def resume(name: str, place: Place) -> str:
-    """Has the newest schedule of a name fire again, without the runs it has missed; as `kubeflow.server.schedules.resume`."""
+    """Make the newest schedule of a name fire again, without missed runs; see `kubeflow.server.schedules.resume`."""
     newest = max(_required(place, name), key=lambda each: each.gca_resource.create_time.timestamp())
     if not _active(newest):
         place.retry.call(lambda: _asked(newest.resume))
@@ -187,18 +187,18 @@ def resume(name: str, place: Place) -> str:
 
 
 def remove(name: str, place: Place) -> tuple[list[str], list[Left]]:
-    """Deletes a schedule; as `kubeflow.server.schedules.remove`."""
+    """Delete a schedule; see `kubeflow.server.schedules.remove`."""
     return _delete(place, _required(place, name))
 
 
 def list_schedules(place: Place) -> list[Listed]:
-    """All schedules of the project in the region, by name."""
+    """Return all schedules of the project in the region, sorted by name."""
     found = _all(_library(), place)
     return [_listed(each) for each in sorted(found, key=lambda each: each.gca_resource.display_name)]
 
 
 def _library() -> Any:
-    """google-cloud-aiplatform, imported where it is needed: it takes many seconds, and warns in dozens of lines."""
+    """Import google-cloud-aiplatform on demand: the import takes many seconds, and prints dozens of warnings."""
     from common.quiet import hushed
 
     try:
@@ -215,7 +215,7 @@ def _prepared(file: str | Path, parameters: Sequence[str], root: str | None) -> 
         raise InputError(f"{package.path} has settings for Kubernetes, which Vertex AI does not take: compile it for Vertex AI")
     if (
         package.registry and _slug(package.name) != package.name
-    ):  # else `kubeflow.container.records` would not know the run's id in URIs
+    ):  # otherwise `kubeflow.container.records` could not find the run's id in URIs
         raise InputError(
             f"the pipeline {package.name} cannot run on Vertex AI, where jobs have its name: it must begin with a small letter and "
             f"have at most {_SLUG}; set cluster.name, and compile it anew"
@@ -240,13 +240,13 @@ def _job(library: Any, place: Place, package: Package, values: dict[str, Any], r
 
 
 def _asked(ask: Callable[[], Any]) -> Any:
-    """Asks Vertex AI once, and says in a line what is wrong."""
+    """Send one request to Vertex AI, and turn its errors into one-line messages."""
     from google.api_core import exceptions as api
     from google.auth.exceptions import GoogleAuthError
 
     try:
         return ask()
-    except (api.ServiceUnavailable, api.BadGateway, api.GatewayTimeout, api.RetryError) as error:  # DeadlineExceeded is among them
+    except (api.ServiceUnavailable, api.BadGateway, api.GatewayTimeout, api.RetryError) as error:  # includes DeadlineExceeded
         raise LostAnswer(f"Vertex AI does not answer ({_line(error)})") from None
     except api.NotFound as error:
         raise NotFound(f"Vertex AI knows it not: {_line(error)}") from None
@@ -258,7 +258,7 @@ def _asked(ask: Callable[[], Any]) -> Any:
         raise ServerFault(f"Vertex AI fails: {_line(error)}") from None
     except GoogleAuthError as error:
         raise InputError(f"Google's default credentials are missing or refused: {_line(error)}") from None
-    except ValueError as error:  # the library's own checks of names and labels
+    except ValueError as error:  # the library's checks of names and labels
         raise InputError(f"google-cloud-aiplatform refuses: {_line(error)}") from None
 
 
@@ -310,7 +310,7 @@ def _check_active(place: Place, schedule: Any) -> None:
 
 
 def _delete(place: Place, schedules: Sequence[Any]) -> tuple[list[str], list[Left]]:
-    """Deletes, and goes on where one fails."""
+    """Delete schedules, and continue after a failure."""
     removed, left = [], []
     for each in schedules:
         name = each.gca_resource.name
@@ -341,7 +341,7 @@ def _listed(schedule: Any) -> Listed:
 
 
 def _without_zone(cron: str) -> str | None:
-    """A person's five fields; None for a cron that this module would not have written."""
+    """Return the user's five fields; None for a cron expression that this module would not have written."""
     words = cron.split()
     try:
         return parse_cron(" ".join(words[1:] if "=" in words[0] else words))
@@ -350,7 +350,7 @@ def _without_zone(cron: str) -> str | None:
 
 
 def _version(package: Package) -> Version:
-    """Vertex AI keeps no pipelines: a run carries its own."""
+    """Return a version without ids, because Vertex AI stores no pipelines: each run contains its own."""
     return Version("", "", package.version, False)
 
 
@@ -360,7 +360,7 @@ def _run_url(place: Place, job_id: str) -> str:
 
 
 def _slug(name: str) -> str:
-    """A pipeline's name as it may stand in an id, which begins with a letter."""
+    """Return a pipeline's name in the form of an id, which begins with a letter."""
     slug = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name.lower()).strip("-")[:_SLUG]
     return slug if slug[:1].isalpha() else f"run-{slug}"
 
