@@ -6,7 +6,7 @@ from tfx.types.artifact import Artifact
 
 REJECTS = "reject_share"  # property of a blessing: the share of pictures that were rejected at ingestion
 SPANS = (
-    "spans"  # property of a blessing: the counts of each span, as JSON; see `components.image_example_gen.writing.by_span`
+    "spans"  # property of a blessing: the picture counts of each span, as JSON; see `components.image_example_gen.writing.by_span`
 )
 
 

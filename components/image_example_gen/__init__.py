@@ -1,5 +1,5 @@
-"""Ingestion: a folder of pictures becomes splits of tf.Examples.
+"""Ingestion: convert a folder of pictures to splits of tf.Examples.
 
-`config` and `sources` need neither TensorFlow nor TFX, so that a command line can check its arguments at once; the
-component itself is `component.ImageExampleGen`.
+`config` and `discovery.find` need neither TensorFlow nor TFX, so that a command line can check its arguments at once. The
+component is `component.ImageExampleGen`.
 """

@@ -13,17 +13,17 @@ from components.image_example_gen.options import pack_options
 
 
 class ImageExampleGen(FileBasedExampleGen):
-    """Reads pictures into the splits train, eval and test.
+    """Read pictures into the splits train, eval and test.
 
-    Its output `examples` holds tf.Examples in TFRecords, and beside the splits summary.json (what was read), rejects.jsonl
-    (what was refused, and why) and duplicates.jsonl (what was left out because another picture is the same). Unchanged
+    The output `examples` contains tf.Examples in TFRecords and, beside the splits, summary.json (counts), rejects.jsonl
+    (rejected pictures, with reasons) and duplicates.jsonl (pictures left out as equal to another one). Unchanged
     pictures with unchanged options are taken from the cache.
 
     Args:
         images: A folder, an archive, an array, TFRecords or a manifest: a path or a URI. With {SPAN}, or {YYYY}, {MM} and
-            {DD}, in it the folder of the latest span, or of several (`DataConfig.span_window`).
-        config: How pictures are read and divided.
-        code: Hash of the project's code: edited code misses the cache.
+            {DD}: the folder of the latest span, or of several (`DataConfig.span_window`).
+        config: How pictures are read and split.
+        code: Hash of the project's code: changed code misses the cache.
     """
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(ImageExampleGenExecutor)
@@ -32,9 +32,9 @@ class ImageExampleGen(FileBasedExampleGen):
     def __init__(self, *, images: str, config: DataConfig, code: str):
         super().__init__(
             input_base=images,
-            # Spans are resolved here and not by TFX, which would read but the latest.
+            # Spans are resolved here, not by TFX, which would read only the latest one.
             input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="pictures", pattern="*")]),
-            # The splits are the executor's to decide, not TFX's hash buckets.
+            # The executor assigns the splits, not TFX's hash buckets.
             output_config=example_gen_pb2.Output(),
             custom_config=pack_options(config, code),
         )

@@ -1,4 +1,4 @@
-"""What a person may set about reading pictures."""
+"""Settings for reading pictures."""
 
 from __future__ import annotations
 
@@ -16,46 +16,47 @@ PositiveInt = Annotated[int, Gt(0)]
 
 @dataclass(frozen=True)
 class DataConfig:
-    """How pictures are read, labelled and divided.
+    """How pictures are read, labeled and split.
 
     Attributes:
-        eval_share: Share of the training pictures held out for evaluation where there is no eval folder or file. Below
-            a half, so that some are left to train on; never 0, for the model could not be judged.
+        eval_share: Share of the training pictures held out for evaluation if there is no eval folder or file. Below
+            a half, so that pictures remain for training; never 0, because the model could not be evaluated.
         test_share: The same for the test split; 0 for none.
-        splits: `auto` takes the splits that folders, files or the manifest name, and shares of the content for the others; it
-            stops where a folder may be a split or a label. `folders` takes it for a split. `labels` takes all folders for
-            labels. `content` takes shares of the content for all, whatever folders are called.
-        label_names: Names of the labels 0, 1, 2 ... of IDX files, arrays and TFRecords; empty: the numbers themselves are
+        splits: `auto` uses the splits named by folders, files or the manifest, and splits the rest by content hash; it stops if a
+            folder may be a split or a label. `folders` takes such a folder as a split. `labels` takes all folders as labels.
+            `content` splits everything by content hash, whatever the folders' names.
+        label_names: Names of the labels 0, 1, 2 ... in IDX files, arrays and TFRecords; empty: the numbers themselves are
             the names.
-        label_pattern: A regular expression that is searched in a picture's path: its group `label` (or the first) is the
-            label, its group `split` the split; a path that it is not found in has no label. Null: the folder is the label.
-        label_file: A CSV or JSON-lines file with the columns path and label (and split), the paths relative to the folder
-            of pictures (in an archive: pictures.zip/cat.png); what it does not name has no label. Null: the folder is the
+        label_pattern: A regular expression to search in a picture's path: its group `label` (or the first) is the
+            label, its group `split` the split; a path without a match has no label. Null: the folder is the label.
+        label_file: A CSV or JSON-lines file with the columns path and label (and split). Paths are relative to the folder
+            of pictures (in an archive: pictures.zip/cat.png). Pictures that it does not list have no label. Null: the folder is the
             label.
-        label_column: Which column of labels [n, k] counts, from 0, where each picture has several.
+        label_column: The column, from 0, of labels [n, k] if each picture has several.
         array: The name of the array of pictures in a .npz, .mat or HDF5 file; null: the only one that can be pictures.
-        array_labels: The name of the array of labels in it; null: the one called alike, or the only one of as many.
-        shape: Height, width and channels of pictures that come as rows of numbers, as in a CSV; null: square and grey.
-        levels: The level that is white, of whole numbers that are not 0 to 255: 1 for masks, 4095 for 12 bits. Null: 1 for
+        array_labels: The name of its array of labels; null: the one with a matching name, or the only one of the same length.
+        shape: Height, width and channels of pictures stored as rows of numbers, as in a CSV; null: square and gray.
+        levels: The level that is white, for integers with a range other than 0 to 255: 1 for masks, 4095 for 12 bits. Null: 1 for
             arrays of 0 and 1, else 255, or 65535 for 16 bits.
-        range: The numbers that are black and white, of floating-point pictures, such as [0, 1] or [-1, 1].
-        depth: Bits of a level that are kept, 8 or 16; what has more is rounded.
-        icc: `convert` brings pictures with a color profile other than sRGB to sRGB; `ignore` takes their levels as they are.
-        pages: `first`, or `all` pages of a TIFF file, each a picture.
-        frames: `first`, or `all` frames of an animated GIF, WebP or PNG file, each a picture.
-        archive_encoding: How names in zip and tar files are encoded that do not say so, such as cp932 or gbk.
-        keep_duplicates: Keeps pictures whose pixels are exactly the same; else one of them is kept, of several splits the
-            one in test, or else in eval, so that no picture is on both sides.
-        max_rejects: The share of pictures that may be refused before the data gate says no.
-        max_megapixels: A picture with more pixels, in millions, is refused by its header, before any is decoded.
-        max_file_megabytes: A larger picture file, or member of an archive, is refused unread.
+        range: The numbers that are black and white in floating-point pictures, such as [0, 1] or [-1, 1].
+        depth: Bits kept per level, 8 or 16; deeper levels are rounded.
+        icc: `convert` converts pictures with a color profile other than sRGB to sRGB; `ignore` uses their levels unchanged.
+        pages: `first`, or `all` pages of a TIFF file, each as a picture.
+        frames: `first`, or `all` frames of an animated GIF, WebP or PNG file, each as a picture.
+        archive_encoding: Encoding of names in zip and tar files that do not declare one, such as cp932 or gbk.
+        keep_duplicates: Keep all pictures with equal pixels. Otherwise only one of them is kept; of several splits the one in
+            test, else the one in eval, so that no picture is in both training and evaluation.
+        max_rejects: The share of pictures that may be rejected before the data gate refuses the run.
+        max_megapixels: A picture with more pixels, in millions, is rejected by its header, before any pixel is decoded.
+        max_file_megabytes: A larger picture file, or member of an archive, is rejected unread.
         follow_links: Whether symbolic links may lead out of the folder of pictures.
-        span_window: How many of the last spans are read together, where the path has {SPAN} or {YYYY}-{MM}-{DD} in it.
+        span_window: The number of last spans read together, if the path has {SPAN} or {YYYY}-{MM}-{DD} in it.
         record_image: The feature of TFRecords of tf.Example, or the column of Parquet and Arrow files, that holds a picture
             file's bytes. Null: the one with a usual name (image/encoded, image, image_raw ...).
-        record_label: And the one with its label, text or a number. Null: the one with a usual name (image/label, label ...).
-        pictures_per_shard: Pictures read as one unit of work. Each unit writes a file per split, so that fewer pictures
-            mean more workers at once and more files.
+        record_label: The feature or column that holds its label, text or a number. Null: the one with a usual name (image/label,
+            label ...).
+        pictures_per_shard: Pictures read as one unit of work. Each unit writes a file per split, so smaller units
+            mean more parallel workers and more files.
     """
 
     eval_share: Annotated[float, Gt(0), Lt(0.5)] = 0.1
@@ -86,10 +87,10 @@ class DataConfig:
     pictures_per_shard: Annotated[int, Gt(0)] = 10_000
 
     def __post_init__(self) -> None:
-        """Checks what goes together.
+        """Check that the fields fit together.
 
         Raises:
-            ValueError: It does not; in a person's words.
+            ValueError: They do not; with a message in plain words.
         """
         if self.range is not None and not (math.isfinite(sum(self.range)) and self.range[0] < self.range[1]):
             raise ValueError("range is two finite numbers, first the one that is black, such as [0, 1]")
@@ -106,15 +107,15 @@ class DataConfig:
 
     @property
     def heeds_splits(self) -> bool:
-        """Whether the splits that folders, files or a manifest name count."""
+        """Whether splits named by folders, files or a manifest are used."""
         return self.splits in ("auto", "folders")
 
     @property
     def labels_from_folders(self) -> bool:
-        """Whether the folders of picture files say their labels."""
+        """Whether the labels of picture files come from their folders."""
         return self.label_pattern is None and self.label_file is None
 
     @property
     def pictures(self) -> PictureOptions:
-        """How picture files are read, at ingestion and at serving."""
+        """The options for reading picture files, at ingestion and at serving."""
         return PictureOptions(self.max_megapixels, self.icc, self.depth, self.levels, self.range)

@@ -1,4 +1,4 @@
-"""The driver of `ImageExampleGen`: decides whether the pictures changed since they were last read."""
+"""The driver of `ImageExampleGen`: detect whether the pictures have changed since they were last read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from components.image_example_gen.options import unpack_options
 
 
 class ImageExampleGenDriver(FileBasedDriver):
-    """Runs before the cache is looked up, so that a missing folder is reported at once."""
+    """A driver that runs before the cache lookup, so that a missing folder is reported at once."""
 
     def resolve_exec_properties(
         self,
@@ -22,10 +22,10 @@ class ImageExampleGenDriver(FileBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """Adds the fingerprint of all that will be read, and the latest span.
+        """Add the fingerprint of all files to read, and the latest span.
 
-        TFX's own fingerprint adds up times and sizes of the files directly in the folder: it sees neither a rename nor what
-        lies deeper.
+        TFX's own fingerprint adds up times and sizes of the files directly in the folder: it misses renames and deeper
+        files.
 
         Raises:
             InputError: There is nothing to read.

@@ -1,4 +1,4 @@
-"""The executor of `ImageExampleGen`: from pictures to the Examples artifact."""
+"""The executor of `ImageExampleGen`: convert pictures to the Examples artifact."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _LOGGER = logging.getLogger("darkroom.ingest")
 
 
 class ImageExampleGenExecutor(BaseExampleGenExecutor):
-    """Decodes every picture once, refuses those that cannot be used, and writes the others as splits of tf.Examples."""
+    """Decode every picture once, reject unusable ones, and write the others as splits of tf.Examples."""
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802
-        """Not used: `Do` writes each unit as a whole, which keeps the order."""
+        """Raise: `Do` writes each unit as a whole instead, which keeps the order."""
         raise NotImplementedError("ImageExampleGen writes its units in Do")
 
     def Do(  # noqa: N802
@@ -48,16 +48,16 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes Split-*/data_tfrecord-*, summary.json, rejects.jsonl and duplicates.jsonl into the `examples` artifact.
+        """Write Split-*/data_tfrecord-*, summary.json, rejects.jsonl and duplicates.jsonl to the `examples` artifact.
 
         Args:
             input_dict: Empty.
             output_dict: `examples`: the artifact to fill.
-            exec_properties: `input_base`: where the pictures are; `custom_config`: the options.
+            exec_properties: `input_base`: the location of the pictures; `custom_config`: the options.
 
         Raises:
-            InputError: There are no pictures, a split is empty, or a file of many pictures is damaged.
-            GateRefused: More pictures were refused than the configuration allows.
+            InputError: There are no pictures, a split is empty, or a container file is damaged.
+            GateRefused: More pictures were rejected than the configuration allows.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         started = time.monotonic()
@@ -76,7 +76,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         copies = copies_of_a_few(Tally.total(tallies), rule)
         if copies and not config.keep_duplicates:
             refuse_copies(Tally.total(tallies), distinct_of(folder, len(units)), sources, rejects)
-        if copies:  # by content all would fall on one side
+        if copies:  # by content, all copies of a picture would be in one split
             folder = join(working, "by-path")
             rule = dataclasses.replace(rule, by_path=True)
             tallies = self._ingest(sources, units, ExampleDecoder(rule, config), folder)
@@ -98,7 +98,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         fileio.rmtree(working)
 
     def _ingest(self, sources: Sources, units: list[FileUnit | ContainerUnit], decoder: ExampleDecoder, folder: str) -> list[Tally]:
-        """Reads all units, writes into `folder` and returns what each held."""
+        """Read all units, write to `folder`, and return their tallies."""
         fileio.makedirs(folder)
         METER.start(sources.count)
         with self._make_beam_pipeline() as pipeline:
@@ -107,7 +107,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
 
 
 def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
-    """All that was refused, as `{"path": ..., "reason": ...}`, sorted by path."""
+    """Return all rejects as `{"path": ..., "reason": ...}`, sorted by path."""
     rejects = [{"path": printable(left.path), "reason": left.reason} for left in sources.left_out]
     for unit in range(units):
         rejects += map(json.loads, _read_text(join(folder, rejects_name(unit))).splitlines())
@@ -115,7 +115,7 @@ def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
 
 
 def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
-    """Moves the units' files to where TFX reads them, numbered anew split by split, and describes the artifact."""
+    """Move the units' files to where TFX reads them, renumbered by split, and describe the artifact."""
     splits = [split for split in SPLITS if any(tally.pictures(split) for tally in tallies)]
     examples.split_names = artifact_utils.encode_split_names(splits)
     for split in splits:
@@ -126,7 +126,7 @@ def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
             final = join(uri, f"data_tfrecord-{number:05d}-of-{len(units):05d}")
             fileio.rename(join(folder, records_name(index, split)), final)
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
-    # TFX has no other word for TFRecords; whether they are packed, its readers see by their names.
+    # TFX has no other name for TFRecords; its readers detect compression by the files' names.
     examples_utils.set_file_format(examples, "tfrecords_gzip")
 
 

@@ -1,4 +1,4 @@
-"""What reading yields, before it is decoded: picture files, blocks of pixels, and what is refused."""
+"""The items that readers yield before decoding: picture files, blocks of pixels, and rejects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Encoded:
-    """A picture file's bytes.
+    """The bytes of a picture file.
 
     Attributes:
-        path: Where they came from, relative to the folder.
-        label: The picture's label; '' where there is none.
-        split: The split that its folder, file or manifest says, or None.
+        path: Their source, relative to the folder.
+        label: The picture's label; '' for none.
+        split: The split named by its folder, file or manifest, or None.
         data: The bytes.
-        reencoded_from: The format in which it was found where `data` was made from it, as of a page of a TIFF; else ''.
+        reencoded_from: The original format if `data` was made from it, as for a page of a TIFF; else ''.
     """
 
     path: str
@@ -29,11 +29,11 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Block:
-    """Pictures of one size that come as pixels.
+    """Pictures of one size given as pixels.
 
     Attributes:
-        path: The file that they came from, relative to the folder.
-        first: The place of the first one in it.
+        path: Their file, relative to the folder.
+        first: The index of the first one in the file.
         labels: Their labels.
         split: Their split, or None.
         pixels: uint8 of shape [n, height, width, channels], 0 to 255, with 1 to 4 channels.
@@ -48,13 +48,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A picture that was refused, or a file or folder that is not read.
+    """A rejected picture, or a file or folder that is not read.
 
     Attributes:
         path: Relative to the folder.
-        reason: Why, in a person's words.
-        pictures: How many pictures are lost with it.
-        spoils: Whether those that were read from the same file before are not to be trusted either, as by a wrong checksum.
+        reason: The reason, in plain words.
+        pictures: Number of pictures lost with it.
+        spoils: Whether pictures read earlier from the same file must be discarded too, as after a wrong checksum.
     """
 
     path: str

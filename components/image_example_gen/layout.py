@@ -1,4 +1,4 @@
-"""What the folders that pictures lie in say: their splits and their labels. One rule for folders, archives and manifests."""
+"""Interpret the folders of pictures: their splits and labels. One rule for folders, archives and manifests."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from components.image_example_gen.names import ending
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import printable
 
-_DEPTHS = 64  # folders from the top in which names of splits are looked for; one further down stops the run
-_KEPT = 200  # different names of one depth that are kept; a picture may have a folder of its own
+_DEPTHS = 64  # folders from the top that are searched for names of splits; a deeper one stops the run
+_KEPT = 200  # distinct names kept per depth; each picture may have its own folder
 
 
 def composed(text: str) -> str:
-    """Text in Unicode's form NFC: file systems keep what a person writes in one form or another."""
+    """Return text in Unicode form NFC: file systems differ in the form that they store."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 @dataclass(frozen=True)
 class Labels:
-    """How a picture file's path tells its label and its split.
+    """The rule for a picture file's label and split by its path.
 
     Attributes:
-        depth: How many folders lie above the one that names the split; None where none does, and all are labels.
-        dropped: How many folders at the beginning of a path say nothing, for all pictures lie in them.
-        repeated: Whether the split's folder holds one of its own name, which says nothing either (seg_train/seg_train).
-        named: The folders that name splits, and which ones.
+        depth: Number of folders above the one that names the split; None if none does, so that all are labels.
+        dropped: Number of leading folders of a path to ignore, because all pictures are in them.
+        repeated: Whether the split's folder holds a folder of the same name, which is ignored too (seg_train/seg_train).
+        named: The folders that name splits, with their splits.
         pattern: See `DataConfig.label_pattern`.
-        skipped: How many folders at the beginning of a path are a span's, and say nothing of the picture.
+        skipped: Number of leading folders of a path that belong to a span and are ignored.
     """
 
     depth: int | None = None
@@ -51,11 +51,11 @@ class Labels:
         return dict(self.named)
 
     def inside(self, path: str) -> str:
-        """A path without the folders that are a span's."""
+        """Return a path without the span's folders."""
         return "/".join(path.split("/")[self.skipped :]) if self.skipped else path
 
     def of(self, path: str) -> tuple[str, str | None]:
-        """The label, '' for none, and the split, None for none, of a path relative to the folder of pictures."""
+        """Return the label ('' for none) and the split (None for none) of a path relative to the folder of pictures."""
         path = self.inside(path)
         label, split = self._of_folders(path.split("/")[:-1])
         if self._pattern is None:
@@ -84,10 +84,10 @@ class _Depth:
     """The folders at one depth.
 
     Attributes:
-        names: Pictures in each folder, whatever lies above it; further names are counted as others.
-        above: The folders above, two at most: whether all pictures lie in the same.
-        ended: The folders with pictures that have none of their folders at this depth, but all above; a few.
-        repeated: Pictures in a folder called like the one above it.
+        names: Pictures by folder name, whatever the folders above; names beyond the limit are counted in `others`.
+        above: The parent folders, at most two: enough to know whether there is only one.
+        ended: Some folders that directly contain pictures and whose path ends at this depth.
+        repeated: Pictures in a folder with the same name as its parent.
     """
 
     names: Counter[str] = field(default_factory=Counter)
@@ -98,7 +98,7 @@ class _Depth:
 
 
 class Layout:
-    """Takes up where all pictures lie, in bounded memory, and then tells which folders are splits and which are labels."""
+    """Collect the paths of all pictures in bounded memory, and then decide which folders are splits and which are labels."""
 
     def __init__(self) -> None:
         self.pictures = 0
@@ -107,7 +107,7 @@ class Layout:
         self._too_deep = ""
 
     def add(self, path: str, pictures: int = 1) -> None:
-        """Takes up a picture, or a file of many, by its path; cheapest where those of one folder follow each other."""
+        """Add a picture, or a container file, by its path; fastest if pictures of one folder are consecutive."""
         folder = path.rpartition("/")[0]
         if folder != self._folder:
             self._flush()
@@ -115,20 +115,20 @@ class Layout:
         self._pending += pictures
 
     def labels(self, splits: str, where: str, labelled: bool = True, unwrap: bool = False) -> Labels:
-        """Tells which folders are splits.
+        """Decide which folders are splits.
 
         Args:
             splits: `DataConfig.splits`.
-            where: What the pictures lie in, for the message.
-            labelled: Whether labels come from these folders. Where they come from elsewhere, a folder that may be the split
-                train is no mistake: what is in no split is trained on as well.
-            unwrap: Drops one folder that all pictures lie in also where there are no splits, as archives are packed.
+            where: The parent of the pictures, for the message.
+            labelled: Whether labels come from these folders. If they do not, a folder that may be the split train is no error:
+                pictures outside all splits are used for training as well.
+            unwrap: Whether to ignore a single folder around all pictures also without splits, as is common in archives.
 
         Raises:
-            InputError: A folder may be a split, or be none.
+            InputError: A folder may or may not be a split.
         """
         self._flush()
-        ended: set[str] = set()  # above the depth that is looked at
+        ended: set[str] = set()  # above the current depth
         for depth, found in enumerate(self._depths):
             if splits == "labels" or not found.names:
                 break
@@ -154,7 +154,7 @@ class Layout:
         return Labels(dropped=1 if unwrap and self._wrapped() else 0)
 
     def splits(self, labels: Labels) -> Counter[str | None]:
-        """How many pictures lie in the folders of each split; None for those in none."""
+        """Return the number of pictures in the folders of each split; None for those in none."""
         self._flush()
         named = dict(labels.named)
         found = Counter[str | None]()
@@ -165,11 +165,11 @@ class Layout:
         return +found
 
     def strays(self, labels: Labels) -> int:
-        """How many pictures lie beside the folders of splits, in none."""
+        """Return the number of pictures outside the folders of splits."""
         return 0 if labels.depth is None else self.splits(labels)[None]
 
     def wrapper(self, labels: Labels) -> str:
-        """The folders that all pictures lie in above those of the splits; '' for none."""
+        """Return the folders around all pictures above those of the splits; '' for none."""
         return next(iter(self._depth(labels.depth).above), "") if labels.depth and labels.dropped else ""
 
     def _depth(self, depth: int) -> _Depth:
@@ -206,7 +206,7 @@ class Layout:
 
 
 def merged(labels: Labels) -> str:
-    """What to say of folders that are one split and whose names say more than that, such as cats_train and dogs_train; or ''."""
+    """Return a note on folders of one split whose names say more, such as cats_train and dogs_train; or ''."""
     loose: dict[str, list[str]] = {}
     for name, split in labels.named:
         if not split_named(name):
@@ -219,14 +219,14 @@ def merged(labels: Labels) -> str:
 
 
 def _named(names: Counter[str]) -> dict[str, str]:
-    """The folders that are called like splits: by their whole name; by one of its words where most are, and of several splits."""
+    """Return the folders with names of splits: the whole name, or one of its words if most folders have one and splits differ."""
     exact = {name: split for name in names if (split := split_named(name))}
     loose = {name: split for name in names if (split := split_in_name(name))} | exact
     return loose if len(set(loose.values())) > 1 and 2 * len(loose) >= len(names) else exact
 
 
 def _lie_above(found: _Depth, ended: set[str]) -> bool:
-    """Whether the pictures that end above a depth lie beside its folders, or above these: in none that may be a label."""
+    """Return whether pictures that end above a depth are beside its folders or above: not in a folder that may be a label."""
     (above,) = found.above
     return all(f"{above}/".startswith(f"{folder}/") or not folder for folder in ended)
 

@@ -1,4 +1,4 @@
-"""Which files are taken for pictures, by their names; the serving commands take the same ones."""
+"""Recognize pictures by name, by the same rule as the serving commands."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ __all__ = ["OTHER_SUFFIXES", "PICTURE_SUFFIXES", "ending", "is_passed_over", "is
 
 
 def suffix_of(path: str) -> str:
-    """Return how a file's name ends, to count its kind."""
+    """Return a file's suffix in lower case, for counting kinds of files."""
     return posixpath.splitext(path)[1].lower() or "without a suffix"
 
 
 def ending(path: str, most: int) -> str:
-    """Return the end of a long path, for a line that is to stay short."""
+    """Return the end of a long path, to keep a line short."""
     return path if len(path) <= most else f"…{path[1 - most :]}"

@@ -1,4 +1,4 @@
-"""The component's options on their way through TFX: packed into its CustomConfig parameter, and out of it."""
+"""Pack the component's options into TFX's CustomConfig parameter, and unpack them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from components.image_example_gen.config import DataConfig
 
 
 def pack_options(config: DataConfig, code: str) -> example_gen_pb2.CustomConfig:
-    """Packs the options into the message that TFX hands to the executor and makes part of the cache's key.
+    """Pack the options into the message that TFX passes to the executor and includes in the cache key.
 
     Args:
         config: How pictures are read.
-        code: Hash of the project's code: edited code then misses the cache.
+        code: Hash of the project's code: changed code misses the cache.
     """
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(config).items()}
     message = example_gen_pb2.CustomConfig()
@@ -26,10 +26,10 @@ def pack_options(config: DataConfig, code: str) -> example_gen_pb2.CustomConfig:
 
 
 def unpack_options(text: str) -> DataConfig:
-    """The configuration in a CustomConfig message, given as the JSON that TFX hands to the executor."""
+    """Return the configuration in a CustomConfig message, given as the JSON that TFX passes to the executor."""
     message = example_gen_pb2.CustomConfig()
     proto_utils.json_to_proto(text, message)
     struct = struct_pb2.Struct()
     message.custom_config.Unpack(struct)
-    # A Struct knows neither whole numbers nor tuples: the fields' types do.
+    # A Struct has no integers and no tuples: convert by the types of the fields.
     return TypeAdapter(DataConfig).validate_python(json_format.MessageToDict(struct)["config"])

@@ -1,4 +1,4 @@
-"""The report's most useful pictures as PNG files, for a README and other documents."""
+"""Draw the report's most useful pictures as PNG files, for a README and other documents."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from components.report.sections.layout import has
 
 GROUND, PANEL, LINE, INK, SOFT = "#110f0e", "#191614", "#322c28", "#f3ede6", "#bdb2a8"
 TRAIN, HELD_OUT = "#9d928a", "#ff5242"
-SHEET_WIDTH = 1000  # pixels that a sheet of small pictures is enlarged towards
+SHEET_WIDTH = 1000  # approximate width in pixels to which a sheet of small pictures is enlarged
 GROUND_RGB = (17, 15, 14)
 
 
 def static_images(report: ReportData) -> dict[str, bytes]:
-    """PNG files by name, as far as there is something to show."""
+    """Return PNG files by name, for all data that the report has."""
     answers = report.answers
     drawn: dict[str, Callable[[], bytes] | None] = {
         "generated.png": (lambda: _sheet(answers.generated[:72], 12)) if has(answers.generated) else None,
@@ -38,19 +38,19 @@ def static_images(report: ReportData) -> dict[str, bytes]:
 
 
 def _sheet(pictures: np.ndarray, columns: int, gap: int = 3) -> bytes:
-    """A contact sheet; small pictures are enlarged by a whole number, so that their pixels stay square."""
+    """Return a contact sheet; small pictures are enlarged by an integer factor, so that their pixels stay square."""
     width = columns * pictures.shape[2]
     enlarged = enlarge(pictures, max(1, round(SHEET_WIDTH / width)))
     return png(sheet(enlarged, columns, gap=gap, ground=GROUND_RGB))
 
 
 def enlarge(pictures: np.ndarray, times: int) -> np.ndarray:
-    """Every pixel of uint8 [n, h, w, c] repeated `times` in both directions."""
+    """Repeat every pixel of uint8 [n, h, w, c] `times` times in both directions."""
     return pictures.repeat(times, axis=1).repeat(times, axis=2)
 
 
 def _pairs(answers: Answers) -> bytes:
-    """Originals in odd rows, their reconstructions below."""
+    """Return originals in odd rows, their reconstructions below."""
     columns = min(12, len(answers.originals))
     n = len(answers.originals) // columns * columns
     rows = [part[i : i + columns] for i in range(0, n, columns) for part in (answers.originals, answers.reconstructions)]
@@ -58,7 +58,7 @@ def _pairs(answers: Answers) -> bytes:
 
 
 def _ways(answers: Answers) -> bytes:
-    """A row for each way: original, stops, original."""
+    """Return a row per interpolation: original, stops, original."""
     rows = [np.concatenate([way.ends[:1], way.frames, way.ends[1:]]) for way in answers.interpolations]
     return _sheet(np.concatenate(rows), len(rows[0]))
 
@@ -69,7 +69,7 @@ def _grid(answers: Answers) -> bytes:
 
 
 def _latent(answers: Answers) -> bytes:
-    """The scatter by label (or density) with its legend."""
+    """Return the scatter plot by label (or density) with its legend."""
     projection = project(answers.codes.means)
     groups = groups_of(answers.codes, projection)
     figure = Figure(figsize=(8.6, 7), dpi=140, facecolor=GROUND, layout="constrained")
@@ -93,7 +93,7 @@ def _latent(answers: Answers) -> bytes:
 
 
 def _loss(report: ReportData) -> bytes:
-    """Loss, reconstruction and KL over the epochs."""
+    """Plot loss, reconstruction and KL over the epochs."""
     epochs = report.training.epochs
     best = best_epoch(report)
     figure = Figure(figsize=(11, 3.4), dpi=140, facecolor=GROUND, layout="constrained")
@@ -127,7 +127,7 @@ def _loss(report: ReportData) -> bytes:
 
 
 def _dark(axes: Axes) -> Axes:
-    """Axes in the page's colours."""
+    """Apply the page's colors to axes."""
     axes.set_facecolor(PANEL)
     axes.tick_params(colors=SOFT, labelsize=9)
     axes.xaxis.label.set_color(SOFT)

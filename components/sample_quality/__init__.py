@@ -1,1 +1,1 @@
-"""How good generated and rebuilt pictures are, beside held-out ones."""
+"""Measure the quality of generated and reconstructed pictures, in comparison with held-out ones."""

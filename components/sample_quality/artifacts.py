@@ -1,4 +1,4 @@
-"""The artifact that the quality of samples is recorded as."""
+"""The artifact of SampleQuality's figures."""
 
 from __future__ import annotations
 

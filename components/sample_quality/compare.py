@@ -1,4 +1,4 @@
-"""Compares sets of pictures with held-out ones."""
+"""Compare sets of pictures with held-out ones."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Reference:
     """The held-out pictures.
 
     Args:
-        real: What is kept of them.
-        kind: Whose features `real` has.
+        real: Their features and statistics.
+        kind: The kind of features in `real`.
         features_hash: SHA-256 of the network's weights.
         held_out_hash: SHA-256 of the pictures' pixels.
-        total: How many sets will be compared with them, for the progress shown.
+        total: Number of sets to be compared, for the progress report.
     """
 
     def __init__(self, real: PictureSet, kind: FeatureKind, features_hash: str, held_out_hash: str, total: int):
@@ -34,7 +34,7 @@ class Reference:
         self._basis = {"features": kind, "features_hash": features_hash, "held_out_hash": held_out_hash}
 
     def distances(self, found: PictureSet) -> Distances:
-        """How near a set of as many pictures comes to the held-out ones."""
+        """Return the distances of a set of as many pictures from the held-out ones."""
         kernel = kernel_distance(self._real.features, found.features, seed=CHOICE)
         sharpness = float(self._real.sharpness.mean())
         made = Distances(
@@ -53,6 +53,6 @@ class Reference:
         return made
 
     def spread(self, found: PictureSet, accuracy: float) -> Spread:
-        """By how much the figures of a set, whose two-sample accuracy is known, vary with the seed that it was generated with."""
+        """Return the spread of a set's figures over generation seeds; `accuracy` is its two-sample accuracy."""
         varying = frechet_spread(self._real.features, found.features, seed=CHOICE)
         return Spread(varying, accuracy_spread(accuracy, len(found.features)), GROUPS)

@@ -1,4 +1,4 @@
-"""SampleQuality: how near generated and rebuilt pictures come to held-out ones."""
+"""The SampleQuality component: distances of generated and reconstructed pictures from held-out ones."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class SampleQualitySpec(ComponentSpec):
 
 
 class SampleQuality(base_component.BaseComponent):
-    """Compares generated pictures with held-out ones, as many of each, and rebuilt ones with their originals.
+    """Compare generated pictures with equally many held-out ones, and reconstructed ones with their originals.
 
-    It looks for copies of training pictures too, and measures the last blessed model's new pictures by the same features and
-    held-out pictures. It judges nothing and stops nothing: where there are too few held-out pictures, or the model does not
-    answer, it writes why there are no figures.
+    It also searches for copies of training pictures, and measures the last blessed model's new pictures by the same features and
+    held-out pictures. It judges nothing and stops nothing: if there are too few held-out pictures, or the model does not
+    answer, it writes the reason in place of figures.
 
     The output `quality` is a `darkroom.Quality` artifact.
     """
@@ -57,18 +57,18 @@ class SampleQuality(base_component.BaseComponent):
         pictures: int = MOST_PICTURES,
         baseline_model: channel.BaseChannel | None = None,
     ):
-        """The component.
+        """Create the component.
 
         Args:
             examples: The pictures (Examples).
             transform_graph: The pixel graph (TransformGraph).
             model: The exported model (Model).
-            features: What pictures are compared by (Features), of FeatureExtractor.
+            features: The feature space for comparisons (Features), from FeatureExtractor.
             split: The held-out split.
-            seed: Of the generated pictures.
-            code: A hash of the code that this component runs, so that TFX's cache notices when it changes.
-            pictures: How many are compared at the most, on either side.
-            baseline_model: The last blessed model (Model), whose new pictures are measured too; there may be none.
+            seed: Seed of the generated pictures.
+            code: A hash of the code that this component runs, so that a change of it misses TFX's cache.
+            pictures: Maximum number of compared pictures on either side.
+            baseline_model: The last blessed model (Model), whose new pictures are measured too; optional.
         """
         super().__init__(
             SampleQualitySpec(

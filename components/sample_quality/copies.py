@@ -1,4 +1,4 @@
-"""Looks for new pictures that are near-copies of training pictures, and lays each beside its original."""
+"""Find new pictures that are near-copies of training pictures, and write each beside its original."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from components.sample_quality.sets import Extract
 from trainer.features.network import shrink, smaller_shape
 from trainer.metrics.copies import near_copies, nearest_neighbors, nearest_pictures
 
-MOST_QUERIES = 5_000  # new and held-out pictures that are looked up; the share of copies is known to 1 % by so many
-MOST_TRAINING = 60_000  # that they are looked up among
-SIDE = 16  # pixels, the longer side of what is compared: copies need not be equal pixel for pixel
+MOST_QUERIES = 5_000  # new and held-out pictures to look up; enough to know the share of copies within 1 %
+MOST_TRAINING = 60_000  # training pictures to look them up among
+SIDE = 16  # pixels, the longer side of the compared thumbnails: copies need not be equal pixel by pixel
 SMOOTHING = 0.7 / 16  # of the longer side, a Gaussian's standard deviation: a copy may be noisy or blurred
-COARSE_SIDE = 8  # of what candidates are found by
-CANDIDATES = 6  # by features and by pixels, and of the mirrored picture likewise
+COARSE_SIDE = 8  # of the thumbnails for finding candidates
+CANDIDATES = 6  # by features and by pixels, each also for the mirrored picture
 SHOWN = 12  # copies that are named and shown
 FOLDER = "copies"
 
 
 class Keys:
-    """What pictures are looked up by, gathered batch by batch.
+    """The search keys of pictures, collected batch by batch.
 
     Args:
-        structure: From pictures to features.
-        most: Pictures after so many are left out.
-        mirrored: Whether they are looked up mirrored left to right, too.
+        structure: Function from pictures to features.
+        most: Maximum number of pictures; further ones are ignored.
+        mirrored: Whether to look them up mirrored left to right, too.
     """
 
     def __init__(self, structure: Extract, most: int, mirrored: bool = False):
@@ -40,7 +40,7 @@ class Keys:
         self._count = 0
 
     def add(self, levels: np.ndarray) -> None:
-        """Take in pictures uint8 [n, h, w, c]."""
+        """Add pictures uint8 [n, h, w, c]."""
         levels = levels[: self._most - self._count]
         if not len(levels):
             return
@@ -50,11 +50,11 @@ class Keys:
         self._count += len(levels)
 
     def thumbnails(self) -> np.ndarray:
-        """The smoothed pictures with no side above `SIDE`, uint8 [n, h, w, c]."""
+        """Return the smoothed pictures with no side above `SIDE`, uint8 [n, h, w, c]."""
         return np.concatenate([part[0] for part in self._parts])
 
     def structures(self) -> list[np.ndarray]:
-        """Features, float32 [n, f], of the pictures and of the mirrored ones if they are asked for."""
+        """Return features, float32 [n, f], of the pictures, and of the mirrored ones if `mirrored`."""
         return [np.concatenate(column) for column in list(zip(*self._parts))[1:]]
 
 
@@ -64,7 +64,7 @@ class Found:
 
     Attributes:
         copies: The figures, without examples.
-        nearest: Of the copies to be shown, the nearest first: which new picture, which training picture, and how near.
+        nearest: The copies to show, the nearest first: index of the new picture, index of the training picture, distance.
     """
 
     copies: Copies
@@ -102,10 +102,10 @@ def write_pairs(folder: str, found: Found, new: dict[int, np.ndarray], training:
     """Write each shown copy and its original as PNG files.
 
     Args:
-        folder: Where; the files go to `FOLDER` in it.
+        folder: The destination; the files go to its folder `FOLDER`.
         found: The copies.
-        new: The shown new pictures by their number, each uint8 [h, w, c].
-        training: Their originals by their number, each a path and uint8 [h, w, c].
+        new: The shown new pictures by index, each uint8 [h, w, c].
+        training: Their originals by index, each a path and uint8 [h, w, c].
 
     Returns:
         The figures with examples.
@@ -122,7 +122,7 @@ def write_pairs(folder: str, found: Found, new: dict[int, np.ndarray], training:
 
 
 def _candidates(keys: Keys, training: Keys) -> tuple[np.ndarray, np.ndarray]:
-    """Training pictures that may be near, int64 [n, k], and the distance of features to the nearest one, float32 [n]."""
+    """Return candidate training pictures, int64 [n, k], and the feature distance to the nearest one, float32 [n]."""
     (structure,) = training.structures()
     own, mirrored = keys.structures()
     (by_features, distances), (by_mirrored, _) = (nearest_neighbors(one, structure, CANDIDATES) for one in (own, mirrored))
@@ -132,7 +132,7 @@ def _candidates(keys: Keys, training: Keys) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _thumbnails(levels: np.ndarray) -> np.ndarray:
-    """Pictures uint8 [n, h, w, c] with no side above `SIDE`, smoothed, uint8 [n, h', w', c]."""
+    """Shrink pictures uint8 [n, h, w, c] to at most `SIDE` and smooth them, uint8 [n, h', w', c]."""
     from scipy.ndimage import gaussian_filter
 
     small = _shrunk(levels, SIDE)
@@ -141,7 +141,7 @@ def _thumbnails(levels: np.ndarray) -> np.ndarray:
 
 
 def _coarse(small: np.ndarray) -> np.ndarray:
-    """Pictures uint8 [n, h, w, c] as rows of pixels with no side above `COARSE_SIDE`, float32 [n, p] in [0, 1]."""
+    """Return pictures uint8 [n, h, w, c], shrunk to at most `COARSE_SIDE`, as rows of pixels, float32 [n, p] in [0, 1]."""
     return (_shrunk(small, COARSE_SIDE).astype(np.float32) / 255).reshape(len(small), -1)
 
 

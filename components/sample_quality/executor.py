@@ -29,9 +29,9 @@ class Executor(base_executor.BaseExecutor):
         """Measure the model and write quality.json.
 
         Args:
-            input_dict: `examples`, `transform_graph`, `model`, `features`; `baseline_model`, which there may be none of.
-            output_dict: `quality`: gets quality.json (see `components.sample_quality.figures.Quality`), and the pictures that it
-                names.
+            input_dict: `examples`, `transform_graph`, `model`, `features`; optionally `baseline_model`.
+            output_dict: `quality`: receives quality.json (see `components.sample_quality.figures.Quality`), and the pictures that
+                it names.
             exec_properties: `split`, `seed`, `pictures`.
         """
         uris = {name: artifact_utils.get_single_instance(found).uri for name, found in input_dict.items() if found}

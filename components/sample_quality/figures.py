@@ -1,4 +1,4 @@
-"""`quality.json`: figures of generated and rebuilt pictures, each with what it rests on. Plain values, no TensorFlow."""
+"""`quality.json`: figures of generated and reconstructed pictures, each with its basis. Plain values, no TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FeatureKind = Literal["classifier", "encoder", "self_supervised"]
 
 @dataclass(frozen=True)
 class Distances:
-    """How near some pictures come to as many held-out ones, and what that rests on; see `comparable`.
+    """The distances of a set of pictures from as many held-out ones, with their basis; see `comparable`.
 
     Attributes:
         frechet_distance: Lower is better, at least 0.
@@ -21,21 +21,20 @@ class Distances:
         kernel_distance_spread: Its standard deviation over subsets.
         precision: Share of the pictures that lie among held-out ones.
         recall: Share of the held-out pictures that lie among these.
-        density: How thickly held-out pictures lie around these; about 1 for the same distribution.
-        coverage: Share of the held-out pictures that have one of these near by.
-        features: Whose features: the `classifier` or the `self_supervised` network of FeatureExtractor; files of earlier
-            versions also have the judged model's own `encoder`.
-        features_hash: SHA-256 of its weights.
+        density: How densely held-out pictures lie around these; about 1 for the same distribution.
+        coverage: Share of the held-out pictures that have one of these nearby.
+        features: The kind of features: the `classifier` or the `self_supervised` network of FeatureExtractor; in files of earlier
+            versions also the judged model's own `encoder`.
+        features_hash: SHA-256 of the network's weights.
         held_out_hash: SHA-256 of the held-out pictures' pixels.
-        pictures: N, on either side.
-        two_sample: Balanced cross-validated accuracy of a classifier that tells these pictures from held-out ones (Lopez-Paz
-            and Oquab 2017): 0.5 where nothing tells them apart, 1 where every picture is recognized. None in files of
-            earlier versions, as the next ones.
-        high_frequencies: Power of the high spatial frequencies of these pictures over that of held-out ones: 1 for pictures
-            as sharp, below it for blur, above it for noise.
-        label_divergence: Jensen-Shannon divergence, base 2, of the labels that the classifier names in these pictures from those
-            that it names in held-out ones: 0 where every label comes as often, 1 where none of either comes in the other. None
-            where there is no classifier.
+        pictures: N, the number of pictures on either side.
+        two_sample: Balanced cross-validated accuracy of a classifier that distinguishes these pictures from held-out ones
+            (Lopez-Paz and Oquab 2017): 0.5 for indistinguishable pictures, 1 if every picture is recognized. None in files of
+            earlier versions; this holds for the following fields too.
+        high_frequencies: Power of the high spatial frequencies of these pictures over that of held-out ones: 1 for equally
+            sharp pictures, below 1 for blur, above 1 for noise.
+        label_divergence: Jensen-Shannon divergence, base 2, between the labels that the classifier predicts for these pictures and
+            for held-out ones: 0 for equal shares, 1 for disjoint labels. None without a classifier.
     """
 
     frechet_distance: float
@@ -56,13 +55,13 @@ class Distances:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """How like their originals rebuilt held-out pictures are, means over pictures.
+    """The similarity of reconstructed held-out pictures to their originals, means over pictures.
 
     Attributes:
         mse: Mean squared error of pixels in [0, 1].
         psnr: Peak signal-to-noise ratio, dB.
         ssim: Structural similarity, at most 1.
-        pictures: Over how many.
+        pictures: Number of pictures.
     """
 
     mse: float
@@ -76,10 +75,10 @@ class Copy:
     """A new picture that is a near-copy of a training picture.
 
     Attributes:
-        generated: Which new picture of `generate`, counted from 0.
+        generated: Index of the new picture of `generate`, counted from 0.
         training: Path of the training picture (`image/path` of its example).
-        distance: Between the two, over the typical distance of the new picture to other training pictures: 0 for an exact
-            copy, about 1 where the nearest one is no nearer than others.
+        distance: Distance between the two, divided by the typical distance of the new picture to other training pictures: 0 for an
+            exact copy, about 1 if the nearest one is no nearer than others.
         generated_png: The new picture, a file beside quality.json.
         training_png: The training picture as the model sees it, a file beside quality.json.
     """
@@ -93,16 +92,16 @@ class Copy:
 
 @dataclass(frozen=True)
 class Copies:
-    """How many new pictures are near-copies of training pictures.
+    """The near-copies of training pictures among new pictures.
 
     Attributes:
-        share: Share of the new pictures that are.
-        floor: Share of the held-out pictures that are by the same rule: what pictures that nobody copied come to.
-        count: Number of new pictures that are.
-        pictures: Of how many new pictures.
+        share: Share of near-copies among the new pictures.
+        floor: Share among the held-out pictures by the same rule: the value without copying.
+        count: Number of near-copies among the new pictures.
+        pictures: Number of new pictures.
         nearest_ratio: Median distance of new pictures to the nearest training picture over that of held-out ones, by
-            features: about 1 for pictures as good as these; well below it where most are copies, or keep to the middle; above it
-            where they lie apart from all training pictures.
+            features: about 1 for pictures as good as these; well below 1 if most are copies or close to the average; above 1
+            if they lie far from all training pictures.
         examples: Some of the copies, the nearest first.
     """
 
@@ -116,12 +115,12 @@ class Copies:
 
 @dataclass(frozen=True)
 class Spread:
-    """How much the figures of `generate` vary with its seed, one model's pictures being drawn anew, estimated from one seed's.
+    """The spread of the figures of `generate` over generation seeds of one model, estimated from a single seed.
 
     Attributes:
         frechet_distance: Standard deviation of the Frechet distance.
         two_sample: Standard deviation of the two-sample accuracy.
-        groups: Into how many parts the pictures were divided, each left out once, to estimate the first (`frechet_spread`).
+        groups: Number of groups of pictures, each left out once, to estimate the first (`frechet_spread`).
     """
 
     frechet_distance: float
@@ -131,25 +130,26 @@ class Spread:
 
 @dataclass(frozen=True)
 class Quality:
-    """What SampleQuality found.
+    """The results of SampleQuality.
 
     Attributes:
-        reason: Why nothing was measured; None where it was.
+        reason: Why nothing was measured; None if it was.
         split: The held-out split.
-        seed: Of the generated pictures.
-        generated: What `generate` gives, against held-out pictures.
-        prior: What `generate_prior` gives; None where the model has no such signature, for `generate` draws from the prior.
-        floor: Training pictures against the same held-out ones: what a model that is as good as the data would reach.
-        reconstruction: What `reconstruct` makes of the held-out pictures.
-        to_prior: Frechet distance of `generated` over that of `prior`: below 1 the mixture of codes is better than the prior.
+        seed: Seed of the generated pictures.
+        generated: Pictures of `generate`, against held-out pictures.
+        prior: Pictures of `generate_prior`; None if the model has no such signature, because `generate` draws from the prior.
+        floor: Training pictures against the same held-out ones: the level of a model as good as the data.
+        reconstruction: Reconstructions of the held-out pictures, against their originals.
+        to_prior: Frechet distance of `generated` over that of `prior`: below 1, the fitted density is better than the prior.
         to_floor: Frechet distance of `generated` over the floor.
-        classifier_accuracy: Share of held-out pictures that the classifier behind the features names right.
+        classifier_accuracy: Share of held-out pictures that the classifier behind the features labels correctly.
         schema: Version of this format; fields may be added without a new one.
-        copies: New pictures that are near-copies of training pictures; None in files of earlier versions, as the next ones.
-        baseline: What `generate` of the last blessed model gives, against the same held-out pictures in the same run; None
-            where there is no such model.
-        rebuilt: What `reconstruct` makes of held-out pictures, against the held-out pictures: what is lost by the decoder alone.
-        spread: How much the figures of `generated` vary from seed to seed.
+        copies: Near-copies of training pictures among the new ones; None in files of earlier versions; this holds for the
+            following fields too.
+        baseline: Pictures of the last blessed model's `generate`, against the same held-out pictures in the same run; None
+            if there is no such model.
+        rebuilt: Reconstructed held-out pictures, against the held-out pictures: the loss by the model without sampling codes.
+        spread: The spread of the figures of `generated` over seeds.
     """
 
     reason: str | None = None
@@ -169,12 +169,12 @@ class Quality:
     spread: Spread | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for JSON."""
+        """Return plain values, for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Quality:
-        """The inverse of `to_dict`; what a later version has added is left out, and what an earlier one lacks is None."""
+        """Invert `to_dict`. Fields added by a later version are ignored; fields missing in an earlier version are None."""
         built = {name: _build(part, values[name]) for name, part in PARTS.items() if values.get(name)}
         if copies := built.get("copies"):
             built["copies"] = dataclasses.replace(copies, examples=tuple(_build(Copy, one) for one in copies.examples))
@@ -194,9 +194,9 @@ PARTS = {
 
 
 def comparable(first: Distances | None, second: Distances | None) -> bool:
-    """Whether two figures may be set side by side: same features, same held-out pictures, as many of them.
+    """Return whether two figures are comparable: same features, same held-out pictures, same number of pictures.
 
-    Distances of other features are on another scale, and the Frechet distance falls as pictures become more.
+    Distances on other features have another scale, and the Frechet distance falls with the number of pictures.
     """
     if first is None or second is None:
         return False
@@ -205,7 +205,7 @@ def comparable(first: Distances | None, second: Distances | None) -> bool:
 
 
 def frechet_ratio(first: Distances | None, second: Distances | None) -> float | None:
-    """The Frechet distance of one set over that of another; None where they cannot be compared."""
+    """Return the Frechet distance of one set over that of another; None if they are not comparable."""
     if not comparable(first, second) or second.frechet_distance <= 0:
         return None
     return first.frechet_distance / second.frechet_distance

@@ -1,4 +1,4 @@
-"""Measures generated, training and rebuilt pictures against held-out ones."""
+"""Measure generated, training and reconstructed pictures against held-out ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from trainer.metrics import pictures as likeness
 FEWEST = 50  # with fewer held-out pictures the floor is as high as the distances
 CHOICE = 0  # seed of the choice of pictures: the same for every model
 PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces")
-FAULTS = (OSError, KeyError, ValueError, tf.errors.OpError)  # of a model that does not answer as it should
+FAULTS = (OSError, KeyError, ValueError, tf.errors.OpError)  # errors of a model that does not answer correctly
 
 log = logging.getLogger("darkroom.sample_quality")
 
@@ -49,13 +49,13 @@ def measure(
         model: Folder of the SavedModel.
         features: URI of the `features` artifact.
         split: The held-out split.
-        seed: Of the generated pictures.
-        most: N at the most.
-        baseline: Folder of the last blessed model's SavedModel; None where there is none.
-        folder: Where copies and their originals are written; None for nowhere, then none are named.
+        seed: Seed of the generated pictures.
+        most: Maximum of N, the number of pictures on either side.
+        baseline: Folder of the last blessed model's SavedModel; None if there is none.
+        folder: Where copies and their originals are written; None: they are neither written nor listed.
 
     Returns:
-        The figures, or why there are none: too few pictures, or a model that does not answer.
+        The figures, or the reason for having none: too few pictures, or a model that does not answer.
     """
     held_out, train = Split(examples, split), Split(examples, "train")
     n = min(most, len(held_out), len(train))
@@ -66,14 +66,14 @@ def measure(
         measuring = _Measuring(held_out, train, n, transform_graph, model, features, seed, baseline)
         return measuring.quality(split, folder)
     except FAULTS as error:
-        # The gates judge whether the model is any good; here a bad one costs its figures only.
+        # The gates judge whether the model is good; here, a bad model only lacks figures.
         reason = _in_a_line(error)
         log.warning("sample quality could not be measured: %s", reason)
         return Quality(reason=f"the model could not be measured: {reason}", split=split, seed=seed)
 
 
 def _in_a_line(error: Exception) -> str:
-    """What an error says, without what TensorFlow says of every one."""
+    """Return an error's message without TensorFlow's boilerplate."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(PREAMBLE)]
     return one_line(lines[0] if lines else type(error).__name__)
 
@@ -100,11 +100,11 @@ class _Measuring:
         self._signatures = ["generate", *([PRIOR] if self._model.offers(PRIOR) else [])]
         self._sets = (
             2 + len(self._signatures) + (baseline is not None)
-        )  # beside held-out pictures; rebuilt ones are counted as these
+        )  # sets besides the held-out pictures; reconstructions are counted with those
         self._counted = Counted(total=n * self._sets + len(self._looked_among))
 
     def quality(self, split: str, folder: str | None) -> Quality:
-        """All figures."""
+        """Return all figures."""
         description = self._features.description
         rebuilding = _Rebuilding(self._model, self._observe)
         held_keys, new_keys = (Keys(self._observe.structure, MOST_QUERIES, mirrored=True) for _ in range(2))
@@ -134,7 +134,7 @@ class _Measuring:
         )
 
     def _look(self, batches: Iterable[np.ndarray], *also: Callable[[np.ndarray], None]) -> PictureSet:
-        """Observe batches of uint8 [m, h, w, c], each of which all of `also` are called with."""
+        """Observe batches of uint8 [m, h, w, c]; call each function in `also` with every batch."""
         parts = []
         for levels in self._counted(batches):
             parts.append(self._observe(levels))
@@ -143,7 +143,7 @@ class _Measuring:
         return PictureSet.join(parts)
 
     def _of_baseline(self, against: Reference) -> Distances | None:
-        """The figures of the last blessed model's new pictures; None where it does not answer with pictures of this kind."""
+        """Return the figures of the last blessed model's new pictures; None if it fails or its pictures have another shape."""
         if self._baseline is None:
             return None
         try:
@@ -171,7 +171,7 @@ class _Measuring:
 
 
 class _Rebuilding:
-    """Has held-out pictures rebuilt and sums up how like they are.
+    """Reconstruct held-out pictures, and measure their similarity to the originals.
 
     Attributes:
         originals: SHA-256 over the pictures' pixels.
@@ -182,7 +182,7 @@ class _Rebuilding:
         self.originals = hashlib.sha256()
 
     def add(self, levels: np.ndarray) -> None:
-        """Take in originals, uint8 [n, h, w, c]."""
+        """Add originals, uint8 [n, h, w, c]."""
         self.originals.update(np.ascontiguousarray(levels).tobytes())
         rebuilt = self._model.reconstruct(levels)
         self._parts.append(self._observe(rebuilt))
@@ -190,11 +190,11 @@ class _Rebuilding:
         self._figures.append([measured(*pair) for measured in (likeness.mse, likeness.psnr, likeness.ssim)])
 
     def rebuilt(self) -> PictureSet:
-        """What is kept of the rebuilt pictures."""
+        """Return the features and statistics of the reconstructions."""
         return PictureSet.join(self._parts)
 
     def figures(self) -> Reconstruction:
-        """Means over all pictures."""
+        """Return means over all pictures."""
         values = np.concatenate(self._figures, axis=1)
         mse, psnr, ssim = map(float, values.mean(axis=1))
         return Reconstruction(mse, psnr, ssim, values.shape[1])

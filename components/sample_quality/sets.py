@@ -1,4 +1,4 @@
-"""What is kept of a set of pictures to compare it with another one: features and statistics, batch by batch."""
+"""The features and statistics of a set of pictures for comparisons with other sets, computed batch by batch."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Extract = Callable[[np.ndarray], np.ndarray]  # from pictures uint8 [n, h, w, c]
 
 @dataclass(frozen=True)
 class PictureSet:
-    """What is kept of n pictures.
+    """The features and statistics of n pictures.
 
     Attributes:
-        features: What distances are on, float32 [n, f].
-        seen: All that a classifier may tell sets apart by, float32 [n, v]: features of all networks, and `pixel_statistics`.
+        features: The features for distances, float32 [n, f].
+        seen: All inputs of the two-sample classifier, float32 [n, v]: features of all networks, and `pixel_statistics`.
         sharpness: Power of the high spatial frequencies, float64 [n].
-        labels: The likeliest label of each, int64 [n]; -1 where there is no classifier.
+        labels: The most likely label of each picture, int64 [n]; -1 without a classifier.
     """
 
     features: np.ndarray
@@ -34,19 +34,19 @@ class PictureSet:
 
     @classmethod
     def join(cls, parts: Iterable[PictureSet]) -> PictureSet:
-        """All pictures of some sets."""
+        """Concatenate sets."""
         return cls(*(np.concatenate(column) for column in zip(*map(_columns, parts))))
 
 
 class Observer:
-    """Turns pictures into what is kept of them.
+    """Convert pictures to their features and statistics.
 
     Args:
         features: The feature spaces.
-        model: The judged model, whose encoder takes the place of a network where an artifact has none.
+        model: The judged model, whose encoder replaces the network if the artifact has none.
 
     Attributes:
-        structure: Features of the self-supervised network; of an artifact that has none, those that distances are on.
+        structure: Features of the self-supervised network, or those for distances if the artifact has no such network.
     """
 
     def __init__(self, features: Features, model: Model):
@@ -57,7 +57,7 @@ class Observer:
         self.structure: Extract = self._other or self._extract
 
     def __call__(self, levels: np.ndarray) -> PictureSet:
-        """What is kept of pictures uint8 [n, h, w, c]."""
+        """Return the features and statistics of pictures uint8 [n, h, w, c]."""
         if self._classifier:
             features, labels = self._classifier.look(levels)
         else:
@@ -68,17 +68,17 @@ class Observer:
 
 
 class Counted:
-    """Counts pictures as they come by, and reports how far that is of all.
+    """Count passing pictures, and report the progress.
 
     Args:
-        total: How many there will be.
+        total: Total number of pictures.
     """
 
     def __init__(self, total: int):
         self._total, self._done = total, 0
 
     def __call__(self, batches: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-        """The same batches, each counted when the next one is asked for."""
+        """Yield the same batches; each is counted when the next one is requested."""
         for levels in batches:
             yield levels
             self._done += len(levels)

@@ -1,19 +1,19 @@
-"""The clean process: puts the golden requests to an exported model as TensorFlow Serving would, and stores the answers.
+"""The clean process: send the golden requests to an exported model as TensorFlow Serving would, and store the answers.
 
-A script, run by path as `python -I -S check.py request.json` in a folder that holds itself, c_api.py and golden.py: it
-sees no TensorFlow in Python, no TFX, no Keras and nothing else of this project, as little as a server does.
+This script runs by path as `python -I -S check.py request.json`, in a folder with check.py, c_api.py and golden.py. Like a server,
+it has no TensorFlow in Python, no TFX, no Keras and nothing else of this project.
 
 request.json: {"library": TensorFlow's shared library, "model": the SavedModel, "inputs": the golden inputs.npz,
-"answers": a folder to write to, "numpy": the folder that numpy is in, "calls": {signature: {"inputs": {name: tensor},
+"answers": a folder to write to, "numpy": the folder that contains numpy, "calls": {signature: {"inputs": {name: tensor},
 "outputs": {name: tensor}, "counted_by": name or null}}}.
 
-One line of JSON on standard output for each thing done, so that what was done before a crash is known:
+The script writes one line of JSON to standard output per completed step, so that the steps before a crash are known:
 {"loaded": milliseconds, "tensorflow": version}; {"signature": name, "milliseconds": of the golden request} or
-{"signature": name, "error": words}; and last {"modules": all that was imported beside Python's own library}. Where the
-model cannot be loaded, {"error": words} alone.
+{"signature": name, "error": words}; and last {"modules": all imported modules outside Python's own library}. If the
+model cannot be loaded, it writes only {"error": words}.
 
-The answers of a signature go to <answers>/<signature>.npz: "golden" to the golden request; "otherwise" to the same in
-another batch size: row by row, or for one picture more.
+The answers of a signature go to <answers>/<signature>.npz: "golden" for the golden request; "otherwise" for the same in
+another batch size: row by row, or with one more picture.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import Any
 
 
 def main(request_file: str) -> None:
-    """Answers the request in `request_file`."""
+    """Answer the request in `request_file`."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
-    # Python was started without any search path but its own library's.
+    # Python was started with only its own library on the search path.
     sys.path += [str(Path(__file__).parent), request["numpy"]]
     import c_api
     import golden
@@ -58,13 +58,13 @@ def main(request_file: str) -> None:
 
 
 def ask(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Calls a signature once; returns its outputs by name."""
+    """Call a signature once; return its outputs by name."""
     feeds = {tensor: values[name] for name, tensor in call["inputs"].items()}
     return dict(zip(call["outputs"], session.run(feeds, list(call["outputs"].values()))))
 
 
 def ask_otherwise(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Calls a signature in another batch size than the golden one: for one picture more, or row by row."""
+    """Call a signature with another batch size than the golden one: with one more picture, or row by row."""
     if call["counted_by"]:
         return ask(session, call, {**values, call["counted_by"]: values[call["counted_by"]] + 1})
     rows = range(len(next(iter(values.values()))))
@@ -73,19 +73,19 @@ def ask_otherwise(session: Any, call: dict[str, Any], values: dict[str, Any]) ->
 
 
 def join(parts: list[Any]) -> Any:
-    """Joins answers to single rows, arrays or lists of strings, to one of all rows."""
+    """Join answers to single rows, arrays or lists of strings, into one answer."""
     import numpy
 
     return sum(parts, []) if isinstance(parts[0], list) else numpy.concatenate(parts)
 
 
 def milliseconds_since(started: float) -> float:
-    """Returns how long ago `started` of time.perf_counter was, in milliseconds."""
+    """Return the milliseconds since `started`, a value of time.perf_counter."""
     return round((time.perf_counter() - started) * 1000, 3)
 
 
 def say(**line: Any) -> None:
-    """Writes a line of JSON to standard output at once."""
+    """Write a line of JSON to standard output at once."""
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Starts the clean process that questions an exported model, and survives whatever becomes of it."""
+"""Start the clean process that calls an exported model, and handle its crash or timeout."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from trainer import golden
 
 @dataclass
 class Outcome:
-    """What became of the process.
+    """The outcome of the process.
 
     Attributes:
-        loaded: What it said once the model was loaded: `loaded` (milliseconds) and `tensorflow` (version).
-        signatures: What it said of each signature that it came to: `milliseconds`, or `error`.
-        modules: What it had imported in the end, beside Python's own library.
-        failure: Why it did not come to its end in order; None where it did.
+        loaded: The report after loading: `loaded` (milliseconds) and `tensorflow` (version).
+        signatures: The report for each called signature: `milliseconds`, or `error`.
+        modules: All modules imported in the end, outside Python's own library.
+        failure: Why the process did not end normally, or the model did not load; None if neither.
     """
 
     loaded: dict[str, Any] = field(default_factory=dict)
@@ -38,17 +38,17 @@ class Outcome:
 
 
 def question(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder: Path, timeout: float) -> Outcome:
-    """Puts golden requests to a model in a process of its own.
+    """Send golden requests to a model in a separate process.
 
     Args:
         model: The SavedModel's folder.
         inputs: The golden inputs.npz.
-        calls: Tensor names of the signatures to call, as check.py describes them.
+        calls: Tensor names of the signatures to call, as described in check.py.
         folder: An empty folder; the answers go to folder/answers/<signature>.npz.
         timeout: Seconds after which the process is killed.
 
     Returns:
-        What became of it; a crash or a timeout is told there, not raised.
+        The outcome; it also reports a crash or a timeout, which raise no exception.
     """
     code, answers, empty = (folder / name for name in ("code", "answers", "empty"))
     for made in (code, answers, empty):
@@ -64,7 +64,7 @@ def question(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder
         "calls": calls,
     }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    # -I and -S: neither the environment, the folder it starts in nor site-packages adds to what Python can import.
+    # -I and -S: the environment, the current folder and site-packages add nothing to Python's import path.
     command = [sys.executable, "-I", "-S", str(code / "check.py"), str(folder / "request.json")]
     with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(command, cwd=empty, env=_environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
@@ -73,16 +73,16 @@ def question(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder
 
 
 def _environment() -> dict[str, str]:
-    """Returns the environment of the process: what its libraries need to be found, and nothing of this one's settings.
+    """Return the environment of the process: only the variables that its libraries need to be found.
 
-    It computes on the CPU, which every server has, and does not fight over the GPU's memory with the trainer.
+    It computes on the CPU, which every server has, and does not compete with the trainer for GPU memory.
     """
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
 def _wait(process: subprocess.Popen, timeout: float) -> str | None:
-    """Waits for the end of the process; returns why it was none in order, or None."""
+    """Wait for the process; return why it did not end normally, or None."""
     try:
         code = process.wait(timeout)
     except subprocess.TimeoutExpired:
@@ -104,7 +104,7 @@ def _outcome(folder: Path, failure: str | None) -> Outcome:
         try:
             line = json.loads(text)
         except ValueError:
-            continue  # Something that a library wrote, or a line cut by a crash.
+            continue  # Output of a library, or a line cut by a crash.
         if "signature" in line:
             outcome.signatures[line["signature"]] = line
         elif "loaded" in line:

@@ -1,4 +1,4 @@
-"""Whether a served answer is the one that the trainer's model gave."""
+"""Compare served answers with the golden answers of the trainer's model."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-# Floats: the order in which a sum is taken differs between kernels and batch sizes, and a graph may be optimised.
+# Floats: the order of a sum differs between kernels and batch sizes, and a graph may be optimized.
 RELATIVE = 1e-4
 ABSOLUTE = 1e-3
-# Pixels are rounded floats: one that lies half way between two levels may fall to either side.
+# Pixels are rounded floats: a value halfway between two levels may be rounded to either.
 LEVELS = 1
 SHARE_OF_PIXELS = 0.01
-PNG = b"\x89PNG"  # what a PNG file begins with
+PNG = b"\x89PNG"  # the first bytes of a PNG file
 
 
 class Comparison(NamedTuple):
-    """How far an answer is from the golden one.
+    """The comparison of an answer with the golden one.
 
     Attributes:
-        max_difference: The largest difference of two numbers (of pixels: levels); None where they cannot be compared.
-        reason: Why they are not the same; None where they are.
+        max_difference: The largest difference of two numbers (for pixels: levels); None if they are not comparable.
+        reason: Why the answers differ; None if they do not.
     """
 
     max_difference: float | None
@@ -31,11 +31,11 @@ class Comparison(NamedTuple):
 
 
 def compare(expected: np.ndarray | Sequence[bytes], actual: np.ndarray | Sequence[bytes]) -> Comparison:
-    """Compares an answer with the golden one.
+    """Compare an answer with the golden one.
 
     Args:
         expected: Floats or uint8 pixels of any shape, PNG files, or other strings, such as labels.
-        actual: What was served.
+        actual: The served answer.
 
     Returns:
         The comparison; PNG files are compared by their pixels.
@@ -83,7 +83,7 @@ def _compare_floats(expected: np.ndarray, actual: np.ndarray) -> Comparison:
 
 
 def _decode(files: Sequence[bytes]) -> np.ndarray:
-    """Returns PNG files of one size as uint8 [n, h, w] or [n, h, w, c]."""
+    """Return PNG files of one size as uint8 [n, h, w] or [n, h, w, c]."""
     return np.stack([np.asarray(Image.open(io.BytesIO(content), formats=["PNG"])) for content in files])
 
 

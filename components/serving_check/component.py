@@ -1,4 +1,4 @@
-"""ServingCheck: is the exported model the trained one, and does it answer where it will be served?"""
+"""The ServingCheck component: check that the exported model answers in a serving runtime as the trained model did."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from components.serving_check.executor import Executor
 
 
 class ServingCheckSpec(ComponentSpec):
-    """What ServingCheck takes and gives."""
+    """Inputs, outputs and parameters of `ServingCheck`."""
 
     PARAMETERS = {
         "code": ExecutionParameter(type=str),
@@ -24,9 +24,9 @@ class ServingCheckSpec(ComponentSpec):
 
 
 class ServingCheck(base_component.BaseComponent):
-    """Puts golden requests to the exported model in a clean process, by the C++ runtime that TensorFlow Serving has.
+    """Send golden requests to the exported model in a clean process, with the C++ runtime that TensorFlow Serving uses.
 
-    Takes the place of TFX's InfraValidator, which needs a docker daemon: the Pusher takes its blessing as
+    It replaces TFX's InfraValidator, which needs a docker daemon: the Pusher takes its blessing as
     `infra_blessing`. It succeeds whether or not it blesses the model; the reasons are in the blessing's
     serving_check.json.
     """
@@ -35,13 +35,13 @@ class ServingCheck(base_component.BaseComponent):
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
     def __init__(self, *, model: BaseChannel, model_run: BaseChannel, code: str, timeout_seconds: int = 300):
-        """Builds the component.
+        """Create the component.
 
         Args:
             model: The Trainer's `model`.
             model_run: The Trainer's `model_run`, with golden/inputs.npz and golden/answers.npz (see trainer/golden.py).
-            code: A hash of the code that this component runs, so that TFX's cache notices when it changes.
-            timeout_seconds: How long the model may take to load and answer everything.
+            code: A hash of the code that this component runs, so that a change of it misses TFX's cache.
+            timeout_seconds: Maximum time in seconds for the model to load and answer all requests.
         """
         blessing = channel_utils.as_channel([standard_artifacts.InfraBlessing()])
         spec = ServingCheckSpec(model=model, model_run=model_run, code=code, timeout_seconds=timeout_seconds, blessing=blessing)

@@ -1,4 +1,4 @@
-"""What every exported model must answer."""
+"""The signatures that every exported model must have."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Signature:
     """A signature of the contract.
 
     Attributes:
-        inputs: Names that it must take; it may take more.
-        outputs: Names that it must return; it may return more, which are checked where golden answers have them.
-        counted_by: The scalar input that says how many pictures come back; None where it answers row by row.
+        inputs: Required input names; further inputs are allowed.
+        outputs: Required output names; further outputs are allowed, and are checked if golden answers have them.
+        counted_by: The scalar input that sets the number of returned pictures; None if the signature answers row by row.
     """
 
     inputs: tuple[str, ...]
@@ -35,7 +35,7 @@ SIGNATURES = {
     "evaluate": Signature(("examples",), (*_BOUNDS, "importance_weighted")),
 }
 
-# What a model may answer beside; where it does, in its export or in training, it is checked like the others.
+# Optional signatures: if the export or the golden answers have one, it is checked like the others.
 OPTIONAL = {
     "generate_prior": SIGNATURES["generate"],
     "decode_label": Signature(("latents", "label"), ("images",)),
@@ -44,5 +44,5 @@ OPTIONAL = {
 
 
 def expected_of(answered: Iterable[str]) -> dict[str, Signature]:
-    """The signatures that a model is checked by that answers those of these names."""
+    """Return the signatures to check for a model with signatures or answers of the given names."""
     return {**SIGNATURES, **{name: signature for name, signature in OPTIONAL.items() if name in set(answered)}}

@@ -15,7 +15,7 @@ from tfx.utils import io_utils, path_utils
 from components.serving_check.judgement import check_model
 
 REPORT = "serving_check.json"
-# What TFX's Pusher demands of an InfraBlessing, and the file that TFX's own InfraValidator leaves beside it.
+# The property that TFX's Pusher reads from an InfraBlessing, and the files that TFX's own InfraValidator writes.
 _BLESSED = "blessed"
 _FILES = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
 
@@ -23,7 +23,7 @@ log = logging.getLogger("darkroom.serving_check")
 
 
 class Executor(base_executor.BaseExecutor):
-    """Checks an exported model in a clean process and blesses it, or does not."""
+    """Check an exported model in a clean process, and bless it if it passes."""
 
     def Do(
         self,
@@ -31,12 +31,11 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Runs the check.
+        """Run the check.
 
         Args:
             input_dict: `model`, the Trainer's export, and `model_run`, with the golden answers in golden/.
-            output_dict: `blessing`: gets serving_check.json (see `check_model`) and the custom property `blessed`, 1 or
-                0.
+            output_dict: `blessing`: receives serving_check.json (see `check_model`) and the custom property `blessed`, 1 or 0.
             exec_properties: `timeout_seconds`.
         """
         model = artifact_utils.get_single_instance(input_dict["model"])

@@ -1,4 +1,4 @@
-"""Whether an exported model may be served: it answers every signature of the contract as the trainer's model did."""
+"""Decide whether an exported model may be served: it must answer every signature of the contract as the trainer's model did."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ _UNANSWERED = "it was not answered"
 
 
 def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any]:
-    """Checks an exported model in a clean process.
+    """Check an exported model in a clean process.
 
     Args:
         model: URI of the SavedModel's folder.
         golden_folder: URI of the folder with inputs.npz and answers.npz.
-        timeout: Seconds after which the model counts as one that does not answer.
+        timeout: Seconds after which the model counts as not answering.
 
     Returns:
-        The report, as serving_check.json holds it: `schema`; `blessed`; `reasons`, one line each, none where blessed;
-        `tensorflow`, the runtime's version, and `load_milliseconds`, both None where the model did not load;
-        `signatures`, by name `ok`, `max_difference` (of numbers; of pixels in levels), `milliseconds` of the first call
-        and `reason`; `modules`, what the process had imported. A model that is no good, whatever is wrong with it,
-        gives a report and no exception.
+        The report, as in serving_check.json: `schema`; `blessed`; `reasons`, one line each, none if blessed;
+        `tensorflow`, the runtime's version, and `load_milliseconds`, both None if the model did not load;
+        `signatures`: by name, `ok`, `max_difference` (of numbers; for pixels, levels), `milliseconds` of the first call
+        and `reason`; `modules`, the modules that the process had imported. A broken model gives a report, not an exception.
     """
     with tempfile.TemporaryDirectory(prefix="serving_check_") as scratch:
         folder = Path(scratch)
         here = {"model": folder / "model", "golden": folder / "golden"}
         try:
-            # Copies: a server gets the model in another place than it was exported to, and in a file system of its own.
+            # Check copies: a server also has the model in another place than the export, and in its own file system.
             for uri, copy in ((model, here["model"]), (golden_folder, here["golden"])):
                 if not fileio.exists(uri):
                     raise FileNotFoundError(f"{uri} is missing")
@@ -62,7 +61,7 @@ def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any
             for name, reason in lacking.items()
         }
     reasons = [f"{name}: {verdict['reason']}" for name, verdict in verdicts.items() if verdict["reason"]]
-    if outcome.failure:  # Tells why some were not answered, and once is enough.
+    if outcome.failure:  # It explains the unanswered signatures; report it only once.
         reasons = [outcome.failure, *(reason for reason in reasons if not reason.endswith(_UNANSWERED))]
     return _report(reasons, outcome, verdicts)
 
@@ -83,7 +82,7 @@ def _report(
 
 
 def _lacking(name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors) -> str | None:
-    """Returns what keeps a signature of the contract from being checked; None where nothing does."""
+    """Return why a signature of the contract cannot be checked; None if it can."""
     found, wanted = signatures.get(name), ALL[name]
     if found is None:
         return "the exported model has no such signature"
@@ -103,7 +102,7 @@ def _call(name: str, found: Signature, expected: dict[str, golden.Value]) -> dic
 
 
 def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folder: Path) -> dict[str, Any]:
-    """Compares what a signature answered with the golden answer."""
+    """Compare a signature's answer with the golden answer."""
     said = outcome.signatures.get(name)
     if said is None:
         return _verdict(_UNANSWERED)
@@ -124,7 +123,7 @@ def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folde
 
 
 def _judge_otherwise(name: str, expected: golden.Value, actual: golden.Value) -> str | None:
-    """Returns what is wrong with the answer in another batch size; None where it is right."""
+    """Return the fault of the answer in another batch size; None if it is correct."""
     if ALL[name].counted_by:
         wanted = len(expected) + 1
         return None if np.shape(actual)[:1] == (wanted,) else f"are not {wanted} pictures when {wanted} are asked for"

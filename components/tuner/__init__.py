@@ -1,1 +1,1 @@
-"""TFX's Tuner, which also writes down what came of each trial."""
+"""TFX's Tuner, with a record of each trial."""

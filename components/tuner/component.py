@@ -1,4 +1,4 @@
-"""Tuner: TFX's own, with another executor."""
+"""The Tuner component: TFX's own, with another executor."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from components.tuner import executor
 
 
 class Tuner(TfxTuner):
-    """Searches for hyperparameters; arguments and outputs are those of `tfx.components.Tuner`.
+    """Search for hyperparameters. Arguments and outputs are those of `tfx.components.Tuner`.
 
-    The output `tuner_results` holds `trials.json` too, see `trainer.tuning.trials`.
+    The output `tuner_results` also contains `trials.json`; see `trainer.tuning.trials`.
     """
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)

@@ -15,7 +15,7 @@ from trainer.tuning.trials import FILE
 
 
 class Executor(tuner_executor.Executor):
-    """Adds `trials.json` to the output `tuner_results`: TFX's own table has neither trials that failed nor their figures."""
+    """Add `trials.json` to the output `tuner_results`. TFX's own table lacks failed trials and the figures of trials."""
 
     def Do(  # noqa: N802
         self,
@@ -23,8 +23,8 @@ class Executor(tuner_executor.Executor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Searches, and writes the best values and all trials."""
-        # Pixels are kept in a folder that goes however the search ends; TFX's would stay after a failure.
+        """Search, and write the best values and all trials."""
+        # This folder of pixels is always removed; TFX's own would remain after a failure.
         with tempfile.TemporaryDirectory(prefix="darkroom-search-") as folder:
             search = tuner_executor.search(input_dict, exec_properties, folder, print_tuning_summary=False)
             tuner_executor.write_best_hyperparameters(search, output_dict)

@@ -1,1 +1,1 @@
-"""What there is to read: files, their labels and splits, found without decoding any picture."""
+"""Find the files to read, their labels and splits, without decoding any picture."""

@@ -1,4 +1,4 @@
-"""Which reader takes a file of many pictures: the one place that knows all readers."""
+"""Choose the reader of each container file. Only this module lists all readers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from components.image_example_gen.readers.columnar import arrow, parquet
 from components.image_example_gen.readers.container import Container
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 
-# Each takes files one by one; arrays are taken together, for their labels lie in other files.
+# Each reads files one by one. Arrays are handled together, because their labels are in other files.
 READERS: tuple[ModuleType, ...] = (archives, records, parquet, arrow, cifar, pixel_csv, pickles)
 PAGE = "an HTML page, whatever its name says: fetch it again"
 
 
 def is_container(path: str) -> bool:
-    """Return whether a file is called like one of many pictures, or of their labels."""
+    """Return whether a file has the name of a container of pictures, or of labels for one."""
     return arrays.is_array(path) or _is_beside(path) or any(reader.is_mine(path) for reader in READERS)
 
 
@@ -34,21 +34,21 @@ def _is_beside(path: str) -> bool:
 
 
 def is_inner(name: str) -> bool:
-    """Return whether a member of an archive is called so, or like a table; an archive within an archive is not read."""
+    """Return whether a member of an archive has the name of a container or a table; archives in archives are not read."""
     return is_table(name) or (is_container(name) and not archives.is_mine(name))
 
 
 @dataclass
 class Containers:
-    """What became of the files of many pictures.
+    """The container files that were found.
 
     Attributes:
         taken: Those that are read, sorted by path.
-        left_out: Those that cannot be.
-        used: The files that they are made of, and those with their labels.
-        others: Files that turned out to be none, by suffix.
-        tables: Tables within archives that are none of pixels.
-        notes: What a person should know of them, a line each.
+        left_out: Those that cannot be read.
+        used: The files that they consist of, and those with their labels.
+        others: Files that turned out not to be containers, by suffix.
+        tables: Tables within archives that do not hold pixels.
+        notes: Notes for the user, one line each.
     """
 
     taken: list[Container] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Containers:
     notes: list[str] = field(default_factory=list)
 
     def place(self, labels: Labels) -> None:
-        """Give each the split, and archives the label, that its folders say."""
+        """Set the split of each container, and the label of archives, by their folders."""
         for number, each in enumerate(self.taken):
             label, split = labels.of(each.path)
             if isinstance(each, archives.ArchivePictures):
@@ -67,10 +67,10 @@ class Containers:
             self.taken[number] = replace(each, split=split or each.split)
 
     def take(self, folder: str, file: FoundFile, config: DataConfig) -> None:
-        """Have the reader of one file look at it; whatever it holds, it is refused by itself.
+        """Let the reader of one file inspect it. Any fault rejects only this file.
 
         Raises:
-            InputError: The configuration does not go with it.
+            InputError: The configuration does not fit the file.
         """
         reader = next((reader for reader in READERS if reader.is_mine(file.path)), None)
         if reader is None:
@@ -92,15 +92,15 @@ class Containers:
 
 
 def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig) -> Containers:
-    """Read the headers of files of many pictures.
+    """Read the headers of container files.
 
     Args:
-        folder: That their paths are relative to.
+        folder: The folder that their paths are relative to.
         files: The files.
         config: How they are read.
 
     Raises:
-        InputError: The configuration names what none of them has.
+        InputError: The configuration names something that none of them has.
     """
     found = Containers()
     files = sorted(files, key=lambda file: file.path)
@@ -124,12 +124,12 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
 
 
 def _in_plain_words(folder: str, left: Rejected) -> Rejected:
-    """Say of a page of the web that it is one: a download that failed, whatever its name."""
+    """Replace the reason if the file is an HTML page: a failed download under any name."""
     if "HTML" in left.reason:
         return left
     try:
         with open_file(join(folder, left.path)) as stream:
             head = stream.read(64).lstrip().lower()
-    except Exception:  # its reason has been found
+    except Exception:  # keep the reason already found
         return left
     return replace(left, reason=PAGE) if head.startswith((b"<!doctype html", b"<html")) else left

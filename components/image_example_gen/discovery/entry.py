@@ -1,4 +1,4 @@
-"""A picture file that was found."""
+"""A picture file found by the survey."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """A picture file that was found.
+    """A picture file found by the survey.
 
     Attributes:
-        path: Relative to the folder; or absolute, or a URI, from a manifest.
-        size: In bytes; -1 where it is not known.
-        label: What a manifest says; None where its path is to say.
-        split: The same for its split.
+        path: Relative to the folder; from a manifest also absolute, or a URI.
+        size: In bytes; -1 if unknown.
+        label: The label from a manifest; None if the path determines it.
+        split: The split from a manifest; None if the path determines it.
     """
 
     path: str
@@ -23,5 +23,5 @@ class Entry(NamedTuple):
 
 
 def hash_of(text: str) -> int:
-    """A number that tells texts apart; sums of them tell sets apart."""
+    """Return a hash of a text as an integer; sums of such hashes identify sets."""
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest(), "big")

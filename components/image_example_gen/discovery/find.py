@@ -1,4 +1,4 @@
-"""What there is to read in a folder, an archive, a manifest ...: found without decoding any picture."""
+"""Find the pictures in a folder, an archive, a manifest ... without decoding any of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from components.image_example_gen.storage.files import is_file
 
 
 def find_sources(images: str, config: DataConfig = DataConfig(), sink: Callable[[Entry], None] | None = None) -> Sources:
-    """Finds the pictures of a folder, or in a file; of files that hold many it reads the headers.
+    """Find the pictures of a folder, or in a file; of container files, read the headers.
 
     Args:
         images: A folder or one file: an archive, an array, TFRecords or a manifest; a path or a URI. With {SPAN} or
-            {YYYY}-{MM}-{DD} in it the folders of the last spans.
+            {YYYY}-{MM}-{DD}: the folders of the last spans.
         config: How pictures are read.
-        sink: Is given every picture file, in no order; nothing else holds them all.
+        sink: Called with every picture file, in no order; no list of all of them is kept.
 
     Raises:
         InputError: The folder does not exist, holds no picture, or none to train on; a split's folder is empty; a folder may

@@ -1,4 +1,4 @@
-"""What folders say of all that lies in them, picture files and files of many pictures alike: one rule for both."""
+"""Interpret folder names by one rule for picture files and container files."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from components.image_example_gen.readers.container import Container, splits_of
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import join, printable
 
-_MOST = 199  # letters of a message
+_MOST = 199  # characters of a message
 
 
 def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -> Layout:
-    """Return where all pictures lie.
+    """Return the layout of all pictures.
 
     Args:
-        files: Where the picture files lie.
-        containers: The files of many pictures. One that says its splits itself, by its name or within, counts only where its
-            folder says the same.
-        skipped: How many folders at the beginning of a path are a span's.
+        files: The layout of the picture files.
+        containers: The container files. One that defines its splits itself, by its name or inside, counts only if its
+            folder agrees.
+        skipped: Number of leading folders of a path that belong to a span.
     """
     layout = copy.deepcopy(files)
     for container in containers:
@@ -37,14 +37,14 @@ def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -
 
 
 def check_filled(above: str, folder: str, filled: Collection[str | None], labels: Labels, left_out: Sequence[Rejected]) -> None:
-    """Refuse an empty folder that is called like a split: its pictures are missing, not to be taken from elsewhere.
+    """Raise if a folder with a split's name is empty: its pictures are missing, and must not be taken from elsewhere.
 
     Args:
-        above: What the folders of splits lie in.
+        above: The parent of the split folders.
         folder: The folder of pictures.
-        filled: The splits that there are pictures of.
-        labels: Which folders are splits.
-        left_out: What cannot be read.
+        filled: The splits that have pictures.
+        labels: The rule that says which folders are splits.
+        left_out: The files that cannot be read.
 
     Raises:
         InputError: There is such a folder.
@@ -64,7 +64,7 @@ def check_filled(above: str, folder: str, filled: Collection[str | None], labels
 
 
 def nothing_to_train_on(images: str, own: Collection[str | None], left_out: Sequence[Rejected]) -> str:
-    """Say that all pictures are held out, and which file of pictures to train on cannot be read."""
+    """Return the message that all pictures are held out, with an unreadable training file, if any."""
     all_of = f"all belong to {' and '.join(sorted(filter(None, own)))}"
     lost = [left for left in left_out if _split_of_path(left.path) == "train"]
     lost = lost or [left for left in left_out if _split_of_path(left.path) is None]
@@ -75,7 +75,7 @@ def nothing_to_train_on(images: str, own: Collection[str | None], left_out: Sequ
 
 
 def shortened(line: str) -> str:
-    """A line of under 200 letters."""
+    """Shorten a line to under 200 characters."""
     return line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
 
 
@@ -85,7 +85,7 @@ def _unread(left_out: Sequence[Rejected]) -> str:
 
 
 def _split_of_path(path: str) -> str | None:
-    """The split that the name of a file or of a folder above it says."""
+    """Return the split named by a file or by a folder above it."""
     *folders, name = path.split("/")
     stem = posixpath.splitext(name)[0]
     return split_in_name(stem) or next((split for folder in reversed(folders) if (split := split_named(folder))), None)

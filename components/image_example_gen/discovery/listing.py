@@ -1,4 +1,4 @@
-"""The list of picture files on its way to the workers: on disk, for there may be millions."""
+"""The list of picture files for the workers. It is on disk, because there may be millions."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.manifests import Row
 from components.image_example_gen.layout import composed
 
-_BUFFERED = 1 << 16  # bytes for each part before they are written
-_PLACE = 64  # letters at the beginning of a line that are its place
+_BUFFERED = 1 << 16  # bytes buffered per part before writing
+_PLACE = 64  # characters at the start of a line that hold its place
 
 
 class Listing:
-    """A list of picture files that is written once and then divided into parts, each for one worker.
+    """A list of picture files that is written once and then divided into parts, one per worker.
 
-    Each part holds the files whose paths have hashes in one range. Sorted by name they would be sorted by label, and a
-    worker that reads many of one label would say little about the others; and the parts stay the same whatever order the
-    file system lists files in.
+    Each part holds the files whose path hashes are in one range. Sorted by name, the files would be sorted by label, and a
+    worker's pictures would not be representative. The parts also do not depend on the order in which the file system lists files.
     """
 
     def __init__(self) -> None:
@@ -42,18 +41,18 @@ class Listing:
         self._folder.cleanup()
 
     def add(self, entry: Entry) -> None:
-        """Takes up a file."""
-        # Without a manifest it has a path and a size: to write these by hand takes a fifth of the time.
+        """Add a file."""
+        # Without a manifest there are only path and size: formatting them by hand takes a fifth of the time.
         text = f"[{_quoted(entry.path)}, {entry.size}, null, null]" if entry[2:] == (None, None) else json.dumps(entry)
         self._stream.write(f"{place(entry.path)}{text}\n")
 
     def divide(self, parts: int, folder: str, name: str) -> list[str]:
-        """Writes the parts.
+        """Write the parts.
 
         Args:
-            parts: How many.
-            folder: Where to; every worker must reach it.
-            name: What the parts' names begin with.
+            parts: Number of parts.
+            folder: The destination; every worker must be able to read it.
+            name: Prefix of the parts' file names.
 
         Returns:
             The parts' files.
@@ -66,14 +65,14 @@ class Listing:
 
 
 def divide_rows(rows: Iterable[Row], parts: int, archives: Sequence[str], folder: str, name: str) -> list[str]:
-    """Divides the lines of a label file so that part by part they belong to the same pictures.
+    """Divide the lines of a label file so that each part matches the corresponding part of the pictures.
 
     Args:
         rows: The lines; their paths are relative to the folder of pictures.
-        parts: Into how many parts `Listing.divide` divides the picture files.
-        archives: The paths of the archives; what lies in the first one belongs to the part behind those, and so on.
-        folder: Where to; every worker must reach it.
-        name: What the parts' names begin with.
+        parts: Number of parts into which `Listing.divide` divides the picture files.
+        archives: The paths of the archives; the members of the first one belong to the first part after those, and so on.
+        folder: The destination; every worker must be able to read it.
+        name: Prefix of the parts' file names.
 
     Returns:
         The parts' files, `parts` for the picture files and one for each archive.
@@ -92,19 +91,19 @@ def divide_rows(rows: Iterable[Row], parts: int, archives: Sequence[str], folder
 
 
 def read_part(path: str) -> list[list]:
-    """The lines of a part, in the order of a hash of their paths."""
+    """Return the lines of a part, in the order of the hashes of their paths."""
     with tf.io.gfile.GFile(path) as stream:
         lines = sorted(stream.read().splitlines(), key=lambda line: line[:_PLACE])
     return json.loads(f"[{','.join(line[_PLACE:] for line in lines)}]")
 
 
 def place(path: str) -> str:
-    """Where a path stands among others: SHA-256 of it, in whichever form a file system keeps its letters; every line's beginning."""
+    """Return a path's sort key, which begins its line: the SHA-256 of its composed Unicode form, equal on all file systems."""
     return hashlib.sha256(composed(path).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _part_of(line: str, parts: int) -> int:
-    """The part that a line belongs to."""
+    """Return the part that a line belongs to."""
     return int(line[:14], 16) * parts >> 56
 
 

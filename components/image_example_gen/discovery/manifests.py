@@ -1,4 +1,4 @@
-"""Manifests and label files: tables of pictures with their labels and splits, as CSV or JSON lines."""
+"""Read manifests and label files: tables of pictures with their labels and splits, as CSV or JSON lines."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Row:
     """A line of a manifest.
 
     Attributes:
-        path: A path, relative to the manifest's folder where it is not absolute, or a URI.
-        label: The picture's label; '' where there is none.
+        path: A path, relative to the manifest's folder unless absolute, or a URI.
+        label: The picture's label; '' for none.
         split: Its split: train, eval or test; or None.
     """
 
@@ -40,19 +40,19 @@ class Row:
 
 
 def read_manifest(path: str) -> Iterator[Row]:
-    """Yields the lines of a manifest, one after the other: it may be longer than memory.
+    """Yield the lines of a manifest one by one, because it may be larger than memory.
 
     Args:
-        path: A file or a URI. Its first line names the columns if it is CSV (.csv, or .tsv with tabs); each line is a JSON
-            object if it is .jsonl or .ndjson. The columns are `path` (or uri, url, file, filename, image), and if there
-            are such, `label` (or class, category) and `split` (or set, subset).
+        path: A file or a URI. If it is CSV (.csv, or .tsv with tabs), its first line names the columns; if it is .jsonl or
+            .ndjson, each line is a JSON object. The columns are `path` (or uri, url, file, filename, image) and optionally
+            `label` (or class, category) and `split` (or set, subset).
 
     Raises:
-        InputError: It cannot be read, has no column of paths, or a line makes no sense; with the line's number.
+        InputError: The file cannot be read, has no column of paths, or has an invalid line, named by its number.
     """
     rows = _json_rows if path.lower().endswith((".jsonl", ".ndjson")) else _csv_rows
     try:
-        # With utf-8-sig: spreadsheets begin their CSV with a byte order mark.
+        # utf-8-sig: spreadsheets write a byte order mark at the start of CSV files.
         with open_file(path) as binary, io.TextIOWrapper(_Readable(binary), "utf-8-sig", newline="") as stream:
             yield from rows(path, stream)
     except UnicodeDecodeError as error:
@@ -63,7 +63,7 @@ def read_manifest(path: str) -> Iterator[Row]:
 
 
 class _Readable(io.RawIOBase):
-    """Whatever can be read as the kind of stream that text is decoded from."""
+    """Adapt any readable object to the stream type that TextIOWrapper needs."""
 
     def __init__(self, stream: Any):
         self._stream = stream
@@ -99,10 +99,10 @@ def _json_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
 
 
 def columns_of(where: str, names: Any) -> dict[str, str]:
-    """Tells which of the columns named is the path, the label, the split.
+    """Return the names of the columns for path, label and split.
 
     Raises:
-        InputError: None is the path.
+        InputError: There is no column of paths.
     """
     lower = {str(name).strip().lower(): name for name in names}
     found = {}
@@ -117,7 +117,7 @@ def columns_of(where: str, names: Any) -> dict[str, str]:
 
 
 def _shown(name: object) -> str:
-    """The beginning of a name, in one line."""
+    """Return the first 20 characters of a name, in one line."""
     return "".join(letter if letter.isprintable() else "?" for letter in printable(str(name)))[:20]
 
 

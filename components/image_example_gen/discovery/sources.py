@@ -1,4 +1,4 @@
-"""What there is to read, as `find_sources` gives it."""
+"""The result of `find_sources`."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from components.image_example_gen.storage.files import printable
 
 @dataclass(frozen=True)
 class Sources:
-    """What there is to read. It holds no list of the picture files, which may be millions; see `find_sources`.
+    """The pictures to read. There is no list of the picture files, which may be millions; see `find_sources`.
 
     Attributes:
         folder: The folder that all paths are relative to.
-        files: How many picture files there are.
-        containers: The files of many pictures, sorted by path.
-        labels: How a picture file's path tells its label and split.
-        tables: The tables that labels come from.
-        own_splits: The splits that folders, files and manifests say; None among them where some say nothing.
-        splits_from: Where these come from, in words: folders, file names ...
-        file_splits: Picture files of each split that they say, None for none.
-        sample: Some picture files, spread evenly: the paths of lowest hash, sorted.
-        left_out: What was found and cannot be read, sorted by path.
-        others: Files that are not called like pictures, by suffix.
-        notes: What a person should know of all this, a line each.
-        span: The number of the latest span; 0 where there are none.
-        first_span: The number of the earliest of them.
-        span_depth: How many folders at the beginning of a path are its span's; 0 where there are none.
+        files: Number of picture files.
+        containers: The container files, sorted by path.
+        labels: The rule for the label and split of a picture file's path.
+        tables: The tables of labels.
+        own_splits: The splits named by folders, files and manifests, with None if some pictures have no named split.
+        splits_from: The origins of these splits, in words: folders, file names ...
+        file_splits: Number of picture files in each of these splits, None for no split.
+        sample: Some evenly spread picture files: the paths with the lowest hashes, sorted.
+        left_out: The files that cannot be read, sorted by path.
+        others: Files without picture names, by suffix.
+        notes: Notes for the user, one line each.
+        span: The number of the latest span; 0 if there are no spans.
+        first_span: The number of the earliest of the read spans.
+        span_depth: Number of leading folders of a path that belong to its span; 0 if there are no spans.
         fingerprint: A hash that changes when a file is added, removed, renamed or edited.
-        bytes: The size of all files, as far as it is known without asking a server for each.
+        bytes: The size of all files, as far as it is known without a request per file.
     """
 
     folder: str
@@ -60,11 +60,11 @@ class Sources:
         return self.files + sum(container.count for container in self.containers)
 
     def above(self, container: Container) -> str:
-        """The label that a container's folders say; '' where all say the same, which tells nothing apart."""
+        """Return the label from a container's folders; '' if all containers have the same one."""
         labels = {self.labels.of(each.path)[0] for each in self.containers}
         return self.labels.of(container.path)[0] if len(labels) > 1 else ""
 
 
 def described(kinds: Counter[str]) -> str:
-    """Files counted by suffix, the commonest five, in words."""
+    """List the five most common suffixes with their counts, in words."""
     return ", ".join(f"{count:,} {printable(kind)[:20]}" for kind, count in kinds.most_common(5))

@@ -1,4 +1,4 @@
-"""Spans: folders that are numbered or dated, such as span-{SPAN} or {YYYY}-{MM}-{DD}, and a window of the last ones."""
+"""Spans: numbered or dated folders, such as span-{SPAN} or {YYYY}-{MM}-{DD}, and a window of the last ones."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """One span's folder.
+    """The folder of one span.
 
     Attributes:
-        number: The span's number, or the days since 1970 of its date.
-        version: Its version; 0 where the path names none.
+        number: The span's number, or its date in days since 1970.
+        version: Its version; 0 if the path has none.
         folder: Relative to the path before the first token.
     """
 
@@ -37,22 +37,22 @@ class Span:
 
 
 def has_spans(images: str) -> bool:
-    """Whether a path has one of the tokens {SPAN}, {YYYY}, {MM}, {DD} or {VERSION} in it."""
+    """Return whether a path contains one of the tokens {SPAN}, {YYYY}, {MM}, {DD} or {VERSION}."""
     return any(token in images for token in _TOKENS)
 
 
 def find_spans(images: str, window: int) -> tuple[str, list[Span]]:
-    """The folders of the last spans.
+    """Find the folders of the last spans.
 
     Args:
         images: A path or URI with tokens, such as `/data/span-{SPAN}/pictures` or `s3://bucket/{YYYY}-{MM}-{DD}`.
-        window: How many spans; of each the highest version.
+        window: Number of spans; of each, the highest version is used.
 
     Returns:
-        The path before the first token, and the spans below it, oldest first; fewer than `window` where there are no more.
+        The path before the first token, and the spans below it, oldest first; fewer than `window` if there are no more.
 
     Raises:
-        InputError: The tokens make no span, or no folder matches.
+        InputError: The tokens do not define a span, or no folder matches.
     """
     base, pattern = _divided(images)
     expression = re.compile("/".join(_expression(part) for part in pattern))
@@ -75,7 +75,7 @@ def find_spans(images: str, window: int) -> tuple[str, list[Span]]:
 
 
 def _divided(images: str) -> tuple[str, list[str]]:
-    """The part before the first folder with a token, and the folders from there; a closing /* or /** says nothing."""
+    """Split a path before its first folder with a token; a trailing /* or /** is ignored."""
     parts = re.sub(r"(/\*\*?)+$", "", images.rstrip("/")).split("/")
     first = next(i for i, part in enumerate(parts) if has_spans(part))
     return "/".join(parts[:first]) or ("/" if images.startswith("/") else "."), parts[first:]
@@ -101,10 +101,10 @@ def _number(groups: dict[str, str | None]) -> int | None:
 
 
 def _folders(base: str, depth: int) -> Iterable[str]:
-    """The folders that many levels below `base`, relative to it."""
+    """Return the folders `depth` levels below `base`, relative to it."""
     if not is_remote(base):
         return _local_folders(base, "", depth)
-    # Object stores have no folders: what their files' names say.
+    # Object stores have no folders: derive them from file names.
     return {"/".join(file.path.split("/")[:depth]) for file in list_files(base) if file.path.count("/") >= depth}
 
 

@@ -1,4 +1,4 @@
-"""Goes through all files that there are, and adds up what has to be known before any of them is read."""
+"""Go through all files, and collect the facts needed before any picture is read."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ from components.image_example_gen.readers.pixel_csv import is_pixels
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
 
-SAMPLE = 200  # paths kept of all pictures, to look at some
+SAMPLE = 200  # paths kept of all pictures, for inspection
 _SECONDS_BETWEEN_REPORTS = 0.2
-_HEAD = 1 << 20  # bytes of a table by which it is told whether it holds pixels or paths
+_HEAD = 1 << 20  # bytes of a table that decide whether it holds pixels or paths
 
 
 class Survey:
-    """Goes through all that there is; each of its methods that begin with `of_` is for one kind of place.
+    """Go through all files. Each method named `of_...` handles one kind of source.
 
     Args:
-        images: See `find_sources`, as for the others.
+        images: See `find_sources`.
         config: How pictures are read.
-        sink: Is given every picture file.
+        sink: Called with every picture file.
     """
 
     def __init__(self, images: str, config: DataConfig, sink: Callable[[Entry], None]):
@@ -64,25 +64,25 @@ class Survey:
         self.tables: list[FoundFile] = []
         self.left_out: list[Rejected] = []
         self.others: Counter[str] = Counter()
-        self.said_tables: Counter[str] = Counter()  # of which something else is said than that they are passed over, by suffix
+        self.said_tables: Counter[str] = Counter()  # suffixes of tables that have a note of their own
         self.notes: list[str] = []
         names_split = "split" in re.compile(config.label_pattern or "").groupindex
         self.splits_by_pattern = Labels(pattern=config.label_pattern) if names_split else None
         self.manifest = False
-        self.skipped = 0  # folders at the beginning of a path that are a span's
+        self.skipped = 0  # leading folders of a path that belong to a span
         self.print = 0
         self.count = 0
         self.bytes = 0
         self.reported = time.monotonic()
 
     def of_folder(self) -> Sources:
-        """A folder's pictures."""
+        """Survey a folder."""
         for file in list_files(self.images, self.config.follow_links):
             self.take(file)
         return self.sources(self.images)
 
     def of_spans(self) -> Sources:
-        """The pictures of the last spans' folders."""
+        """Survey the folders of the last spans."""
         base, spans = find_spans(self.images, self.config.span_window)
         self.skipped = spans[0].folder.count("/") + 1
         for span in spans:
@@ -91,7 +91,7 @@ class Survey:
         return replace(self.sources(base), span=spans[-1].number, first_span=spans[0].number)
 
     def of_file(self) -> Sources:
-        """The pictures that one file holds or lists."""
+        """Survey the pictures that one file holds or lists."""
         folder, name = posixpath.split(self.images)
         folder = folder or "."
         if is_table(name) and not self.holds_pixels():
@@ -108,7 +108,7 @@ class Survey:
         return self.sources(folder)
 
     def of_manifest(self, folder: str) -> Sources:
-        """The pictures that a manifest lists."""
+        """Survey the pictures that a manifest lists."""
         self.manifest, repeats = True, Repeats()
         for row in read_manifest(self.images):
             row = replace(row, path=separated(folder, row.path))
@@ -124,15 +124,15 @@ class Survey:
         return self.sources(folder)
 
     def holds_pixels(self) -> bool:
-        """Whether the table that is to be read holds the pixels themselves, and not the paths of pictures."""
+        """Return whether the given table holds pixels instead of paths."""
         try:
             with open_file(self.images) as stream:
                 return is_pixels(self.images, stream.read(_HEAD))
         except OSError:
-            return False  # said when it is read
+            return False  # reported when the file is read
 
     def entry_of_row(self, folder: str, row: Row) -> Entry:
-        """A manifest's line as a picture file, with the time of its last change where that costs nothing."""
+        """Convert a manifest's line to an entry; for a local file, add size and modification time to the fingerprint."""
         size = mtime = -1
         path = join(folder, row.path)
         if not is_remote(path):
@@ -140,13 +140,13 @@ class Survey:
                 stat = os.stat(path)
                 size, mtime = stat.st_size, stat.st_mtime_ns
             except (OSError, ValueError):
-                pass  # said when it is read
+                pass  # reported when the file is read
         self.print = (self.print + hash_of(f"{row.path}\0{row.label}\0{row.split}\0{size}\0{mtime}")) % 2**256
         label = None if self.config.label_pattern else row.label
         return Entry(row.path, size, label, row.split)
 
     def take(self, file: FoundFile | Rejected, prefix: str = "") -> None:
-        """Looks at a file that was found."""
+        """Add a file that was found."""
         path = f"{prefix}{file.path}"
         if isinstance(file, Rejected):
             self.left_out.append(replace(file, path=path))
@@ -164,15 +164,15 @@ class Survey:
             self.tables.append(found)
 
     def mark(self, file: FoundFile) -> None:
-        """Makes a file part of the fingerprint."""
+        """Add a file to the fingerprint."""
         self.print = (self.print + hash_of(f"{file.path}\0{file.size}\0{file.mtime_ns}")) % 2**256
 
     def add(self, entry: Entry, inside: str) -> None:
-        """Counts a picture file and hands it on.
+        """Count a picture file and pass it on.
 
         Args:
-            entry: It.
-            inside: Its path without the folders that are a span's.
+            entry: The picture file.
+            inside: Its path without the span's folders.
         """
         self.count += 1
         self.bytes += max(entry.size, 0)
@@ -190,16 +190,16 @@ class Survey:
             report_progress("listing", done=self.count)
 
     def sources(self, folder: str) -> Sources:
-        """The sum of it all.
+        """Return the results.
 
         Raises:
             InputError: There is nothing to read, or nothing to train on.
         """
         if not any(self.splits_told):
-            self.splits_told.clear()  # a column or a pattern that says nothing: folders may
+            self.splits_told.clear()  # a column or pattern without any split: use folders
         tables, told = self.label_tables(folder, self.tables if self.count else ())
         config = self.config
-        if told and config.label_file and config.splits == "auto":  # what the label file leaves out may be of a split's folder
+        if told and config.label_file and config.splits == "auto":  # pictures missing in the label file may be in a split's folder
             config = replace(config, splits="folders")
         found = find_containers(folder, self.containers, config)
         if not config.label_file:
@@ -243,25 +243,25 @@ class Survey:
         )
 
     def labels(self, whole: Layout, config: DataConfig) -> Labels:
-        """What the folders say that all pictures lie in."""
-        splits = "folders" if self.splits_told and config.splits == "auto" else config.splits  # what a column leaves out
+        """Return the rule for labels and splits by folders."""
+        splits = "folders" if self.splits_told and config.splits == "auto" else config.splits  # if a column has none
         labelled = not self.manifest and config.labels_from_folders
         labels = whole.labels(splits, printable(self.images), labelled)
         if self.splits_told and len(whole.splits(labels)) < 2:
-            labels = Labels()  # one folder of all, which tells nothing apart
+            labels = Labels()  # a single folder distinguishes nothing
         return replace(labels, pattern=config.label_pattern, skipped=self.skipped)
 
     def check_split_folders(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
-        """Refuses an empty folder that is called like a split."""
+        """Raise if a folder with a split's name is empty."""
         if labels.depth is None or labels.dropped != labels.depth or self.skipped or self.manifest or self.splits_told:
             return
         above = join(folder, whole.wrapper(labels))
-        if not is_remote(folder) and os.path.isdir(above):  # object stores have no empty folders, archives none to look at
+        if not is_remote(folder) and os.path.isdir(above):  # object stores have no empty folders, and archives are not listed here
             filled = {*whole.splits(labels), *(split for container in found.taken for split in splits_of(container))}
             check_filled(above, folder, filled, labels, self.left_out)
 
     def label_tables(self, folder: str, files: Sequence[FoundFile]) -> tuple[tuple[Table, ...], set[str | None]]:
-        """The tables of labels among `files`, and the splits that they name; they become part of the fingerprint."""
+        """Return the tables of labels among `files`, and the splits that they name; add them to the fingerprint."""
         tables, splits, repeats = [], set(), Repeats()
         metadata = [file for file in files if is_metadata(file.path)] if not self.manifest else []
         for table in label_tables(folder, metadata, self.config):
@@ -273,7 +273,7 @@ class Survey:
             try:
                 total, named = check(table, folder, repeats)
             except InputError as mistake:
-                if table.complete:  # it was asked for
+                if table.complete:  # requested by the configuration
                     raise
                 self.left_out.append(Rejected(name, str(mistake)))
                 continue
@@ -285,7 +285,7 @@ class Survey:
         return tuple(replace(table, repeats=repeats.any) for table in tables), splits - {None} if splits == {None} else splits
 
     def say(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
-        """Notes what a person should know."""
+        """Collect notes for the user."""
         self.notes += alike(found.notes)
         strays = 0 if self.splits_told else whole.strays(labels)
         if strays:
@@ -298,7 +298,7 @@ class Survey:
             self.notes += unused(folder, [*beside, *(file for file in found.tables if not is_metadata(file.path))])
 
     def splits_from(self, labels: Labels, found: Containers, told: set[str | None]) -> Iterator[str]:
-        """Where splits come from, in words."""
+        """Yield the origins of splits, in words."""
         if self.splits_told:
             yield "the manifest" if self.manifest else "data.label_pattern"
         by_folders = labels.depth is not None and not (self.splits_told and None not in self.splits_told)
@@ -315,7 +315,7 @@ class Survey:
             yield "the table of labels"
 
     def nothing(self) -> str:
-        """Why there is nothing to read, in a line."""
+        """Return why there is nothing to read, in one line."""
         where = printable(self.images)
         if self.left_out:
             reasons = Counter(left.reason for left in self.left_out)
@@ -328,7 +328,7 @@ class Survey:
 
 
 def alike(notes: Sequence[str]) -> list[str]:
-    """Merge lines that say the same of several files, such as the shards of one set: by what follows the file's name."""
+    """Merge notes that differ only in the file's name before the colon, such as those for the shards of one set."""
     by_words: dict[str, list[str]] = {}
     for note in notes:
         name, colon, words = note.partition(": ")
@@ -346,14 +346,14 @@ def _rows_of(tables: Sequence[Table], folder: str) -> Iterator[Row]:
 
 
 def _says_its_split(path: str) -> bool:
-    """Whether the name of a file of many pictures says which split they belong to; labels say nothing of it."""
+    """Return whether a container file's name defines its split; the names of label files do not."""
     if is_idx(path):
         return not is_idx_images(path) or split_of_idx(path) is not None
     return split_in_name(posixpath.basename(path)) is not None
 
 
 def _leads_out(path: str) -> str:
-    """Why a manifest from elsewhere may not name a path; '' where it may."""
+    """Return why a manifest from elsewhere may not name a path; '' if it may."""
     if path.startswith(("/", "file:")):
         return "a file of this machine, named by a manifest from elsewhere"
     return "" if is_remote(path) or ".." not in path.split("/") else "its path leads out of the manifest's folder"

@@ -1,4 +1,4 @@
-"""Tables of labels that lie beside pictures: the label file, and metadata.csv as Hugging Face's imagefolder has it."""
+"""Tables of labels beside pictures: the label file, and metadata.csv as in Hugging Face's imagefolder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from components.image_example_gen.storage.files import FoundFile, is_remote, joi
 from components.image_example_gen.storage.members import split_member
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
-_LOOKED_AT = 1 << 20  # bytes of a table in which its columns are looked for
+_LOOKED_AT = 1 << 20  # bytes of a table searched for its columns
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Table:
     """A table of labels.
 
     Attributes:
-        path: Where it is.
-        above: The folder, with a slash behind it, that its paths are relative to, itself relative to the folder of pictures.
-        complete: Whether what it does not name has no label; else that keeps its folder's.
-        repeats: Whether it, or one beside it, names a picture more than once; the last line counts.
+        path: Its path.
+        above: The folder, with a trailing slash, that its paths are relative to; itself relative to the folder of pictures.
+        complete: Whether pictures that it does not list have no label; otherwise they keep their folder's.
+        repeats: Whether it, or a table beside it, lists a picture more than once; the last line counts.
     """
 
     path: str
@@ -43,14 +43,14 @@ class Table:
     repeats: bool = False
 
     def rows(self, folder: str, only: str = "") -> Iterator[Row]:
-        """Yields its lines, their paths relative to the folder of pictures.
+        """Yield its lines, with paths relative to the folder of pictures.
 
         Args:
-            folder: That folder.
-            only: What all pictures' paths begin with, where they lie in one archive; a line may leave it out.
+            folder: The folder of pictures.
+            only: The common prefix of all pictures' paths if they lie in one archive; lines may omit it.
 
         Raises:
-            InputError: It cannot be read.
+            InputError: The table cannot be read.
         """
         for row in read_manifest(self.path):
             path = self.above + separated(folder, relative(folder, row.path), only)
@@ -58,22 +58,22 @@ class Table:
 
 
 def is_metadata(path: str) -> bool:
-    """Whether a file is called like a table of labels by Hugging Face's convention."""
+    """Return whether a file has the name of a table of labels by Hugging Face's convention."""
     return posixpath.basename(path).lower() in _METADATA
 
 
 def is_table(path: str) -> bool:
-    """Whether a file is called like a table."""
+    """Return whether a file has the name of a table."""
     return path.lower().endswith(MANIFEST_SUFFIXES)
 
 
 def label_tables(folder: str, found: Sequence[FoundFile], config: DataConfig) -> tuple[Table, ...]:
-    """The tables that labels come from.
+    """Return the tables that labels come from.
 
     Args:
         folder: The folder of pictures.
-        found: The files in it that are called metadata.
-        config: A label file or pattern is asked for before these.
+        found: The metadata files in it.
+        config: A label file or a pattern has priority over metadata files.
     """
     if config.label_file:
         name = config.label_file
@@ -91,7 +91,7 @@ def label_tables(folder: str, found: Sequence[FoundFile], config: DataConfig) ->
 
 
 def columns(path: str) -> dict[str, str]:
-    """What a table's columns are called that say path, label and split; empty where it has no column of paths, or is no table."""
+    """Return the names of a table's columns for path, label and split; empty if it has no column of paths, or is not a table."""
     try:
         with open_file(path) as stream:
             head = stream.read(_LOOKED_AT).decode("utf-8-sig", "replace")
@@ -101,12 +101,12 @@ def columns(path: str) -> dict[str, str]:
             return {"path": "path"} | ({"label": "label"} if row.label else {}) | ({"split": "split"} if row.split else {})
         delimiter = "\t" if path.lower().endswith(".tsv") else ","
         return columns_of(path, next(csv.reader(io.StringIO(lines[0] if lines else ""), delimiter=delimiter)))
-    except Exception:  # whatever it holds: it is one of many files
+    except Exception:  # whatever the file holds: it is one of many
         return {}
 
 
 def unused(folder: str, files: Sequence[FoundFile]) -> list[str]:
-    """What to say of tables that have labels and are not used."""
+    """Return notes on tables whose labels are not used."""
     said = []
     for file in files[:20]:
         if "label" in columns(join(folder, file.path)):
@@ -116,7 +116,7 @@ def unused(folder: str, files: Sequence[FoundFile]) -> list[str]:
 
 
 def separated(folder: str, path: str, only: str = "") -> str:
-    r"""A path as it is written in a table; its backslashes are separators where that finds the file."""
+    r"""Return a path from a table, with backslashes replaced by slashes if the file is found only in that form."""
     if "\\" not in path or is_remote(path):
         return path
     slashes = path.replace("\\", "/")
@@ -126,30 +126,30 @@ def separated(folder: str, path: str, only: str = "") -> str:
 
 
 class Repeats:
-    """Finds pictures that tables name more than once, and of which they say different labels; by 17 bytes a line."""
+    """Find pictures that tables list more than once, and those with different labels, in 17 bytes per line."""
 
     def __init__(self) -> None:
         self._paths, self._labels, self._splits = array("q"), array("q"), bytearray()
         self._found: tuple[np.ndarray, ...] | None = None
 
     def add(self, row: Row) -> None:
-        """Takes up a line."""
+        """Add a line."""
         self._paths.append(hash(composed(row.path)))
         self._labels.append(hash(row.label))
         self._splits.append(SPLITS.index(row.split) if row.split else len(SPLITS))
 
     @property
     def any(self) -> bool:
-        """Whether a picture is named more than once."""
+        """Whether a picture is listed more than once."""
         return bool(len(self._differing()[0]))
 
     def notes(self, rows: Callable[[], Iterable[Row]], where: str, behind: str = "") -> list[str]:
-        """What to say of different labels.
+        """Return notes on pictures with different labels.
 
         Args:
-            rows: Reads all lines once more, for an example; only where there are such.
-            where: What says them.
-            behind: What becomes of them, for the end of the line.
+            rows: Reads all lines again, for an example; called only if there are such pictures.
+            where: The source of the labels, in words.
+            behind: Their treatment, for the end of the line.
         """
         _, labels, _ = self._differing()
         if not len(labels):
@@ -160,10 +160,10 @@ class Repeats:
         return [f"{count} different labels in {where}, {such}{path}: {first} and {second}{behind}"]
 
     def check_splits(self, table: str, rows: Callable[[], Iterable[Row]]) -> None:
-        """Refuses a table that puts one picture into two splits: it would be trained on and judged by.
+        """Raise if a table puts one picture into two splits: it would be used for both training and evaluation.
 
         Raises:
-            InputError: It does.
+            InputError: There is such a picture.
         """
         *_, splits = self._differing()
         if len(splits):
@@ -171,7 +171,9 @@ class Repeats:
             raise InputError(f"{ending(printable(table), 60)} names {path} more than once, for {first} and for {second}: leave one")
 
     def _differing(self) -> tuple[np.ndarray, ...]:
-        """The hashes of paths that come more than once; of those with different labels; of those with different splits."""
+        """Return three arrays of hashes: paths that occur more than once, those with different labels, those with different
+        splits.
+        """
         if self._found is None or len(self._found[3]) != len(self._paths):
             paths, labels = np.array(self._paths), np.array(self._labels)
             order = np.argsort(paths, kind="stable")
@@ -183,7 +185,7 @@ class Repeats:
 
 
 def _example(rows: Iterable[Row], hashes: np.ndarray, words: Callable[[Row], str]) -> tuple[str, str, str]:
-    """One of the pictures with these hashes, and two different things that are said of it."""
+    """Return one of the pictures with these hashes, and two different values for it."""
     wanted, first = set(hashes[:1000].tolist()), dict[str, str]()
     for row in rows:
         path = composed(row.path)
@@ -193,15 +195,15 @@ def _example(rows: Iterable[Row], hashes: np.ndarray, words: Callable[[Row], str
 
 
 def check(table: Table, folder: str, repeats: Repeats) -> tuple[int, set[str | None]]:
-    """Reads a table to its end: the sum of its lines' hashes, and the splits that it names.
+    """Read a table to its end; return the sum of its lines' hashes, and the splits that it names.
 
     Args:
-        table: It.
+        table: The table.
         folder: The folder of pictures.
-        repeats: Is given the lines, as those of the tables before.
+        repeats: Receives the lines, in addition to those of earlier tables.
 
     Raises:
-        InputError: It cannot be read, a line makes no sense, or a picture is in two splits.
+        InputError: The table cannot be read, a line is invalid, or a picture is in two splits.
     """
     total, splits = 0, set()
     for row in table.rows(folder):

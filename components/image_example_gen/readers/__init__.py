@@ -1,1 +1,1 @@
-"""Readers of files that hold many pictures: one module a format, each yielding what `found` names."""
+"""Readers of container files: one module per format, each yielding the items of `items`."""

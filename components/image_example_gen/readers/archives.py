@@ -1,4 +1,4 @@
-"""Archives of pictures: tar and zip, read as streams; nothing of them is ever unpacked to disk."""
+"""Read archives of pictures, tar and zip, as streams; nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ __all__ = ["ARCHIVE_SUFFIXES", "DAMAGED", "ENDLESS", "LEADS_OUT", "NESTED", "Arc
 
 DAMAGED = "the archive is damaged or cut short here: what follows in it is lost"
 NESTED = "an archive within an archive, which is not read: unpack it"
-_MOST_LETTERS = 119  # of a reason
-_KEPT_FOLDERS = 200  # different ones, to see whether any says a label
+_MOST_LETTERS = 119  # characters of a reason
+_KEPT_FOLDERS = 200  # distinct folders kept, to check whether any gives a label
 _ENCODINGS = "data.archive_encoding=cp932 (or gbk, cp866 ...) reads them"
 _OF_LABELS = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".mat")
 
@@ -42,21 +42,20 @@ class ArchivePictures:
     """The pictures of one archive.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        size: Of the file, in bytes; -1 where it is not known.
-        split: The split that its name or its folder says, or None.
-        count: How many members are called like pictures.
-        labels: How their paths in the archive tell their labels and splits.
-        own_splits: The splits that the folders inside name, None among them for pictures in none; empty where they name none.
-        told: The splits that `label_pattern` says of its pictures, None among them where it says nothing; empty where it
-            has no group for splits.
-        above: The labels that the folders which the archive lies in say.
+        path: Path of the file, relative to the folder.
+        size: Size of the file in bytes; -1 if unknown.
+        split: The split named by its file name or its folder, or None.
+        count: Number of members with picture names.
+        labels: The rule for labels and splits of their paths in the archive.
+        own_splits: The splits named by folders inside, with None for pictures in none; empty if no folder names one.
+        told: The splits found by `label_pattern`, with None for paths without one; empty if the pattern has no group for splits.
+        above: The label given by the folders that contain the archive.
         label_kinds: The kinds of files beside the pictures that hold their labels: cls, json.
-        row_splits: The splits that files beside the pictures say, None among them where some say none; empty where none does.
-        inner: The members that other readers take, by paths that lead through the archive.
-        notes: What a person should know of it, a line each.
-        others: Members that nobody takes, by suffix.
-        damaged: Whether it breaks off.
+        row_splits: The splits given by files beside the pictures, with None if some give none; empty if none does.
+        inner: The members for other readers, by paths that lead through the archive.
+        notes: Notes for the user, one line each.
+        others: Members that are not used, by suffix.
+        damaged: Whether the archive is cut short.
     """
 
     path: str
@@ -75,11 +74,11 @@ class ArchivePictures:
     damaged: bool = False
 
     def units(self, size: int) -> list[tuple[int, int]]:
-        """One: an archive is read from its beginning."""
+        """Return one unit: an archive is read from its beginning."""
         return [(0, self.count)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
-        """Yield the pictures in their order, and what is refused: members and, where it breaks off, the archive."""
+        """Yield the pictures in order, and rejects: members and, where it is cut short, the archive."""
         sample = Sample(self.label_kinds, config.label_names, config.max_file_megabytes * 1e6, bool(self.row_splits))
         done = 0
         try:
@@ -96,7 +95,7 @@ class ArchivePictures:
             yield from sample.release()
 
     def _item(self, member: Member, config: DataConfig) -> Encoded | Rejected | None:
-        """Return what becomes of a member; None for one that is no picture and is not missed."""
+        """Return a member as an item, or None if it is not a picture and is not missed."""
         path = f"{self.path}/{member.name}" if member.name else self.path
         if member.refused:
             said = is_picture(member.name) or member.refused in (ENDLESS, LEADS_OUT)
@@ -115,18 +114,18 @@ class ArchivePictures:
 
 
 def is_mine(path: str) -> bool:
-    """Return whether a file is called like an archive."""
+    """Return whether a file has an archive's name."""
     return is_archive(path)
 
 
 def no_reader(name: str) -> bool:
-    """Return that no other reader takes a member of an archive."""
+    """Return False: no other reader takes a member of an archive."""
     return False
 
 
 @dataclass(frozen=True)
 class _Way:
-    """What of a configuration the survey of an archive depends on."""
+    """The part of the configuration that the survey of an archive depends on."""
 
     encoding: str | None
     splits: str
@@ -135,23 +134,23 @@ class _Way:
 
 
 def find(folder: str, file: FoundFile, config: DataConfig, takes: Callable[[str], bool] = no_reader) -> ArchivePictures | Rejected:
-    """Go through an archive's list of members; of a packed tar all is unpacked for that, and forgotten.
+    """Go through an archive's list of members; a compressed tar is decompressed for that, without storing the result.
 
     Args:
-        folder: That the file's path is relative to.
-        file: The archive. The folders that it lies in are left to the caller.
-        config: How it is read.
+        folder: The folder that the file's path is relative to.
+        file: The archive. The caller interprets the folders that contain it.
+        config: How the archive is read.
         takes: Whether another reader takes a member of that name.
 
     Raises:
-        InputError: A folder in it may be a split or a label, or the encoding of names is none.
+        InputError: A folder in it may be a split or a label, or the encoding of names is unknown.
     """
     check_encoding(config.archive_encoding)
     way = _Way(config.archive_encoding, config.splits, config.label_pattern, config.labels_from_folders)
     return _find(folder, file, way, takes)
 
 
-@functools.lru_cache  # a packed tar takes as long as reading it, and is asked for by several steps of a run
+@functools.lru_cache  # a compressed tar takes as long as reading it, and several steps of a run need it
 def _find(folder: str, file: FoundFile, way: _Way, takes: Callable[[str], bool]) -> ArchivePictures | Rejected:
     finder = _Finder(file, way, takes)
     try:
@@ -163,17 +162,17 @@ def _find(folder: str, file: FoundFile, way: _Way, takes: Callable[[str], bool])
 
 
 def _data(member: Member) -> bytes | None:
-    """Return a member's bytes, None where they are damaged or more than its header says."""
+    """Return a member's bytes, or None if they are damaged or more than its header says."""
     try:
         with member.open() as stream:
             data = stream.read(member.size + 1)
-    except Exception:  # Python's parsers meet bytes of any kind here
+    except Exception:  # Python's parsers raise many types of errors on arbitrary bytes
         return None
     return data if len(data) == member.size else None
 
 
 class _Finder:
-    """Adds up what has to be known of an archive before any picture in it is read."""
+    """Collect the facts needed about an archive before any picture in it is read."""
 
     def __init__(self, file: FoundFile, way: _Way, takes: Callable[[str], bool]):
         self.file, self.way, self.takes = file, way, takes
@@ -185,14 +184,14 @@ class _Finder:
         self.inner: list[FoundFile] = []
         self.label_files: dict[str, Counter[str]] = {}  # by kind, then by suffix
         self.refused: Counter[str] = Counter()  # pictures, by reason
-        self.inner_refused: Counter[str] = Counter()  # what other readers would take
+        self.inner_refused: Counter[str] = Counter()  # members for other readers, by reason
         self.about: Counter[str] = Counter()  # files about the archive, by suffix
-        self.encrypted = 0  # files of any kind that are encrypted
+        self.encrypted = 0  # encrypted files of any kind
         self.count = self.files = 0
         self.nested = self.undecoded = self.broken = ""
 
     def add(self, member: Member) -> None:
-        """Take up a member."""
+        """Add a member."""
         if member.refused == ENDLESS:
             self.broken = ENDLESS
             return
@@ -227,14 +226,14 @@ class _Finder:
             self.folders.add(posixpath.dirname(member.name))
 
     def found(self) -> ArchivePictures | Rejected:
-        """Return the sum of it all."""
+        """Return the results."""
         if not self.count and not self.inner:
             return Rejected(self.file.path, self._why_nothing(), max(1, self.refused.total()))
         used = self.survey.used()
         kinds = frozenset() if self.way.pattern else used
         heeds = self.way.splits in ("auto", "folders") and not any(self.told)
         rows = self.survey.splits.found if heeds else frozenset()
-        splits = "folders" if any(self.told) and self.way.splits == "auto" else self.way.splits  # what a pattern leaves out
+        splits = "folders" if any(self.told) and self.way.splits == "auto" else self.way.splits  # if a pattern has none
         labelled = self.way.from_folders and not kinds
         labels = self.layout.labels(splits, printable(self.file.path), labelled, unwrap=True)
         own = self.layout.splits(labels) if labels.depth is not None else ()
@@ -258,7 +257,7 @@ class _Finder:
         )
 
     def _others(self, kinds: frozenset[str]) -> Counter[str]:
-        """Return the files that nobody takes, by suffix, where labels come from `kinds`."""
+        """Return the files that are not used, by suffix, if labels come from `kinds`."""
         return sum((found for kind, found in self.label_files.items() if kind not in kinds), Counter())
 
     def _why_nothing(self) -> str:
@@ -298,5 +297,5 @@ def _described(kinds: Counter[str]) -> str:
 
 
 def _is_about(name: str) -> bool:
-    """Return whether a file is about the archive, as every other one has: it is no loss."""
+    """Return whether a file is about the archive, such as a readme: ignoring it is no loss."""
     return key_of(posixpath.basename(name))[0].lower() in ("readme", "license", "licence", "notice", "copying")

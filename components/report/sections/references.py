@@ -1,4 +1,4 @@
-"""Published and measured figures that a run on a well-known data set can be set beside."""
+"""Published and measured figures to compare runs on well-known data sets with."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from components.report.data import ReportData
 
 @dataclass(frozen=True)
 class Protocol:
-    """What a figure depends on beside the model.
+    """The conditions besides the model that a figure depends on.
 
     Attributes:
-        title: Of the data set.
-        image_shape: What its pictures are brought to.
-        held_out: How many pictures it is judged by.
+        title: Title of the data set.
+        image_shape: Shape of the preprocessed pictures.
+        held_out: Number of held-out pictures.
         likelihood: p(x|z).
-        binarised: Whether pictures are made black and white.
-        latent_dim: Where the figure is that of so many dimensions; None where they are free.
+        binarised: Whether pictures are binarized.
+        latent_dim: The number of latent dimensions if the figure depends on it; None for any.
     """
 
     title: str
@@ -28,7 +28,7 @@ class Protocol:
     latent_dim: int | None = None
 
     def holds(self, report: ReportData) -> bool:
-        """Whether the run was judged by it."""
+        """Return whether the run was evaluated by this protocol."""
         model = report.model
         found = (report.title, model.image_shape, report.held_out.pictures, model.likelihood, model.binarised)
         wanted = (self.title, self.image_shape, self.held_out, self.likelihood, self.binarised)
@@ -61,6 +61,6 @@ REFERENCES: dict[Protocol, tuple[Reference, ...]] = {
 
 
 def references(report: ReportData) -> tuple[Reference, ...]:
-    """Figures that the run can be set beside: those of the narrowest protocol that holds; none where none does."""
+    """Return the figures of the most specific protocol of the run; none if no protocol holds."""
     holding = [protocol for protocol in REFERENCES if protocol.holds(report)]
     return REFERENCES[min(holding, key=lambda protocol: protocol.latent_dim is None)] if holding else ()

@@ -12,7 +12,7 @@ MOST_TRIALS = 30
 
 
 def search(report: ReportData) -> Section | None:
-    """The best values and all trials, best first; None where nothing was searched."""
+    """Return the best values and all trials, best first; None without a search."""
     found = report.search
     if found is None:
         return None
@@ -44,7 +44,7 @@ def _table(found: Search) -> Html:
     is_word = {name: any(not isinstance(trial.values.get(name), (int, float)) for trial in found.trials) for name in names}
     words, numbers = ([name for name in names if is_word[name] == wanted] for wanted in (True, False))
     by_bits = found.objective == "bits_per_dimension"
-    # Of different likelihoods these are no measure, but each model's own.
+    # ELBOs of different likelihoods are not comparable.
     elbo = "ELBO, own units" if LIKELIHOOD in names else "ELBO"
     head = ["Rank", *map(_name, words), *map(_name, numbers), *(["Bits per value"] if by_bits else []), elbo]
     rows = [
@@ -82,7 +82,7 @@ def _score(found: Search, trial: Trial) -> str:
 
 
 def _name(name: str) -> str:
-    """A field's name as words: `model.latent_dim` becomes `latent dim`."""
+    """Return a field's name as words: `model.latent_dim` becomes `latent dim`."""
     return name.split(".")[-1].replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""Sheets of pictures that the model made: generated, rebuilt, and on the way from one to another."""
+"""Sheets of the model's pictures: generated, reconstructed and interpolated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ INTERPOLATION_BUDGET = 260_000
 
 
 def generated(report: ReportData) -> Section:
-    """The contact sheet of generated pictures."""
+    """Return the contact sheet of generated pictures."""
     pictures = report.answers.generated
     if has(pictures):
         uris = fitting_uris(list(pictures), GENERATED_BUDGET)
@@ -32,7 +32,7 @@ def generated(report: ReportData) -> Section:
 
 
 def by_label(report: ReportData) -> Section | None:
-    """New pictures of each label in rows; None of a model that knows no labels."""
+    """Return new pictures of each label in rows; None for an unconditional model."""
     samples = report.answers.by_label
     if not samples:
         return None
@@ -54,7 +54,7 @@ def by_label(report: ReportData) -> Section | None:
 
 
 def denoising(report: ReportData) -> Section | None:
-    """Spoilt held-out pictures, what the model made of them, and the originals; None where it was not trained for that."""
+    """Return corrupted held-out pictures, denoised ones and originals; None if the model was not trained to denoise."""
     found = report.training.denoising
     if found is None:
         return None
@@ -82,7 +82,7 @@ def denoising(report: ReportData) -> Section | None:
 
 
 def reconstructions(report: ReportData) -> Section:
-    """Held-out pictures above what the model made of them."""
+    """Return held-out pictures above their reconstructions."""
     answers = report.answers
     if has(answers.originals) and has(answers.reconstructions):
         n = len(answers.originals)
@@ -117,7 +117,7 @@ def _pair(original: str, rebuilt: str, label: str, shape: tuple[int, ...]) -> Ht
 
 
 def interpolation(report: ReportData) -> Section:
-    """Ways between held-out pictures; a slider moves along the first one."""
+    """Return interpolations between held-out pictures; a slider moves along the first one."""
     ways = report.answers.interpolations
     if ways:
         budget = INTERPOLATION_BUDGET // len(ways)

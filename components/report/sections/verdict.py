@@ -1,4 +1,4 @@
-"""The verdict: what each gate saw and said, the configuration, and where the artifacts lie."""
+"""The verdict: the checks and decisions of each gate, the configuration, and the locations of the artifacts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_LABELS = 15
 
 
 def verdict(report: ReportData) -> Section:
-    """Gates as cards, then their figures, then configuration and artifacts."""
+    """Return the gates as cards, then their figures, then configuration and artifacts."""
     body = fragment(
         tag("p", judge(report).headline, class_="headline"),
         tag("ol", [_card(gate) for gate in gates(report)], class_="gates"),
@@ -81,7 +81,7 @@ def _difference(candidate: Figures, baseline: Figures, term: str) -> str:
 
 
 def _by_label(evaluation: Evaluation) -> Html | None:
-    """Figures by label, hardest first; bars show how far the ELBO lies below the best label's."""
+    """Return the figures by label, lowest ELBO first."""
     scored = {label: f for label, f in evaluation.by_label.items() if f.elbo is not None}
     if not scored:
         return None
@@ -112,7 +112,7 @@ def _serving(serving: Serving | None) -> Html | None:
 
 
 def _problems(problems: list[str]) -> Html | None:
-    """Questions that the model did not answer."""
+    """List the requests that the model did not answer."""
     if not problems:
         return None
     return tag("div", tag("h3", "Unanswered"), tag("ul", [tag("li", problem) for problem in problems]), class_="unanswered")

@@ -1,1 +1,1 @@
-"""Where the report's data come from: each module reads one artifact into plain values."""
+"""The sources of the report's data: each module reads one artifact into plain values."""

@@ -1,4 +1,4 @@
-"""The pictures that were ingested: summary, samples by label, and a fair choice of the held-out ones."""
+"""Read the ingested pictures: the summary, samples by label, and a representative choice of held-out pictures."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ HELD_OUT_SPLITS = ("eval", "test")
 MOST_LABELS = 12
 SAMPLES_PER_LABEL = 12
 SAMPLES_UNLABELLED = 48
-MOST_READ = 6_000  # training pictures looked through for samples
+MOST_READ = 6_000  # training pictures searched for samples
 MOST_REJECTS = 20
 VIEWED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture as it was ingested: the bytes of its file, and its label."""
+    """An ingested picture: the bytes of its file, and its label."""
 
     encoded: bytes
     label: str
 
 
 class View:
-    """Shows originals exactly as the model sees them: through the pixel graph's own function.
+    """Convert originals to the model's input with the pixel graph's own function.
 
     Args:
-        config: What pictures are brought to.
+        config: The preprocessing.
     """
 
     def __init__(self, config: PreprocessingConfig):
@@ -48,7 +48,7 @@ class View:
         )
 
     def __call__(self, pictures: list[Picture], longest: int | None = None) -> np.ndarray:
-        """Pictures as uint8 [n, h, w, c] of the model's shape, or shrunk so that neither side is above `longest`."""
+        """Return pictures as uint8 [n, h, w, c] of the model's shape, or shrunk until neither side is above `longest`."""
         shown = []
         for i in range(0, len(pictures), VIEWED_AT_ONCE):
             batch = self._decode([p.encoded for p in pictures[i : i + VIEWED_AT_ONCE]]).numpy()
@@ -57,7 +57,7 @@ class View:
 
 
 def read_data_set(uri: str, view: View) -> DataSet:
-    """The `examples` artifact at `uri`: its summary, with samples at the model's size."""
+    """Read the `examples` artifact at `uri`: its summary, with samples at the model's size."""
     summary = read_json(uri, "summary.json")
     rejects = read_json_lines(uri, "rejects.jsonl", MOST_REJECTS)
     data = DataSet(
@@ -74,7 +74,7 @@ def read_data_set(uri: str, view: View) -> DataSet:
 
 
 def read_held_out(uri: str, most: int) -> list[Picture]:
-    """At most `most` pictures of the held-out splits, evenly spaced over them."""
+    """Return at most `most` pictures of the held-out splits, evenly spaced over them."""
     total = sum(1 for split in HELD_OUT_SPLITS for _ in _records(uri, split))
     step = max(1.0, total / most)
     chosen: list[Picture] = []
@@ -88,13 +88,13 @@ def read_held_out(uri: str, most: int) -> list[Picture]:
 
 
 def varied(pictures: list[Picture], amount: int, seed: int) -> list[int]:
-    """Indices of `amount` pictures, taking turns among the labels; the same seed gives the same choice."""
+    """Return indices of `amount` pictures, in turn from each label; the same seed gives the same choice."""
     order = np.random.default_rng(seed).permutation(len(pictures))
     by_label: dict[str, list[int]] = {}
     for i in order:
         by_label.setdefault(pictures[i].label, []).append(int(i))
     queues = [by_label[label] for label in sorted(by_label)]
-    if len(queues) > amount:  # more labels than places: not always the first of the alphabet
+    if len(queues) > amount:  # more labels than places: do not always take the first ones alphabetically
         queues = [queues[i] for i in sorted(np.random.default_rng(seed).permutation(len(queues))[:amount])]
     chosen: list[int] = []
     while len(chosen) < min(amount, len(pictures)):
@@ -108,7 +108,7 @@ def varied(pictures: list[Picture], amount: int, seed: int) -> list[int]:
 
 
 def _samples(uri: str, data: DataSet, view: View) -> list[Samples]:
-    """The first pictures of each of the commonest labels in the training split, or in the first split that has any."""
+    """Return the first pictures of each of the most common labels in the training split, else in the first nonempty split."""
     split = next((s for s in ("train", *HELD_OUT_SPLITS) if data.pictures.get(s) or _files(uri, s)), "train")
     wanted = list(data.label_counts())[:MOST_LABELS]
     found: dict[str, list[Picture]] = {label: [] for label in wanted or [""]}
@@ -124,7 +124,7 @@ def _samples(uri: str, data: DataSet, view: View) -> list[Samples]:
 
 
 def where(uri: str, matches: Callable[[Mapping[str, tf.train.Feature]], bool], most: int) -> list[Picture]:
-    """The first pictures of the `examples` artifact at `uri` whose features match, of all splits in turn."""
+    """Return the first pictures of the `examples` artifact at `uri` whose features match, over all splits in turn."""
     found: list[Picture] = []
     for split in ("train", *HELD_OUT_SPLITS):
         for record in _records(uri, split):
@@ -140,7 +140,7 @@ def _files(uri: str, split: str) -> list[str]:
 
 
 def _records(uri: str, split: str) -> Iterator[bytes]:
-    """The serialised examples of a split, in the order of its files; none where there is no such split."""
+    """Yield the serialized examples of a split in file order; none if the split does not exist."""
     for path in _files(uri, split):
         compression = "GZIP" if path.endswith(".gz") else ""
         yield from tf.data.TFRecordDataset(path, compression_type=compression, buffer_size=1 << 20).as_numpy_iterator()

@@ -1,4 +1,4 @@
-"""Small JSON files, wherever they lie; what is missing or broken is reported once and left out."""
+"""Read small JSON files on any file system. Missing files give empty values; broken ones are logged and skipped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = logging.getLogger("darkroom.report")
 
 
 def read_json(folder: str, name: str) -> dict[str, Any]:
-    """The object in a JSON file, or {} where there is none."""
+    """Return the object in a JSON file, or {} if the file is missing or broken."""
     content = read_text(folder, name)
     if content is None:
         return {}
@@ -26,7 +26,7 @@ def read_json(folder: str, name: str) -> dict[str, Any]:
 
 
 def read_json_lines(folder: str, name: str, most: int | None = None) -> list[dict[str, Any]]:
-    """The first `most` objects of a file with one on each line; a broken line is left out."""
+    """Return the objects in the first `most` lines of a JSON Lines file; broken lines are skipped."""
     lines = (read_text(folder, name) or "").splitlines()
     values: list[dict[str, Any]] = []
     for line in lines if most is None else lines[:most]:
@@ -41,7 +41,7 @@ def read_json_lines(folder: str, name: str, most: int | None = None) -> list[dic
 
 
 def read_text(folder: str, name: str) -> str | None:
-    """The text of a file, or None where there is none."""
+    """Return the text of a file, or None if it does not exist."""
     path = os.path.join(folder, name)
     try:
         with tf.io.gfile.GFile(path, "r") as file:
@@ -51,7 +51,7 @@ def read_text(folder: str, name: str) -> str | None:
 
 
 def to_float(value: Any) -> float | None:
-    """A number as it was recorded, None for what is none."""
+    """Return a recorded number as float, or None if it is not a number."""
     try:
         return None if value is None else float(value)
     except (TypeError, ValueError):
@@ -59,6 +59,6 @@ def to_float(value: Any) -> float | None:
 
 
 def to_int(value: Any) -> int | None:
-    """A whole number as it was recorded, None for what is none."""
+    """Return a recorded number as int, or None if it is not a number."""
     number = to_float(value)
     return None if number is None or number != number else int(number)

@@ -1,4 +1,4 @@
-"""What the gates wrote down: Evaluator, serving check, Pusher."""
+"""Read the records of the gates: Evaluator, serving check, Pusher."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 
 
 def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Evaluation:
-    """What the Evaluator measured and the model gate decided; empty as far as it did not."""
+    """Read the Evaluator's figures and the model gate's decision; missing parts are empty."""
     blessed, forced = _flag(blessing, "blessed"), decisions.Forced.read(blessing)
     if measured is None:
         return Evaluation(blessed=blessed)
@@ -38,7 +38,7 @@ def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Eva
 
 
 def read_serving(blessing: Artifact | None) -> Serving | None:
-    """What the serving check found; None where the run had none."""
+    """Read the results of the serving check; None if the run had none."""
     if blessing is None:
         return None
     found = read_json(blessing.uri, "serving_check.json")
@@ -53,7 +53,7 @@ def read_serving(blessing: Artifact | None) -> Serving | None:
 
 
 def read_push(pushed_model: Artifact | None) -> Push | None:
-    """Whether the model was pushed; None where the run had no Pusher."""
+    """Return whether the model was pushed, and where to; None if the run had no Pusher."""
     if pushed_model is None:
         return None
     destination = pushed_model.get_string_custom_property("pushed_destination")
@@ -62,7 +62,7 @@ def read_push(pushed_model: Artifact | None) -> Push | None:
 
 
 def _flag(artifact: Artifact | None, name: str) -> bool | None:
-    """A custom property that is 1 or 0; None where it was not set."""
+    """Return a custom property that is 1 or 0 as bool; None if it is not set."""
     if artifact is None or not artifact.has_custom_property(name):
         return None
     return artifact.get_int_custom_property(name) == 1

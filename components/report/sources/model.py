@@ -1,4 +1,4 @@
-"""The questions that the report asks of the exported model, as anyone could ask them: through its signatures."""
+"""Query the exported model through its signatures, as any client could."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ QUESTIONS = 6
 
 
 class ExportedModel:
-    """A SavedModel, asked by the names of its signatures.
+    """A SavedModel, called by the names of its signatures.
 
     Args:
-        folder: Where saved_model.pb lies.
+        folder: Folder of saved_model.pb.
     """
 
     def __init__(self, folder: str):
-        self._loaded = tf.saved_model.load(folder)  # its functions hold their variables weakly: it must outlive them
+        self._loaded = tf.saved_model.load(folder)  # its functions hold their variables by weak references only, so keep the object
         self._signatures = self._loaded.signatures
 
     @property
     def latent_dim(self) -> int:
-        """Dimensions of the latent space, as the decoder's signature declares them."""
+        """Dimensions of the latent space, as declared by the decoder's signature."""
         return int(self._signatures["serving_default"].structured_input_signature[1]["latents"].shape[-1])
 
     def generate(self, count: int, seed: int, label: str = "") -> np.ndarray:
-        """New pictures, uint8 [count, h, w, c], of a label where the model is conditional; of any where it is empty."""
+        """Draw new pictures, uint8 [count, h, w, c]. A conditional model draws those of `label`, or of any label if it is empty."""
         takes = self._signatures["generate"].structured_input_signature[1]
         given = {"label": label} if "label" in takes else {}
         return self.ask("generate", count=count, seed=seed, temperature=1.0, **given)["images"]
 
     def decode(self, latents: np.ndarray, label: list[str]) -> np.ndarray:
-        """Pictures, uint8 [n, h, w, c], of codes, float32 [n, latent_dim]; of a label where the list has one."""
+        """Decode codes, float32 [n, latent_dim], to pictures, uint8 [n, h, w, c]; `label` holds one label or none."""
         if label:
             return self.ask("decode_label", latents=latents, label=label * len(latents))["images"]
         return self.ask("serving_default", latents=latents)["images"]
 
     def ask(self, signature: str, **inputs: object) -> dict[str, np.ndarray]:
-        """All outputs of a signature; inputs are cast to the types it declares."""
+        """Return all outputs of a signature; inputs are cast to the declared types."""
         function = self._signatures[signature]
         declared = function.structured_input_signature[1]
         given = {name: tf.convert_to_tensor(value, declared[name].dtype) for name, value in inputs.items()}
@@ -67,10 +67,10 @@ class ExportedModel:
 
 
 class Interview:
-    """Questions in turn; one that the model fails on becomes a problem, not an error.
+    """A series of requests; a failed one becomes a problem instead of an error.
 
     Attributes:
-        problems: What was not answered, a sentence each.
+        problems: The failed requests, one sentence each.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Interview:
         self._asked = 0
 
     def attempt(self, what: str, question: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
-        """The answer to a question, or `otherwise`; `what` is a verb for the problem's sentence."""
+        """Return the answer to a request, or `otherwise` if it fails; `what` is a verb for the problem's sentence."""
         try:
             return question()
         except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
@@ -91,15 +91,15 @@ class Interview:
 
 
 def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: list[str]) -> Answers:
-    """Asks the model everything that the page shows.
+    """Request from the model everything that the page shows.
 
     Args:
-        folder: The exported model's.
-        held_out: Pictures it was not trained on.
-        view: Brings originals to the model's size.
-        kl: float [latent_dim], KL of each dimension, to choose the manifold's axes by; None: the first two are taken.
-        seed: Of everything chosen at random.
-        labels: What a conditional model knows; none for others.
+        folder: Folder of the exported model.
+        held_out: Pictures that it was not trained on.
+        view: Converts originals to the model's size.
+        kl: float [latent_dim], KL of each dimension, to choose the manifold's axes; None: use the first two.
+        seed: Seed of all random choices.
+        labels: Labels of a conditional model; empty for others.
     """
     try:
         model = ExportedModel(folder)
@@ -132,7 +132,7 @@ def _generate(model: ExportedModel, seed: int) -> np.ndarray:
 
 
 def _by_label(model: ExportedModel, labels: list[str], seed: int) -> list[Samples]:
-    """New pictures of each label; the same seed gives all of them the same codes."""
+    """Draw new pictures of each label; the same seed gives all of them the same codes."""
     return [Samples(label, model.generate(PER_LABEL, seed, label)) for label in labels[:MOST_LABELS]]
 
 
@@ -141,7 +141,7 @@ def _reconstruct(model: ExportedModel, pictures: list[Picture]) -> np.ndarray | 
 
 
 def _interpolate(model: ExportedModel, pictures: list[Picture], view: View, seed: int) -> list[Interpolation]:
-    """Ways between pictures of different labels as far as there are any."""
+    """Interpolate between pictures, of different labels if possible."""
     chosen = [pictures[i] for i in varied(pictures, 2 * WAYS, seed + 1)]
     ways = []
     for first, last in zip(chosen[::2], chosen[1::2]):
@@ -160,14 +160,14 @@ def _encode(model: ExportedModel, pictures: list[Picture], view: View) -> Codes 
 
 
 def _axes(dimensions: int, kl: np.ndarray | None) -> tuple[int, ...]:
-    """The two dimensions that tell most, in their order; a space of one or two dimensions as it is."""
+    """Return the two dimensions with the largest KL, in ascending order; all dimensions if there are at most two."""
     if dimensions <= 2 or kl is None or len(kl) != dimensions:
         return tuple(range(min(dimensions, 2)))
     return tuple(sorted(int(i) for i in np.argsort(-np.nan_to_num(kl), kind="stable")[:2]))
 
 
 def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int, ...], label: list[str]) -> Manifold:
-    """Decoded pictures at the prior's quantiles, of a label where there is one; the second axis runs upwards."""
+    """Decode codes at quantiles of the prior, with the label, if there is one; the second axis increases upward."""
     side = 20 if max(shape[:2]) <= 32 else 16 if max(shape[:2]) <= 64 else 12
     values = np.array([NormalDist().inv_cdf(p) for p in np.linspace(OUTERMOST, 1 - OUTERMOST, side)])
     rows = side if len(axes) > 1 else 1

@@ -1,4 +1,4 @@
-"""What SampleQuality measured, and the pictures that it kept."""
+"""Read SampleQuality's figures, and the pictures that it stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _log = logging.getLogger("darkroom.report")
 
 
 def read_quality(artifact: Artifact | None) -> Quality | None:
-    """The figures, or why there are none; None where the run had no SampleQuality or its file cannot be read."""
+    """Return the figures, or the reason for missing ones; None if the run had no SampleQuality or its file cannot be read."""
     found = read_json(artifact.uri, QUALITY) if artifact is not None else {}
     if not found:
         return None
@@ -29,7 +29,7 @@ def read_quality(artifact: Artifact | None) -> Quality | None:
 
 
 def read_copies(artifact: Artifact | None, quality: Quality | None) -> list[CopyPair]:
-    """The near-copies that were kept, each beside its original; those whose files cannot be read are left out."""
+    """Return the stored near-copies, each beside its original; those with unreadable files are skipped."""
     pairs = []
     for copy in quality.copies.examples if artifact is not None and quality is not None and quality.copies else ():
         try:
@@ -42,5 +42,5 @@ def read_copies(artifact: Artifact | None, quality: Quality | None) -> list[Copy
 
 
 def _read_png(path: str) -> np.ndarray:
-    """The picture in a PNG file, uint8 [h, w, c]."""
+    """Read a PNG file as uint8 [h, w, c]."""
     return tf.io.decode_png(tf.io.read_file(path)).numpy()

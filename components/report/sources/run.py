@@ -1,4 +1,4 @@
-"""What the trainer wrote down: history, networks, KL per dimension; and the model's description of itself."""
+"""Read the trainer's records: history, networks, KL per dimension; and the model's description."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from components.report.sources.files import read_json, read_json_lines, to_float
 
 
 def read_training(uri: str) -> Training:
-    """The `model_run` artifact at `uri`."""
+    """Read the `model_run` artifact at `uri`."""
     networks = read_json(uri, "networks.json")
     kl = read_json(uri, "kl_per_dimension.json").get("kl")
     return Training(
@@ -26,7 +26,7 @@ def read_training(uri: str) -> Training:
 
 
 def _denoising(uri: str) -> Denoising | None:
-    """What the trainer kept of its denoising; see `trainer.figures.save_denoising`."""
+    """Read the denoising examples that the trainer stored; see `trainer.figures.save_denoising`."""
     told = read_json(uri, "denoising.json")
     if not told:
         return None
@@ -57,7 +57,7 @@ def _code(metrics: dict[str, Any]) -> Code:
 
 
 def read_model_facts(folder: str) -> ModelFacts:
-    """The description beside the exported model in `folder`."""
+    """Read the description beside the exported model in `folder`."""
     model, metrics = read_json(folder, "model.json"), read_json(folder, "metrics.json")
     held_out = metrics.get("eval", {})
     return ModelFacts(
@@ -83,7 +83,7 @@ def read_model_facts(folder: str) -> ModelFacts:
 
 
 def _mirroring(found: dict[str, Any] | None) -> str:
-    """What the Trainer decided on mirroring, as a sentence; '' where it did not decide."""
+    """Return the Trainer's decision on mirroring as a sentence, or '' if it made none."""
     if not found:
         return ""
     if found.get("mirrored"):
@@ -92,13 +92,13 @@ def _mirroring(found: dict[str, Any] | None) -> str:
 
 
 def known_labels(folder: str) -> list[str]:
-    """The labels that the model in `folder` was trained to see; none where it is not conditional."""
+    """Return the labels of the conditional model in `folder`; empty for an unconditional one."""
     model = read_json(folder, "model.json")
     return [str(label) for label in model.get("labels", [])] if model.get("conditional") else []
 
 
 def figures(recorded: dict[str, Any]) -> Figures:
-    """Figures from a dictionary; an ELBO that is missing is put together from its parts."""
+    """Return figures from a dictionary; a missing ELBO is computed from its terms."""
     values = {term: to_float(recorded.get(term)) for term in TERMS}
     if values["elbo"] is None and values["reconstruction"] is not None and values["kl"] is not None:
         values["elbo"] = -(values["reconstruction"] + values["kl"])

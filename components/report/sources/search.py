@@ -1,4 +1,4 @@
-"""What the Tuner tried."""
+"""Read the trials of the Tuner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainer.tuning.trials import FILE, HIGHER_IS_BETTER
 
 
 def read_search(artifact: Artifact | None) -> Search | None:
-    """All trials, best first; None where the run searched nothing."""
+    """Return all trials, best first; None if the run had no search."""
     found = read_json(artifact.uri, FILE) if artifact is not None else {}
     if not found.get("trials"):
         return None

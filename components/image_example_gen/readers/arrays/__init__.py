@@ -1,1 +1,1 @@
-"""Files that hold pictures as arrays: IDX, NumPy's, MATLAB's and HDF5. Which array is what is one rule for all of them."""
+"""Read files with arrays of pictures: IDX, NumPy, MATLAB and HDF5. One rule identifies pictures and labels in all of them."""

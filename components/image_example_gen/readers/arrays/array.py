@@ -1,4 +1,4 @@
-"""An array in a file: what its header says, and reading it row by row in bounded memory."""
+"""An array in a file: its header, and reading it row by row in bounded memory."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from components.image_example_gen.storage.files import join, one_line, printable
 from serving.picture_files import Refused
 
 MOST_ARRAYS = 10_000  # in one file
-# What packed numbers may unpack to. dSprites unpacks to 116 times its size, nothing but zeros to 1,030 times.
+# Limits of decompression. dSprites expands to 116 times its size, an array of zeros to 1,030 times.
 _MOST_EXPANSION, _ALWAYS_ALLOWED = 500, 256 << 20
-_PIECE = 1 << 24  # Python makes room for all that is asked for, and a damaged header may ask for anything
+_PIECE = 1 << 24  # Python allocates the whole requested size, and a damaged header may request any size
 _REASON_LENGTH = 118
 
 
@@ -29,10 +29,10 @@ class Array(abc.ABC):
     """An array in a file.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        name: The array's own name in the file; '' where the file is the array.
-        shape: As the person who saved it knows it.
-        dtype: Of its values. Text of any length is `U`; picture files of any length are `V`.
+        path: Path of the file, relative to the folder.
+        name: The array's name in the file; '' if the file is the array.
+        shape: The shape as known to the person who saved it.
+        dtype: The dtype of its values. Variable-length text is `U`; variable-length picture files are `V`.
         turned: Whether the first axis changes fastest, as in MATLAB and Fortran.
         matlab: Whether it is from MATLAB, where the pictures usually are the last axis.
     """
@@ -46,22 +46,22 @@ class Array(abc.ABC):
 
     @property
     def title(self) -> str:
-        """What its pictures are called, with a number behind it."""
+        """The prefix of its pictures' names; an index follows."""
         return f"{self.path}/{self.name}" if self.name else self.path
 
     @property
     def shown(self) -> str:
-        """Its name for a message, the file's where it has none."""
+        """Its name for messages; the file's name if it has none."""
         return printable(self.name or posixpath.basename(self.path))
 
     @property
     def stored(self) -> tuple[int, ...]:
-        """The shape in the order of the file, the axis that changes slowest first."""
+        """The shape in file order, with the slowest axis first."""
         return self.shape[::-1] if self.turned else self.shape
 
     @property
     def bytes(self) -> int:
-        """How many bytes all values take."""
+        """Size of all values in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
@@ -71,51 +71,51 @@ class Array(abc.ABC):
 
     @property
     def chunk(self) -> int:
-        """How many rows are best read together."""
+        """Number of rows that are best read together."""
         return 1
 
     @property
     def value_names(self) -> tuple[tuple[int, str], ...]:
-        """The names of its whole numbers, where the file has them."""
+        """The names of its integer values, if the file has them."""
         return ()
 
     @property
     def sliced(self) -> bool:
-        """Whether rows along the last stored axis are read without reading all."""
+        """Whether rows along the last stored axis can be read without reading everything."""
         return False
 
     @abc.abstractmethod
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
-        """Yield the rows `start` to `stop`, at most `step` at a time, each along the first axis of what is yielded.
+        """Yield the rows `start` to `stop`, at most `step` at a time, each along the first axis of the yielded array.
 
         Args:
             folder: The folder that the path is relative to.
             start: The first row.
-            stop: One behind the last row.
-            step: The most rows to hold.
-            last: Takes the last stored axis for the rows, not the first.
+            stop: One past the last row.
+            step: Maximum number of rows to hold.
+            last: Whether rows are along the last stored axis instead of the first.
 
         Raises:
-            Exception: Any, where the file is damaged; the rows before have been yielded.
+            Exception: Any type, if the file is damaged; the rows before the damage have been yielded.
         """
 
 
 @dataclass(frozen=True)
 class StreamArray(Array):
-    """An array whose values follow each other in a stream.
+    """An array whose values are consecutive in a stream.
 
     Attributes:
-        kept_as: The dtype in the file where it is another one than the array's; else None.
+        kept_as: The dtype in the file if it differs from the array's; else None.
     """
 
     kept_as: np.dtype | None = None
 
     @abc.abstractmethod
     def opened(self, folder: str, whole: bool) -> contextlib.AbstractContextManager[BinaryIO]:
-        """Open the stream at the first value; `whole` says that all of it is read, for the checksums."""
+        """Open the stream at the first value; `whole` announces that all of it will be read, for the checksums."""
 
     def finish(self, stream: BinaryIO) -> None:
-        """Read what lies behind the last value; gzip and zip compare their checksums only then."""
+        """Read past the last value: gzip and zip compare their checksums only then."""
         if stream.read(1):
             raise EOFError("it goes on behind its end")
 
@@ -144,7 +144,7 @@ class StreamArray(Array):
         yield from self._one_by_one(folder, at, stop, size, whole)
 
     def _one_by_one(self, folder: str, at: int, stop: int, size: int, whole: bool) -> Iterator[np.ndarray]:
-        """Yield the rows that lie before the damage, where a block of them could not be read."""
+        """Yield the rows before the damage, after a block of rows could not be read."""
         with self.opened(folder, whole) as stream:
             skip(stream, at * size)
             for _ in range(at, stop):
@@ -170,9 +170,9 @@ class ArrayFile:
     """The arrays of one file.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        arrays: What can be read.
-        unread: What cannot: the names of arrays and why.
+        path: Path of the file, relative to the folder.
+        arrays: The readable arrays.
+        unread: The names of the other arrays, with reasons.
     """
 
     path: str
@@ -181,38 +181,38 @@ class ArrayFile:
 
 
 def check_shape(shape: Sequence[int], itemsize: int) -> None:
-    """Refuse a shape that no array in a file has."""
+    """Raise if no array in a file can have this shape."""
     if len(shape) > 32 or any(length < 0 for length in shape) or math.prod(shape) * max(itemsize, 1) >= 2**62:
         raise Refused(f"its header says {dimensions(shape)}, which no file holds")
 
 
 def check_expansion(array: Array, size: int) -> None:
-    """Refuse an array that unpacks to far more than a file of `size` bytes can mean; -1 is an unknown size."""
+    """Raise if an array expands to far more than a file of `size` bytes plausibly holds; -1 is an unknown size."""
     if size >= 0 and array.bytes > max(_MOST_EXPANSION * size, _ALWAYS_ALLOWED):
         raise Refused(f"it unpacks to {figure(array.bytes)} bytes, more than {_MOST_EXPANSION} times its size")
 
 
 def check_size_across(array: Array, max_megabytes: float) -> None:
-    """Refuse a large array whose pictures lie across the file, which would have to be held whole."""
+    """Raise if the pictures of a large array lie across the file, so that it would have to be held in memory."""
     if not array.sliced and array.bytes > max_megabytes * 1e6:
         last = "[h, w, c, n]" if array.matlab else "[n, h, w, c] in C's order"
         raise Refused(f"its pictures lie across the file, which is over {max_megabytes:g} megabytes: save {last}")
 
 
 def dimensions(shape: Sequence[int]) -> str:
-    """The shape in words, with numbers that no picture has rounded."""
+    """Return the shape in words, with large numbers rounded."""
     return " x ".join(figure(length) for length in shape[:6]) + (" x ..." if len(shape) > 6 else "") if shape else "one value"
 
 
 def shortened(reason: object) -> str:
-    """A reason in one line of less than 120 characters."""
+    """Return a reason in one line of less than 120 characters."""
     text = one_line(reason) if isinstance(reason, Exception) else " ".join(str(reason).split())
     text = printable("".join(letter if letter.isprintable() else "?" for letter in text))
     return text if len(text) <= _REASON_LENGTH else f"{text[: _REASON_LENGTH - 3]}..."
 
 
 def reason_of(error: Exception) -> str:
-    """Why a file cannot be used, of whatever was raised when it was looked at."""
+    """Return why a file cannot be used, from any exception raised during its inspection."""
     if isinstance(error, Refused):
         return shortened(error.reason)
     if is_of_storage(error):
@@ -226,17 +226,17 @@ def reason_of(error: Exception) -> str:
 
 
 def is_of_storage(error: Exception) -> bool:
-    """Whether an error is that of a disk or a server, not of what a file holds; to seek to nowhere is the file's."""
+    """Return whether an error is due to a disk or a server, not to the file's content; an invalid seek is due to the content."""
     return isinstance(error, OSError) and bool(error.strerror) and error.errno != errno.EINVAL
 
 
 def full_path(folder: str, array: Array) -> str:
-    """Where the array's file is."""
+    """Return the path of the array's file."""
     return join(folder, array.path)
 
 
 def skip(stream: BinaryIO, count: int) -> None:
-    """Goes so many bytes on in a stream; one that cannot seek is read."""
+    """Skip `count` bytes of a stream; read them if it cannot seek."""
     if not count:
         return
     try:
@@ -247,10 +247,10 @@ def skip(stream: BinaryIO, count: int) -> None:
 
 
 def read_fully(stream: BinaryIO, size: int) -> bytes:
-    """So many bytes of a stream that may give fewer at a time.
+    """Read `size` bytes of a stream that may return fewer at a time.
 
     Raises:
-        EOFError: It has no more.
+        EOFError: The stream has fewer bytes.
     """
     pieces = []
     while size:
@@ -263,7 +263,7 @@ def read_fully(stream: BinaryIO, size: int) -> bytes:
 
 
 def read_slowly(stream: BinaryIO, size: int) -> bytes:
-    """Like `read_fully`, but asks for no more than is needed, so that damage further on is not met."""
+    """Read like `read_fully`, but request no more than needed, so as not to reach damage further on."""
     read, pieces = getattr(stream, "read1", stream.read), []
     while size:
         piece = read(min(size, 1 << 16))

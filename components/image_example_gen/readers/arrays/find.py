@@ -1,4 +1,4 @@
-"""Files that hold pictures as arrays: IDX, NumPy's .npy and .npz, MATLAB's .mat, and HDF5."""
+"""Find pictures in array files: IDX, NumPy's .npy and .npz, MATLAB's .mat, and HDF5."""
 
 from __future__ import annotations
 
@@ -57,21 +57,21 @@ __all__ = [
 
 Container = ArrayPictures | FilePictures
 
-_LOOKED_AT, _LOOKED_AT_BYTES = 512, 64 << 20  # pictures whose levels are looked at before all are read
+_LOOKED_AT, _LOOKED_AT_BYTES = 512, 64 << 20  # pictures whose levels are inspected before all are read
 
 
 def find_arrays(folder: str, files: Sequence[FoundFile], config: DataConfig) -> list[Container | Rejected]:
-    """Return the arrays of pictures among `files`, with their labels, and the files that cannot be used; sorted by path.
+    """Return the arrays of pictures among `files`, with their labels, and the rejected files; sorted by path.
 
-    Headers are read, and of the pixels as many as say which level is white. Whatever a file holds, it is refused by itself.
+    Headers are read, and enough pixels to determine the white level. A fault rejects only its own file.
 
     Args:
-        folder: That the files' paths are relative to.
-        files: All files; those that are not called like arrays are passed over.
+        folder: The folder that the files' paths are relative to.
+        files: All files; those without an array's name are ignored.
         config: How pictures are read.
 
     Raises:
-        InputError: The configuration names an array or a column that there is not.
+        InputError: The configuration names an array or a column that does not exist.
     """
     search = _Search(folder, sorted((file for file in files if is_array(file.path)), key=lambda file: file.path), config)
     return sorted(search.run(), key=lambda found: (found.path, getattr(found, "name", "")))
@@ -79,7 +79,7 @@ def find_arrays(folder: str, files: Sequence[FoundFile], config: DataConfig) -> 
 
 @dataclass(frozen=True)
 class _Search:
-    """Looks at all files of arrays together, for labels may lie in another file than their pictures.
+    """Inspect all array files together, because labels may be in another file than their pictures.
 
     Attributes:
         folder: The folder that paths are relative to.
@@ -92,7 +92,7 @@ class _Search:
     config: DataConfig
 
     def run(self) -> Iterator[Container | Rejected]:
-        """Yield what was found, in no order."""
+        """Yield the results, in no order."""
         inspected = [_inspected(self.folder, file) for file in self.files]
         sound, copies = _without_copies([file for file in inspected if isinstance(file, ArrayFile)])
         found = [candidates(self.folder, file, self.config) for file in sound]
@@ -117,7 +117,7 @@ class _Search:
                 yield Rejected(one.file.path, "labels, but there are no pictures beside them that are called alike", 0)
 
     def _labels_elsewhere(self, path: str, found: Sequence[Candidates], labels: dict[tuple, ArrayFile]) -> ArrayFile | None:
-        """IDX labels in another folder, if they are the only ones without pictures of the same name beside them."""
+        """Return IDX labels in another folder, if they are the only ones without pictures of the same name beside them."""
         if not is_idx_images(path):
             return None
         with_pictures = {_pictures_key(one.file.path) for one in found if is_idx_images(one.file.path)}
@@ -126,7 +126,7 @@ class _Search:
         return alone[0] if len(alone) == 1 else None
 
     def pictures_of(self, found: Candidates, beside: ArrayFile | None, damaged: Rejected | None) -> list[Container | Rejected]:
-        """The arrays of pictures of one file, or why there are none."""
+        """Return the arrays of pictures of one file, or why there are none."""
         path = found.file.path
         try:
             chosen = pick_pictures(found, self.config)
@@ -156,10 +156,10 @@ class _Search:
     def labels_of(
         self, picked: Picked, found: Candidates, chosen: Sequence[Picked], beside: ArrayFile | None
     ) -> LabelArray | None | Refused:
-        """The labels of an array of pictures, None for none, or why they cannot be used.
+        """Return the labels of an array of pictures, None for none, or why they cannot be used.
 
         Raises:
-            InputError: The configuration names a column that there is not.
+            InputError: The configuration names a column that does not exist.
         """
         try:
             return pick_labels(self.folder, picked, found, chosen, beside, self.config)
@@ -169,10 +169,10 @@ class _Search:
             return Refused(reason_of(error))
 
     def pictures(self, picked: Picked, labels: LabelArray | None, notes: tuple[str, ...]) -> Container:
-        """One array of pictures with its labels.
+        """Return one array of pictures with its labels.
 
         Raises:
-            Refused: It cannot be used.
+            Refused: The array cannot be used.
         """
         array, layout = picked.array, picked.layout
         if layout.is_last(array):
@@ -192,7 +192,7 @@ class _Search:
         return replace(pictures, levels=levels, notes=notes + note)
 
     def arranged(self, pictures: ArrayPictures) -> tuple[ArrayPictures, tuple[str, ...]]:
-        """Pictures that come as rows of numbers, with the order of these found out."""
+        """Determine the order of axes of pictures stored as rows of numbers."""
         layout = pictures.layout
         for values in first_pictures(self.folder, pictures, _LOOKED_AT, _LOOKED_AT_BYTES):
             if not has_planes(values, layout.picture):
@@ -202,7 +202,7 @@ class _Search:
         return pictures, ()
 
     def levels(self, pictures: ArrayPictures) -> tuple[Levels, tuple[str, ...]]:
-        """How the numbers become levels, and what to say of that."""
+        """Return the conversion of numbers to levels, and notes on it."""
         seen = Seen()
         if needs_look(pictures.array.dtype, self.config) and not self._are_too_large(pictures):
             seen = look(first_pictures(self.folder, pictures, _LOOKED_AT, _LOOKED_AT_BYTES), _LOOKED_AT)
@@ -216,7 +216,7 @@ class _Search:
         return False
 
     def check_names(self, files: Sequence[ArrayFile]) -> None:
-        """Refuse a name in the configuration that no file has.
+        """Raise if the configuration names an array that no file has.
 
         Raises:
             InputError: There is no such array.
@@ -233,7 +233,7 @@ class _Search:
 
 
 def _inspected(folder: str, file: FoundFile) -> ArrayFile | Rejected:
-    """What a file's header says, or why it cannot be used."""
+    """Return the content of a file's header, or why the file cannot be used."""
     try:
         if file.size == 0:
             raise Refused("the file is empty")
@@ -258,7 +258,7 @@ def _inspect(folder: str, file: FoundFile) -> ArrayFile:
 
 
 def _labels_key(path: str) -> tuple:
-    """What a file of labels has in common with that of its pictures."""
+    """Return the key that a file of labels shares with the file of its pictures."""
     return ("idx", *idx_labels_key(path)) if idx_labels_key(path) else () if is_idx(path) else file_key(path)
 
 
@@ -267,7 +267,7 @@ def _pictures_key(path: str) -> tuple:
 
 
 def _without_copies(files: Sequence[ArrayFile]) -> tuple[list[ArrayFile], dict[str, str]]:
-    """The files without IDX files that lie beside the same ones unpacked; and of these what to say of that."""
+    """Drop compressed IDX files beside an uncompressed copy; return the rest, and notes for the kept files."""
     kept: dict[tuple, ArrayFile] = {}
     copies: dict[str, str] = {}
     for file in sorted(files, key=lambda file: (is_packed_idx(file.path), file.path)):

@@ -1,4 +1,4 @@
-"""HDF5 files, also those of MATLAB 7.3: datasets are read by slices, and no file makes us read another."""
+"""Read HDF5 files, including MATLAB 7.3, by slices of datasets. Links to other files are never followed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from components.image_example_gen.storage.files import FoundFile, is_remote, joi
 from serving.picture_files import Refused
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_HELD = 16 << 20  # bytes read at once where chunks are large
+_HELD = 16 << 20  # bytes read at once for large chunks
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Hdf5Array(Array):
     """A dataset.
 
     Attributes:
-        chunks: Its chunks in the order of the file; () where there are none.
+        chunks: The shape of its chunks in file order; () if it is not chunked.
         address: The dataset's full name in the file.
         kept: The dtype in the file.
-        copied: Whether the file has to be copied to be read, as from a store.
-        enumeration: The names of its numbers, where they are an enumeration.
+        copied: Whether the file must be copied to be read, as from a store.
+        enumeration: The names of its numbers, if they are an enumeration.
     """
 
     chunks: tuple[int, ...] = ()
@@ -69,7 +69,7 @@ class Hdf5Array(Array):
                     yield values[piece : piece + step]
 
     def _rows_held(self, axis: int) -> int:
-        """How many rows to read at once, so that a chunk is unpacked only once; within bounds."""
+        """Return the number of rows to read at once, so that a chunk is decompressed only once; within bounds."""
         if not self.chunks:
             return 1
         row = math.prod(self.stored) // max(self.stored[axis], 1) * max(np.dtype(self.kept).itemsize, 1)
@@ -78,7 +78,7 @@ class Hdf5Array(Array):
 
 @dataclass(frozen=True)
 class Hdf5Values(Hdf5Array):
-    """A dataset of values of any length: text (dtype U) or picture files (V)."""
+    """A dataset of variable-length values: text (dtype U) or picture files (V)."""
 
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
         with _local(full_path(folder, self)) as path:
@@ -95,7 +95,7 @@ class Hdf5Values(Hdf5Array):
 
 @contextlib.contextmanager
 def _local(path: str) -> Iterator[str]:
-    """The path of a file on this machine; what lies elsewhere, or in an archive, is copied, which deletes itself."""
+    """Yield a local path of the file; a remote file or archive member is copied to a temporary file."""
     if _is_local(path):
         yield os.path.abspath(path)
         return
@@ -111,7 +111,7 @@ def _is_local(path: str) -> bool:
 
 
 def is_hdf5(path: str) -> bool:
-    """Whether a file is HDF5, at its beginning or behind the 512 bytes that MATLAB puts before it."""
+    """Return whether a file is HDF5: at its start, or after the 512 bytes that MATLAB puts first."""
     with open_file(path) as stream:
         begin = stream.read(520)
     return begin[:8] == _SIGNATURE or begin[512:520] == _SIGNATURE
@@ -121,7 +121,7 @@ def inspect_hdf5(folder: str, file: FoundFile) -> ArrayFile:
     """List the datasets of an HDF5 file, those in groups with the groups' names.
 
     Raises:
-        Refused: It is no HDF5 file, or is damaged.
+        Refused: The file is not HDF5, or is damaged.
     """
     path = join(folder, file.path)
     if not is_hdf5(path):

@@ -1,6 +1,6 @@
-"""The process that reads HDF5 files: a damaged one can crash HDF5's library, which must not take a run with it.
+"""The process that reads HDF5 files: a damaged file can crash HDF5's library, which must not end a run.
 
-It imports NumPy and h5py only, to start soon. `hdf5_process` starts it, and describes what is said.
+It imports only NumPy and h5py, to start quickly. `hdf5_process` starts it, and describes the protocol.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numpy as np
 
 from components.image_example_gen.readers.arrays.hdf5_heap import NotReadError, check_heap, heap_values
 
-_REPLY = struct.Struct("<IQ")  # lengths of the JSON and of the bytes behind it
-_FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf: others would load programs
-_DEEPEST, _MOST_FOUND = 16, 10_000  # groups within groups; groups and datasets
+_REPLY = struct.Struct("<IQ")  # lengths of the JSON and of the bytes after it
+_FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf; others would load plugins
+_DEEPEST, _MOST_FOUND = 16, 10_000  # nesting of groups; number of groups and datasets
 _MOST_CHUNK = 1 << 29
 _MOST_ATTRIBUTE = 64
 _MOST_NAMES, _MOST_LETTERS = 10_000, 200  # of an enumeration
 _MOST_MEMORY = 8 << 30
-_OPEN = 4  # files at once
+_OPEN = 4  # open files
 _MATLAB_NUMBERS = {
     b"logical",
     b"double",
@@ -36,10 +36,10 @@ _MATLAB_NUMBERS = {
 
 
 def serve() -> None:
-    """Answer requests from standard input until it ends: one JSON object a line."""
+    """Answer requests from standard input until it ends: one JSON object per line."""
     _bound()
     out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # keep output printed by libraries out of the answers
     files: dict[tuple, h5py.File] = {}
     for line in sys.stdin.buffer:
         try:
@@ -55,7 +55,7 @@ def serve() -> None:
 
 
 def _bound() -> None:
-    """Bound the memory that a damaged header can ask for, and leave no core behind, where the system knows that."""
+    """Limit the memory that a damaged header can request, and disable core dumps, if the system supports it."""
     try:
         import resource
 
@@ -82,11 +82,11 @@ def _answer(request: dict[str, Any], files: dict[tuple, h5py.File]) -> tuple[dic
 
 
 def _opened(path: str, files: dict[tuple, h5py.File]) -> h5py.File:
-    """The file, which stays open for a while; it is not locked, for what is only read needs no lock."""
+    """Return the file, which stays open for a while; reading needs no lock."""
     stat = os.stat(path)
     key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
     if key not in files:
-        # A file that is open already is not read anew, even if it was written anew.
+        # h5py would return the old content of an open file, even if it was rewritten.
         same = [old for old in files if old[0] == path or old[1] == stat.st_ino]
         for old in same or list(itertools.islice(files, max(0, len(files) - _OPEN + 1))):
             files.pop(old).close()
@@ -110,7 +110,7 @@ def _inspect(file: h5py.File) -> dict[str, Any]:
 
 
 def _datasets(opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset | str]]:
-    """Yield the datasets by name, or why one is not read; links to other files are never followed."""
+    """Yield each dataset with its name, or why it is not read; links to other files are never followed."""
     visited = set()
     waiting: list[tuple[str, h5py.Group, int]] = [("", opened, 0)]
     while waiting:
@@ -140,7 +140,7 @@ def _datasets(opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset | str]]:
 
 
 def _described(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
-    """What is to be known of a dataset."""
+    """Return the facts about a dataset."""
     _check_storage(dataset)
     if dataset.shape is None or _attribute(dataset, "MATLAB_empty"):
         raise NotReadError("it is empty")
@@ -167,7 +167,7 @@ def _described(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
 
 
 def _names(dataset: h5py.Dataset) -> list[tuple[int, str]]:
-    """The names of an enumeration's numbers; none of another type, and none of so many that they are no labels."""
+    """Return the names of an enumeration's numbers; empty for other types, and for too many names to be labels."""
     names = h5py.check_enum_dtype(dataset.dtype) or {}
     if len(names) > _MOST_NAMES:
         return []
@@ -175,7 +175,7 @@ def _names(dataset: h5py.Dataset) -> list[tuple[int, str]]:
 
 
 def _attribute(dataset: h5py.Dataset, name: str) -> bytes | int | None:
-    """An attribute of fixed length, None where there is none; what has any length lies in a heap."""
+    """Return an attribute of fixed length, or None; variable-length attributes are in a heap."""
     if name not in dataset.attrs:
         return None
     kind = h5py.h5a.open(dataset.id, name.encode()).get_type()
@@ -187,7 +187,7 @@ def _attribute(dataset: h5py.Dataset, name: str) -> bytes | int | None:
 
 
 def _check_storage(dataset: h5py.Dataset) -> None:
-    """Refuse what lies in another file, and what takes a program to unpack."""
+    """Raise if values are in another file, or need a plugin to decompress."""
     if dataset.external:
         raise NotReadError("its values lie in another file, which is not read")
     if dataset.is_virtual:
@@ -201,14 +201,14 @@ def _check_storage(dataset: h5py.Dataset) -> None:
 
 
 def _dtype(dataset: h5py.Dataset, matlab: bytes | int | None) -> np.dtype:
-    """The dtype of the values: text of any length is U, picture files are V.
+    """Return the dtype of the values: variable-length text is U, picture files are V.
 
     Args:
         dataset: The dataset.
-        matlab: The class that MATLAB says; None in other files.
+        matlab: The class in MATLAB's attribute; None in other files.
 
     Raises:
-        NotReadError: They are no numbers, text or picture files.
+        NotReadError: The values are not numbers, text or picture files.
     """
     dtype = dataset.dtype
     if matlab is not None:

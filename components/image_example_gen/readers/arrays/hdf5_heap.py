@@ -1,7 +1,8 @@
-"""Values of any length in an HDF5 file: text, and picture files.
+"""Read variable-length values in an HDF5 file: text, and picture files.
 
-They lie in "global heaps", a dataset only says where. HDF5's own library goes round for ever in a damaged one, so these are
-read here. The format is in "HDF5 File Format Specification 3.0", III.E (Global Heap) and IV.B (variable-length data).
+They are in "global heaps"; the dataset only holds their locations. HDF5's own library loops forever on a damaged heap, so this
+module reads heaps itself. The format is in "HDF5 File Format Specification 3.0", III.E (Global Heap) and IV.B (variable-length
+data).
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 _PLACE = np.dtype([("size", "<u4"), ("address", "<u8"), ("index", "<u4")])
 _HEAP, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<H6xQ")
-_MOST_HEAP, _MOST_CHUNK = 1 << 29, 1 << 26  # bytes; Python makes room for all that is asked for
+_MOST_HEAP, _MOST_CHUNK = 1 << 29, 1 << 26  # bytes; Python allocates the whole requested size
 _DEFLATE, _SHUFFLE, _CHECKSUM = 1, 2, 3  # filters
 
 
 class NotReadError(Exception):
-    """What is not read of a file, in a person's words."""
+    """Why part of a file is not read, in plain words."""
 
 
 def check_heap(opened: h5py.File, dataset: h5py.Dataset) -> None:
-    """Refuse a dataset of values of any length that is stored in a way that is not read here."""
+    """Raise if a dataset of variable-length values is stored in an unsupported way."""
     import h5py
 
     plist = dataset.id.get_create_plist()
@@ -39,14 +40,14 @@ def check_heap(opened: h5py.File, dataset: h5py.Dataset) -> None:
 
 
 def heap_values(opened: h5py.File, dataset: h5py.Dataset, stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
-    """Yield the values `start` to `stop` of a dataset that `check_heap` takes.
+    """Yield the values `start` to `stop` of a dataset that passes `check_heap`.
 
     Args:
         opened: The file.
         dataset: The dataset.
         stream: The same file, as bytes.
         start: The first value.
-        stop: One behind the last.
+        stop: One past the last value.
 
     Raises:
         Exception: The file is damaged.
@@ -67,7 +68,7 @@ def heap_values(opened: h5py.File, dataset: h5py.Dataset, stream: BinaryIO, star
 
 
 def _places(dataset: h5py.Dataset, stream: BinaryIO, start: int, stop: int) -> Iterator[np.void]:
-    """Where the values lie."""
+    """Yield the locations of the values."""
     if dataset.chunks is None:
         offset = dataset.id.get_offset()
         if offset is None:
@@ -106,7 +107,7 @@ def _chunk(dataset: h5py.Dataset, stream: BinaryIO, begin: int, rows: int) -> np
 
 
 def _heap(stream: BinaryIO, at: int) -> dict[int, memoryview]:
-    """The values of the heap at a place in the file, by their numbers."""
+    """Return the values of the heap at a position in the file, by index."""
     stream.seek(at)
     mark, version, size = _HEAP.unpack(_read(stream, _HEAP.size))
     if mark != b"GCOL" or version != 1 or not _HEAP.size <= size <= _MOST_HEAP:

@@ -1,6 +1,6 @@
-"""Asks a process of its own for what HDF5 files hold; one that crashes, or hangs, is the file's fault and is started anew.
+"""Read HDF5 files in a separate process. A crash or a timeout is an error of the file, and the process is restarted.
 
-A request is a line of JSON. An answer is the lengths of a JSON text and of bytes, 4 and 8 bytes long, and then these.
+A request is a line of JSON. An answer is the lengths of a JSON text and of a byte string (4 and 8 bytes), followed by both.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 from serving.picture_files import Refused
 
 _REPLY = struct.Struct("<IQ")
-_SECONDS = 120  # that the longest answer may take
+_SECONDS = 120  # maximum for one answer
 _PIECE = 1 << 20
 _PROGRAM = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from {module} import serve; serve()"
 _MODULE = "components.image_example_gen.readers.arrays.hdf5_child"
 
 
 class Hdf5DamagedError(Exception):
-    """A file that HDF5's library cannot read, or that it crashes on."""
+    """A file that HDF5's library cannot read, or crashes on."""
 
 
 class _Process:
@@ -42,7 +42,7 @@ class _Process:
         with self.lock:
             try:
                 return self._answer(self._started(), request)
-            except BaseException:  # an answer that is not read to its end would be taken for the next one's
+            except BaseException:  # the rest of a partly read answer would be taken for the next one
                 self.stop()
                 raise
 
@@ -54,7 +54,7 @@ class _Process:
         self.process = None
 
     def _started(self) -> subprocess.Popen:
-        if self.owner != os.getpid():  # after a fork it is the other's
+        if self.owner != os.getpid():  # after a fork, the process belongs to the parent
             self.process = None
         if self.process is None or self.process.poll() is not None:
             self.owner = os.getpid()
@@ -84,10 +84,10 @@ atexit.register(_PROCESS.stop)
 
 
 def ask(request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
-    """Return what the process answers, as JSON and bytes.
+    """Send a request to the process, and return its answer as JSON and bytes.
 
     Raises:
-        Refused: What is asked for is not read.
+        Refused: The requested data are not supported.
         Hdf5DamagedError: The file is damaged.
     """
     answer, data = _PROCESS.ask(request)
@@ -99,7 +99,7 @@ def ask(request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
 
 
 def _widen(descriptor: int) -> None:
-    """Let a pipe hold a block of pixels, so that the two processes wait for each other less often; where that is known."""
+    """Enlarge a pipe to hold a block of pixels, so that the two processes wait less often, if the system supports it."""
     try:
         import fcntl
 
@@ -109,10 +109,10 @@ def _widen(descriptor: int) -> None:
 
 
 def _read(process: subprocess.Popen, size: int, end: float) -> bytearray:
-    """So many bytes of what the process writes.
+    """Read `size` bytes of the process's output.
 
     Raises:
-        Hdf5DamagedError: It has ended, or says nothing for long.
+        Hdf5DamagedError: The process has ended, or does not answer in time.
     """
     data, at, descriptor = bytearray(size), 0, process.stdout.fileno()
     with selectors.DefaultSelector() as selector:

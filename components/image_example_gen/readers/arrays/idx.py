@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its kin: numbers behind a header that gives their type and shape."""
+"""The IDX format of MNIST and similar data sets: numbers after a header with their type and shape."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class IdxArray(StreamArray):
     """The array of an IDX file.
 
     Attributes:
-        gzipped: Whether the file is packed, whatever its name says.
+        gzipped: Whether the file is gzip-compressed, whatever its name.
     """
 
     gzipped: bool = False
@@ -58,7 +58,7 @@ def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
     """Read an IDX file's header and check it against the file's size.
 
     Raises:
-        Refused: It is no such file, or is longer or shorter than its header says.
+        Refused: The file is not IDX, or is longer or shorter than its header says.
     """
     path = join(folder, file.path)
     packed = starts_like_gzip(path)
@@ -76,15 +76,15 @@ def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
 
 
 def read_shape(path: str, size: int, ranks: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of an IDX file of unsigned bytes, which is checked against the file's size.
+    """Return the shape of an IDX file, after checking it against the file's size.
 
     Args:
         path: The file.
         size: Its size as stored, in bytes.
-        ranks: The numbers of dimensions that are acceptable.
+        ranks: The accepted numbers of dimensions.
 
     Raises:
-        Refused: It is not such a file, or is longer or shorter than its header says.
+        Refused: The file is not IDX, has another number of dimensions, or is longer or shorter than its header says.
     """
     folder, name = os.path.split(path)
     (array,) = inspect_idx(folder or ".", FoundFile(name, size, -1)).arrays
@@ -95,11 +95,11 @@ def read_shape(path: str, size: int, ranks: Sequence[int]) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def open_idx(path: str, packed: bool | None = None) -> Iterator[BinaryIO]:
-    """Open an IDX file for reading from its header on, unpacked.
+    """Open an IDX file, decompressed, at its header.
 
     Args:
         path: The file.
-        packed: Whether it is gzip; None: its first bytes say.
+        packed: Whether it is gzip-compressed; None: detect it by the first bytes.
     """
     packed = starts_like_gzip(path) if packed is None else packed
     with open_file(path) as stream:
@@ -107,28 +107,28 @@ def open_idx(path: str, packed: bool | None = None) -> Iterator[BinaryIO]:
 
 
 def starts_like_gzip(path: str) -> bool:
-    """Whether a file's first bytes are those of gzip; browsers unpack files and leave their names alone."""
+    """Return whether a file's first bytes are those of gzip; browsers decompress files without renaming them."""
     with open_file(path) as stream:
         return stream.read(2) == _GZIP
 
 
 def header_size(rank: int) -> int:
-    """Bytes before the data of an IDX file with so many dimensions."""
+    """Return the number of bytes before the data of an IDX file with `rank` dimensions."""
     return 4 + 4 * rank
 
 
 def is_gzip(path: str) -> bool:
-    """Whether a file is packed, by its name."""
+    """Return whether a file is gzip-compressed, by its name."""
     return path.lower().endswith(".gz")
 
 
 def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None:
-    """Writes an IDX file under a temporary name and then renames it: it is complete or absent.
+    """Write an IDX file under a temporary name and then rename it, so that it is complete or absent.
 
     Args:
-        path: Where to; gzip where the name ends in .gz, with no time in it: the same data gives the same bytes.
+        path: The destination; gzip-compressed if the name ends in .gz, without a timestamp: the same data gives the same bytes.
         shape: The shape of the data, entries first.
-        blocks: Their bytes, in as many pieces as is convenient.
+        blocks: The bytes of the data, in any number of pieces.
     """
     temporary = path.with_name(f"{path.name}.part")
     with contextlib.ExitStack() as stack:
@@ -142,7 +142,7 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
 
 
 def _check_length(path: str, size: int, array: IdxArray) -> None:
-    """Refuse a file that is longer or shorter than its header says."""
+    """Raise if a file is longer or shorter than its header says."""
     expected = header_size(len(array.shape)) + math.prod(array.shape) * array.dtype.itemsize
     if not array.gzipped:
         if size >= 0 and size != expected:
@@ -155,10 +155,10 @@ def _check_length(path: str, size: int, array: IdxArray) -> None:
 
 
 def _check_unpacked(path: str, size: int, expected: int) -> None:
-    """Refuse a packed file that unpacks to more or fewer bytes than its header says; it is read through.
+    """Raise if a compressed file expands to more or fewer bytes than its header says; this reads the whole file.
 
     Raises:
-        EOFError: It is cut short, so that its last bytes do not state its length.
+        EOFError: The file is cut short, so that its last bytes do not state its length.
     """
     count = 0
     try:
@@ -174,7 +174,7 @@ def _check_unpacked(path: str, size: int, expected: int) -> None:
 
 
 def _stated_length(path: str, size: int) -> int | None:
-    """The length modulo 2**32 that the end of a gzip file states; None where the end cannot be reached."""
+    """Return the length modulo 2**32 stated at the end of a gzip file; None if the end cannot be reached."""
     if size < 0:
         return None
     with open_file(path) as stream:
