@@ -1,1 +1,1 @@
-"""A command for each figure that the documentation states; see README.md."""
+"""A command for each measurement in the documentation; see README.md."""

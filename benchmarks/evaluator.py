@@ -1,13 +1,14 @@
-"""What the Evaluator takes, beside the matrix products of the decoder alone, in one call and by turns.
+"""Compare the time of the Evaluator with that of the decoder's matrix products alone.
 
-The importance-weighted bound decodes K codes for each picture. No bound can take less than the decoder's matrix products and
-convolutions of as many codes, which run here alone, on numbers of the same shapes. The Evaluator is TFX's, on an exported model,
-with all that it does beside: reading examples, metrics, slices, thresholds. Models are untrained, which changes no time.
+All sides are measured in turns in one process. The importance-weighted bound decodes K codes for each picture. It cannot take less
+time than the decoder's matrix products and convolutions for as many codes, which are measured alone here, on random numbers of the
+same shapes. The Evaluator is TFX's, on an exported model, with everything else that it does: reading examples, metrics, slices,
+thresholds. The models are untrained, which does not affect the time.
 
-CPU seconds are of all threads: on a busy machine they are steadier than the clock.
+CPU seconds are the sum over all threads. On a busy machine they vary less than elapsed time.
 
-The Evaluator's start (Beam's pipeline, reading the model and tracing it) takes some seconds whatever comes after it. It is measured
-with a few pictures, and taken off in the last line, which is what a picture costs of a large collection.
+The start of the Evaluator (Beam's pipeline, loading and tracing the model) takes some seconds for any number of pictures. It is
+measured with a few pictures, and subtracted in the last line, which is the cost of a picture in a large collection.
 
 Run: python -m benchmarks.evaluator [--presets fashion-mnist-binarised] [--pictures 1000] [--rounds 3] [--samples K] [--bound-only]
 """
@@ -27,7 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-warnings.filterwarnings("ignore", category=FutureWarning)  # libraries', at their import
+warnings.filterwarnings("ignore", category=FutureWarning)  # printed by libraries at import
 
 import numpy as np
 import tensorflow as tf
@@ -45,14 +46,14 @@ from trainer.task import training_data
 from trainer.vae import ROW_NUMBERS, ROWS, VAE
 
 PRODUCTS = ("MatMul", "BatchMatMulV2", "Einsum", "Conv2D", "Conv2DBackpropInput", "DepthwiseConv2dNative")
-PICTURES_AT_ONCE = 20  # about as many as Beam hands to the model
-FEW = 10  # pictures, with which the Evaluator's start is measured
+PICTURES_AT_ONCE = 20  # about the size of Beam's batches
+FEW = 10  # pictures with which the Evaluator's start is measured
 EVALUATOR, START, BEYOND = "Evaluator", f"Evaluator of {FEW} pictures", "Evaluator beyond its start"
 Side = Callable[[], None]
 
 
 def products_alone(vae: VAE, rows: int) -> tuple[tf.types.experimental.ConcreteFunction, list[tf.Tensor]]:
-    """The matrix products and convolutions of the decoder on so many codes as a function, and random inputs for it."""
+    """Return the decoder's matrix products and convolutions for `rows` codes as a function, and random inputs for it."""
     spec = [tf.TensorSpec([rows, vae.latent_dim], tf.float32)]
     graph = tf.function(vae.decode, input_signature=spec, autograph=False).get_concrete_function().graph
     operations = [op for op in graph.get_operations() if op.type in PRODUCTS]
@@ -60,13 +61,13 @@ def products_alone(vae: VAE, rows: int) -> tuple[tf.types.experimental.ConcreteF
     inputs = [tf.random.stateless_normal(shape, seed=[0, i]) for i, shape in enumerate(shapes)]
 
     def run(*values: tf.Tensor) -> tf.Tensor:
-        """One number of each result, so that none is left out."""
+        """Return the sum of one number of each result, so that no operation is pruned."""
         given, results = iter(values), []
         for op in operations:
             arguments = [
                 next(given) if value.dtype == tf.float32 else tf.constant(tf.get_static_value(value)) for value in op.inputs
             ]
-            with tf.control_dependencies(results[-1:]):  # one after the other, as in the decoder
+            with tf.control_dependencies(results[-1:]):  # in sequence, as in the decoder
                 types = [value.dtype for value in op.outputs]
                 made = tf.compat.v1.get_default_graph().create_op(op.type, arguments, types, attrs=dict(op.node_def.attr))
             results.append(tf.reshape(made.outputs[0], [-1])[0])
@@ -76,7 +77,7 @@ def products_alone(vae: VAE, rows: int) -> tuple[tf.types.experimental.ConcreteF
 
 
 def make_vae(config: TrainerConfig, levels: np.ndarray) -> VAE:
-    """The untrained model, with noise on its weights, so that codes and pictures differ."""
+    """Return an untrained model with noise on its weights, so that codes and pictures differ."""
     vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, Pictures(levels), 0))
     rng = np.random.default_rng(0)
     vae.set_weights([weight + 0.02 * rng.standard_normal(weight.shape) for weight in vae.get_weights()])
@@ -84,7 +85,7 @@ def make_vae(config: TrainerConfig, levels: np.ndarray) -> VAE:
 
 
 def sides(config: Config, pictures: int, folder: Path, bound_only: bool) -> dict[str, Side]:
-    """Return decoder's products, decoder, bound and Evaluator for so many pictures, each as a function to be timed."""
+    """Return the decoder's products, the decoder, the bound and the Evaluator, each as a function to be timed."""
     trainer = config.trainer()
     samples, shape = trainer.training.importance_samples, trainer.preprocessing.image_shape
     levels = np.random.default_rng(0).integers(0, 256, (pictures, *shape), np.uint8)
@@ -102,7 +103,7 @@ def sides(config: Config, pictures: int, folder: Path, bound_only: bool) -> dict
             bound(vae.observe(part), keyed_normal(example_keys(part), (samples, vae.latent_dim)))
 
     def repeated(call: Callable[[], tf.Tensor]) -> Side:
-        call()  # traced and warm
+        call()  # tracing and warm-up
         return lambda: [call() for _ in range(blocks)][-1].numpy()
 
     bound(vae.observe(levels[:2]), keyed_normal(example_keys(levels[:2]), (samples, vae.latent_dim)))
@@ -115,7 +116,7 @@ def sides(config: Config, pictures: int, folder: Path, bound_only: bool) -> dict
 
 
 def evaluator(config: Config, folder: Path, levels: np.ndarray) -> Side:
-    """TFX's Evaluator, as the pipeline runs it, on the exported model in a folder."""
+    """Return TFX's Evaluator, as the pipeline runs it, on the exported model in a folder."""
     from tfx.types import artifact_utils, standard_artifacts
     from tfx.utils import proto_utils
 
@@ -142,7 +143,7 @@ def evaluator(config: Config, folder: Path, levels: np.ndarray) -> Side:
 
 
 def export(config: TrainerConfig, vae: VAE, folder: Path) -> None:
-    """Write the model with the signature that the Evaluator asks, behind the pixel graph."""
+    """Write the model with the signature that the Evaluator calls, including the pixel graph."""
     plain = {"preprocessing": config.to_dict()["preprocessing"]}
     pixels = lambda encoded: preprocessing_fn({ENCODED: encoded[:, tf.newaxis]}, plain)[PIXELS]
     pixels.resources = []
@@ -151,7 +152,7 @@ def export(config: TrainerConfig, vae: VAE, folder: Path) -> None:
 
 
 def write_examples(levels: np.ndarray, path: Path) -> None:
-    """Write pictures as PNG in tf.Examples, with what the Evaluator reads beside them."""
+    """Write pictures as PNG in tf.Examples, with the other features that the Evaluator reads."""
     path.parent.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
         for picture in levels:
@@ -166,7 +167,7 @@ def write_examples(levels: np.ndarray, path: Path) -> None:
 
 
 def compare(name: str, timed: dict[str, Side], pictures: int, rounds: int) -> None:
-    """Print a line for each side; by turns, so that what else the machine does meets all alike."""
+    """Print a line for each side. The sides are measured in turns, so that other load affects all of them equally."""
     cpu: dict[str, list[float]] = {side: [] for side in timed}
     clock: dict[str, list[float]] = {side: [] for side in timed}
     for _ in range(rounds):

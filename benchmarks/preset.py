@@ -1,7 +1,7 @@
-"""A preset from pictures to pushed model: time, memory and figures, by seed.
+"""Run a preset from pictures to a pushed model, and print time, memory and metrics by seed.
 
 Run: python -m benchmarks.preset fashion-mnist [--images DIR] [--seeds 0 1 2] [--set model.latent_dim=2]
-Data sets known by name are found as `darkroom run --dataset` finds them; for others give --images.
+Named data sets are found as in `darkroom run --dataset`; for others give --images.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from benchmarks.runs import run
 
 
 def figures(preset: str, images: str | None, overrides: list[str], seed: int) -> dict[str, float]:
-    """One run: seconds, peak memory in GiB, and the verdict's figures."""
+    """Do one run, and return seconds, peak memory in GiB, and the metrics of the verdict."""
     done = run(preset, images, [*overrides, f"training.seed={seed}"])
     costs = {"status": done["status"], "seconds": done["seconds"], "trainer seconds": done["trainer_seconds"], "GiB": done["gib"]}
     return {**costs, **done["verdict"]["figures"]}
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset")
     parser.add_argument("--images")

@@ -1,6 +1,7 @@
-"""Pythae's side of `benchmarks.throughput`: a script for an environment of its own, which knows nothing of this project.
+"""Measure pythae for `benchmarks.throughput`. The script runs in a separate environment, and does not import this project.
 
-Trains pythae's VAE with its default MLPs on random 28x28 pictures by its own trainer's step, and prints images per second.
+It trains pythae's VAE with its default MLPs on random 28x28 pictures, with the training step of pythae's own trainer, and prints
+images per second.
 
 Run by path: python pythae_side.py '{"hidden": 512, "latent_dim": 40, "batch": 256, "seconds": 4}'
 """
@@ -16,7 +17,7 @@ from torch.utils.data import DataLoader
 
 
 def main() -> None:
-    """Trains for as long as asked."""
+    """Train for the given number of seconds, and print the speed."""
     asked = json.loads(sys.argv[1])
     torch.manual_seed(0)
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=asked["latent_dim"], reconstruction_loss="bce")

@@ -1,4 +1,4 @@
-"""Runs `darkroom run` as a user would, in a work folder of its own, and reads what it wrote."""
+"""Run `darkroom run` as a user would, in a separate work folder, and read its output files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from typing import Any
 
 
 def run(preset: str, images: str | None, overrides: Sequence[str], keep: str | None = None) -> dict[str, Any]:
-    """One run.
+    """Do one run.
 
     Args:
-        preset: A configuration; where no pictures are given, one that names a data set of its own.
+        preset: A configuration. Without `images`, its name must begin with that of a data set.
         images: A folder of pictures, or None.
         overrides: `section.field=value`.
-        keep: A folder to work in, and to keep; None for one that is deleted afterwards.
+        keep: The work folder, which is kept; None for a temporary one.
 
     Returns:
-        `status`, `seconds`, `gib` (peak memory), `trainer_seconds`, and what the run wrote: `verdict`, `metrics`, `history`.
+        `status`, `seconds`, `gib` (peak memory), `trainer_seconds`, and the output of the run: `verdict`, `metrics`, `history`.
     """
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(keep or scratch)
@@ -53,5 +53,5 @@ def run(preset: str, images: str | None, overrides: Sequence[str], keep: str | N
 
 
 def dataset_of(preset: str) -> str:
-    """The data set whose name a preset's name begins with."""
+    """Return the data set whose name is the beginning of a preset's name."""
     return next(name for name in ("digits", "fashion-mnist", "mnist", "cifar10") if preset.startswith(name))

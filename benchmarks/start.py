@@ -1,4 +1,4 @@
-"""How long an unchanged run takes, beside the bare imports that no run can do without.
+"""Compare the time of an unchanged run with that of the imports alone, which every run needs.
 
 Run: python -m benchmarks.start [--rounds 3]
 """
@@ -16,14 +16,14 @@ IMPORTS = "import tensorflow, apache_beam, tfx.components, tensorflow_model_anal
 
 
 def seconds(*command: str) -> float:
-    """How long a command takes."""
+    """Return the duration of a command."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, *command], check=True, capture_output=True)
     return time.perf_counter() - begin
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Images per second of a preset's training loop, beside its bare compiled step, and beside pythae's VAE of the same size.
+"""Compare the training loop of a preset with its compiled step alone, and with pythae's VAE of the same size, in images per second.
 
-The bare step is the same compiled function on pictures that already lie in memory as tensors: what no loop can beat. Pythae
-(PyTorch) runs in an environment of its own, whose Python is given by --pythae; make it with
+The bare step is the same compiled function on pictures that are already in memory as tensors. It is an upper bound for any loop.
+Pythae (PyTorch) runs in a separate environment, whose Python is given by --pythae. Create it with
 
     python3 -m venv /tmp/pythae && /tmp/pythae/bin/pip install torch==2.13.0 pythae
 
@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-warnings.filterwarnings("ignore", category=FutureWarning)  # libraries', at their import
+warnings.filterwarnings("ignore", category=FutureWarning)  # printed by libraries at import
 
 import numpy as np
 import tensorflow as tf
@@ -35,7 +35,7 @@ from trainer.task import training_data
 from trainer.vae import VAE
 
 Measure = Callable[[float], float]
-PLAIN = TrainerConfig(  # what pythae's VAE is: two layers of 512 in all, plain Gaussian posterior and prior
+PLAIN = TrainerConfig(  # the same as pythae's VAE: two layers of 512 in total, Gaussian posterior and prior
     PreprocessingConfig(height=28, width=28, channels=1),
     ModelConfig(network="dense", latent_dim=40, hidden=(512,)),
     TrainingConfig(batch_size=256),
@@ -43,7 +43,10 @@ PLAIN = TrainerConfig(  # what pythae's VAE is: two layers of 512 in all, plain 
 
 
 def sides(config: TrainerConfig, xla: bool = False) -> dict[str, Measure]:
-    """Our loop, its bare step and, if asked for, the loop with XLA: each trains for so many seconds and gives images/s."""
+    """Return the training loop, its bare step and optionally the loop with XLA.
+
+    Each is a function that trains for the given seconds and returns images per second.
+    """
     shape = config.preprocessing.image_shape
     pictures = Pictures(np.random.default_rng(0).integers(0, 256, (10_000, *shape), np.uint8))
     vae = VAE(config.model, shape, training_data(config, pictures, 0))
@@ -72,7 +75,7 @@ def sides(config: TrainerConfig, xla: bool = False) -> dict[str, Measure]:
 
 
 def pythae(python: str, config: TrainerConfig) -> Measure:
-    """The same by pythae's VAE, in a process of its own."""
+    """Return the same function for pythae's VAE, which runs in a separate process."""
     script = Path(__file__).with_name("pythae_side.py")
     told = {"hidden": config.model.hidden[0], "latent_dim": config.model.latent_dim, "batch": config.training.batch_size}
 
@@ -84,7 +87,7 @@ def pythae(python: str, config: TrainerConfig) -> Measure:
 
 
 def compare(name: str, measures: dict[str, Measure], rounds: int, seconds: float) -> None:
-    """Prints a line for each side; by turns, so that what else the machine does meets all alike."""
+    """Print a line for each side. The sides are measured in turns, so that other load affects all of them equally."""
     speeds: dict[str, list[float]] = {side: [] for side in measures}
     for _ in range(rounds):
         for side, measure in measures.items():
@@ -95,7 +98,7 @@ def compare(name: str, measures: dict[str, Measure], rounds: int, seconds: float
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--presets", nargs="+", choices=list(preset_names()), default=list(preset_names()))
     parser.add_argument("--rounds", type=int, default=5)

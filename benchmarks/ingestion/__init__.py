@@ -1,1 +1,1 @@
-"""How fast pictures are read, and how time and memory grow with their number."""
+"""Measure the speed of reading pictures, and how time and memory grow with their number."""

@@ -1,12 +1,12 @@
-"""Ingestion beside a plain loop that reads, decodes, takes statistics and writes TFRecords; and how it grows.
+"""Compare ingestion with a plain loop that reads, decodes, computes statistics and writes TFRecords; and measure how it grows.
 
 Run: python -m benchmarks.ingestion [--rows png idx ... memory growth listing statistics] [--rounds 3] [--largest 700000]
 
-Each kind of picture is a row: ours beside the plain loop, by turns. `memory` reads 10,000 and 200,000 pictures of each kind of
-file that holds many, and shows the most memory that a process held, and the HDF5 library's own process with it.
+Each kind of picture is a row: ingestion and the plain loop, measured in turns. `memory` reads 10,000 and 200,000 pictures of each
+kind of container file, and shows the peak memory of the process, including the separate process of the HDF5 library.
 
 `growth` reads three numbers of pictures up to the largest, each ten times the one before, as PNG files and from an IDX file;
-`statistics` runs TFDV over what came of the latter. Each measurement is a process of its own, timed after its imports.
+`statistics` runs TFDV on the examples of the latter. Each measurement is a separate process, timed after its imports.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from benchmarks.ingestion import pictures, sources
 
-PAIRS = {  # how the pictures are made, how many, the side compared with, the ratio to reach
+PAIRS = {  # the function that writes the pictures, their number, the plain loop, the ratio to reach
     "png": (pictures.write_pngs, 60_000, "plain_files", 2.2),
     "idx": (pictures.write_idx_file, 60_000, "plain_idx", 8.0),
     "jpeg": (pictures.write_photographs, 300, "plain_files", 3.2),
@@ -41,12 +41,12 @@ PAIRS = {  # how the pictures are made, how many, the side compared with, the ra
     "tfrecord": (sources.write_tfrecord, 20_000, "plain_tfrecord", 1.3),
     "imagefolder": (sources.write_imagefolder, 20_000, "plain_imagefolder", 1.3),
 }
-MEMORY = [name for name in PAIRS if name not in ("png", "idx", "jpeg")]  # for those see `growth`
+MEMORY = [name for name in PAIRS if name not in ("png", "idx", "jpeg")]  # `growth` measures those
 GROWTH = {"png": pictures.write_pngs, "idx": pictures.write_idx_file}
 
 
 def measure(side: str, images: Path, keep: Path | None = None) -> dict[str, float]:
-    """Runs a side in a process of its own: seconds and mebibytes."""
+    """Run a side in a separate process, and return seconds and mebibytes."""
     with tempfile.TemporaryDirectory(dir=images.parent) as scratch:
         command = [sys.executable, "-W", "ignore", "-m", "benchmarks.ingestion.side", side, str(images), str(keep or scratch)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -56,13 +56,13 @@ def measure(side: str, images: Path, keep: Path | None = None) -> dict[str, floa
 
 
 def say(text: str) -> None:
-    """A line of the table, at once."""
+    """Print a line of the table, and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def pair(name: str, folder: Path, rounds: int) -> None:
-    """Ours and the plain loop by turns."""
+    """Measure ingestion and the plain loop in turns."""
     write, count, other, wanted = PAIRS[name]
     images = folder / name
     write(images, count)
@@ -78,7 +78,7 @@ def pair(name: str, folder: Path, rounds: int) -> None:
 
 
 def growth(side: str, images: dict[int, Path], keep: bool = False) -> dict[int, Path]:
-    """Time and memory of a side at several sizes; gives where the examples are, if they are kept."""
+    """Measure time and memory of a side at several sizes, and return the folders of the examples, if they are kept."""
     found, kept = {}, {}
     for count, folder in images.items():
         if keep:
@@ -93,7 +93,7 @@ def growth(side: str, images: dict[int, Path], keep: bool = False) -> dict[int, 
 
 
 def memory(name: str, folder: Path) -> None:
-    """Peak memory of ours at two numbers of pictures."""
+    """Measure the peak memory of ingestion at two numbers of pictures."""
     write, found = PAIRS[name][0], []
     for count in (10_000, 200_000):
         images = folder / f"{name}-{count}"
@@ -104,7 +104,7 @@ def memory(name: str, folder: Path) -> None:
 
 
 def written(name: str, write: Callable[[Path, int], None], folder: Path, largest: int) -> dict[int, Path]:
-    """Pictures in three numbers, each ten times the one before."""
+    """Write three sets of pictures, each ten times as large as the one before."""
     folders = {count: folder / f"{name}-{count}" for count in (largest // 100, largest // 10, largest)}
     for count, images in folders.items():
         write(images, count)
@@ -112,7 +112,7 @@ def written(name: str, write: Callable[[Path, int], None], folder: Path, largest
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     rows = [*PAIRS, "memory", "growth", "listing", "statistics"]
     parser.add_argument("--rows", nargs="+", choices=rows, default=rows)

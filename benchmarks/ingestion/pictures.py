@@ -1,4 +1,4 @@
-"""Makes the pictures that are read: drawings of 28x28, and photographs."""
+"""Write the pictures to read: drawings of 28x28 pixels, and photographs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ BLOCK = 1000
 
 
 def drawings(count: int) -> Iterator[np.ndarray]:
-    """Blocks of different drawings, uint8 [<= 1000, 28, 28]: three soft strokes each, about as large as Fashion-MNIST's PNGs."""
+    """Yield blocks of different drawings, uint8 [<= 1000, 28, 28].
+
+    Each has three soft strokes. Their PNG files are about as large as those of Fashion-MNIST.
+    """
     grid = np.arange(28, dtype=np.float32)
     for start in range(0, count, BLOCK):
         rng = np.random.default_rng(start)
@@ -30,7 +33,7 @@ def drawings(count: int) -> Iterator[np.ndarray]:
 
 
 def write_pngs(folder: Path, count: int) -> None:
-    """A folder of PNG files, a thousand to a folder."""
+    """Write PNG files, a thousand to a folder."""
     for number, block in enumerate(drawings(count)):
         inside = folder / f"{number:04d}"
         inside.mkdir(parents=True)
@@ -39,14 +42,14 @@ def write_pngs(folder: Path, count: int) -> None:
 
 
 def write_idx_file(folder: Path, count: int) -> None:
-    """An IDX file of pictures and one of labels, neither packed."""
+    """Write an IDX file of pictures and one of labels, both uncompressed."""
     folder.mkdir(parents=True)
     write_idx(folder / "train-images-idx3-ubyte", (count, 28, 28), (block.tobytes() for block in drawings(count)))
     write_idx(folder / "train-labels-idx1-ubyte", (count,), [bytes(number % 10 for number in range(count))])
 
 
 def write_photographs(folder: Path, count: int) -> None:
-    """JPEG files of one to three megapixels: smooth ground, edges and grain."""
+    """Write JPEG files of one to three megapixels with smooth areas, edges and grain."""
     folder.mkdir(parents=True)
     for seed in range(count):
         rng = np.random.default_rng(seed)
@@ -62,7 +65,7 @@ def write_photographs(folder: Path, count: int) -> None:
 
 
 def write_empty(folder: Path, count: int) -> None:
-    """Files that are called like pictures and hold nothing; ten thousand to a folder."""
+    """Write empty files with the names of pictures, ten thousand to a folder."""
     for number in range(count):
         if number % 10_000 == 0:
             inside = folder / f"{number // 10_000:04d}"

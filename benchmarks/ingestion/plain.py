@@ -1,7 +1,7 @@
-"""The loops that anyone would write: read, decode, take mean and standard deviation, write a TFRecord.
+"""Plain loops for comparison: read, decode, compute mean and standard deviation, write a TFRecord.
 
-Each reader yields a name, a label, the pixels, and the bytes of the picture file; None for these where there is no such file:
-then the pixels are stored as PNG, for an example holds a picture file.
+Each reader yields a name, a label, the pixels, and the bytes of the picture file. The bytes are None if there is no such file; the
+pixels are then stored as PNG, because an example contains a picture file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scipy.io import loadmat
 
 try:
     import webdataset
-except ImportError:  # it is not among this project's requirements
+except ImportError:  # not one of the project's requirements
     webdataset = None
 
 Pictures = Iterator[tuple[str, str, np.ndarray, bytes | None]]
@@ -43,7 +43,7 @@ def write_examples(read: Callable[[Path], Pictures], images: Path, out: Path) ->
 
 
 def _example(pixels: np.ndarray, data: bytes, path: str, label: str) -> bytes:
-    """Return a picture as a serialized tf.Example, as the documentation of TensorFlow makes one."""
+    """Return a picture as a serialized tf.Example, in the way of TensorFlow's documentation."""
     feature = tf.train.Feature
     texts = {"encoded": data, "path": path.encode(), "label": label.encode(), "format": b"png"}
     numbers = dict(zip(("height", "width"), pixels.shape))
@@ -85,7 +85,7 @@ def plain_idx(images: Path) -> Pictures:
 
 
 def plain_idx_zip(images: Path) -> Pictures:
-    """Yield the pictures and labels of packed IDX files in a zip file."""
+    """Yield the pictures and labels of compressed IDX files in a zip file."""
     (path,) = images.glob("*.zip")
     with zipfile.ZipFile(path) as archive:
         names = sorted(archive.namelist())
@@ -116,7 +116,7 @@ def plain_arrow(images: Path) -> Pictures:
 
 
 def plain_hdf5(images: Path) -> Pictures:
-    """Yield the rows of an HDF5 file, by slices of its chunks' size."""
+    """Yield the rows of an HDF5 file, in slices of the size of its chunks."""
     (path,) = images.glob("*.h5")
     with h5py.File(path) as file:
         labels = file["labels"][:]
@@ -126,7 +126,7 @@ def plain_hdf5(images: Path) -> Pictures:
 
 
 def plain_mat(images: Path) -> Pictures:
-    """Yield the pictures of a MATLAB file, whose last axis they are."""
+    """Yield the pictures of a MATLAB file, along its last axis."""
     (path,) = images.glob("*.mat")
     found = loadmat(path)
     for number, label in enumerate(found["y"].ravel()):
@@ -160,7 +160,7 @@ def plain_npz(images: Path) -> Pictures:
 
 
 def plain_tar(images: Path) -> Pictures:
-    """Yield the samples of tars, whose class follows the picture."""
+    """Yield the samples of tar files, in which the class follows the picture."""
     for path in sorted(images.glob("*.tar")):
         with tarfile.open(path) as archive:
             for member in archive:
@@ -172,14 +172,14 @@ def plain_tar(images: Path) -> Pictures:
 
 
 def plain_webdataset(images: Path) -> Pictures:
-    """Yield the samples of tars by the package `webdataset`."""
+    """Yield the samples of tar files with the package `webdataset`."""
     paths = sorted(map(str, images.glob("*.tar")))
     for sample in webdataset.WebDataset(paths, shardshuffle=False, empty_check=False):
         yield sample["__key__"], sample["cls"].decode(), _decoded(sample["png"]), sample["png"]
 
 
 def plain_tfrecord(images: Path) -> Pictures:
-    """Yield the examples of TFRecords by tf.data."""
+    """Yield the examples of TFRecords with tf.data."""
     features = {"image": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64)}
     records = tf.data.TFRecordDataset(sorted(map(str, images.glob("*.tfrecord*"))))
     parsed = records.map(lambda record: tf.io.parse_single_example(record, features), num_parallel_calls=tf.data.AUTOTUNE)

@@ -1,4 +1,4 @@
-"""One measurement, in a process of its own: seconds after the imports, and peak memory. See `benchmarks.ingestion`."""
+"""Run one measurement in a separate process: seconds after the imports, and peak memory. See `benchmarks.ingestion`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def plain(name: str, images: Path, out: Path) -> Callable[[], None]:
-    """One of the loops of `benchmarks.ingestion.plain`."""
+    """Return one of the loops of `benchmarks.ingestion.plain`."""
     from benchmarks.ingestion.plain import READERS, write_examples
 
     return lambda: write_examples(READERS[name], images, out)
 
 
 def ours(images: Path, out: Path) -> Callable[[], None]:
-    """ImageExampleGen's executor."""
+    """Return the executor of ImageExampleGen."""
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import standard_artifacts
 
@@ -45,14 +45,14 @@ def ours(images: Path, out: Path) -> Callable[[], None]:
 
 
 def listing(images: Path, out: Path) -> Callable[[], None]:
-    """All files found and counted, none opened."""
+    """Return a function that finds and counts all files without opening them."""
     from components.image_example_gen.discovery.find import find_sources
 
     return lambda: find_sources(str(images))
 
 
 def statistics(images: Path, out: Path) -> Callable[[], None]:
-    """StatisticsGen and ExampleValidator on examples that were ingested before; `images` is their artifact."""
+    """Return StatisticsGen and ExampleValidator on ingested examples; `images` is their artifact."""
     from tfx.components.example_validator.executor import Executor as Validator
     from tfx.components.statistics_gen.executor import Executor as StatisticsGen
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
@@ -90,9 +90,9 @@ SIDES = {function.__name__: function for function in (ours, listing, statistics)
 
 
 def peak_mebibytes() -> float:
-    """The most memory that this process ever held, and each that it has started and that is still there.
+    """Return the peak memory of this process, plus that of each child process that still exists.
 
-    `ru_maxrss` would include what its parent held when it was started.
+    `ru_maxrss` would include the memory of the parent at the start of this process.
     """
     started = [number for path in Path("/proc/self/task").glob("*/children") for number in path.read_text().split()]
     found = [re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{number}/status").read_text()) for number in ("self", *started)]
@@ -100,7 +100,7 @@ def peak_mebibytes() -> float:
 
 
 def main() -> None:
-    """Prints seconds and mebibytes as JSON."""
+    """Print seconds and mebibytes as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("side", help=f"{', '.join(SIDES)}, or a loop of benchmarks.ingestion.plain")
     parser.add_argument("images", type=Path)
@@ -115,7 +115,7 @@ def main() -> None:
     seconds = time.perf_counter() - begin
     sys.stdout.write(json.dumps({"seconds": seconds, "mebibytes": peak_mebibytes()}) + "\n")
     sys.stdout.flush()
-    os._exit(0)  # the libraries' threads would take seconds to wind up
+    os._exit(0)  # the threads of libraries would take seconds to stop
 
 
 if __name__ == "__main__":

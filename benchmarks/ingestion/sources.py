@@ -1,4 +1,4 @@
-"""Makes files that hold many pictures, each as the programs that usually write them do."""
+"""Write files that contain many pictures, each in the form that is usual for its format."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from PIL import Image
 from benchmarks.ingestion.pictures import drawings, write_pngs
 
 LABELS = 10
-_GROUP = 100  # rows of a group: what Hugging Face writes for pictures
-_SHARD = 10_000  # pictures of a tar, or of a TFRecord file
+_GROUP = 100  # rows of a group, as Hugging Face writes for pictures
+_SHARD = 10_000  # pictures of a tar or TFRecord file
 _NAMES = [f"kind {number}" for number in range(LABELS)]
 
 
@@ -65,7 +65,7 @@ def _batches(count: int) -> Iterator[object]:
 
 
 def write_parquet(folder: Path, count: int) -> None:
-    """Write a Parquet file with a hundred pictures to a row group."""
+    """Write a Parquet file with a hundred pictures per row group."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -90,7 +90,7 @@ def write_arrow(folder: Path, count: int) -> None:
 
 
 def write_hdf5(folder: Path, count: int) -> None:
-    """Write an HDF5 file with the data sets `images` and `labels`, in chunks of 256 rows that are packed by gzip."""
+    """Write an HDF5 file with the data sets `images` and `labels`. The images are in chunks of 256 rows, compressed with gzip."""
     import h5py
 
     folder.mkdir(parents=True)
@@ -103,7 +103,7 @@ def write_hdf5(folder: Path, count: int) -> None:
 
 
 def write_mat(folder: Path, count: int) -> None:
-    """Write a MATLAB file like that of SVHN: X [32, 32, 3, n] and y [n, 1], with ten for the zero."""
+    """Write a MATLAB file like that of SVHN: X [32, 32, 3, n] and y [n, 1], where 10 is the digit zero."""
     from scipy.io import savemat
 
     folder.mkdir(parents=True)
@@ -112,7 +112,7 @@ def write_mat(folder: Path, count: int) -> None:
 
 
 def write_pixel_csv(folder: Path, count: int) -> None:
-    """Write rows of a label and 784 levels under a header."""
+    """Write rows of a label and 784 pixel values under a header."""
     folder.mkdir(parents=True)
     with (folder / "train.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -125,7 +125,7 @@ def write_pixel_csv(folder: Path, count: int) -> None:
 
 
 def write_cifar(folder: Path, count: int) -> None:
-    """Write the binary files of CIFAR-10: a label's byte and three planes, 10,000 to a file."""
+    """Write the binary files of CIFAR-10: a label byte and three planes per picture, 10,000 pictures per file."""
     folder.mkdir(parents=True)
     (folder / "batches.meta.txt").write_text("\n".join(_NAMES) + "\n")
     for number, block in enumerate(_color(count)):
@@ -137,7 +137,7 @@ def write_cifar(folder: Path, count: int) -> None:
 
 
 def write_webdataset(folder: Path, count: int) -> None:
-    """Write tars of pictures with a class beside each, `_SHARD` to a tar."""
+    """Write tar files with a class file beside each picture, `_SHARD` pictures per file."""
     folder.mkdir(parents=True)
     rows = enumerate(_pngs(count))
     for shard in range(-(-count // _SHARD)):
@@ -150,13 +150,13 @@ def write_webdataset(folder: Path, count: int) -> None:
 
 
 def write_npz(folder: Path, count: int) -> None:
-    """Write a packed .npz file with the arrays that Keras uses."""
+    """Write a compressed .npz file with the arrays that Keras uses."""
     folder.mkdir(parents=True)
     np.savez_compressed(folder / "mnist.npz", x_train=np.concatenate(list(drawings(count))), y_train=_labels(count))
 
 
 def write_idx_zip(folder: Path, count: int) -> None:
-    """Write a zip file of packed IDX files, as EMNIST is shipped."""
+    """Write a zip file of compressed IDX files, in the form of EMNIST."""
     folder.mkdir(parents=True)
     with zipfile.ZipFile(folder / "gzip.zip", "w") as archive:
         parts = {"images-idx3": ((count, 28, 28), drawings(count)), "labels-idx1": ((count,), [_labels(count)])}
@@ -169,7 +169,7 @@ def write_idx_zip(folder: Path, count: int) -> None:
 
 
 def write_tfrecord(folder: Path, count: int) -> None:
-    """Write TFRecords with the features of TFDS, `_SHARD` to a file."""
+    """Write TFRecords with the features of TFDS, `_SHARD` pictures per file."""
     import tensorflow as tf
 
     folder.mkdir(parents=True)
@@ -186,7 +186,7 @@ def write_tfrecord(folder: Path, count: int) -> None:
 
 
 def write_imagefolder(folder: Path, count: int) -> None:
-    """Write PNG files, and the metadata.csv that names their labels."""
+    """Write PNG files, and a metadata.csv with their labels."""
     write_pngs(folder / "train", count)
     with (folder / "train" / "metadata.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)

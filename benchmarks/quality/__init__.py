@@ -1,1 +1,1 @@
-"""What the presets' models are worth beside published figures: a row for each data set and protocol."""
+"""Compare the models of the presets with published results: a row for each data set and protocol."""

@@ -1,4 +1,4 @@
-"""The table of quality: each preset from pictures to pushed model, by seed, beside what is to be reached and what others do.
+"""Print the table of quality: each preset from pictures to a pushed model, by seed, with its target and published results.
 
 Run: python -m benchmarks.quality [--rows grey-2d 8-bit] [--seeds 0 1 2] [--emoji DIR] [--photographs DIR] [--out FILE] [--keep DIR]
 All rows with three seeds take about six hours on 2 cores.
@@ -17,13 +17,13 @@ from benchmarks.runs import run
 
 
 def measure(row: Row, seeds: list[int], images: str | None, keep: str | None) -> list[dict[str, Any]]:
-    """Run a row once for each seed, on a folder of pictures or the data set that its preset is for."""
+    """Run a row once per seed, on a folder of pictures or on the data set of its preset."""
     folders = {seed: str(Path(keep) / f"{row.name}-{seed}") if keep else None for seed in seeds}
     return [run(row.preset, images, [*row.overrides, f"training.seed={seed}"], folders[seed]) for seed in seeds]
 
 
 def line(row: Row, runs: list[dict[str, Any]]) -> str:
-    """The row as it is printed: median over seeds, their spread, and how long training took."""
+    """Return the row as text: median over seeds, their spread, and the time of training."""
     figures = [row.figure(run) for run in runs]
     spread = f"{max(figures) - min(figures):.3f}" if len(figures) > 1 else "one seed"
     minutes = statistics.median(run["metrics"]["seconds"] for run in runs) / 60
@@ -34,7 +34,7 @@ def line(row: Row, runs: list[dict[str, Any]]) -> str:
 
 
 def main() -> None:
-    """Prints the table, a row as soon as it is there."""
+    """Print the table, each row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", nargs="+", choices=[row.name for row in ROWS], default=[row.name for row in ROWS])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])

@@ -1,4 +1,4 @@
-"""Learning curves of what `benchmarks.quality --out` wrote: the held-out ELBO over epochs, a panel for each preset.
+"""Draw learning curves from the output of `benchmarks.quality --out`: the held-out ELBO over epochs, one panel per preset.
 
 Run: python -m benchmarks.quality.curves quality.json ... --out docs/images/quality-curves.png
 """
@@ -21,7 +21,7 @@ INK, PAPER, LINES = "#d8cfc6", "#14110f", ("#e2725b", "#d9a441", "#8fb8a8")
 
 
 def draw(axes: plt.Axes, row: Row, runs: list[dict[str, Any]]) -> None:
-    """A panel: a line for each seed, training dotted."""
+    """Draw a panel with one line per seed; training is dotted."""
     for run, colour in zip(runs, LINES):
         epochs = [epoch["epoch"] for epoch in run["history"]]
         for split, style in (("train", ":"), ("eval", "-")):
@@ -40,16 +40,16 @@ def draw(axes: plt.Axes, row: Row, runs: list[dict[str, Any]]) -> None:
 
 
 def main() -> None:
-    """Writes the picture."""
+    """Write the image."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("found", nargs="+", help="Files that benchmarks.quality wrote.")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
     found: dict[str, list[dict[str, Any]]] = {}
-    for path in arguments.found:  # of one preset's seeds some may be in one file and some in another
+    for path in arguments.found:  # the seeds of one preset may be in several files
         for name, runs in json.loads(Path(path).read_text()).items():
             found.setdefault(name, []).extend(runs)
-    rows = {row.run: row for row in reversed(ROWS) if row.name in found}  # rows that share their runs are one
+    rows = {row.run: row for row in reversed(ROWS) if row.name in found}  # one panel for rows that share their runs
     columns = min(2, len(rows))
     lines = -(-len(rows) // columns)
     figure, panels = plt.subplots(lines, columns, figsize=(5 * columns, 3.2 * lines), squeeze=False, facecolor=PAPER)

@@ -1,4 +1,4 @@
-"""The rows of the table: which preset on which pictures, by which protocol, and what it is compared with."""
+"""The rows of the table of quality: preset, pictures, protocol, and the results for comparison."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Run = dict[str, Any]  # `verdict`, and the model's `metrics`; see benchmarks.runs
+Run = dict[str, Any]  # the result of benchmarks.runs, with `verdict` and the model's `metrics`
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row.
+    """A row of the table.
 
     Attributes:
-        name: What it is called on the command line.
+        name: Its name on the command line.
         what: Data, protocol and minutes of training.
         preset: The configuration.
-        overrides: Laid over it.
-        figure: Takes the figure out of a run; lower is better.
-        unit: Of the figure.
-        reach: What it is to be at the most; None where it is only shown.
-        reference: What others reach.
-        pictures: The option that names the folder of the pictures, `emoji` or `photographs`; '' for a data set with a name.
+        overrides: Overrides of the configuration.
+        figure: Returns the metric of a run; lower is better.
+        unit: The unit of the metric.
+        reach: The target, an upper bound; None for a row without one.
+        reference: Results of others.
+        pictures: The option that names the folder of the pictures, `emoji` or `photographs`; '' for a named data set.
     """
 
     name: str
@@ -37,43 +37,43 @@ class Row:
 
     @property
     def run(self) -> tuple[str, tuple[str, ...]]:
-        """What makes a run: rows of the same share it."""
+        """The key of a run: rows with the same key share it."""
         return self.preset, self.overrides
 
 
 def negative_bound(run: Run) -> float:
-    """-IW-K of the held-out pictures, nats per picture."""
+    """Return -IW-K of the held-out pictures, nats per picture."""
     return -run["verdict"]["figures"]["importance_weighted"]
 
 
 def negative_elbo(run: Run) -> float:
-    """-ELBO of the held-out pictures, nats per picture."""
+    """Return -ELBO of the held-out pictures, nats per picture."""
     return -run["verdict"]["figures"]["elbo"]
 
 
 def bits_per_dimension(run: Run) -> float:
-    """Of the importance-weighted bound on the 28x28 held-out pictures."""
+    """Return the importance-weighted bound on 28x28 held-out pictures, bits per dimension."""
     return negative_bound(run) / (28 * 28 * 0.6931471805599453)
 
 
 def elbo_bits(run: Run) -> float:
-    """Bits per dimension of the ELBO on 32x32 RGB held-out pictures."""
+    """Return the ELBO on 32x32 RGB held-out pictures, bits per dimension."""
     return negative_elbo(run) / (32 * 32 * 3 * 0.6931471805599453)
 
 
 def frechet_ratio(run: Run) -> float:
-    """Frechet distance of pictures from the ex-post mixture, over that of pictures from the plain prior."""
+    """Return the Frechet distance of pictures from the ex-post mixture, divided by that of pictures from the plain prior."""
     return run["verdict"]["quality"]["to_prior"]
 
 
 def frechet_excess(run: Run) -> float:
-    """Frechet distance of new pictures to held-out ones, above that of training pictures to them."""
+    """Return the Frechet distance of new pictures from held-out ones, minus that of training pictures."""
     quality = run["verdict"]["quality"]
     return quality["generated"]["frechet_distance"] - quality["floor"]["frechet_distance"]
 
 
 def two_sample(run: Run) -> float:
-    """How often a classifier tells new pictures from held-out ones."""
+    """Return the accuracy of a classifier that tells new pictures from held-out ones."""
     return run["verdict"]["quality"]["generated"]["two_sample"]
 
 
