@@ -171,9 +171,7 @@ class Repeats:
             raise InputError(f"{ending(printable(table), 60)} names {path} more than once, for {first} and for {second}: leave one")
 
     def _differing(self) -> tuple[np.ndarray, ...]:
-        """Return three arrays of hashes: paths that occur more than once, those with different labels, those with different
-        splits.
-        """
+        """Return three arrays of hashes: paths that occur repeatedly, those with different labels, those with different splits."""
         if self._found is None or len(self._found[3]) != len(self._paths):
             paths, labels = np.array(self._paths), np.array(self._labels)
             order = np.argsort(paths, kind="stable")

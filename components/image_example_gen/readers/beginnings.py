@@ -1,21 +1,21 @@
-"""What a file is that is not what its name says, and what a table has, in words short enough for a refusal."""
+"""Describe a file that is not what its name says, and the columns of a table, in text short enough for a reject's reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
 
-_MOST_LETTERS = 118  # of a refusal
-_MOST = 16  # bytes shown of what is not known
+_MOST_LETTERS = 118  # of a reason
+_MOST = 16  # bytes shown of an unknown file
 _LFS = b"version https://git-lfs"
 
 
 def described_beginning(head: bytes, kind: str) -> str:
-    """Says what a file is that does not begin as it should.
+    """Describe a file that does not start as expected.
 
     Args:
-        head: Its first bytes, some 64 of them.
-        kind: What it should be, in words without an article: "Parquet file".
+        head: Its first bytes, about 64.
+        kind: The expected kind, in words without an article: "Parquet file".
     """
     if not head:
         return "the file is empty"
@@ -31,7 +31,7 @@ def described_beginning(head: bytes, kind: str) -> str:
 
 
 def with_names(before: str, names: Iterable[str], behind: str) -> str:
-    """A list of names between words, cut so that all is one short line, without what a terminal would act on."""
+    """Return a list of names between two texts, cut to one short line, without control characters."""
     before, shown = _plain(before)[:60], [_plain(name)[:30] for name in islice(names, _MOST_LETTERS)]
     text, room = ", ".join(shown) or "none", _MOST_LETTERS - len(before) - len(behind)
     if len(text) > room:

@@ -1,4 +1,4 @@
-"""The binary files of CIFAR-10, CIFAR-100 and STL-10: records of bytes without any header."""
+"""Read the binary files of CIFAR-10, CIFAR-100 and STL-10: records of bytes without any header."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from serving.picture_files import Refused, check_size
 BAD_LABEL = "its label is higher than this format has: the file is of another kind, or damaged"
 CUT_SHORT = "the file cannot be read from here on: what follows in it is lost"
 _BLOCK_BYTES = 1 << 20  # of records read at once
-_SAMPLE = 32  # records whose labels tell at first whether a file is of its format
+_SAMPLE = 32  # records whose labels show at first whether a file has the expected format
 _NAMES_BYTES = 1 << 16  # of a file of names
 
 
@@ -30,12 +30,12 @@ class _Format:
     """The layout of a record: labels of one byte each, then three planes of pixels.
 
     Attributes:
-        title: What the data set is called.
+        title: Name of the data set.
         side: Height and width.
-        labels: How many values each label has, in their order.
-        names: The file of names that belongs to each label.
+        labels: Number of values of each label, in order.
+        names: The file of names for each label.
         transposed: Whether the planes are stored by column.
-        label: The place of the label that is taken unless `data.label_column` says another.
+        label: Index of the label that is used unless `data.label_column` names another.
     """
 
     title: str
@@ -47,7 +47,7 @@ class _Format:
 
     @property
     def record(self) -> int:
-        """Bytes of a record."""
+        """Bytes per record."""
         return len(self.labels) + 3 * self.side**2
 
 
@@ -68,14 +68,14 @@ class CifarPictures:
     """The pictures of one binary file.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        split: The split that its name says.
-        count: How many pictures it has.
-        layout: That of its records.
-        column: The place of the label among a record's labels.
-        names: The names of the labels, by number; empty where there are none.
-        labels: The file with the labels, where they are in one of their own; else ''.
-        notes: What of it is not used.
+        path: Path of the file, relative to the folder.
+        split: The split in its name.
+        count: Number of pictures.
+        layout: The layout of its records.
+        column: Index of the label among a record's labels.
+        names: The names of the labels, by number; empty if there are none.
+        labels: The separate file of labels, if there is one; else ''.
+        notes: Notes on unused labels.
     """
 
     path: str
@@ -92,7 +92,7 @@ class CifarPictures:
         return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
-        """Yield the pictures from `start` to `stop`, about a megabyte at a time, and what is refused.
+        """Yield the pictures from `start` to `stop`, about a megabyte at a time, and rejects.
 
         Raises:
             InputError: `data.label_names` does not name all labels.
@@ -110,7 +110,7 @@ class CifarPictures:
             yield Rejected(f"{self.path}#{at}", CUT_SHORT, stop - at)
 
     def _records(self, folder: str, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Some records at a time, with their labels where these are in another file; fewer than asked for where it ends."""
+        """Yield records in blocks, with their labels if these are in another file; fewer than requested if the file ends."""
         size = self.layout.record
         step = max(1, _BLOCK_BYTES // size)
         try:
@@ -125,7 +125,7 @@ class CifarPictures:
                     yield records, None if told is None else told[at - start : at - start + found]
                     if found < wanted:
                         return
-        except Exception:  # each store has its own; the caller says what is missing
+        except Exception:  # each store raises its own errors; the caller reports the missing pictures
             return
 
     def _told(self, folder: str, start: int, stop: int) -> np.ndarray | None:
@@ -165,27 +165,27 @@ class CifarPictures:
 
     def _text(self, value: int, names: Sequence[str]) -> str:
         names = names or self.names
-        # STL-10's labels begin at 1.
+        # STL-10's labels start at 1.
         return names[value] if 0 <= value < len(names) else str(value + (not self.layout.labels))
 
 
 def is_mine(path: str) -> bool:
-    """Whether a file is called like the pictures of one of these data sets."""
+    """Return whether a file has the name of a picture file of one of these data sets."""
     return _format_of(path) is not None
 
 
 def is_beside(path: str) -> bool:
-    """Whether a file is called like the names or the labels that belong to such pictures."""
+    """Return whether a file has the name of their files of names or labels."""
     return bool(_BESIDE.fullmatch(posixpath.basename(path)))
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> CifarPictures | Rejected:
-    """Return the pictures of a file; of those only a few records are read.
+    """Return the pictures of a file; only a few records are read.
 
     Args:
-        folder: That the file's path is relative to.
-        file: The file; `is_mine` says that it may be one.
-        config: `label_column` 0 takes the coarse label of CIFAR-100.
+        folder: The folder that the file's path is relative to.
+        file: The file, whose name `is_mine` accepts.
+        config: `label_column` 0 selects the coarse label of CIFAR-100.
 
     Raises:
         InputError: `data.label_column` names a label that CIFAR-100 does not have.
@@ -195,7 +195,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> CifarPictures | Re
         return _inspect(folder, file, layout, config)
     except InputError:
         raise
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store raises its own errors
         return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
 
 
@@ -236,14 +236,14 @@ def _column(path: str, wanted: int | None) -> tuple[int, tuple[str, ...]]:
 
 
 def _labels_beside(folder: str, path: str, count: int) -> tuple[str, str]:
-    """The file with the labels, '' where there is none, and what is wrong with it, '' for nothing."""
+    """Return the file of labels, '' if there is none, and its fault, '' for none."""
     if _is_unlabeled(path):
         return "", ""
     labels = posixpath.join(posixpath.dirname(path), _labels_name(path))
     try:
         with open_file(join(folder, labels)) as stream:
             found = count_rest(stream)
-    except Exception:  # each store says in its own way that there is no such file
+    except Exception:  # each store has its own error for a missing file
         return "", ""
     return (labels, "") if found == count else ("", f"{count:,} pictures, but {found:,} labels in {_labels_name(path)} beside it")
 
@@ -257,11 +257,11 @@ def _is_unlabeled(path: str) -> bool:
 
 
 def _names(folder: str, path: str, layout: _Format, column: int) -> tuple[tuple[str, ...], str]:
-    """The names of the labels in the file beside, none where there is no such file; and what is wrong with it."""
+    """Return the names of the labels in the file beside, empty if there is no such file; and its fault."""
     try:
         with open_file(join(folder, posixpath.join(posixpath.dirname(path), layout.names[column]))) as stream:
             text = read_up_to(stream, _NAMES_BYTES).decode("utf-8-sig", "replace")
-    except Exception:  # each store says in its own way that there is no such file
+    except Exception:  # each store has its own error for a missing file
         return (), ""
     names = tuple(line.strip() for line in text.splitlines() if line.strip())
     expected = layout.labels[column] if layout.labels else _STL_LABELS

@@ -1,4 +1,4 @@
-"""What all readers of files of many pictures give."""
+"""The interface of all readers of container files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Container(Protocol):
     """The pictures of one file.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        split: The split that its name or its folder says, or None.
+        path: Path of the file, relative to the folder.
+        split: The split in its name or its folder's, or None.
     """
 
     path: str
@@ -23,20 +23,20 @@ class Container(Protocol):
 
     @property
     def count(self) -> int:
-        """The number of pictures, as far as headers say it."""
+        """The number of pictures, according to headers."""
 
     def units(self, size: int) -> list[tuple[int, int]]:
-        """Ranges of at most about `size` pictures that can be read by themselves: the first one, and one behind the last."""
+        """Return ranges of about `size` pictures or fewer that can be read separately: the first index, and one past the last."""
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
-        """Yields the pictures of a range in their order, and what is refused; nothing in the file makes it raise."""
+        """Yield the pictures of a range in order, and rejects; no content of the file raises an error."""
 
 
 def splits_of(container: Container) -> frozenset[str | None]:
-    """The splits that the pictures of a container belong to, None among them for pictures in none.
+    """Return the splits of a container's pictures, with None for pictures in none.
 
-    What a picture itself says (`row_splits`) goes before the folders within the container (`own_splits`, or what a pattern
-    finds in them, `told`), and these before the container's name and its folder.
+    A picture's own split (`row_splits`) has priority over folders within the container (`own_splits`, or those found by a pattern,
+    `told`), and these over the container's name and its folder.
     """
     rows = getattr(container, "row_splits", frozenset()) or {None}
     inside = getattr(container, "told", None) or getattr(container, "own_splits", None) or {None}
@@ -46,10 +46,10 @@ def splits_of(container: Container) -> frozenset[str | None]:
 def read_guarded(
     container: Container, folder: str, start: int, stop: int, config: DataConfig
 ) -> Iterator[Block | Encoded | Rejected]:
-    """Reads a range of a container. What its reader did not foresee ends it as a refusal, and not the run.
+    """Read a range of a container. An unexpected error of its reader ends it as a reject, and does not stop the run.
 
     Raises:
-        InputError: The configuration does not go with the file.
+        InputError: The configuration does not fit the file.
     """
     read = 0
     try:

@@ -1,6 +1,7 @@
-"""tf.Example and tf.SequenceExample without TensorFlow, whose import takes ten times as long as a look at a file of them.
+"""tf.Example and tf.SequenceExample without TensorFlow, whose import takes ten times as long as inspecting a file of them.
 
-Field by field tensorflow/core/example/feature.proto and example.proto, in a pool of their own: TensorFlow registers its own.
+The fields are those of tensorflow/core/example/feature.proto and example.proto, in a separate pool, because TensorFlow registers
+its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from google.protobuf.message import Message
 
 _PACKAGE = "darkroom"
 _BYTES, _FLOAT, _INT64 = FieldDescriptorProto.TYPE_BYTES, FieldDescriptorProto.TYPE_FLOAT, FieldDescriptorProto.TYPE_INT64
-_SCHEMA = {  # message: its fields, numbered from 1: a type or a message
+_SCHEMA = {  # message: its fields, numbered from 1, each a scalar type or a message
     "BytesList": {"value": _BYTES},
     "FloatList": {"value": _FLOAT},
     "Int64List": {"value": _INT64},
@@ -23,7 +24,7 @@ _SCHEMA = {  # message: its fields, numbered from 1: a type or a message
     "SequenceExample": {"context": "Features", "feature_lists": "FeatureLists"},
 }
 _REPEATED = ("BytesList", "FloatList", "Int64List", "FeatureList")
-_MAPS = ("Features", "FeatureLists")  # by a name
+_MAPS = ("Features", "FeatureLists")  # keyed by name
 _ONE_OF = ("Feature",)
 
 
@@ -57,7 +58,7 @@ def _add_field(message: DescriptorProto, name: str, number: int, kind: int | str
 
 
 def _add_entry(message: DescriptorProto, field: str, kind: str) -> str:
-    """Add the message that a map's entries are, and return its name."""
+    """Add the message type of a map's entries, and return its name."""
     words = "".join(word.capitalize() for word in field.split("_"))
     entry = message.nested_type.add(name=f"{words}Entry")
     entry.options.map_entry = True

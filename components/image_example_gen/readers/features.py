@@ -1,4 +1,4 @@
-"""Which feature of a tf.Example is the picture and which its label: this project's names, those of TFDS, and the usual ones."""
+"""Identify the picture and the label among a tf.Example's features: by this project's names, those of TFDS, and usual ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from components.image_example_gen.readers.beginnings import with_names
 from components.image_example_gen.readers.example_messages import EXAMPLE, SEQUENCE_EXAMPLE
 from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
 
-# In this order, where there are several, and in small or capital letters; the first ones are this project's own.
+# In order of priority; case is ignored. The first ones are this project's own.
 IMAGE_NAMES = (
     *("image/encoded", "image", "image_raw", "image/raw", "image_bytes", "image/bytes", "encoded", "img", "img_raw"),
     *("picture", "photo", "jpg", "jpeg", "png", "image/image_data", "image_data", "encoded_image", "raw"),
@@ -27,10 +27,10 @@ LABEL_NAMES = (
 _HEIGHTS = ("image/height", "height", "rows", "h")
 _WIDTHS = ("image/width", "width", "cols", "w")
 _CHANNELS = ("image/channels", "image/depth", "channels", "depth", "num_channels")
-_SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")  # what bare pixels hardly begin with
+_SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")  # raw pixels rarely start with these
 _MOST_CHANNELS = 4
-_SHOWN = 40  # letters of a feature's name
-_SMALLEST_SQUARE = 4  # pixels a side; fewer bytes may be anything
+_SHOWN = 40  # characters of a feature's name
+_SMALLEST_SQUARE = 4  # pixels per side; fewer bytes may be anything
 
 NO_EXAMPLE = "a record that is no tf.Example"
 SEQUENCE = "a tf.SequenceExample, which is not read"
@@ -42,13 +42,13 @@ Features = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """What an example holds.
+    """The content of an example.
 
     Attributes:
         data: The bytes of its picture.
-        shape: Height, width and channels where they are bare pixels; else None.
-        label: As text; '' where there is none.
-        split: That it says itself, or None.
+        shape: Height, width and channels of raw pixels; None for a picture file.
+        label: The label as text; '' for none.
+        split: Its own split, or None.
     """
 
     data: bytes
@@ -58,10 +58,10 @@ class Found:
 
 
 def features_of(record: bytes) -> Features | str:
-    """The features of a serialized tf.Example; or why it is none."""
+    """Return the features of a serialized tf.Example, or why it is not one."""
     try:
         features = EXAMPLE.FromString(record).features.feature
-    except Exception:  # protobuf's versions have different errors
+    except Exception:  # versions of protobuf raise different errors
         return NO_EXAMPLE
     if features:
         return features
@@ -69,13 +69,13 @@ def features_of(record: bytes) -> Features | str:
 
 
 def read_features(features: Features, config: DataConfig, own: Sequence[str], split_from: str = "") -> Found | str:
-    """The picture, the label and the split of an example; or why it is refused.
+    """Return the picture, the label and the split of an example, or why it is rejected.
 
     Args:
         features: Its features.
         config: How it is read.
-        own: The names of labels that are numbers, as a file beside it has them.
-        split_from: The feature that says the split; '' for none.
+        own: Names of integer labels, from a file beside it.
+        split_from: The feature with the split; '' for none.
     """
     name, label_from = names_of(features, config)
     if name is None:
@@ -89,10 +89,9 @@ def read_features(features: Features, config: DataConfig, own: Sequence[str], sp
 
 
 def names_of(features: Features, config: DataConfig) -> tuple[str | None, str | None]:
-    """The features that hold the picture and the label; None where there is none.
+    """Return the features that hold the picture and the label, None for none.
 
-    The picture is the first with a usual name that has bytes; the label the first that has text, else the first that has
-    a number.
+    The picture is the first with a usual name and bytes; the label the first with text, else the first with a number.
     """
     images, labels = _candidates(frozenset(features), config.record_image, config.record_label)
     image = next((name for name in images if features[name].bytes_list.value), None)
@@ -109,27 +108,27 @@ def names_of(features: Features, config: DataConfig) -> tuple[str | None, str | 
 
 @functools.lru_cache(1024)
 def _candidates(there: frozenset[str], image: str | None, label: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The features that may hold the picture, and those that may hold the label, in their order."""
+    """Return the candidates for the picture and for the label, in order of priority."""
     images = _called(there, IMAGE_NAMES) if image is None else (image,) if image in there else ()
     labels = _called(there, LABEL_NAMES) if label is None else (label,) if label in there else ()
     return images, labels
 
 
 def _called(there: frozenset[str], usual: Sequence[str]) -> tuple[str, ...]:
-    """The features with usual names in their order; of two that differ in capital letters the one without comes first."""
+    """Return the features with usual names in order; of two that differ only in case, lower case comes first."""
     places = {name: place for place, name in enumerate(usual)}
     found = (name for name in there if name.casefold() in places)
     return tuple(sorted(found, key=lambda name: (places[name.casefold()], name.casefold() != name, name)))
 
 
 def numbers_name(features: Features, config: DataConfig) -> str:
-    """The feature that holds the label, where that is a number; else ''."""
+    """Return the feature that holds the label if it is a number; else ''."""
     _, name = names_of(features, config)
     return name if name is not None and features[name].int64_list.value else ""
 
 
 def describe_missing(record: bytes, features: Features | str, config: DataConfig) -> str:
-    """Why there is no picture in a file's first record, in words of under 120 letters; '' where there is one."""
+    """Return why a file's first record has no picture, in under 120 characters; '' if it has one."""
     if isinstance(features, str):
         return "its records are no tf.Example" if features == NO_EXAMPLE else f"its records are {SEQUENCE[2:]}"
     if names_of(features, config)[0] is not None:
@@ -140,7 +139,7 @@ def describe_missing(record: bytes, features: Features | str, config: DataConfig
 
 
 def notes_of(features: Features, config: DataConfig) -> tuple[str, ...]:
-    """What a person should know of how labels and splits are read."""
+    """Return notes for the user on how labels and splits are read."""
     _, name = names_of(features, config)
     several = _label(features, name, config, ())[1]
     said = [f"the feature {name} has {several:,} values: data.label_column picks one"] if several else []
@@ -159,7 +158,9 @@ def notes_of(features: Features, config: DataConfig) -> tuple[str, ...]:
 
 
 def split_name(features: Features, config: DataConfig) -> str:
-    """The feature that says the split, '' for none: one called `split` that has text; one of another name if that is a split."""
+    """Return the feature with the split, '' for none: one named `split` with text, or one of another usual name with a known
+    split.
+    """
     if not config.heeds_splits:
         return ""
     for name in _called(frozenset(features), (*SPLIT_NAMES, "image/split")):
@@ -170,13 +171,13 @@ def split_name(features: Features, config: DataConfig) -> str:
 
 
 def split_text(features: Features, name: str) -> str:
-    """What a feature says, where that is a single text; else ''."""
+    """Return a feature's value if it is a single text; else ''."""
     values = features[name].bytes_list.value if name in features else ()
     return values[0].decode("utf-8", "replace") if len(values) == 1 else ""
 
 
 def _label(features: Features, name: str | None, config: DataConfig, own: Sequence[str]) -> tuple[str, int]:
-    """The label, and how many there are where none is picked of several."""
+    """Return the label, and the number of labels if there are several and none is selected."""
     if name is None:
         return "", 0
     values = features[name].bytes_list.value or features[name].int64_list.value
@@ -193,7 +194,7 @@ def _label(features: Features, name: str | None, config: DataConfig, own: Sequen
 
 
 def _shape(features: Features, name: str, data: bytes, config: DataConfig) -> tuple[int, int, int] | None:
-    """The shape of bare pixels, where the bytes are no picture file's and just as many; else None."""
+    """Return the shape of raw pixels if the bytes are not a picture file and match the shape's size; else None."""
     if not data or data.startswith(_SIGNATURES):
         return None
     if config.shape is not None:
@@ -203,7 +204,7 @@ def _shape(features: Features, name: str, data: bytes, config: DataConfig) -> tu
         channels = channels or len(data) // (height * width)
         fits = 0 < channels <= _MOST_CHANNELS and height * width * channels == len(data)
         return (height, width, channels) if fits else None
-    if "raw" not in name and config.record_image is None:  # any damaged picture may have as many bytes as a square
+    if "raw" not in name and config.record_image is None:  # a damaged picture may happen to have as many bytes as a square
         return None
     for channels in (1, 3):
         side = math.isqrt(len(data) // channels)
@@ -220,10 +221,10 @@ def _number(features: Features, names: Sequence[str]) -> int:
 def _is_sequence(record: bytes) -> bool:
     try:
         return bool(SEQUENCE_EXAMPLE.FromString(record).feature_lists.feature_list)
-    except Exception:  # protobuf's versions have different errors
+    except Exception:  # versions of protobuf raise different errors
         return False
 
 
 def stacked(found: Sequence[Found]) -> np.ndarray:
-    """Bare pixels of one shape, as an array [n, height, width, channels]."""
+    """Return raw pixels of one shape as an array [n, height, width, channels]."""
     return np.frombuffer(b"".join(one.data for one in found), np.uint8).reshape(len(found), *found[0].shape)

@@ -1,4 +1,4 @@
-"""Labels that are whole numbers, by name."""
+"""Check names for integer labels."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from components.image_example_gen.storage.files import printable
 
 
 def check_label_names(path: str, lowest: int, largest: int, names: Sequence[str]) -> None:
-    """Check that `data.label_names`, where it is given, names the labels from `lowest` to `largest`.
+    """Check that `data.label_names`, if it is set, names the labels from `lowest` to `largest`.
 
     Args:
-        path: The file that holds them, for the message.
+        path: The file with the labels, for the message.
         lowest: The lowest of its labels.
-        largest: The largest.
-        names: What `data.label_names` says; empty where it says nothing.
+        largest: The largest of its labels.
+        names: The value of `data.label_names`; empty if not set.
 
     Raises:
-        InputError: It names some of them only.
+        InputError: `names` is set, but does not name all labels.
     """
     if not names or 0 <= lowest <= largest < len(names):
         return

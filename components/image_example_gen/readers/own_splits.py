@@ -1,4 +1,4 @@
-"""What pictures say of their own split: in a column of a table, a feature of a record, a file beside them. One rule for all."""
+"""Pictures' own splits: from a column of a table, a feature of a record, or a file beside them, by one rule."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 from components.image_example_gen.splits import split_named
 
-SPLIT_NAMES = ("split", "usage", "set", "subset", "partition")  # of columns, in this order, in small letters
+SPLIT_NAMES = ("split", "usage", "set", "subset", "partition")  # of columns, in order of priority, in lower case
 _OF_KAGGLE = {"publictest": "eval", "privatetest": "test"}  # FER2013
-_LONGEST = 80  # letters of a name that can be a split's
+_LONGEST = 80  # maximum characters of a split's name
 _SHOWN = 20
 
 
 def split_said(text: str) -> str | None:
-    """Return the split that a text names, or None: those of `splits.split_named`, and FER2013's PublicTest and PrivateTest."""
+    """Return the split named by a text, or None: names of `splits.split_named`, and FER2013's PublicTest and PrivateTest."""
     return _split_said(text[:_LONGEST])
 
 
@@ -25,14 +25,14 @@ def _split_said(text: str) -> str | None:
 
 
 class OwnSplits:
-    """Takes up what the pictures of one file say, in bounded memory."""
+    """Collect the splits of one file's pictures in bounded memory."""
 
     def __init__(self) -> None:
         self._splits: set[str | None] = set()
         self._odd = ""
 
     def add(self, texts: Iterable[str | None]) -> None:
-        """Take up what some pictures say; None and '' for nothing."""
+        """Add the texts of some pictures; None and '' for none."""
         for text in texts:
             split = split_said(text) if text else None
             self._splits.add(split)
@@ -41,11 +41,11 @@ class OwnSplits:
 
     @property
     def found(self) -> frozenset[str | None]:
-        """The splits, None among them where some pictures say none; empty where none of them says any."""
+        """The splits, with None if some pictures have none; empty if no picture has one."""
         return frozenset(self._splits) if self._splits - {None} else frozenset()
 
     def notes(self, what: str) -> tuple[str, ...]:
-        """Say of `what`, "the column split", that it has words which are no splits."""
+        """Return a note if `what`, such as "the column split", has values that are not splits."""
         if not self._odd:
             return ()
         odd = "".join(letter if letter.isprintable() else "?" for letter in self._odd[:_SHOWN])

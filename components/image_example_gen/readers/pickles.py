@@ -1,4 +1,4 @@
-"""Pickles, which are never loaded: to load one is to run it as a program. They are refused in words, with what to do instead."""
+"""Reject pickles with advice. They are never loaded, because loading a pickle runs it as a program."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ REFUSAL = "a pickle, which is a program and not read: save the pictures as .npz"
 REFUSAL_OF_CIFAR = "a pickle, which is a program and not read: fetch the binary version of the data set"
 
 _SUFFIXED = re.compile(r".+\.(pkl|pickle|p|pt|pth|joblib)(\.(gz|bz2|xz))?", re.IGNORECASE)
-# As the Python versions of CIFAR-10 and CIFAR-100 call their files.
+# File names of the Python versions of CIFAR-10 and CIFAR-100.
 _OF_CIFAR = re.compile(r"data_batch_[1-5]|test_batch|batches\.meta|train|test|meta")
-_HEAD = 4096  # bytes that tell what a file is
-# By the first bytes: zlib's own, and what joblib writes with compress=3.
+_HEAD = 4096  # bytes that identify a file
+# By the first bytes: zlib, and joblib's output for compress=3.
 _UNPACKERS: tuple[tuple[re.Pattern[bytes], Callable], ...] = (
     (re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]"), lambda: zlib.decompressobj(zlib.MAX_WBITS | 32)),
     (re.compile(rb"BZh[1-9]"), bz2.BZ2Decompressor),
     (re.compile(rb"\xfd7zXZ\x00|\x5d\x00\x00"), lzma.LZMADecompressor),
 )
 _BINARY = re.compile(rb"\x80[\x02-\x05]")
-# Protocols 0 and 1 have no signature: a mark, then a list, dict, tuple or object; or a global by its module's name.
+# Protocols 0 and 1 have no signature: they start with a mark and a list, dict, tuple or object, or with a module's name.
 _OLD = re.compile(rb"\(+(lp|dp|[IFSVLK])|[\]}]q\x00|\(*c\w[\w.]*\n\w+\n")
 
 
 def is_mine(path: str) -> bool:
-    """Whether a file is called like a pickle."""
+    """Return whether a file has a pickle's name."""
     name = posixpath.basename(path)
     return bool(_SUFFIXED.fullmatch(name) or _OF_CIFAR.fullmatch(name))
 
 
 def is_pickle(path: str, head: bytes) -> bool:
-    """Whether a file is called like a pickle and begins like one.
+    """Return whether a file has a pickle's name and starts like one.
 
     Args:
         path: The file's path.
@@ -46,7 +46,7 @@ def is_pickle(path: str, head: bytes) -> bool:
     """
     if not is_mine(path):
         return False
-    if head.startswith(b"PK\x03\x04"):  # as torch.save packs one
+    if head.startswith(b"PK\x03\x04"):  # the zip format of torch.save
         return b"data.pkl" in head
     unpacked = _unpacked(head)
     old = _SUFFIXED.fullmatch(posixpath.basename(path)) and _OLD.match(unpacked)
@@ -54,11 +54,11 @@ def is_pickle(path: str, head: bytes) -> bool:
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> Rejected | None:
-    """Return the refusal of a pickle; None where the file is none, which is then passed over."""
+    """Return the reject of a pickle; None for other files, which are ignored."""
     try:
         with open_file(join(folder, file.path)) as stream:
             head = stream.read(_HEAD)
-    except Exception:  # each store has its own
+    except Exception:  # each store raises its own errors
         return None
     if not is_pickle(file.path, head):
         return None
@@ -66,7 +66,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> Rejected | None:
 
 
 def _unpacked(head: bytes) -> bytes:
-    """The first bytes of what `head` is the beginning of, unpacked where it is packed; `head` itself where that fails."""
+    """Return the first bytes, decompressed if they are compressed; `head` itself if that fails."""
     for signature, unpacker in _UNPACKERS:
         if signature.match(head):
             try:

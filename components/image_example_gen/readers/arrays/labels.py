@@ -1,4 +1,4 @@
-"""Labels that lie in arrays: numbers, one-hot rows, columns of several, and text."""
+"""Labels stored in arrays: numbers, one-hot rows, several columns, and text."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from serving.picture_files import Refused
 NOT_ONE_OF_SEVERAL = "its row of labels is not one 1 and else 0: data.label_column takes one column"
 _LOOKED_AT = 4096  # rows
 _ROWS, _BYTES = 1 << 16, 1 << 22  # read at once
-_LONGEST = 1 << 16  # bytes of a text that can be a label
+_LONGEST = 1 << 16  # maximum bytes of a text that can be a label
 
 
 @dataclass(frozen=True)
 class LabelArray:
-    """An array that holds the labels of pictures.
+    """An array with the labels of pictures.
 
     Attributes:
         array: The array.
         last: Whether its rows lie along the last stored axis.
-        column: Which of several columns counts.
-        one_hot: Whether each row has one 1, whose column is the label.
-        own_names: The names of the labels 0, 1, 2 ... that the file gives; () for none.
+        column: The column to use, if there are several.
+        one_hot: Whether each row has a single 1, whose column is the label.
+        own_names: The file's names of the labels 0, 1, 2 ...; () for none.
     """
 
     array: Array
@@ -39,11 +39,11 @@ class LabelArray:
     own_names: tuple[str, ...] = ()
 
     def texts(self, folder: str, start: int, stop: int, names: Sequence[str]) -> Iterator[str | None]:
-        """Yield the labels of the pictures `start` to `stop`; None where a row cannot be a label.
+        """Yield the labels of the pictures `start` to `stop`; None for a row that is not a label.
 
         Raises:
-            InputError: Names are given, but not for all of them.
-            Exception: Any, where the file is damaged.
+            InputError: `names` is not empty, but does not name all labels.
+            Exception: Any type, if the file is damaged.
         """
         blocks = self.array.rows(folder, start, stop, _step(self.array), self.last)
         return itertools.chain.from_iterable(self._named(block, folder, names) for block in blocks)
@@ -85,7 +85,7 @@ class LabelArray:
 
 
 def can_be_labels(array: Array) -> bool:
-    """Whether an array can hold labels, by its shape and type."""
+    """Return whether an array can hold labels, by its shape and dtype."""
     if array.dtype.kind in "SU" and array.dtype.itemsize > _LONGEST:
         return False
     shape = array.shape
@@ -94,32 +94,32 @@ def can_be_labels(array: Array) -> bool:
 
 
 def row_count(array: Array) -> int:
-    """How many rows an array has that can be labels; of MATLAB's [1, n] there are n."""
+    """Return the number of rows of an array of labels; a MATLAB array of shape [1, n] has n."""
     return array.shape[1] if _is_row(array) else array.shape[0]
 
 
 def has_rows(array: Array, count: int) -> bool:
-    """Whether an array that can be labels has so many rows."""
+    """Return whether an array of labels has `count` rows."""
     return row_count(array) == count
 
 
 def columns_of(array: Array) -> int:
-    """How many labels a row has."""
+    """Return the number of labels per row."""
     return int(np.prod(array.shape, dtype=np.int64)) // max(row_count(array), 1)
 
 
 def label_array(folder: str, array: Array, config: DataConfig, column: int | None = None) -> LabelArray | None:
-    """Return an array as labels; None where each row has several and nothing says which one counts.
+    """Return an array as labels; None if each row has several and nothing determines which one to use.
 
     Args:
-        folder: The folder that its path is relative to.
+        folder: The folder that the array's path is relative to.
         array: The array.
         config: How labels are read.
-        column: The column that counts by the kind of file where the configuration does not say it.
+        column: The column to use for this kind of file, unless the configuration sets one.
 
     Raises:
-        InputError: The configuration names a column that there is not.
-        Refused: Its rows lie across the file, which is too large for that.
+        InputError: The configuration names a column that does not exist.
+        Refused: The rows lie across the file, which is too large for that.
     """
     columns = columns_of(array)
     last = array.turned and len(array.shape) > 1 and not _is_row(array)
@@ -140,7 +140,7 @@ def label_array(folder: str, array: Array, config: DataConfig, column: int | Non
 
 
 def are_classes(folder: str, labels: LabelArray) -> bool:
-    """Whether labels that no name tells to be such are classes: text or whole numbers."""
+    """Return whether labels without a telling name are classes: text or whole numbers."""
     if labels.array.dtype.kind != "f":
         return True
     first = _first_rows(folder, labels)
@@ -148,7 +148,7 @@ def are_classes(folder: str, labels: LabelArray) -> bool:
 
 
 def read_names(folder: str, array: Array) -> tuple[str, ...]:
-    """Return the texts of a small array, which name labels."""
+    """Return the texts of a small array of label names."""
     labels = LabelArray(array)
     return tuple(text or "" for text in labels.texts(folder, 0, array.shape[0], ()))
 
@@ -158,7 +158,7 @@ def _is_row(array: Array) -> bool:
 
 
 def _first_rows(folder: str, labels: LabelArray) -> np.ndarray | None:
-    """The first rows; None where they cannot be read."""
+    """Return the first rows, or None if they cannot be read."""
     array = labels.array
     try:
         count = min(_LOOKED_AT, row_count(array))
@@ -170,7 +170,7 @@ def _first_rows(folder: str, labels: LabelArray) -> np.ndarray | None:
 
 
 def _is_one_hot(rows: np.ndarray) -> np.ndarray:
-    """Whether each row has one 1 and else 0."""
+    """Return for each row whether it has a single 1 and otherwise 0."""
     if rows.dtype.kind not in "biuf":
         return np.zeros(len(rows), bool)
     ones = rows == 1

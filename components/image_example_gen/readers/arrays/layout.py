@@ -1,4 +1,4 @@
-"""Which axis of an array is which: pictures, height, width, channels."""
+"""Identify the axes of an array: pictures, height, width, channels."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array, dimensions
 from serving.picture_files import Refused
 
-_FIRST_CHANNELS = (1, 3, 4)  # that stand before height and width in practice
-_ONE_PICTURE = 8  # of a side; [n, 8, 3] and larger is one picture [h, w, 3], no pile of strips three pixels wide
+_FIRST_CHANNELS = (1, 3, 4)  # numbers of channels that occur before height and width in practice
+_ONE_PICTURE = 8  # minimum side; [n, 8, 3] and larger is one picture [h, w, 3], not a stack of strips three pixels wide
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Which axis of an array is which.
+    """The axes of an array.
 
     Attributes:
-        axes: A letter for each axis in the array's shape: n, h, w, c; `*` for pictures as rows of numbers.
+        axes: A letter for each axis of the array's shape: n, h, w, c; `*` for pictures as rows of numbers.
         count: The number of pictures.
         picture: Height, width and channels.
         inner: The order of the numbers in such a row.
@@ -34,15 +34,15 @@ class Layout:
 
     @property
     def values(self) -> int:
-        """How many numbers a picture is."""
+        """Number of values per picture."""
         return math.prod(self.picture)
 
     def is_last(self, array: Array) -> bool:
-        """Whether the pictures are the last axis in the order of the file."""
+        """Return whether the pictures are the last axis in file order."""
         return len(self.axes) > 1 and (self.axes[::-1] if array.turned else self.axes).endswith("n")
 
     def pictures(self, rows: np.ndarray, turned: bool) -> np.ndarray:
-        """Return rows of an array, their first axis the pictures, as [n, h, w, c].
+        """Return rows of an array, whose first axis is the pictures, as [n, h, w, c].
 
         Args:
             rows: The values as they are stored.
@@ -60,15 +60,15 @@ class Layout:
 
 
 def layout_of(array: Array, config: DataConfig, counts: Collection[int] = ()) -> Layout:
-    """Return which axis of an array of pictures is which.
+    """Identify the axes of an array of pictures.
 
     Args:
         array: The array.
         config: How pictures are read.
-        counts: How many labels there are, where several axes could be the pictures.
+        counts: The possible numbers of labels, for arrays with several candidates for the axis of pictures.
 
     Raises:
-        Refused: It is no array of pictures.
+        Refused: It is not an array of pictures.
     """
     shape = array.shape
     if array.dtype.kind not in "biuf":
@@ -87,10 +87,10 @@ def layout_of(array: Array, config: DataConfig, counts: Collection[int] = ()) ->
 
 
 def has_planes(rows: np.ndarray, picture: tuple[int, int, int]) -> bool:
-    """Whether rows of numbers hold one channel after the other, as CIFAR's do, by which order makes the smoother pictures.
+    """Return whether rows of numbers hold one channel after the other, as in CIFAR, by comparing the smoothness of both orders.
 
     Args:
-        rows: Of shape [n, h * w * c].
+        rows: Array of shape [n, h * w * c].
         picture: Height, width and channels.
     """
     height, width, channels = picture
@@ -137,7 +137,7 @@ def _axes_of_color(array: Array, config: DataConfig, counts: Collection[int]) ->
 
 
 def _shape_hint(length: int) -> str:
-    """The height, width and channels that rows of so many numbers may have."""
+    """Suggest height, width and channels for rows of `length` numbers."""
     for channels in (1, 3):
         side = math.isqrt(length // channels)
         if side * side * channels == length:

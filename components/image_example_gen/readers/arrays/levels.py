@@ -1,4 +1,4 @@
-"""From an array's numbers to levels: which one is black, which one is white, and what is refused."""
+"""Convert an array's numbers to levels: determine black and white, and reject values outside."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ BELOW_BLACK = "a level below 0: data.levels says which level is white, 0 is blac
 NO_NUMBER = "a value that is no number (NaN or infinite)"
 OUTSIDE_RANGE = "a value outside data.range"
 
-_TOLERANCE = 1e-6  # of the range: what rounding to float32 adds
+_TOLERANCE = 1e-6  # of the range: the rounding error of float32
 _MOST_TABLE = 65_535
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of an array's values.
+    """The values seen in part of an array.
 
     Attributes:
-        least: The least value.
-        largest: The largest one.
-        pictures: In how many pictures; 0 for none, as where the file is damaged.
+        least: The smallest value.
+        largest: The largest value.
+        pictures: The number of pictures seen; 0 for none, for example if the file is damaged.
     """
 
     least: float = 0.0
@@ -37,12 +37,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Levels:
-    """How an array's numbers become levels.
+    """The conversion of an array's numbers to levels.
 
     Attributes:
-        white: The whole number that is white.
-        low: The floating-point number that is black; with `high` only of floating-point arrays.
-        high: The one that is white.
+        white: The integer that is white.
+        low: The floating-point number that is black; `low` and `high` are set only for floating-point arrays.
+        high: The floating-point number that is white.
         deep: Whether 16 bits are kept.
     """
 
@@ -52,7 +52,7 @@ class Levels:
     deep: bool = False
 
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
-        """Return the levels of pictures, uint8 or uint16, and why some of them are refused, by their place."""
+        """Return the levels of pictures, uint8 or uint16, and the reasons for rejected ones, by index."""
         if values.dtype.kind == "f":
             return self._of_floats(values)
         if values.dtype == np.uint8 and self.white == 255:
@@ -92,9 +92,10 @@ class Levels:
 
 
 def look(blocks: Iterable[np.ndarray], enough: int) -> Seen:
-    """Return what the first `enough` pictures hold; of floating-point numbers the first block is enough.
+    """Return the range of the first `enough` pictures; of floating-point numbers, only the first block is read.
 
-    Blocks are read only as long as they can change what is decided; damage ends the look, for reading comes to it.
+    Reading stops as soon as more blocks cannot change the decision. Damage also stops it, and is reported later when the array
+    is read.
     """
     seen = Seen()
     try:
@@ -113,21 +114,21 @@ def look(blocks: Iterable[np.ndarray], enough: int) -> Seen:
 
 
 def needs_look(dtype: np.dtype, config: DataConfig) -> bool:
-    """Whether the values decide which level is white."""
+    """Return whether the white level is determined from the values."""
     return dtype.kind in "iu" and config.levels is None or dtype.kind == "f" and config.range is None
 
 
 def levels_of(dtype: np.dtype, seen: Seen, title: str, config: DataConfig) -> tuple[Levels, tuple[str, ...]]:
-    """Return how an array's numbers become levels, and what to say of that.
+    """Return the conversion of an array's numbers to levels, and notes on it.
 
     Args:
-        dtype: Of its values.
-        seen: What was seen of them.
-        title: What the array is called.
+        dtype: The dtype of the values.
+        seen: The values seen.
+        title: The array's name for messages.
         config: How pictures are read.
 
     Raises:
-        Refused: The configuration has to say it.
+        Refused: The configuration must define the levels.
     """
     if dtype.kind == "f":
         if config.range is None:
@@ -151,14 +152,14 @@ def levels_of(dtype: np.dtype, seen: Seen, title: str, config: DataConfig) -> tu
 
 
 def _mark(refused: dict[int, str], bad: np.ndarray, reason: str) -> None:
-    """Adds the pictures that have a bad value somewhere."""
+    """Add the pictures that contain a bad value."""
     if bad.any():
         for place in np.flatnonzero(bad.reshape(len(bad), -1).any(axis=1)).tolist():
             refused.setdefault(place, reason)
 
 
 def _range(seen: Seen) -> str:
-    """The range that the values seem to have, as one writes it."""
+    """Return the likely range of the values, as it is written in the configuration."""
     for low, high in ((0, 1), (-1, 1), (0, 255), (0, 65_535)):
         if low <= seen.least and seen.largest <= high and seen.pictures:
             return f"[{low},{high}]"
@@ -166,5 +167,5 @@ def _range(seen: Seen) -> str:
 
 
 def _bits(largest: int) -> int:
-    """The largest number of as many bits: 4,095 for levels that go up to 3,000; at least 8 bits."""
+    """Return the largest number with as many bits, at least 8: 4,095 for levels up to 3,000."""
     return max(255, 2 ** max(largest, 1).bit_length() - 1)

@@ -1,4 +1,4 @@
-"""MATLAB's .mat files of version 5 to 7.2, read as streams; objects and functions are never loaded.
+"""Read MATLAB's .mat files, versions 5 to 7.2, as streams; objects and functions are never loaded.
 
 The format is in MathWorks' "MAT-File Format". A file of version 7.3 is HDF5.
 """
@@ -46,9 +46,9 @@ class MatArray(StreamArray):
     """A numeric variable of a .mat file.
 
     Attributes:
-        element: Where its element's data begins in the file.
-        length: Of that data, in bytes.
-        offset: Of the first value in the data, unpacked.
+        element: Offset of its element's data in the file.
+        length: Length of that data in bytes.
+        offset: Offset of the first value in the decompressed data.
         compressed: Whether the data is a zlib stream.
     """
 
@@ -70,17 +70,17 @@ class MatArray(StreamArray):
             yield inside
 
     def finish(self, stream: BinaryIO) -> None:
-        """Read the padding and the checksum behind a compressed variable."""
+        """Read the padding and the checksum after a compressed variable."""
         if isinstance(stream, _Inflated):
             stream.read(_PIECE)
 
 
 @dataclass(frozen=True)
 class MatText(MatArray):
-    """A variable of characters: texts of one length, one a row.
+    """A variable of characters: texts of one length, one per row.
 
     Attributes:
-        width: That length.
+        width: Length of the texts.
     """
 
     width: int = 1
@@ -95,14 +95,14 @@ class MatText(MatArray):
 
 
 class _Inflated:
-    """A zlib stream within a file, unpacked as far as it is read."""
+    """A zlib stream within a file, decompressed as it is read."""
 
     def __init__(self, stream: BinaryIO, length: int):
         self.stream, self.left = stream, length
         self.zlib = zlib.decompressobj()
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes, fewer at the end."""
+        """Return `size` bytes, fewer at the end."""
         pieces = []
         while size and (piece := self._piece(size, _PIECE)):
             pieces.append(piece)
@@ -110,15 +110,15 @@ class _Inflated:
         return b"".join(pieces)
 
     def read1(self, size: int) -> bytes:
-        """Return up to so many bytes, and read on in the file no further than that takes."""
+        """Return up to `size` bytes, and read no more of the file than needed."""
         return self._piece(size, 64)
 
     def _piece(self, size: int, step: int) -> bytes:
-        """The next bytes; none at the end.
+        """Return the next bytes; none at the end.
 
         Raises:
             EOFError: The file ends before the stream does.
-            zlib.error: It is damaged.
+            zlib.error: The stream is damaged.
         """
         while not self.zlib.eof:
             data = self.zlib.unconsumed_tail
@@ -137,7 +137,7 @@ def inspect_mat(folder: str, file: FoundFile) -> ArrayFile:
     """List the numeric variables of a .mat file of version 5.
 
     Raises:
-        Refused: It is of another version, or none.
+        Refused: The file has another version, or is not a .mat file.
     """
     arrays: list[Array] = []
     unread: list[tuple[str, str]] = []
@@ -178,10 +178,10 @@ def _check(array: MatArray, size: int) -> None:
 
 
 def _byte_order(header: bytes) -> str:
-    """`<` or `>`.
+    """Return the byte order of the file, `<` or `>`.
 
     Raises:
-        Refused: It is no file of version 5.
+        Refused: The file is not of version 5.
     """
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     if order is None:
@@ -193,7 +193,7 @@ def _byte_order(header: bytes) -> str:
 
 
 def _tag(stream: BinaryIO, order: str) -> tuple[int, int, bytes | None]:
-    """An element's type and length, and its data where that is in the tag itself."""
+    """Return an element's type and length, and its data if it is stored in the tag itself."""
     tag = read_fully(stream, 8)
     kind, length = struct.unpack(f"{order}II", tag)
     if kind >> 16:
@@ -202,7 +202,7 @@ def _tag(stream: BinaryIO, order: str) -> tuple[int, int, bytes | None]:
 
 
 def _variable(stream: BinaryIO, order: str, path: str, kind: int, at: int, length: int) -> MatArray | tuple[str, str] | None:
-    """The variable in the element that begins at `at`; its name and why it is not read; or None for what is no variable."""
+    """Return the variable in the element at `at`; or its name and why it is not read; or None if the element is not a variable."""
     if kind not in (_MATRIX, _COMPRESSED):
         return None
     try:
@@ -245,7 +245,7 @@ def _matrix(stream: _Counted, order: str, path: str, at: int, length: int, compr
 
 
 class _Counted:
-    """A stream that knows how far it was read."""
+    """A stream that counts the bytes read."""
 
     def __init__(self, stream: BinaryIO | _Inflated):
         self.stream, self.count = stream, 0
@@ -257,7 +257,7 @@ class _Counted:
 
 
 def _element(stream: _Counted, order: str, most: int) -> bytes:
-    """The data of a small element, with what pads it passed over."""
+    """Return the data of a small element, and skip its padding."""
     _, length, data = _tag(stream, order)
     if data is not None:
         return data

@@ -1,4 +1,4 @@
-"""What the names of arrays and of their files say: pictures or labels, and which belong together."""
+"""Interpret the names of arrays and of their files: pictures or labels, and which belong together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IDX_LABELS = re.compile(rf"(?P<prefix>.*?)[-_.]?labels?[-.]idx[12]-{_TYPES}(?P<
 _PICTURE_WORDS = frozenset(
     ("x", "image", "images", "img", "imgs", "picture", "pictures", "data", "pixels", "photo", "photos", "face", "faces")
 )
-# The first of them that an array is called is taken, where several arrays are called like labels.
+# In order of priority, if several arrays have names of labels.
 _LABEL_WORDS = ("labels", "label", "y", "targets", "target", "classes", "class", "ans", "answers", "lbl", "lbls", "digit")
 _SHARED_WORDS = frozenset(("data", "set"))
 _NEVER_PICTURES = frozenset(("latent", "latents", "embedding", "embeddings"))
@@ -22,43 +22,43 @@ _NAMING_WORDS = frozenset(("classes", "names", "categories"))
 
 
 def is_array(path: str) -> bool:
-    """Whether a file is called like one that holds arrays: IDX, .npy, .npz, .mat or HDF5."""
+    """Return whether a file has the name of an array file: IDX, .npy, .npz, .mat or HDF5."""
     return is_idx(path) or path.lower().endswith(ARRAY_SUFFIXES)
 
 
 def is_idx(path: str) -> bool:
-    """Whether a file is called like an IDX file of pictures or labels."""
+    """Return whether a file has the name of an IDX file of pictures or labels."""
     return is_idx_images(path) or idx_labels_key(path) is not None
 
 
 def is_idx_images(path: str) -> bool:
-    """Whether a file is called like an IDX file of pictures."""
+    """Return whether a file has the name of an IDX file of pictures."""
     return bool(_IDX_IMAGES.fullmatch(posixpath.basename(path)))
 
 
 def is_packed_idx(path: str) -> bool:
-    """Whether an IDX file is called like a packed one."""
+    """Return whether a file has the name of a compressed IDX file."""
     return is_idx(path) and path.lower().endswith(".gz")
 
 
 def split_of_idx(path: str) -> str | None:
-    """The split that an IDX file's name says, or None."""
+    """Return the split in an IDX file's name, or None."""
     match = _IDX_IMAGES.fullmatch(posixpath.basename(path))
     return split_of_prefix(match["prefix"]) if match else None
 
 
 def idx_images_key(path: str) -> tuple[str, str] | None:
-    """What an IDX file of pictures and that of its labels have in common: folder and prefix; None for another file."""
+    """Return the key that an IDX file of pictures shares with that of its labels: folder and prefix; None for other files."""
     return _idx_key(path, _IDX_IMAGES)
 
 
 def idx_labels_key(path: str) -> tuple[str, str] | None:
-    """The same for an IDX file of labels."""
+    """Return the same key for an IDX file of labels; None for other files."""
     return _idx_key(path, _IDX_LABELS)
 
 
 def says_its_split(path: str) -> bool:
-    """Whether the name of a file of arrays says which split its pictures belong to; labels say nothing of it."""
+    """Return whether an array file's name defines the split of its pictures; files of labels need none."""
     if is_idx(path):
         return not is_idx_images(path) or split_of_idx(path) is not None
     stem = stem_of(path)
@@ -66,50 +66,50 @@ def says_its_split(path: str) -> bool:
 
 
 def split_of_array(path: str, name: str) -> str | None:
-    """The split that the name of an array, or else of its file, says; or None."""
+    """Return the split in the name of an array, or else of its file; or None."""
     if is_idx(path):
         return split_of_idx(path)
     return split_in_name(name.replace("/", "_")) or split_in_name(stem_of(path))
 
 
 def stem_of(path: str) -> str:
-    """The name of a file without its suffix."""
+    """Return the name of a file without its suffix."""
     return posixpath.splitext(posixpath.basename(path))[0]
 
 
 def file_key(path: str) -> tuple[str, ...]:
-    """What a file of pictures and one of their labels have in common: folder, and the rest of the name."""
+    """Return the key that a file of pictures shares with one of their labels: folder, and the rest of the name."""
     return (posixpath.dirname(path), *_rest(stem_of(path)))
 
 
 def array_key(name: str) -> tuple[str, ...]:
-    """The same of two arrays in one file."""
+    """Return the key that an array of pictures shares with its labels in the same file."""
     return _rest(name)
 
 
 def label_rank(name: str) -> int | None:
-    """The place of an array's name among those of labels, 0 for the likeliest; None where it is called otherwise."""
+    """Return the rank of an array's name among those of labels, 0 for the most likely; None for other names."""
     words = _words(name)
     return next((rank for rank, word in enumerate(_LABEL_WORDS) if word in words), None)
 
 
 def is_called_labels(name: str) -> bool:
-    """Whether a name is that of labels and not that of pictures."""
+    """Return whether a name is that of labels and not that of pictures."""
     return _is_labels(name) and not _is_pictures(name)
 
 
 def is_called_pictures(name: str) -> bool:
-    """Whether a name is that of pictures."""
+    """Return whether a name is that of pictures and not that of labels."""
     return _is_pictures(name) and not _is_labels(name)
 
 
 def is_no_pictures(name: str) -> bool:
-    """Whether a name says that an array holds no pictures, whatever its shape."""
+    """Return whether a name excludes that an array holds pictures, whatever its shape."""
     return is_called_labels(name) or bool(_NEVER_PICTURES.intersection(_words(name)))
 
 
 def names_labels(name: str) -> bool:
-    """Whether an array is called like the names of the labels 0, 1, 2 ..."""
+    """Return whether an array's name is that of a list of names of the labels 0, 1, 2 ..."""
     return bool(_NAMING_WORDS.intersection(_words(name)))
 
 
@@ -120,7 +120,7 @@ def _idx_key(path: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in small letters: x and train of x_train, trainX, X-train and train/x."""
+    """Return the words of a name in lower case: x and train of x_train, trainX, X-train and train/x."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
     return [word for word in re.split(r"[-_./\s]+", name.lower()) if word]
 

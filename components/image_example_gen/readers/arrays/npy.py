@@ -1,4 +1,4 @@
-"""NumPy's .npy and .npz files, read as streams; never pickles."""
+"""Read NumPy's .npy and .npz files as streams; pickles are never loaded."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ __all__ = ["DAMAGED", "NpyArray", "inspect_npy", "inspect_npz", "read_fully"]
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _MAGIC = b"\x93NUMPY"
-_MOST_HEADER = 10_000  # bytes; NumPy's own bound
+_MOST_HEADER = 10_000  # bytes; NumPy's own limit
 _ENCRYPTED = 1
-_LOCAL_HEADER = struct.Struct("<26xHH")  # of a member of a zip file: lengths of its name and of what is behind that
-# A header is a Python literal. Evaluating what a damaged file holds can crash Python, so its three values are searched for.
+_LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip member: lengths of its name and of its extra field
+# A header is a Python literal. Evaluating a damaged one can crash Python, so regular expressions find its three values.
 _DESCR = re.compile(r"'descr': *'([<>|=]?[a-zA-Z?]\d{0,9})'")
 _FIELDS = re.compile(r"'descr': *\[")
 _ORDER = re.compile(r"'fortran_order': *(True|False)")
-# A comma is between any two: were it optional, digits could be divided in so many ways that a search would never end.
+# The comma between two numbers is required: if it were optional, digits could be split in exponentially many ways.
 _SHAPE = re.compile(r"'shape': *\(((?: *-?\d{1,30}L? *,)* *(?:-?\d{1,30}L? *)?)\)")
 
 
@@ -50,9 +50,9 @@ class NpyArray(StreamArray):
     """The array of a .npy file, or of a member of a .npz file.
 
     Attributes:
-        offset: Of the first value in the .npy data.
+        offset: Offset of the first value in the .npy data.
         member: The member's name in the .npz file; '' in a .npy file.
-        compressed: Whether the member is.
+        compressed: Whether the member is compressed.
     """
 
     offset: int = 0
@@ -84,7 +84,7 @@ class NpyArray(StreamArray):
 
 
 class _Bounded:
-    """A stream that ends where a member does that is stored as it is."""
+    """A stream that ends at the end of an uncompressed member."""
 
     def __init__(self, stream: BinaryIO, end: int):
         self.stream, self.end = stream, end
@@ -100,17 +100,17 @@ def inspect_npy(folder: str, file: FoundFile) -> ArrayFile:
     """Read the header of a .npy file and check it against the file's size.
 
     Raises:
-        Refused: It is none, or it holds less than its header says.
+        Refused: It is not a .npy file, or holds less than its header says.
     """
     with open_file(join(folder, file.path)) as stream:
         return ArrayFile(file.path, (_array(stream, file.path, file.size),))
 
 
 def inspect_npz(folder: str, file: FoundFile) -> ArrayFile:
-    """Read the headers of all arrays in a .npz file; one that cannot be used hides no other.
+    """Read the headers of all arrays in a .npz file; an unusable array does not hide the others.
 
     Raises:
-        Exception: It is no .npz file.
+        Exception: It is not a .npz file.
     """
     arrays: dict[str, Array] = {}
     unread: dict[str, str] = {}
@@ -159,7 +159,7 @@ def _array(stream: BinaryIO, path: str, size: int, member: str = "", compressed:
 
 
 def _header(stream: BinaryIO) -> tuple[str, int]:
-    """The text of a header, and where the values begin."""
+    """Return the text of a header, and the offset of the values."""
     begin = read_fully(stream, 8)
     if begin[:6] != _MAGIC:
         raise Refused("no array of NumPy's")
@@ -172,10 +172,10 @@ def _header(stream: BinaryIO) -> tuple[str, int]:
 
 
 def _parsed(header: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, whether it is in Fortran's order, and dtype.
+    """Return shape, whether the order is Fortran's, and dtype.
 
     Raises:
-        Refused: They are not numbers or text.
+        Refused: The values are not numbers or text.
     """
     header = header.replace('"', "'")
     if _FIELDS.search(header):
@@ -195,7 +195,7 @@ def _parsed(header: str) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def _data_begin(stream: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Where the bytes of a member begin in the zip file."""
+    """Return the offset of a member's bytes in the zip file."""
     stream.seek(info.header_offset)
     name, extra = _LOCAL_HEADER.unpack(read_fully(stream, _LOCAL_HEADER.size))
     return info.header_offset + _LOCAL_HEADER.size + name + extra

@@ -1,4 +1,4 @@
-"""Arrays that say which split each picture belongs to: one called `split` beside the pictures, of text or named numbers."""
+"""Find arrays of splits: an array named `split` beside the pictures, of text or named numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOKED_AT = 4096  # values
 
 
 def is_of_splits(folder: str, array: Array, config: DataConfig) -> bool:
-    """Whether an array is called like one of splits and names some in its first values; not where it is asked for as labels."""
+    """Return whether an array has a split's name and its first values contain splits. False if it is configured as labels."""
     called = array.name.rpartition("/")[2].casefold() in SPLIT_NAMES
     if not called or not config.heeds_splits or array.name == (config.array_labels or "").strip("/"):
         return False
@@ -30,12 +30,12 @@ def is_of_splits(folder: str, array: Array, config: DataConfig) -> bool:
     try:
         texts = label_array(folder, array, config).texts(folder, 0, min(row_count(array), _LOOKED_AT), ())
         return any(text and split_said(text) for text in texts)
-    except Exception:  # whatever the file holds: said when it is read
+    except Exception:  # whatever the file holds: reported when it is read
         return False
 
 
 def find_splits(folder: str, arrays: Sequence[Array], count: int, config: DataConfig) -> tuple[LabelArray | None, OwnSplits]:
-    """Return the array of splits of so many pictures, None for none, and what it says."""
+    """Return the array of splits for `count` pictures, None for none, and its splits."""
     of_as_many = (array for array in arrays if can_be_labels(array) and has_rows(array, count))
     array = next((array for array in of_as_many if is_of_splits(folder, array, config)), None)
     splits = OwnSplits()
@@ -46,6 +46,6 @@ def find_splits(folder: str, arrays: Sequence[Array], count: int, config: DataCo
     try:
         while part := list(itertools.islice(texts, _LOOKED_AT)):
             splits.add(set(part))
-    except Exception:  # the same
+    except Exception:  # whatever the file holds: reported when it is read
         pass
     return found, splits

@@ -45,12 +45,12 @@ class ArrayContainer(abc.ABC):
 
     Attributes:
         array: The array.
-        layout: Which of its axes is which.
+        layout: The array's axes.
         labels: The array with their labels, or None.
-        split: The split that the array's or the file's name says, or None.
-        notes: What to say of it.
+        split: The split in the array's or the file's name, or None.
+        notes: Notes for the user.
         splits: The array with their splits, or None.
-        row_splits: What that says, None among them where it says none for some; empty where there is no such array.
+        row_splits: The splits in that array, with None if some pictures have none; empty if there is no such array.
     """
 
     array: Array
@@ -63,12 +63,12 @@ class ArrayContainer(abc.ABC):
 
     @property
     def path(self) -> str:
-        """Of the file, relative to the folder."""
+        """Path of the file, relative to the folder."""
         return self.array.path
 
     @property
     def name(self) -> str:
-        """What its pictures are called, with a number behind it."""
+        """The prefix of its pictures' names; an index follows."""
         return self.array.title
 
     @property
@@ -82,7 +82,7 @@ class ArrayContainer(abc.ABC):
         return self.array.packed or (self.layout.is_last(self.array) and not self.array.sliced)
 
     def units(self, size: int) -> list[tuple[int, int]]:
-        """The pictures divided into ranges of at most `size`, whole chunks as far as these are smaller."""
+        """Divide the pictures into ranges of at most `size`, in whole chunks if chunks are smaller."""
         if self.packed:
             return [(0, self.count)]
         chunk = self.array.chunk
@@ -90,7 +90,7 @@ class ArrayContainer(abc.ABC):
         return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
-        """Yield the pictures `start` to `stop`, about a megabyte at a time, and what is refused.
+        """Yield the pictures `start` to `stop`, about a megabyte at a time, and rejects.
 
         Raises:
             InputError: The configuration does not name all labels.
@@ -117,13 +117,13 @@ class ArrayContainer(abc.ABC):
             raise
         except Exception as error:
             broken = UNREADABLE if is_of_storage(error) else DAMAGED
-            unknown = at == stop  # somewhere in what was read
+            unknown = at == stop  # somewhere in the data already read
             yield Rejected(self.name, BAD_CHECKSUM if unknown else broken, stop - at, spoils=unknown)
 
     def _by_split(
         self, at: int, values: np.ndarray, texts: Sequence[str | None], said: Sequence[str | None], config: DataConfig
     ) -> Iterator[Block | Encoded | Rejected]:
-        """Yield pictures that say their splits: those of one split that follow each other together."""
+        """Yield pictures with their own splits: consecutive ones of one split together."""
         if len(said) < len(values):
             raise EOFError("the splits end too early")
         first = 0
@@ -135,37 +135,37 @@ class ArrayContainer(abc.ABC):
 
     @abc.abstractmethod
     def check(self, config: DataConfig) -> None:
-        """Refuse pictures that their headers say are too large, before any is read.
+        """Raise if the header says that the pictures are too large, before any is read.
 
         Raises:
-            Refused: They are.
+            Refused: They are too large.
         """
 
     @property
     @abc.abstractmethod
     def step(self) -> int:
-        """How many pictures to hold."""
+        """Maximum number of pictures to hold."""
 
     @abc.abstractmethod
     def items(
         self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig
     ) -> Iterator[Block | Encoded | Rejected]:
-        """Yield what pictures are that were read together.
+        """Yield the items of pictures that were read together.
 
         Args:
-            at: The number of the first one.
-            values: As they are stored.
-            texts: Their labels; None where one is refused.
+            at: The index of the first one.
+            values: The values as they are stored.
+            texts: Their labels; None for a rejected picture.
             config: How pictures are read.
         """
 
 
 @dataclass(frozen=True)
 class ArrayPictures(ArrayContainer):
-    """Pictures that are numbers.
+    """Pictures stored as numbers.
 
     Attributes:
-        levels: How these become levels.
+        levels: The conversion to levels.
     """
 
     levels: Levels = field(default_factory=Levels)
@@ -197,10 +197,10 @@ class ArrayPictures(ArrayContainer):
 
 @dataclass(frozen=True)
 class FilePictures(ArrayContainer):
-    """Pictures that are picture files, one an element."""
+    """Pictures stored as picture files, one per element."""
 
     def check(self, config: DataConfig) -> None:
-        """Leave it to the decoder."""
+        """Do nothing: the decoder checks each file."""
 
     @property
     def step(self) -> int:
@@ -219,7 +219,7 @@ class FilePictures(ArrayContainer):
 
 
 def holds_files(folder: str, array: Array) -> bool:
-    """Whether the first element of an array begins like a picture file."""
+    """Return whether the first element of an array starts like a picture file."""
     try:
         for values in array.rows(folder, 0, 1, 1):
             begin = values[0].tobytes()[:16]
@@ -230,7 +230,7 @@ def holds_files(folder: str, array: Array) -> bool:
 
 
 def first_pictures(folder: str, pictures: ArrayPictures, most: int, most_bytes: int) -> Iterator[np.ndarray]:
-    """Return the values of the first pictures, up to so many and so many bytes, as they are stored."""
+    """Return the stored values of the first pictures, at most `most` pictures and `most_bytes` bytes."""
     row = max(1, pictures.layout.values * pictures.array.dtype.itemsize)
     count = min(pictures.count, most, max(1, most_bytes // row))
     step = max(1, min(_BLOCK_BYTES // row, count))

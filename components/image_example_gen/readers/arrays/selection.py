@@ -1,4 +1,4 @@
-"""Which arrays are pictures, and which are their labels: one rule for NumPy, MATLAB, HDF5 and IDX."""
+"""Identify the arrays of pictures and their labels, by one rule for NumPy, MATLAB, HDF5 and IDX."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Picked:
 
     Attributes:
         array: The array.
-        layout: Which of its axes is which.
+        layout: Its axes.
     """
 
     array: Array
@@ -54,12 +54,12 @@ class Picked:
 
 @dataclass
 class Candidates:
-    """What the arrays of a file may be.
+    """The candidates for pictures in a file.
 
     Attributes:
         file: The file.
-        pictures: What may be pictures.
-        reasons: Why others may not.
+        pictures: The arrays that may be pictures.
+        reasons: The other arrays, with reasons.
     """
 
     file: ArrayFile
@@ -68,14 +68,14 @@ class Candidates:
 
     @property
     def only_labels(self) -> bool:
-        """Whether it is a file of labels, for pictures in another one."""
+        """Whether it is a file of labels for pictures in another file."""
         path = self.file.path
         called = idx_labels_key(path) is not None if is_idx(path) else is_called_labels(stem_of(path))
         return called and not self.pictures and any(map(can_be_labels, self.file.arrays))
 
 
 def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
-    """Sort the arrays of a file into what may be pictures and what may not.
+    """Sort the arrays of a file into candidates for pictures and others.
 
     Args:
         folder: The folder that the file's path is relative to.
@@ -102,7 +102,7 @@ def pick_pictures(found: Candidates, config: DataConfig) -> list[Picked]:
     """Return the arrays of a file that are read as pictures: one of each split.
 
     Raises:
-        Refused: There is none, or there are several and no way to tell.
+        Refused: There is none, or there are several and no way to choose.
     """
     if config.array is not None:
         named = [picked for picked in found.pictures if same_name(picked.array, config.array)]
@@ -138,14 +138,14 @@ def pick_labels(
     Args:
         folder: The folder that paths are relative to.
         picked: The pictures.
-        found: What else there is in their file.
-        chosen: All pictures that are read of it.
-        beside: The file of labels that is called alike, or None.
+        found: All candidates in their file.
+        chosen: All arrays of pictures that are read from it.
+        beside: The file of labels with a matching name, or None.
         config: How labels are read.
 
     Raises:
-        InputError: The configuration names a column that there is not.
-        Refused: The labels that are theirs by name do not fit.
+        InputError: The configuration names a column that does not exist.
+        Refused: The labels with the matching name do not fit.
     """
     pictures = {one.array.name for one in chosen}
     others = [array for array in found.file.arrays if array.name not in pictures and can_be_labels(array)]
@@ -168,7 +168,7 @@ def pick_labels(
 def unused_notes(
     picked: Picked, found: Candidates, chosen: Sequence[Picked], labels: Sequence[LabelArray], beside: ArrayFile | None = None
 ) -> Iterator[str]:
-    """Say of the arrays of as many rows that nothing is taken from."""
+    """Yield notes on arrays with as many rows that are not used."""
     used = {one.array for one in chosen} | {each.array for each in labels}
     for array in (*found.file.arrays, *(beside.arrays if beside else ())):
         file, name = printable(array.path), array.shown
@@ -183,7 +183,7 @@ def unused_notes(
 
 
 def same_name(array: Array, name: str) -> bool:
-    """Whether an array is the one that the configuration names."""
+    """Return whether an array is the one that the configuration names."""
     return bool(array.name) and array.name == name.strip("/")
 
 
@@ -198,7 +198,7 @@ def _layout(folder: str, array: Array, config: DataConfig, counts: set[int]) -> 
 
 
 def _is_ruled_out(picked: Picked, config: DataConfig) -> bool:
-    """Whether an array is no picture unless the configuration names it, which it then did not do here."""
+    """Return whether an array is excluded by its name, in a file without the configured array."""
     return config.array is not None and is_no_pictures(picked.array.name or stem_of(picked.array.path))
 
 
@@ -223,7 +223,7 @@ def _why_none(found: Candidates) -> str:
 
 
 def _alike(pictures: Array, others: Sequence[Array]) -> list[Array]:
-    """The arrays that are called like labels and otherwise like the pictures, the likeliest first."""
+    """Return the arrays with names of labels that otherwise match the pictures' name, the most likely first."""
     key = array_key(pictures.name)
     alike = [(label_rank(array.name), array) for array in others if array_key(array.name) == key]
     return [array for rank, array in sorted((pair for pair in alike if pair[0] is not None), key=lambda pair: pair[0])]
@@ -237,7 +237,7 @@ def _fitting(picked: Picked, array: Array) -> Array:
 
 
 def _only(folder: str, picked: Picked, others: Sequence[Array], config: DataConfig) -> LabelArray | None:
-    """The only array of as many rows that can be labels, whatever it is called; None where there are none or several."""
+    """Return the only array with as many rows that can be labels, under any name; None if there are none or several."""
     of_as_many = [array for array in others if has_rows(array, picked.layout.count)]
     found = [label_array(folder, array, config) for array in of_as_many]
     found = [labels for labels in found if labels is not None and are_classes(folder, labels)]
@@ -253,7 +253,7 @@ def _named(folder: str, array: Array, others: Sequence[Array], config: DataConfi
 
 
 def _with_names(folder: str, labels: LabelArray, others: Sequence[Array]) -> LabelArray:
-    """The labels with the names that the file gives them."""
+    """Return the labels with the names that the file defines."""
     found = [
         array
         for array in others

@@ -1,1 +1,1 @@
-"""Files of columns: Parquet and Arrow, as Hugging Face writes sets of pictures."""
+"""Read columnar files, Parquet and Arrow, as Hugging Face stores data sets of pictures."""

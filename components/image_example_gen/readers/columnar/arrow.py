@@ -1,4 +1,4 @@
-"""Arrow's IPC files of pictures: streams as Hugging Face's `save_to_disk` writes them, Arrow files, and Feather version 2."""
+"""Read Arrow IPC files of pictures: streams as written by Hugging Face's `save_to_disk`, Arrow files, and Feather version 2."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 ARROW_SUFFIXES = (".arrow", ".feather")
 DAMAGED = "the Arrow file is damaged here: a batch of its rows is lost"
 CUT = "the Arrow file is damaged or cut short here: what follows in it is lost"
-_BESIDE = re.compile(r"(cache-.*|.*indices)\.arrow")  # what Hugging Face writes beside pictures: copies, and orders of rows
+_BESIDE = re.compile(r"(cache-.*|.*indices)\.arrow")  # written by Hugging Face beside pictures: cached copies, and row orders
 _READ_AT_ONCE = 4 << 20
 _MOST_ROWS_PER_BYTE = 8
 
@@ -57,11 +57,11 @@ class ArrowPictures:
     """The pictures of one Arrow file.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        split: The split that its name or its folder says, or None.
-        count: How many rows it has, as far as it can be read.
-        row_splits: The splits that rows say, None among them where some say none; empty where none does.
-        notes: What a person should know, a line each.
+        path: Path of the file, relative to the folder.
+        split: The split in its name or its folder's, or None.
+        count: Number of rows, as far as the file can be read.
+        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
+        notes: Notes for the user, one line each.
     """
 
     path: str
@@ -71,11 +71,11 @@ class ArrowPictures:
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
-        """Ranges of `size` rows; any row can be read by itself."""
+        """Return ranges of `size` rows; reading can start at any row."""
         return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
-        """Yield the pictures in their order, and what is refused; behind a damaged batch the next one is read."""
+        """Yield the pictures in order, and rejects; after a damaged batch, continue with the next one."""
         place = start
         try:
             with open_seekable(join(folder, self.path)) as stream:
@@ -87,11 +87,11 @@ class ArrowPictures:
                         yield from self._batch(reader, message, first, begin, end)
                         place = end
                     first += message.rows
-                    if first >= stop != self.count:  # behind the last row a break is said once
+                    if first >= stop != self.count:  # the last unit reads on, so that damage after the last row is reported once
                         return
         except InputError:
             raise
-        except Exception:  # of pyarrow's, of a store's, of Python's: whatever the file holds
+        except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
             yield Rejected(self.path, CUT, max(stop - place, 1))
 
     def _batch(self, reader: _Reader, message: Message, first: int, begin: int, end: int) -> Iterator[Encoded | Rejected]:
@@ -105,7 +105,7 @@ class ArrowPictures:
 
 
 class _Reader:
-    """Reads the columns that count of one file.
+    """Read the configured columns of one file.
 
     Args:
         stream: The file.
@@ -117,14 +117,14 @@ class _Reader:
         self.size = stream.seek(0, 2)
         self.schema: pa.Schema | None = None
         self.columns: Columns | str = ""
-        self.dictionaries: dict[tuple[str, ...], int] = {}  # the numbers of those that labels and splits have
+        self.dictionaries: dict[tuple[str, ...], int] = {}  # ids of the dictionaries of labels and splits
         self.entries: dict[int, list[Any]] = {}
 
     def messages(self) -> Iterator[Message]:
-        """Yield the batches of rows; the schema and the dictionaries of labels and splits are kept on the way.
+        """Yield the batches of rows, and keep the schema and the dictionaries of labels and splits.
 
         Raises:
-            BrokenError: The file breaks off or contradicts itself.
+            BrokenError: The file is cut short or inconsistent.
         """
         for message in read_messages(self.stream, self.size):
             if self.schema is None:
@@ -152,7 +152,7 @@ class _Reader:
             yield list(zip(pictures, file[start:stop].tolist(), labels[part], splits[part], strict=True))
 
     def take_splits(self, message: Message, splits: OwnSplits) -> None:
-        """Take up what the rows of a batch say of their splits."""
+        """Collect the splits in the rows of a batch."""
         path = self.columns.split
         batch = Batch(self.stream, message, message.header)
         kind, node, buffer = self._place(path)
@@ -179,7 +179,7 @@ class _Reader:
         self.entries[number] = [*self.entries.get(number, ()), *entries] if message.header.number(2, "B") else entries
 
     def _place(self, path: Sequence[str]) -> tuple[pa.DataType, int, int]:
-        """The type of a column, and which node and buffer are its first."""
+        """Return the type of a column, and the indices of its first node and buffer."""
         fields, node, buffer = list(self.schema), 0, 0
         for depth, name in enumerate(path):
             index = [field.name for field in fields].index(name)
@@ -209,7 +209,7 @@ class _Reader:
         return row_splits(self._values(batch, self.columns.split), self.columns.split_names)
 
     def _values(self, batch: Batch, path: tuple[str, ...]) -> list[Any]:
-        """A column of text or numbers, None also where what it lies in is null."""
+        """Return a column of text or numbers, with None also where its parent is null."""
         kind, node, buffer = self._place(path)
         if load_pyarrow().types.is_dictionary(kind):
             values = self._looked_up(_array(batch, kind.index_type, node, buffer).to_pylist(), path)
@@ -223,7 +223,7 @@ class _Reader:
         return [None if place is None else entries[place] for place in places]
 
     def _offsets(self, batch: Batch, path: Sequence[str]) -> tuple[np.ndarray, Any]:
-        """Where in their buffer pictures begin and end, and what reads a part of it."""
+        """Return the offsets of pictures in their buffer, and a function that reads a part of it."""
         kind, _, buffer = self._place(path)
         dtype = np.dtype("<i8" if load_pyarrow().types.is_large_binary(kind) else "<i4")
         offsets = np.frombuffer(batch.read(buffer + 1), dtype, batch.rows + 1).astype(np.int64)
@@ -243,7 +243,7 @@ class _Reader:
 
 
 def is_mine(path: str) -> bool:
-    """Whether a file is called like an Arrow file of pictures: not like those that Hugging Face writes beside them."""
+    """Return whether a file has the name of an Arrow file, except those that Hugging Face writes beside the pictures."""
     name = posixpath.basename(path).lower()
     return name.endswith(ARROW_SUFFIXES) and not _BESIDE.fullmatch(name)
 
@@ -252,8 +252,8 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ArrowPictures | Re
     """Read a file's schema, and the headers of its batches.
 
     Args:
-        folder: That the file's path is relative to.
-        file: The file. The folders that it lies in are left to the caller.
+        folder: The folder that the file's path is relative to.
+        file: The file. The caller interprets the folders that contain it.
         config: Which columns are read.
     """
     try:
@@ -275,13 +275,13 @@ def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rej
         for message in reader.messages():
             count += message.rows
             if isinstance(reader.columns, Columns) and reader.columns.split:
-                with contextlib.suppress(Exception):  # of pyarrow's, of a store's: said when it is read
+                with contextlib.suppress(Exception):  # errors of pyarrow or a store: reported when the file is read
                     reader.take_splits(message, splits)
             if message.body + message.size > reader.size:
                 broken = True
             if isinstance(reader.columns, str):
                 break
-    except Exception:  # said when it is read, as far as anything can be
+    except Exception:  # reported when the file is read, as far as possible
         broken = True
     if reader.schema is None:
         known = head.startswith((FILE_MAGIC, b"\xff\xff\xff\xff"))
@@ -300,7 +300,7 @@ def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rej
 
 
 def _pieces(offsets: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Ranges of rows with a few megabytes each, or a single one that has more."""
+    """Yield ranges of rows of a few megabytes each, or of a single larger row."""
     while begin < end:
         stop = int(np.searchsorted(offsets, offsets[begin] + _READ_AT_ONCE, "right")) - 1
         stop = min(max(stop, begin + 1), end)
@@ -309,7 +309,7 @@ def _pieces(offsets: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, in
 
 
 def _array(batch: Batch, kind: pa.DataType, node: int, buffer: int) -> pa.Array:
-    """A column of text or numbers, or a dictionary's entries."""
+    """Return a column of text or numbers, or a dictionary's entries."""
     pa = load_pyarrow()
     count = batch.nodes[node][0]
     if count != batch.rows:
@@ -322,7 +322,7 @@ def _array(batch: Batch, kind: pa.DataType, node: int, buffer: int) -> pa.Array:
 
 
 def _dictionary_of(message: Message, schema: pa.Schema, path: Sequence[str]) -> int:
-    """The number of a column's dictionary; -1 where it has none."""
+    """Return the id of a column's dictionary; -1 if it has none."""
     field = None
     fields = message.header.tables(1)
     names = [[each.name for each in schema]]

@@ -1,6 +1,6 @@
-"""Which column of a table holds pictures and which their labels: of Parquet and Arrow files, as Hugging Face writes them.
+"""Identify the columns of pictures and labels in Parquet and Arrow files, as Hugging Face writes them.
 
-A column of pictures holds a file's bytes, or a structure of `bytes` and `path`. The names of whole-number labels are in the
+A column of pictures holds a file's bytes, or a structure of `bytes` and `path`. The names of integer labels are in the
 schema's metadata, under the key `huggingface`.
 """
 
@@ -20,7 +20,7 @@ from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_s
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# In this order, where there are several, and in small or capital letters.
+# In order of priority; case is ignored.
 IMAGE_NAMES = ("image", "img", "picture", "photo", "jpg", "jpeg", "png", "webp", "image_bytes", "img_bytes", "bytes", "content")
 LABEL_NAMES = (
     *("label", "class", "category", "target", "fine_label", "coarse_label", "label_name", "class_name", "label_text"),
@@ -30,22 +30,22 @@ LABEL_NAMES = (
 ONLY_NAMED = "a row that names a file and holds no picture"
 NO_PICTURE = "a row without a picture"
 _PYTHON_TYPE = "arrow.py_extension_type"
-_Kinds = dict[str, Any]  # the types of columns, by their names
-TableRow = tuple["bytes | None", bool, str, "str | None"]  # a picture's bytes, whether a row names a file, label, split
+_Kinds = dict[str, Any]  # the types of columns, by name
+TableRow = tuple["bytes | None", bool, str, "str | None"]  # a picture's bytes, whether the row names a file, label, split
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that are read. Each is a path: a column's name, then the names of fields within it.
+    """The columns to read. Each is a path: a column's name, followed by names of nested fields.
 
     Attributes:
-        image: The one with picture files' bytes.
-        file: The one with the names of these files; () where there is none.
-        label: The one with their labels; () where there is none.
-        names: The names of labels that are whole numbers, as the file has them.
-        split: The one with the pictures' splits; () where there is none, or splits are not heeded.
-        split_names: As `names`, of the splits.
-        notes: What a person should know, a line each.
+        image: The column with picture files' bytes.
+        file: The column with the names of these files; () if there is none.
+        label: The column with their labels; () if there is none.
+        names: The file's names of integer labels.
+        split: The column with the pictures' splits; () if there is none, or if splits are ignored.
+        split_names: The file's names of integer splits.
+        notes: Notes for the user, one line each.
     """
 
     image: tuple[str, ...]
@@ -58,21 +58,21 @@ class Columns:
 
     @property
     def paths(self) -> list[tuple[str, ...]]:
-        """All that are read."""
+        """All columns to read."""
         return [path for path in (self.image, self.file, self.label, self.split) if path]
 
 
 @functools.cache
 def load_pyarrow() -> Any:
-    """Import pyarrow, and make it safe to read files of strangers.
+    """Import pyarrow, and make it safe for untrusted files.
 
-    Before version 14.0.1 it unpickled what a file calls a type of Python's, and so ran any program in it (CVE-2023-47248);
-    later ones refuse the whole file. Here such a column is read as what it is stored as.
+    Before version 14.0.1, it unpickled Python extension types, so a file could run any program (CVE-2023-47248). Later versions
+    refuse the whole file. Here, such a column is read as its storage type.
     """
     import pyarrow
 
     class Stored(pyarrow.ExtensionType):
-        """A type of Python's that is not loaded."""
+        """A Python extension type that is not loaded."""
 
         def __init__(self, stored: pyarrow.DataType):
             super().__init__(stored, _PYTHON_TYPE)
@@ -86,21 +86,21 @@ def load_pyarrow() -> Any:
 
     try:
         pyarrow.unregister_extension_type(_PYTHON_TYPE)
-    except KeyError:  # a version that does not know it reads the column as it is stored
+    except KeyError:  # this version does not register the type, and reads the column as its storage type
         return pyarrow
-    pyarrow.register_extension_type(Stored(pyarrow.null()))  # pyarrow itself unregisters the name when Python ends
+    pyarrow.register_extension_type(Stored(pyarrow.null()))  # pyarrow itself unregisters the name at exit
     return pyarrow
 
 
 def choose_columns(schema: pa.Schema, config: DataConfig) -> Columns | str:
-    """The columns of pictures and labels; or why there are none, in words of under 120 letters.
+    """Return the columns of pictures and labels, or the reason for having none, in under 120 characters.
 
-    Pictures are in the column that `data.record_image` names, else in the first that the metadata calls an image, else in
-    the first with a usual name, else in the only one of bytes. Labels are in the column that `data.record_label` names,
-    else in the first with a usual name, of which those with names or text come before bare numbers.
+    Pictures are in the column named by `data.record_image`, else in the first that the metadata calls an image, else in
+    the first with a usual name, else in the only one of bytes. Labels are in the column named by `data.record_label`,
+    else in the first with a usual name; columns with names or text have priority over plain numbers.
     """
     features = _features(schema)
-    kinds = {field.name: field.type for field in reversed(list(schema))}  # of columns of one name the first
+    kinds = {field.name: field.type for field in reversed(list(schema))}  # of columns with the same name, keep the first
     kinds = dict(reversed(kinds.items()))
     image = _image(kinds, config.record_image, features)
     if isinstance(image, str):
@@ -119,7 +119,7 @@ def choose_columns(schema: pa.Schema, config: DataConfig) -> Columns | str:
 
 
 def find_array(batch: Any, path: Sequence[str]) -> pa.Array:
-    """The array at a path within a batch, null also where what it lies in is."""
+    """Return the array at a path within a batch, with nulls also where a parent is null."""
     array = batch.column(batch.schema.names.index(path[0]))
     for name in path[1:]:
         index = [field.name for field in array.type].index(name)
@@ -128,31 +128,31 @@ def find_array(batch: Any, path: Sequence[str]) -> pa.Array:
 
 
 def label_texts(values: Iterable[Any], given: Sequence[str], own: Sequence[str]) -> list[str]:
-    """Labels as text: '' for none; whole numbers by the names given, else by the file's own, else as they are."""
+    """Return labels as text: '' for none; integers by the given names, else by the file's own, else as digits."""
     return [_label_text(value, given or own, bool(own)) for value in values]
 
 
 def split_texts(values: Iterable[Any], names: Sequence[str]) -> list[str]:
-    """What a column of splits says, as text: '' for nothing; whole numbers by their names."""
+    """Return the values of a column of splits as text: '' for none; integers by their names."""
     return label_texts(values, (), names)
 
 
 def row_splits(values: Iterable[Any], names: Sequence[str]) -> list[str | None]:
-    """The splits that a column says, None for none."""
+    """Return the splits in a column, None for none."""
     return [split_said(text) if text else None for text in split_texts(values, names)]
 
 
 def take_pictures(
     path: str, first: int, rows: Iterable[TableRow], split: str | None, most_megabytes: float
 ) -> Iterator[Encoded | Rejected]:
-    """Yields what rows hold.
+    """Yield the pictures of rows.
 
     Args:
-        path: Of the file.
-        first: The number of the first row.
-        rows: Of each the picture's bytes, whether it names a file, its label, and the split that it says.
-        split: The split of those that say none.
-        most_megabytes: A larger picture is refused.
+        path: Path of the file.
+        first: The index of the first row.
+        rows: For each row: the picture's bytes, whether it names a file, its label, and its split.
+        split: The split of rows without one.
+        most_megabytes: A larger picture is rejected.
     """
     for number, (data, names_file, label, own) in enumerate(rows, first):
         name = f"{path}#{number}"
@@ -165,7 +165,7 @@ def take_pictures(
 
 
 def _label_text(value: Any, names: Sequence[str], hides: bool) -> str:
-    if value is None or (hides and value == -1):  # Hugging Face's test sets hide their labels so
+    if value is None or (hides and value == -1):  # Hugging Face's test sets hide their labels in this way
         return ""
     if isinstance(value, bool):
         return str(value).lower()
@@ -175,11 +175,11 @@ def _label_text(value: Any, names: Sequence[str], hides: bool) -> str:
 
 
 def _features(schema: pa.Schema) -> dict[str, dict]:
-    """What Hugging Face says of each column."""
+    """Return Hugging Face's description of each column."""
     try:
         found = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return {name: feature for name, feature in found.items() if isinstance(feature, dict)}
-    except Exception:  # no metadata, or none of theirs
+    except Exception:  # no metadata, or not by Hugging Face
         return {}
 
 
@@ -222,7 +222,7 @@ def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[
 
 
 def _usual_split(kinds: _Kinds, features: dict[str, dict], taken: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The column of splits, which are texts or have names; and what to say of one that is neither."""
+    """Return the column of splits, which holds text or named numbers; and notes on one that does not."""
     usual = (name for name in kinds if name.casefold() in SPLIT_NAMES and name not in taken)
     for name in sorted(usual, key=lambda name: _rank(name, SPLIT_NAMES)):
         if _is_of_splits(name, kinds[name], features):
@@ -233,7 +233,7 @@ def _usual_split(kinds: _Kinds, features: dict[str, dict], taken: set[str]) -> t
 
 
 def _is_of_splits(name: str, kind: pa.DataType, features: dict[str, dict]) -> bool:
-    """Whether a column is called like one of splits, and holds text, or numbers of which some have names of splits."""
+    """Return whether a column has a split's name, and holds text, or numbers of which some are named like splits."""
     if name.casefold() not in SPLIT_NAMES or not _is_label(kind):
         return False
     return not _is_number(kind) or any(map(split_said, _names_of(features, (name,))))
@@ -248,13 +248,13 @@ def _names_of(features: dict[str, dict], label: tuple[str, ...]) -> tuple[str, .
 
 
 def _rank(name: str, usual: Sequence[str]) -> tuple[int, bool]:
-    """The place of a name among the usual ones, in whatever letters; of two alike the one in small letters comes first."""
+    """Return the rank of a name among the usual ones, ignoring case; of two equal ones, lower case comes first."""
     small = name.casefold()
     return usual.index(small) if small in usual else len(usual), small != name
 
 
 def _path_to(kinds: _Kinds, named: str) -> tuple[str, ...]:
-    """The path that a person writes, with dots between the names; () where there is none."""
+    """Return the path that a user writes with dots between the names; () if it does not exist."""
     if named in kinds:
         return (named,)
     path = tuple(named.split("."))
@@ -275,7 +275,7 @@ def _type_at(kinds: _Kinds, path: Sequence[str]) -> pa.DataType | None:
 
 
 def _picture_at(kinds: _Kinds, path: tuple[str, ...]) -> Columns | None:
-    """Picture files' bytes at a path, or in the only such field of the structure there."""
+    """Return the column of picture files' bytes at a path, or of the only such field of the structure there."""
     types, kind = load_pyarrow().types, _type_at(kinds, path)
     if kind is None:
         return None

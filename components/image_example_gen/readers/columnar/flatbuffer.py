@@ -1,6 +1,6 @@
-"""Flatbuffers, as far as the messages of Arrow's IPC format need them: https://flatbuffers.dev/internals.
+"""Read the parts of flatbuffers that messages of Arrow's IPC format need: https://flatbuffers.dev/internals.
 
-Every access is checked by `struct`, which raises where a damaged message points outside itself.
+`struct` checks every access, and raises if a damaged message points outside itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Table:
 
     Attributes:
         data: The message.
-        place: Where in it the table begins.
+        place: Offset of the table in it.
     """
 
     data: bytes
@@ -23,21 +23,21 @@ class Table:
 
     @classmethod
     def root(cls, data: bytes) -> Table:
-        """The table that a message begins with."""
+        """Return the root table of a message."""
         return cls(data, _number("<I", data, 0))
 
     def number(self, field: int, kind: str, default: int = 0) -> int:
-        """A number, of the format that `struct` calls `kind`."""
+        """Return a number of the `struct` format `kind`."""
         place = self._place(field)
         return _number(f"<{kind}", self.data, place) if place else default
 
     def table(self, field: int) -> Table | None:
-        """A table; None where there is none."""
+        """Return a nested table, or None if there is none."""
         place = self._place(field)
         return Table(self.data, place + _number("<I", self.data, place)) if place else None
 
     def structs(self, field: int, kind: str) -> list[tuple]:
-        """A vector of structures, each of the format that `struct` calls `kind`."""
+        """Return a vector of structures, each of the `struct` format `kind`."""
         begin, count = self._vector(field)
         size = struct.calcsize(f"<{kind}")
         if begin + count * size > len(self.data):
@@ -45,7 +45,7 @@ class Table:
         return list(struct.iter_unpack(f"<{kind}", self.data[begin : begin + count * size]))
 
     def tables(self, field: int) -> list[Table]:
-        """A vector of tables."""
+        """Return a vector of tables."""
         begin = self._vector(field)[0]
         offsets = self.structs(field, "I")
         return [Table(self.data, begin + 4 * index + offset) for index, (offset,) in enumerate(offsets)]
@@ -58,7 +58,7 @@ class Table:
         return begin + 4, _number("<I", self.data, begin)
 
     def _place(self, field: int) -> int:
-        """Where a field's value is; 0 where the table does not have it."""
+        """Return the offset of a field's value, or 0 if the table does not have it."""
         described = self.place - _number("<i", self.data, self.place)
         at = 4 + 2 * field
         if at >= _number("<H", self.data, described):

@@ -1,7 +1,7 @@
-"""The messages of Arrow's IPC format, read piece by piece: https://arrow.apache.org/docs/format/Columnar.html.
+"""Read messages of Arrow's IPC format piece by piece: https://arrow.apache.org/docs/format/Columnar.html.
 
-pyarrow reads a whole batch at once, which may have a million pictures. Here only headers are read, and the buffers that
-are asked for.
+pyarrow reads a whole batch at once, which may have a million pictures. This module reads only headers, and the requested
+buffers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_MAGIC = b"ARROW1\0\0"
-SCHEMA, DICTIONARY, BATCH = 1, 2, 3  # kinds of messages, in format/Message.fbs
-_CODECS = {0: "lz4", 1: "zstd"}  # in the same place
+SCHEMA, DICTIONARY, BATCH = 1, 2, 3  # kinds of messages, from format/Message.fbs
+_CODECS = {0: "lz4", 1: "zstd"}  # from the same file
 _MOST_HEADER, _MOST_UNPACKED = 64 << 20, 1 << 30
 
 
 class BrokenError(ValueError):
-    """A message that contradicts itself or the file."""
+    """A message that is inconsistent with itself or with the file."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Message:
     Attributes:
         kind: SCHEMA, DICTIONARY, BATCH or another number.
         data: Its header, a flatbuffer.
-        body: Where in the file its body begins.
-        size: Of the body, in bytes.
-        start: Where in the file the message begins.
+        body: Offset of its body in the file.
+        size: Size of the body in bytes.
+        start: Offset of the message in the file.
     """
 
     kind: int
@@ -50,7 +50,7 @@ class Message:
 
     @property
     def header(self) -> Table:
-        """What the message is about."""
+        """The table in the header that describes the schema or batch."""
         table = Table.root(self.data).table(2)
         if table is None:
             raise BrokenError("a message without a header")
@@ -58,26 +58,26 @@ class Message:
 
     @property
     def rows(self) -> int:
-        """How many rows a batch has."""
+        """Number of rows of a batch."""
         return self.header.number(0, "q")
 
 
 def read_messages(stream: BinaryIO, size: int) -> Iterator[Message]:
-    """Yield a file's messages, bodies passed over.
+    """Yield a file's messages without reading their bodies.
 
     Args:
         stream: The file.
         size: Its size in bytes.
 
     Raises:
-        BrokenError: It breaks off, or what comes next is no message.
+        BrokenError: The file is cut short, or the next bytes are not a message.
     """
     stream.seek(0)
     place = 8 if stream.read(8) == FILE_MAGIC else 0
     while place < size:
         stream.seek(place)
         begin = stream.read(8)
-        prefix = 8 if begin[:4] == b"\xff\xff\xff\xff" else 4  # before Arrow 0.15 without these
+        prefix = 8 if begin[:4] == b"\xff\xff\xff\xff" else 4  # absent before Arrow 0.15
         if len(begin) < prefix:
             raise BrokenError("a header is cut short")
         (length,) = struct.unpack_from("<i", begin, prefix - 4)
@@ -103,12 +103,12 @@ def _message(data: bytes, start: int, body: int) -> Message:
 
 
 class Batch:
-    """A batch of rows, or a dictionary's entries, of which buffers are read one by one.
+    """A batch of rows, or a dictionary's entries, whose buffers are read one by one.
 
     Args:
         stream: The file.
         message: The message.
-        header: Of the batch in it.
+        header: The header of the batch in it.
     """
 
     def __init__(self, stream: BinaryIO, message: Message, header: Table):
@@ -119,14 +119,14 @@ class Batch:
         self.codec = None if compression is None else _CODECS[compression.number(0, "b")]
 
     def place(self, index: int) -> tuple[int, int]:
-        """Where in the file a buffer begins, and how many bytes it has there."""
+        """Return the offset of a buffer in the file, and its length there."""
         offset, length = self.buffers[index]
         if min(offset, length) < 0 or offset + length > self.message.size:
             raise BrokenError("a buffer leads out of its message")
         return self.message.body + offset, length
 
     def read(self, index: int) -> bytes:
-        """A buffer's bytes, unpacked."""
+        """Return a buffer's bytes, decompressed."""
         begin, length = self.place(index)
         if not length:
             return b""
@@ -144,7 +144,7 @@ class Batch:
         return load_pyarrow().Codec(self.codec).decompress(data[8:], unpacked, asbytes=True) if unpacked else b""
 
     def is_valid(self, node: int, buffer: int) -> np.ndarray:
-        """Which of a column's rows are not null."""
+        """Return for each row of a column whether it is not null."""
         if self.nodes[node][0] != self.rows:
             raise BrokenError("a column is longer or shorter than its batch")
         data = self.read(buffer) if self.nodes[node][1] else b""
@@ -154,10 +154,10 @@ class Batch:
 
 
 def width_of(kind: pa.DataType) -> tuple[int, int]:
-    """How many nodes and buffers a column of a type has, those within it among them.
+    """Return the number of nodes and buffers of a column, including nested ones.
 
     Raises:
-        BrokenError: It has a type that is not known here.
+        BrokenError: The type is not supported here.
     """
     types = load_pyarrow().types
     if isinstance(kind, load_pyarrow().BaseExtensionType):

@@ -1,4 +1,4 @@
-"""Parquet files of pictures, as Hugging Face and others write them."""
+"""Read Parquet files of pictures, as Hugging Face and others write them."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 DAMAGED = "the Parquet file is damaged here: a group of its rows is lost"
 _MAGIC = b"PAR1"
 _BATCH_BYTES, _MOST_ROWS = 4 << 20, 1024
-_BUFFER = 1 << 20  # read at once of each column: a row group's column may have hundreds of megabytes
-# A row has at least an eighth of a byte; pictures are packed already. What says otherwise lies, or is a bomb.
+_BUFFER = 1 << 20  # read at once per column: a row group's column may have hundreds of megabytes
+# A row needs at least an eighth of a byte, and pictures are compressed already. Files beyond these limits are wrong or a bomb.
 _MOST_ROWS_PER_BYTE, _MOST_EXPANSION, _ALWAYS_ALLOWED = 8, 100, 256 << 20
-_SHORT = 40  # letters of a value in a footer's statistics that is sure to be whole
-_MOST_LEVELS = 100  # of structures within structures
+_SHORT = 40  # maximum characters of a value in a footer's statistics that is surely not truncated
+_MOST_LEVELS = 100  # of nested structures
 _MOST_LIST = 100_000  # entries of a list in the footer, such as row groups
 
 
@@ -50,12 +50,12 @@ class ParquetPictures:
     """The pictures of one Parquet file.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        split: The split that its name or its folder says, or None.
-        count: How many rows it has.
-        groups: How many rows each of its groups has.
-        row_splits: The splits that rows say, None among them where some say none; empty where none does.
-        notes: What a person should know, a line each.
+        path: Path of the file, relative to the folder.
+        split: The split in its name or its folder's, or None.
+        count: Number of rows.
+        groups: Number of rows of each row group.
+        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
+        notes: Notes for the user, one line each.
     """
 
     path: str
@@ -66,7 +66,7 @@ class ParquetPictures:
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
-        """Whole row groups, as many together as have about `size` pictures: a part of one cannot be read by itself."""
+        """Return ranges of whole row groups with about `size` pictures each: a part of a group cannot be read by itself."""
         found, start, stop = [], 0, 0
         for rows in self.groups:
             if stop > start and stop + rows - start > size:
@@ -76,7 +76,7 @@ class ParquetPictures:
         return [*found, (start, stop)] if stop > start else found
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
-        """Yield the pictures in their order, and what is refused; behind a damaged row group the next one is read."""
+        """Yield the pictures in order, and rejects; after a damaged row group, continue with the next one."""
         place = start
         try:
             with open_seekable(join(folder, self.path)) as stream:
@@ -88,7 +88,7 @@ class ParquetPictures:
                         place = begin + rows
         except InputError:
             raise
-        except Exception:  # of pyarrow's, of a store's, of Python's: whatever the file holds
+        except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
             yield Rejected(self.path, DAMAGED, max(stop - place, 1))
 
     def _group(
@@ -105,13 +105,13 @@ class ParquetPictures:
                 yield from take_pictures(self.path, first + done, found, self.split, config.max_file_megabytes)
                 done += len(found)
         except Exception:
-            pass  # said by what is missing
+            pass  # the missing rows are reported below
         if done < rows:
             yield Rejected(self.path, DAMAGED, rows - done)
 
 
 def is_mine(path: str) -> bool:
-    """Whether a file is called like Parquet: train-00000-of-00002.parquet, 0000.pq."""
+    """Return whether a file has a Parquet file's name: train-00000-of-00002.parquet, 0000.pq."""
     return path.lower().endswith(PARQUET_SUFFIXES)
 
 
@@ -119,8 +119,8 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ParquetPictures | 
     """Read a file's footer.
 
     Args:
-        folder: That the file's path is relative to.
-        file: The file. The folders that it lies in are left to the caller.
+        folder: The folder that the file's path is relative to.
+        file: The file. The caller interprets the folders that contain it.
         config: Which columns are read.
     """
     try:
@@ -135,7 +135,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ParquetPictures | 
 
 
 def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
-    """What its first and last bytes say against a file."""
+    """Return the reject of a file whose first or last bytes are wrong, or None."""
     head = stream.read(64)
     size = stream.seek(0, 2)
     stream.seek(max(size - 4, 0))
@@ -150,10 +150,10 @@ def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
 
 
 def _check_nesting(stream: BinaryIO) -> None:
-    """Look at a footer before pyarrow does, which a schema of many levels would crash.
+    """Check a footer before pyarrow reads it: deeply nested columns would crash pyarrow.
 
     Raises:
-        ValueError: It has too many levels.
+        ValueError: The schema has too many levels.
     """
     stream.seek(-8, 2)
     length = int.from_bytes(stream.read(4), "little")
@@ -185,7 +185,7 @@ def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPict
 
 
 def _own_splits(file: pq.ParquetFile, columns: Columns) -> OwnSplits:
-    """What the column of splits says; of a row group that says one thing the footer has it, of others the column is read."""
+    """Collect the column of splits. The footer gives the value of a row group with only one; for others the column is read."""
     splits = OwnSplits()
     for group in range(file.metadata.num_row_groups) if columns.split else ():
         try:
@@ -196,7 +196,7 @@ def _own_splits(file: pq.ParquetFile, columns: Columns) -> OwnSplits:
             for batch in file.iter_batches(_MOST_ROWS, row_groups=[group], columns=[*columns.split], use_threads=False):
                 batch.validate(full=True)
                 splits.add(split_texts(find_array(batch, columns.split).unique().to_pylist(), columns.split_names))
-        except Exception:  # of pyarrow's, of a store's: said when it is read
+        except Exception:  # errors of pyarrow or a store: reported when the file is read
             continue
     return splits
 
@@ -221,33 +221,33 @@ def _rows(batch: pa.RecordBatch, columns: Columns, config: DataConfig) -> Iterat
 
 
 def _is_one_value(statistics: pq.Statistics | None) -> bool:
-    """Whether all rows have one value, and it is in the statistics whole: of long texts these have the beginning."""
+    """Return whether all rows have the same value, and the statistics hold it in full; long texts are truncated there."""
     if statistics is None or not statistics.has_min_max or not statistics.has_null_count or statistics.null_count:
         return False
     return statistics.min == statistics.max and len(str(statistics.min)) <= _SHORT
 
 
 def _chunk(file: pq.ParquetFile, group: int, path: Sequence[str]) -> pq.ColumnChunkMetaData:
-    """What the footer says of a column in a row group."""
+    """Return the footer's metadata of a column in a row group."""
     metadata, wanted = file.metadata.row_group(group), ".".join(path)
     chunks = (metadata.column(number) for number in range(metadata.num_columns))
     return next(chunk for chunk in chunks if chunk.path_in_schema == wanted)
 
 
 def _unpacked(file: pq.ParquetFile, group: int, columns: Columns) -> int:
-    """How many bytes the pictures of a row group have, as the footer says."""
+    """Return the decompressed size of a row group's pictures in bytes, according to the footer."""
     metadata, wanted = file.metadata.row_group(group), ".".join(columns.image)
     chunks = (metadata.column(number) for number in range(metadata.num_columns))
     return sum(max(chunk.total_uncompressed_size, 0) for chunk in chunks if chunk.path_in_schema == wanted)
 
 
 def _batch_rows(file: pq.ParquetFile, group: int, columns: Columns) -> int:
-    """How many rows are read at once, so that they have few megabytes whatever the size of a picture."""
+    """Return the number of rows to read at once, so that they have few megabytes whatever the pictures' size."""
     each = _unpacked(file, group, columns) // max(file.metadata.row_group(group).num_rows, 1)
     return min(max(_BATCH_BYTES // max(each, 1), 1), _MOST_ROWS)
 
 
 def _first_words(error: Exception) -> str:
     words = " ".join(str(getattr(error, "strerror", None) or error).split())
-    words = "".join(letter if letter.isprintable() else "?" for letter in words)  # Arrow cites bytes of the file
+    words = "".join(letter if letter.isprintable() else "?" for letter in words)  # Arrow's messages quote bytes of the file
     return words if len(words) < 70 else f"{words[:66]} ..."

@@ -1,7 +1,7 @@
-"""How deep a Parquet file's columns are nested, before anything else reads its footer.
+"""Determine how deeply a Parquet file's columns are nested, before anything else reads its footer.
 
-pyarrow goes down a schema by recursion, and a footer of 300 kilobytes nested 50,000 times ends the process. The footer is in
-Thrift's compact protocol (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md), its layout in
+pyarrow reads a schema by recursion: a footer of 300 kilobytes with 50,000 nested levels crashes the process. The footer is in
+Thrift's compact protocol (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md); its layout is in
 parquet.thrift.
 """
 
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _SCHEMA, _CHILDREN = 2, 5  # fields of FileMetaData and of SchemaElement
-_MOST_NESTED = 64  # structures within structures, of the footer itself
+_MOST_NESTED = 64  # nested structures of the footer itself
 
 
 def nesting_of(footer: bytes) -> int:
-    """How many groups of columns lie within one another, at most.
+    """Return the maximum nesting depth of groups of columns.
 
     Raises:
-        ValueError: The footer makes no sense.
-        IndexError: It breaks off.
+        ValueError: The footer is invalid.
+        IndexError: The footer is cut short.
     """
     reader = _Reader(footer)
     for field, kind in reader.fields():
@@ -33,7 +33,7 @@ def _deepest(reader: _Reader) -> int:
     kind, count = reader.list_header()
     if kind != _STRUCT:
         raise ValueError("a schema that is none")
-    open_groups: list[int] = []  # of each group that is open, how many columns are still to come
+    open_groups: list[int] = []  # number of remaining columns of each open group
     deepest = 0
     for _ in range(count):
         children = 0
@@ -54,10 +54,10 @@ def _deepest(reader: _Reader) -> int:
 
 
 class _Reader:
-    """Reads Thrift's compact protocol.
+    """Read Thrift's compact protocol.
 
     Args:
-        data: What is read.
+        data: The bytes to read.
     """
 
     def __init__(self, data: bytes):
@@ -79,7 +79,7 @@ class _Reader:
                 raise ValueError("a number that is too long")
 
     def fields(self) -> Iterator[tuple[int, int]]:
-        """Yield the number and the kind of each field of a structure; its value has to be read, or skipped, in between."""
+        """Yield the id and the type of each field of a structure; read or skip its value before the next one."""
         field = 0
         while (header := self.byte()) != _STOP:
             if header >> 4:
@@ -89,13 +89,13 @@ class _Reader:
             yield field, header & 15
 
     def list_header(self) -> tuple[int, int]:
-        """The kind and the number of a list's entries."""
+        """Return the type and the number of a list's entries."""
         header = self.byte()
         count = header >> 4
         return header & 15, self.varint() if count == 15 else count
 
     def skip(self, kind: int, nested: int = 0, in_list: bool = False) -> None:
-        """Pass over a value."""
+        """Skip a value."""
         if nested > _MOST_NESTED or self.place > len(self.data):
             raise ValueError("a structure that is nested too deeply, or breaks off")
         if kind in (_TRUE, _FALSE):

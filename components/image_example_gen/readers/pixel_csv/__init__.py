@@ -1,4 +1,4 @@
-"""CSVs of pixels: Kaggle's digits and Fashion-MNIST, FER2013 and their like."""
+"""Read CSVs of pixels: Kaggle's digits and Fashion-MNIST, FER2013 and similar ones."""
 
 from components.image_example_gen.readers.pixel_csv.find import CUT_SHORT, FRACTION, PixelCsv, find, is_mine, is_pixels
 

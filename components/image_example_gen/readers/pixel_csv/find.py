@@ -1,4 +1,4 @@
-"""CSVs of pixels, a picture in each row: Kaggle's digits and fashion articles, FER2013, and their kin."""
+"""Read CSVs of pixels with a picture per row: Kaggle's digits and Fashion-MNIST, FER2013, and similar ones."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ CUT_SHORT = "the CSV is damaged or cut short here: what follows in it is lost"
 FRACTION = "fractions where whole levels are expected: data.range says which numbers are black and white"
 _GZIP = b"\x1f\x8b"
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
-_HEAD, _MOST_HEAD = 1 << 20, 32 << 20  # bytes that tell the layout: usually, and where rows are long
+_HEAD, _MOST_HEAD = 1 << 20, 32 << 20  # bytes that identify the layout: usually, and for long rows
 _BLOCK_BYTES = 1 << 19  # of text parsed at once: it stays in the processor's cache
-_ARROW_BLOCK_BYTES = 1 << 22  # and where there are fractions: Arrow takes some time for each column
-_MOST_ROW = 64 << 20  # bytes; what has no end of a row for so long is none
-_HIGHEST = 2**40  # that a level is looked at
-_DARK = 63  # a highest level that suggests that white is not 255
+_ARROW_BLOCK_BYTES = 1 << 22  # the same for fractions: Arrow has overhead per column
+_MOST_ROW = 64 << 20  # bytes; longer data without a line end is not a row
+_HIGHEST = 2**40  # maximum value inspected as a level
+_DARK = 63  # a maximum level that suggests that white is not 255
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class PixelCsv:
     """The pictures of one CSV.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        split: The split that its name says, or None; a row's own split goes first.
-        count: How many rows it has.
-        layout: How they are laid out.
+        path: Path of the file, relative to the folder.
+        split: The split in its name, or None; a row's own split has priority.
+        count: Number of rows.
+        layout: The layout of the rows.
         shape: Height, width and channels.
-        levels: Which numbers are black and white.
+        levels: The numbers that are black and white.
         block: Bytes of text parsed at once.
-        marks: Rows at which reading can begin, each with its place in bytes.
-        packed: Whether it is compressed.
-        row_splits: The splits that rows say, None among them where some say none; empty where none does.
-        notes: What a person should know.
+        marks: Rows at which reading can start, each with its offset in bytes.
+        packed: Whether the file is compressed.
+        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
+        notes: Notes for the user.
     """
 
     path: str
@@ -69,7 +69,7 @@ class PixelCsv:
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
-        """Divide the rows into ranges of about `size`, as far as their places are known."""
+        """Divide the rows into ranges of about `size`, at rows with known offsets."""
         cuts = [0]
         for row, _ in self.marks:
             if row - cuts[-1] >= size:
@@ -77,7 +77,7 @@ class PixelCsv:
         return list(zip(cuts, [*cuts[1:], self.count], strict=True))
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
-        """Yield the pictures in their order, and what is refused.
+        """Yield the pictures in order, and rejects.
 
         Raises:
             InputError: `data.label_names` does not name all labels.
@@ -89,13 +89,13 @@ class PixelCsv:
             return
         at, offset = max(mark for mark in ((0, self.layout.offset), *self.marks) if mark[0] <= start)
         blocks = _blocks(join(folder, self.path), self.packed, self.layout, offset, self.block)
-        while at < stop or stop == self.count:  # the last range goes on to the end, so that what is wrong there is said
+        while at < stop or stop == self.count:  # the last range reads to the end, to report damage there
             try:
                 _, block = next(blocks)
                 rows = parse_rows(block, self.layout)
             except StopIteration:
                 break
-            except Exception:  # of gzip, of a store ...
+            except Exception:  # errors of gzip, of a store ...
                 yield Rejected(f"{self.path}#{at}", CUT_SHORT, max(1, stop - at))
                 return
             yield from self._pictures(rows, at, start, stop, config.label_names)
@@ -104,7 +104,7 @@ class PixelCsv:
             yield Rejected(f"{self.path}#{at}", CUT_SHORT, stop - at)
 
     def _pictures(self, rows: Rows, at: int, start: int, stop: int, names: Sequence[str]) -> Iterator[Block | Rejected]:
-        """The pictures among some rows, of which the first is number `at`: runs of sound ones with the same split."""
+        """Yield the pictures among some rows, whose first has index `at`: runs of valid rows with the same split."""
         pixels, refused = _pixels(rows.numbers, self.levels)
         pixels = np.ascontiguousarray(pixels).reshape(len(pixels), *self.shape)
         labels = self._labels(rows, names)
@@ -139,16 +139,16 @@ class PixelCsv:
 
 
 def is_mine(path: str) -> bool:
-    """Whether a file is called like a CSV."""
+    """Return whether a file has a CSV's name."""
     return path.lower().endswith(SUFFIXES)
 
 
 def is_pixels(path: str, head: bytes) -> bool:
-    """Whether a CSV is one of pixels, and no manifest or other table.
+    """Return whether a CSV holds pixels, and is not a manifest or another table.
 
     Args:
         path: The file's path.
-        head: Its first bytes, as they are stored: a megabyte is enough for all but very long rows.
+        head: Its first stored bytes: a megabyte is enough except for very long rows.
     """
     if not is_mine(path):
         return False
@@ -161,20 +161,20 @@ def is_pixels(path: str, head: bytes) -> bool:
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejected | None:
-    """Return the pictures of a CSV, None where it is none of pixels; it is read through once, to count its rows.
+    """Return the pictures of a CSV, or None if it does not hold pixels; the file is read once to count its rows.
 
     Args:
-        folder: That the file's path is relative to.
+        folder: The folder that the file's path is relative to.
         file: The file.
-        config: `shape`, `levels`, `range` and `label_column` say what the file does not.
+        config: `shape`, `levels`, `range` and `label_column` supply facts that are not in the file.
     """
     try:
         return _inspect(folder, file, config)
     except InputError:
         raise
-    except EOFError:  # of gzip
+    except EOFError:  # from gzip
         return Rejected(file.path, f"truncated at byte {file.size:,}, before its second row: fetch it again")
-    except Exception as error:  # of gzip, of a store ...
+    except Exception as error:  # errors of gzip, of a store ...
         return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
 
 
@@ -205,7 +205,7 @@ def _inspect(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rej
 
 
 def _head(path: str, packed: bool) -> bytes:
-    """The first bytes, unpacked: a header and two rows at least, where these are not endless."""
+    """Return the first bytes, decompressed: a header and at least two rows, unless these are too long."""
     with open_file(path) as stream:
         unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
         head, error = read_until_damage(unpacked, _HEAD)
@@ -220,7 +220,7 @@ def _head(path: str, packed: bool) -> bytes:
 
 
 def _shape(length: int, config: DataConfig) -> tuple[tuple[int, int, int], str]:
-    """Height, width and channels; or why they are not known."""
+    """Return height, width and channels; or why they are unknown."""
     shape = config.shape or side_of(length)
     if shape is None:
         return (0, 0, 0), f"its rows have {length:,} pixels, no square: data.shape=[height,width,channels] says the shape"
@@ -232,19 +232,19 @@ def _shape(length: int, config: DataConfig) -> tuple[tuple[int, int, int], str]:
 
 
 def _sample(head: bytes, layout: Layout) -> np.ndarray:
-    """The numbers of the first rows."""
+    """Return the numbers of the first rows."""
     text = head[layout.offset :]
     end = text.rfind(layout.newline, 0, max(_HEAD, text.find(layout.newline) + 1))
     return parse_rows(text if end < 0 else text[: end + 1], layout).numbers
 
 
 def _levels(path: str, packed: bool, layout: Layout, sample: np.ndarray, config: DataConfig) -> tuple[Levels, str]:
-    """Which numbers are black and white; or why that is not known."""
+    """Return the numbers that are black and white; or why they are unknown."""
     white = config.levels or 255
     if not len(sample):
         return Levels(white, deep=config.depth == 16 and white > 255), ""
     low, high = float(sample.min()), float(sample.max())
-    # One row of another kind is refused by itself, when it is read.
+    # A single deviating row is rejected by itself when it is read.
     broken = (sample != np.floor(sample)).any(axis=1).mean() > 0.5
     outside = ((sample < 0) | (sample > 255)).any(axis=1).mean() > 0.5
     if config.range is not None and (sample.dtype.kind == "f" or (outside and config.levels is None)):
@@ -259,13 +259,13 @@ def _levels(path: str, packed: bool, layout: Layout, sample: np.ndarray, config:
 
 
 def _is_binary(path: str, packed: bool, layout: Layout) -> bool:
-    """Whether all pixels are 0 or 1; reading ends at the first that is not."""
+    """Return whether all pixels are 0 or 1; stop at the first that is not."""
     try:
         for _, block in _blocks(path, packed, layout, layout.offset):
             numbers = parse_rows(block, layout).numbers
             if numbers.size and numbers.max() > 1:
                 return False
-    except Exception:  # of gzip, of a store ...: said when it is read
+    except Exception:  # errors of gzip, of a store ...: reported when the file is read
         return True
     return True
 
@@ -273,7 +273,7 @@ def _is_binary(path: str, packed: bool, layout: Layout) -> bool:
 def _count(
     path: str, packed: bool, layout: Layout, distance: int, size: int, splits: OwnSplits
 ) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """The number of rows, and of every `distance` rows the place of one, of none where that is 0; takes up their splits."""
+    """Return the number of rows, and the offset of one row per `distance` rows (none if it is 0); collect their splits."""
     count, marks = 0, []
     try:
         for offset, block in _blocks(path, packed, layout, layout.offset, size):
@@ -282,15 +282,15 @@ def _count(
             count += _rows_in(block, layout.newline)
             if layout.usage is not None:
                 splits.add({usage.decode("utf-8", "replace") for usage in usages_of(block, layout)})
-    except Exception:  # of gzip, of a store ...: said when it is read
+    except Exception:  # errors of gzip, of a store ...: reported when the file is read
         return count, tuple(marks)
     return count, tuple(marks)
 
 
 def _rows_in(block: bytes, newline: bytes) -> int:
-    """The number of rows in a text; none of them is blank."""
+    """Return the number of rows in a text, without blank ones."""
     ends = np.flatnonzero(np.frombuffer(block, np.uint8) == newline[0])
-    # A row of a single letter may be the \r of a blank one.
+    # A row of one character may be the \r of a blank row.
     if len(ends) and ends[-1] == len(block) - 1 and ends[0] > 1 and (len(ends) == 1 or np.diff(ends).min() > 2):
         return len(ends)
     return len(rows_of(block, newline))
@@ -310,7 +310,7 @@ def _notes(layout: Layout, sample: np.ndarray, levels: Levels) -> Iterator[str]:
 
 
 def _pixels(numbers: np.ndarray, levels: Levels) -> tuple[np.ndarray, dict[int, str]]:
-    """The numbers of rows as levels, and which rows are refused, by their place."""
+    """Return the numbers of rows as levels, and the reasons for rejected rows, by index."""
     if levels.low is not None:
         return levels.apply(numbers.astype(np.float64))
     fractions: dict[int, str] = {}
@@ -328,7 +328,7 @@ def _split(usage: bytes) -> str | None:
 
 @functools.lru_cache(4096)
 def _label(label: bytes) -> tuple[str, int | None]:
-    """A label as text, and as a whole number where it is one."""
+    """Return a label as text, and as an integer if it is one."""
     if NUMBER.fullmatch(label) and len(label) <= 40:
         value = float(label)
         if math.isfinite(value) and value == int(value) and abs(value) < 2**53:
@@ -337,10 +337,10 @@ def _label(label: bytes) -> tuple[str, int | None]:
 
 
 def _blocks(path: str, packed: bool, layout: Layout, offset: int, size: int = _BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
-    """The text from `offset` on in pieces that end with the end of a row, each with its place.
+    """Yield the text from `offset` on in pieces that end at the end of a row, each with its offset.
 
     Raises:
-        OSError: It cannot be read, or a row has no end. Other errors come from gzip and from stores.
+        OSError: The file cannot be read, or a row has no end. gzip and stores raise other errors.
     """
     with open_file(path) as stream:
         unpacked = gzip.GzipFile(fileobj=stream) if packed else stream

@@ -1,4 +1,4 @@
-"""How a CSV of pixels is laid out: its separator, its header, and which columns are pixels, the label and the split."""
+"""Determine the layout of a CSV of pixels: its separator, its header, and the columns of pixels, label and split."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-FEWEST_NAMED, FEWEST = 16, 49  # pixels in a row: with a header that numbers them, and without
+FEWEST_NAMED, FEWEST = 16, 49  # minimum pixels per row: with a header that numbers them, and without
 NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _BOM = b"\xef\xbb\xbf"
-_SAMPLE = 24  # rows that tell the layout
+_SAMPLE = 24  # rows that determine the layout
 _LABELS = ("label", "labels", "class", "classes", "target", "targets", "y", "emotion", "category", "digit", "letter", "character")
 _USAGES = ("usage", "split", "set", "subset", "partition")
 _INDEXES = ("", "id", "index", "idx", "unnamed: 0", "image_id", "imageid", "no", "row")
@@ -20,26 +20,26 @@ _SPLIT_WORDS = frozenset(
     ("training", "publictest", "privatetest", "train", "test", "testing", "eval", "val", "valid", "validation", "dev")
 )
 _SEPARATORS = (b",", b";", b"\t", b"|", b" ")
-_FEWEST_FOR_LAST = 20  # rows that it takes to see that the label is the last column
+_FEWEST_FOR_LAST = 20  # minimum rows to recognize the label in the last column
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a file are laid out.
+    """The layout of a file's rows.
 
     Attributes:
-        separator: Between the columns.
-        newline: What ends a row.
-        offset: Where the first row of data begins, in bytes.
-        columns: How many columns a row has.
-        pixels: Which of them are pixels, in order; the one that has all of them where `packed`.
-        length: How many pixels a row has.
+        separator: The separator of columns.
+        newline: The end of a row.
+        offset: Offset of the first row of data in bytes.
+        columns: Number of columns per row.
+        pixels: The columns of pixels, in order; if `packed`, the one with all of them.
+        length: Number of pixels per row.
         label: The column of the label, or None.
         usage: The column of the split, or None.
-        packed: Whether one column holds all pixels, with blanks between them.
+        packed: Whether one column holds all pixels, separated by blanks.
         trailing: Whether a separator ends each row.
-        guessed: Whether nothing but its place tells which column is the label.
-        unused: The names of columns that are not used.
+        guessed: Whether the column of the label is inferred only from its position.
+        unused: The names of unused columns.
     """
 
     separator: bytes
@@ -57,12 +57,12 @@ class Layout:
 
 
 def layout_of(head: bytes, label_column: int | None = None, wanted: int | None = None) -> Layout | None:
-    """Return how a file is laid out, or None where it is no CSV of pixels.
+    """Return the layout of a file, or None if it is not a CSV of pixels.
 
     Args:
-        head: Its first bytes, unpacked; so many that a header and a row are in them.
-        label_column: The column of the label, where a person says it.
-        wanted: How many pixels a row has, where a person says it.
+        head: Its first bytes, decompressed; they must include a header and a row.
+        label_column: The column of the label, if configured.
+        wanted: The number of pixels per row, if configured.
     """
     if b"\0" in head[:4096]:
         return None
@@ -88,7 +88,7 @@ def layout_of(head: bytes, label_column: int | None = None, wanted: int | None =
     names = _header([fields[: layout.columns] for _, fields in rows])
     if names is not None:
         names = [*names, *[""] * (layout.columns - len(names))]
-        # A header without a row: the first row begins where it ends.
+        # A header without a row: data would start where it ends.
         start = rows[0][0] + len(lines[_place(lines, rows[0][0] - offset)]) + 1
         layout = replace(layout, offset=min(start, len(head)))
         rows = rows[1:]
@@ -99,7 +99,7 @@ def layout_of(head: bytes, label_column: int | None = None, wanted: int | None =
 
 
 def fields_of(line: bytes, separator: bytes) -> list[bytes]:
-    """The fields of a row, without quotes and blanks around them."""
+    """Return the fields of a row, without surrounding quotes and blanks."""
     if b'"' not in line:
         return [field.strip() for field in line.split(separator)] if separator != b" " else line.split()
     fields, at = [], 0
@@ -114,7 +114,7 @@ def fields_of(line: bytes, separator: bytes) -> list[bytes]:
 
 
 def _closing(line: bytes, begin: int) -> int:
-    """Where the quotes that open at `begin` close; -1 where they do not."""
+    """Return the index of the quote that closes the one at `begin`; -1 if there is none."""
     end = line.find(b'"', begin + 1)
     while end >= 0 and line[end + 1 : end + 2] == b'"':
         end = line.find(b'"', end + 2)
@@ -122,7 +122,7 @@ def _closing(line: bytes, begin: int) -> int:
 
 
 def side_of(length: int) -> tuple[int, int, int] | None:
-    """Height, width and channels of a square picture of so many numbers, None where it is none."""
+    """Return height, width and channels of a square picture of `length` numbers, or None if it cannot be square."""
     for channels in (1, 3):
         side = math.isqrt(length // channels)
         if length and side * side * channels == length:
@@ -140,12 +140,12 @@ def _place(lines: Sequence[bytes], offset: int) -> int:
 
 
 def _separator(lines: Sequence[bytes]) -> bytes:
-    """The one that there are most of in a row of data; blanks only where they are no part of a column."""
+    """Return the most frequent separator in a row of data; blanks count only if they are not inside a column."""
     full = [line.strip() for line in lines if line.strip()][-8:]
     counts = {mark: sorted(line.count(mark) for line in full)[len(full) // 2] if full else 0 for mark in _SEPARATORS}
     others = [mark for mark in _SEPARATORS[:-1] if counts[mark]]
     if others and counts[b" "] > 4 * max(counts[mark] for mark in others):
-        # One column of many numbers with blanks between them.
+        # one column of many numbers separated by blanks
         return max(others, key=lambda mark: counts[mark])
     if others and counts[b" "] <= max(counts.values()):
         return max(others, key=lambda mark: counts[mark])
@@ -157,15 +157,15 @@ def _is_number(field: bytes) -> bool:
 
 
 def _header(rows: Sequence[Sequence[bytes]]) -> list[str] | None:
-    """The names of the columns; empty texts where the first row has numbers that are no data; None where it is data."""
+    """Return the names of the columns: empty texts if the first row has numbers that are not data; None if it is data."""
     first, rest = rows[0], rows[1:]
     numbers = [field for field in first if _is_number(field)]
     names = [_name(field) for field in first]
     if len(first) <= 32 and any(len(field.split()) >= FEWEST_NAMED for field in first):
-        return None  # packed, and no header
+        return None  # packed, without a header
     if len(numbers) < len(first) / 2:
         return names
-    # Pandas numbers columns without a name, and tells equal numbers of a row that it takes for names apart: 0, 0.1, 0.2.
+    # pandas numbers unnamed columns, and makes duplicate numbers in a row taken as names unique: 0, 0.1, 0.2.
     whole = [int(field) for field in numbers if field.isdigit() and len(field) < 9]
     counted = len(whole) >= FEWEST_NAMED and len(whole) >= len(numbers) - 1 and _are_counted(whole)
     told_apart = sum(b"." in field for field in first) > len(first) / 4 and rest and not any(b"." in field for field in rest[0])
@@ -175,7 +175,7 @@ def _header(rows: Sequence[Sequence[bytes]]) -> list[str] | None:
 
 
 def _name(field: bytes) -> str:
-    """A column's name; of a long one the beginning and the end, where numbers are."""
+    """Return a column's name; of a long one, the start and the end, which has the numbers."""
     name = " ".join(field.decode("utf-8", "replace").lstrip("# ").casefold().split())
     return name if len(name) <= 80 else f"{name[:60]}...{name[-16:]}"
 
@@ -185,7 +185,7 @@ def _are_counted(whole: Sequence[int]) -> bool:
 
 
 def _packed(layout: Layout, names: Sequence[str] | None, data: Sequence[Sequence[bytes]]) -> Layout | None:
-    """A layout with all pixels of a picture in one column, as FER2013 has it."""
+    """Return a layout with all pixels of a picture in one column, as in FER2013."""
     if layout.columns > 32 or layout.separator == b" ":
         return None
     for column in range(layout.columns):
@@ -206,7 +206,7 @@ def _packed(layout: Layout, names: Sequence[str] | None, data: Sequence[Sequence
 def _wide(
     layout: Layout, names: Sequence[str] | None, data: Sequence[Sequence[bytes]], label_column: int | None, wanted: int | None
 ) -> Layout | None:
-    """A layout with a column a pixel."""
+    """Return a layout with one column per pixel."""
     numeric = [2 * sum(map(_is_number, column)) >= len(data) for column in zip(*data, strict=True)]
     if sum(numeric) < FEWEST_NAMED or (label_column is not None and label_column >= layout.columns):
         return None
@@ -241,7 +241,7 @@ def _by_names(
     numbers = tuple(column for column in others if column != label and numeric[column] and names[column] not in _INDEXES)
     pixels = tuple(column for column in numbers if re.search(r"\d", names[column]))
     if len(pixels) < max(FEWEST_NAMED, 0.9 * len(others) - 1) or len({re.sub(r"\d+", "", names[at]) for at in pixels}) > 8:
-        pixels = numbers  # names that say nothing: a table of many measurements is seldom a square
+        pixels = numbers  # names without numbers: a table of many measurements rarely has a square number of columns
         if len(pixels) < FEWEST or not _fits(len(pixels), wanted):
             return None
     rest = [column for column in others if column not in {*pixels, label} and names[column] not in _INDEXES]
@@ -257,14 +257,14 @@ def _named(names: Sequence[str], wanted: Sequence[str], columns: Sequence[int]) 
 
 
 def _usage(names: Sequence[str] | None, data: Sequence[Sequence[bytes]], columns: Sequence[int]) -> int | None:
-    """The column that says the split: by its name where there are names, else by what is in it."""
+    """Return the column of the split: by its name if there are names, else by its values."""
     if names:
         return _named(names, _USAGES, columns)
     return next((column for column in columns if all(said(fields[column]) in _SPLIT_WORDS for fields in data)), None)
 
 
 def said(field: bytes) -> str:
-    """A field that is a word, in small letters."""
+    """Return a field as a word in lower case."""
     return field[:80].decode("utf-8", "replace").strip().casefold()
 
 
@@ -273,7 +273,7 @@ def _fits(length: int, wanted: int | None) -> bool:
 
 
 def _first_or_last(data: Sequence[Sequence[bytes]]) -> int:
-    """The first column; the last where that alone has few values and several, as in the UCI's digits."""
+    """Return the first column; the last if only that one has few distinct values, as in the UCI digits."""
     first, last = ({fields[place] for fields in data} for place in (0, -1))
     few = 1 < len(last) <= len(data) / 2 and all(len(field) < 3 for field in last)
     return len(data[0]) - 1 if few and len(first) == 1 and len(data) >= _FEWEST_FOR_LAST else 0
