@@ -158,9 +158,7 @@ def notes_of(features: Features, config: DataConfig) -> tuple[str, ...]:
 
 
 def split_name(features: Features, config: DataConfig) -> str:
-    """Return the feature with the split, '' for none: one named `split` with text, or one of another usual name with a known
-    split.
-    """
+    """Return the feature with the split, '' for none: one named `split` with text, or another usual name with a known split."""
     if not config.heeds_splits:
         return ""
     for name in _called(frozenset(features), (*SPLIT_NAMES, "image/split")):

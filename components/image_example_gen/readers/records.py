@@ -1,4 +1,4 @@
-"""TFRecords of tf.Example that hold pictures: this project's own, those of TFDS, and others with usual names."""
+"""Read TFRecords of tf.Example with pictures: this project's own, those of TFDS, and others with usual names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _MAYBE = re.compile(r"(.*[-_.])?\d+-of-\d+(\.gz)?|.*\.(records?|tfr)(\.gz)?", re
 _GZIP = b"\x1f\x8b\x08"
 _PIECE = 1 << 20
 _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
-_BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of bare pixels that are handed on together
+_BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of raw pixels that are yielded together
 _END = object()
 _NAMES = ".labels.txt"
 _MOST_NAMES = 1 << 22  # bytes of a file of labels' names
@@ -53,13 +53,13 @@ class RecordPictures:
     """The pictures of one TFRecord file.
 
     Attributes:
-        path: Of the file, relative to the folder.
-        split: The split that its name or its folder says, or None.
-        count: How many records it has.
-        label: The feature with its first record's label, where that is a number; else ''.
-        split_from: The feature that says a record's own split; '' for none.
-        row_splits: The splits that records say, None among them where some say none; empty where none does.
-        notes: What a person should know, a line each.
+        path: Path of the file, relative to the folder.
+        split: The split in its name or its folder's, or None.
+        count: Number of records.
+        label: The feature with the first record's label if it is a number; else ''.
+        split_from: The feature with a record's own split; '' for none.
+        row_splits: The splits in the records, with None if some records have none; empty if none has one.
+        notes: Notes for the user, one line each.
     """
 
     path: str
@@ -71,14 +71,14 @@ class RecordPictures:
     notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
-        """One: where a record begins is known only from the one before."""
+        """Return one unit: a record's position is known only from the previous one."""
         return [(0, self.count)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
-        """Yield the pictures in their order, and what is refused."""
+        """Yield the pictures in order, and rejects."""
         names = _label_names(folder, posixpath.dirname(self.path), self.label) if self.label and not config.label_names else ()
-        waiting: list[Found] = []  # bare pixels of one shape, the last of them number `behind` - 1
-        behind = 0  # the number of the next record
+        waiting: list[Found] = []  # raw pixels of one shape; the last one has index `behind` - 1
+        behind = 0  # index of the next record
         try:
             for number, record in enumerate(_records(join(folder, self.path), int(config.max_file_megabytes * 1e6))):
                 found = _read(record, config, names, self.split_from)
@@ -96,7 +96,7 @@ class RecordPictures:
                 yield self._block(waiting, behind)
         except InputError:
             raise
-        except Exception:  # of a store's, of gzip's: whatever the file holds
+        except Exception:  # errors of a store or of gzip, whatever the file holds
             if waiting:
                 yield self._block(waiting, behind)
             yield Rejected(self.path, DAMAGED, max(stop - behind, 1))
@@ -107,25 +107,27 @@ class RecordPictures:
 
 
 class _BadRecordError(ValueError):
-    """A record that does not agree with its checksum."""
+    """A record that does not match its checksum."""
 
 
 class _BadHeaderError(_BadRecordError):
-    """The same of a record's header: what follows cannot be found."""
+    """A record's header that does not match its checksum: the following records cannot be found."""
 
 
 def is_mine(path: str) -> bool:
-    """Whether a file is called like TFRecords: cats.tfrecord, train.tfrecord-00000-of-00010.gz; or may be: train-00000-of-00010."""
+    """Return whether a file has a TFRecord's name: cats.tfrecord, train.tfrecord-00000-of-00010.gz; or a possible one:
+    train-00000-of-00010.
+    """
     name = posixpath.basename(path)
     return bool(_NAME.fullmatch(name) or _MAYBE.fullmatch(name))
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | Rejected | None:
-    """Count a file's records, and look at the first; None where neither the file's name nor its bytes say that it is one.
+    """Count a file's records, and inspect the first; return None if neither the name nor the bytes are those of a TFRecord file.
 
     Args:
-        folder: That the file's path is relative to.
-        file: The file. The folders that it lies in are left to the caller.
+        folder: The folder that the file's path is relative to.
+        file: The file. The caller interprets the folders that contain it.
         config: Which features are read.
     """
     path = join(folder, file.path)
@@ -141,7 +143,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
     if first is _END:
         return Rejected(file.path, "the file is empty" if file.size == 0 else "a TFRecord file without records")
     label, split_from, notes = "", "", ()
-    if first is not None:  # else larger than is read, and refused by itself
+    if first is not None:  # else larger than the limit, and rejected by itself
         features = features_of(first)
         missing = describe_missing(first, features, config)
         if missing:
@@ -155,7 +157,9 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
 
 
 def _is_another(path: str) -> bool:
-    """Whether a file does not begin as a TFRecord does: with a length and its checksum. An empty one, and an unread one, may be."""
+    """Return whether a file does not start like a TFRecord, with a length and its checksum. Empty and unreadable files return
+    False.
+    """
     try:
         with _unpacked(path) as (stream, _):
             header = read_up_to(stream, 12)
@@ -163,13 +167,13 @@ def _is_another(path: str) -> bool:
                 _check(header[:8], header[8:], _BadHeaderError)
     except (_BadHeaderError, struct.error, gzip.BadGzipFile, EOFError, zlib.error):
         return True
-    except Exception:  # each store has its own
+    except Exception:  # each store raises its own errors
         return False
     return False
 
 
 def is_beside(path: str) -> bool:
-    """Whether a file is called like the names of labels that TFDS writes beside its records."""
+    """Return whether a file has the name of a file of label names that TFDS writes beside its records."""
     return path.endswith(_NAMES)
 
 
@@ -193,17 +197,17 @@ def _is_full(waiting: Sequence[Found]) -> bool:
 
 
 def _label_names(folder: str, path: str, label: str) -> tuple[str, ...]:
-    """The names of a feature's numbers, from the file that TFDS writes beside its records."""
+    """Return the names of a feature's numbers, from the file that TFDS writes beside its records."""
     try:
         with open_file(join(folder, posixpath.join(path, f"{label.replace('/', '-')}{_NAMES}"))) as stream:
             text = stream.read(_MOST_NAMES).decode("utf-8", "replace")
-    except Exception:  # each store says in its own way that there is none
+    except Exception:  # each store has its own error for a missing file
         return ()
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _reason(path: str, size: int, error: Exception) -> str:
-    """Why not even the first record of a file can be read."""
+    """Return why even the first record of a file cannot be read."""
     try:
         with open_file(path) as stream:
             head = stream.read(64)
@@ -217,9 +221,9 @@ def _reason(path: str, size: int, error: Exception) -> str:
 
 
 def _count(path: str, split_from: str, config: DataConfig) -> tuple[int, OwnSplits]:
-    """How many records a file has, as far as it is sound, and their splits; what is wrong behind that is said when it is read.
+    """Return the number of readable records, and their splits; damage after them is reported when the file is read.
 
-    Records are passed over unread, unless they say their splits.
+    Records are skipped without reading them, unless they contain splits.
     """
     count, splits = 0, OwnSplits()
     with contextlib.suppress(Exception):
@@ -232,7 +236,7 @@ def _count(path: str, split_from: str, config: DataConfig) -> tuple[int, OwnSpli
 
 
 def _records(path: str, most: int) -> Iterator[bytes | None]:
-    """Yield the records of a file that any store may hold; None for each of more than `most` bytes, which is passed over.
+    """Yield the records of a file on any store; None for each skipped record of more than `most` bytes.
 
     The format is in tensorflow/core/lib/io/record_writer.h.
     """
@@ -256,9 +260,10 @@ def _records(path: str, most: int) -> Iterator[bytes | None]:
 
 @contextlib.contextmanager
 def _unpacked(path: str) -> Iterator[tuple[BinaryIO, bool]]:
-    """Open a file, and say whether it is packed: TensorFlow's option GZIP leaves the name alone, and a browser may unpack.
+    """Open a file, decompressed, and return whether it is compressed. Names do not tell: TensorFlow's option GZIP leaves the name
+    unchanged, and browsers may decompress.
 
-    No record is so long that its header begins like that.
+    No record is so long that its header starts like a gzip file.
     """
     with open_file(path) as begin:
         packed = read_up_to(begin, len(_GZIP)) == _GZIP
@@ -267,10 +272,10 @@ def _unpacked(path: str) -> Iterator[tuple[BinaryIO, bool]]:
 
 
 def _pass_over(stream: BinaryIO, size: int, may_seek: bool) -> None:
-    """Leave out so many bytes.
+    """Skip `size` bytes.
 
     Raises:
-        EOFError: There are not so many.
+        EOFError: There are fewer bytes.
     """
     if may_seek and size < 1 << 62 and stream.seekable():
         stream.seek(size - 1, 1)

@@ -1,4 +1,4 @@
-"""Reading streams that may give fewer bytes at a time than are asked for, and that may not be sought."""
+"""Read streams that may return fewer bytes than requested, and that may not support seeking."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PIECE = 1 << 20
 
 
 def read_up_to(stream: BinaryIO, size: int) -> bytes:
-    """Return so many bytes, or fewer where the stream ends."""
+    """Return `size` bytes, or fewer if the stream ends."""
     pieces, left = [], size
     while left and (piece := stream.read(left)):
         pieces.append(piece)
@@ -18,20 +18,20 @@ def read_up_to(stream: BinaryIO, size: int) -> bytes:
 
 
 def read_until_damage(stream: BinaryIO, size: int) -> tuple[bytes, Exception | None]:
-    """Return so many bytes, or those before the end or before an error; and the error."""
+    """Return `size` bytes, or those before the end or before an error; and the error."""
     read = getattr(stream, "read1", stream.read)
     pieces, left = [], size
     try:
         while left and (piece := read(min(left, _PIECE // 16))):
             pieces.append(piece)
             left -= len(piece)
-    except Exception as error:  # of gzip, of a store ...
+    except Exception as error:  # errors of gzip, of a store ...
         return b"".join(pieces), error
     return b"".join(pieces), None
 
 
 def go_on(stream: BinaryIO, count: int) -> None:
-    """Go so many bytes on in a stream; one that cannot be sought is read."""
+    """Skip `count` bytes of a stream; read them if it does not support seeking."""
     if not count:
         return
     try:
@@ -42,7 +42,7 @@ def go_on(stream: BinaryIO, count: int) -> None:
 
 
 def count_rest(stream: BinaryIO) -> int:
-    """Return how many bytes a stream still has."""
+    """Return the number of remaining bytes of a stream."""
     count = 0
     while piece := stream.read(_PIECE):
         count += len(piece)

@@ -1,4 +1,4 @@
-"""Labels and splits beside their pictures in an archive, as WebDataset packs them: 000001.png, 000001.cls, 000001.json."""
+"""Read labels and splits beside their pictures in an archive, as in WebDataset: 000001.png, 000001.cls, 000001.json."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from components.image_example_gen.storage.archive_members import Member
 
 _CLASS, _JSON = "cls", "json"
 _ENDS = {"cls": _CLASS, "cls.txt": _CLASS, "json": _JSON}
-_KEYS = ("label", "class", "cls", "class_name", "label_name")  # in small or capital letters
+_KEYS = ("label", "class", "cls", "class_name", "label_name")  # case is ignored
 _MOST_BYTES = 1 << 20  # of a file with a label
 _MOST_LETTERS = 200  # of a label: longer ones are captions
-_LOOKED_INTO = 32  # JSON files, to see whether they hold labels
-_MOST_PICTURES = 100  # of one sample that are held back until its label has been seen
+_LOOKED_INTO = 32  # JSON files inspected for labels
+_MOST_PICTURES = 100  # of one sample that are held back until its label is found
 
 
-@functools.lru_cache(4)  # it is asked for several times of one file
+@functools.lru_cache(4)  # called several times for one file
 def key_of(name: str) -> tuple[str, str]:
-    """Return what the files of one sample have in common, and what comes behind it in the name: a/1.left.png is a/1, left.png."""
+    """Return the common key of a sample's files, and the rest of the name: a/1.left.png gives a/1, left.png."""
     folder, slash, base = name.rpartition("/")
     first, _, rest = base.partition(".")
     return f"{folder}{slash}{first}", rest.lower()
 
 
 def kind_of(name: str) -> str:
-    """Return what kind of file with a label has such a name; '' for none."""
+    """Return the kind of a label file by its name; '' for other files."""
     return _ENDS.get(key_of(name)[1], "")
 
 
 def read_beside(member: Member, names: Sequence[str]) -> tuple[str, str]:
-    """Return the label that a file of an archive holds, and what it says of the split; '' for none.
+    """Return the label and the split in a file of an archive; '' for none.
 
     Args:
         member: The file.
@@ -48,7 +48,7 @@ def read_beside(member: Member, names: Sequence[str]) -> tuple[str, str]:
         with member.open() as stream:
             text = stream.read(_MOST_BYTES).decode("utf-8-sig").strip()
         label, split = _in_json(json.loads(text)) if kind_of(member.name) == _JSON else (text, "")
-    except Exception:  # parsers meet bytes of any kind here
+    except Exception:  # parsers raise many types of errors on arbitrary bytes
         return "", ""
     if not 0 < len(label) <= _MOST_LETTERS or not label.isprintable():
         return "", split
@@ -67,21 +67,21 @@ def _in_json(values: object) -> tuple[str, str]:
 
 
 class LabelSurvey:
-    """Goes along the files of an archive to see which kinds of them hold labels, or splits, of the pictures beside them."""
+    """Find the kinds of files in an archive that hold labels, or splits, of the pictures beside them."""
 
     def __init__(self) -> None:
         self._key = ""
-        self._beside: set[str] = set()  # kinds, and "picture", of the present sample
+        self._beside: set[str] = set()  # kinds, and "picture", of the current sample
         self._looked_into = 0
         self._used: set[str] = set()
-        self._lonely = 0  # files of classes that no picture stands beside
-        self._classes = 0  # of the present sample
-        self._split = ""  # what it says
-        self._say_splits = False  # whether any of those that are looked into does: then all are
+        self._lonely = 0  # class files without a picture beside them
+        self._classes = 0  # class files of the current sample
+        self._split = ""  # split of the current sample
+        self._say_splits = False  # whether any inspected file has a split: then all files are inspected
         self.splits = OwnSplits()
 
     def add(self, member: Member) -> None:
-        """Take up a file that is not refused."""
+        """Add a file that is not rejected."""
         key, _ = key_of(member.name)
         if key != self._key:
             self._close()
@@ -103,7 +103,7 @@ class LabelSurvey:
 
     @property
     def unused(self) -> int:
-        """The number of files with a class that no picture of their name stands beside."""
+        """The number of class files without a picture of the same name."""
         return self._lonely
 
     def _look_into(self, member: Member) -> tuple[str, str]:
@@ -125,13 +125,13 @@ class LabelSurvey:
 
 @dataclass
 class Sample:
-    """Holds back the pictures of a sample until it has ended, for its label may follow them.
+    """Hold back the pictures of a sample until it ends, because its label may follow them.
 
     Attributes:
-        kinds: The kinds of files that labels are taken from; where there are none, nothing is held back.
+        kinds: The kinds of files that labels are taken from; if empty, no picture waits for a label.
         names: Names of the labels 0, 1, 2 ...
-        most: Bytes that are held back at most.
-        says_splits: Whether JSON beside pictures says their splits.
+        most: Maximum number of bytes to hold back.
+        says_splits: Whether JSON files beside pictures contain their splits.
     """
 
     kinds: Collection[str]
@@ -145,7 +145,7 @@ class Sample:
     _bytes: int = 0
 
     def enter(self, member: Member) -> Iterator[Encoded | Rejected]:
-        """Take up a file's name, and its label if it holds one; yield the pictures of the sample that ends before it."""
+        """Add a file's name, and its label if it holds one; yield the pictures of the sample that ends before it."""
         if not self._waits or member.refused:
             return
         key, _ = key_of(member.name)
@@ -161,14 +161,14 @@ class Sample:
                 self._split = split_said(split) or self._split
 
     def hold(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
-        """Take up a picture of the present sample; yield what is not held back."""
+        """Add a picture of the current sample; yield pictures that are not held back."""
         self._held.append(item)
         self._bytes += len(item.data) if isinstance(item, Encoded) else 0
         if not self._waits or len(self._held) > _MOST_PICTURES or self._bytes > self.most:
             yield from self.release()
 
     def release(self) -> Iterator[Encoded | Rejected]:
-        """Yield what was held back, with the label and the split that were seen."""
+        """Yield the held pictures, with the label and the split that were found."""
         held, self._held, self._bytes = self._held, [], 0
         label = self._labels.get(_CLASS) or self._labels.get(_JSON)
         for item in held:

@@ -1,1 +1,1 @@
-"""Listing and opening files wherever they are: this machine, cloud stores, the web, members of archives."""
+"""List and open files wherever they are: on this machine, in cloud stores, on the web, in archives."""

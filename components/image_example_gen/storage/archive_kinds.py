@@ -1,4 +1,4 @@
-"""Tell what a file is by its first bytes, whatever its name says."""
+"""Identify a file by its first bytes, whatever its name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from components.image_example_gen.storage.tar_header import BLOCK, read_header
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-HEAD = 1024  # bytes to look at
+HEAD = 1024  # bytes to inspect
 
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
 _ZIPS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"PK00PK\x03\x04")
@@ -31,29 +31,29 @@ _OTHERS = {
 
 
 def archive_suffix(name: str) -> str:
-    """Return the suffix that makes a name an archive's, as it is written; '' where it has none."""
+    """Return the archive suffix of a name as written; '' if it has none."""
     lower = name.lower()
     length = max((len(suffix) for suffix in ARCHIVE_SUFFIXES if lower.endswith(suffix)), default=0)
     return name[len(name) - length :]
 
 
 def is_archive(name: str) -> bool:
-    """Return whether a file is called like an archive."""
+    """Return whether a file has an archive's name."""
     return bool(archive_suffix(name))
 
 
 def packing_of(head: bytes) -> str:
-    """Return what a file that begins with `head` is packed by: gzip, bzip2 or xz; '' for none of them."""
+    """Return the compression of a file that starts with `head`: gzip, bzip2 or xz; '' for none of them."""
     return next((packing for magic, packing in _PACKED.items() if head.startswith(magic)), "")
 
 
 def is_zip(head: bytes) -> bool:
-    """Return whether a file that begins with `head` is a zip archive. One that has a program in front begins otherwise."""
+    """Return whether a file that starts with `head` is a zip archive. A self-extracting one starts differently."""
     return head.startswith(_ZIPS)
 
 
 def is_tar(head: bytes) -> bool:
-    """Return whether a file that begins with `head` is a tar archive: by the checksum, for old ones have no magic number."""
+    """Return whether a file that starts with `head` is a tar archive: by its checksum, because old ones have no magic number."""
     if len(head) < BLOCK:
         return False
     try:
@@ -64,7 +64,7 @@ def is_tar(head: bytes) -> bool:
 
 
 def describe(head: bytes) -> str:
-    """Return what a file that begins with `head` is, in words; '' where that is not known."""
+    """Describe a file that starts with `head`; '' if it is unknown."""
     if not head:
         return "empty"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:64].lower()
@@ -80,12 +80,12 @@ def describe(head: bytes) -> str:
 
 
 def describe_packing(packing: str) -> str:
-    """Return what a file that is packed by `packing` is called."""
+    """Return the name of a file compressed by `packing`."""
     return f"{'an' if packing == 'xz' else 'a'} {packing} file"
 
 
 def beginning(head: bytes) -> str:
-    """Return the first bytes of a file as a person can read them: text where it is text, else hexadecimal digits."""
+    """Return the first bytes of a file in readable form: text if it is text, else hexadecimal digits."""
     first = head[:16]
     if re.fullmatch(rb"[\t\r\n -~]+", first):
         return repr(first.decode("ascii"))

@@ -1,4 +1,4 @@
-"""Listing and opening files: on this machine, or by any URI that Beam knows (gs://, s3://, azfs:// ...) and http(s)://."""
+"""List and open files: on this machine, or by any URI that Beam supports (gs://, s3://, azfs:// ...) and http(s)://."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
     "stat_file",
 ]
 
-_PIECE = 1 << 24  # bytes read at once; Python makes room for all that is asked for
+_PIECE = 1 << 24  # bytes read at once; Python allocates the whole requested size
 LINK_OUT = "a link that leads out of the folder: data.follow_links lets it"
 _REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the server does not allow it"}
 
@@ -47,8 +47,8 @@ class FoundFile:
 
     Attributes:
         path: Relative to that folder, with forward slashes.
-        size: In bytes; -1 for a link that leads nowhere.
-        mtime_ns: Time of the last change, nanoseconds since 1970; -1 for such a link.
+        size: In bytes; -1 for a broken link.
+        mtime_ns: Modification time, nanoseconds since 1970; -1 for a broken link.
     """
 
     path: str
@@ -57,14 +57,14 @@ class FoundFile:
 
 
 def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | Rejected]:
-    """Yields all files below `folder`, without opening any, one after the other as the file system names them.
+    """Yield all files below `folder`, without opening any, in the order of the file system.
 
-    Hidden names, thumbnails and files of the system are left out, folders and files alike. What is neither a file nor a folder (a pipe would
-    block its reader for ever) is left out too. Nothing is held in memory: the folder may have millions of files.
+    Hidden files and folders, thumbnails and system files are left out. So is everything that is neither a file nor a folder: a pipe
+    would block its reader forever. No list is kept in memory, because the folder may have millions of files.
 
     Args:
         folder: A path, or a URI.
-        follow_links: Whether links may lead out of the folder; within it they always may.
+        follow_links: Whether links may lead out of the folder; links within it are always followed.
 
     Raises:
         InputError: `folder` does not exist, is not a folder or may not be read.
@@ -73,13 +73,13 @@ def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | 
 
 
 def join(folder: str, path: str) -> str:
-    """The full path of one that is relative to `folder`; an absolute one, or a URI, is that already."""
+    """Return the full path of a path relative to `folder`; absolute paths and URIs are returned as they are."""
     path = local_path(path)
     return path if is_remote(path) or path.startswith("/") else f"{folder.rstrip('/')}/{path}"
 
 
 def relative(folder: str, path: str) -> str:
-    """The reverse of `join`, for a path as a person writes it; one that leads elsewhere stays what it is."""
+    """Invert `join`, for a path as a user writes it; paths outside `folder` are returned unchanged."""
     path = local_path(path)
     if is_remote(path):
         return path.removeprefix(f"{folder.rstrip('/')}/")
@@ -90,10 +90,10 @@ def relative(folder: str, path: str) -> str:
 
 
 def open_file(path: str) -> BinaryIO:
-    """Open a file for reading bytes as they are stored; also one in an archive, by a path that leads through it.
+    """Open a file for reading its stored bytes; also a file in an archive, by a path that leads through it.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
     if is_remote(path):
         inside = split_member(path)
@@ -108,21 +108,21 @@ def open_file(path: str) -> BinaryIO:
 
 
 def open_seekable(path: str) -> BinaryIO:
-    """Open a file for reading anywhere in it; one from the web or in an archive is copied to a temporary file.
+    """Open a file for random access; a file on the web or in an archive is copied to a temporary file.
 
-    That deletes itself. It does not grow without end: `open_member` opens nothing that its archive may not unpack to.
+    The copy deletes itself. Its size is bounded: `open_member` refuses files beyond an archive's limit.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
     return seekable(open_file(path))
 
 
 def read_bytes(path: str, max_megabytes: float) -> bytes:
-    """A file's bytes.
+    """Read a file.
 
     Raises:
-        Refused: It cannot be read, or is larger than that.
+        Refused: The file cannot be read, or is larger than `max_megabytes`.
     """
     most = int(max_megabytes * 1e6)
     try:
@@ -131,7 +131,7 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
         else:
             try:
                 data = _read_local(path, most + 1)
-            except NotADirectoryError:  # maybe a file in an archive
+            except NotADirectoryError:  # possibly a file in an archive
                 data = _read_stream(path, most + 1)
     except FileNotFoundError as error:
         raise Refused("the file is gone, or a link that leads nowhere") from error
@@ -141,7 +141,7 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
         raise Refused("a folder, not a file") from error
     except OSError as error:
         raise Refused(f"the file cannot be read: {error.strerror or type(error).__name__}") from error
-    except (ValueError, HTTPException) as error:  # a name that no file can have, or an answer that is none
+    except (ValueError, HTTPException) as error:  # an invalid name, or an invalid answer of a server
         raise Refused(f"the file cannot be read: {type(error).__name__}") from error
     if len(data) > most:
         raise Refused(f"larger than {max_megabytes:g} megabytes: not read")
@@ -149,7 +149,7 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
 
 
 def is_file(path: str) -> bool:
-    """Return whether `path` names a file, also one in an archive, and no folder; what lies behind http(s) always is one."""
+    """Return whether `path` names a file, also one in an archive, and not a folder; http(s) URLs always name files."""
     if not is_remote(path):
         return os.path.isfile(path) or _is_member(path)
     if path.startswith(WEB):
@@ -158,7 +158,7 @@ def is_file(path: str) -> bool:
         return is_stored_file(path) or _is_member(path)
     except InputError:
         raise
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store raises its own errors
         raise InputError(f"{path} cannot be reached: {one_line(error)}") from error
 
 
@@ -171,10 +171,10 @@ def _is_member(path: str) -> bool:
 
 
 def stat_file(folder: str, name: str) -> FoundFile:
-    """Size and time of the last change of one file, wherever it is; -1 for what a web server does not say.
+    """Return size and modification time of one file, wherever it is; -1 for facts that a web server does not report.
 
     Raises:
-        InputError: It cannot be reached.
+        InputError: The file cannot be reached.
     """
     path = join(folder, name)
     try:
@@ -194,13 +194,13 @@ def stat_file(folder: str, name: str) -> FoundFile:
         return FoundFile(name, size, int(seconds * 1_000_000_000))
     except InputError:
         raise
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store raises its own errors
         reason = _REASONS.get(type(error)) or one_line(error)
         raise InputError(f"{printable(path)} cannot be reached: {reason}") from error
 
 
 def printable(path: str) -> str:
-    r"""`path` as text that any file or terminal takes: bytes that are not UTF-8 are written as \xNN."""
+    r"""Return `path` as valid text for any file or terminal: bytes that are not UTF-8 are written as \xNN."""
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -210,8 +210,8 @@ def _read_stream(path: str, most: int) -> bytes:
 
 
 def _read_local(path: str, most: int) -> bytes:
-    """The first bytes of a file, sooner than by Python's own streams, which matters where files are small."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # to open a pipe would block for ever
+    """Read the first bytes of a file, faster than Python's own streams, which matters for small files."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # opening a pipe without O_NONBLOCK would block forever
     try:
         found = os.fstat(file)
         if not S_ISREG(found.st_mode):
@@ -236,7 +236,7 @@ def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | Rejecte
 
 
 def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
-    """Yields the files of a folder, then of those below, each folder once: by a link only what there is no other way to."""
+    """Yield the files of a folder, then of those below, each folder once; links are followed last, for folders not yet visited."""
     visited = set()
     waiting, links = [(folder, "")], []
     while waiting or links:
@@ -244,7 +244,7 @@ def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
             links.sort(reverse=True)
         folder, prefix = (waiting or links).pop()
         try:
-            found = os.stat(folder)  # a real path asks for every folder above
+            found = os.stat(folder)  # realpath would stat every parent folder
             if (found.st_dev, found.st_ino) in visited:
                 continue
             visited.add((found.st_dev, found.st_ino))
@@ -259,7 +259,7 @@ def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
                     try:
                         stat = entry.stat()
                     except OSError:
-                        nowhere = entry.is_symlink() and not is_picture(path)  # a picture is refused when it is read
+                        nowhere = entry.is_symlink() and not is_picture(path)  # a picture is rejected when it is read
                         yield Rejected(path, "a link that leads nowhere") if nowhere else FoundFile(path, -1, -1)
                         continue
                     if S_ISDIR(stat.st_mode):
@@ -284,5 +284,5 @@ def _list_remote(folder: str) -> Iterator[FoundFile]:
                 yield FoundFile(path, size, int(changed * 1_000_000_000))
     except InputError:
         raise
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store raises its own errors
         raise InputError(f"{folder} cannot be listed: {one_line(error)}") from error

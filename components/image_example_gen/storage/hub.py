@@ -1,7 +1,7 @@
-"""Data sets of the Hugging Face Hub, read through huggingface_hub: hf://owner/name, with @revision and a folder behind it.
+"""Read data sets of the Hugging Face Hub through huggingface_hub: hf://owner/name, optionally with @revision and a folder.
 
-Files are read over the web in parts, as they are asked for; none is kept. A token comes from the environment only
-(HF_TOKEN), and is never written anywhere. Scripts that a data set brings along are never run.
+Files are read over the web in blocks on demand; none is stored. A token comes only from the environment
+(HF_TOKEN), and is never written anywhere. Scripts of a data set are never run.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from common.errors import InputError
 SCHEME = "hf://"
 _URI = re.compile(r"hf://(?:datasets/)?([^/@]+(?:/[^/@]+)?)(?:@(refs/[^/]+/[^/]+|[^/]+))?(?:/(.*))?")
 _OTHERS = re.compile(r"hf://(models|spaces|buckets)/")
-_PASSED_OVER = ("README.md", ".gitattributes", "dataset_infos.json", "LICENSE", "LICENSE.md")  # in the topmost folder
-_BLOCK, _BLOCKS = 4 << 20, 6  # bytes fetched at once, and how many of these are kept: several columns are read in turns
+_PASSED_OVER = ("README.md", ".gitattributes", "dataset_infos.json", "LICENSE", "LICENSE.md")  # in the top folder
+_BLOCK, _BLOCKS = 4 << 20, 6  # bytes per request, and number of cached blocks: several columns are read alternately
 _TIMEOUT_SECONDS = 30
 _TRIES = 3
-_MOST_NAME = 2 * 96 + 1  # letters of owner/name
+_MOST_NAME = 2 * 96 + 1  # characters of owner/name
 
 
 @dataclass(frozen=True)
 class HubPath:
-    """What a URI names.
+    """The parts of a URI.
 
     Attributes:
         repository: The data set: owner/name.
         revision: A branch, a tag or a commit; None for the newest state.
-        path: Of a file or a folder in it; '' for all of it.
+        path: Path of a file or a folder in it; '' for all of it.
     """
 
     repository: str
@@ -48,7 +48,7 @@ class HubPath:
         """Split a URI into its parts.
 
         Raises:
-            InputError: It names no data set.
+            InputError: It does not name a data set.
         """
         if _OTHERS.match(uri):
             raise InputError(f"{uri[:80]}: only data sets are read from the Hugging Face Hub: hf://owner/name")
@@ -68,13 +68,13 @@ class HubFile(io.RawIOBase):
         uri: The file.
 
     Raises:
-        OSError: It cannot be reached.
+        OSError: The file cannot be reached.
     """
 
     def __init__(self, uri: str):
         self.uri, self.place, self.size = uri, 0, 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self._block(0)  # says the size as well
+        self._block(0)  # also sets the size
 
     def readable(self) -> bool:
         return True
@@ -114,10 +114,10 @@ class HubFile(io.RawIOBase):
 
 
 def open_hub(uri: str) -> BinaryIO:
-    """Open a file for reading anywhere in it.
+    """Open a file for random access.
 
     Raises:
-        OSError: It cannot be reached.
+        OSError: The file cannot be reached.
     """
     return io.BufferedReader(HubFile(uri), 1 << 16)
 
@@ -139,10 +139,10 @@ def list_hub(folder: str) -> Iterator[tuple[str, int, float]]:
 
 
 def stat_hub(uri: str) -> tuple[int, float]:
-    """The size in bytes of a file, and a number that changes with its content.
+    """Return the size in bytes of a file, and a number that changes with its content.
 
     Raises:
-        InputError: It cannot be reached.
+        InputError: The file cannot be reached.
     """
     found = _info(uri)
     if found is None:
@@ -151,7 +151,7 @@ def stat_hub(uri: str) -> tuple[int, float]:
 
 
 def is_hub_file(uri: str) -> bool:
-    """Whether there is a file of this name.
+    """Return whether a file exists.
 
     Raises:
         InputError: There is no such data set, or it cannot be reached.
@@ -169,15 +169,15 @@ def _info(uri: str) -> Any:
 
 
 def _as_time(blob: str) -> float:
-    """A time, in seconds, made of the hash of a file's content; such that nanoseconds fit into 64 bits."""
+    """Return a time in seconds derived from the hash of a file's content, small enough for 64 bits in nanoseconds."""
     return int(blob[:16], 16) % (1 << 33)
 
 
 def _fetch(uri: str, begin: int) -> tuple[bytes, int]:
-    """A block of a file, and the size of all of it.
+    """Return a block of a file, and the size of the file.
 
     Raises:
-        OSError: It cannot be had.
+        OSError: The block cannot be fetched.
     """
     where = HubPath.parse(uri)
     try:
@@ -193,7 +193,7 @@ def _fetch(uri: str, begin: int) -> tuple[bytes, int]:
         hf_raise_for_status(answer)
     except ImportError as error:
         raise _missing() from error
-    except Exception as error:  # the Hub's own, and those of two libraries for the web
+    except Exception as error:  # errors of the Hub, and of two HTTP libraries
         status = getattr(getattr(error, "response", None), "status_code", None)
         if status == 404:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri) from error
@@ -205,12 +205,12 @@ def _fetch(uri: str, begin: int) -> tuple[bytes, int]:
 
 
 def _endpoint() -> str | None:
-    """The address of a mirror of the Hub, where the environment names one."""
+    """Return the address of a mirror of the Hub, if the environment names one."""
     return os.environ.get("HF_ENDPOINT") or None
 
 
 def _token() -> str | bool:
-    """The token of the environment, else none: not the one that a person has saved on this machine."""
+    """Return the environment's token, else False: the user's saved token is not used."""
     return (os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN") or "").strip() or False
 
 
@@ -228,17 +228,17 @@ def _missing() -> InputError:
 
 @contextlib.contextmanager
 def _said(uri: str) -> Iterator[None]:
-    """Turn what the Hub answers into a line for a person.
+    """Convert the Hub's errors to one-line messages.
 
     Raises:
-        InputError: That line.
+        InputError: With that message.
     """
     where = HubPath.parse(uri)
     try:
         yield
     except (InputError, GeneratorExit):
         raise
-    except Exception as error:  # the Hub's own, and those of two libraries for the web
+    except Exception as error:  # errors of the Hub, and of two HTTP libraries
         kinds = {kind.__name__ for kind in type(error).__mro__}
         name = where.repository[:80]
         if "GatedRepoError" in kinds:
@@ -257,7 +257,7 @@ def _said(uri: str) -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    """An error's words in one short line, without the token."""
+    """Return an error's message in one short line, without the token."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status:
         return f"the server answers with the status {status}"

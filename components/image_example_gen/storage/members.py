@@ -1,4 +1,4 @@
-"""Open files that lie in an archive, by paths that lead through it: pictures.zip/gzip/train-images-idx3-ubyte.gz."""
+"""Open files in archives, by paths that lead through them: pictures.zip/gzip/train-images-idx3-ubyte.gz."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PIECE = 1 << 16
 
 
 def split_member(path: str) -> tuple[str, str] | None:
-    """Divide a path that leads through an archive into the archive's and the one inside; None for any other.
+    """Split a path that leads through an archive into the archive's path and the inner one; None for other paths.
 
-    On this machine and in stores the archive has to be a file: a folder may be called pictures.tar. The web cannot be
-    asked for folders, so that there the name decides.
+    On this machine and in stores, the archive must be a file, because a folder may be called pictures.tar. The web has no folders
+    to check, so there the name decides.
     """
     parts = path.split("/")
     for at in range(3 if is_remote(path) else 0, len(parts) - 1):  # a host may be called pictures.zip
@@ -32,39 +32,39 @@ def split_member(path: str) -> tuple[str, str] | None:
 
 
 def open_member(archive: str, name: str) -> BinaryIO:
-    """Open a file that lies in an archive, as a stream that cannot go back.
+    """Open a file in an archive as a stream that cannot seek.
 
     Args:
         archive: A path or a URI.
-        name: As `Member.key` has it. It is looked up among the names in the archive, and nowhere else.
+        name: Its `Member.key`. It is looked up only among the names in the archive.
 
     Raises:
-        OSError: There is none, or it cannot be read.
+        OSError: There is no such file, or it cannot be read.
     """
     with contextlib.ExitStack() as stack:
         member = stack.enter_context(_found(archive, name))
         try:
             inside = stack.enter_context(contextlib.closing(member.open()))
-        except Exception as error:  # Python's parsers meet bytes of any kind here
+        except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
             raise _damaged() from error
         return io.BufferedReader(_MemberStream(inside, member.size, stack.pop_all()), _PIECE)
 
 
 def size_of_member(archive: str, name: str) -> int:
-    """Return the size of a file that lies in an archive, unpacked.
+    """Return the decompressed size of a file in an archive.
 
     Raises:
-        OSError: There is none, or it cannot be read.
+        OSError: There is no such file, or it cannot be read.
     """
     with _found(archive, name) as member:
         return member.size
 
 
 def size_of_archive(archive: str) -> int:
-    """Return the size of a file in bytes; -1 for one on the web whose server does not say it.
+    """Return the size of a file in bytes; -1 if a web server does not report it.
 
     Raises:
-        OSError: It cannot be reached.
+        OSError: The file cannot be reached.
     """
     if not is_remote(archive):
         return os.stat(archive).st_size
@@ -76,13 +76,13 @@ def size_of_archive(archive: str) -> int:
         return stat_stored(archive)[0]
     except OSError:
         raise
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store raises its own errors
         raise OSError(errno.EIO, "the store does not answer") from error
 
 
 @contextlib.contextmanager
 def _found(archive: str, name: str) -> Iterator[Member]:
-    """Find a file in an archive; it can be opened while the context lasts."""
+    """Find a file in an archive; it can be opened within the context."""
     size = size_of_archive(archive)
     with contextlib.closing(walk(archive, size)) as members:
         try:
@@ -109,7 +109,7 @@ def _damaged() -> OSError:
 
 
 class _MemberStream(io.RawIOBase):
-    """The bytes of a file in an archive; closes the archive with itself."""
+    """The bytes of a file in an archive; closing it closes the archive."""
 
     def __init__(self, inside: BinaryIO, size: int, opened: contextlib.ExitStack):
         self._inside, self._left, self._opened = inside, size, opened
@@ -120,7 +120,7 @@ class _MemberStream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data = self._inside.read(min(len(buffer), self._left))
-        except Exception as error:  # Python's parsers meet bytes of any kind here
+        except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
             raise _damaged() from error
         if not data and self._left:
             raise _damaged()

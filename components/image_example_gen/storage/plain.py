@@ -1,4 +1,4 @@
-"""Open files as they are stored, on this machine or elsewhere; what is inside an archive is for `members`."""
+"""Open files as they are stored, on this machine or elsewhere; `members` opens files in archives."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ WEB = ("http://", "https://")
 
 
 def is_remote(path: str) -> bool:
-    """Return whether `path` is a URI of another machine's storage."""
+    """Return whether `path` is a URI of remote storage."""
     return "://" in path
 
 
 def local_path(path: str) -> str:
-    """Return the path that a URI of this machine (file://) means; any other as it is."""
+    """Return the path of a local URI (file://); other paths unchanged."""
     return urllib.parse.unquote(re.sub("^file://", "", path)) if path.startswith("file:///") else path
 
 
 def open_plain(path: str) -> BinaryIO:
-    """Open a file for reading bytes as they are stored.
+    """Open a file for reading its stored bytes.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
     if not is_remote(path):
         return open(path, "rb")
@@ -43,10 +43,10 @@ def open_plain(path: str) -> BinaryIO:
 
 
 def seekable(stream: BinaryIO) -> BinaryIO:
-    """Return `stream` if it can be read anywhere, else a temporary copy of it, which deletes itself.
+    """Return `stream` if it supports seeking, else a temporary copy of it, which deletes itself.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The stream cannot be read.
     """
     if stream.seekable():
         return stream
@@ -59,17 +59,17 @@ def seekable(stream: BinaryIO) -> BinaryIO:
 
 
 def first_bytes(path: str, count: int) -> bytes:
-    """Return the first bytes of a file, fewer only where it is shorter.
+    """Return the first bytes of a file, fewer only if it is shorter.
 
     Raises:
-        OSError: It cannot be read.
+        OSError: The file cannot be read.
     """
     with open_plain(path) as stream:
         return read_up_to(stream, count)
 
 
 def read_up_to(stream: BinaryIO, count: int) -> bytes:
-    """Return the next bytes of a stream, fewer only at its end, however few it gives at once."""
+    """Return the next bytes of a stream, fewer only at its end, even if it returns few at a time."""
     data = stream.read(count)
     while len(data) < count and (piece := stream.read(count - len(data))):
         data += piece
@@ -77,10 +77,10 @@ def read_up_to(stream: BinaryIO, count: int) -> bytes:
 
 
 def quoted(url: str) -> str:
-    """Return a URL with spaces and letters as browsers write them: of the host by RFC 3490, elsewhere by %.
+    """Return a URL with spaces and non-ASCII characters encoded as by browsers: the host by RFC 3490, the rest by %.
 
     Raises:
-        OSError: Its host is no name.
+        OSError: The host's name is invalid.
     """
     try:
         parts = urllib.parse.urlsplit(url)
@@ -92,10 +92,10 @@ def quoted(url: str) -> str:
 
 
 def open_url(url: str) -> BinaryIO:
-    """Open what lies behind http:// or https://; a server that fails is asked again.
+    """Open an http:// or https:// URL; retry if the server fails.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The URL cannot be opened.
     """
     url = quoted(url)
     for left in reversed(range(_TRIES)):

@@ -1,4 +1,4 @@
-"""Files in cloud stores, through Beam's own clients: gs://, s3:// and azfs://; hf://; and any other store that Beam knows.
+"""Access files in cloud stores through Beam's own clients: gs://, s3:// and azfs://; hf://; and all other stores of Beam.
 
 Credentials come from the environment or the cloud's default chain, never from a configuration.
 """
@@ -17,15 +17,15 @@ from components.image_example_gen.storage import hub
 
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
 _TIMEOUT_SECONDS = 20
-_MOST_LETTERS = 200  # of an error's words
+_MOST_LETTERS = 200  # of an error message
 _CLIENTS = threading.local()
 
 
 def open_stored(uri: str) -> BinaryIO:
-    """Opens a file for reading bytes as they are stored.
+    """Open a file for reading its stored bytes.
 
     Raises:
-        OSError: It cannot be opened.
+        OSError: The file cannot be opened.
     """
     if uri.startswith(hub.SCHEME):
         return hub.open_hub(uri)
@@ -39,7 +39,7 @@ def open_stored(uri: str) -> BinaryIO:
         return FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
     except OSError:
         raise
-    except Exception as error:  # each store has its own
+    except Exception as error:  # each store raises its own errors
         if _status(error) == 404:
             raise FileNotFoundError(uri) from error
         if _status(error) in (401, 403):
@@ -48,8 +48,8 @@ def open_stored(uri: str) -> BinaryIO:
 
 
 def write_empty(uri: str) -> None:
-    """Writes a file with nothing in it."""
-    if uri.startswith("s3://"):  # Beam's client sends files in parts, and fails where there are none
+    """Write an empty file."""
+    if uri.startswith("s3://"):  # Beam's client uploads in parts, and fails without any
         import boto3
 
         bucket, _, key = uri.removeprefix("s3://").partition("/")
@@ -59,9 +59,9 @@ def write_empty(uri: str) -> None:
 
 
 def create_stored(uri: str) -> BinaryIO:
-    """Opens a file for writing, in place of one that is there; it is there once the stream is closed.
+    """Open a file for writing, which replaces an existing one; it exists once the stream is closed.
 
-    Something has to be written: see `write_empty`.
+    At least one byte must be written; see `write_empty`.
     """
     client = _client(uri)
     if client is not None:
@@ -73,7 +73,7 @@ def create_stored(uri: str) -> BinaryIO:
 
 
 def list_stored(folder: str) -> Iterator[tuple[str, int, float]]:
-    """Yields path, size in bytes and time of the last change, in seconds since 1970, of each file below a folder, as it comes."""
+    """Yield path, size in bytes and modification time in seconds since 1970 of each file below a folder, in no order."""
     if folder.startswith(hub.SCHEME):
         yield from hub.list_hub(folder)
         return
@@ -84,13 +84,13 @@ def list_stored(folder: str) -> Iterator[tuple[str, int, float]]:
         return
     from apache_beam.io.filesystems import FileSystems
 
-    # Not `match`, which holds the whole list.
+    # `match` would build the whole list.
     for file in FileSystems.get_filesystem(folder)._list(folder):
         yield file.path, file.size_in_bytes, file.last_updated_in_seconds
 
 
 def is_stored_file(uri: str) -> bool:
-    """Whether there is a file of this name."""
+    """Return whether a file exists."""
     if uri.startswith(hub.SCHEME):
         return hub.is_hub_file(uri)
     from apache_beam.io.filesystems import FileSystems
@@ -100,14 +100,14 @@ def is_stored_file(uri: str) -> bool:
     client = _client(uri)
     try:
         return client.exists(uri) if client is not None else FileSystems.exists(uri)
-    except Exception as error:  # each store has its own
-        if _status(error) == 404:  # Azure's way to say no
+    except Exception as error:  # each store raises its own errors
+        if _status(error) == 404:  # Azure raises for a missing file
             return False
         raise
 
 
 def stat_stored(uri: str) -> tuple[int, float]:
-    """Size in bytes and time of the last change, in seconds since 1970, of a file."""
+    """Return size in bytes and modification time in seconds since 1970 of a file."""
     if uri.startswith(hub.SCHEME):
         return hub.stat_hub(uri)
     client = _client(uri)
@@ -120,11 +120,11 @@ def stat_stored(uri: str) -> tuple[int, float]:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's words in one line; where they go on for long, cut between two words.
+    """Return an error's message in one line; a long one is cut between words.
 
-    What clients of the web raise has others in it, and tells first what was tried: the innermost says what was wrong.
+    HTTP clients nest errors, and list attempts first: the innermost error has the cause.
     """
-    if type(error).__name__ == "ClientAuthenticationError":  # Azure's list of all that it has tried
+    if type(error).__name__ == "ClientAuthenticationError":  # Azure lists everything that it has tried
         return "there are no credentials: set AZURE_STORAGE_CONNECTION_STRING, or sign in by az login"
     inner: BaseException | None = error
     while inner is not None:
@@ -134,20 +134,20 @@ def one_line(error: BaseException) -> str:
 
 
 def _within(error: BaseException) -> BaseException | None:
-    """The error that another one was made of: by Google's client, by requests, by urllib3 or urllib."""
+    """Return the nested error of Google's client, requests, urllib3 or urllib."""
     said = (getattr(error, name, None) for name in ("cause", "reason", "original_error"))
     return next((each for each in (*said, *error.args[:1]) if isinstance(each, BaseException)), None)
 
 
 def _status(error: Exception) -> int | None:
-    """The HTTP status of a store's answer, whatever its client calls it."""
+    """Return the HTTP status of a store's answer, from any client's error."""
     return getattr(error, "code", None) or getattr(error, "status_code", None)
 
 
 def _client(uri: str) -> Any:
-    """This thread's client of a URI's store; None for those that Beam has no client of its own for.
+    """Return this thread's client of a URI's store; None for stores without a client of their own in Beam.
 
-    Beam's file systems make a new one for each file, which takes longer than to fetch a small picture.
+    Beam's file systems create a client per file, which takes longer than fetching a small picture.
     """
     scheme = uri.partition("://")[0]
     if scheme not in _EXTRAS:
@@ -161,17 +161,17 @@ def _client(uri: str) -> Any:
             raise InputError(f"{scheme}:// needs one more package: pip install 'apache-beam[{_EXTRAS[scheme]}]'") from error
         except InputError:
             raise
-        except Exception as error:  # each cloud has its own
+        except Exception as error:  # each cloud raises its own errors
             raise InputError(f"{uri} cannot be reached: {type(error).__name__}: {one_line(error)}") from error
     return clients[key]
 
 
 @functools.lru_cache
 def _check_bucket(bucket: str) -> None:
-    """Asks an S3 bucket whether it is there: Beam would try for seven minutes whatever the reason.
+    """Check that an S3 bucket exists; otherwise Beam would retry for seven minutes.
 
     Raises:
-        InputError: There are no credentials, no such bucket, or nobody answers.
+        InputError: There are no credentials or no such bucket, or the store does not answer.
     """
     import boto3
     from botocore.config import Config
@@ -185,9 +185,9 @@ def _check_bucket(bucket: str) -> None:
             f"s3://{bucket} needs credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         ) from None
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # 403 may mean that it can be read but not listed
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # 403 may mean that files can be read but not listed
             raise InputError(f"there is no bucket s3://{bucket}") from error
-    except (BotoCoreError, ValueError) as error:  # an address that is none
+    except (BotoCoreError, ValueError) as error:  # an invalid address
         raise InputError(f"s3://{bucket} cannot be reached: {one_line(error)}") from error
 
 

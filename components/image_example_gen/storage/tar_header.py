@@ -1,4 +1,4 @@
-"""Read one block of a tar archive as the header of a file: POSIX's ustar, GNU's, and the format before both."""
+"""Read one block of a tar archive as the header of a file: POSIX ustar, GNU, and the older format."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _NO_PREFIX = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYP
 
 
 class TarHeader(NamedTuple):
-    """What a header says of a file.
+    """The facts in a file's header.
 
     Attributes:
-        name: Its name, cut where it is longer than a header holds; bytes that are not UTF-8 are surrogates.
-        size: In bytes.
-        type: What it is: a file, a folder, a link, a longer header ..., as the constants of `tarfile`.
+        name: Its name, cut if it is longer than a header holds; bytes that are not UTF-8 are surrogates.
+        size: Size in bytes.
+        type: Its type, as a constant of `tarfile`: a file, a folder, a link, a longer header ...
     """
 
     name: str
@@ -26,16 +26,16 @@ class TarHeader(NamedTuple):
 
 
 def read_header(block: bytes) -> TarHeader | None:
-    """Read a header. Of its fields only these are looked at, which takes a tenth of the time of `tarfile`'s own.
+    """Read a header. Only three fields are parsed, which takes a tenth of the time of `tarfile`.
 
     Args:
         block: `BLOCK` bytes.
 
     Returns:
-        What it says; None where all bytes are 0, which ends an archive.
+        The header; None if all bytes are 0, which ends an archive.
 
     Raises:
-        ValueError: It is no header: by its checksum, for old ones have no magic number.
+        ValueError: It is not a header, by its checksum; old headers have no magic number.
     """
     if block == _ZEROS:
         return None
@@ -57,7 +57,7 @@ def _text(field: bytes) -> str:
 
 
 def _number(field: bytes) -> int:
-    """Read octal digits or, where the first bit is set, base 256, by which GNU writes what is larger."""
+    """Read octal digits or, if the first bit is set, base 256, which GNU uses for larger numbers."""
     if field[0] >= 0x80:
         return int.from_bytes(field, "big", signed=True) if field[0] == 0xFF else int.from_bytes(field[1:], "big")
     digits = field.partition(b"\0")[0].strip()

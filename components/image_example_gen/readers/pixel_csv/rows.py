@@ -1,4 +1,4 @@
-"""Rows of numbers in a text as arrays: whole numbers by NumPy, a block at once; fractions by Arrow; what is odd, row by row."""
+"""Parse rows of numbers to arrays: integers block by block with NumPy, fractions with Arrow, irregular rows one by one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, fields_of
 
-MOST_DIGITS = 9  # of a whole number that is read at once
+MOST_DIGITS = 9  # of an integer in a block that NumPy parses
 _LONGEST_LABEL = 256  # bytes
 _NEWLINE, _NINE, _ZERO = 10, 57, 48
 
@@ -19,11 +19,11 @@ class Rows:
     """Some rows of a file.
 
     Attributes:
-        count: How many there are, bad ones among them.
-        good: The places of those that have a number for each pixel.
-        numbers: Their numbers, [len(good), pixels]: whole, or float64.
-        labels: Their labels as they are written; empty where there are none.
-        usages: The splits as they are written; empty where there are none.
+        count: Number of rows, including invalid ones.
+        good: The indices of rows with a number for each pixel.
+        numbers: Their numbers, [len(good), pixels]: integers, or float64.
+        labels: Their labels as written; empty without labels.
+        usages: Their splits as written; empty without splits.
     """
 
     count: int
@@ -34,11 +34,11 @@ class Rows:
 
 
 def parse_rows(block: bytes, layout: Layout) -> Rows:
-    """Return the rows of a text that ends with the end of a row; blank ones are passed over.
+    """Return the rows of a text that ends with the end of a row, without blank ones.
 
     Args:
         block: The text.
-        layout: How it is laid out.
+        layout: Its layout.
     """
     lines = rows_of(block, layout.newline)
     cut = _cutter(layout)
@@ -58,20 +58,20 @@ def parse_rows(block: bytes, layout: Layout) -> Rows:
 
 
 def usages_of(block: bytes, layout: Layout) -> set[bytes]:
-    """What the rows of a text say of their splits, each once; of rows of another length nothing."""
+    """Return the distinct splits in the rows of a text, without rows of another length."""
     cut = _cutter(layout)
     return {found[2] for found in map(cut, rows_of(block, layout.newline)) if found is not None}
 
 
 def rows_of(block: bytes, newline: bytes) -> list[bytes]:
-    """The rows of a text without what ends them; no blank ones."""
+    """Return the rows of a text without line ends and without blank rows."""
     if b"\r" in block and newline == b"\n":
         block = block.replace(b"\r\n", b"\n")
     return [line for line in block.split(newline) if line]
 
 
 def _cutter(layout: Layout) -> Callable[[bytes], tuple[bytes, bytes, bytes] | None]:
-    """How a row is cut into the text of its pixels, its label and its split; None for a row of another length."""
+    """Return a function that cuts a row into the texts of pixels, label and split; it returns None for a row of another length."""
     mark, pixels = layout.separator, layout.pixels
     label, usage = (-1 if column is None else column for column in (layout.label, layout.usage))
     left, right = pixels[0], layout.columns - 1 - pixels[-1]
@@ -108,7 +108,7 @@ def _cutter(layout: Layout) -> Callable[[bytes], tuple[bytes, bytes, bytes] | No
             ):
                 return by_fields(line)  # a quoted separator
             fields = [field.strip(b'"') if place != left else field.translate(None, b'"') for place, field in enumerate(fields)]
-        # From here on a column's place is counted from the nearer end.
+        # From here on, a column's index counts from the nearer end.
         sides = [
             fields[column if column < left else column - layout.columns].strip() if column >= 0 else b""
             for column in (label, usage)
@@ -119,14 +119,14 @@ def _cutter(layout: Layout) -> Callable[[bytes], tuple[bytes, bytes, bytes] | No
 
 
 def _numbers(texts: Sequence[bytes], mark: bytes, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of the rows that have `length` of them, and which rows these are."""
+    """Return the numbers of the rows that have `length` of them, and a mask of these rows."""
     if not texts:
         return np.empty((0, length), np.uint8), np.empty(0, bool)
     text = b"\n".join(texts) + b"\n"
     if mark != b" " and b" " in text:
         text = text.replace(mark + b" ", mark)
     whole = text
-    if b".0" + mark in texts[0]:  # 0.0, as Pandas writes a column that once missed a number
+    if b".0" + mark in texts[0]:  # 0.0: pandas writes a column in this form if it once had a missing number
         whole = text.replace(b".0" + mark, mark).replace(b".0\n", b"\n")
     numbers = None if b"." in whole else _whole(whole, mark, len(texts), length)
     if numbers is None:
@@ -138,8 +138,8 @@ def _numbers(texts: Sequence[bytes], mark: bytes, length: int) -> tuple[np.ndarr
 
 
 def _whole(text: bytes, mark: bytes, rows: int, length: int) -> np.ndarray | None:
-    """Rows of whole numbers without signs; None where anything else is in the text."""
-    if mark[0] > _ZERO:  # below, what is less than a digit is a separator
+    """Parse rows of integers without signs; return None if the text contains anything else."""
+    if mark[0] > _ZERO:  # a separator below the digits is recognized by that order
         if b"," in text:
             return None
         text, mark = text.replace(mark, b","), b","
@@ -165,13 +165,13 @@ def _whole(text: bytes, mark: bytes, rows: int, length: int) -> np.ndarray | Non
 
 
 def _by_arrow(text: bytes, mark: bytes, rows: int, length: int) -> np.ndarray | None:
-    """Rows of numbers of any kind, missing ones as NaN; None where a row has another length, or text."""
-    import pyarrow as pa  # here, so that a command line can check its arguments at once
+    """Parse rows of any numbers, with NaN for missing ones; return None if a row has another length, or text."""
+    import pyarrow as pa  # imported here, so that a command line can check its arguments at once
     from pyarrow import csv
 
     names = [str(column) for column in range(length)]
     try:
-        # Not read_csv, which looks at all objects of the process when it ends: 20 to 100 ms.
+        # read_csv would inspect all objects of the process at its end: 20 to 100 ms.
         reader = csv.open_csv(
             pa.BufferReader(text),
             csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
