@@ -26,7 +26,7 @@ TARGET = click.option(
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
 @click.option("--out", metavar="FILE.yaml", required=True, help="The file to write; - is standard output.")
 def compile_command(target: str, images: str, config: str | None, overrides: Sequence[str], out: str) -> None:
-    """Write the pipeline as a file for Kubeflow Pipelines or Vertex AI.
+    """Compile the pipeline for Kubeflow Pipelines or Vertex AI.
 
     \b
     Pictures in a store, models to another one (see kubeflow/README.md):
@@ -89,7 +89,9 @@ def check_out(out: str, inputs: Mapping[str, str | Path | None]) -> None:
 @click.argument("file", metavar="FILE")
 @TARGET
 def lint_command(file: str, target: str) -> None:
-    """List what Kubeflow Pipelines would reject, ignore or misread in any compiled TFX pipeline.
+    """Check a compiled TFX pipeline for Kubeflow Pipelines.
+
+    The command lists what the server would reject, ignore or misread. The pipeline may be that of another project.
 
     \b
         darkroom lint pipeline.yaml

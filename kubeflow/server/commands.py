@@ -99,7 +99,7 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
 @click.option("--resume", metavar="NAME", help="Has it fire again, without the runs it has missed.")
 @click.option("--remove", metavar="NAME", help="Deletes it; its past runs stay.")
 def schedule(file: str | None, list_them: bool, pause: str | None, resume: str | None, remove: str | None, **options: Any) -> None:
-    """Make a server run a compiled pipeline repeatedly, one run at a time.
+    """Run a compiled pipeline on a schedule, one run at a time.
 
     \b
     Every night at three, and every six hours:

@@ -17,10 +17,10 @@ _WORK = click.option("--work", type=click.Path(path_type=Path), metavar="DIR", r
 @click.argument("out", metavar="OUT.db", type=click.Path(path_type=Path))
 @_WORK
 def backup(out: Path, work: Path) -> None:
-    """Copy the ML Metadata database of a work folder into one file, also during a run.
+    """Copy a work folder's ML Metadata database into one file.
 
-    The copy is checked before it replaces an earlier one. Artifacts, models, runs and reports are not in it: these files are
-    written once, and any program can copy them.
+    This is possible during a run. The copy is checked before it replaces an earlier one. Artifacts, models, runs and reports are
+    not in it: these files are written once, and any program can copy them.
 
     \b
         darkroom backup /backups/cats.db --work ~/cats

@@ -30,7 +30,9 @@ def report(work: str, run_id: str | None) -> None:
 @click.option("--work", metavar="DIR", help="The work folder.")
 @click.pass_context
 def runs(context: click.Context, work: str | None) -> None:
-    """List the runs of a work folder: outcome, number of pictures, and metrics beside those of the run before.
+    """List the runs of a work folder.
+
+    Each line shows the outcome, the number of pictures, and the ELBO beside that of the baseline.
 
     \b
         darkroom runs --work work/digits
@@ -62,9 +64,9 @@ def show_run(run_id: str, work: str) -> None:
 @click.argument("model", metavar="MODEL")
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 def lineage(model: str, work: str) -> None:
-    """Show which pictures, configuration, code and parent model produced a version.
+    """Show the pictures, configuration and code behind a version.
 
-    MODEL is the version, or the folder from which it is served.
+    The parent model and the baseline are shown too. MODEL is the version, or the folder from which it is served.
 
     \b
         darkroom lineage 3 --work work/digits

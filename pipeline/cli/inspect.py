@@ -13,9 +13,10 @@ import click
 @click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
 def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
-    """Show what a run would read from PATH: number of pictures, sizes, color, labels, splits, and what it would leave out.
+    """Show what a run would read from PATH.
 
-    The last line shows the settings that a run would derive from the pictures, as --set takes them.
+    The output lists the number of pictures, sizes, color, labels, splits, and what the run would leave out. The last line shows
+    the settings that a run would derive from the pictures, as --set takes them.
 
     \b
     A folder, an archive, arrays, a manifest: everything that `darkroom run --images` takes:
@@ -24,7 +25,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     With the settings of a run:
         darkroom inspect ~/Pictures/cats --config cats.yaml --set data.frames=all
 
-    The command reads the headers of files, and decodes a few hundred pictures.
+    The command lists all files, and reads the headers of a sample of the pictures.
     """
     from common.errors import InputError
     from common.quiet import hushed

@@ -14,10 +14,11 @@ import click
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 @click.option("--why", metavar="TEXT", default="", help="The reason, which is recorded.")
 def rollback(version: int | None, work: str, why: str) -> None:
-    """Put an earlier pushed model back into service, and make it the baseline of new models.
+    """Put an earlier pushed model back into service.
 
-    It is pushed under a new number, because servers take the highest one. The models that were pushed after it are withdrawn: a
-    run that produces one of them again is refused. To undo a rollback, roll back to the withdrawn version.
+    It becomes the baseline of new models. It is pushed under a new number, because servers take the highest one. The models that
+    were pushed after it are withdrawn: a run that produces one of them again is refused. To undo a rollback, roll back to the
+    withdrawn version.
 
     \b
     To the model before the one in service:
@@ -58,9 +59,10 @@ def rollback(version: int | None, work: str, why: str) -> None:
 @click.option("--dry-run", is_flag=True, help="Shows what would go, and removes nothing.")
 @click.option("--yes", is_flag=True, help="Removes it without asking.")
 def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
-    """Remove artifacts, versions and reports that no kept model or run needs, after showing them.
+    """Remove artifacts, versions and reports that are not needed.
 
-    The model in service, the baselines of the next run, and the verdict of every run always stay.
+    The command removes what no kept model or run needs, after showing it. The model in service, the baselines of the next run,
+    and the verdict of every run always stay.
 
     \b
     Show what would be removed:

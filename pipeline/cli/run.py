@@ -43,7 +43,7 @@ def asks_for_a_run(command: Callable) -> Callable:
 @click.option("--accept-drift", is_flag=True, help="Takes pictures that differ from those before as the new usual ones.")
 @click.option("--bless", metavar="WHY", help="Pushes the model even if it is worse than the last; WHY is recorded.")
 def run(no_cache: bool, **asked: Any) -> None:
-    """Ingest pictures, train a VAE, evaluate it, and push its decoder.
+    """Train a VAE on pictures, evaluate it, and push its decoder.
 
     \b
     The digits that are included:
@@ -53,7 +53,7 @@ def run(no_cache: bool, **asked: Any) -> None:
     Larger pictures, a longer training:
         darkroom run --images ~/Pictures/cats --set preprocessing.height=64 --set preprocessing.width=64
             --set training.epochs=100
-    Fashion-MNIST, with two latent dimensions that the report can draw whole:
+    Fashion-MNIST, with two latent dimensions, so that the whole latent space can be drawn:
         darkroom run --dataset fashion-mnist --set model.latent_dim=2
     Your own configuration, and a work folder of its own:
         darkroom run --images ~/Pictures/cats --config cats.yaml --work ~/cats-model
@@ -87,7 +87,9 @@ def run(no_cache: bool, **asked: Any) -> None:
 @click.option("--uninstall", is_flag=True, help="Takes away what was installed for --work.")
 @click.pass_context
 def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: bool, uninstall: bool, **asked: Any) -> None:
-    """Run the pipeline if there is something new; otherwise print one line. Made for cron and timers.
+    """Run the pipeline if something is new.
+
+    Otherwise print one line. The command is made for cron and timers.
 
     \b
     New means: pictures of the last spans were added, removed or edited, the configuration changed, or the last run did not

@@ -25,7 +25,9 @@ def _config(required: bool) -> Callable:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def schema(context: click.Context) -> None:
-    """Infer a schema from the pictures that a run has read, compare it with the schema in force, or accept it.
+    """Infer a schema from pictures, compare it, or accept it.
+
+    The schema is inferred from the pictures that a run has read, and compared with the schema in force.
 
     \b
     Infer the schema of these pictures:
@@ -44,7 +46,9 @@ def schema(context: click.Context) -> None:
 @_config(False)
 @click.option("--out", type=click.Path(path_type=Path), help="A file to write; else, as by -, it is printed.")
 def infer(work: Path, config: Path | None, out: Path | None) -> None:
-    """Propose a schema with the labels, sizes and channels of the last pictures, and all else as in force.
+    """Propose a schema from the last pictures.
+
+    It has their labels, sizes and channels; all else is that of the schema in force.
 
     \b
         darkroom schema infer --work work/cats
@@ -72,7 +76,7 @@ def infer(work: Path, config: Path | None, out: Path | None) -> None:
 @_WORK
 @_config(False)
 def diff(work: Path, config: Path | None) -> None:
-    """Show how a schema of the last pictures differs from the one in force.
+    """Compare a schema of the last pictures with the one in force.
 
     \b
         darkroom schema diff --work work/cats
@@ -88,7 +92,9 @@ def diff(work: Path, config: Path | None) -> None:
 @_WORK
 @_config(True)
 def accept(work: Path, config: Path) -> None:
-    """Write a schema of the last pictures beside a configuration file, and name it there.
+    """Make a schema of the last pictures the one in force.
+
+    The schema is written beside the configuration file, which then names it.
 
     \b
         darkroom schema accept --work work/cats --config cats.yaml

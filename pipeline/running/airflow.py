@@ -38,7 +38,9 @@ def darkroom_dag(
     start: datetime.datetime = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc),
     **more: Any,
 ) -> DAG:
-    """Return a DAG that does the same as `darkroom retrain`. A file in Airflow's folder of DAGs contains only
+    """Return a DAG that does the same as `darkroom retrain`.
+
+    A file in Airflow's folder of DAGs contains only
 
         from pipeline.airflow_dag import darkroom_dag
         dag = darkroom_dag(images="/data/span-{SPAN}", work="/srv/cats", schedule="0 3 * * *")
