@@ -181,9 +181,9 @@ class GenerationConfig:
         components: Components of the mixture, each with a full covariance.
         updates: Maximum number of updates of the flow's weights. The fit stops earlier when held-out codes no longer gain.
         steps: Steps of the flow's solver. Each step evaluates the flow's network twice.
-        pixels: `mean` shows the decoder's mean E[x|z]. `mode` shows, for a mixture of logistics, the mean of each pixel's likeliest
-            component, which is sharper, and the mean for other likelihoods. `sample` draws new images from p(x|z), including its
-            noise, and shows others as `mean` does.
+        pixels: `mean` returns the decoder's mean E[x|z]. `mode` returns the mean of each pixel's most likely component for a
+            mixture of logistics, which is sharper, and E[x|z] for other likelihoods. `sample` draws generated images from
+            p(x|z), including its noise, and returns E[x|z] for all other images.
     """
 
     density: Literal["prior", "mixture", "flow"] = "prior"

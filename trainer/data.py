@@ -106,7 +106,7 @@ class Pictures:
             patterns: TFRecord files of the split.
             tft_output: The Transform graph.
             folder: Folder for the pixels.
-            known_labels: The known labels. Images with other labels count as unlabelled.
+            known_labels: The known labels. Images with other labels count as unlabeled.
             memory_megabytes: Limit up to which pixels are kept in memory. Beyond it they are kept on disk and read as needed.
             depth: Bits of a level of the graph, 8 or 16.
 

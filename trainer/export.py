@@ -31,7 +31,7 @@ TEMPERATURE = tf.TensorSpec([], tf.float32, "temperature")
 
 
 class Servable(tf.Module):
-    """The trained model and its signatures. Each public method of tensors is a signature.
+    """The trained model and its signatures. Each public method that takes tensors is a signature.
 
     Args:
         vae: The trained model.
@@ -82,7 +82,7 @@ class Servable(tf.Module):
         return self._generate(self._vae.draw_codes, count, seed, temperature, label)
 
     def decode_label(self, latents: tf.Tensor, label: tf.Tensor) -> Answer:
-        """Return the decoder's mean, uint8 [n, h, w, c], of latent codes float32 [n, d] with a label each, string [n]."""
+        """Return the images of `decode`, uint8 [n, h, w, c], for latent codes float32 [n, d] with a label each, string [n]."""
         return self._show(self._vae.decode(latents, self._known(label)))
 
     def encode(self, image_bytes: tf.Tensor) -> Answer:
@@ -174,7 +174,7 @@ class Servable(tf.Module):
         return self._show(parameters)
 
     def _show(self, parameters: tf.Tensor) -> Answer:
-        """Return the images that are shown for the likelihood's parameters: their mean, or their mode (`generation.pixels`)."""
+        """Return images, uint8 [n, h, w, c], from the likelihood's parameters: the mean or mode (`generation.pixels`)."""
         likelihood = self._vae.likelihood
         return {"images": to_levels((likelihood.mode if self._generation.pixels == "mode" else likelihood.mean)(parameters))}
 

@@ -69,7 +69,7 @@ class LabelUnits(keras.layers.Layer):
 
     Without it a code can contain its image's label. If a code from the prior contradicts the requested label, the decoder may then
     follow the code. With it the codes of a label are drawn from that label's region. In its units, z = (z_y - m_y) / s_y, every
-    label has the standard normal prior, and KL divergences do not change. The prior of an unlabelled image is N(0, 1).
+    label has the standard normal prior, and KL divergences do not change. The prior of an unlabeled image is N(0, 1).
 
     Args:
         labels: Number of labels.

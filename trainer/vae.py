@@ -314,7 +314,7 @@ class VAE(keras.Model):
         return tf.concat([upper, kl_to_standard_normal(q.mean[:, top:], q.log_variance[:, top:])], axis=1)
 
     def _one_hot(self, labels: tf.Tensor | None, like: tf.Tensor) -> tf.Tensor:
-        """Return one-hot labels, float32 [n, labels]: all zeros for an unlabelled image. Shares are returned unchanged."""
+        """Return one-hot labels, float32 [n, labels]: all zeros for an unlabeled image. Shares are returned unchanged."""
         if labels is None:
             return tf.zeros([tf.shape(like)[0], self.labels])
         labels = tf.convert_to_tensor(labels)

@@ -96,7 +96,7 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         """Return E[x|z]: float32 [n, h, w, c] in [0, 1]."""
 
     def mode(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Return the likeliest picture as far as that is sharper than E[x|z], which it else is: float32 [n, h, w, c] in [0, 1]."""
+        """Return the most likely image if that is sharper than E[x|z], else E[x|z]: float32 [n, h, w, c] in [0, 1]."""
         return self.mean(parameters)
 
     @abc.abstractmethod

@@ -84,9 +84,9 @@ class DiscretizedLogisticMixture(Likelihood):
         return self._mean_by(tf.nn.softmax(mixture.logits, axis=0), mixture, parameters)
 
     def mode(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Return the mean of each pixel's likeliest component; see `Likelihood`.
+        """Return the mean of each pixel's most likely component; see `Likelihood`.
 
-        Where two colors are likely, such as at an edge, E[x|z] is a color between them, which is neither.
+        If two colors are likely, such as at an edge, E[x|z] is a color between them.
         """
         mixture = self._unpack(parameters)
         likeliest = tf.one_hot(tf.argmax(mixture.logits, axis=0), self.mixtures, axis=0)
