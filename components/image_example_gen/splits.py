@@ -1,4 +1,4 @@
-"""Which label and which split a picture has: its folder's, its file's, its manifest's, or by its content."""
+"""Assign splits to pictures: by names of folders, files and manifests, or by content."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _NAMES = (
     | dict.fromkeys(("eval", "evaluation", "val", "valid", "validation", "dev", "devel", "development"), "eval")
     | dict.fromkeys(("test", "testing"), "test")
 )
-# Words that say no more than that there are pictures: train_images and TestSet are called like splits, training_shoes is not.
+# Words that only mean pictures: train_images and TestSet are names of splits, training_shoes is not.
 _VAGUE = frozenset(
     ("set", "sets", "subset", "split", "splits", "data", "dataset", "image", "images", "img", "imgs", "picture", "pictures")
     + ("pic", "pics", "photo", "photos", "file", "files", "folder", "dir", "sample", "samples")
 )
 _MEANINGS = _NAMES | {f"{name}{vague}": split for name, split in _NAMES.items() for vague in _VAGUE}
 _PREFIXES = {"t10k": "test"}
-_ANY = re.compile("t10k|" + "|".join(_NAMES), re.IGNORECASE)  # there may be millions of names, of which most have none of these
+_ANY = re.compile("t10k|" + "|".join(_NAMES), re.IGNORECASE)  # a fast filter: most of possibly millions of names contain none
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z\d])(?=[A-Z][a-z])")
 _BETWEEN = re.compile(r"[-_. ()]+")
 _DIGITS = "0123456789"
 
 
 def split_named(name: str) -> str | None:
-    """The split that a whole name means, or None: train, Training, train2017, TrainImages, trainset; eval, val, dev; TEST, test-1."""
+    """Return the split that a whole name means, or None: train, train2017, TrainImages, trainset; eval, val, dev; TEST, test-1."""
     if not _ANY.search(name):
         return None
     words = [word for word in _words(name) if word not in _VAGUE and word.strip(_DIGITS)]
@@ -38,12 +38,12 @@ def split_named(name: str) -> str | None:
 
 
 def split_of_prefix(prefix: str) -> str | None:
-    """The split that a file's name begins with, e.g. `t10k` or `emnist-letters-train`; or None."""
+    """Return the split in a file name's prefix, e.g. `t10k` or `emnist-letters-train`; or None."""
     return next((_meaning(word) for word in reversed(_words(prefix))), None)
 
 
 def split_in_name(name: str) -> str | None:
-    """The split that is one of the words of a name: `x_train`, `TrainA`, `cats-val-00001.tar`; None for none or several."""
+    """Return the split among the words of a name: `x_train`, `TrainA`, `cats-val-00001.tar`; None for none or several."""
     if not _ANY.search(name):
         return None
     found = {split for word in _words(name) if (split := _meaning(word))}
@@ -51,7 +51,7 @@ def split_in_name(name: str) -> str | None:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in small letters: train and images of TrainImages and train-images."""
+    """Return the words of a name in lower case: train and images of TrainImages and train-images."""
     return [word for word in _BETWEEN.split(_CAMEL.sub("_", name).lower()) if word]
 
 
@@ -61,17 +61,17 @@ def _meaning(word: str) -> str | None:
 
 @dataclass(frozen=True)
 class SplitRule:
-    """Takes the splits that have no pictures of their own from the training pictures, by content.
+    """Take the splits without pictures of their own from the training pictures, by content.
 
-    The same picture falls on the same side in every run, in any order, in any container. The two shares lie at opposite
-    ends of the range, so that changing one moves no picture into or out of the other.
+    A picture is in the same split in every run, in any order, in any container. The two shares lie at opposite ends of the range of
+    hashes, so that changing one moves no picture into or out of the other.
 
     Attributes:
-        eval_share: Share of the training pictures that is taken for eval, 0 where that split has pictures of its own.
+        eval_share: Share of the training pictures taken for eval; 0 if that split has pictures of its own.
         test_share: The same for test.
-        by_path: Goes by the hash of the path instead; for pictures that are copies of a few, which by content would all
-            fall on one side.
-        heed_own: Whether a picture's own split counts.
+        by_path: Whether to hash the path instead of the content; for many copies of few pictures, which by content would all
+            be in one split.
+        heed_own: Whether a picture's own split is used.
     """
 
     eval_share: float
@@ -80,12 +80,12 @@ class SplitRule:
     heed_own: bool = True
 
     def expected(self, split: str, pictures: int) -> float:
-        """How many of so many pictures this rule takes for `eval` or `test`, on average."""
+        """Return the expected number that this rule takes of `pictures` pictures for `eval` or `test`."""
         return pictures * {"eval": self.eval_share, "test": self.test_share}.get(split, 0.0)
 
     @classmethod
     def of(cls, own_splits: Collection[str | None], config: DataConfig) -> SplitRule:
-        """The rule for data that has `own_splits`, with the configured shares for the others."""
+        """Return the rule for data that has `own_splits`, with the configured shares for the others."""
         heed = config.heeds_splits
         return cls(
             eval_share=0.0 if heed and "eval" in own_splits else config.eval_share,
@@ -94,10 +94,10 @@ class SplitRule:
         )
 
     def split_of(self, own: str | None, sha256: str, path: str) -> str:
-        """The split of a picture.
+        """Return the split of a picture.
 
         Args:
-            own: The split of its folder or file, or None where that says nothing.
+            own: The split of its folder or file, or None for none.
             sha256: The hash of its pixels, as hexadecimal digits.
             path: Its path.
         """

@@ -115,8 +115,8 @@ class _BadHeaderError(_BadRecordError):
 
 
 def is_mine(path: str) -> bool:
-    """Return whether a file has a TFRecord's name: cats.tfrecord, train.tfrecord-00000-of-00010.gz; or a possible one:
-    train-00000-of-00010.
+    """Return whether a file has a TFRecord's name (cats.tfrecord, train.tfrecord-00000-of-00010.gz) or a possible one
+    (train-00000-of-00010).
     """
     name = posixpath.basename(path)
     return bool(_NAME.fullmatch(name) or _MAYBE.fullmatch(name))
@@ -157,8 +157,8 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
 
 
 def _is_another(path: str) -> bool:
-    """Return whether a file does not start like a TFRecord, with a length and its checksum. Empty and unreadable files return
-    False.
+    """Return whether a file does not start with a length and its checksum, as a TFRecord does; False if it is empty or
+    unreadable.
     """
     try:
         with _unpacked(path) as (stream, _):

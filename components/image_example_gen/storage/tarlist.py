@@ -1,7 +1,7 @@
-"""Read tar archives one member after the other, packed or not, from streams that cannot go back.
+"""Read tar archives, compressed or not, member by member from streams that cannot seek.
 
-Python's tarfile reads headers of any length at once, searches some in a time that grows with the square of it, and takes
-damage for the end. The format is POSIX's ustar and pax, with GNU's long names.
+Python's tarfile reads headers of any length at once, parses some in quadratic time, and takes damage for the end of the
+archive. The format is POSIX ustar and pax, with GNU long names.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from components.image_example_gen.storage.plain import read_up_to
 from components.image_example_gen.storage.stores import one_line
 from components.image_example_gen.storage.tar_header import BLOCK, TarHeader, read_header
 
-_MOST_HEADERS = 1 << 20  # bytes in front of one file
+_MOST_HEADERS = 1 << 20  # bytes before one file
 _MOST_DIGITS = 20
-_PIECE = 1 << 16  # bytes passed over at once
-_SMALL = 1 << 20  # bytes of a file that is read at once
+_PIECE = 1 << 16  # bytes skipped at once
+_SMALL = 1 << 20  # maximum bytes of a file that is read at once
 _PAX, _PAX_FOR_ALL = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE), tarfile.XGLTYPE
 _LONG_NAME, _LONG_LINK = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
 _HEADERS = (*_PAX, _PAX_FOR_ALL, _LONG_NAME, _LONG_LINK)
@@ -47,10 +47,10 @@ SPARSE = "a sparse file within its archive, which is not read"
 
 
 class DamagedTarError(Exception):
-    """A tar archive that breaks off, contradicts itself, or is none.
+    """A tar archive that is cut short or inconsistent, or another kind of file.
 
     Args:
-        reason: What is wrong, in a person's words.
+        reason: The fault, in plain words.
     """
 
     def __init__(self, reason: str):
@@ -59,14 +59,14 @@ class DamagedTarError(Exception):
 
 
 class TarEntry(NamedTuple):
-    """What a tar archive says of a file, a folder, a link ...
+    """The facts about a file, a folder, a link ... in a tar archive.
 
     Attributes:
         name: Its name; bytes that are not UTF-8 are surrogates.
-        size: In bytes.
-        end: How many bytes of the archive, unpacked, there are up to its end.
-        refused: Why it is not read; '' where it is.
-        open: Opens it, only until the next one is asked for; None for a folder, a device or a pipe.
+        size: Size in bytes.
+        end: Offset of its end in the decompressed archive.
+        refused: Why it is not read; '' if it is.
+        open: Opens it, only until the next entry is requested; None for a folder, a device or a pipe.
     """
 
     name: str
@@ -77,13 +77,13 @@ class TarEntry(NamedTuple):
 
 
 def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
-    """Yield what an archive holds, one after the other.
+    """Yield the entries of an archive, one by one.
 
     Args:
-        stream: The archive from its beginning, maybe packed; it is read once.
+        stream: The archive from its beginning, possibly compressed; it is read once.
 
     Raises:
-        DamagedTarError: It is no tar archive, or breaks off.
+        DamagedTarError: It is not a tar archive, or is damaged.
     """
     inside = stored = _Source(_reader(stream), stream)
     packing = ""
@@ -102,12 +102,12 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
         raise DamagedTarError(f"it cannot be read: {error}") from error
     except EOFError as error:
         raise DamagedTarError(f"truncated at byte {stored.end():,}") from error
-    except Exception as error:  # Python's parsers meet bytes of any kind here
+    except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
         raise DamagedTarError(f"damaged at byte {stored.done if packing else inside.header:,}") from error
 
 
 class UnreadableError(OSError):
-    """What a file's own store answered when it was read: nothing that the file holds."""
+    """An error of a file's store while reading, unrelated to the file's content."""
 
 
 def _no_tar(packing: str, head: bytes) -> str:
@@ -139,7 +139,7 @@ def _entries(inside: _Source) -> Iterator[TarEntry]:
 
 
 def _next_file(inside: _Source, of_all: dict[str, str]) -> tuple[TarHeader | None, dict[str, str]]:
-    """Return the next header of a file, None at the end, and what the headers in front of it say of it."""
+    """Return the next header of a file, None at the end, and the facts in the headers before it."""
     said = dict(of_all)
     while inside.done - inside.header < _MOST_HEADERS:
         block = inside.exactly(BLOCK)
@@ -167,7 +167,7 @@ def _next_file(inside: _Source, of_all: dict[str, str]) -> tuple[TarHeader | Non
 
 
 def _pax(data: bytes) -> dict[str, str]:
-    """Return what a pax header says of a file's name, size and kind: lines such as `22 path=pictures/1.png`."""
+    """Return a file's name, size and kind from a pax header: lines such as `22 path=pictures/1.png`."""
     said, at = {}, 0
     while at < len(data) and data[at]:
         digits, _, _ = data[at : at + _MOST_DIGITS].partition(b" ")
@@ -213,11 +213,11 @@ class _Part(io.RawIOBase):
 
 
 class _Source(io.RawIOBase):
-    """A stream that knows how far it was read, and may be looked ahead in.
+    """A stream that counts the bytes read and supports lookahead.
 
     Attributes:
-        done: How many bytes were read.
-        header: Where the headers of the present file begin.
+        done: Number of bytes read.
+        header: Offset of the headers of the current file.
     """
 
     def __init__(self, read: Callable[[int], bytes], stream: BinaryIO | None = None):
@@ -228,7 +228,7 @@ class _Source(io.RawIOBase):
         return True
 
     def peek(self, count: int) -> bytes:
-        """Return the next bytes without passing them."""
+        """Return the next bytes without consuming them."""
         self._ahead = read_up_to(self, count)
         self.done -= len(self._ahead)
         return self._ahead
@@ -260,7 +260,7 @@ class _Source(io.RawIOBase):
         return data
 
     def skip(self, count: int) -> None:
-        """Pass over the next bytes."""
+        """Skip the next bytes."""
         if self._stream is not None and count > _PIECE:
             ahead = min(len(self._ahead), count)
             self._ahead = self._ahead[ahead:]
@@ -271,17 +271,17 @@ class _Source(io.RawIOBase):
             count -= len(self.exactly(min(count, _PIECE)))
 
     def end(self) -> int:
-        """Return where the stream ends that was read to its end."""
+        """Return the offset of the end of a stream that was read to its end."""
         return self.done if self._stream is None else self._stream.seek(0, os.SEEK_END)
 
 
 def _reader(stream: BinaryIO) -> Callable[[int], bytes]:
-    """Return how to read a stored file such that its store's errors are told from those of its bytes."""
+    """Return a function that reads a stored file and distinguishes its store's errors from those of its content."""
 
     def read(count: int) -> bytes:
         try:
             return stream.read(count)
-        except Exception as error:  # each store has its own
+        except Exception as error:  # each store raises its own errors
             raise UnreadableError(getattr(error, "strerror", None) or one_line(error)) from error
 
     return read

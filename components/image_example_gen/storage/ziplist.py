@@ -1,6 +1,6 @@
-"""Read zip archives one member after the other.
+"""Read zip archives member by member.
 
-Python's zipfile holds the whole list of members in memory, some 700 bytes for each, and gives up an archive for one name
+Python's zipfile holds the whole list of members in memory, about 700 bytes each, and fails on a whole archive because of one name
 that is not the UTF-8 that it claims to be. The format is PKWARE's APPNOTE.TXT.
 """
 
@@ -22,10 +22,10 @@ _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _ENTRY_SIZE, _LOCAL_SIZE = 22, 56, 20, 46, 30
 _MOST_COMMENT = 1 << 16
 _NAME_IS_UTF_8, _ENCRYPTED, _PATCHED = 0x800, 0x1, 0x20
-_LENGTHS = struct.Struct("<3H")  # of a name, the fields behind it and a comment
+_LENGTHS = struct.Struct("<3H")  # of a name, its extra fields and a comment
 _LIST_PIECE = 1 << 18  # bytes of the list read at once: more than an entry can have
-_FIELDS = 64  # bytes that a header's own fields mostly have at most
-_PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and unpacked, at once
+_FIELDS = 64  # usual maximum of bytes in a header's extra fields
+_PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and decompressed, at once
 
 SEVERAL_PARTS = "one part of a zip archive of several: join them (zip -s 0 archive.zip --out whole.zip)"
 UNKNOWN_METHOD = "packed in a way that is not read, such as Deflate64: pack it anew"
@@ -34,10 +34,10 @@ LINK = "a link within its archive, which is not followed"
 
 
 class DamagedZipError(Exception):
-    """A zip archive that breaks off or contradicts itself.
+    """A zip archive that is cut short or inconsistent.
 
     Args:
-        reason: What is wrong, in a person's words.
+        reason: The fault, in plain words.
     """
 
     def __init__(self, reason: str):
@@ -46,18 +46,18 @@ class DamagedZipError(Exception):
 
 
 class ZipEntry(NamedTuple):
-    """A file in a zip archive, as its list of members describes it.
+    """A file in a zip archive, as described by its list of members.
 
     Attributes:
         raw_name: The bytes of its name.
-        utf_8: The name in UTF-8, from the field that Info-ZIP and WinZip add for it; else ''.
-        claims_utf_8: Whether the archive says that the name is UTF-8.
-        size: Unpacked, in bytes.
-        refused: Why it is not read; '' where it is.
-        packed: In bytes.
-        method: How it is packed.
-        crc: The checksum of what it unpacks to.
-        at: Where its own header begins in the file.
+        utf_8: The name in UTF-8, from the extra field of Info-ZIP and WinZip; else ''.
+        claims_utf_8: Whether the archive declares that the name is UTF-8.
+        size: Decompressed size in bytes.
+        refused: Why it is not read; '' if it is.
+        packed: Compressed size in bytes.
+        method: The compression method.
+        crc: The checksum of the decompressed data.
+        at: Offset of its own header in the file.
     """
 
     raw_name: bytes
@@ -72,16 +72,16 @@ class ZipEntry(NamedTuple):
 
 
 def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
-    """Yield the files in an archive, in the order of its list. Others may read `stream` in between.
+    """Yield the files in an archive, in the order of its list. Others may read `stream` between two files.
 
     Args:
-        stream: The archive; it can be read anywhere.
+        stream: The archive; it supports seeking.
 
     Raises:
-        DamagedZipError: It is no zip archive, or its list breaks off.
+        DamagedZipError: It is not a zip archive, or its list is damaged.
     """
     start, size, shift = _find_list(stream)
-    done, buffer, begin = 0, b"", 0  # `buffer` is of the list, from byte `begin` on
+    done, buffer, begin = 0, b"", 0  # `buffer` holds the list from byte `begin` on
     while done < size:
         at, length = done - begin, _ENTRY_SIZE
         if at + length <= len(buffer):
@@ -100,14 +100,14 @@ def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
 
 
 def open_entry(stream: BinaryIO, entry: ZipEntry) -> BinaryIO:
-    """Open a file of an archive as a stream that ends where the list says, and raises OSError where it is damaged.
+    """Open a file of an archive as a stream that ends where the list says, and raises OSError on damage.
 
     Args:
-        stream: The archive; nobody else may read it meanwhile.
+        stream: The archive; nothing else may read it meanwhile.
         entry: The file.
     """
     small = entry.method in (0, 8) and entry.packed <= _PIECE and entry.size <= _MOST_AT_ONCE
-    # The header has the name and fields of its own once more, how long these are only it says.
+    # The file's header repeats the name and has its own extra fields, whose lengths are only stated there.
     data = _read_at(stream, entry.at, _LOCAL_SIZE + (len(entry.raw_name) + _FIELDS + entry.packed if small else 0))
     if len(data) < _LOCAL_SIZE or not data.startswith(b"PK\x03\x04"):
         raise OSError("its header is damaged")
@@ -123,7 +123,7 @@ def open_entry(stream: BinaryIO, entry: ZipEntry) -> BinaryIO:
 
 
 def _unpacked(data: bytes, entry: ZipEntry) -> bytes:
-    """Return what a small file unpacks to, all at once, which is sooner."""
+    """Decompress a small file at once, which is faster."""
     try:
         data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, entry.size + 1) if entry.method else data
     except zlib.error as error:
@@ -134,7 +134,7 @@ def _unpacked(data: bytes, entry: ZipEntry) -> bytes:
 
 
 def _find_list(stream: BinaryIO) -> tuple[int, int, int]:
-    """Return where the list of files begins, its size, and how many bytes lie in front of the archive."""
+    """Return the offset of the list of files, its size, and the number of bytes before the archive."""
     length = stream.seek(0, os.SEEK_END)
     tail_at = max(0, length - _END_SIZE - _MOST_COMMENT - _END_64_SIZE - _LOCATOR_64_SIZE)
     tail = _read_at(stream, tail_at, length - tail_at)
@@ -172,7 +172,7 @@ def _entry(data: bytes, shift: int) -> ZipEntry:
         elif kind == 0x7075 and len(field) > 5 and field[0] == 1 and struct.unpack_from("<L", field, 1)[0] == zlib.crc32(raw):
             utf_8 = field[5:].decode("utf-8", "replace")
     values = [size, packed, at]
-    for place, value in enumerate(values):  # those that need more than 32 bits follow each other in a field of their own
+    for place, value in enumerate(values):  # values of more than 32 bits follow each other in an extra field
         if value == 0xFFFFFFFF and len(large) >= 8:
             values[place], large = struct.unpack_from("<Q", large)[0], large[8:]
     size, packed, at = values
@@ -202,7 +202,7 @@ def _read_at(stream: BinaryIO, at: int, count: int) -> bytes:
 
 
 class _Stored:
-    """Passes bytes on as they are."""
+    """Pass bytes through unchanged."""
 
     eof, needs_input = False, True
 
@@ -211,7 +211,7 @@ class _Stored:
 
 
 class _Deflated:
-    """Unpacks by zlib, with the methods of the other unpackers."""
+    """Decompress with zlib, with the interface of the other decompressors."""
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
@@ -232,7 +232,7 @@ _METHODS: dict[int, Callable[[], Any] | None] = {0: _Stored, 8: _Deflated, 12: b
 
 
 class _Unpacked(io.RawIOBase):
-    """A file of a zip archive as bytes; never more than its header says, and none that disagree with its checksum unsaid."""
+    """A file of a zip archive as bytes: never longer than its header says, and an error if its checksum is wrong."""
 
     def __init__(self, stream: BinaryIO, at: int, entry: ZipEntry):
         self._stream, self._at, self._entry = stream, at, entry
@@ -248,7 +248,7 @@ class _Unpacked(io.RawIOBase):
             data = self._next(min(len(buffer), _MOST_AT_ONCE))
         except OSError:
             raise
-        except Exception as error:  # zlib, bz2 and lzma have errors of their own
+        except Exception as error:  # zlib, bz2 and lzma raise their own errors
             raise OSError("its bytes are damaged") from error
         self._crc = zlib.crc32(data, self._crc)
         self._left -= len(data)
@@ -277,10 +277,10 @@ class _Unpacked(io.RawIOBase):
         return piece
 
     def _lzma(self) -> lzma.LZMADecompressor:
-        """Return an unpacker for what begins with a zip archive's own header of LZMA, in section 5.8 of APPNOTE.TXT."""
+        """Return a decompressor for data after a zip archive's own LZMA header, by section 5.8 of APPNOTE.TXT."""
         _, length = struct.unpack("<2H", self._take(4))
         model, dictionary = struct.unpack("<BL", self._take(length))
         options = {"lc": model % 9, "lp": model // 9 % 5, "pb": model // 45}
-        # It never looks back further than its beginning; the header may ask for 4 GB.
+        # It never refers to data before its start, but the header may request 4 GB.
         dictionary = min(dictionary, max(self._entry.size, 1 << 12))
         return lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": dictionary, **options}])

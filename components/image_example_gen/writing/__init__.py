@@ -1,1 +1,1 @@
-"""From what was read to examples: decoded, measured, counted and written."""
+"""Convert the read items to examples: decode, measure, count and write."""

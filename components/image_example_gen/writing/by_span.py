@@ -1,4 +1,4 @@
-"""What the pictures of each span are like: of several spans that are read together one alone can be odd."""
+"""Count the pictures of each span: of several spans read together, a single one may deviate."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from common.features import MEAN, PREFIX, STD
 from components.image_example_gen.writing.example import Row
 
 PICTURES, REFUSED = "pictures", "refused"
-LEVELS = 16  # in a bin of `mean` and `std`, of 0 to 255
-_COUNTED = 1_024  # different values of one feature; further ones are counted together
+LEVELS = 16  # per bin of `mean` and `std`, of 0 to 255
+_COUNTED = 1_024  # distinct values of one feature; further ones are counted together
 _OTHERS = "\0others"
 
 SpanCounts = dict[str, dict[str, Counter[str]]]  # by span and feature
 
 
 def span_of(path: str, depth: int) -> str:
-    """The span's folder, which is the beginning of a picture's path."""
+    """Return the span's folder, which is the prefix of a picture's path."""
     return "/".join(path.split("/")[:depth])
 
 
 def count_picture(features: dict[str, Counter[str]], row: Row | None) -> None:
-    """Counts a picture of a span, whether or not it is the copy of another one; None one that was refused."""
+    """Count a picture of a span, including copies of other pictures; None is a rejected picture."""
     _count(features, PICTURES, REFUSED if row is None else PICTURES)
     if row is None:
         return

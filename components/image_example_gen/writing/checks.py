@@ -1,4 +1,4 @@
-"""Whether what was read is enough to go on with: each check ends the run in words."""
+"""Check that enough pictures were read to continue; each check may end the run with a message."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Rejects = list[dict[str, str]]
 
 
 def check_read(total: Tally, sources: Sources, config: DataConfig, rejects: Rejects) -> None:
-    """Makes sure that enough could be read.
+    """Check that enough pictures could be read.
 
     Raises:
-        InputError: Nothing can, or the label file names no picture.
-        GateRefused: More was refused than the configuration allows.
+        InputError: No picture could be read, or the label file names no picture.
+        GateRefused: More pictures were rejected than the configuration allows.
     """
     where = printable(sources.folder)
     if total.mistake:
@@ -38,13 +38,13 @@ def check_read(total: Tally, sources: Sources, config: DataConfig, rejects: Reje
 
 
 def copies_of_a_few(total: Tally, rule: SplitRule) -> bool:
-    """Whether a share took no picture where chance alone would take one (all but once in 150 times)."""
+    """Return whether a share took no picture although it should by chance (in all but one of 150 cases)."""
     pictures = sum(total.pictures(split) for split in SPLITS if split == "train" or rule.expected(split, 1))
     return any(not total.pictures(split) and rule.expected(split, pictures) >= 5 for split in SPLITS)
 
 
 def refuse_copies(total: Tally, distinct: int, sources: Sources, rejects: Rejects) -> None:
-    """Refuses pictures of which nearly all are copies: a model would be judged by the very ones that it was trained on.
+    """Refuse pictures that are nearly all copies: a model would be evaluated on its own training pictures.
 
     Raises:
         GateRefused: Always.
@@ -59,10 +59,10 @@ def refuse_copies(total: Tally, distinct: int, sources: Sources, rejects: Reject
 
 
 def check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: Rejects) -> None:
-    """Makes sure that no split is empty.
+    """Check that no split is empty.
 
     Raises:
-        InputError: One is.
+        InputError: A split is empty.
     """
     where = printable(sources.folder)
     shares = {"eval": config.eval_share, "test": config.test_share}
@@ -85,11 +85,11 @@ def check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: Re
 
 
 def _elsewhere(total: Tally) -> str:
-    """What became of the pictures where one split has none of them, and what to do."""
+    """Describe the splits that have the pictures if one split has none, with advice."""
     others = " and ".join(f"{total.pictures(split):,} went to {split}" for split in SPLITS if total.pictures(split))
     return f"of {total.accepted:,} in all, {others}; add pictures"
 
 
 def _commonest(total: Tally) -> str:
-    """The commonest reasons for which pictures were refused."""
+    """Return the most common reasons of rejects."""
     return ", ".join(f"{count:,} x {reason}" for reason, count in total.reasons.most_common(3))

@@ -1,4 +1,4 @@
-"""Pictures whose pixels are exactly the same: one is kept, and never are they on two sides of a split."""
+"""Remove pictures with exactly equal pixels: one is kept, so that no picture is in two splits."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from components.image_example_gen.writing.example import Row
 from components.image_example_gen.writing.ingest import RecordWriters, digests_name, records_name
 from components.image_example_gen.writing.tally import Tally
 
-_PRECEDENCE = np.array([SPLITS.index(split) for split in ("test", "eval", "train")]).argsort()  # of SPLITS' places
+_PRECEDENCE = np.array([SPLITS.index(split) for split in ("test", "eval", "train")]).argsort()  # of indices in SPLITS
 Place = tuple[int, str]  # a unit and a split: one file of examples
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Which examples are the same as another one.
+    """Examples that are equal to another one.
 
     Attributes:
-        dropped: By file the positions of those to leave out, each with the number of its picture.
-        kept: By file the positions of those that stay, with the same numbers.
+        dropped: By file, the positions of examples to leave out, each with the number of its picture.
+        kept: By file, the positions of examples to keep, with the same numbers.
     """
 
     dropped: dict[Place, dict[int, int]]
@@ -38,13 +38,14 @@ class Duplicates:
 
 
 def find_duplicates(folder: str, units: int) -> Duplicates:
-    """Finds them by the hashes that the workers wrote; some forty bytes are held for each picture.
+    """Find duplicates by the hashes that the workers wrote; memory is about forty bytes per picture.
 
-    Of several the one in test is kept, for figures on it are compared with others', else the one in eval; then the first.
+    Of several, the one in test is kept, because test figures are compared with published ones; else the one in eval; then the
+    first.
 
     Args:
-        folder: Of the workers' files.
-        units: How many units there were.
+        folder: The folder of the workers' files.
+        units: Number of units.
     """
     parts = [_load(join(folder, digests_name(unit))) for unit in range(units)]
     ends = np.cumsum([len(splits) for _, splits in parts])
@@ -54,7 +55,7 @@ def find_duplicates(folder: str, units: int) -> Duplicates:
     order = np.lexsort((_PRECEDENCE[splits], hashes[:, 1], hashes[:, 0]))  # stable: then in the order of the units
     same = np.zeros(len(order), bool)
     same[1:] = (hashes[order[1:]] == hashes[order[:-1]]).all(axis=1)
-    picture = np.cumsum(~same)  # a number for each different picture
+    picture = np.cumsum(~same)  # a number for each distinct picture
     first = np.zeros(len(order), bool)
     first[:-1] = same[1:] & ~same[:-1]
     found: tuple[dict, dict] = defaultdict(dict), defaultdict(dict)
@@ -68,21 +69,21 @@ def find_duplicates(folder: str, units: int) -> Duplicates:
 
 
 def distinct_of(folder: str, units: int) -> int:
-    """How many different pictures the workers' hashes are of."""
+    """Return the number of distinct pictures by the workers' hashes."""
     hashes = np.concatenate([_load(join(folder, digests_name(unit)))[0] for unit in range(units)])
     return len(np.unique(hashes, axis=0))
 
 
 def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally]) -> list[dict[str, str]]:
-    """Writes the files without them, and takes them out of the counts.
+    """Rewrite the files without duplicates, and subtract them from the counts.
 
     Args:
-        folder: Of the workers' files.
-        duplicates: What to leave out.
-        tallies: Of the units.
+        folder: The folder of the workers' files.
+        duplicates: The examples to leave out.
+        tallies: The counts of the units.
 
     Returns:
-        Each picture that was left out, as `{"path": ..., "kept": ...}`, sorted by path.
+        Each removed picture as `{"path": ..., "kept": ...}`, sorted by path.
     """
     kept = {
         number: _path(record)
@@ -108,12 +109,12 @@ def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally
 
 
 def to_lines(listed: Sequence[dict[str, str]]) -> str:
-    """As JSON lines."""
+    """Return JSON lines."""
     return "".join(json.dumps(line) + "\n" for line in listed)
 
 
 def _load(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """The hashes of a unit's pictures, of which half is far more than enough, and their splits."""
+    """Return the first 16 bytes of the hashes of a unit's pictures, which is more than enough, and their splits."""
     with tf.io.gfile.GFile(path, "rb") as stream:
         found = np.load(stream, allow_pickle=False)
     return np.ascontiguousarray(found[:, :16]), found[:, 32].copy()

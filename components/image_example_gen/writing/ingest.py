@@ -1,6 +1,6 @@
-"""The worker's part: develops a unit's pictures and writes their examples, one file per split.
+"""The work of a worker: decode a unit's pictures and write their examples, one file per split.
 
-Nothing here imports TFX: a worker process starts several seconds sooner without it.
+Nothing here imports TFX: without it, a worker process starts several seconds sooner.
 """
 
 from __future__ import annotations
@@ -37,59 +37,59 @@ _WRITTEN_AT_ONCE = 1 << 20
 
 
 def records_name(unit: int, split: str) -> str:
-    """The name of the file that holds a unit's examples of one split."""
+    """Return the name of the file with a unit's examples of one split."""
     return f"{unit:05d}-{split}"
 
 
 def tally_name(unit: int) -> str:
-    """The name of the file that holds a unit's counts."""
+    """Return the name of the file with a unit's counts."""
     return f"{unit:05d}.json"
 
 
 def rejects_name(unit: int) -> str:
-    """The name of the file that lists what a unit refused."""
+    """Return the name of the file with a unit's rejects."""
     return f"{unit:05d}.jsonl"
 
 
 def digests_name(unit: int) -> str:
-    """The name of the file with the hashes of a unit's pictures: uint8 [n, 33], SHA-256 and the split's place in SPLITS."""
+    """Return the name of the file with the hashes of a unit's pictures: uint8 [n, 33], SHA-256 and the split's index in SPLITS."""
     return f"{unit:05d}.npy"
 
 
 class Meter:
-    """Counts pictures over all units that this process reads, on however many threads, and reports them."""
+    """Count pictures over all units that this process reads, on any number of threads, and report them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.start(0)
 
     def start(self, total: int) -> None:
-        """Begins anew with `total` pictures to come."""
+        """Reset the count, with `total` pictures expected."""
         self._done, self._rejects, self._total, self._reported = 0, 0, total, time.monotonic()
 
     def count(self, rejected: bool) -> None:
-        """Counts one picture."""
+        """Count one picture."""
         with self._lock:
             self._done += 1
             self._rejects += rejected
             if self._done < self._total and time.monotonic() - self._reported < _SECONDS_BETWEEN_REPORTS:
                 return
             self._reported = time.monotonic()
-            total = max(self._total, self._done) or None  # what an archive holds is counted by names
+            total = max(self._total, self._done) or None  # an archive's content is counted by names
             report_progress("ingesting", done=self._done, total=total, rejects=self._rejects)
 
 
-# One for the process: a DoFn is copied for each thread.
+# One per process: a DoFn is copied for each thread.
 METER = Meter()
 
 
 class IngestUnit(beam.DoFn):
-    """Develops a unit's pictures and writes their examples, their hashes, what is refused and its counts into a folder.
+    """Decode a unit's pictures, and write their examples, their hashes, rejects and counts to a folder.
 
     Args:
-        folder: Where to.
-        developer: How.
-        span_depth: How many folders at the beginning of a path are its span's; 0 where there are no spans.
+        folder: The destination.
+        decoder: The decoder of examples.
+        span_depth: Number of leading folders of a path that belong to its span; 0 without spans.
     """
 
     def __init__(self, folder: str, decoder: ExampleDecoder, span_depth: int = 0):
@@ -99,7 +99,7 @@ class IngestUnit(beam.DoFn):
         self._span_depth = span_depth
 
     def process(self, unit: FileUnit | ContainerUnit) -> None:
-        """Reads one unit. A worker that repeats it writes the same files again."""
+        """Read one unit. A worker that repeats it writes the same files again."""
         told = read_told(unit.told)
         tally = Tally(told=len(told))
         rejects: list[str] = []
@@ -131,7 +131,7 @@ class IngestUnit(beam.DoFn):
             if self._span_depth:
                 tally.add_to_span(span_of(item.path, self._span_depth), None)
         except InputError as mistake:
-            # Beam would wrap it in a text of its own: the executor raises it once more.
+            # Beam would wrap the error's message: the executor raises it again instead.
             tally = Tally(mistake=str(mistake))
         hashes = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 33)
         _write(join(self._folder, digests_name(unit.index)), lambda stream: np.save(stream, hashes, allow_pickle=False))
@@ -146,10 +146,10 @@ class IngestUnit(beam.DoFn):
 
 
 class _SpoiledError(Exception):
-    """A unit of which nothing is to be trusted.
+    """A unit whose items must all be discarded.
 
     Args:
-        item: Why.
+        item: The reject with the reason.
     """
 
     def __init__(self, item: Rejected):
@@ -162,11 +162,11 @@ def _line(item: Rejected) -> str:
 
 
 class RecordWriters:
-    """TFRecord files of one unit, opened when the first example comes, renamed when all are written.
+    """TFRecord files of one unit, opened with the first example, and renamed when all are written.
 
-    They are not compressed: most pictures are already, and unpacking would cost every reader more than the bytes do. Records
-    are framed here and written a mebibyte at a time: TensorFlow's writer lets go of Python's lock for each, and to get it
-    back from the thread that decodes took ten times as long as to write.
+    They are not compressed: most pictures already are, and decompression would cost every reader more than the bytes saved. Records
+    are framed here and written a mebibyte at a time. TensorFlow's writer releases Python's lock for each record, and regaining it
+    from the decoding thread took ten times as long as writing.
     """
 
     def __init__(self, folder: str, index: int):
@@ -178,7 +178,7 @@ class RecordWriters:
         self._sizes: dict[str, int] = {}
 
     def write(self, split: str, record: bytes) -> None:
-        """Writes an example."""
+        """Write an example."""
         if split not in self._files:
             self._files[split] = tf.io.gfile.GFile(self._temporary(split), "wb")
             self._waiting[split], self._sizes[split] = [], 0
@@ -210,13 +210,13 @@ class RecordWriters:
 
 @functools.lru_cache(maxsize=1 << 12)
 def _length(size: int) -> bytes:
-    """What stands before a record of `size` bytes in a TFRecord file."""
+    """Return the bytes before a record of `size` bytes in a TFRecord file."""
     length = _LENGTH.pack(size)
     return length + _checksum(length)
 
 
 def _checksum(data: bytes) -> bytes:
-    """The masked CRC-32C of a TFRecord file (tensorflow/core/lib/hash/crc32c.h)."""
+    """Return the masked CRC-32C of a TFRecord file (tensorflow/core/lib/hash/crc32c.h)."""
     crc = google_crc32c.value(data)
     return _CHECKSUM.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF)
 

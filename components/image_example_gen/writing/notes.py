@@ -1,4 +1,4 @@
-"""What a person should know of how pictures were read, in lines for the console and for summary.json."""
+"""Notes for the user on how pictures were read, as lines for the console and for summary.json."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.image_example_gen.storage.files import LINK_OUT, printable
 from components.image_example_gen.writing.tally import Tally
 
 _SHOWN_LABELS, _SHOWN_FILES = 8, 5
-_SAID = {  # by what `Decoded.said` calls it
+_SAID = {  # by the names in `Decoded.said`
     "pages": "{} more pages than the first, which are not read: data.pages=all reads them",
     "frames": "{} more frames than the first, which are not read: data.frames=all reads them",
     "deep": "{} more than 8 bits a level, of which 8 are used: data.depth=16 keeps 16",
@@ -22,12 +22,12 @@ _SAID = {  # by what `Decoded.said` calls it
 
 
 def notes_of(total: Tally, sources: Sources, config: DataConfig) -> list[str]:
-    """Says what the pictures were taken for, and what of them was passed over.
+    """Describe the interpretation of the pictures, and skipped content.
 
     Args:
         total: The counts of all units.
-        sources: What there was.
-        config: How it was read.
+        sources: The sources found.
+        config: How they were read.
 
     Returns:
         Lines, the first about splits and labels.
@@ -59,7 +59,7 @@ def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
             yield words.format(f"{count:,} picture{'s have' if count > 1 else ' has'}")
     if config.label_file and total.found < total.accepted + total.rejected:
         yield f"the label file names {total.found:,} of {total.accepted + total.rejected:,} pictures; the others have no label"
-    # Of a file that holds many pictures a person should know at once; of single pictures there is the list.
+    # Report rejected container files at once; single pictures are in the list of rejects.
     whole = [left for left in sources.left_out if left.reason != LINK_OUT]
     for left in whole[:_SHOWN_FILES]:
         yield f"refused {printable(left.path)}: {left.reason}"

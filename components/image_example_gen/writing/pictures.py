@@ -1,4 +1,4 @@
-"""From a file's bytes to pixels, by the decoder of preprocessing and serving: what passes here passes there."""
+"""Decode a file's bytes to pixels with the decoder of preprocessing and serving: files accepted here are accepted there."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import tensorflow as tf
 
 from serving.picture_files import PictureFile, PictureOptions, Refused, damaged, read_picture_file
 
-# Levels from 0 to 255. A sparse drawing on black is no black picture: its few strokes make the deviation large.
+# Levels from 0 to 255. A sparse drawing on black is not a black picture: its few strokes make the deviation large.
 NEAR_BLACK, NEAR_WHITE, HARDLY_VARIES, NEAR_CONSTANT = 5.0, 250.0, 10.0, 3.0
 EXPOSURES = ("usual", "near-black", "near-white", "near-constant")
-ALIKE, SMALL = 64, 128 * 128  # how many pictures are decoded at once, and up to how many pixels each
-_CHUNK = 1 << 13  # values summed at once: they stay in the processor's cache, and one thread does it
+ALIKE, SMALL = 64, 128 * 128  # number of pictures decoded at once, and maximum pixels of each
+_CHUNK = 1 << 13  # values summed at once: they stay in the processor's cache, and one thread sums them
 _ROW, _CHUNK_OF_ROWS = 256, 1 << 17  # 256 * 255**2 is below 2**24
 
 
 def decode(file: PictureFile, depth: int = 8) -> np.ndarray:
-    """Decodes a picture file.
+    """Decode a picture file.
 
     Args:
-        file: As `read_picture_file` gives it.
-        depth: Bits of a level, 8 or 16.
+        file: The file from `read_picture_file`.
+        depth: Bits per level, 8 or 16.
 
     Returns:
-        uint8 or uint16 of shape [height, width, channels], 0 to 255 or 65535, with 1 (grey), 2 (grey, alpha), 3 (colour) or 4
-        (colour, alpha) channels. It may be read-only.
+        uint8 or uint16 of shape [height, width, channels], 0 to 255 or 65535, with 1 (gray), 2 (gray, alpha), 3 (color) or 4
+        (color, alpha) channels. It may be read-only.
 
     Raises:
-        Refused: It is damaged.
+        Refused: The file is damaged.
     """
     try:
-        # The operation by itself: around it `tf.io.decode_image` takes as long again for a small picture.
-        deep = depth == 16 and file.format == "png"  # of other formats TensorFlow would leave white below 65535
+        # Call the operation directly: for a small picture, the wrapper `tf.io.decode_image` doubles the time.
+        deep = depth == 16 and file.format == "png"  # for other formats TensorFlow would leave white below 65535
         kind = tf.uint16 if deep else tf.uint8
         tensor = tf.raw_ops.DecodeImage(contents=file.data, channels=0, dtype=kind, expand_animations=False)
         pixels = np.asarray(memoryview(tensor))  # `.numpy()` would copy it: a tenth of a photograph's time
@@ -47,20 +47,20 @@ def decode(file: PictureFile, depth: int = 8) -> np.ndarray:
 
 
 def in_16_bits(pixels: np.ndarray) -> np.ndarray:
-    """uint8 levels as uint16: white, 255, becomes 65535."""
+    """Convert uint8 levels to uint16: white, 255, becomes 65535."""
     return pixels.astype(np.uint16) * 257
 
 
 def decode_alike(files: Sequence[PictureFile], depth: int = 8) -> np.ndarray | None:
-    """Decodes `ALIKE` small pictures at once, which takes a third of the time.
+    """Decode `ALIKE` small pictures at once, in a third of the time.
 
     Args:
-        files: So many, as `read_picture_file` gives them.
-        depth: Bits of a level, 8 or 16.
+        files: `ALIKE` files from `read_picture_file`.
+        depth: Bits per level, 8 or 16.
 
     Returns:
-        uint8 or uint16 of shape [ALIKE, height, width, channels]; None if they are not all small, of one size, and sound, or may have
-        16 bits.
+        uint8 or uint16 of shape [ALIKE, height, width, channels]; None unless all are small, valid and of one size, or if they
+        may have 16 bits.
     """
     if not all(0 < file.area <= SMALL and (depth == 8 or file.format != "png") for file in files):
         return None
@@ -78,16 +78,16 @@ def _decode_many(encoded: tf.Tensor) -> tf.Tensor:
 
 
 def read_picture(data: bytes, options: PictureOptions) -> tuple[PictureFile, np.ndarray]:
-    """Brings a picture file into a form that TensorFlow reads, and decodes it to levels of `options.depth` bits.
+    """Convert a picture file to a form that TensorFlow reads, and decode it to levels of `options.depth` bits.
 
     Raises:
-        Refused: It is no picture, a damaged one, or too large.
+        Refused: The file is not a picture, damaged, or too large.
     """
     file = read_picture_file(data, options)
     try:
         return file, decode(file, options.depth)
     except Refused:
-        # TensorFlow knows neither compressed BMPs nor every GIF; of PNG and JPEG it reads all that are sound.
+        # TensorFlow does not read compressed BMPs and some GIFs; it reads all valid PNG and JPEG files.
         if file.reencoded_from or file.format not in ("gif", "bmp"):
             raise
     file = read_picture_file(data, options, anew=True)
@@ -95,15 +95,15 @@ def read_picture(data: bytes, options: PictureOptions) -> tuple[PictureFile, np.
 
 
 def encode_bmps(pixels: np.ndarray) -> list[bytes]:
-    """Encodes pictures, without loss and at next to no cost, as uncompressed BMPs: a header and the rows.
+    """Encode pictures as uncompressed BMPs, a header and the rows, without loss and at almost no cost.
 
     Args:
-        pixels: uint8 of shape [n, height, width, 1, 3 or 4]. One channel is written without the table of 256 greys that
-            some readers expect: TensorFlow takes such levels as they are.
+        pixels: uint8 of shape [n, height, width, 1, 3 or 4]. One channel is written without the table of 256 grays that
+            some readers expect: TensorFlow uses such levels unchanged.
     """
     count, height, width, channels = pixels.shape
     row = (width * channels + 3) // 4 * 4
-    # The negative height says that the first row comes first.
+    # The negative height means that the first row comes first.
     file_header = struct.pack("<2sIHHI", b"BM", 54 + row * height, 0, 0, 54)
     picture_header = struct.pack("<IiiHHIIiiII", 40, width, -height, 1, 8 * channels, 0, row * height, 0, 0, 0, 0)
     if channels >= 3:
@@ -116,27 +116,27 @@ def encode_bmps(pixels: np.ndarray) -> list[bytes]:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encodes pixels (uint8 or uint16 of shape [height, width, channels]) as PNG; equal pixels give equal bytes."""
+    """Encode pixels (uint8 or uint16 of shape [height, width, channels]) as PNG; equal pixels give equal bytes."""
     return tf.io.encode_png(pixels).numpy()
 
 
 def digest_of(pixels: np.ndarray) -> bytes:
-    """SHA-256 of the pixels and their shape: one value whatever file format held them."""
+    """Return the SHA-256 of the pixels and their shape, which does not depend on the file format."""
     digest = hashlib.sha256(b"%d,%d,%d" % pixels.shape)
     digest.update(pixels if pixels.flags.c_contiguous else np.ascontiguousarray(pixels))
     return digest.digest()
 
 
 def hash_of(pixels: np.ndarray) -> str:
-    """`digest_of` in hexadecimal digits."""
+    """Return `digest_of` in hexadecimal digits."""
     return digest_of(pixels).hex()
 
 
 def mean_and_std(pixels: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation over all pixels and channels of uint8 or uint16, 0 to 255.
+    """Return mean and standard deviation, 0 to 255, over all pixels and channels of uint8 or uint16.
 
-    Sums of whole numbers below 2**53 are exact in float64, in any order: the result is the same on every machine. So are
-    those of `_ROW` squares of 8 bits in float32, which takes half the time.
+    Sums of integers below 2**53 are exact in float64, in any order: the result is the same on every machine. So are sums of `_ROW`
+    squares of 8 bits in float32, which takes half the time.
     """
     values = pixels.reshape(-1)
     whole = values.size // _ROW * _ROW if values.itemsize == 1 else 0
@@ -153,7 +153,7 @@ def mean_and_std(pixels: np.ndarray) -> tuple[float, float]:
 
 
 def means_and_stds(pixels: np.ndarray) -> list[tuple[float, float]]:
-    """The same for each of many pictures, of shape [n, ...], at once."""
+    """Return `mean_and_std` of each of many pictures, of shape [n, ...], at once."""
     if pixels.itemsize > 1:  # sums of their squares could be above 2**53
         return [mean_and_std(one) for one in pixels]
     values = pixels.reshape(len(pixels), -1).astype(np.float64)
@@ -162,7 +162,7 @@ def means_and_stds(pixels: np.ndarray) -> list[tuple[float, float]]:
 
 
 def exposure(mean: float, std: float) -> str:
-    """One of `EXPOSURES`, by a picture's mean and standard deviation."""
+    """Return one of `EXPOSURES`, by a picture's mean and standard deviation."""
     if std < HARDLY_VARIES and mean < NEAR_BLACK:
         return "near-black"
     if std < HARDLY_VARIES and mean > NEAR_WHITE:
@@ -171,10 +171,10 @@ def exposure(mean: float, std: float) -> str:
 
 
 def is_dim(pixels: np.ndarray, mean: float) -> bool:
-    """Whether the levels are 0 and 1 alone, of 255: a mask, whose white `data.levels` can name."""
+    """Return whether all levels are 0 or 1, of 255: a mask, whose white level `data.levels` can define."""
     return 0 < mean < 1 and pixels.itemsize == 1 and int(pixels.max()) == 1
 
 
 def _moments(count: int, total: int, squares: int, size: int = 1) -> tuple[float, float]:
-    top = 1 if size == 1 else 257  # levels of 16 bits are so many times those of 8
+    top = 1 if size == 1 else 257  # ratio of 16-bit levels to 8-bit levels
     return total / count / top, (count * squares - total * total) ** 0.5 / count / top

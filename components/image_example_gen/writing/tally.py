@@ -1,4 +1,4 @@
-"""What was read: counted by each worker, summed up at the end, written beside the examples."""
+"""Counts of the read pictures: counted by each worker, summed at the end, written beside the examples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from components.image_example_gen.writing.by_span import SpanCounts, count_pictu
 from components.image_example_gen.writing.example import Row
 
 _SIZES_SHOWN = 20
-_SIZES_COUNTED = 10_000  # different ones; further ones are counted together
+_SIZES_COUNTED = 10_000  # distinct sizes; further ones are counted together
 
 
 def _per_split() -> dict[str, Counter[str]]:
@@ -24,18 +24,18 @@ class Tally:
     """Counts of pictures.
 
     Attributes:
-        labels: For each split the pictures of each label, '' for those without.
-        formats: Pictures of each file format, as they are kept.
-        reencoded: Pictures that were encoded anew, by the format in which they were found.
+        labels: For each split, the pictures of each label, '' for those without.
+        formats: Pictures of each file format, as stored.
+        reencoded: Pictures that were re-encoded, by original format.
         exposures: Pictures of each exposure.
         sizes: Pictures of each size, written as 28x28x1: height, width, channels.
-        reasons: Refused pictures of each reason.
-        said: Pictures of which something should be said, by what; see `decode.Decoded`.
-        duplicates: Pictures that were left out because another one is exactly the same.
+        reasons: Rejected pictures by reason.
+        said: Pictures by note; see `decode.Decoded`.
+        duplicates: Pictures left out as equal to another one.
         told: Pictures that the label file names.
-        found: Those of them that there are.
+        found: The number of those that exist.
         mistake: Why the unit could not be read at all, or ''.
-        spans: What the pictures of each span are like, copies of others among them; empty where there are no spans.
+        spans: The counts of each span, including copies; empty without spans.
     """
 
     labels: dict[str, Counter[str]] = field(default_factory=_per_split)
@@ -52,11 +52,11 @@ class Tally:
     spans: SpanCounts = field(default_factory=dict)
 
     def add_to_span(self, span: str, row: Row | None) -> None:
-        """Counts a picture of a span; None one that was refused."""
+        """Count a picture of a span; None is a rejected picture."""
         count_picture(self.spans.setdefault(span, {}), row)
 
     def add(self, split: str, row: Row, times: int = 1) -> None:
-        """Counts a picture of `split`; with -1 takes it back."""
+        """Count a picture of `split`; -1 removes it again."""
         self.labels[split][row.label] += times
         self.formats[row.format] += times
         if row.reencoded_from:
@@ -66,26 +66,26 @@ class Tally:
         self.sizes[size if size in self.sizes or len(self.sizes) < _SIZES_COUNTED else "others"] += times
 
     def pictures(self, split: str) -> int:
-        """The pictures of `split`."""
+        """Return the number of pictures in `split`."""
         return self.labels[split].total()
 
     @property
     def accepted(self) -> int:
-        """The pictures of all splits."""
+        """The number of pictures in all splits."""
         return sum(map(self.pictures, SPLITS))
 
     @property
     def rejected(self) -> int:
-        """The pictures that were refused."""
+        """The number of rejected pictures."""
         return self.reasons.total()
 
     def to_json(self) -> str:
-        """All of it as JSON."""
+        """Return all counts as JSON."""
         return json.dumps(vars(self))
 
     @classmethod
     def from_json(cls, text: str) -> Tally:
-        """The reverse of `to_json`."""
+        """Invert `to_json`."""
         values = json.loads(text)
         values["labels"] = {split: Counter(counts) for split, counts in values["labels"].items()}
         counters = ("formats", "reencoded", "exposures", "sizes", "reasons", "said")
@@ -94,7 +94,7 @@ class Tally:
 
     @classmethod
     def total(cls, tallies: Iterable[Tally]) -> Tally:
-        """The sum."""
+        """Return the sum of tallies."""
         result = cls()
         for tally in tallies:
             for split in SPLITS:
@@ -110,11 +110,11 @@ class Tally:
         return result
 
     def summary(self, seconds: float, others: Counter[str]) -> dict[str, object]:
-        """The contents of summary.json.
+        """Return the content of summary.json.
 
         Args:
-            seconds: How long it took.
-            others: Files that are not called like pictures, by suffix.
+            seconds: The duration of ingestion.
+            others: Files without picture names, by suffix.
         """
         splits = [split for split in SPLITS if self.pictures(split)]
         named = {split: {label: n for label, n in sorted((+self.labels[split]).items()) if label} for split in splits}

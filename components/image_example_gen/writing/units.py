@@ -22,12 +22,12 @@ class FileUnit:
     """Picture files to read.
 
     Attributes:
-        index: Place among all units, from 0: it decides where the pictures stand in the output.
+        index: Index among all units, from 0; it determines the order of the output.
         folder: The folder that the paths are relative to.
         part: The file that lists them.
-        labels: How their paths tell their labels and splits.
-        told: The file with what a table of labels says of them; '' where there is none.
-        only_told: Whether what that does not name has no label; else its path says it.
+        labels: The rule for labels and splits by path.
+        told: The file with their lines of a table of labels; '' for none.
+        only_told: Whether pictures that it does not name have no label; otherwise their path determines it.
     """
 
     index: int
@@ -38,7 +38,7 @@ class FileUnit:
     only_told: bool = True
 
     def entries(self) -> Iterator[Entry]:
-        """The files, each with its label and its split."""
+        """Yield the files, each with its label and its split."""
         told = read_told(self.told)
         for path, size, label, split in read_part(self.part):
             by_path = self.labels.of(path)
@@ -49,17 +49,17 @@ class FileUnit:
 
 @dataclass(frozen=True)
 class ContainerUnit:
-    """A range of a file of many pictures.
+    """A range of a container file.
 
     Attributes:
-        index: Place among all units, from 0.
+        index: Index among all units, from 0.
         folder: The folder that the file's path is relative to.
         container: The file.
         start: The first picture.
-        stop: One behind the last picture.
-        told: The file with what a table of labels says of them; '' where there is none, or they have labels of their own.
-        only_told: Whether what that does not name has no label.
-        above: The label of those that have none: what the folders say that the file lies in.
+        stop: One past the last picture.
+        told: The file with their lines of a table of labels; '' for none, or if they have labels of their own.
+        only_told: Whether pictures that it does not name have no label.
+        above: The label of pictures without one, from the folders that contain the file.
     """
 
     index: int
@@ -72,7 +72,7 @@ class ContainerUnit:
     above: str = ""
 
     def read(self, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
-        """Yields the pictures, and what is refused; whatever the file holds, nothing else comes of it."""
+        """Yield the pictures, and rejects; no content of the file raises an error."""
         told = read_told(self.told)
         for item in read_guarded(self.container, self.folder, self.start, self.stop, config):
             if self.told and isinstance(item, Encoded):
@@ -86,18 +86,18 @@ class ContainerUnit:
 
 
 def read_told(part: str) -> dict[str, tuple[str, str | None]]:
-    """What tables of labels say: the label and the split, None for none, by path; nothing where `part` is ''."""
+    """Return the label and the split, None for none, by path, from tables of labels; empty if `part` is ''."""
     return {composed(path): (label, split) for path, label, split in read_part(part)} if part else {}
 
 
 def plan_units(sources: Sources, listing: Listing, config: DataConfig, working: str) -> list[FileUnit | ContainerUnit]:
-    """Divides all pictures into units of at most about `config.pictures_per_shard`; the same sources give the same plan.
+    """Divide all pictures into units of about `config.pictures_per_shard` or fewer; the same sources give the same plan.
 
     Args:
-        sources: What there is.
+        sources: The sources found.
         listing: The picture files.
         config: How they are read.
-        working: A folder that all workers reach.
+        working: A folder that all workers can access.
 
     Raises:
         InputError: The label file cannot be read.
@@ -123,7 +123,7 @@ def plan_units(sources: Sources, listing: Listing, config: DataConfig, working: 
 
 
 def _rows(sources: Sources, archives: Sequence[str]) -> Iterator[Row]:
-    """The lines of the tables of labels, their paths relative to the folder as those of the pictures are."""
+    """Yield the lines of the tables of labels, with paths relative to the folder of pictures."""
     only = f"{archives[0]}/" if archives and len(sources.containers) == 1 and not sources.files else ""
     for table in sources.tables:
         yield from table.rows(sources.folder, only)
