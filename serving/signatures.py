@@ -62,7 +62,7 @@ def _map(content: memoryview, field: int) -> Iterator[tuple[str, memoryview]]:
 
 
 def _all(content: memoryview, wanted: int) -> Iterator[memoryview]:
-    """Yields every length-delimited value of field `wanted` in a message."""
+    """Yield every length-delimited value of field `wanted` in a message."""
     at = 0
     while at < len(content):
         tag, at = _varint(content, at)

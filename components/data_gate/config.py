@@ -14,8 +14,10 @@ Share = Annotated[float, Ge(0), Le(1)]
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """Requirements on the pictures beyond the schema. Drift is the Jensen-Shannon divergence (base 2, 0 to 1) from the last
-    accepted pictures; the first pictures have no baseline and pass. Null switches a check off.
+    """Requirements on the pictures beyond the schema.
+
+    Drift is the Jensen-Shannon divergence (base 2, 0 to 1) from the last accepted pictures; the first pictures have no baseline
+    and pass. Null switches a check off.
 
     Attributes:
         max_near_black: Largest share of pictures that may be nearly all black (mean below 5 of 255, hardly varying).

@@ -1,1 +1,1 @@
-"""TFX's Evaluator, which shows how far it has come."""
+"""TFX's Evaluator, with progress reports."""

@@ -16,7 +16,7 @@ PositiveInt = Annotated[int, Gt(0)]
 
 @dataclass(frozen=True)
 class DataConfig:
-    """How pictures are read, labeled and split.
+    """Options for reading, labeling and splitting pictures.
 
     Attributes:
         eval_share: Share of the training pictures held out for evaluation if there is no eval folder or file. Below
@@ -107,12 +107,12 @@ class DataConfig:
 
     @property
     def heeds_splits(self) -> bool:
-        """Whether splits named by folders, files or a manifest are used."""
+        """True if splits named by folders, files or a manifest are used."""
         return self.splits in ("auto", "folders")
 
     @property
     def labels_from_folders(self) -> bool:
-        """Whether the labels of picture files come from their folders."""
+        """True if the labels of picture files come from their folders."""
         return self.label_pattern is None and self.label_file is None
 
     @property

@@ -86,7 +86,7 @@ class _Depth:
     Attributes:
         names: Pictures by folder name, whatever the folders above; names beyond the limit are counted in `others`.
         above: The parent folders, at most two: enough to know whether there is only one.
-        ended: Some folders that directly contain pictures and whose path ends at this depth.
+        ended: Some folders that directly contain pictures and whose path ends just above this depth.
         repeated: Pictures in a folder with the same name as its parent.
     """
 

@@ -312,7 +312,7 @@ class Serving:
 
 @dataclass(frozen=True)
 class Push:
-    """Whether the model was pushed, its destination, and its version."""
+    """The result of the push: done or not, destination, version."""
 
     pushed: bool
     version: str = ""

@@ -148,7 +148,7 @@ class Quality:
             following fields too.
         baseline: Pictures of the last blessed model's `generate`, against the same held-out pictures in the same run; None
             if there is no such model.
-        rebuilt: Reconstructed held-out pictures, against the held-out pictures: the loss by the model without sampling codes.
+        rebuilt: Reconstructed held-out pictures, against the held-out pictures: the loss due to the decoder alone.
         spread: The spread of the figures of `generated` over seeds.
     """
 

@@ -132,7 +132,7 @@ class Survey:
             return False  # reported when the file is read
 
     def entry_of_row(self, folder: str, row: Row) -> Entry:
-        """Convert a manifest's line to an entry; for a local file, add size and modification time to the fingerprint."""
+        """Convert a manifest's line to an entry, and add it to the fingerprint, with size and modification time of a local file."""
         size = mtime = -1
         path = join(folder, row.path)
         if not is_remote(path):

@@ -140,7 +140,7 @@ class Repeats:
 
     @property
     def any(self) -> bool:
-        """Whether a picture is listed more than once."""
+        """True if a picture is listed more than once."""
         return bool(len(self._differing()[0]))
 
     def notes(self, rows: Callable[[], Iterable[Row]], where: str, behind: str = "") -> list[str]:

@@ -157,9 +157,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
 
 
 def _is_another(path: str) -> bool:
-    """Return whether a file does not start with a length and its checksum, as a TFRecord does; False if it is empty or
-    unreadable.
-    """
+    """Return whether a file does not start like a TFRecord, with a length and its checksum; False if empty or unreadable."""
     try:
         with _unpacked(path) as (stream, _):
             header = read_up_to(stream, 12)

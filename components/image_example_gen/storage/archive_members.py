@@ -1,4 +1,4 @@
-"""Walk through the files in an archive, zip or tar, as a stream: nothing of it is ever unpacked to disk."""
+"""Go through the files in a zip or tar archive as a stream; nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from components.image_example_gen.storage.ziplist import (
     open_entry,
 )
 
-# What an archive may unpack to, in bytes: pictures are packed already, and hardly shrink.
+# Limits of an archive's decompressed size, in bytes: pictures are compressed already, and hardly shrink.
 MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
 
 LEADS_OUT = "its name leads out of the archive"
@@ -41,11 +41,11 @@ class Member(NamedTuple):
 
     Attributes:
         name: Its path, with forward slashes.
-        key: The same, decoded without knowing the encoding of names: what `open_member` looks for.
-        size: Unpacked, in bytes.
-        open: Opens it, only until the next member is asked for; None where it is refused.
-        refused: Why it is not read; '' where it is.
-        undecoded: Whether nothing says how its name is encoded.
+        key: The same path, decoded without the configured encoding of names: the name that `open_member` looks up.
+        size: Decompressed size in bytes.
+        open: Opens it, only until the next member is requested; None if it is refused.
+        refused: Why it is not read; '' if it is.
+        undecoded: Whether the encoding of its name is unknown.
     """
 
     name: str
@@ -57,10 +57,10 @@ class Member(NamedTuple):
 
 
 class BrokenArchiveError(Exception):
-    """An archive that is none, breaks off, or cannot be read.
+    """A file that is not an archive, is cut short, or cannot be read.
 
     Args:
-        reason: What is wrong, in a person's words.
+        reason: The fault, in plain words.
     """
 
     def __init__(self, reason: str):
@@ -69,15 +69,15 @@ class BrokenArchiveError(Exception):
 
 
 def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
-    """Yield the regular files of an archive, and what is refused; what is passed over in folders is so here.
+    """Yield the regular files of an archive, and refused members; files that are ignored in folders are ignored here too.
 
     Args:
-        path: The archive, also by a URI.
-        size: Of it, in bytes; -1 where it is not known.
-        encoding: How names are encoded that are not UTF-8.
+        path: The archive, also as a URI.
+        size: Its size in bytes; -1 if unknown.
+        encoding: Encoding of names that are not UTF-8.
 
     Raises:
-        BrokenArchiveError: It is no archive, or breaks off here; whatever it holds, nothing else is raised.
+        BrokenArchiveError: It is not an archive, or is damaged here; no content of the file raises another error.
         InputError: Its store cannot be used.
     """
     allowed = allowed_size(size)
@@ -99,12 +99,12 @@ def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
         raise BrokenArchiveError("no permission to read the file") from error
     except OSError as error:
         raise BrokenArchiveError(f"it cannot be read: {error.strerror or one_line(error)}") from error
-    except Exception as error:  # whatever parsers make of bytes that mean nothing
+    except Exception as error:  # parsers raise many types of errors on arbitrary bytes
         raise BrokenArchiveError(f"damaged: {type(error).__name__}") from error
 
 
 def allowed_size(size: int) -> float:
-    """Return how many bytes an archive of `size` bytes, -1 where it is not known, may unpack to."""
+    """Return the maximum decompressed size of an archive of `size` bytes; -1 is an unknown size."""
     return max(MOST_EXPANSION * size, ALWAYS_ALLOWED) if size >= 0 else float("inf")
 
 
@@ -112,7 +112,7 @@ def check_encoding(encoding: str | None) -> None:
     """Check the name of an encoding.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: There is no such encoding.
     """
     try:
         b"a".decode(encoding or "utf-8")
@@ -123,7 +123,7 @@ def check_encoding(encoding: str | None) -> None:
 
 
 def _entries(path: str, encoding: str | None) -> Iterator[tuple[int, Member | None]]:
-    """Return the members, None for what is no file, each with how much the archive has unpacked to behind it."""
+    """Return the members, None for entries that are not files, each with the decompressed size of the archive up to its end."""
     head = first_bytes(path, HEAD)
     called_zip = archive_suffix(path).lower() == ".zip"
     if not head:
@@ -132,13 +132,13 @@ def _entries(path: str, encoding: str | None) -> Iterator[tuple[int, Member | No
         return _zip_entries(path, encoding)
     if packing_of(head) or is_tar(head):
         return _tar_entries(path, encoding, called_zip)
-    if called_zip:  # maybe one with a program in front, that unpacks it
+    if called_zip:  # possibly a self-extracting one
         return _zip_entries(path, encoding, describe(head) or f"it begins with {beginning(head)}")
     raise BrokenArchiveError(f"no tar archive: {describe(head) or f'it begins with {beginning(head)}'}")
 
 
 def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterator[tuple[int, Member]]:
-    """Yield the members of a zip archive; where it is none, `otherwise` says what it is."""
+    """Yield the members of a zip archive; `otherwise` describes the file for the error if it is not one."""
     end, begun = 0, False
     with seekable(open_plain(path)) as stream:
         try:
@@ -160,7 +160,7 @@ def _zip_member(stream: BinaryIO, entry: ZipEntry, encoding: str | None) -> Memb
         except UnicodeDecodeError:
             plain = name = entry.raw_name.decode("utf-8", "replace") if entry.claims_utf_8 else entry.raw_name.decode("cp437")
             undecoded = True
-        if undecoded and not entry.claims_utf_8:  # short names of another encoding may look like UTF-8: a person knows better
+        if undecoded and not entry.claims_utf_8:  # short names in another encoding may look like UTF-8: the configured one wins
             name, undecoded = _decoded(entry.raw_name, encoding, plain)
     opened = None if entry.refused else functools.partial(open_entry, stream, entry)
     return _checked(name, plain, entry.size, opened, entry.refused, undecoded)
@@ -193,7 +193,7 @@ def _checked(
 
 
 def _with_slashes(name: str) -> str:
-    """Return a name as it would be below a folder, whichever system wrote it."""
+    """Return a name as a relative path with forward slashes, whichever system wrote it."""
     name = name.replace("\\", "/")
     return re.sub(r"(^|/)(\./)+", r"\1", name) if "./" in name else name
 
@@ -204,7 +204,7 @@ def _is_below_passed_over(folder: str) -> bool:
 
 
 def _decoded(raw: bytes, encoding: str | None, otherwise: str) -> tuple[str, bool]:
-    """Return a name, and whether nothing says how it is encoded: `otherwise` stands for it then."""
+    """Return a name, and whether its encoding is unknown; in that case the name is `otherwise`."""
     try:
         return (raw.decode(encoding), False) if encoding else (otherwise, True)
     except ValueError:

@@ -1,4 +1,4 @@
-"""From what was read to examples: decoded, measured, hashed, assigned to a split and serialised; on several threads."""
+"""Convert the read items to examples: decode, measure, hash, assign to a split and serialize; on several threads."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ from components.image_example_gen.writing.pictures import (
 from components.image_example_gen.writing.units import ContainerUnit, FileUnit
 from serving.picture_files import PictureFile, Refused, all_pictures, read_picture_file
 
-# What one thread takes at a time: enough that handing it over costs nothing, little enough to hold several.
+# The load of one task: large enough to make its overhead negligible, small enough to hold several.
 _GROUP, _GROUP_BYTES = ALIKE, 4 << 20
-_LARGE_BYTES = 1 << 20  # of pictures that are too large for so many: few of them, or one thread would be the last for long
+_LARGE_BYTES = 1 << 20  # of pictures too large for that: few per task, or one thread would finish long after the others
 _THREADS = 2
-# Below so many bytes a picture's share of Python is larger than that of the decoder: two threads would wait for each other.
+# Below this size, Python's share of the time is larger than the decoder's: two threads would wait for each other.
 _SMALL_FILE = 16 << 10
-_THREADS_REMOTE = 16  # a store answers late, and many at once
-_ANY = (Exception,)  # whatever one picture makes a library raise, the others are not to suffer for it
+_THREADS_REMOTE = 16  # a store has a high latency, and answers many requests at once
+_ANY = (Exception,)  # any error due to one picture must not affect the others
 _Work = Callable[[], "Iterable[Decoded | Rejected]"]  # for one thread
 
 
 class Decoded(NamedTuple):
-    """A picture that became an example.
+    """A picture as an example.
 
     Attributes:
         split: Its split.
         digest: SHA-256 of its pixels.
-        row: What the example says.
-        record: The serialised example.
-        said: What a person should know of how the picture was read: `pages` or `frames` after the first were passed over, it
-            is `deep` (bits of its levels were cut), `dim` (its levels are 0 and 1, of 255), or a `profile` was converted.
+        row: The values of the example.
+        record: The serialized example.
+        said: Notes for the user. `pages` or `frames`: those after the first were skipped; `deep`: bits of its levels were cut;
+            `dim`: its levels are 0 and 1, of 255; `profile`: its color profile was converted.
     """
 
     split: str
@@ -67,17 +67,17 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True)
 class _Part(Encoded):
-    """A page or frame, which has been read already: what it says of itself."""
+    """A page or frame, which was read already, with its notes."""
 
     said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ExampleDecoder:
-    """Makes examples of what units hold.
+    """Convert the items of units to examples.
 
     Attributes:
-        rule: Which split a picture belongs to.
+        rule: The rule for a picture's split.
         config: How pictures are read.
     """
 
@@ -85,10 +85,10 @@ class ExampleDecoder:
     config: DataConfig
 
     def decode(self, unit: FileUnit | ContainerUnit) -> Iterator[Decoded | Rejected]:
-        """Yields a unit's examples in its order, and what is refused.
+        """Yield a unit's examples in order, and rejects.
 
         Raises:
-            InputError: A file of many pictures cannot be read.
+            InputError: A container file cannot be read.
         """
         if isinstance(unit, ContainerUnit):
             yield from _in_order(self._container(unit), _THREADS)
@@ -97,7 +97,7 @@ class ExampleDecoder:
         small = sum(entry.size for entry in entries) <= _SMALL_FILE * len(entries)
         if any(is_remote(local_path(path)) for path in (unit.folder, *(entry.path for entry in entries))):
             yield from _in_order(self._files(unit.folder, entries), _THREADS_REMOTE)
-        elif small or self._takes_parts:  # a file's parts, one after the other, are more than can be held
+        elif small or self._takes_parts:  # a file's parts are read in sequence: together they may not fit into memory
             yield from _in_order(self._grouped(self._read(unit.folder, entry) for entry in entries), 1 if small else _THREADS)
         else:
             yield from _in_order(self._files(unit.folder, entries), _THREADS)
@@ -125,7 +125,7 @@ class ExampleDecoder:
         return "all" in (self.config.pages, self.config.frames)
 
     def _parts(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
-        """Yields the pages or frames of a picture file where all of them are asked for, else the file."""
+        """Yield the pages or frames of a picture file if all of them are configured, else the file."""
         config = self.config
         found = None
         if isinstance(item, Encoded) and not item.reencoded_from:
@@ -153,10 +153,10 @@ class ExampleDecoder:
         return self._alike(group) or [self._decoded(item) for item in group]
 
     def _alike(self, group: Sequence[Encoded | Rejected]) -> Iterator[Decoded | Rejected] | None:
-        """A whole group at once, None if its pictures are not small, of one size, and sound.
+        """Return examples of a whole group at once, or None if its pictures are not small, of one size, and valid.
 
-        They are decoded here, without Python's lock, and measured by the thread that takes them up: what needs the lock is
-        best done by one.
+        They are decoded here, without Python's lock, and measured by the thread that consumes them: work that needs the lock is
+        best done by one thread.
         """
         if len(group) != ALIKE or any(isinstance(item, Rejected) or item.reencoded_from for item in group):
             return None
@@ -167,7 +167,7 @@ class ExampleDecoder:
             if pixels is None:
                 return None
             moments = means_and_stds(pixels)
-        except _ANY:  # which of them it is, shows when they are decoded one by one
+        except _ANY:  # decoding them one by one will show the faulty one
             return None
         each = zip(group, files, pixels, moments, strict=True)
         return (self._measured(item.path, item.label, item.split, *rest) for item, *rest in each)
@@ -245,9 +245,9 @@ def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list
 
 
 def _in_order(work: Iterable[Callable[[], Iterable]], threads: int) -> Iterator:
-    """Yields the results of all pieces of work, done on several threads, in their order; few are ever held.
+    """Yield the results of all tasks, run on several threads, in order; only a few are held at a time.
 
-    A piece that returns a generator has the rest done here.
+    If a task returns a generator, it is consumed here.
     """
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Iterable]] = deque()

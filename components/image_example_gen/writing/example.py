@@ -10,20 +10,20 @@ from common.features import PREFIX
 
 
 class Row(NamedTuple):
-    """What an example says of a picture.
+    """The values of an example.
 
     Attributes:
-        encoded: A picture file's bytes, as TensorFlow reads them.
+        encoded: A picture file's bytes in a form that TensorFlow reads.
         format: Their format: png, jpeg, gif or bmp.
-        reencoded_from: The format in which the picture was found where `encoded` was made from it; '' where it is as found.
-        label: Its label; '' where there is none.
-        path: Where it came from, printable.
+        reencoded_from: The original format if `encoded` was made from it; '' if the file is unchanged.
+        label: Its label; '' for none.
+        path: Its source, printable.
         sha256: The hash of its pixels, as hexadecimal digits.
-        height: Of the picture.
-        width: Of the picture.
-        channels: 1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha).
-        mean: Of its levels, 0 to 255.
-        std: Their standard deviation.
+        height: Height of the picture.
+        width: Width of the picture.
+        channels: 1 (gray), 2 (gray, alpha), 3 (color) or 4 (color, alpha).
+        mean: Mean of its levels, 0 to 255.
+        std: Standard deviation of its levels.
         exposure: One of `pictures.EXPOSURES`.
     """
 
@@ -42,22 +42,22 @@ class Row(NamedTuple):
 
 
 def serialize(row: Row) -> bytes:
-    """A picture as a serialised tf.Example, every feature present with one value; equal pictures give equal bytes.
+    """Serialize a picture as tf.Example, with one value for every feature; equal pictures give equal bytes.
 
-    It writes the bytes that `tf.train.Example.SerializeToString(deterministic=True)` would, in a thirtieth of the time: a
-    message for each feature costs more than to decode a small picture. What most pictures share is remembered.
+    The result has the same bytes as `tf.train.Example.SerializeToString(deterministic=True)`, in a thirtieth of the time: creating
+    a message per feature takes longer than decoding a small picture. Parts that most pictures share are cached.
 
     Args:
-        row: What it says; the features are called `image/` and the field's name.
+        row: The values; a feature's name is `image/` and the field's name.
 
     Returns:
-        A tf.Example: whole numbers as int64_list, `mean` and `std` as float_list, all others as bytes_list.
+        A tf.Example: integers as int64_list, `mean` and `std` as float_list, all others as bytes_list.
     """
     channels, exposure_to_label, reencoded_from, width = _shared(
         row.channels, row.exposure, row.format, row.height, row.label, row.reencoded_from, row.width
     )
     path, sha256 = row.path.encode(), row.sha256.encode()
-    features = (  # in the order of their names, as deterministic serialisation has them
+    features = (  # in the order of their names, as in deterministic serialization
         channels,
         _before("encoded", _BYTES_LIST, len(row.encoded)),
         row.encoded,
@@ -76,7 +76,7 @@ def serialize(row: Row) -> bytes:
     return b"".join((_FIRST, _varint(sum(map(len, features))), *features))
 
 
-# Tags of length-delimited fields: the number of the field times 8, plus 2 (protobuf.dev/programming-guides/encoding).
+# Tags of length-delimited fields: the field number times 8, plus 2 (protobuf.dev/programming-guides/encoding).
 _FIRST, _SECOND = b"\x0a", b"\x12"
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = b"\x0a", b"\x12", b"\x1a"  # the fields of tf.train.Feature
 _FLOAT = struct.Struct("<f")
@@ -86,7 +86,7 @@ _FLOAT = struct.Struct("<f")
 def _shared(
     channels: int, exposure: str, kind: str, height: int, label: str, reencoded_from: str, width: int
 ) -> tuple[bytes, bytes, bytes, bytes]:
-    """The features that many pictures have in common: those before `encoded`, before `mean`, before `sha256` and the last."""
+    """Return the features that many pictures share: those before `encoded`, before `mean`, before `sha256` and the last."""
     middle = _text("exposure", exposure) + _text("format", kind) + _number("height", height) + _text("label", label)
     return _number("channels", channels), middle, _text("reencoded_from", reencoded_from), _number("width", width)
 
@@ -103,10 +103,10 @@ def _number(name: str, value: int) -> bytes:
 
 @functools.lru_cache(maxsize=1 << 12)
 def _before(name: str, kind: bytes, size: int) -> bytes:
-    """What stands before a value of `size` bytes in an entry of the map that `tf.train.Features` is.
+    """Return the bytes before a value of `size` bytes in an entry of the map in `tf.train.Features`.
 
     An entry is a key and a `tf.train.Feature`, which holds a list, which holds the value: packed numbers and a single text
-    look alike.
+    have the same form.
     """
     value = _FIRST + _varint(size)
     feature = kind + _varint(len(value) + size) + value

@@ -66,7 +66,7 @@ class Array(abc.ABC):
 
     @property
     def packed(self) -> bool:
-        """Whether it can only be read from its beginning."""
+        """True if it can only be read from its beginning."""
         return False
 
     @property
@@ -81,7 +81,7 @@ class Array(abc.ABC):
 
     @property
     def sliced(self) -> bool:
-        """Whether rows along the last stored axis can be read without reading everything."""
+        """True if rows along the last stored axis can be read without reading everything."""
         return False
 
     @abc.abstractmethod

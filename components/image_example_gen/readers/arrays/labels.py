@@ -140,7 +140,7 @@ def label_array(folder: str, array: Array, config: DataConfig, column: int | Non
 
 
 def are_classes(folder: str, labels: LabelArray) -> bool:
-    """Return whether labels without a telling name are classes: text or whole numbers."""
+    """Return whether labels without a telling name are classes: text or integers."""
     if labels.array.dtype.kind != "f":
         return True
     first = _first_rows(folder, labels)

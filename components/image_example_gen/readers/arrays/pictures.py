@@ -78,7 +78,7 @@ class ArrayContainer(abc.ABC):
 
     @property
     def packed(self) -> bool:
-        """Whether it can only be read from its beginning, or as a whole."""
+        """True if it can only be read from its beginning, or as a whole."""
         return self.array.packed or (self.layout.is_last(self.array) and not self.array.sliced)
 
     def units(self, size: int) -> list[tuple[int, int]]:

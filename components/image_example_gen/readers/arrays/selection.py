@@ -68,7 +68,7 @@ class Candidates:
 
     @property
     def only_labels(self) -> bool:
-        """Whether it is a file of labels for pictures in another file."""
+        """True if it is a file of labels for pictures in another file."""
         path = self.file.path
         called = idx_labels_key(path) is not None if is_idx(path) else is_called_labels(stem_of(path))
         return called and not self.pictures and any(map(can_be_labels, self.file.arrays))
