@@ -293,7 +293,7 @@ class PushedModel:
 
 
 def _anew(content: bytes, options: PictureOptions) -> bytes | None:
-    """Return a GIF or BMP that the model's graph cannot read as a PNG, as ingestion does; None for other or damaged files."""
+    """Re-encode a GIF or BMP that the model's graph cannot read as PNG, as ingestion does; None for other or damaged files."""
     try:
         return read_picture_file(content, options, anew=True).data if format_of(content) in ("gif", "bmp") else None
     except Refused:

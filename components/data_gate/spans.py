@@ -41,8 +41,7 @@ def span_anomalies(now: SpanCounts, before: SpanCounts, config: ValidationConfig
         config: The allowed drift.
 
     Returns:
-        The anomalies, and the largest Jensen-Shannon divergence (base 2, 0 to 1) of a span by feature, less the amount expected by
-        chance.
+        The anomalies, and by feature the largest Jensen-Shannon divergence (base 2, 0 to 1) of a span, less its mean by chance.
     """
     if len(now) < 2 or not before:
         return [], {}

@@ -24,8 +24,7 @@ class ImageExampleGenDriver(FileBasedDriver):
     ) -> dict[str, Any]:
         """Add the fingerprint of all files to read, and the latest span.
 
-        TFX's own fingerprint adds up times and sizes of the files directly in the folder: it misses renames and deeper
-        files.
+        TFX's own fingerprint adds up times and sizes of the files directly in the folder: it misses renames and subfolders.
 
         Raises:
             InputError: There is nothing to read.

@@ -60,8 +60,8 @@ def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: 
 def accumulated_rise(before: float, rise: float | None) -> float:
     """Return how far a model's Frechet distance is above the best in its row, as the logarithm of their ratio.
 
-    Each model of the row was measured beside the previous one on the same pictures. The differences are summed, with a minimum of
-    0.
+    Each model of the row was measured beside the previous one on the same pictures. The differences are summed; the sum is
+    at least 0.
 
     Args:
         before: The accumulated rise of the last blessed model, at least 0.

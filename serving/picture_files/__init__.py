@@ -1,8 +1,7 @@
 """Convert any picture file to bytes that TensorFlow decodes correctly; the same for ingestion and serving.
 
 TensorFlow reads PNG, JPEG, BMP and GIF with gaps: it does not apply a photograph's orientation, reads a BMP's color indices as gray
-levels, and ignores color profiles. Files that fall into a gap, and all other formats, are decoded here and encoded as PNG without
-loss.
+levels, and ignores color profiles. Files that fall into a gap, and all other formats, are decoded here and encoded as lossless PNG.
 """
 
 from serving.picture_files.base import MAX_MEGAPIXELS, PictureFile, PictureOptions, Refused, check_size, damaged

@@ -69,9 +69,7 @@ def _frames(data: bytes, kind: str, options: PictureOptions) -> Iterator[Picture
 
 
 def _plain(image: Image) -> Image:
-    """Return a frame as RGB, or RGBA if any pixel is transparent: otherwise only some frames of an animation would have
-    palettes.
-    """
+    """Return a frame as RGB, or as RGBA if any pixel is transparent, because only some frames of an animation may have palettes."""
     image.load()
     frame = image.convert("RGBA")
     if frame.getextrema()[3][0] == 255:

@@ -90,8 +90,8 @@ def levels_to_srgb(levels: np.ndarray, profile: bytes) -> np.ndarray | None:
     """Convert levels [height, width, 1 to 4 channels] to sRGB.
 
     Returns:
-        The dtype of `levels` (uint8 or uint16), or uint8 if the profile can only be applied to 8 bits. None if the profile does not
-        fit.
+        The dtype of `levels` (uint8 or uint16), or uint8 if the profile can only be applied to 8 bits. None for an
+        unsuitable profile.
     """
     from PIL import Image
 

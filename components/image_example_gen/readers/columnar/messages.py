@@ -1,7 +1,7 @@
 """Read messages of Arrow's IPC format piece by piece: https://arrow.apache.org/docs/format/Columnar.html.
 
-pyarrow reads a whole batch at once, which may have a million pictures. This module reads only headers, and the requested
-buffers.
+pyarrow reads a whole batch at once, which may have a million pictures. This module reads only headers
+and the requested buffers.
 """
 
 from __future__ import annotations
