@@ -133,8 +133,7 @@ class Session:
 
         Args:
             feeds: Values by tensor name ("serving_default_latents:0"): arrays for numbers; bytes or flat lists of bytes for
-                strings.
-                Numbers are cast to the tensor's dtype by NumPy's "same_kind" rule: only precision may be lost.
+                strings. Numbers are cast to the tensor's dtype by NumPy's "same_kind" rule: only precision may be lost.
             fetches: Names of the tensors to compute.
 
         Returns:

@@ -40,8 +40,8 @@ class Duplicates:
 def find_duplicates(folder: str, units: int) -> Duplicates:
     """Find duplicates by the hashes that the workers wrote; memory is about forty bytes per picture.
 
-    Of several, the one in test is kept, because test figures are compared with published ones; else the one in eval; then the
-    first.
+    Of several, the one in test is kept, because test figures are compared with published ones. The next choices are the one in
+    eval, and then the first.
 
     Args:
         folder: The folder of the workers' files.
