@@ -81,7 +81,7 @@ def _lists(value):
         ({"model": {"pseudo_inputs": 0}}, ["model.pseudo_inputs", "greater than 0"]),
         ({"model": {"conditional": "maybe"}}, ["model.conditional", "'maybe'"]),
         ({"generation": {"density": "kde"}}, ["generation.density", "'prior', 'mixture' or 'flow'"]),
-        ({"generation": {"pixels": "all"}}, ["generation.pixels", "'mean' or 'sample'"]),
+        ({"generation": {"pixels": "all"}}, ["generation.pixels", "'mean', 'mode' or 'sample'"]),
     ],
 )
 def test_what_is_not_allowed_is_named_in_one_line(values, words):
