@@ -1,4 +1,4 @@
-"""Run a component in a container: TFX's executor, with what is missing in open-source Kubeflow Pipelines.
+"""Run a component in a container: TFX's executor, and workarounds for gaps of open-source Kubeflow Pipelines.
 
 Its driver sends input artifacts without a type, on which TFX's entrypoint fails. TensorFlow cannot open its URIs (minio://, s3://),
 but its launcher maps them to folders and uploads the files in them. It runs no drivers, so that nothing would look for spans.

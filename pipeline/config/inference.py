@@ -1,6 +1,7 @@
 """Infer the values that the configuration leaves open from a sample of the pictures.
 
-These are the size, the network, the length of training, and the margins of the Evaluator, which cover the noise between seeds.
+The values are the size, the network, the length of training, and the margins of the Evaluator. Margins cover the differences
+between two seeds of training.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ SPATIAL_PICTURES = 300_000  # seen in training, with repetitions: about twenty m
 MOST_SPATIAL_EPOCHS = 100
 FLOW_UPDATES = (300, 3000)  # bounds of the number of updates, which is the number of pictures: few codes hold little to learn
 MIXTURE_PICTURES = 1000  # from here on, codes that are not spatial are drawn from a mixture; fewer do not determine its covariances
-FEW_PICTURES = 3000  # with fewer, batches are small: large batches would make too few steps
+FEW_PICTURES = 3000  # with fewer, batches are small, because large ones make too few steps
 STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # length of training: about this many steps, within these bounds of epochs
 # Another seed changes the held-out ELBO. The standard deviation is about this many nats x values / sqrt(held-out pictures).
 # Measured; see docs/configuration.md. The margin is five standard deviations of the difference between two models. Densities

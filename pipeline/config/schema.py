@@ -137,7 +137,7 @@ class Config:
         return _dumped({**dataclasses.asdict(self), "notify": notify})
 
     def essence(self) -> str:
-        """Return as YAML the sections that affect the results of a run. For example, another webhook address does not."""
+        """Return as YAML the sections that affect the results of a run, which excludes `metadata`, `notify` and `mlflow`."""
         return _dumped({name: value for name, value in dataclasses.asdict(self).items() if name not in BESIDES})
 
     def trainer(self) -> TrainerConfig:

@@ -1,4 +1,4 @@
-"""The nodes that depend on the environment of the graph: the sources of the schema and of the baselines."""
+"""The nodes that differ between environments: the sources of the schema and of the baselines."""
 
 from __future__ import annotations
 

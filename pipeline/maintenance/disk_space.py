@@ -24,7 +24,7 @@ _ALMOST = 1e6  # bytes; with less left, any failure counts as a full disk
 
 
 def check_room(workspace: Workspace, images: str, config: Config) -> None:
-    """Compare the space that a run needs with the free space, for artifacts and for decoded pixels during training.
+    """Compare the space that a run needs with the free space, for artifacts and for temporary decoded pixels.
 
     Args:
         workspace: The work folder.

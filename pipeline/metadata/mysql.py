@@ -67,7 +67,7 @@ def _greet(config: MetadataConfig) -> None:
     """Check the server's greeting. ML Metadata's client reports an absent server and a wrong password with the same message.
 
     Raises:
-        InputError: The server does not answer, rejects this machine, is not MySQL, or lacks TLS.
+        InputError: The server does not answer, rejects this machine, is not MySQL, or lacks the configured TLS.
     """
     try:
         with socket.create_connection((config.host, config.port), timeout=TIMEOUT) as server:

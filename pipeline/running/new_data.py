@@ -27,7 +27,7 @@ class State:
 
     Attributes:
         pictures: The fingerprint of all input files of the last spans: names, sizes and modification times.
-        config: SHA-256 of the configuration, without the sections on notification and records.
+        config: SHA-256 of the configuration, without the sections `metadata`, `notify` and `mlflow`.
         count: The number of pictures.
         span: The number of the latest span, 0 without spans.
         status: The exit status of the run; None before its end.
