@@ -27,13 +27,13 @@ def test_fashion_mnist_with_two_dimensions_is_learned(tmp_path):
 
 
 def test_the_same_seed_gives_the_same_figures_in_another_process(tmp_path):
-    quick = ["--config", "fashion-mnist", "--set", "training.epochs=4", "--set", "training.importance_samples=5"]
+    quick = [f"--set={value}" for value in ("training.epochs=4", "training.importance_samples=5", "data.splits=content")]
     (tmp_path / "clothes").mkdir()
     for part in ("images-idx3", "labels-idx1"):
         shutil.copy(f"{ROOT}/fashion-mnist/t10k-{part}-ubyte.gz", tmp_path / "clothes")
     figures = []
     for name in ("a", "b"):
-        ended = darkroom("run", "--images", tmp_path / "clothes", "--work", tmp_path / name, *quick)
+        ended = darkroom("run", "--images", tmp_path / "clothes", "--config", "fashion-mnist", "--work", tmp_path / name, *quick)
         assert ended.status == 0, ended.out + ended.err
         figures.append(last_verdict(tmp_path / name)["figures"])
     assert figures[0] == pytest.approx(figures[1], abs=1e-4)
