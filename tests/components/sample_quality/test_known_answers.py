@@ -238,7 +238,8 @@ def test_half_a_set_of_copies_is_counted(known: Known) -> None:
     n = len(known.held_out)
     half = known.training[: n // 2]
     equal = known.copies(known.equal)
-    assert equal.share < equal.floor + 0.01
+    found = max(1, equal.count + n * equal.floor)  # the difference of two counts varies by about the root of their sum
+    assert equal.share <= equal.floor + 3 * np.sqrt(found) / n
     assert equal.nearest_ratio == pytest.approx(1, abs=0.15)
     for copied in (half, half[:, :, ::-1]):
         found = known.copies(np.concatenate([copied, known.equal[: n - n // 2]]))
