@@ -121,8 +121,8 @@ def photographs() -> Data:
             if member.name.endswith(".png"):
                 pictures.append(np.asarray(Image.open(io.BytesIO(file.extractfile(member).read()))))
                 names.append(member.name.split("/")[-2])
-    order = np.random.default_rng(0).permutation(len(pictures))[:10_000]
-    return Data(np.stack(pictures)[order], np.unique(names, return_inverse=True)[1][order].astype(np.int32), 2_000)
+    order = np.random.default_rng(0).permutation(len(pictures))[:16_000]
+    return Data(np.stack(pictures)[order], np.unique(names, return_inverse=True)[1][order].astype(np.int32), 4_000)
 
 
 def clothes() -> Data:
@@ -230,8 +230,7 @@ def test_a_class_that_is_missing_is_seen_by_the_labels_that_are_named(known: Kno
     floor = max(known.floor.label_divergence, 1 / len(known.held_out))
     others = (known.rest[known.rest_labels != label][: len(known.held_out)] for label in range(10))
     divergences = np.array([known.distances(pictures).label_divergence for pictures in others])
-    # A classifier of 6,000 photographs takes birds, cats and deer for each other: one of them that is missing is hardly missed.
-    assert divergences.min() > 1.3 * floor and (divergences > TIMES * floor).sum() >= 6, divergences / floor
+    assert divergences.min() > TIMES * floor, divergences / floor
 
 
 def test_half_a_set_of_copies_is_counted(known: Known) -> None:
