@@ -11,14 +11,14 @@ import os
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import path_utils
 
 from components.baselines import store
 from components.baselines.resolvers import read_protocol
 from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
+from components.declaration import DeclaredComponent, Parameter
 from components.model_gate.decisions import ACCURACY, BELOW, FRECHET_ABOVE, LABELS, PICTURES
 
 ABSENT = "absent"  # custom property of an artifact that stands for a missing one
@@ -119,65 +119,21 @@ def restore_blessing(blessing: types.Artifact, registry: str, version: int) -> N
         blessing.set_int_custom_property(ABSENT, 0)
 
 
-class LastModelSpec(ComponentSpec):
-    """Inputs, outputs and parameters of `LastModel`."""
+class LastModel(DeclaredComponent):
+    """The last pushed model."""
 
-    PARAMETERS = {"push_to": ExecutionParameter(type=str), "registry": ExecutionParameter(type=str)}
-    INPUTS = {"candidate": ChannelParameter(type=standard_artifacts.Model, optional=True)}
-    OUTPUTS = {
-        "model": ChannelParameter(type=standard_artifacts.Model),
-        "blessing": ChannelParameter(type=standard_artifacts.ModelBlessing),
+    EXECUTOR = LastModelExecutor
+    OPTIONAL_INPUTS = {"candidate": standard_artifacts.Model}  # this run's; the figures of both must be comparable. None: any model
+    PARAMETERS = {
+        "push_to": Parameter(str),  # where models are pushed to, one folder per version
+        "registry": Parameter(str),  # the registry's folder
     }
+    OUTPUTS = {"model": standard_artifacts.Model, "blessing": standard_artifacts.ModelBlessing}
 
 
-class LastModel(base_component.BaseComponent):
-    """The last pushed model.
+class LastStatistics(DeclaredComponent):
+    """The statistics of the last pictures that the data gate accepted."""
 
-    Args:
-        candidate: This run's model: the last model's figures must be comparable with its figures. None: any model will do.
-        push_to: Where models are pushed to, one folder per version.
-        registry: The registry's folder.
-    """
-
-    SPEC_CLASS = LastModelSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LastModelExecutor)
-
-    def __init__(self, *, candidate: types.BaseChannel | None, push_to: str, registry: str):
-        spec = LastModelSpec(
-            candidate=candidate,
-            push_to=push_to,
-            registry=registry,
-            model=types.Channel(type=standard_artifacts.Model),
-            blessing=types.Channel(type=standard_artifacts.ModelBlessing),
-        )
-        super().__init__(spec=spec)
-
-
-class LastStatisticsSpec(ComponentSpec):
-    """Inputs, outputs and parameters of `LastStatistics`."""
-
-    PARAMETERS = {"registry": ExecutionParameter(type=str)}
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {
-        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        "blessing": ChannelParameter(type=DataBlessing),
-    }
-
-
-class LastStatistics(base_component.BaseComponent):
-    """The statistics of the last pictures that the data gate accepted.
-
-    Args:
-        registry: The registry's folder.
-    """
-
-    SPEC_CLASS = LastStatisticsSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(LastStatisticsExecutor)
-
-    def __init__(self, *, registry: str):
-        spec = LastStatisticsSpec(
-            registry=registry,
-            statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
-            blessing=types.Channel(type=DataBlessing),
-        )
-        super().__init__(spec=spec)
+    EXECUTOR = LastStatisticsExecutor
+    PARAMETERS = {"registry": Parameter(str)}  # the registry's folder
+    OUTPUTS = {"statistics": standard_artifacts.ExampleStatistics, "blessing": DataBlessing}

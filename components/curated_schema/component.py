@@ -6,10 +6,11 @@ import os
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import io_utils
+
+from components.declaration import DeclaredComponent, Parameter
 
 
 class Executor(base_executor.BaseExecutor):
@@ -26,23 +27,9 @@ class Executor(base_executor.BaseExecutor):
         io_utils.write_string_file(os.path.join(uri, "schema.pbtxt"), exec_properties["text"])
 
 
-class CuratedSchemaSpec(ComponentSpec):
-    """Inputs, outputs and parameters of `CuratedSchema`."""
+class CuratedSchema(DeclaredComponent):
+    """Write the curated schema as an artifact."""
 
-    PARAMETERS = {"text": ExecutionParameter(type=str)}
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {"schema": ChannelParameter(type=standard_artifacts.Schema)}
-
-
-class CuratedSchema(base_component.BaseComponent):
-    """Write the curated schema as an artifact.
-
-    Args:
-        text: The schema in TFDV's text format.
-    """
-
-    SPEC_CLASS = CuratedSchemaSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(self, *, text: str):
-        super().__init__(spec=CuratedSchemaSpec(text=text, schema=types.Channel(type=standard_artifacts.Schema)))
+    EXECUTOR = Executor
+    PARAMETERS = {"text": Parameter(str)}  # the schema in TFDV's text format
+    OUTPUTS = {"schema": standard_artifacts.Schema}

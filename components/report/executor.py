@@ -44,8 +44,8 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
     """Read the artifacts and query the model.
 
     Args:
-        inputs: Artifacts by the names in `ReportSpec`; optional ones may be absent or empty.
-        parameters: Values by the names in `ReportSpec`.
+        inputs: Artifacts by the names of the component's inputs; optional ones may be absent or empty.
+        parameters: Values by the names of the component's parameters.
         run_id: Id of the pipeline's run.
         when: The date to show.
     """
