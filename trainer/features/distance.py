@@ -18,6 +18,7 @@ from trainer.preprocessing import scale, to_levels
 
 LOGGER = logging.getLogger("darkroom.trainer")
 LEARNED_FROM = 5_000  # training images: 585 steps, a minute on two cores at 32x32
+OWN_SEED = 104_729  # added to the training's seed: FeatureExtractor's network judges the pictures, and must not be the one trained against
 SCALED_BY = 500  # training images that set the scale of each layer; its variance varies little with the choice
 
 
@@ -93,7 +94,7 @@ def learn_distance(pictures: Pictures, seed: int, checkpoint: Checkpoint | None 
 
     Args:
         pictures: The training images, of any size.
-        seed: Seed of the choice of images and of the network.
+        seed: Seed of the choice of images and, plus `OWN_SEED`, of the network.
         checkpoint: Keeps the network for a resumed training. If it were learned again, it would differ by rounding.
 
     Returns:
@@ -106,7 +107,7 @@ def learn_distance(pictures: Pictures, seed: int, checkpoint: Checkpoint | None 
     network = SelfSupervised.untrained(small)
     kept = checkpoint.load(network.weights()) if checkpoint else None
     if kept is None:
-        network = self_supervised.train(levels, seed)
+        network = self_supervised.train(levels, seed + OWN_SEED)
         if checkpoint:
             checkpoint.save(Course(), network.weights())
     else:
