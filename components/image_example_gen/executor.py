@@ -10,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
+from tfx.components.example_gen.utils import FINGERPRINT_PROPERTY_NAME
 from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
@@ -17,8 +18,7 @@ from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.find import find_sources
-from components.image_example_gen.discovery.listing import Listing
+from components.image_example_gen.discovery.handover import listed
 from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.options import unpack_options
 from components.image_example_gen.splits import SPLITS, SplitRule
@@ -53,7 +53,8 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         Args:
             input_dict: Empty.
             output_dict: `examples`: the artifact to fill.
-            exec_properties: `input_base`: the location of the pictures; `custom_config`: the options.
+            exec_properties: `input_base`: the location of the pictures; `custom_config`: the options; `input_fingerprint`: the
+                fingerprint of the files, if a driver has listed them.
 
         Raises:
             InputError: There are no pictures, a split is empty, or a container file is damaged.
@@ -65,8 +66,8 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         config = unpack_options(exec_properties[specs.CUSTOM_CONFIG_KEY])
         working = join(examples.uri, "ingesting")
         fileio.makedirs(working)
-        with Listing() as listing:
-            sources = find_sources(exec_properties[specs.INPUT_BASE_KEY], config, listing.add)
+        fingerprint = exec_properties.get(FINGERPRINT_PROPERTY_NAME)
+        with listed(exec_properties[specs.INPUT_BASE_KEY], config, fingerprint) as (sources, listing):
             units = plan_units(sources, listing, config, working)
         rule = SplitRule.of(sources.own_splits, config)
 
@@ -84,7 +85,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         for left in sources.left_out:
             total.reasons[left.reason] += left.pictures
         check_read(total, sources, config, rejects)
-        listed = [] if config.keep_duplicates else drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
+        duplicates = [] if config.keep_duplicates else drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
         total = Tally.total(tallies)
         for left in sources.left_out:
             total.reasons[left.reason] += left.pictures
@@ -93,7 +94,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         check_splits(total, sources, config, rejects)
         _publish(examples, tallies, folder)
         _write_text(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
-        _write_text(join(examples.uri, "duplicates.jsonl"), to_lines(listed))
+        _write_text(join(examples.uri, "duplicates.jsonl"), to_lines(duplicates))
         _write_summary(examples.uri, total, sources, config, time.monotonic() - started)
         fileio.rmtree(working)
 

@@ -32,7 +32,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     from components.image_example_gen.storage.files import local_path
     from pipeline.config.inference import data_config
     from pipeline.config.loading import apply_overrides, build_config
-    from pipeline.data.inspection import LOOKED_FOR, chosen
+    from pipeline.data.inspection import LOOKED_FOR
     from pipeline.data.inspection import inspect as look
     from pipeline.running.request import read_values
     from pipeline.verdict.status import in_one_line
@@ -45,7 +45,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
         where = local_path(images)
         where = where if "://" in where else str(Path(where).expanduser().absolute())
         try:
-            lines = [*look(where, data_config(values)), chosen(values, where)]
+            lines = look(where, data_config(values), values)
         except InputError:
             for line in LOOKED_FOR:
                 click.echo(f"looked for {line}")

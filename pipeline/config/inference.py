@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from common.errors import InputError
 from components.evaluation.results import MARGIN
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.find import find_sources
+from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.items import Block, Encoded
 from components.image_example_gen.readers.container import read_guarded
@@ -62,7 +62,12 @@ class PicturesUnseen(InputError):
     """The configuration leaves fields open that are inferred from the pictures, and there are no pictures."""
 
 
-def complete(values: Mapping[str, Any], images: str, judged_by: int | None = None) -> dict[str, Any]:
+def complete(
+    values: Mapping[str, Any],
+    images: str,
+    judged_by: int | None = None,
+    find: Finder = find_sources,
+) -> dict[str, Any]:
     """Fill in the size, channels, network, training settings and the Evaluator's margins where the configuration leaves them open.
 
     Args:
@@ -70,6 +75,7 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
         images: The folder of pictures.
         judged_by: The number of held-out pictures for which the margins are computed, if only the margins are open. None counts
             the pictures.
+        find: Lists the pictures; see `find_sources`.
 
     Returns:
         The values, with none of these fields open.
@@ -84,7 +90,7 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
     if not told or ("max_drop" not in evaluation and judged_by is None):
         data = data_config(values)
         try:
-            sources = find_sources(images, data)
+            sources = find(images, data)
         except InputError as error:
             raise PicturesUnseen(str(error)) from error
         judged_by = judged(sources, data)

@@ -11,7 +11,7 @@ from typing import Any
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import Entry
-from components.image_example_gen.discovery.find import find_sources
+from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.items import Block, Encoded
 from components.image_example_gen.layout import composed
@@ -63,12 +63,13 @@ class Look:
         self.channels[shape[2]] += 1
 
 
-def inspect(images: str, config: DataConfig) -> list[str]:
+def inspect(images: str, config: DataConfig, values: Mapping[str, Any] | None = None) -> list[str]:
     """Inspect the input of a run.
 
     Args:
         images: The pictures, as `darkroom run` takes them.
         config: How they are read.
+        values: The configuration's values, for a last line with the settings of a run; see `chosen`.
 
     Returns:
         Lines to print.
@@ -92,7 +93,8 @@ def inspect(images: str, config: DataConfig) -> list[str]:
     else:
         seen.all_labels = False
         _count_table(sources, seen)
-    return list(_lines(sources, config, seen, suffixes))
+    lines = list(_lines(sources, config, seen, suffixes))
+    return lines if values is None else [*lines, chosen(values, images, lambda *_: sources)]
 
 
 def look_at(sources: Sources, config: DataConfig) -> Look:
@@ -117,12 +119,13 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
     return seen
 
 
-def chosen(values: Mapping[str, Any], images: str) -> str:
+def chosen(values: Mapping[str, Any], images: str, find: Finder = find_sources) -> str:
     """Return the line that shows the settings of a run: those given, and those inferred from the pictures.
 
     Args:
         values: The configuration's values, which have been validated.
         images: The pictures, as `darkroom run` takes them.
+        find: Lists the pictures.
 
     Returns:
         The fields of `CHOSEN` as --set takes them.
@@ -130,7 +133,7 @@ def chosen(values: Mapping[str, Any], images: str) -> str:
     Raises:
         InputError: There is nothing that a run could read.
     """
-    completed = complete(values, images)
+    completed = complete(values, images, find=find)
     return "a run would set " + " ".join(f"{name}={_written(completed, *name.split('.'))}" for name in CHOSEN)
 
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.image_example_gen.discovery.find import find_sources
+from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.sources import Sources
 from pipeline.config.schema import Config
 from pipeline.metadata.store import exists, open_store
@@ -23,19 +23,20 @@ _WORDS = ("no space left on device", "disk is full", "disk quota exceeded", "dis
 _ALMOST = 1e6  # bytes; with less left, any failure counts as a full disk
 
 
-def check_room(workspace: Workspace, images: str, config: Config) -> None:
+def check_room(workspace: Workspace, images: str, config: Config, find: Finder = find_sources) -> None:
     """Compare the space that a run needs with the free space, for artifacts and for temporary decoded pixels.
 
     Args:
         workspace: The work folder.
         images: Where the pictures are.
         config: The configuration.
+        find: Lists the pictures.
 
     Raises:
         DiskFull: There is not enough space.
         InputError: There are no pictures.
     """
-    sources = find_sources(images, config.data)
+    sources = find(images, config.data)
     kept = BASE + (0.0 if _read_before(workspace, sources) else _examples(sources))
     pixels = sources.count * math.prod(config.preprocessing.image_shape) * config.data.depth // 8
     temporary = scratch.place()
@@ -49,7 +50,7 @@ def check_room(workspace: Workspace, images: str, config: Config) -> None:
             )
 
 
-def check_record(workspace: Workspace, images: str, config: Config) -> None:
+def check_record(workspace: Workspace, images: str, config: Config, find: Finder = find_sources) -> None:
     """Check that there is space for the record of a run, before it is created. The error is that of `check_room`.
 
     Raises:
@@ -57,7 +58,7 @@ def check_record(workspace: Workspace, images: str, config: Config) -> None:
         InputError: There are no pictures.
     """
     if shutil.disk_usage(workspace.root).free < _ALMOST:
-        check_room(workspace, images, config)
+        check_room(workspace, images, config, find)
 
 
 def disk_full(error: BaseException, folder: Path) -> str:

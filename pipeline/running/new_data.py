@@ -88,10 +88,8 @@ def why_not(before: State, now: State) -> str:
 
 def look(request: Request) -> State:
     """Return the current state of the inputs."""
-    from components.image_example_gen.discovery.find import find_sources
-
     with hushed():
-        sources = find_sources(request.images, request.config.data)
+        sources = request.find(request.images, request.config.data)
     config = hashlib.sha256(request.config.essence().encode()).hexdigest()
     return State(sources.fingerprint, config, sources.count, sources.span, first=sources.first_span)
 

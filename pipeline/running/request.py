@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
+from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES
 from components.image_example_gen.readers.archives import ARCHIVE_SUFFIXES
 from components.image_example_gen.readers.arrays.find import ARRAY_SUFFIXES
@@ -37,6 +39,8 @@ class Request:
         beam_args: Arguments for the components that run on Beam.
         accept_drift: Whether the pictures may differ from earlier ones.
         bless: The reason to bless the model even if the model gate refuses it; empty for no such request.
+        find: Lists the pictures to plan the run; `make_request` passes a function that lists them only once. The run itself lists
+            them again, because they may have changed since.
     """
 
     images: str
@@ -47,6 +51,7 @@ class Request:
     beam_args: Sequence[str] = ()
     accept_drift: bool = False
     bless: str = ""
+    find: Finder = field(default=find_sources, compare=False, repr=False)
 
 
 def make_request(
@@ -91,8 +96,9 @@ def make_request(
         title = title_of(images)
         work = work or str(Path("work", title))
         values = {"title": title, **values}
-    built = _built(values, chosen, overrides, images, config or "the configuration")
-    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless)
+    find = functools.cache(find_sources)
+    built = _built(values, chosen, overrides, images, config or "the configuration", find=find)
+    return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless, find)
 
 
 def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Config:
@@ -116,13 +122,14 @@ def _built(
     images: str,
     source: str,
     judged_by: int | None = None,
+    find: Finder = find_sources,
 ) -> Config:
     """Return the configuration, with open values inferred from the pictures."""
     if chosen is not None and Path(chosen).expanduser().is_file() and values.get("schema"):
         values = {**values, "schema": str(schema_of(Path(chosen).expanduser()).absolute())}
     values = apply_overrides(dict(values), overrides)
     build_config(values, source)  # finds a mistyped field before the pictures are read
-    return build_config(complete(values, images, judged_by), source)
+    return build_config(complete(values, images, judged_by, find), source)
 
 
 def title_of(images: str) -> str:

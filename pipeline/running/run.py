@@ -63,7 +63,7 @@ def run(request: Request) -> Status:
     workspace = Workspace.create(request.work)
     with workspace.lock():
         settle(workspace, request.config.metadata)
-        check_record(workspace, request.images, request.config)
+        check_record(workspace, request.images, request.config, request.find)
         schema = place_schema(request.config.schema, workspace)
         run_id = new_record(workspace, request.config)
         folder = workspace.run(run_id)
@@ -102,7 +102,7 @@ def make_ready(request: Request, workspace: Workspace) -> int:
     backup.check(workspace)
     moved = orphans.put_away(workspace)
     clear(workspace)
-    check_room(workspace, request.images, request.config)
+    check_room(workspace, request.images, request.config, request.find)
     return len(moved)
 
 

@@ -10,6 +10,8 @@ from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.discovery.spans import has_spans
 from components.image_example_gen.storage.files import is_file
 
+Finder = Callable[[str, DataConfig], Sources]  # such as `find_sources`, or one that remembers its results
+
 
 def find_sources(images: str, config: DataConfig = DataConfig(), sink: Callable[[Entry], None] | None = None) -> Sources:
     """Find the pictures of a folder, or in a file; of container files, read the headers.

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
-from types import TracebackType
 
 import tensorflow as tf
 
@@ -36,7 +35,11 @@ class Listing:
     def __enter__(self) -> Listing:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the list."""
         self._stream.close()
         self._folder.cleanup()
 

@@ -15,8 +15,13 @@ from tfx.utils import io_utils
 from common.errors import InputError
 from components.image_example_gen.component import ImageExampleGen
 from components.image_example_gen.config import DataConfig
+from components.image_example_gen.discovery import survey
+from components.image_example_gen.discovery.find import find_sources
+from components.image_example_gen.discovery.handover import listed
+from components.image_example_gen.discovery.listing import read_part
 from components.image_example_gen.driver import ImageExampleGenDriver
 from components.image_example_gen.options import unpack_options
+from components.image_example_gen.storage.files import list_files
 from tests.components.image_example_gen.ingestion import BEAM_ARGS, write_pictures
 
 
@@ -101,6 +106,29 @@ def test_the_latest_span(tmp_path):
     assert _resolve(component)[FINGERPRINT_PROPERTY_NAME] == before
     write_pictures(tmp_path / "span-10/train", 4, first=30)
     assert _resolve(component)[FINGERPRINT_PROPERTY_NAME] != before
+
+
+def test_the_executor_reads_the_files_that_the_driver_has_fingerprinted(tmp_path, monkeypatch):
+    images, config = write_pictures(tmp_path / "images", 5), DataConfig()
+    passes = []
+    monkeypatch.setattr(survey, "list_files", lambda *args: passes.append(args) or list_files(*args))
+    properties = _resolve(ImageExampleGen(images=str(images), config=config, code=""))
+    write_pictures(images, 1, first=90)  # too late for this run
+    for expected in ([5, 1], [6, 2]):  # files and passes; the driver's pass serves one executor
+        with listed(str(images), config, properties[FINGERPRINT_PROPERTY_NAME]) as (sources, listing):
+            (part,) = listing.divide(1, str(tmp_path), "part")
+            assert [len(read_part(part)), len(passes)] == expected
+            assert (sources.fingerprint == properties[FINGERPRINT_PROPERTY_NAME]) == (expected == [5, 1])
+
+
+@pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"fingerprint": None}, {"config": DataConfig(pages="all")}])
+def test_a_pass_for_other_files_or_options_is_not_handed_over(tmp_path, other):
+    images = write_pictures(tmp_path / "images", 5)
+    properties = _resolve(ImageExampleGen(images=str(images), config=DataConfig(), code=""))
+    write_pictures(images, 1, first=90)
+    given = {"config": DataConfig(), "fingerprint": properties[FINGERPRINT_PROPERTY_NAME], **other}
+    with listed(str(images), **given) as (sources, _):
+        assert sources.count == 6 and sources.fingerprint == find_sources(str(images)).fingerprint
 
 
 def test_no_span(tmp_path):

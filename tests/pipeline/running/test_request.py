@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from common.errors import InputError
+from components.image_example_gen.discovery.find import find_sources
 from pipeline.config.inference import max_drop
 from pipeline.config.loading import preset_names, preset_path
 from pipeline.running.request import make_config, make_request
@@ -39,6 +40,20 @@ def test_a_folder_names_its_work_folder_and_title(cats, monkeypatch, tmp_path):
     assert made.images == str(cats)
     assert made.work == Path("work/my-cats")
     assert made.config.title == "my-cats"
+
+
+def test_planning_lists_the_images_once_and_the_run_lists_them_again(cats):
+    from components.image_example_gen.component import ImageExampleGen
+    from components.image_example_gen.driver import ImageExampleGenDriver
+
+    made = request(images=str(cats))
+    look = made.find(made.images, made.config.data)
+    assert made.find.cache_info().misses == 1  # the one that the configuration was inferred from
+    (cats / "b.png").write_bytes((cats / "a.png").read_bytes())
+    assert made.find(made.images, made.config.data) is look and look.count == 1
+    component = ImageExampleGen(images=made.images, config=made.config.data, code="")
+    resolved = ImageExampleGenDriver(None).resolve_exec_properties(dict(component.exec_properties), None, None)
+    assert look.fingerprint != resolved["input_fingerprint"] == find_sources(made.images).fingerprint
 
 
 def test_configurations_by_name_and_by_file_and_overrides_on_top(cats, tmp_path):
