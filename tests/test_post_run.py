@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.hook import hook
 from tests.project import darkroom, last_verdict, write_discs
@@ -24,10 +24,9 @@ def files_with_a_secret(folder):
 
 
 def metric(work, name, **labels):
-    text = (work / "metrics.prom").read_text()
-    wanted = ",".join(f'{key}="{value}"' for key, value in {"work": work.name, **labels}.items())
-    found = re.search(rf"^darkroom_{name}{{{re.escape(wanted)}}} (\S+)$", text, re.M)
-    return float(found[1]) if found else None
+    families = text_string_to_metric_families((work / "metrics.prom").read_text())
+    samples = [sample for family in families for sample in family.samples if sample.name == f"darkroom_{name}"]
+    return next((sample.value for sample in samples if sample.labels == {"work": work.name, **labels}), None)
 
 
 def write_black(folder, count):

@@ -64,8 +64,8 @@ def test_replaced_and_taken_away(machine):
     ("arguments", "words"),
     [
         (("--install", "0 3 * *"), "--install '0 3 * *' has 4 fields"),
-        (("--install", "61 3 * * *"), "minute: '61' is not 0 to 59"),
-        (("--install", "@reboot"), "--install @reboot names no time"),
+        (("--install", "61 3 * * *"), "minute: '61' is not a value or an ascending range of 0 to 59"),
+        (("--install", "@reboot"), "--install '@reboot' is none of @hourly"),
         (("--install", "0 0 30 2 *"), "never fires"),
         (("--install", "0 3 * * *", "--config", "no-such-name"), "no configuration 'no-such-name'"),
         (("--install", "0 3 * * *", "--set", "training.epoch=1"), "did you mean training.epochs"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from prometheus_client import write_to_textfile
+from prometheus_client.core import GaugeMetricFamily
 
 from components.pusher.versions import versions
 from pipeline.metadata.history import killed
@@ -21,20 +22,8 @@ LOOKED = ".looked"  # its modification time is that of the last check by `retrai
 UNENDED = "unended"  # the outcome of a killed run
 OUTCOMES = (*(status.word for status in Status if status is not Status.BUSY), UNENDED)
 
-
-@dataclass
-class Family:
-    """A metric. All metrics are gauges.
-
-    Attributes:
-        name: Its name without `darkroom_`.
-        help: Its description.
-        samples: Labels in addition to `work`, and the value of each; None is left out.
-    """
-
-    name: str
-    help: str
-    samples: list[tuple[dict[str, str], float | None]] = field(default_factory=list)
+Key: TypeAlias = str | tuple[str, ...]  # the values of a metric's labels
+Metric: TypeAlias = tuple[str, str, Sequence[str], Mapping[Key, float | None]]  # see `gauge`
 
 
 def write_metrics(workspace: Workspace) -> None:
@@ -43,51 +32,62 @@ def write_metrics(workspace: Workspace) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    fresh = workspace.root / f".{FILE}.{os.getpid()}"
-    try:
-        fresh.write_text(render(workspace.root.name, families(workspace, time.time())), encoding="utf-8")
-        fresh.replace(workspace.root / FILE)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_to_textfile(str(workspace.root / FILE), Metrics(workspace, time.time()))
 
 
-def render(work: str, found: Iterator[Family]) -> str:
-    """Return metrics in Prometheus' text format; those without a value are left out."""
-    lines = []
-    for family in found:
-        samples = [(labels, value) for labels, value in family.samples if value is not None]
-        if not samples:
-            continue
-        name = f"darkroom_{family.name}"
-        lines += [f"# HELP {name} {family.help}", f"# TYPE {name} gauge"]
-        for labels, value in samples:
-            text = ",".join(f'{key}="{_escaped(label)}"' for key, label in {"work": work, **labels}.items())
-            lines.append(f"{name}{{{text}}} {_number(value)}")
-    return "".join(f"{line}\n" for line in lines)
+class Metrics:
+    """The metrics of a work folder, as a collector of prometheus_client. All are gauges with the label `work`.
+
+    Args:
+        workspace: The work folder.
+        now: The current time in seconds since 1970.
+    """
+
+    def __init__(self, workspace: Workspace, now: float):
+        self.workspace, self.now = workspace, now
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield all metrics that have a value."""
+        for name, text, labels, values in self._metrics():
+            family = gauge(self.workspace.root.name, name, text, labels, values)
+            if family.samples:
+                yield family
+
+    def _metrics(self) -> Iterator[Metric]:
+        verdicts, dead = read_verdicts(self.workspace), killed(self.workspace)
+        if dead and dead[-1] == self.workspace.runs()[-1].name:
+            yield _outcome(UNENDED)
+        elif verdicts:
+            yield from _last_run(verdicts[-1])
+        counts = Counter({UNENDED: len(dead)} | Counter(verdict.get("outcome") for verdict in verdicts))
+        yield "runs", "Runs in the work folder by how they ended.", ["outcome"], {word: counts[word] for word in OUTCOMES}
+        numbers = versions(self.workspace.serving)
+        if numbers:
+            pushed = (self.workspace.serving / str(numbers[-1])).stat().st_mtime
+            yield "served_version", "Version of the model in service.", [], {(): numbers[-1]}
+            yield "served_pushed_timestamp_seconds", "When the model in service was pushed.", [], {(): pushed}
+            yield "served_age_seconds", "Age of the model in service when this was written.", [], {(): self.now - pushed}
+        looked = self.workspace.root / LOOKED
+        if looked.exists():
+            text = "When darkroom retrain last looked for new pictures."
+            yield "retrain_looked_timestamp_seconds", text, [], {(): looked.stat().st_mtime}
 
 
-def families(workspace: Workspace, now: float) -> Iterator[Family]:
-    """Yield all metrics of a work folder."""
-    verdicts, dead = read_verdicts(workspace), killed(workspace)
-    if dead and dead[-1] == workspace.runs()[-1].name:
-        yield _outcome(UNENDED)
-    elif verdicts:
-        yield from _last_run(verdicts[-1])
-    counts = Counter({UNENDED: len(dead)} | Counter(verdict.get("outcome") for verdict in verdicts))
-    yield Family("runs", "Runs in the work folder by how they ended.", [({"outcome": word}, counts[word]) for word in OUTCOMES])
-    numbers = versions(workspace.serving)
-    if numbers:
-        pushed = (workspace.serving / str(numbers[-1])).stat().st_mtime
-        yield Family("served_version", "Version of the model in service.", [({}, numbers[-1])])
-        yield Family("served_pushed_timestamp_seconds", "When the model in service was pushed.", [({}, pushed)])
-        yield Family("served_age_seconds", "Age of the model in service when this was written.", [({}, now - pushed)])
-    looked = workspace.root / LOOKED
-    if looked.exists():
-        yield Family(
-            "retrain_looked_timestamp_seconds",
-            "When darkroom retrain last looked for new pictures.",
-            [({}, looked.stat().st_mtime)],
-        )
+def gauge(work: str, name: str, text: str, labels: Sequence[str], values: Mapping[Key, float | None]) -> GaugeMetricFamily:
+    """Return a metric.
+
+    Args:
+        work: The value of the label `work`.
+        name: The name without `darkroom_`.
+        text: The description.
+        labels: The names of the other labels.
+        values: The value for each combination of the other labels; None is left out.
+    """
+    family = GaugeMetricFamily(f"darkroom_{name}", text, labels=["work", *labels])
+    for key, value in values.items():
+        if value is not None:
+            family.add_metric([work, *((key,) if isinstance(key, str) else key)], value)
+    return family
 
 
 def read_verdicts(workspace: Workspace) -> list[dict[str, Any]]:
@@ -103,45 +103,33 @@ def read_verdicts(workspace: Workspace) -> list[dict[str, Any]]:
     return found
 
 
-def _outcome(outcome: str) -> Family:
-    samples = [({"outcome": word}, int(word == outcome)) for word in OUTCOMES]
-    return Family("run_outcome", "How the last run ended: 1 for that outcome.", samples)
+def _outcome(outcome: str) -> Metric:
+    text = "How the last run ended: 1 for that outcome."
+    return "run_outcome", text, ["outcome"], {word: int(word == outcome) for word in OUTCOMES}
 
 
-def _last_run(verdict: Mapping[str, Any]) -> Iterator[Family]:
+def _last_run(verdict: Mapping[str, Any]) -> Iterator[Metric]:
     yield _outcome(verdict["outcome"])
-    yield Family("run_exit_status", "Exit status of the last run.", [({}, verdict["status"])])
+    yield "run_exit_status", "Exit status of the last run.", [], {(): verdict["status"]}
     started = datetime.datetime.fromisoformat(verdict["started"]).timestamp()
-    yield Family("run_start_timestamp_seconds", "When the last run began.", [({}, started)])
-    yield Family("run_end_timestamp_seconds", "When the last run ended.", [({}, started + verdict["seconds"])])
-    yield Family("run_duration_seconds", "How long the last run took.", [({}, verdict["seconds"])])
-    times = [({"component": step["name"]}, step["seconds"]) for step in verdict["components"]]
-    yield Family("component_duration_seconds", "How long each component of the last run took.", times)
+    yield "run_start_timestamp_seconds", "When the last run began.", [], {(): started}
+    yield "run_end_timestamp_seconds", "When the last run ended.", [], {(): started + verdict["seconds"]}
+    yield "run_duration_seconds", "How long the last run took.", [], {(): verdict["seconds"]}
+    times = {step["name"]: step["seconds"] for step in verdict["components"]}
+    yield "component_duration_seconds", "How long each component of the last run took.", ["component"], times
     data = verdict["data"]
-    pictures = [({"split": split}, count) for split, count in data.get("pictures", {}).items()]
-    yield Family("pictures", "Pictures of the last run by split.", pictures)
-    yield Family("rejected_pictures", "Pictures that the last run refused.", [({}, data.get("rejected"))])
-    yield Family("duplicate_pictures", "Pictures that the last run left out as copies of others.", [({}, data.get("duplicates"))])
-    drift = [({"feature": feature}, value) for feature, value in verdict.get("drift", {}).items()]
-    yield Family("drift_divergence", "Largest Jensen-Shannon divergence from the last pictures that passed, base 2.", drift)
-    figures = [
-        ({"model": model, "figure": figure}, value)
+    yield "pictures", "Pictures of the last run by split.", ["split"], data.get("pictures", {})
+    yield "rejected_pictures", "Pictures that the last run rejected.", [], {(): data.get("rejected")}
+    yield "duplicate_pictures", "Pictures that the last run left out as copies of others.", [], {(): data.get("duplicates")}
+    text = "Largest Jensen-Shannon divergence from the last pictures that passed, base 2."
+    yield "drift_divergence", text, ["feature"], verdict.get("drift", {})
+    figures = {
+        (model, figure): value
         for model, key in (("candidate", "figures"), ("baseline", "baseline"))
         for figure, value in verdict[key].items()
-    ]
-    yield Family("figure_nats", "Held-out figures of the last run's model and of the last good one, nats per picture.", figures)
-    quality = [
-        ({"pictures": kind}, verdict["quality"][kind]["frechet_distance"])
-        for kind in ("generated", "prior", "floor")
-        if verdict["quality"].get(kind)
-    ]
-    yield Family("frechet_distance", "Frechet distance of new, prior-drawn and training pictures from held-out ones.", quality)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def _number(value: float) -> str:
-    text = repr(value)
-    return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}.get(text, text)
+    }
+    text = "Held-out figures of the last run's model and of the last blessed one, nats per picture."
+    yield "figure_nats", text, ["model", "figure"], figures
+    quality = {kind: (verdict["quality"].get(kind) or {}).get("frechet_distance") for kind in ("generated", "prior", "floor")}
+    text = "Frechet distance of new, prior-drawn and training pictures from held-out ones."
+    yield "frechet_distance", text, ["pictures"], quality

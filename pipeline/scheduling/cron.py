@@ -1,20 +1,20 @@
-"""Parse the cron expression that a user writes, and translate it to numbers and to systemd.
+"""Parse the cron expression that a user writes with cronsim, and translate it to numbers and to systemd.
 
 The user writes five fields, as in crontab(5): minute, hour, day of month, month, day of week. If both the day of the month and the
 day of the week are restricted, either of them suffices. A field that begins with `*`, such as `*/2`, does not count as restricted.
+Syntax that crons interpret differently is refused.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from cronsim import CronSim, CronSimError
 
 from common.errors import InputError
 
-_MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-_WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split())}
-_LONGEST = {month: 29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)}
 _NICKNAMES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -24,32 +24,17 @@ _NICKNAMES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-_PART = re.compile(r"(?:(\*)|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class _Field:
-    """One of the five fields: its title and its allowed values."""
-
-    title: str
-    low: int
-    high: int
-    names: dict[str, int]
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values as text."""
-        named = f" or {next(iter(self.names))} to {list(self.names)[-1]}" if self.names else ""
-        return f"{self.low} to {self.high}{named}"
-
-
-_FIELDS = (
-    _Field("minute", 0, 59, {}),
-    _Field("hour", 0, 23, {}),
-    _Field("day of month", 1, 31, {}),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day of week", 0, 7, _WEEKDAYS),
-)
+# The fields with their allowed values.
+_FIELDS = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day of month": "1 to 31",
+    "month": "1 to 12 or JAN to DEC",
+    "day of week": "0 to 7 or SUN to SAT",
+}
+_WEEKDAY = 4  # the index of the day of the week
+_PART = re.compile(r"(?:\*|(?P<first>\d{1,4}|[A-Z]{3})(?:-(?P<last>\d{1,4}|[A-Z]{3}))?)(?:/(?P<step>\d{1,4}))?", re.ASCII)
+_EPOCH = datetime.datetime(2000, 1, 1)
 
 
 def parse_cron(text: str, option: str = "--cron") -> str:
@@ -65,19 +50,27 @@ def parse_cron(text: str, option: str = "--cron") -> str:
     Raises:
         InputError: The text is not a cron expression, or names no existing date.
     """
-    said, stripped = f"{option} {text!r}", text.strip()
-    if stripped.startswith("@"):
-        return _nickname(stripped, option)
-    words = stripped.split()
+    quoted, words = f"{option} {text!r}", text.split()
+    if text.strip().startswith("@"):
+        if text.strip().lower() not in _NICKNAMES:
+            raise InputError(f"{quoted} is none of {', '.join(_NICKNAMES)}")
+        return _NICKNAMES[text.strip().lower()]
     if words and re.match(r"(CRON_)?TZ=", words[0]):
-        raise InputError(f"{said} begins with a time zone: leave it out, the times are those of the machine's own clock")
+        raise InputError(f"{quoted} begins with a time zone: leave it out, the schedule uses this machine's own clock")
     if len(words) != len(_FIELDS):
         raise InputError(
-            f"{said} has {len(words)} fields, not five: minute, hour, day of month, month, day of week, such as '0 3 * * *'"
-            + ("; there are no seconds" if len(words) == 6 else "")
+            f"{quoted} has {len(words)} fields, not five: minute, hour, day of month, month, day of week, such as '0 3 * * *'"
+            + ("; seconds are not supported" if len(words) == 6 else "")
         )
-    fields = [_read(word, field, said) for word, field in zip(words, _FIELDS)]
-    _check_dates(fields, said)
+    fields = []
+    for index, (word, (name, allowed)) in enumerate(zip(words, _FIELDS.items())):
+        try:
+            fields.append(_normalized(word, index, allowed))
+        except ValueError as error:
+            raise InputError(f"{quoted}, {name}: {error}") from None
+    _, _, day, month, weekday = fields
+    if weekday.startswith("*") and not _exists(day, month):
+        raise InputError(f"{quoted} never fires: day {day} is in none of its months")
     return " ".join(fields)
 
 
@@ -91,29 +84,76 @@ def on_calendar(cron: str) -> list[str]:
         The values of OnCalendar=: one expression, or two if a day of the month or a day of the week suffices. A single expression
         of systemd requires both.
     """
-    minute, hour, day, month, weekday = cron.split()
-    time = f"{_numbers(hour, 0, 23)}:{_numbers(minute, 0, 59)}:00"
-    months = _numbers(month, 1, 12)
-    on_days, on_weekdays = f"*-{months}-{_numbers(day, 1, 31)} {time}", f"{_weekdays(weekday)}*-{months}-"
+    minutes, hours, days, months, _ = (_systemd_values(field, index) for index, field in enumerate(cron.split()))
+    _, _, day, month, weekday = cron.split()
+    time = f"{hours}:{minutes}:00"
+    on_days, on_weekdays = f"*-{months}-{days} {time}", f"{_systemd_weekdays(weekday)}*-{months}-"
     if day.startswith("*") or weekday.startswith("*"):
-        return [f"{_weekdays(weekday)}{on_days}"]
+        return [f"{_systemd_weekdays(weekday)}{on_days}"]
     either = f"{on_weekdays}* {time}"
     return [on_days, either] if _exists(day, month) else [either]
 
 
-def _numbers(field: str, low: int, high: int) -> str:
+def _normalized(word: str, index: int, allowed: str) -> str:
+    """Return the field at an index in numbers, or raise ValueError with the reason."""
+    parts = word.upper().split(",")
+    for place, part in enumerate(parts):
+        match = _PART.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part!r} is none of: a number, a range 1-5, a list 1,5, a step */2 or 1-9/2")
+        first, last, step = match["first"], match["last"], int(match["step"] or 1)
+        if not first and len(parts) > 1:
+            raise ValueError(f"'*' is part of the list {word!r}, which crons interpret differently: write the range out")
+        if first and not last and match["step"]:
+            raise ValueError(f"{part!r} has a step but no range: write {first}-{allowed.split()[2]}/{step}")
+        if index == _WEEKDAY and last == "SUN" and first not in ("0", "SUN"):
+            last = "7"  # cronsim knows SUN only as the first day
+        span = f"{first}-{last}" if last else first or "*"
+        try:
+            count = len(_values(span, index))
+        except CronSimError:
+            raise ValueError(f"{part!r} is not a value or an ascending range of {allowed}") from None
+        if step == 0 or 1 < step >= count:
+            raise ValueError(f"the step {step} of {part!r} is not within its range")
+        parts[place] = f"{span}/{step}" if step > 1 else span  # cronsim reads a range of one value with a step as open
+    if parts[0].startswith("*"):
+        return parts[0]
+    runs = _runs(_values(",".join(parts), index))
+    if len(runs) == 1 and runs[0][0] < runs[0][1]:
+        return f"{runs[0][0]}-{runs[0][1]}"
+    return ",".join(str(value) for first, last in runs for value in range(first, last + 1))
+
+
+def _values(field: str, index: int) -> set[int]:
+    """Return all numbers of the field at an index; Sunday is 0. Raise CronSimError if it is not valid."""
+    fields = ["*"] * len(_FIELDS)
+    fields[index] = field
+    cron = CronSim(" ".join(fields), _EPOCH)
+    return (cron.minutes, cron.hours, cron.days, cron.months, {day % 7 for day in cron.weekdays})[index]
+
+
+def _exists(day: str, month: str) -> bool:
+    """Return True if one of the days exists in one of the months."""
+    try:
+        CronSim(f"0 0 {day} {month} *", _EPOCH)
+    except CronSimError:
+        return False
+    return True
+
+
+def _systemd_values(field: str, index: int) -> str:
     """Return a field in systemd's notation: all of its values, with consecutive ones as ranges."""
     if field == "*":
         return "*"
-    return ",".join(f"{first:02}..{last:02}" if last > first else f"{first:02}" for first, last in _runs(_values(field, low, high)))
+    return ",".join(f"{first:02}..{last:02}" if last > first else f"{first:02}" for first, last in _runs(_values(field, index)))
 
 
-def _weekdays(field: str) -> str:
+def _systemd_weekdays(field: str) -> str:
     """Return the days of the week in systemd's notation, with a space; empty for every day. Its week begins on Monday."""
     if field == "*":
         return ""
     names = "Mon Tue Wed Thu Fri Sat Sun".split()
-    runs = _runs((day - 1) % 7 for day in _values(field, 0, 6))
+    runs = _runs((day - 1) % 7 for day in _values(field, _WEEKDAY))
     return ",".join(f"{names[first]}..{names[last]}" if last > first else names[first] for first, last in runs) + " "
 
 
@@ -126,105 +166,3 @@ def _runs(values: Iterable[int]) -> list[tuple[int, int]]:
         else:
             runs.append((value, value))
     return runs
-
-
-def _nickname(text: str, option: str) -> str:
-    word = text.lower()
-    if word in _NICKNAMES:
-        return _NICKNAMES[word]
-    known = ", ".join(_NICKNAMES)
-    if word == "@reboot":
-        raise InputError(f"{option} @reboot names no time; there are {known}")
-    raise InputError(f"{option} {text!r} is none of {known}")
-
-
-def _read(word: str, field: _Field, said: str) -> str:
-    """Return a field in numbers."""
-    parts = word.split(",")
-    found = [_PART.fullmatch(part) for part in parts]
-    if not all(found):
-        bad = next(part for part, match in zip(parts, found) if not match)
-        raise _wrong(said, field, f"{bad!r} is none of: a number, a range 1-5, a list 1,5, a step */2 or 1-9/2")
-    if len(parts) > 1 and any(match[1] for match in found):
-        raise _wrong(said, field, f"'*' is part of the list {word!r}, which crons take in different ways: write the range out")
-    if len(parts) == 1 and found[0][1]:
-        return _star(found[0][4], field, said)
-    read = [_range(match, field, said) for match in found]
-    if field.names is not _WEEKDAYS or all(last < 7 for _, last, _ in read):
-        return ",".join(_written(*each) for each in read)
-    # Kubeflow Pipelines does not know day 7: Sunday is written as day 0.
-    days = {day % 7 for first, last, step in read for day in range(first, last + 1, step)}
-    return ",".join(str(day) for day in sorted(days))
-
-
-def _star(step: str | None, field: _Field, said: str) -> str:
-    if step is None or int(step) == 1:
-        return "*"
-    high = 6 if field.names is _WEEKDAYS else field.high
-    _check_step(int(step), field.low, high, field, said)
-    return f"*/{int(step)}"
-
-
-def _range(match: re.Match[str], field: _Field, said: str) -> tuple[int, int, int]:
-    """Return first, last and step."""
-    first = _value(match[2], field, said)
-    if match[3] is None:
-        if match[4] is not None:
-            raise _wrong(said, field, f"{match[0]!r} has a step but no range: write {first}-{field.high}/{match[4]}")
-        return first, first, 1
-    last = _value(match[3], field, said)
-    if field.names is _WEEKDAYS and match[3].upper() == "SUN" and first > 0:
-        last = 7
-    if first > last:
-        raise _wrong(said, field, f"the range {match[0]!r} ends before it begins: write it as two, such as 5-6,0-1")
-    step = int(match[4] or 1)
-    if match[4] is not None and step != 1:
-        _check_step(step, first, last, field, said)
-    return first, last, step
-
-
-def _value(word: str, field: _Field, said: str) -> int:
-    value = field.names.get(word.upper())
-    if value is None and word.isdigit():
-        value = int(word)
-    if value is None or not field.low <= value <= field.high:
-        raise _wrong(said, field, f"{word!r} is not {field.allowed}")
-    return value
-
-
-def _check_step(step: int, first: int, last: int, field: _Field, said: str) -> None:
-    if not 1 <= step <= last - first:
-        raise _wrong(said, field, f"a step of {step} has no place between {first} and {last}")
-
-
-def _written(first: int, last: int, step: int) -> str:
-    if first == last:
-        return str(first)
-    return f"{first}-{last}" if step == 1 else f"{first}-{last}/{step}"
-
-
-def _check_dates(fields: list[str], said: str) -> None:
-    """Refuse an expression that never fires, such as one for February 30 only."""
-    _, _, day, month, weekday = fields
-    # If the day of the week is restricted, it suffices.
-    if weekday.startswith("*") and not _exists(day, month):
-        raise InputError(f"{said} never fires: day {day} is in none of its months")
-
-
-def _exists(day: str, month: str) -> bool:
-    """Return True if one of the days exists in one of the months."""
-    return min(_values(day, 1, 31)) <= max(_LONGEST[each] for each in _values(month, 1, 12))
-
-
-def _values(field: str, low: int, high: int) -> set[int]:
-    """Return all numbers of a numeric field."""
-    values: set[int] = set()
-    for part in field.split(","):
-        bounds, _, step = part.partition("/")
-        first, _, last = (f"{low}-{high}" if bounds == "*" else bounds).partition("-")
-        values.update(range(int(first), int(last or first) + 1, int(step or 1)))
-    return values
-
-
-def _wrong(said: str, field: _Field, what: str) -> InputError:
-    return InputError(f"{said}, {field.title}: {what}")

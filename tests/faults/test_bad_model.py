@@ -21,7 +21,7 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
             done.err
         )
         assert lab.versions() == [1, 2, 3]
-        assert 'served_version{work="work"} 3' in (lab.work / "metrics.prom").read_text()
+        assert 'served_version{work="work"} 3.0' in (lab.work / "metrics.prom").read_text()
 
         unchanged = lab.run()
         assert unchanged.status == 3 and ": grey stripes" in unchanged.err and "refused by the model gate" in unchanged.err

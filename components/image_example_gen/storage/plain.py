@@ -8,16 +8,16 @@ import os
 import re
 import shutil
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import BinaryIO
 
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+
 from components.image_example_gen.storage.stores import one_line, open_stored
 
 TIMEOUT_SECONDS = 30
-_TRIES = 3
 WEB = ("http://", "https://")
 
 
@@ -98,18 +98,20 @@ def open_url(url: str) -> BinaryIO:
         OSError: The URL cannot be opened.
     """
     url = quoted(url)
-    for left in reversed(range(_TRIES)):
-        try:
-            return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
-            if error.code in (401, 403):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), url) from error
-            if not left or error.code < 500:
-                raise
-        except OSError:
-            if not left:
-                raise
-        time.sleep(1)
-    raise AssertionError("not reached")
+    try:
+        return _request(url)
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), url) from error
+        if error.code in (401, 403):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), url) from error
+        raise
+
+
+def _is_temporary(error: BaseException) -> bool:
+    return error.code >= 500 if isinstance(error, urllib.error.HTTPError) else isinstance(error, OSError)
+
+
+@retry(retry=retry_if_exception(_is_temporary), stop=stop_after_attempt(3), wait=wait_fixed(1), reraise=True)
+def _request(url: str) -> BinaryIO:
+    return urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)
