@@ -54,7 +54,7 @@ def test_an_interrupted_run_leaves_metrics_and_tells_nobody(workspace):
     with hook() as server:
         assert after(workspace, Status.INTERRUPTED, notify={"webhook": server.address, "command": "false"}) == []
     assert not server.received
-    assert 'run_outcome{work="cats",outcome="interrupted"} 1' in (workspace.root / FILE).read_text()
+    assert 'run_outcome{outcome="interrupted",work="cats"} 1.0' in (workspace.root / FILE).read_text()
 
 
 def test_each_failure_is_one_line_and_stops_no_other(workspace):
