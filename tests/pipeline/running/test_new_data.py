@@ -53,7 +53,7 @@ def test_a_killed_run_shows_in_the_metrics_before_the_next_one(request_, monkeyp
     workspace.new_run()
 
     def look_at_metrics(_):
-        assert 'run_outcome{work="work",outcome="unended"} 1' in (workspace.root / FILE).read_text()
+        assert 'run_outcome{outcome="unended",work="work"} 1.0' in (workspace.root / FILE).read_text()
         return Status.FAULT
 
     monkeypatch.setattr(retraining, "run", look_at_metrics)
