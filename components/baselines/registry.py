@@ -17,13 +17,14 @@ from tfx.utils import path_utils
 
 from components.baselines import store
 from components.baselines.resolvers import read_protocol
-from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
+from components.data_gate.artifacts import DataBlessing
+from components.decisions import ACCURACY, ELBO_BELOW, FRECHET_ABOVE, LABELS, PICTURES, REJECTS, SPANS, get_property, set_properties
 from components.declaration import DeclaredComponent, Parameter
-from components.model_gate.decisions import ACCURACY, BELOW, FRECHET_ABOVE, LABELS, PICTURES
 
 ABSENT = "absent"  # custom property of an artifact that stands for a missing one
 VERSION = "registry_version"
 STATISTICS, BLESSINGS, RUNS = "statistics", "blessings", "runs"  # folders of the registry
+KEPT_FIGURES = (ELBO_BELOW, FRECHET_ABOVE, ACCURACY, PICTURES, LABELS)  # of a pushed model's blessing, for the next gate
 PASSED = "passed.json"  # beside statistics: further facts about them
 
 
@@ -73,8 +74,7 @@ class LastStatisticsExecutor(base_executor.BaseExecutor):
             passed = json.load(file)
         statistics.split_names = artifact_utils.encode_split_names(passed["splits"])
         statistics.set_int_custom_property(VERSION, number)
-        blessing.set_float_custom_property(REJECTS, passed[REJECTS])
-        blessing.set_string_custom_property(SPANS, passed[SPANS])
+        set_properties(blessing, {REJECTS: passed[REJECTS], SPANS: passed[SPANS]})
 
 
 def record_statistics(statistics: types.Artifact, registry: str, passed: dict[str, Any]) -> None:
@@ -92,31 +92,17 @@ def record_statistics(statistics: types.Artifact, registry: str, passed: dict[st
 
 def record_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
     """Write the model gate's figures for a pushed model to the registry; nothing if there are none."""
-    sums = (BELOW, FRECHET_ABOVE)
-    found: dict[str, Any] = {name: blessing.get_float_custom_property(name) for name in sums if blessing.has_custom_property(name)}
-    if blessing.has_custom_property(ACCURACY):
-        found |= {
-            ACCURACY: blessing.get_float_custom_property(ACCURACY),
-            PICTURES: blessing.get_int_custom_property(PICTURES),
-            LABELS: blessing.get_string_custom_property(LABELS),
-        }
-    if found:
-        store.write(f"{registry}/{BLESSINGS}/{version}.json", json.dumps(found).encode())
+    values = {name: get_property(blessing, name) for name in KEPT_FIGURES if blessing.has_custom_property(name)}
+    if values:
+        store.write(f"{registry}/{BLESSINGS}/{version}.json", json.dumps(values).encode())
 
 
 def restore_blessing(blessing: types.Artifact, registry: str, version: int) -> None:
     """Set the properties that `record_blessing` wrote for a version; leave the output absent if there are none."""
     folder, name = f"{registry}/{BLESSINGS}", f"{version}.json"
     if name in store.list_tree(folder):
-        found = json.loads(store.read(f"{folder}/{name}"))
-        for name in (BELOW, FRECHET_ABOVE):
-            if name in found:
-                blessing.set_float_custom_property(name, found[name])
-        if ACCURACY in found:
-            blessing.set_float_custom_property(ACCURACY, found[ACCURACY])
-            blessing.set_int_custom_property(PICTURES, found[PICTURES])
-            blessing.set_string_custom_property(LABELS, found[LABELS])
-        blessing.set_int_custom_property(ABSENT, 0)
+        values = json.loads(store.read(f"{folder}/{name}"))
+        set_properties(blessing, {name: values[name] for name in KEPT_FIGURES if name in values} | {ABSENT: 0})
 
 
 class LastModel(DeclaredComponent):

@@ -13,12 +13,17 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
-from components.model_gate.decisions import EVALUATION_ID, FIRST_ID, WEIGHTS_SUM, Forced, RolledBack
+from components.decisions import (
+    BASELINE_ID,
+    BLESSED,
+    EVALUATION_ID,
+    FORCED_BLESSING_ID,
+    SUBJECT_ID,
+    WEIGHTS_SUM,
+    Forced,
+    RolledBack,
+)
 from serving.manifest import sum_of
-
-BLESSED = "blessed"
-BASELINE_ID = "baseline_id"  # id of the baseline of a judged artifact, 0 for none; set only by our data gate
-SUBJECT_ID = "current_model_id"  # written by TFX's Evaluator; our data gate uses the same name for its statistics
 
 
 class LatestBlessedOther(ResolverStrategy):
@@ -161,7 +166,7 @@ class ForcedBlessing(ResolverStrategy):
             for artifact in input_dict["blessing"]
             if Forced.read(artifact)
             and artifact.get_int_custom_property(EVALUATION_ID) in own
-            and not artifact.has_custom_property(FIRST_ID)
+            and not artifact.has_custom_property(FORCED_BLESSING_ID)
         ]
         return {**input_dict, "blessing": sorted(forced, key=lambda a: a.id)[-1:]}
 

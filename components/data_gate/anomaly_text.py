@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
@@ -24,7 +24,7 @@ FEATURES = {
 }
 
 
-Found = tuple[str, anomalies_pb2.Anomalies]  # a split, and its anomalies
+SplitAnomalies = tuple[str, anomalies_pb2.Anomalies]  # a split, and its anomalies
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,15 @@ class Anomaly:
     values: tuple[str, ...] = ()
     drifted: bool = False
 
-    def to_dict(self) -> dict[str, object]:
-        """Return plain values."""
-        return asdict(self)
 
-
-def describe_anomalies(found: Iterable[Found]) -> list[Anomaly]:
+def describe_anomalies(by_split: Iterable[SplitAnomalies]) -> list[Anomaly]:
     """Return one `Anomaly` per TFDV anomaly: which pictures, which feature, what is wrong. Equal ones in several splits are merged.
 
     Args:
-        found: TFDV anomalies by split; the same one may occur twice.
+        by_split: TFDV anomalies by split; the same one may occur twice.
     """
     splits: dict[Anomaly, list[str]] = {}
-    for split, anomalies in found:
+    for split, anomalies in by_split:
         infos = dict(anomalies.anomaly_info)
         if anomalies.HasField("dataset_anomaly_info"):
             infos[""] = anomalies.dataset_anomaly_info

@@ -19,13 +19,13 @@ EXPECTED = 10  # expected pictures of a label in a span, from which their absenc
 _NAMED = 5  # labels named in a sentence
 
 
-def spans_of(examples: str) -> SpanCounts:
+def read_spans(examples: str) -> SpanCounts:
     """Return the counts of each span from ImageExampleGen's summary; empty if the pictures are not in spans."""
     with fileio.open(os.path.join(examples, "summary.json")) as file:
-        return from_plain(json.load(file).get("spans", {}))
+        return parse_spans(json.load(file).get("spans", {}))
 
 
-def from_plain(values: Mapping[str, Mapping[str, Mapping[str, int]]]) -> SpanCounts:
+def parse_spans(values: Mapping[str, Mapping[str, Mapping[str, int]]]) -> SpanCounts:
     """Convert counts read from JSON."""
     return {span: {name: Counter(counts) for name, counts in features.items()} for span, features in values.items()}
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
+from components.decisions import Forced
 from components.sample_quality.figures import Quality
 
 TERMS = ("elbo", "reconstruction", "kl", "importance_weighted", "gain")
@@ -255,15 +256,6 @@ class CopyPair:
     training: np.ndarray
     path: str
     distance: float
-
-
-@dataclass(frozen=True)
-class Forced:
-    """A forced blessing: the person who had a refused model blessed, the reason and the time."""
-
-    who: str
-    why: str
-    when: str
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, path_utils
+from tfx.utils import path_utils
 
+from components.decisions import SERVING_RECORD, write_decision
 from components.serving_check.judgement import check_model
 
-REPORT = "serving_check.json"
-# The property that TFX's Pusher reads from an InfraBlessing, and the files that TFX's own InfraValidator writes.
-_BLESSED = "blessed"
-_FILES = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
+MARKERS = ("INFRA_BLESSED", "INFRA_NOT_BLESSED")  # the files that TFX's own InfraValidator writes
 
 log = logging.getLogger("darkroom.serving_check")
 
@@ -47,9 +44,7 @@ class Executor(base_executor.BaseExecutor):
             os.path.join(model_run.uri, "golden"),
             exec_properties["timeout_seconds"],
         )
-        io_utils.write_string_file(os.path.join(blessing.uri, REPORT), json.dumps(report, indent=1))
-        io_utils.write_string_file(os.path.join(blessing.uri, _FILES[report["blessed"]]), "")
-        blessing.set_int_custom_property(_BLESSED, int(report["blessed"]))
+        write_decision(blessing, report["blessed"], (SERVING_RECORD, report), markers=MARKERS)
         if report["blessed"]:
             log.info("the exported model answers in a clean process as it did in training")
         for reason in report["reasons"]:

@@ -30,7 +30,7 @@ def rollback(version: int | None, work: str, why: str) -> None:
     from pipeline.running.run import shown, whoami
 
     with quiet(Path(os.devnull)):
-        from components.model_gate.decisions import RolledBack
+        from components.decisions import RolledBack
         from pipeline.maintenance.rollback import rollback as roll_back
         from pipeline.running.post_run import renew_metrics
         from pipeline.workspace.layout import Workspace

@@ -15,6 +15,7 @@ from tfx.types import Channel
 
 import common.errors
 import components.data_gate.statistics
+import components.decisions
 import components.evaluation.results
 import components.feature_extractor
 import components.feature_extractor.description
@@ -113,7 +114,7 @@ def create_pipeline(
         examples=example_gen.outputs["examples"],
         config=config.validation,
         registry=environment.registry,
-        code=code_hash(components.data_gate),
+        code=code_hash(components.data_gate, components.decisions),
     )
     # Writes the graph from a file's bytes to pixels, which training and serving share. Nothing is materialized: decoding is
     # cheaper than writing and reading float pixels.
@@ -209,6 +210,7 @@ def create_pipeline(
         why=bless_why,
         code=code_hash(
             components.model_gate,
+            components.decisions,
             components.evaluation.results,
             components.feature_extractor.description,
             components.sample_quality.figures,
@@ -241,8 +243,8 @@ def create_pipeline(
         seed=config.training.seed,
         code=code_hash(
             components.report,
+            components.decisions,
             components.evaluation.results,
-            components.model_gate,
             components.sample_quality.figures,
             trainer.preprocessing,
             trainer.tuning.trials,
@@ -307,6 +309,7 @@ def serving_check(config: ServingCheckConfig, example_gen: BaseComponent, train:
             timeout_seconds=config.timeout_seconds,
             code=code_hash(
                 components.serving_check,
+                components.decisions,
                 serving.c_api,
                 common.errors,
                 serving.manifest,

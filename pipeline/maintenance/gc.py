@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import InputError
-from components.model_gate.decisions import RolledBack
+from components.decisions import RolledBack
 from components.pusher.versions import versions
 from pipeline.maintenance.disk_space import disk_full
 from pipeline.maintenance.recovery import empty_aside, known_as, remove, unfinished_paths
@@ -183,7 +183,7 @@ def _pushed_by(workspace: Workspace, kept_versions: list[int]) -> set[str]:
 
 def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> tuple[set[int], set[str]]:
     """Return the ids of the needed artifacts and executions."""
-    from components.baselines.resolvers import BLESSED, SUBJECT_ID
+    from components.decisions import BLESSED, SUBJECT_ID
     from pipeline.metadata.lineage import makers_of, pushed_models
 
     executions = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import InputError
-from components.model_gate.decisions import EVALUATION_ID, RECORD, WEIGHTS_SUM, RolledBack
+from components.decisions import EVALUATION_ID, RECORD, WEIGHTS_SUM, RolledBack
 from components.pusher.versions import versions
 from pipeline.metadata.store import exists, open_store
 from pipeline.workspace.layout import Workspace
@@ -124,7 +124,7 @@ def _first_pushes(pushes: dict[int, int]) -> dict[int, int]:
 
 def _withdrawn(store: MetadataStore) -> dict[int, str]:
     """Return the models that their last rollback took out of service, with its time."""
-    from components.baselines.resolvers import BLESSED, SUBJECT_ID
+    from components.decisions import BLESSED, SUBJECT_ID
 
     last: dict[int, pb.Artifact] = {}
     for blessing in sorted(store.get_artifacts_by_type("ModelBlessing"), key=lambda blessing: blessing.id):
@@ -165,7 +165,8 @@ def _decide(
     """Record the blessings in one transaction, that of `model` as the newest; return the id of the execution."""
     from ml_metadata.proto import metadata_store_pb2 as pb
 
-    from components.baselines.resolvers import BLESSED, SUBJECT_ID, weights_sum
+    from components.baselines.resolvers import weights_sum
+    from components.decisions import BLESSED, SUBJECT_ID
 
     kind = store.get_artifact_type("ModelBlessing").id
     execution = pb.Execution(

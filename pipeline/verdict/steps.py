@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from components.decisions import RECORD as BLESSING
+from components.decisions import Forced
 from components.evaluation.results import read_evaluation
-from components.model_gate.decisions import RECORD as BLESSING
-from components.model_gate.decisions import Forced
 from components.sample_quality.figures import QUALITY, Quality, comparable
 from pipeline.verdict.outcomes import NodeOutcome, Output
 from trainer.tuning.trials import FILE as TRIALS

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.decisions import RECORD as BLESSING
 from components.evaluation.results import read_evaluation
-from components.model_gate.decisions import RECORD as BLESSING
 from components.sample_quality.figures import QUALITY
 from pipeline.verdict.outcomes import NodeOutcome
 from pipeline.verdict.status import Status

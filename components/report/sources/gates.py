@@ -8,9 +8,9 @@ from typing import Any
 
 from tfx.types import Artifact
 
+from components import decisions
 from components.evaluation import results as tfma_results
-from components.model_gate import decisions
-from components.report.data import Evaluation, Forced, Push, Serving, SignatureCheck
+from components.report.data import Evaluation, Push, Serving, SignatureCheck
 from components.report.drawing.wording import MINUS
 from components.report.sources.files import read_json, to_float
 from components.report.sources.run import figures
@@ -20,7 +20,7 @@ MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 
 def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Evaluation:
     """Read the Evaluator's figures and the model gate's decision; missing parts are empty."""
-    blessed, forced = _flag(blessing, "blessed"), decisions.Forced.read(blessing)
+    blessed, forced = _flag(blessing, decisions.BLESSED), decisions.Forced.read(blessing)
     if measured is None:
         return Evaluation(blessed=blessed)
     found = tfma_results.read_evaluation(measured.uri)
@@ -33,7 +33,7 @@ def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Eva
         blessed=blessed,
         failures=[] if blessed and not forced else [MINUS_SIGN.sub(MINUS, sentence) for sentence in failures],
         unjudged=list(record.get("unjudged", ())),
-        forced=Forced(forced.who, forced.why, forced.when) if forced else None,
+        forced=forced,
     )
 
 
@@ -41,11 +41,11 @@ def read_serving(blessing: Artifact | None) -> Serving | None:
     """Read the results of the serving check; None if the run had none."""
     if blessing is None:
         return None
-    found = read_json(blessing.uri, "serving_check.json")
+    found = read_json(blessing.uri, decisions.SERVING_RECORD)
     checks = found.get("signatures") or {}
     reasons = found.get("reasons") or [found[key] for key in ("reason",) if found.get(key)]
     return Serving(
-        blessed=_flag(blessing, "blessed"),
+        blessed=_flag(blessing, decisions.BLESSED),
         signatures=[_check(str(name), check) for name, check in checks.items() if isinstance(check, dict)],
         reasons=[str(reason) for reason in reasons],
         runtime=str(found.get("tensorflow") or ""),
@@ -63,9 +63,8 @@ def read_push(pushed_model: Artifact | None) -> Push | None:
 
 def _flag(artifact: Artifact | None, name: str) -> bool | None:
     """Return a custom property that is 1 or 0 as bool; None if it is not set."""
-    if artifact is None or not artifact.has_custom_property(name):
-        return None
-    return artifact.get_int_custom_property(name) == 1
+    value = decisions.get_property(artifact, name)
+    return None if value is None else value == 1
 
 
 def _check(name: str, found: dict[str, Any]) -> SignatureCheck:

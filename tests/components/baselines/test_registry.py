@@ -16,8 +16,8 @@ from components.baselines.registry import (
     record_blessing,
     record_statistics,
 )
-from components.data_gate.artifacts import REJECTS, SPANS, DataBlessing
-from components.model_gate.decisions import ACCURACY, BELOW, FRECHET_ABOVE, LABELS, PICTURES
+from components.data_gate.artifacts import DataBlessing
+from components.decisions import ACCURACY, ELBO_BELOW, FRECHET_ABOVE, LABELS, PICTURES, REJECTS, SPANS
 
 
 def artifact(kind, folder):
@@ -69,12 +69,12 @@ def test_what_the_gate_found_of_the_last_pushed_model(tmp_path):
         blessing.set_float_custom_property(ACCURACY, accuracy)
         blessing.set_int_custom_property(PICTURES, 10 * version)
         blessing.set_string_custom_property(LABELS, "abc")
-        blessing.set_float_custom_property(BELOW, 0.5)
+        blessing.set_float_custom_property(ELBO_BELOW, 0.5)
         blessing.set_float_custom_property(FRECHET_ABOVE, 0.1 * version)
         record_blessing(blessing, f"{push_to}-registry", version)
     _, found = last_model(candidate, push_to, tmp_path / "f2")
     assert (found.get_float_custom_property(ACCURACY), found.get_int_custom_property(PICTURES)) == (1.0, 20)
-    assert (found.get_float_custom_property(BELOW), found.get_float_custom_property(FRECHET_ABOVE)) == (0.5, 0.2)
+    assert (found.get_float_custom_property(ELBO_BELOW), found.get_float_custom_property(FRECHET_ABOVE)) == (0.5, 0.2)
     assert found.get_string_custom_property(LABELS) == "abc" and not found.get_int_custom_property(ABSENT)
 
 

@@ -7,7 +7,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.baselines.resolvers import ForcedBlessing, LatestBlessedOther, Withdrawal
-from components.model_gate.decisions import Forced, RolledBack
+from components.decisions import Forced, RolledBack
 from serving.manifest import write_manifest
 
 

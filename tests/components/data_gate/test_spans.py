@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.data_gate.config import ValidationConfig
-from components.data_gate.spans import divergence, from_plain, pooled, span_anomalies
+from components.data_gate.spans import divergence, parse_spans, pooled, span_anomalies
 from components.image_example_gen.writing.by_span import count_picture
 from components.image_example_gen.writing.example import Row
 
@@ -94,7 +94,7 @@ def test_the_divergence_is_zero_on_average_between_samples_of_one_distribution()
 def test_counts_survive_json_and_add_up():
     import json
 
-    again = from_plain(json.loads(json.dumps(BEFORE)))
+    again = parse_spans(json.loads(json.dumps(BEFORE)))
     assert again == BEFORE and span_anomalies({**BEFORE, "span-3": span(3)}, again, ValidationConfig())[0] == []
     total = pooled(again)
     assert total["image/label"].total() == 800 and total["pictures"]["pictures"] == 800

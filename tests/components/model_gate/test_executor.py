@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
+from components.decisions import ELBO_BELOW, EVALUATION_ID, FORCED_BLESSING_ID, FRECHET_ABOVE, Forced, RolledBack
 from components.feature_extractor.artifacts import Features
 from components.feature_extractor.description import DESCRIPTION, Description
-from components.model_gate.decisions import BELOW, EVALUATION_ID, FIRST_ID, FRECHET_ABOVE, Forced, RolledBack
 from components.model_gate.executor import Executor
 from components.sample_quality import artifacts as quality_artifacts
 from components.sample_quality.figures import Distances, Quality
@@ -117,14 +117,14 @@ def test_a_forced_blessing_stands_and_stays_the_same(gate, who, why):
     again = gate(refused=True, who=who, why=why, earlier=first)
     assert again.get_int_custom_property("blessed") == 1
     assert Forced.read(again) == Forced.read(first)
-    assert again.get_int_custom_property(FIRST_ID) == first.id
+    assert again.get_int_custom_property(FORCED_BLESSING_ID) == first.id
 
 
 def test_another_reason_is_another_blessing(gate):
     first = gate(refused=True, who="ada@engine", why="the pictures are new")
     again = gate(refused=True, who="bob@engine", why="as Ada says", earlier=first)
     assert Forced.read(again).who == "bob@engine"
-    assert not again.has_custom_property(FIRST_ID)
+    assert not again.has_custom_property(FORCED_BLESSING_ID)
 
 
 @pytest.fixture
@@ -190,19 +190,19 @@ def test_a_last_model_whose_labels_nobody_learned_says_nothing(gate):
 
 def test_models_do_not_slide_down_a_little_at_a_time(gate):
     first = gate(refused=False, elbos=(-100.0, None))
-    assert first.get_float_custom_property(BELOW) == 0
+    assert first.get_float_custom_property(ELBO_BELOW) == 0
     second = gate(refused=False, last=first, elbos=(-100.6, -100.0))
-    assert second.get_int_custom_property("blessed") == 1 and second.get_float_custom_property(BELOW) == pytest.approx(0.6)
+    assert second.get_int_custom_property("blessed") == 1 and second.get_float_custom_property(ELBO_BELOW) == pytest.approx(0.6)
     third = gate(refused=False, last=second, elbos=(-101.2, -100.6))
     assert third.get_int_custom_property("blessed") == 0, "each step is allowed, both are not"
     (words,) = record(third)["failures"]
     assert words.startswith("ELBO is 1.20 nats worse than that of the best of the models before") and "allowed are 1.00" in words
     better = gate(refused=False, last=second, elbos=(-100.1, -100.6))
-    assert better.get_int_custom_property("blessed") == 1 and better.get_float_custom_property(BELOW) == pytest.approx(0.1)
+    assert better.get_int_custom_property("blessed") == 1 and better.get_float_custom_property(ELBO_BELOW) == pytest.approx(0.1)
     best = gate(refused=False, last=second, elbos=(-90.0, -100.6))
-    assert best.get_float_custom_property(BELOW) == 0, "new ones are judged by it"
+    assert best.get_float_custom_property(ELBO_BELOW) == 0, "new ones are judged by it"
     forced = gate(refused=False, last=second, elbos=(-101.2, -100.6), who="ada@engine", why="new pictures")
-    assert forced.get_int_custom_property("blessed") == 1 and forced.get_float_custom_property(BELOW) == 0
+    assert forced.get_int_custom_property("blessed") == 1 and forced.get_float_custom_property(ELBO_BELOW) == 0
 
 
 MADE = Distances(14.0, 9.5, 1.0, 0.98, 0.2, 1.6, 0.8, "classifier", "a" * 64, "b" * 64, 1000)

@@ -10,7 +10,7 @@ from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.model_gate.decisions import ACCURACY
+from components.decisions import ACCURACY
 from components.pusher import executor
 from components.pusher.executor import AtomicPush, push
 from components.pusher.versions import versions

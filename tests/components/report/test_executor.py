@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tfx.types import Artifact, channel_utils, standard_artifacts
 
-from components.model_gate.decisions import Forced
+from components.decisions import Forced
 from components.report.artifacts import Report
 from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.decisions import Forced
 from components.report.data import (
     Answers,
     Code,
@@ -19,7 +20,6 @@ from components.report.data import (
     Epoch,
     Evaluation,
     Figures,
-    Forced,
     Push,
     Samples,
     Serving,
