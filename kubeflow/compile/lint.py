@@ -46,8 +46,8 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
                 Violation(
                     "wrapped",
                     "the file",
-                    "is a PipelineJob, which only Vertex AI takes: give the runner an output_filename ending in .yaml, "
-                    "and a bare PipelineSpec is written",
+                    "is a PipelineJob, which only Vertex AI accepts: give the runner an output_filename that ends in .yaml, "
+                    "so that it writes a PipelineSpec",
                 )
             )
         spec = spec["pipelineSpec"]
@@ -63,8 +63,8 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
     try:
         return _laid_out(spec), problems
     except ValueError as error:
-        words = " ".join(str(error).split())
-        return None, [*problems, Violation("no-pipeline", "the file", f"is not laid out as a PipelineSpec is: {words}")]
+        reason = " ".join(str(error).split())
+        return None, [*problems, Violation("no-pipeline", "the file", f"is not a valid PipelineSpec: {reason}")]
 
 
 def _more(documents: list[Any], target: Target) -> Iterator[Violation]:
@@ -73,10 +73,10 @@ def _more(documents: list[Any], target: Target) -> Iterator[Violation]:
         platform = isinstance(document, dict) and set(document) == {"platforms"} and isinstance(document["platforms"], dict)
         if number > 2 or not platform:
             yield Violation(
-                "documents", f"document {number}", "is neither the pipeline nor its platform's part, and would be refused"
+                "documents", f"document {number}", "is neither the pipeline nor its platform document, and would be refused"
             )
         elif target == "vertex":
-            yield Violation("documents", f"document {number}", "is for Kubernetes, of which Vertex AI knows nothing: leave it out")
+            yield Violation("documents", f"document {number}", "is for Kubernetes, which Vertex AI does not support: leave it out")
 
 
 def _laid_out(spec: dict[str, Any]) -> dict[str, Any]:

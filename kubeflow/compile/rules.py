@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import yaml
@@ -28,15 +29,15 @@ class Violation:
     Attributes:
         rule: A short name of the rule.
         where: The task, the executor or the part.
-        words: What happens on the cluster, and what to do, in a sentence.
+        message: What happens on the cluster, and what to do, in a sentence.
     """
 
     rule: str
     where: str
-    words: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.words} [{self.rule}]"
+        return f"{self.where}: {self.message} [{self.rule}]"
 
 
 def _graphs(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -65,7 +66,7 @@ def schema_version(spec: dict[str, Any]) -> Iterator[Violation]:
     """Require the only schema version that Kubeflow Pipelines reads."""
     found = spec.get("schemaVersion")
     if found != SCHEMA:
-        yield Violation("schema", "schemaVersion", f"is {found}, and {SCHEMA} alone is read: set use_pipeline_spec_2_1=True")
+        yield Violation("schema", "schemaVersion", f"is {found}, but servers read only {SCHEMA}: set use_pipeline_spec_2_1=True")
 
 
 def resolvers(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -92,7 +93,7 @@ def cached_sources(spec: dict[str, Any]) -> Iterator[Violation]:
     for name, task in _tasks(spec):
         cached = task.get("cachingOptions", {}).get("enableCache")
         if cached and "input_base" in task.get("inputs", {}).get("parameters", {}):
-            yield Violation("stale", name, "reads files, whose changes the cache does not see: take its cachingOptions away")
+            yield Violation("stale", name, "reads files, and the cache does not detect their changes: remove its cachingOptions")
 
 
 def entrypoints(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -102,8 +103,8 @@ def entrypoints(spec: dict[str, Any]) -> Iterator[Violation]:
             yield Violation(
                 "entrypoint",
                 name,
-                "TFX's own entrypoint fails on input artifacts without a type, as which they come: "
-                "set default_commands to one that fills them in, such as python -m kubeflow.entrypoint",
+                "TFX's own entrypoint fails, because the server sends input artifacts without a type: "
+                "set default_commands to one that adds the types, such as python -m kubeflow.entrypoint",
             )
 
 
@@ -115,7 +116,7 @@ def parameters(spec: dict[str, Any]) -> Iterator[Violation]:
             yield Violation(
                 "parameter",
                 f"the parameter {name}",
-                "has no default value here, TFX drops it: each run must be given one, or make it a constant",
+                "has no default value, because TFX drops it: give each run a value, or use a constant",
             )
 
 
@@ -129,25 +130,16 @@ def double_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
                 yield Violation(
                     "double",
                     name,
-                    f"gives its output {key} as a parameter of type double, which is not passed on: write it into an artifact",
+                    f"returns its output {key} as a parameter of type double, which is not passed on: write it into an artifact",
                 )
 
 
-def vertex_accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Require the name of one of Vertex AI's accelerators."""
-    return _accelerators(spec, r"[A-Z0-9_]+", "no kind of Vertex AI's: name one such as NVIDIA_TESLA_T4")
-
-
-def accelerators(spec: dict[str, Any]) -> Iterator[Violation]:
-    """Require an accelerator that is the name of a Kubernetes resource."""
-    return _accelerators(spec, r"[a-z0-9.-]+/[A-Za-z0-9._-]+", "no Kubernetes resource: name one such as nvidia.com/gpu")
-
-
-def _accelerators(spec: dict[str, Any], allowed: str, words: str) -> Iterator[Violation]:
+def accelerators(spec: dict[str, Any], pattern: str, hint: str) -> Iterator[Violation]:
+    """Require accelerator types that the server supports: those that match `pattern`."""
     for name, container in _containers(spec):
         kind = container.get("resources", {}).get("accelerator", {}).get("type")
-        if kind and not re.fullmatch(allowed, kind):
-            yield Violation("accelerator", name, f"asks for the accelerator {kind}, which is {words}")
+        if kind and not re.fullmatch(pattern, kind):
+            yield Violation("accelerator", name, f"asks for the accelerator {kind}, which is {hint}")
 
 
 def infra_validators(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -157,7 +149,7 @@ def infra_validators(spec: dict[str, Any]) -> Iterator[Violation]:
             yield Violation(
                 "infra-validator",
                 name,
-                "InfraValidator needs docker or rights that a pod has not: try the model within a container",
+                "InfraValidator needs docker or rights that a pod does not have: check the model inside a container",
             )
 
 
@@ -167,15 +159,15 @@ def references(spec: dict[str, Any]) -> Iterator[Violation]:
     for component_name, component in spec.get("components", {}).items():
         label = component.get("executorLabel")
         if label is not None and label not in executors:
-            yield Violation("reference", component_name, f"is run by {label}, which there is none of")
+            yield Violation("reference", component_name, f"uses the executor {label}, which does not exist")
     for tasks in _graphs(spec):
         for name, task in tasks.items():
             if task.get("componentRef", {}).get("name") not in spec.get("components", {}):
                 yield Violation(
-                    "reference", name, f"is of the component {task.get('componentRef', {}).get('name')}, which there is none of"
+                    "reference", name, f"uses the component {task.get('componentRef', {}).get('name')}, which does not exist"
                 )
             for other in sorted(_named(task) - set(tasks)):
-                yield Violation("reference", name, f"waits for {other}, which there is none of in its graph")
+                yield Violation("reference", name, f"waits for {other}, which does not exist in its graph")
 
 
 def _named(task: dict[str, Any]) -> set[str]:
@@ -199,7 +191,7 @@ def conditions(spec: dict[str, Any]) -> Iterator[Violation]:
                 yield Violation(
                     "condition",
                     name,
-                    f"runs on a condition on {key}, which it is not given: a channel in a condition must not be an input as well",
+                    f"has a condition on {key}, which is not one of its inputs: a channel in a condition must not be an input as well",
                 )
 
 
@@ -212,7 +204,9 @@ def refusals(spec: dict[str, Any]) -> Iterator[Violation]:
     for name, task in _tasks(spec):
         if name in verdicts and _is_exit_handler(task):
             yield Violation(
-                "exit-handler", name, "is an exit handler, whose failure does not fail the run: put it behind the last task instead"
+                "exit-handler",
+                name,
+                "is an exit handler, whose failure does not fail the run: make it depend on the last task instead",
             )
     if any(_is_exit_handler(spec_task) for _, spec_task in _tasks(spec)) and any(
         OURS in container.get("command", ()) for _, container in _containers(spec)
@@ -234,7 +228,7 @@ def _undecided(spec: dict[str, Any], verdicts: set[str]) -> Iterator[Violation]:
                 and any(blessing in kind for blessing in _BLESSINGS for kind in kinds)
                 and not _reads_only(task, spec)
             ):
-                yield Violation("no-verdict", name, "may refuse, and no task behind it fails then: the run would be a success")
+                yield Violation("no-verdict", name, "may refuse, but no task after it fails then: the run would succeed")
 
 
 def _reads_only(task: dict[str, Any], spec: dict[str, Any]) -> bool:
@@ -263,17 +257,17 @@ def retries(spec: dict[str, Any]) -> Iterator[Violation]:
         factor = policy.get("backoffFactor", 2)
         if factor != int(factor):
             yield Violation(
-                "retries", name, f"has the backoffFactor {factor:g}, and whole numbers alone are read: the task would fail"
+                "retries", name, f"has the backoffFactor {factor:g}, but the server reads only whole numbers: the task would fail"
             )
-        most = float(policy.get("backoffMaxDuration", "0s").rstrip("s"))
-        if not most:
-            yield Violation("retries", name, "is never tried again: without a backoffMaxDuration, all tries end at once")
-        elif most < _DAY:
+        longest = float(policy.get("backoffMaxDuration", "0s").rstrip("s"))
+        if not longest:
+            yield Violation("retries", name, "is never retried: without a backoffMaxDuration, all attempts end at once")
+        elif longest < _DAY:
             yield Violation(
                 "retries",
                 name,
-                f"is not tried again {most:g} s after its first start: backoffMaxDuration bounds all tries, not a pause; "
-                "give it days",
+                f"is not retried later than {longest:g} s after its first start: backoffMaxDuration limits all attempts together; "
+                "set it to days",
             )
 
 
@@ -284,7 +278,7 @@ def roots(spec: dict[str, Any]) -> Iterator[Violation]:
     """
     root = spec.get("defaultPipelineRoot", "")
     if root and not root.startswith(("gs://", "s3://", "minio://")):
-        yield Violation("root", "defaultPipelineRoot", f"is {root[:60]}: the launcher opens gs://, s3:// and minio:// alone")
+        yield Violation("root", "defaultPipelineRoot", f"is {root[:60]}: the launcher opens only gs://, s3:// and minio://")
 
 
 def nulls(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -292,7 +286,7 @@ def nulls(spec: dict[str, Any]) -> Iterator[Violation]:
     for name, task in _tasks(spec):
         for key, given in task.get("inputs", {}).get("parameters", {}).items():
             if "constant" in given.get("runtimeValue", {}) and given["runtimeValue"]["constant"] is None:
-                yield Violation("null", name, f"is given null for {key}: leave it out")
+                yield Violation("null", name, f"has null as its parameter {key}: leave it out")
     for name, component in spec.get("components", {}).items():
         for key, output in component.get("outputDefinitions", {}).get("artifacts", {}).items():
             for field, value in output.get("metadata", {}).items():
@@ -309,7 +303,9 @@ def dollars(spec: dict[str, Any]) -> Iterator[Violation]:
         for key, given in task.get("inputs", {}).get("parameters", {}).items():
             found = re.search(r"\$\$|\$\([A-Za-z_]\w*\)", str(given.get("runtimeValue", {}).get("constant", "")))
             if found:
-                yield Violation("dollar", name, f"is given {found[0]} in {key}, which Kubernetes replaces: write it otherwise")
+                yield Violation(
+                    "dollar", name, f"has {found[0]} in its parameter {key}, which Kubernetes replaces: change the text"
+                )
 
 
 def empty_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
@@ -326,8 +322,8 @@ def empty_outputs(spec: dict[str, Any]) -> Iterator[Violation]:
                 yield Violation(
                     "empty-output",
                     name,
-                    f"takes {key} from {producer}, whose folder is empty and lost in the upload where no model is pushed: "
-                    "let the container make it, as python -m kubeflow.entrypoint does",
+                    f"takes {key} from {producer}. Without a push its folder is empty, and the upload loses it: "
+                    "create it in the container, as python -m kubeflow.entrypoint does",
                 )
 
 
@@ -338,15 +334,19 @@ def names(spec: dict[str, Any]) -> Iterator[Violation]:
     """
     pipeline = spec["pipelineInfo"].get("name", "")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,127}", pipeline):
-        yield Violation("name", "pipelineInfo", f"has the name {pipeline[:60]!r}: small letters, digits and - alone, at most 128")
+        yield Violation(
+            "name", "pipelineInfo", f"has the name {pipeline[:60]!r}: use only lowercase letters, digits and -, at most 128"
+        )
     for name in sorted({*spec.get("components", {}), *(name for name, _ in _tasks(spec))}):
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,119}", name):
-            yield Violation("name", name[:60], "is no name for a task or component: letters, digits and - alone, at most 120")
+            yield Violation(
+                "name", name[:60], "is not a valid name of a task or component: use only letters, digits and -, at most 120"
+            )
     for name in sorted(set(spec.get("components", {})) & set(_TEMPLATES)):
-        yield Violation("name", name, "is a name that the server's workflow uses itself: begin names of components with comp-")
+        yield Violation("name", name, "is a name that the server's workflow uses: start names of components with comp-")
     for name, component in spec.get("components", {}).items():
         if "executor-logs" in component.get("outputDefinitions", {}).get("artifacts", {}):
-            yield Violation("name", name, "has an output executor-logs, as which the server keeps the log: call it otherwise")
+            yield Violation("name", name, "has an output executor-logs, the name of the server's own log: rename it")
 
 
 _NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -358,13 +358,15 @@ def misread(text: str) -> Iterator[Violation]:
         if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.style is None and _NUMBER.fullmatch(event.value):
             if isinstance(yaml.safe_load(event.value), str):
                 yield Violation(
-                    "string", f"line {event.start_mark.line + 1}", f"{event.value} is a number to the server: put it in quotes"
+                    "string", f"line {event.start_mark.line + 1}", f"the server reads {event.value} as a number: put it in quotes"
                 )
 
 
 _Rule = Callable[[dict[str, Any]], Iterator[Violation]]
 EVERYWHERE: tuple[_Rule, ...] = (references, conditions)
-VERTEX: tuple[_Rule, ...] = (vertex_accelerators,)
+VERTEX: tuple[_Rule, ...] = (
+    partial(accelerators, pattern=r"[A-Z0-9_]+", hint="no type of Vertex AI: use one such as NVIDIA_TESLA_T4"),
+)
 OPEN_SOURCE: tuple[_Rule, ...] = (
     schema_version,
     resolvers,
@@ -373,7 +375,7 @@ OPEN_SOURCE: tuple[_Rule, ...] = (
     entrypoints,
     parameters,
     double_outputs,
-    accelerators,
+    partial(accelerators, pattern=r"[a-z0-9.-]+/[A-Za-z0-9._-]+", hint="no Kubernetes resource: use one such as nvidia.com/gpu"),
     infra_validators,
     refusals,
     retries,

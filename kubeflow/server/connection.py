@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import tenacity
+
 from common.errors import InputError
 from kubeflow.server.credentials import Credentials, find_credentials, in_a_pod, pod_namespace
 
 _IN_CLUSTER = "http://ml-pipeline.kubeflow.svc.cluster.local:8888"
 _TIMEOUT = (10, 60)  # seconds to connect and to answer; kfp_server_api silently ignores floats
-_PASSING = (502, 503, 504)
+_TRANSIENT = (502, 503, 504)
 _T = TypeVar("_T")
 
 
@@ -29,7 +31,7 @@ class ServerFault(RuntimeError):
     """A fault of the server or the network that other arguments would not fix. Ends a command with exit status 1."""
 
 
-class Away(ServerFault):
+class Unavailable(ServerFault):
     """The server does not answer, but did before; retrying may help."""
 
 
@@ -55,81 +57,87 @@ class Retry:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
     chance: Callable[[], float] = field(default=random.random, repr=False)
 
-    def pauses(self) -> Iterator[float | None]:
-        """Yield the seconds to wait after each attempt; None after the last."""
-        for attempt in range(self.attempts - 1):
-            yield min(self.longest, self.first * 2**attempt) * (1 - self.chance() / 2)
-        yield None
+    def pause(self, attempt: int) -> float:
+        """Return the seconds to wait after an attempt, counted from 1."""
+        return min(self.longest, self.first * 2 ** (attempt - 1)) * (1 - self.chance() / 2)
 
-    def call(self, once: Callable[[], _T]) -> _T:
-        """Call a function that may safely be called twice.
+    def call(self, send: Callable[[], _T], look_up: Callable[[], _T | None] = lambda: None) -> _T:
+        """Send a request that may safely be sent twice, until there is an answer.
+
+        Args:
+            send: Sends the request.
+            look_up: Called after the last lost answer; a result other than None is the answer.
 
         Raises:
-            Away: No attempt was answered.
+            Unavailable: No attempt was answered.
         """
-        for pause in self.pauses():
-            try:
-                return once()
-            except LostAnswer as lost:
-                self._wait_or_give_up(pause, lost)
-        raise AssertionError("the last pause is None")
+
+        def give_up(state: tenacity.RetryCallState) -> _T:
+            found = look_up()
+            if found is None:
+                raise Unavailable(f"{state.outcome.exception()}, {self.attempts} times over") from None
+            return found
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(LostAnswer),
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=lambda state: self.pause(state.attempt_number),
+            sleep=self.sleep,
+            retry_error_callback=give_up,
+        )(send)
 
     def make(self, create: Callable[[], _T], look_up: Callable[[], _T | None]) -> _T:
         """Create an object that must not be created twice. After a lost answer, or a conflict, it is looked up first.
 
         Raises:
             Conflict: The server says that it exists, but it cannot be found.
-            Away: No attempt was answered, and the object does not exist.
+            Unavailable: No attempt was answered, and the object does not exist.
         """
-        for pause in self.pauses():
+        lost = False
+
+        def send() -> _T:
+            nonlocal lost
+            if lost and (found := look_up()) is not None:
+                return found
             try:
                 return create()
+            except LostAnswer:
+                lost = True
+                raise
             except Conflict:
                 found = look_up()
                 if found is None:
                     raise
                 return found
-            except LostAnswer as lost:
-                if pause is not None:
-                    self.sleep(pause)
-                found = look_up()
-                if found is not None:
-                    return found
-                if pause is None:
-                    raise Away(f"{lost}, {self.attempts} times over") from None
-        raise AssertionError("the last pause is None")
 
-    def _wait_or_give_up(self, pause: float | None, lost: LostAnswer) -> None:
-        if pause is None:
-            raise Away(f"{lost}, {self.attempts} times over") from None
-        self.sleep(pause)
+        return self.call(send, look_up)
 
 
-def looks(
-    look: Callable[[], _T], pause: float, patience: float, sleep: Callable[[float], None], clock: Callable[[], float]
+def poll(
+    send: Callable[[], _T], pause: float, patience: float, sleep: Callable[[float], None], clock: Callable[[], float]
 ) -> Iterator[_T]:
     """Poll a server for hours, while it may be unavailable for minutes, and yield each answer.
 
     Args:
-        look: Sends the request.
+        send: Sends the request.
         pause: Seconds between two requests.
         patience: Seconds without an answer after which to give up.
         sleep, clock: The functions that wait, and that return the time in seconds.
 
     Raises:
-        Away: The server has not answered for longer.
+        Unavailable: The server has not answered for longer.
     """
-    heard = clock()
+    last_answer = clock()
     while True:
         try:
-            found = look()
-        except Away as away:
-            silent = clock() - heard
+            answer = send()
+        except Unavailable as error:
+            silent = clock() - last_answer
             if silent >= patience:
-                raise Away(f"{away}, and nobody has answered for {silent / 60:.0f} minutes") from None
+                raise Unavailable(f"{error}, and nobody has answered for {silent / 60:.0f} minutes") from None
         else:
-            heard = clock()
-            yield found
+            last_answer = clock()
+            yield answer
         sleep(pause)
 
 
@@ -240,7 +248,7 @@ class Connection:
         except (transport.ProtocolError, transport.ReadTimeoutError) as error:
             raise LostAnswer(f"{self.host} broke off without an answer ({type(error).__name__})") from None
         except transport.HTTPError as error:
-            raise InputError(f"cannot speak with {self.host}: {self._clean(str(error))}") from None
+            raise InputError(f"cannot communicate with {self.host}: {self._clean(str(error))}") from None
         kind = headers.get("Content-Type", "application/json")
         if "json" not in kind:
             raise InputError(
@@ -253,14 +261,14 @@ class Connection:
     def _explained(self, error: Any) -> Exception:
         """Return an exception with a one-line message for an answer other than 2xx."""
         said = self._clean(_message(error.body) or str(error.reason))
-        if error.status in _PASSING:
+        if error.status in _TRANSIENT:
             return LostAnswer(f"{self.host} answers {error.status} ({said})")
         if 300 <= error.status < 400:
             return InputError(
-                f"{self.host} sends elsewhere ({error.status}): it wants a sign-in, or --host is not its API's address"
+                f"{self.host} redirects ({error.status}): it wants a sign-in, or --host is not the address of its API"
             )
         if error.status == 401:
-            return InputError(f"{self.host} does not let in {self._credentials.described} (401): {said}")
+            return InputError(f"{self.host} denies access to {self._credentials.described} (401): {said}")
         if error.status == 403:
             where = f" in the namespace {self.namespace}" if self.namespace else ""
             return InputError(f"{self.host} forbids this to {self._credentials.described}{where} (403): {said}")
@@ -297,14 +305,14 @@ def connect(
     environment = os.environ if environment is None else environment
     given = host or environment.get("KFP_HOST") or None
     if given is None and not in_a_pod(environment):
-        raise InputError("no server is named: say --host https://... or set KFP_HOST")
+        raise InputError("no server is named: give --host https://... or set KFP_HOST")
     url = _checked(given or _IN_CLUSTER)
     connection = Connection(url, find_credentials(environment, url), retry or Retry())
     namespace = namespace or environment.get("KFP_NAMESPACE") or None
     if connection.call("Healthz", "get_healthz").multi_user:
         connection.namespace = namespace or pod_namespace(environment)
         if connection.namespace is None:
-            raise InputError(f"{url} keeps users apart by namespaces: say --namespace, or set KFP_NAMESPACE")
+            raise InputError(f"{url} separates users by namespaces: give --namespace, or set KFP_NAMESPACE")
     elif namespace:
         raise InputError(f"{url} has no namespaces for users: leave --namespace {namespace} out, and KFP_NAMESPACE unset")
     return connection

@@ -12,7 +12,7 @@ from typing import Any
 
 from common.errors import InputError
 from kubeflow.compile.packages import Package, fill_parameters, read_package
-from kubeflow.server.connection import Connection, ServerFault, looks
+from kubeflow.server.connection import Connection, ServerFault, poll
 
 PATIENCE = 600.0  # seconds without an answer, enough to restore port forwarding or to move a server
 _EXPERIMENT = 128  # maximum bytes of a name; 2.17 answers 500 to longer ones (backend/src/apiserver/validation/length.go)
@@ -217,7 +217,7 @@ def wait_for(
     Args:
         connection: The server.
         run_id: The run.
-        pause, patience, sleep, clock: See `kubeflow.server.connection.looks`.
+        pause, patience, sleep, clock: See `kubeflow.server.connection.poll`.
         tell: Called with each new state.
 
     Raises:
@@ -225,7 +225,7 @@ def wait_for(
         ServerFault: The server fails, or has not answered for long; the run continues.
     """
     last = None
-    for run in looks(lambda: connection.call("Run", "get_run", run_id=run_id), pause, patience, sleep, clock):
+    for run in poll(lambda: connection.call("Run", "get_run", run_id=run_id), pause, patience, sleep, clock):
         if run.state is None and run.error:
             raise ServerFault(f"{connection.host} cannot tell how run {run_id} is: {run.error.message}")
         if run.state and run.state != last:
@@ -233,7 +233,7 @@ def wait_for(
             tell(last)
         if last in _ENDED:
             return _ending(run)
-    raise AssertionError("it looks for ever")
+    raise AssertionError("poll never ends")
 
 
 def _ending(run: Any) -> Ending:

@@ -13,12 +13,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
 from kubeflow.compile.packages import Package, fill_parameters, fingerprint, read_package
-from kubeflow.server.connection import Conflict, LostAnswer, NotFound, Retry, ServerFault, looks
+from kubeflow.server.connection import Conflict, LostAnswer, NotFound, Retry, ServerFault, poll
 from kubeflow.server.cron import every_as_cron, parse_cron, to_vertex
 from kubeflow.server.schedules import Left, Listed, Scheduled
 from kubeflow.server.submission import PATIENCE, Ending, Submission, Version
@@ -110,7 +111,7 @@ def wait_for(
         )
 
     last = None
-    for job in looks(look, pause, patience, sleep, clock):
+    for job in poll(look, pause, patience, sleep, clock):
         state = job.gca_resource.state.name.removeprefix("PIPELINE_STATE_")
         if state != last:
             last = state
@@ -119,7 +120,7 @@ def wait_for(
             tasks = job.gca_resource.job_detail.task_details
             failed = sorted({task.task_name for task in tasks if task.state.name == "FAILED"})
             return Ending(state, " ".join(job.gca_resource.error.message.split()), tuple(failed))
-    raise AssertionError("it looks for ever")
+    raise AssertionError("poll never ends")
 
 
 def schedule(
@@ -173,7 +174,7 @@ def pause(name: str, place: Place) -> list[str]:
     """Stop a schedule from firing, without deleting it; see `kubeflow.server.schedules.pause`."""
     found = [each for each in _required(place, name) if _active(each)]
     for each in found:
-        place.retry.call(lambda each=each: _asked(each.pause))
+        place.retry.call(partial(_asked, each.pause))
     return [each.gca_resource.name for each in found]
 
 
@@ -249,7 +250,7 @@ def _asked(ask: Callable[[], Any]) -> Any:
     except (api.ServiceUnavailable, api.BadGateway, api.GatewayTimeout, api.RetryError) as error:  # includes DeadlineExceeded
         raise LostAnswer(f"Vertex AI does not answer ({_line(error)})") from None
     except api.NotFound as error:
-        raise NotFound(f"Vertex AI knows it not: {_line(error)}") from None
+        raise NotFound(f"Vertex AI does not have it: {_line(error)}") from None
     except api.Conflict as error:
         raise Conflict(f"Vertex AI has it already: {_line(error)}") from None
     except api.ClientError as error:
@@ -315,7 +316,7 @@ def _delete(place: Place, schedules: Sequence[Any]) -> tuple[list[str], list[Lef
     for each in schedules:
         name = each.gca_resource.name
         try:
-            place.retry.call(lambda each=each: _asked(each.delete))
+            place.retry.call(partial(_asked, each.delete))
         except NotFound:
             removed.append(name)
         except (InputError, ServerFault) as error:

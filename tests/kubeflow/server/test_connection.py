@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import InputError
 from kubeflow.server import credentials
-from kubeflow.server.connection import Away, Conflict, LostAnswer, Retry, ServerFault, connect, looks
+from kubeflow.server.connection import Conflict, LostAnswer, Retry, ServerFault, Unavailable, connect, poll
 from tests.kubeflow.api_server import TOKEN, api_server
 from tests.kubeflow.published import RELEASES, usable
 from tests.kubeflow.tiny_pipeline import connected, quick_retry, write_pipeline
@@ -94,7 +94,7 @@ def test_tokens_from_the_environment_and_from_a_file(tmp_path):
 def test_no_token_and_a_wrong_one():
     with api_server(token="another") as server:
         assert "a request without a token" in refusal(server.url, environment={})
-        assert "does not let in the token in KFP_TOKEN (401)" in refusal(server.url, environment={"KFP_TOKEN": TOKEN})
+        assert "denies access to the token in KFP_TOKEN (401)" in refusal(server.url, environment={"KFP_TOKEN": TOKEN})
 
 
 def test_tokens_that_cannot_be(tmp_path):
@@ -199,7 +199,7 @@ def test_namespaces():
     with api_server(multi_user=True) as server:
         assert connected(server, "team-a").namespace == "team-a"
         assert connected(server, KFP_NAMESPACE="team-b").namespace == "team-b"
-        assert "say --namespace" in refusal(server.url, environment={})
+        assert "give --namespace" in refusal(server.url, environment={})
     with api_server() as server:
         assert connected(server).namespace is None
         assert "leave --namespace team-a out" in refusal(server.url, "team-a", environment={})
@@ -220,7 +220,7 @@ def test_a_server_that_has_answered_and_then_listens_no_more_is_asked_again(serv
     connection = connected(server, slept=slept)
     with monkeypatch.context() as dropped:  # as where a forwarded port has dropped
         dropped.setattr("urllib3.util.connection.create_connection", refuse)
-        with pytest.raises(Away, match=r"cannot reach http://127.* Connection refused, 5 times over"):
+        with pytest.raises(Unavailable, match=r"cannot reach http://127.* Connection refused, 5 times over"):
             connection.call("Healthz", "get_healthz")
         assert slept == [0.5, 1, 2, 4]
         assert "is --host (or KFP_HOST) right?" in refusal(server.url, environment={})  # it has never answered this one
@@ -254,8 +254,8 @@ def test_not_more_than_five_times(server):
 
 
 def test_chance_shortens_pauses_by_no_more_than_half():
-    assert list(Retry(chance=lambda: 1.0, attempts=3).pauses()) == [0.25, 0.5, None]
-    assert list(Retry(chance=lambda: 0.0, attempts=8).pauses()) == [0.5, 1, 2, 4, 8, 8, 8, None]
+    assert [Retry(chance=lambda: 1.0).pause(attempt) for attempt in (1, 2)] == [0.25, 0.5]
+    assert [Retry(chance=lambda: 0.0).pause(attempt) for attempt in range(1, 8)] == [0.5, 1, 2, 4, 8, 8, 8]
 
 
 def test_other_failures_are_not_repeated(server):
@@ -271,15 +271,15 @@ def test_patience_begins_anew_with_each_answer():
     def look():
         found = script.pop(0)
         if not found:
-            raise Away("nobody")
+            raise Unavailable("nobody")
         return found
 
     def sleep(seconds):
         now[0] += seconds
 
-    seen = looks(look, 10, 600, sleep, lambda: now[0])
+    seen = poll(look, 10, 600, sleep, lambda: now[0])
     assert (next(seen), next(seen)) == ("a", "b")
-    with pytest.raises(Away, match="nobody, and nobody has answered for 10 minutes"):
+    with pytest.raises(Unavailable, match="nobody, and nobody has answered for 10 minutes"):
         next(seen)
     assert now[0] == 59 * 10 + 10 + 59 * 10 + 600
 

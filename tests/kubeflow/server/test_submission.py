@@ -9,7 +9,7 @@ import yaml
 
 from common.errors import InputError
 from kubeflow.compile.packages import fill_parameters, read_package
-from kubeflow.server.connection import Away, ServerFault
+from kubeflow.server.connection import ServerFault, Unavailable
 from kubeflow.server.submission import submit, wait_for
 from tests.kubeflow.api_server import api_server
 from tests.kubeflow.published import RELEASES, usable
@@ -242,7 +242,7 @@ def test_waiting_ends_where_nobody_answers_for_long(server, tmp_path):
     connection, clock = connected(server), Clock()
     run = submit(write_pipeline(tmp_path), connection)
     server.fail("get_run", 503, times=10**6)
-    with pytest.raises(Away, match="answers 503 .*, 5 times over, and nobody has answered for 10 minutes"):
+    with pytest.raises(Unavailable, match="answers 503 .*, 5 times over, and nobody has answered for 10 minutes"):
         wait_for(connection, run.run_id, sleep=clock.sleep, clock=clock)
     assert clock.now == 600
 
