@@ -14,10 +14,10 @@ import numpy as np
 
 from common.errors import InputError, one_line
 from common.lines import readable
-from serving.c_api import FAILED_PRECONDITION, INVALID_ARGUMENT, Session, TensorFlowError, find_library
+from serving.c_api import INVALID_ARGUMENT, TensorFlowError
 from serving.manifest import verify
 from serving.picture_files import PictureOptions, Refused, format_of, read_picture_file
-from serving.signatures import read_signatures
+from serving.saved_model import SavedModel
 
 BATCH = 256  # Pictures per call: enough to keep the machine busy, few enough for memory.
 GENERATE_BLOCK = 64  # Part of the meaning of a seed: another value changes all pictures after the first block.
@@ -85,7 +85,7 @@ class PictureAnswers:
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
 
-class PushedModel:
+class PushedModel(SavedModel):
     """A pushed model, loaded by TensorFlow's C++ runtime, which TensorFlow Serving also uses.
 
     Set TF_CPP_MIN_LOG_LEVEL before creating one: TensorFlow's library reads it on loading.
@@ -114,11 +114,7 @@ class PushedModel:
         self.image_shape: tuple[int, int, int] = self.about["image_shape"]
         self.latent_dim: int = self.about["latent_dim"]
         self.options = PictureOptions.from_dict(self.about.get("picture_files", {}))
-        try:
-            self._signatures = read_signatures(self.path)
-            self._session = Session(find_library(), self.path)
-        except (OSError, ValueError, TensorFlowError) as error:
-            raise InputError(f"the model in {self.path} cannot be loaded: {one_line(error)}") from error
+        super().__init__(self.path)
 
     def generate(self, count: int, seed: int, temperature: float = 1.0, label: str | None = None) -> np.ndarray:
         """Draw new pictures.
@@ -167,26 +163,26 @@ class PushedModel:
         Raises:
             InputError: A file is not a readable picture.
         """
-        for path, reason in self.encode([start, end]).unreadable:
-            raise InputError(f"{path} cannot be read as a picture: {reason}")
         contents, unreadable = _read([Path(start), Path(end)], self.options)
-        if unreadable:
-            raise InputError(f"{unreadable[0][0]}: {unreadable[0][1]}")
-        steps = np.int64(steps)
-        try:
-            return self.call("interpolate", image_bytes=[content for _, content in contents], steps=steps)["images"]
-        except TensorFlowError as error:
-            if error.code != INVALID_ARGUMENT:
-                raise
-        anew = [_anew(content, self.options) or content for _, content in contents]
-        return self.call("interpolate", image_bytes=anew, steps=steps)["images"]
+        refusal: TensorFlowError | None = None
+        for convert in () if unreadable else (lambda content: content, lambda content: _as_png(content, self.options) or content):
+            try:
+                image_bytes = [convert(content) for _, content in contents]
+                return self.call("interpolate", image_bytes=image_bytes, steps=np.int64(steps))["images"]
+            except TensorFlowError as error:
+                if error.code != INVALID_ARGUMENT:
+                    raise
+                refusal = error
+        for path, reason in self.encode([start, end]).unreadable:
+            raise InputError(f"{path} cannot be read as a picture: {reason}") from refusal
+        raise refusal
 
     def encode(self, paths: Sequence[str | Path]) -> PictureAnswers:
         """Return `mean` and `log_variance`, float32 [n, latent_dim], of the posteriors of picture files. See `score`.
 
         A conditional model also returns `label`, bytes [n]: the label that each picture was encoded with, and must be decoded with.
         """
-        return self._ask("encode_label" if "encode_label" in self._signatures else "encode", paths)
+        return self._ask("encode_label" if self.offers("encode_label") else "encode", paths)
 
     def reconstruct(self, paths: Sequence[str | Path]) -> PictureAnswers:
         """Return `images`, uint8 [n, h, w, c]: the reconstructions of picture files. See `score`."""
@@ -208,24 +204,6 @@ class PushedModel:
         """
         return self._ask("score", paths)
 
-    def call(self, signature: str, **inputs: Any) -> dict[str, np.ndarray | list[bytes]]:
-        """Call any signature by the names of its inputs; return its outputs by name.
-
-        Raises:
-            InputError: The model has no such signature, or lacks its variables, which TensorFlow reports only now.
-            TensorFlowError: The model refuses the request, or the machine cannot answer it.
-        """
-        found = self._signatures.get(signature)
-        if found is None or set(found.inputs) != set(inputs):
-            raise InputError(f"the model in {self.path} does not answer `{signature}` of {', '.join(inputs)}")
-        feeds = {found.inputs[name]: value for name, value in inputs.items()}
-        try:
-            return dict(zip(found.outputs, self._session.run(feeds, list(found.outputs.values()))))
-        except TensorFlowError as error:
-            if error.code != FAILED_PRECONDITION:
-                raise
-            raise InputError(f"the model in {self.path} is broken: {one_line(error)}") from error
-
     def _label(self, label: str | None) -> dict[str, bytes]:
         """Return the label input, if the model takes one."""
         if not self.about.get("conditional"):
@@ -237,10 +215,6 @@ class PushedModel:
         if label is not None and label not in known:
             raise InputError(f"unknown label {label!r}: the model knows {', '.join(known)}")
         return {"label": (label or "").encode()}
-
-    def close(self) -> None:
-        """Free the model."""
-        self._session.close()
 
     def _ask(self, signature: str, paths: Sequence[str | Path]) -> PictureAnswers:
         """Call a signature on picture files, batch by batch."""
@@ -279,11 +253,11 @@ class PushedModel:
                 raise
             if len(contents) == 1:
                 path, content = contents[0]
-                anew = _anew(content, self.options)
-                if anew is None:
+                png = _as_png(content, self.options)
+                if png is None:
                     yield [path], one_line(error)
                 else:
-                    yield from self._answers(signature, [(path, anew)])
+                    yield from self._answers(signature, [(path, png)])
                 return
             half = len(contents) // 2
             yield from self._answers(signature, contents[:half])
@@ -292,7 +266,7 @@ class PushedModel:
             yield [path for path, _ in contents], values
 
 
-def _anew(content: bytes, options: PictureOptions) -> bytes | None:
+def _as_png(content: bytes, options: PictureOptions) -> bytes | None:
     """Re-encode a GIF or BMP that the model's graph cannot read as PNG, as ingestion does; None for other or damaged files."""
     try:
         return read_picture_file(content, options, anew=True).data if format_of(content) in ("gif", "bmp") else None

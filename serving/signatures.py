@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 _META_GRAPHS = 2  # SavedModel
 _META_INFO, _SIGNATURES = 1, 5  # MetaGraphDef
 _TAGS = 4  # MetaInfoDef
 _INPUTS, _OUTPUTS = 1, 2  # SignatureDef
-_NAME = 1  # TensorInfo
+_NAME, _SHAPE = 1, 3  # TensorInfo
+_DIMENSIONS, _SIZE = 2, 1  # TensorShapeProto, and its Dim
 _KEY, _VALUE = 1, 2  # the entries of every map
 
 
@@ -25,35 +25,43 @@ class Signature:
     Attributes:
         inputs: Tensor names ("generate_seed:0") by the names used in requests ("seed").
         outputs: Tensor names by the names used in responses.
+        shapes: Shapes by tensor name; None for a dimension of any size.
     """
 
     inputs: dict[str, str]
     outputs: dict[str, str]
+    shapes: dict[str, tuple[int | None, ...]]
 
 
-def read_signatures(model: Path) -> dict[str, Signature]:
-    """Return the signatures of the SavedModel in the folder `model`, tag "serve", by name.
+def read_signatures(content: bytes) -> dict[str, Signature]:
+    """Return the signatures of a SavedModel with tag "serve", by name.
+
+    Args:
+        content: The bytes of saved_model.pb.
 
     Raises:
-        ValueError: saved_model.pb is damaged, or holds no graph tagged "serve".
-        OSError: saved_model.pb cannot be read.
+        ValueError: The content is damaged, or holds no graph tagged "serve".
     """
-    content = memoryview((model / "saved_model.pb").read_bytes())
-    for meta_graph in _all(content, _META_GRAPHS):
+    for meta_graph in _all(memoryview(content), _META_GRAPHS):
         tags = [bytes(tag) for info in _all(meta_graph, _META_INFO) for tag in _all(info, _TAGS)]
         if b"serve" in tags:
-            found = {name: _signature(value) for name, value in _map(meta_graph, _SIGNATURES)}
+            signatures = {name: _signature(value) for name, value in _map(meta_graph, _SIGNATURES)}
             # Names with leading double underscores belong to the loader.
-            return {name: value for name, value in found.items() if not name.startswith("__")}
+            return {name: signature for name, signature in signatures.items() if not name.startswith("__")}
     raise ValueError('it holds no graph tagged "serve"')
 
 
 def _signature(content: memoryview) -> Signature:
-    return Signature(_tensor_names(content, _INPUTS), _tensor_names(content, _OUTPUTS))
+    inputs, outputs = (dict(_map(content, field)) for field in (_INPUTS, _OUTPUTS))
+    names = [{key: bytes(next(_all(info, _NAME), b"")).decode() for key, info in tensors.items()} for tensors in (inputs, outputs)]
+    shapes = {side[key]: _shape(info) for side, tensors in zip(names, (inputs, outputs)) for key, info in tensors.items()}
+    return Signature(*names, shapes)
 
 
-def _tensor_names(content: memoryview, field: int) -> dict[str, str]:
-    return {key: bytes(next(_all(info, _NAME), b"")).decode() for key, info in _map(content, field)}
+def _shape(info: memoryview) -> tuple[int | None, ...]:
+    dimensions = [dimension for shape in _all(info, _SHAPE) for dimension in _all(shape, _DIMENSIONS)]
+    sizes = [next((value for field, value in _fields(dimension) if field == _SIZE), 0) for dimension in dimensions]
+    return tuple(size if isinstance(size, int) and size < 2**63 else None for size in sizes)  # -1: any size
 
 
 def _map(content: memoryview, field: int) -> Iterator[tuple[str, memoryview]]:
@@ -63,26 +71,26 @@ def _map(content: memoryview, field: int) -> Iterator[tuple[str, memoryview]]:
 
 def _all(content: memoryview, wanted: int) -> Iterator[memoryview]:
     """Yield every length-delimited value of field `wanted` in a message."""
+    return (value for field, value in _fields(content) if field == wanted and isinstance(value, memoryview))
+
+
+def _fields(content: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """Yield the number and the value of every field: bytes, or an integer for a varint."""
     at = 0
     while at < len(content):
         tag, at = _varint(content, at)
-        field, wire_type = tag >> 3, tag & 7
-        start = at
+        wire_type = tag & 7
         if wire_type == 0:
-            _, at = _varint(content, at)
-        elif wire_type == 1:
-            at += 8
-        elif wire_type == 2:
-            length, start = _varint(content, at)
-            at = start + length
-        elif wire_type == 5:
-            at += 4
-        else:
+            value, at = _varint(content, at)
+            yield tag >> 3, value
+            continue
+        if wire_type not in (1, 2, 5):
             raise ValueError("saved_model.pb is damaged")
+        length, start = _varint(content, at) if wire_type == 2 else ({1: 8, 5: 4}[wire_type], at)
+        at = start + length
         if at > len(content):
             raise ValueError("saved_model.pb is cut short")
-        if field == wanted and wire_type == 2:
-            yield content[start:at]
+        yield tag >> 3, content[start:at]
 
 
 def _varint(content: memoryview, at: int) -> tuple[int, int]:

@@ -18,13 +18,21 @@ from components.sample_quality.copies import MOST_QUERIES, MOST_TRAINING, Keys, 
 from components.sample_quality.figures import Copies, Distances, Quality, Reconstruction, frechet_ratio
 from components.sample_quality.model import PRIOR, Model
 from components.sample_quality.sets import Counted, Observer, PictureSet
+from serving.c_api import TensorFlowError
 from trainer.data import pixel_graph
 from trainer.metrics import pictures as likeness
 
 FEWEST = 50  # with fewer held-out pictures the floor is as high as the distances
 CHOICE = 0  # seed of the choice of pictures: the same for every model
 PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces")
-FAULTS = (OSError, KeyError, ValueError, tf.errors.OpError)  # errors of a model that does not answer correctly
+FAULTS = (
+    OSError,
+    KeyError,
+    TypeError,
+    ValueError,
+    TensorFlowError,
+    tf.errors.OpError,
+)  # errors of a model that does not answer correctly
 
 log = logging.getLogger("darkroom.sample_quality")
 

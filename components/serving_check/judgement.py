@@ -47,7 +47,7 @@ def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any
                     raise FileNotFoundError(f"{uri} is missing")
                 io_utils.copy_dir(uri, str(copy))
             verify(here["model"])
-            signatures = read_signatures(here["model"])
+            signatures = read_signatures((here["model"] / "saved_model.pb").read_bytes())
             inputs, answers = golden.load_golden(here["golden"])
         except (OSError, ValueError) as error:
             return _report([f"the model or its golden answers cannot be read: {one_line(error)}"])

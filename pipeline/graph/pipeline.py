@@ -30,6 +30,7 @@ import components.tuner
 import serving.c_api
 import serving.manifest
 import serving.picture_files
+import serving.saved_model
 import serving.signatures
 import trainer.config
 import trainer.data
@@ -174,6 +175,9 @@ def create_pipeline(
             components.sample_quality,
             components.feature_extractor,
             common.errors,
+            serving.c_api,
+            serving.saved_model,
+            serving.signatures,
             trainer.data,
             trainer.features,
             trainer.metrics,
@@ -246,6 +250,9 @@ def create_pipeline(
             components.decisions,
             components.evaluation.results,
             components.sample_quality.figures,
+            serving.c_api,
+            serving.saved_model,
+            serving.signatures,
             trainer.preprocessing,
             trainer.tuning.trials,
         ),

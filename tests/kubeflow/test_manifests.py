@@ -114,7 +114,7 @@ def ask(model: Path, body: dict) -> dict[str, object]:
     name = body["signature_name"]
     _, specs = tf.saved_model.load(str(model)).signatures[name].structured_input_signature
     assert set(body["inputs"]) == set(specs)
-    signature = read_signatures(model)[name]
+    signature = read_signatures((model / "saved_model.pb").read_bytes())[name]
     feeds = {}
     for key, value in body["inputs"].items():
         tensor = tf.constant(value, specs[key].dtype)

@@ -10,10 +10,13 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
+from common.errors import InputError
 from common.progress import report_progress
 from components.report.data import Answers, Codes, Interpolation, Manifold, Samples
 from components.report.drawing.pictures import shrink
 from components.report.sources.examples import Picture, View, varied
+from serving.c_api import TensorFlowError
+from serving.saved_model import SavedModel
 
 _log = logging.getLogger("darkroom.report")
 _Answer = TypeVar("_Answer")
@@ -30,40 +33,27 @@ OUTERMOST = 0.04  # share of the prior left out at each end of the manifold's ax
 QUESTIONS = 6
 
 
-class ExportedModel:
-    """A SavedModel, called by the names of its signatures.
-
-    Args:
-        folder: Folder of saved_model.pb.
-    """
+class ExportedModel(SavedModel):
+    """The exported model, in any file system."""
 
     def __init__(self, folder: str):
-        self._loaded = tf.saved_model.load(folder)  # its functions hold their variables by weak references only, so keep the object
-        self._signatures = self._loaded.signatures
+        super().__init__(folder, tf.io.gfile.GFile)
 
     @property
     def latent_dim(self) -> int:
         """Dimensions of the latent space, as declared by the decoder's signature."""
-        return int(self._signatures["serving_default"].structured_input_signature[1]["latents"].shape[-1])
+        return int(self.shape("serving_default", "latents")[-1])
 
     def generate(self, count: int, seed: int, label: str = "") -> np.ndarray:
         """Draw new pictures, uint8 [count, h, w, c]. A conditional model draws those of `label`, or of any label if it is empty."""
-        takes = self._signatures["generate"].structured_input_signature[1]
-        given = {"label": label} if "label" in takes else {}
-        return self.ask("generate", count=count, seed=seed, temperature=1.0, **given)["images"]
+        given = {"label": label.encode()} if self.offers("generate", "label") else {}
+        return self.call("generate", count=count, seed=seed, temperature=1.0, **given)["images"]
 
     def decode(self, latents: np.ndarray, label: list[str]) -> np.ndarray:
         """Decode codes, float32 [n, latent_dim], to pictures, uint8 [n, h, w, c]; `label` holds one label or none."""
         if label:
-            return self.ask("decode_label", latents=latents, label=label * len(latents))["images"]
-        return self.ask("serving_default", latents=latents)["images"]
-
-    def ask(self, signature: str, **inputs: object) -> dict[str, np.ndarray]:
-        """Return all outputs of a signature; inputs are cast to the declared types."""
-        function = self._signatures[signature]
-        declared = function.structured_input_signature[1]
-        given = {name: tf.convert_to_tensor(value, declared[name].dtype) for name, value in inputs.items()}
-        return {name: value.numpy() for name, value in function(**given).items()}
+            return self.call("decode_label", latents=latents, label=[label[0].encode()] * len(latents))["images"]
+        return self.call("serving_default", latents=latents)["images"]
 
 
 class Interview:
@@ -81,7 +71,7 @@ class Interview:
         """Return the answer to a request, or `otherwise` if it fails; `what` is a verb for the problem's sentence."""
         try:
             return question()
-        except (KeyError, TypeError, ValueError, tf.errors.OpError) as error:
+        except (TypeError, ValueError, TensorFlowError) as error:
             _log.warning("the model did not %s: %s", what, _first_line(error))
             self.problems.append(f"The model did not {what}: {_first_line(error)}")
             return otherwise
@@ -103,8 +93,8 @@ def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray |
     """
     try:
         model = ExportedModel(folder)
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        return Answers(problems=[f"The model could not be loaded: {_first_line(error)}"])
+    except (OSError, InputError, tf.errors.OpError) as error:
+        return Answers(problems=[f"The model could not be loaded: {_first_line(error.__cause__ or error)}"])
     asking = Interview()
     chosen = [held_out[i] for i in varied(held_out, RECONSTRUCTED, seed)]
     rebuilt = asking.attempt("reconstruct", lambda: _reconstruct(model, chosen), None)
@@ -123,7 +113,7 @@ def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray |
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0][:300] or type(error).__name__
 
 
@@ -137,7 +127,7 @@ def _by_label(model: ExportedModel, labels: list[str], seed: int) -> list[Sample
 
 
 def _reconstruct(model: ExportedModel, pictures: list[Picture]) -> np.ndarray | None:
-    return model.ask("reconstruct", image_bytes=[p.encoded for p in pictures])["images"] if pictures else None
+    return model.call("reconstruct", image_bytes=[p.encoded for p in pictures])["images"] if pictures else None
 
 
 def _interpolate(model: ExportedModel, pictures: list[Picture], view: View, seed: int) -> list[Interpolation]:
@@ -145,7 +135,7 @@ def _interpolate(model: ExportedModel, pictures: list[Picture], view: View, seed
     chosen = [pictures[i] for i in varied(pictures, 2 * WAYS, seed + 1)]
     ways = []
     for first, last in zip(chosen[::2], chosen[1::2]):
-        frames = model.ask("interpolate", image_bytes=[first.encoded, last.encoded], steps=STOPS)["images"]
+        frames = model.call("interpolate", image_bytes=[first.encoded, last.encoded], steps=STOPS)["images"]
         ways.append(Interpolation(view([first, last]), (first.label, last.label), frames))
     return ways
 
@@ -154,7 +144,7 @@ def _encode(model: ExportedModel, pictures: list[Picture], view: View) -> Codes 
     if not pictures:
         return None
     batches = [pictures[i : i + BATCH] for i in range(0, len(pictures), BATCH)]
-    means = [model.ask("encode", image_bytes=[p.encoded for p in batch])["mean"] for batch in batches]
+    means = [model.call("encode", image_bytes=[p.encoded for p in batch])["mean"] for batch in batches]
     thumbnails = view(pictures, THUMBNAIL)
     return Codes(np.concatenate(means), [p.label for p in pictures], thumbnails)
 
