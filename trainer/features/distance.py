@@ -18,7 +18,8 @@ from trainer.preprocessing import scale, to_levels
 
 LOGGER = logging.getLogger("darkroom.trainer")
 LEARNED_FROM = 5_000  # training images: 585 steps, a minute on two cores at 32x32
-OWN_SEED = 104_729  # added to the training's seed: FeatureExtractor's network judges the pictures, and must not be the one trained against
+# Added to the training's seed: FeatureExtractor's network judges the pictures, and must not be the one trained against.
+OWN_SEED = 104_729
 SCALED_BY = 500  # training images that set the scale of each layer; its variance varies little with the choice
 
 
