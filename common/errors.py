@@ -1,4 +1,4 @@
-"""The two errors that end a run without a model and without a fault, and the number format of messages."""
+"""The errors that have an exit status, and the number format of messages."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ class InputError(ValueError):
     def __init__(self, message: str, rejects: Sequence[dict[str, str]] = ()):
         super().__init__(message)
         self.rejects = list(rejects)
+
+
+class MachineFault(RuntimeError):
+    """A fault of the machine that the program recognizes. Ends the run with exit status 1.
+
+    The message is one line for the user: what is wrong, where, and what to do.
+    """
 
 
 class GateRefused(RuntimeError):

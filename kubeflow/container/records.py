@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
-from common.errors import GateRefused, InputError
 from components.baselines import store
 from components.baselines.registry import RUNS
+from pipeline.verdict.nodes import summarize
 from pipeline.verdict.outcomes import NodeOutcome
 from pipeline.verdict.status import Status
-from pipeline.verdict.steps import describe
-from pipeline.verdict.verdict import Verdict, refusal_of
+from pipeline.verdict.verdict import FILE, Ending, Verdict, ending_of
 
-PARTS = ("data", "drift", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "unjudged", "model")
-VERDICT = "verdict.json"
 RUN_ENV = "DARKROOM_RUN"  # the run's id, for components run by `kubeflow.entrypoint`
 
 
@@ -43,46 +39,30 @@ def run_of(uri: str, pipeline: str) -> str:
 
 def record_of(outcome: NodeOutcome) -> dict[str, Any]:
     """Return the record of a step: its line for the console, its part of the verdict, and the reasons of a refusal or failure."""
-    verdict = Verdict(run="", title="", images="", started="")
     record: dict[str, Any] = {"name": outcome.name, "state": outcome.state, "seconds": round(outcome.seconds, 3)}
     if outcome.error is not None:
-        return record | {"error": _error(outcome.error)}
-    verdict.add(outcome)
-    refusal = refusal_of(outcome)
-    if refusal:
-        record["error"] = {"status": int(Status.REFUSED), "gate": refusal[0], "reasons": refusal[1]}
-    return record | {
-        "said": describe(outcome),
-        "verdict": {name: value for name, value in asdict(verdict).items() if name in PARTS and value},
-    }
-
-
-def _error(error: BaseException) -> dict[str, Any]:
-    if isinstance(error, GateRefused):
-        return {"status": int(Status.REFUSED), "gate": error.gate, "reasons": error.reasons}
-    status = Status.MISTAKE if isinstance(error, InputError) else Status.FAULT
-    words = str(error) if status is Status.MISTAKE else f"{type(error).__name__}: {error}"
-    return {"status": int(status), "gate": None, "reasons": [" ".join(words.split())[:1000]]}
+        return record | {"error": ending_of(outcome.error, limit=1000)._asdict()}
+    summary = summarize(outcome)
+    if summary.gate:
+        record["error"] = Ending(Status.REFUSED, summary.gate, summary.reasons)._asdict()
+    return record | {"said": summary.text, "verdict": {part: value for part, value in summary.parts.items() if value}}
 
 
 def write_record(registry: str, run: str, record: dict[str, Any]) -> None:
     """Write a step's record. That of a later attempt replaces the earlier one."""
-    store.write(f"{registry}/{RUNS}/{run}/{record['name']}.json", _json(record))
+    content = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    store.write(f"{registry}/{RUNS}/{run}/{record['name']}.json", content.encode())
 
 
 def read_records(registry: str, run: str) -> list[dict[str, Any]]:
     """Return the records of a run."""
     folder = f"{registry}/{RUNS}/{run}"
-    names = [name for name in store.list_tree(folder) if name.endswith(".json") and name != VERDICT]
+    names = [name for name in store.list_tree(folder) if name.endswith(".json") and name != FILE]
     return [json.loads(store.read(f"{folder}/{name}")) for name in names]
 
 
 def write_verdict(registry: str, verdict: Verdict) -> str:
     """Write the verdict beside the records, and return its path."""
-    path = f"{registry}/{RUNS}/{verdict.run}/{VERDICT}"
-    store.write(path, _json(asdict(verdict)))
+    path = f"{registry}/{RUNS}/{verdict.run}/{FILE}"
+    store.write(path, verdict.to_json().encode())
     return path
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

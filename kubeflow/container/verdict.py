@@ -6,7 +6,6 @@ import datetime
 import json
 import logging
 import os
-from dataclasses import asdict
 from typing import Any
 
 from tfx import types
@@ -15,9 +14,10 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from common.errors import GateRefused
-from kubeflow.container.records import PARTS, RUN_ENV, VERDICT, read_records, write_verdict
+from kubeflow.container.records import RUN_ENV, read_records, write_verdict
 from pipeline.reporting import webhook
 from pipeline.verdict.status import Status
+from pipeline.verdict.verdict import FILE
 from pipeline.verdict.verdict import Verdict as RunVerdict
 
 LOGGER = logging.getLogger("darkroom.verdict")
@@ -63,8 +63,8 @@ def _leave(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Ar
     LOGGER.info("the verdict is %s", write_verdict(registry, verdict))
     folder = artifact_utils.get_single_instance(output_dict["verdict"]).uri
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, VERDICT), "w", encoding="utf-8") as file:
-        json.dump(asdict(verdict), file, indent=2, ensure_ascii=False)
+    with open(os.path.join(folder, FILE), "w", encoding="utf-8") as file:
+        file.write(verdict.to_json())
     return verdict
 
 
@@ -80,10 +80,7 @@ def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) 
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     verdict = RunVerdict(run=run, title=title, images=images, started=min((r.get("started", now) for r in records), default=now))
     for record in records:
-        verdict.components.append({name: record[name] for name in ("name", "state", "seconds")})
-        for part, value in record.get("verdict", {}).items():
-            if part in PARTS:
-                setattr(verdict, part, {**getattr(verdict, part), **value} if part == "model" else value)
+        verdict.add(record["name"], record["state"], record["seconds"], record.get("verdict", {}))
     verdict.seconds = round(sum(record["seconds"] for record in records), 3)
     errors = [(record["name"], record["error"]) for record in records if "error" in record]
     if errors:
@@ -99,7 +96,7 @@ def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) 
 
 def last_words(folder: str) -> str:
     """Return the outcome and its reasons as one line, from the verdict in the step's output folder."""
-    with open(os.path.join(folder, VERDICT), encoding="utf-8") as file:
+    with open(os.path.join(folder, FILE), encoding="utf-8") as file:
         verdict = json.load(file)
     return f"{verdict['outcome']}: {'; '.join(verdict['reasons']) or 'a model is in service'}"
 

@@ -6,10 +6,8 @@ refusal from a fault.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError
 from common.quiet import hushed
@@ -18,8 +16,9 @@ from kubeflow.compile.packages import Package
 from kubeflow.server.submission import Ending
 from pipeline.reporting.timeout import within
 from pipeline.verdict.status import Status, in_one_line
+from pipeline.verdict.verdict import FILE, Verdict, parse_verdict
 
-RUNS, VERDICT = "runs", "verdict.json"  # as in `kubeflow.container.records`, whose import takes many seconds
+RUNS = "runs"  # as in `components.baselines.registry`, whose import takes many seconds
 SECONDS = 60.0  # to read a verdict: a store that cannot be reached may never answer
 GATES = ("DataGate", "Verdict")  # the steps that fail if a gate refuses
 
@@ -60,7 +59,7 @@ def outcome_of(ending: Ending, package: Package, run_id: str, seconds: float = S
     """
     if not package.registry:
         return _by_state(ending, package, "")
-    place = f"{package.registry}/{RUNS}/{run_id}/{VERDICT}"
+    place = f"{package.registry}/{RUNS}/{run_id}/{FILE}"
     try:
         verdict = read_verdict(place, seconds)
     except NotRead as reason:
@@ -68,7 +67,7 @@ def outcome_of(ending: Ending, package: Package, run_id: str, seconds: float = S
     return _by_verdict(verdict, place, ending, package)
 
 
-def read_verdict(place: str, seconds: float = SECONDS) -> dict[str, Any]:
+def read_verdict(place: str, seconds: float = SECONDS) -> Verdict:
     """Read a verdict with this machine's own credentials.
 
     Args:
@@ -85,26 +84,25 @@ def read_verdict(place: str, seconds: float = SECONDS) -> dict[str, Any]:
     try:
         with hushed():  # the stores' clients print warnings at import
             within(seconds, lambda: found.append(store.read(place)))
-        verdict = json.loads(found[0])
-        Status(verdict["status"])
+        verdict = parse_verdict(found[0])
     except FileNotFoundError:
         raise NotRead(f"there is none, {place}") from None
     except TimeoutError:
         raise NotRead(f"{registry} has not answered within {seconds:g} seconds") from None
     except InputError as error:  # no credentials, no bucket, or no server
         raise NotRead(str(error)) from None
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         raise NotRead(f"{place} is none that this version knows") from None
     except Exception as error:  # each store has its own exceptions
         raise NotRead(f"{registry}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from None
     return verdict
 
 
-def _by_verdict(verdict: dict[str, Any], place: str, ending: Ending, package: Package) -> Outcome:
-    status = Status(verdict["status"])
+def _by_verdict(verdict: Verdict, place: str, ending: Ending, package: Package) -> Outcome:
+    status = Status(verdict.status)
     if status is not Status.PUSHED:
-        gate = f"{verdict['gate']} gate: " if verdict.get("gate") else ""
-        reasons = "; ".join(map(str, verdict.get("reasons") or ("it does not say why",)))
+        gate = f"{verdict.gate} gate: " if verdict.gate else ""
+        reasons = "; ".join(map(str, verdict.reasons or ("it does not say why",)))
         return Outcome(status, f"{gate}{reasons} (see {place})", place=place)
     if ending.well:
         return Outcome(status, place=place)

@@ -20,9 +20,9 @@ def report(work: str, run_id: str | None) -> None:
     An earlier one:
         darkroom report --work work/digits --run 20261120-093015
     """
-    from pipeline.metadata.history import last_run, tell
+    from pipeline.metadata.history import describe_run, last_run
 
-    for line in tell(last_run(work) if run_id is None else run_id, work):
+    for line in describe_run(last_run(work) if run_id is None else run_id, work):
         click.echo(line)
 
 
@@ -54,7 +54,7 @@ def runs(context: click.Context, work: str | None) -> None:
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 def show_run(run_id: str, work: str) -> None:
     """Show a run in full."""
-    from pipeline.metadata.runs import show
+    from pipeline.metadata.history import show
 
     for line in show(run_id, work):
         click.echo(line)

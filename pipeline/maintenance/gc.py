@@ -14,14 +14,15 @@ from components.pusher.versions import versions
 from pipeline.maintenance.disk_space import disk_full
 from pipeline.maintenance.recovery import empty_aside, known_as, remove, unfinished_paths
 from pipeline.metadata.store import exists, open_store
-from pipeline.reporting.prometheus import read_verdicts
+from pipeline.verdict.verdict import FILE as VERDICT
+from pipeline.verdict.verdict import read_verdicts
 from pipeline.workspace.layout import DiskFull, Workspace, command
 
 if TYPE_CHECKING:
     from ml_metadata.metadata_store.metadata_store import MetadataStore
     from ml_metadata.proto.metadata_store_pb2 import Artifact
 
-KEPT_OF_A_RUN = ("verdict.json", "config.yaml")  # kept of every run, for `darkroom runs`
+KEPT_OF_A_RUN = (VERDICT, "config.yaml")  # kept of every run, for `darkroom runs`
 
 
 @dataclass
@@ -169,15 +170,15 @@ def _kept_runs(store: MetadataStore, workspace: Workspace, keep: int) -> set[str
     contexts = store.get_contexts_by_type("pipeline_run")
     last = max(contexts, key=lambda context: context.id).name if contexts else ""
     runs = workspace.runs()
-    ended = [run.name for run in runs if (run / "verdict.json").is_file()]
+    ended = [run.name for run in runs if (run / VERDICT).is_file()]
     return {*ended[-keep:], *(run.name for run in runs[-1:]), last.removesuffix("-push")}
 
 
 def _pushed_by(workspace: Workspace, kept_versions: list[int]) -> set[str]:
     """Return the runs that pushed the versions. The first verdict with a version counts; later runs only found it in service."""
     first: dict[int, str] = {}
-    for verdict in read_verdicts(workspace):
-        first.setdefault(verdict.get("model", {}).get("version"), verdict["run"])
+    for verdict in read_verdicts(workspace.runs()):
+        first.setdefault(verdict.model.get("version"), verdict.run)
     return {first[version] for version in kept_versions if version in first}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from common.errors import InputError
+from pipeline.verdict.verdict import FILE, Verdict, read_verdict
 from pipeline.workspace.layout import Workspace, command
 
 BEGUN = "begun.json"  # marks a run whose components run in separate processes; between two of them nobody holds the lock
@@ -17,7 +17,7 @@ def last_run(work: str) -> str:
     Raises:
         InputError: No run has ended there.
     """
-    runs = sorted(path.parent.name for path in Path(work).glob("runs/*/verdict.json"))
+    runs = sorted(path.parent.name for path in Path(work).glob(f"runs/*/{FILE}"))
     if not runs:
         raise InputError(f"no run has ended in {work}: do `{command('run', work)}` first")
     return runs[-1]
@@ -26,7 +26,7 @@ def last_run(work: str) -> str:
 def killed(workspace: Workspace) -> list[str]:
     """Return the ids of the runs that did not end, oldest first, except one that is, or may be, active."""
     runs = workspace.runs()
-    unended = [run for run in runs if not (run / "verdict.json").exists()]
+    unended = [run for run in runs if not (run / FILE).exists()]
     if unended and unended[-1] == runs[-1] and (workspace.held() or (runs[-1] / BEGUN).exists()):
         unended.pop()
     return [run.name for run in unended]
@@ -42,33 +42,70 @@ def blessed_by(forced: dict[str, str]) -> str:
     return f"blessed all the same by {forced['who']} ({forced['when']}): {forced['why']}"
 
 
-def tell(run_id: str, work: str) -> list[str]:
+def describe_run(run_id: str, work: str) -> list[str]:
     """Return how a run ended, in a few lines, or that it has not ended.
 
     Raises:
         InputError: There is no such run, or its verdict is damaged.
     """
-    path = Path(work, "runs", run_id, "verdict.json")
-    if Path(run_id).name != run_id or not path.parent.is_dir():
+    folder = run_folder(run_id, work)
+    verdict = read_verdict(folder)
+    return _unended(folder) if verdict is None else _ended(folder, verdict)
+
+
+def show(run_id: str, work: str) -> list[str]:
+    """Return a run in full: its outcome, its metrics beside those of the last blessed model, and each step with its duration.
+
+    Raises:
+        InputError: There is no such run, or its verdict is damaged.
+    """
+    folder = run_folder(run_id, work)
+    verdict = read_verdict(folder)
+    if verdict is None:
+        return _unended(folder)
+    counts = [f"{count:,} {split}" for split, count in verdict.data.get("pictures", {}).items()]
+    span = [f"span {verdict.data['span']}"] if verdict.data.get("span") else []
+    lines = [*_ended(folder, verdict), "pictures: " + ", ".join([verdict.images, *span, *counts])]
+    for name, value in verdict.figures.items():
+        before = verdict.baseline.get(name)
+        beside = f", the baseline {before:.2f} ({value - before:+.2f})" if before is not None else ""
+        lines.append(f"  {name}: {value:.2f} nats{beside}")
+    return lines + [f"  {step['name']}: {step['state']}, {step['seconds']:.1f} s" for step in verdict.components]
+
+
+def run_folder(run_id: str, work: str) -> Path:
+    """Return the folder of a run.
+
+    Raises:
+        InputError: There is no such run.
+    """
+    folder = Path(work, "runs", run_id)
+    if Path(run_id).name != run_id or not folder.is_dir():
         raise InputError(f"no run {run_id} in {work}: runs are listed by `{command('runs', work)}`")
-    if not path.is_file():
-        dead = run_id in killed(Workspace.open(work))
-        there = [(what, path.with_name(name)) for what, name in (("configuration", "config.yaml"), ("log", "log.txt"))]
-        ended = "it was killed, or the machine went down" if dead else "it is at work"
-        return [f"run {run_id} has not ended: {ended}", *(f"{what}: {file}" for what, file in there if file.is_file())]
-    try:
-        verdict = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
-        raise InputError(f"the verdict of run {run_id} is damaged: {path}") from None
-    lines = [f"{verdict['title']}, run {run_id}: {verdict['outcome']} after {verdict['seconds']:.0f} s", *verdict["reasons"]]
-    if verdict.get("blessed_by"):
-        lines += [*verdict["overruled"], blessed_by(verdict["blessed_by"])]
-    if verdict["figures"]:
-        lines.append(f"held-out ELBO {verdict['figures']['elbo']:.2f} nats per picture")
-    if "version" in verdict["model"]:
-        gone = "" if is_served(work, verdict["model"]["version"]) else ", which is gone since"
-        lines.append(f"model: version {verdict['model']['version']}, {verdict['model']['path']}{gone}")
-    page = path.with_name("report") / "index.html"
-    missing = "its report was removed since, as `darkroom gc` does" if verdict.get("report") else "it made no report"
-    lines.append(f"report: {page}" if page.is_file() else missing)
+    return folder
+
+
+def _unended(folder: Path) -> list[str]:
+    dead = folder.name in killed(Workspace.open(folder.parent.parent))
+    ended = "it was killed, or the machine went down" if dead else "it is active"
+    files = {"configuration": folder / "config.yaml", "log": folder / "log.txt"}
+    return [
+        f"run {folder.name} has not ended: {ended}",
+        *(f"{title}: {file}" for title, file in files.items() if file.is_file()),
+    ]
+
+
+def _ended(folder: Path, verdict: Verdict) -> list[str]:
+    lines = [f"{verdict.title}, run {folder.name}: {verdict.outcome} after {verdict.seconds:.0f} s", *verdict.reasons]
+    if verdict.blessed_by:
+        lines += [*verdict.overruled, blessed_by(verdict.blessed_by)]
+    if verdict.figures:
+        lines.append(f"held-out ELBO {verdict.figures['elbo']:.2f} nats per picture")
+    version = verdict.model.get("version")
+    if version is not None:
+        gone = "" if is_served(folder.parent.parent, version) else ", which has been removed since"
+        lines.append(f"model: version {version}, {verdict.model['path']}{gone}")
+    page = folder / "report" / "index.html"
+    missing = "removed since, for example by `darkroom gc`" if verdict.report else "none was made"
+    lines.append(f"report: {page if page.is_file() else missing}")
     return lines

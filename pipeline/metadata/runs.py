@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError
-from pipeline.metadata.history import is_served, tell
+from pipeline.metadata.history import is_served
+from pipeline.verdict.verdict import DamagedVerdict, read_verdict
 from pipeline.workspace.layout import command
 
-HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "the one before", "version", "seconds")
+HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "baseline", "version", "seconds")
 
 
 @dataclass(frozen=True)
-class Run:
+class PastRun:
     """A run, read from its verdict.
 
     Attributes:
@@ -42,7 +41,7 @@ class Run:
     gone: bool = False
 
 
-def list_runs(work: str) -> list[Run]:
+def list_runs(work: str) -> list[PastRun]:
     """Return the runs of a work folder, oldest first.
 
     Raises:
@@ -54,29 +53,29 @@ def list_runs(work: str) -> list[Run]:
     return [_read(folder) for folder in folders]
 
 
-def _read(folder: Path) -> Run:
+def _read(folder: Path) -> PastRun:
     try:
-        verdict: dict[str, Any] = json.loads((folder / "verdict.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Run(folder.name, "unended")
-    except ValueError:
-        return Run(folder.name, "verdict damaged")
-    gate = f" ({verdict['gate']})" if verdict["gate"] else ""
-    pictures, version = verdict["data"].get("pictures"), verdict["model"].get("version")
-    return Run(
+        verdict = read_verdict(folder)
+    except DamagedVerdict:
+        return PastRun(folder.name, "verdict damaged")
+    if verdict is None:
+        return PastRun(folder.name, "unended")
+    gate = f" ({verdict.gate})" if verdict.gate else ""
+    pictures, version = verdict.data.get("pictures"), verdict.model.get("version")
+    return PastRun(
         id=folder.name,
-        outcome=f"{verdict['outcome']}{gate}",
-        span=verdict["data"].get("span") or None,
+        outcome=f"{verdict.outcome}{gate}",
+        span=verdict.data.get("span") or None,
         pictures=sum(pictures.values()) if pictures else None,
-        elbo=verdict["figures"].get("elbo"),
-        baseline=verdict["baseline"].get("elbo"),
+        elbo=verdict.figures.get("elbo"),
+        baseline=verdict.baseline.get("elbo"),
         version=version,
-        seconds=verdict["seconds"],
+        seconds=verdict.seconds,
         gone=version is not None and not is_served(folder.parent.parent, version),
     )
 
 
-def table(runs: Sequence[Run]) -> list[str]:
+def table(runs: Sequence[PastRun]) -> list[str]:
     """Return runs as lines with aligned columns and headings."""
     rows = [HEADINGS, *(_cells(run) for run in runs)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
@@ -87,7 +86,7 @@ def table(runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def _cells(run: Run) -> tuple[str, ...]:
+def _cells(run: PastRun) -> tuple[str, ...]:
     return (
         run.id,
         run.outcome,
@@ -98,25 +97,3 @@ def _cells(run: Run) -> tuple[str, ...]:
         "" if run.version is None else f"{run.version}{' (gone)' * run.gone}",
         "" if run.seconds is None else f"{run.seconds:.0f}",
     )
-
-
-def show(run_id: str, work: str) -> list[str]:
-    """Return a run in full: its outcome, its metrics beside those of the last blessed model, and each step with its duration.
-
-    Raises:
-        InputError: There is no such run.
-    """
-    lines, path = tell(run_id, work), Path(work, "runs", run_id, "verdict.json")
-    if not path.is_file():
-        return lines
-    verdict = json.loads(path.read_text(encoding="utf-8"))
-    data = verdict["data"]
-    counts = [f"{count:,} {split}" for split, count in data.get("pictures", {}).items()]
-    span = [f"span {data['span']}"] if data.get("span") else []
-    lines.append("pictures: " + ", ".join([verdict["images"], *span, *counts]))
-    for name, value in verdict["figures"].items():
-        before = verdict["baseline"].get(name)
-        beside = f", the one before {before:.2f} ({value - before:+.2f})" if before is not None else ""
-        lines.append(f"  {name}: {value:.2f} nats{beside}")
-    lines += [f"  {step['name']}: {step['state']}, {step['seconds']:.1f} s" for step in verdict["components"]]
-    return lines

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common.errors import InputError
+from common.errors import InputError, MachineFault
 from pipeline.config.metadata import MetadataConfig
 from pipeline.metadata import mysql
 from pipeline.workspace.layout import WorkFolderBusy, Workspace, command
@@ -26,7 +26,7 @@ COPY = "metadata.db.backup"  # the copy of metadata.db after the last run that p
 PATIENCE = 5.0  # seconds to wait for another program that has locked metadata.db
 
 
-class StoreDamaged(RuntimeError):
+class StoreDamaged(MachineFault):
     """`metadata.db` cannot be read. Ends a run with exit status 1; the message says how to continue."""
 
 

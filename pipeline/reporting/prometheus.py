@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from prometheus_client import write_to_textfile
 from prometheus_client.core import GaugeMetricFamily
@@ -15,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from components.pusher.versions import versions
 from pipeline.metadata.history import killed
 from pipeline.verdict.status import Status
+from pipeline.verdict.verdict import Verdict, read_verdicts
 from pipeline.workspace.layout import Workspace
 
 FILE = "metrics.prom"
@@ -54,12 +54,12 @@ class Metrics:
                 yield family
 
     def _metrics(self) -> Iterator[Metric]:
-        verdicts, dead = read_verdicts(self.workspace), killed(self.workspace)
+        verdicts, dead = read_verdicts(self.workspace.runs()), killed(self.workspace)
         if dead and dead[-1] == self.workspace.runs()[-1].name:
             yield _outcome(UNENDED)
         elif verdicts:
             yield from _last_run(verdicts[-1])
-        counts = Counter({UNENDED: len(dead)} | Counter(verdict.get("outcome") for verdict in verdicts))
+        counts = Counter({UNENDED: len(dead)} | Counter(verdict.outcome for verdict in verdicts))
         yield "runs", "Runs in the work folder by how they ended.", ["outcome"], {word: counts[word] for word in OUTCOMES}
         numbers = versions(self.workspace.serving)
         if numbers:
@@ -90,46 +90,33 @@ def gauge(work: str, name: str, text: str, labels: Sequence[str], values: Mappin
     return family
 
 
-def read_verdicts(workspace: Workspace) -> list[dict[str, Any]]:
-    """Return the verdicts of all ended runs, oldest first; damaged ones are skipped."""
-    found = []
-    for path in sorted(workspace.root.glob("runs/*/verdict.json")):
-        try:
-            verdict = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(verdict, dict):
-            found.append(verdict)
-    return found
-
-
 def _outcome(outcome: str) -> Metric:
     text = "How the last run ended: 1 for that outcome."
     return "run_outcome", text, ["outcome"], {word: int(word == outcome) for word in OUTCOMES}
 
 
-def _last_run(verdict: Mapping[str, Any]) -> Iterator[Metric]:
-    yield _outcome(verdict["outcome"])
-    yield "run_exit_status", "Exit status of the last run.", [], {(): verdict["status"]}
-    started = datetime.datetime.fromisoformat(verdict["started"]).timestamp()
+def _last_run(verdict: Verdict) -> Iterator[Metric]:
+    yield _outcome(verdict.outcome)
+    yield "run_exit_status", "Exit status of the last run.", [], {(): verdict.status}
+    started = datetime.datetime.fromisoformat(verdict.started).timestamp()
     yield "run_start_timestamp_seconds", "When the last run began.", [], {(): started}
-    yield "run_end_timestamp_seconds", "When the last run ended.", [], {(): started + verdict["seconds"]}
-    yield "run_duration_seconds", "How long the last run took.", [], {(): verdict["seconds"]}
-    times = {step["name"]: step["seconds"] for step in verdict["components"]}
+    yield "run_end_timestamp_seconds", "When the last run ended.", [], {(): started + verdict.seconds}
+    yield "run_duration_seconds", "How long the last run took.", [], {(): verdict.seconds}
+    times = {step["name"]: step["seconds"] for step in verdict.components}
     yield "component_duration_seconds", "How long each component of the last run took.", ["component"], times
-    data = verdict["data"]
+    data = verdict.data
     yield "pictures", "Pictures of the last run by split.", ["split"], data.get("pictures", {})
     yield "rejected_pictures", "Pictures that the last run rejected.", [], {(): data.get("rejected")}
     yield "duplicate_pictures", "Pictures that the last run left out as copies of others.", [], {(): data.get("duplicates")}
     text = "Largest Jensen-Shannon divergence from the last pictures that passed, base 2."
-    yield "drift_divergence", text, ["feature"], verdict.get("drift", {})
+    yield "drift_divergence", text, ["feature"], verdict.drift
     figures = {
         (model, figure): value
-        for model, key in (("candidate", "figures"), ("baseline", "baseline"))
-        for figure, value in verdict[key].items()
+        for model, metrics in (("candidate", verdict.figures), ("baseline", verdict.baseline))
+        for figure, value in metrics.items()
     }
     text = "Held-out figures of the last run's model and of the last blessed one, nats per picture."
     yield "figure_nats", text, ["model", "figure"], figures
-    quality = {kind: (verdict["quality"].get(kind) or {}).get("frechet_distance") for kind in ("generated", "prior", "floor")}
+    quality = {kind: (verdict.quality.get(kind) or {}).get("frechet_distance") for kind in ("generated", "prior", "floor")}
     text = "Frechet distance of new, prior-drawn and training pictures from held-out ones."
     yield "frechet_distance", text, ["pictures"], quality

@@ -14,8 +14,8 @@ from pipeline.reporting.mlflow import judged, record
 from pipeline.reporting.prometheus import LOOKED, write_metrics
 from pipeline.reporting.webhook import post_verdict
 from pipeline.verdict.status import Status
-from pipeline.verdict.verdict import Verdict
-from pipeline.workspace.layout import DiskFull, Workspace
+from pipeline.verdict.verdict import Verdict, ending_of
+from pipeline.workspace.layout import Workspace
 
 if TYPE_CHECKING:
     from pipeline.running.request import Request
@@ -65,12 +65,9 @@ def never_began(error: Exception, notify: NotifyConfig, title: str, images: str)
     Returns:
         One line for each notification that failed.
     """
-    status = Status.MISTAKE if isinstance(error, InputError) else Status.FAULT
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     verdict = Verdict(run="", title=title, images=images, started=now)
-    words = " ".join(str(error).split())
-    said = isinstance(error, (InputError, DiskFull))
-    verdict.end(status, None, [words if said else f"{type(error).__name__}: {words[:300]}"])
+    verdict.end(*ending_of(error))
     return _warnings(_notification(notify, verdict, None))
 
 

@@ -9,14 +9,13 @@ import json
 import logging
 import os
 import platform
-import re
 import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from common.errors import GateRefused, InputError
+from common.errors import GateRefused, InputError, MachineFault
 from common.quiet import quiet
 from components.pusher.versions import in_service
 from pipeline.config.schema import Config
@@ -30,10 +29,10 @@ from pipeline.running.console import Display, progress_shown
 from pipeline.running.post_run import after_run
 from pipeline.running.request import Request
 from pipeline.running.signals import interruptible
+from pipeline.verdict.nodes import NODES, summarize
 from pipeline.verdict.outcomes import NodeOutcome
 from pipeline.verdict.status import Status, in_one_line
-from pipeline.verdict.steps import describe, notes_of
-from pipeline.verdict.verdict import Verdict, judge
+from pipeline.verdict.verdict import FILE, Ending, Verdict, ending_of
 from pipeline.workspace.layout import DiskFull, Workspace, command
 from pipeline.workspace.scratch import remove_own, scratch
 
@@ -41,7 +40,7 @@ LOGGER = logging.getLogger("darkroom.run")
 # Run Beam in this process. Its default runner would first look for a binary on the network. Without the last argument TFX builds
 # a package of itself for each component, for workers that do not exist here.
 LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--sdk_container_image=none")
-INTERRUPTED = "the next run goes on from the last finished component"
+INTERRUPTED = Ending(Status.INTERRUPTED, None, ["the next run goes on from the last finished component"])
 
 
 def run(request: Request) -> Status:
@@ -147,65 +146,67 @@ class Run:
         self.rejects: list[dict[str, str]] = []
         self.duplicates: list[dict[str, str]] = []
         self.examples = ""
+        self.refusals: dict[str, GateRefused] = {}
 
     def to_the_end(self) -> Status:
         """Run, and end in order whatever happens."""
         self.display.line(f"darkroom: {self.request.config.title} from {place(self.request.images)}", style="bold")
         with scratch():
-            return self.guarded()
+            with interruptible(self.last_words) as signalled:
+                ending = INTERRUPTED
+                try:
+                    with progress_shown(self.display):
+                        self.execute()
+                    ending = Ending(Status.PUSHED)
+                except KeyboardInterrupt:
+                    LOGGER.warning("interrupted")
+                except (GateRefused, InputError, MachineFault) as error:
+                    ending = self.explained(error)
+                except Exception as error:
+                    LOGGER.exception("the run failed")
+                    full = disk_full(error, self.workspace.root)
+                    ending = ending_of(DiskFull(full) if full else error)
+                if signalled.is_set():  # a library may have turned the interrupt into another exception
+                    ending = INTERRUPTED
+            self.end(ending)
+        return ending.status
 
-    def guarded(self) -> Status:
-        """Run with a separate folder for temporary files."""
-        with interruptible(self.last_words) as signalled:
-            ended = Status.INTERRUPTED, None, [INTERRUPTED]
-            try:
-                with progress_shown(self.display):
-                    ended = self.execute()
-            except GateRefused as refusal:
-                self.rejects = refusal.rejects or self.rejects
-                self.verdict.drift = refusal.drift or self.verdict.drift
-                if refusal.gate == "data":
-                    self.show(refusal)
-                ended = Status.REFUSED, refusal.gate, refusal.reasons
-            except InputError as error:
-                self.rejects = error.rejects
-                ended = Status.MISTAKE, None, [str(error)]
-            except KeyboardInterrupt:
-                LOGGER.warning("interrupted")
-            except DiskFull as full:
-                ended = Status.FAULT, None, [str(full)]
-            except StoreDamaged as error:
-                LOGGER.exception("there is no metadata to go on from")
-                ended = Status.FAULT, None, [str(error)]
-            except Exception as error:
-                LOGGER.exception("the run failed")
-                ended = Status.FAULT, None, [disk_full(error, self.workspace.root) or one_line(error)]
-            if signalled.is_set():  # a library may have turned the interrupt into another exception
-                ended = Status.INTERRUPTED, None, [INTERRUPTED]
-        self.end(*ended)
-        return ended[0]
+    def explained(self, error: GateRefused | InputError | MachineFault) -> Ending:
+        """Record what an expected error says about the pictures, and return how the run ends."""
+        self.rejects = getattr(error, "rejects", []) or self.rejects
+        if isinstance(error, GateRefused):
+            self.verdict.drift = error.drift or self.verdict.drift
+            if error.gate == "data":
+                self.show(error)
+        elif isinstance(error, StoreDamaged):
+            LOGGER.error("the metadata cannot be used", exc_info=error)
+        return ending_of(error)
 
     def last_words(self) -> None:
         """End the run if its main thread does not return from C++ code."""
         try:
-            self.end(Status.INTERRUPTED, None, [INTERRUPTED])
+            self.end(INTERRUPTED)
         finally:
             remove_own()
 
-    def execute(self) -> tuple[Status, str | None, list[str]]:
-        """Run the graph, and return its verdict."""
+    def execute(self) -> None:
+        """Run the graph, and check that the model is in service.
+
+        Raises:
+            GateRefused: A gate refused.
+        """
         self.make_ready()
-        ended = self.run_graph()
-        if ended[0] is Status.PUSHED and not self.serves():
+        self.run_graph()
+        self.check_gates()
+        if not self.serves():
             # The cache holds an earlier push of this model, but the version was deleted, or another one replaced it.
-            ended = self.run_graph(push_anew=f"{self.run_id}-push")
+            self.run_graph(push_anew=f"{self.run_id}-push")
+            self.check_gates()
             self.serves()
-        if ended[0] is Status.PUSHED:
-            try:
-                backup.keep_copy(self.workspace)
-            except Exception:
-                LOGGER.exception("there is no new copy of metadata.db")
-        return ended
+        try:
+            backup.keep_copy(self.workspace)
+        except Exception:
+            LOGGER.exception("there is no new copy of metadata.db")
 
     def make_ready(self) -> None:
         """Prepare the work folder."""
@@ -221,7 +222,13 @@ class Run:
             self.verdict.model |= {"version": int(current.name), "path": str(current)}
         return current is not None
 
-    def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
+    def check_gates(self) -> None:
+        """Raise the refusal of a gate that refused the model: the first one in the order of the registry."""
+        for name in NODES:
+            if name in self.refusals:
+                raise self.refusals[name]
+
+    def run_graph(self, push_anew: str = "") -> None:
         """Run the graph once; see `create_pipeline` for the argument."""
         # Imported here because it takes seconds, and its output belongs in the log.
         from pipeline.graph.environments import Local
@@ -244,7 +251,7 @@ class Run:
             bless_who=whoami() if self.request.bless else "",
             bless_why=self.request.bless,
         )
-        return judge(run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self, self.only))
+        run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self, self.only)
 
     def started(self, name: str) -> None:
         """See `pipeline.verdict.outcomes.Observer`."""
@@ -252,17 +259,20 @@ class Run:
 
     def finished(self, outcome: NodeOutcome) -> None:
         """See `pipeline.verdict.outcomes.Observer`."""
-        again = any(c["name"] == outcome.name for c in self.verdict.components)
+        again = any(step["name"] == outcome.name for step in self.verdict.components)
         if again and outcome.state == "cached":  # a second run of the graph, only for the push
             return
-        self.verdict.add(outcome)
-        self.display.ended(outcome.name, outcome.state, outcome.seconds, describe(outcome))
+        summary = summarize(outcome)
+        self.verdict.add(outcome.name, outcome.state, outcome.seconds, summary.parts)
+        self.display.ended(outcome.name, outcome.state, outcome.seconds, summary.text)
+        for note in summary.notes:
+            self.display.line(f"    {note}", style="dim")
+        if summary.gate:
+            self.refusals[outcome.name] = GateRefused(summary.gate, summary.reasons)
         if outcome.name == "ImageExampleGen" and outcome.outputs:
             examples = Path(outcome.outputs["examples"].uri)
             self.examples = str(examples)
             self.rejects, self.duplicates = (read_lines(examples / f"{name}.jsonl") for name in ("rejects", "duplicates"))
-            for note in notes_of(outcome.outputs):
-                self.display.line(f"    {note}", style="dim")
         elif outcome.name == "Trainer" and outcome.outputs:
             shutil.rmtree(self.workspace.checkpoints, ignore_errors=True)  # training is finished and its output recorded
         elif outcome.name == "Report" and outcome.outputs:
@@ -292,10 +302,10 @@ class Run:
         except Exception:
             LOGGER.exception("there is no report on the refusal")
 
-    def end(self, status: Status, gate: str | None, reasons: list[str]) -> None:
+    def end(self, ending: Ending) -> None:
         """Record and print how the run ended."""
         self.display.close()
-        self.verdict.end(status, gate, reasons)
+        self.verdict.end(*ending)
         self.verdict.seconds = round(time.perf_counter() - self.begin, 3)
         try:
             self.write_down()
@@ -303,10 +313,10 @@ class Run:
             self.complaints.line(f"warning: the run's record is not complete: {error.strerror}, {error.filename}", style="yellow")
         for warning in after_run(self.request, self.workspace, self.verdict):
             self.complaints.line(f"warning: {warning}", style="yellow")
-        if status is Status.PUSHED:
+        if ending.status is Status.PUSHED:
             self.say_pushed()
         else:
-            self.say_why(status, gate, reasons)
+            self.say_why(*ending)
 
     def write_down(self) -> None:
         """Write the verdict, and the lists of rejected and duplicate pictures.
@@ -314,7 +324,7 @@ class Run:
         Raises:
             OSError: A file cannot be written.
         """
-        self.verdict.write(self.workspace.run(self.run_id) / "verdict.json")
+        self.verdict.write(self.workspace.run(self.run_id) / FILE)
         rejects = self.workspace.rejects(self.run_id)
         if self.rejects:
             write_lines(rejects, self.rejects)
@@ -343,7 +353,7 @@ class Run:
         where = f"version {self.verdict.model['version']}, {shown(Path(self.verdict.model['path']))}"
         self.display.line(in_one_line(f"pushed: {where} ({self.verdict.seconds:.0f} s)"), style="bold green")
 
-    def say_why(self, status: Status, gate: str | None, reasons: list[str]) -> None:
+    def say_why(self, status: Status, gate: str | None, reasons: Sequence[str]) -> None:
         """Print the last lines of a run that pushed no model."""
         self.say_report()
         folder = self.workspace.run(self.run_id)
@@ -390,12 +400,6 @@ def write_lines(path: Path, lines: Sequence[dict[str, str]]) -> None:
     """Write a JSON lines file."""
     path.parent.mkdir(exist_ok=True)
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-
-
-def one_line(error: BaseException) -> str:
-    """Return an exception as one short line."""
-    text = re.sub(r"\s+", " ", str(error)).strip()
-    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
 
 
 def place(images: str) -> str:

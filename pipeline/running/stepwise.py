@@ -25,7 +25,6 @@ from pipeline.running.request import Request
 from pipeline.running.run import Run, make_ready, new_record, place_schema
 from pipeline.verdict.outcomes import NodeOutcome, Output
 from pipeline.verdict.status import Status
-from pipeline.verdict.verdict import judge
 from pipeline.workspace.layout import Workspace
 
 NODES = "nodes.jsonl"
@@ -130,10 +129,11 @@ class _Pieces(Run):
     def make_ready(self) -> None:
         """Do nothing: `begin` has prepared the work folder."""
 
-    def run_graph(self, push_anew: str = "") -> tuple[Status, str | None, list[str]]:
+    def run_graph(self, push_anew: str = "") -> None:
         """Show the outcomes of the nodes. If the model must be pushed again, run the graph in this process."""
         if push_anew:
-            return super().run_graph(push_anew)
+            super().run_graph(push_anew)
+            return
         path = self.workspace.run(self.run_id) / NODES
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         outcomes = {outcome.name: outcome for outcome in (_unpacked(json.loads(line)) for line in lines)}  # the last attempt counts
@@ -144,7 +144,6 @@ class _Pieces(Run):
             raise failed[0]
         if "Pusher" not in outcomes:
             raise RuntimeError(f"only {len(outcomes)} components were run: the scheduler's logs say why")
-        return judge(outcomes)
 
 
 def _parts(work: Path, run_id: str) -> tuple[Request, Workspace, str, Path]:

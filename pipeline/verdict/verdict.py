@@ -1,18 +1,38 @@
-"""The verdict of a run, which is stored in `verdict.json`, and the exit status."""
+"""The verdict of a run, which is stored in `verdict.json`: assemble it, write it and read it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from components.decisions import RECORD as BLESSING
-from components.evaluation.results import read_evaluation
-from components.sample_quality.figures import QUALITY
-from pipeline.verdict.outcomes import NodeOutcome
+from common.errors import GateRefused, InputError, MachineFault
 from pipeline.verdict.status import Status
-from pipeline.verdict.steps import SERVING, read_json, read_search
+
+FILE = "verdict.json"
+# The fields that components fill.
+PARTS = ("data", "drift", "tuning", "figures", "baseline", "quality", "blessed_by", "overruled", "unjudged", "model")
+
+
+class DamagedVerdict(InputError):
+    """A `verdict.json` cannot be read."""
+
+
+class Ending(NamedTuple):
+    """How a run ends.
+
+    Attributes:
+        status: The exit status.
+        gate: The gate that refused.
+        reasons: The reasons why nothing was pushed, one sentence each.
+    """
+
+    status: Status
+    gate: str | None = None
+    reasons: Sequence[str] = ()
 
 
 @dataclass
@@ -67,63 +87,88 @@ class Verdict:
     components: list[dict[str, Any]] = field(default_factory=list)
     report: str | None = None
 
-    def end(self, status: Status, gate: str | None = None, reasons: list[str] | None = None) -> None:
+    def end(self, status: Status, gate: str | None = None, reasons: Sequence[str] | None = ()) -> None:
         """Set how the run ended."""
-        self.status, self.outcome, self.gate, self.reasons = int(status), status.word, gate, list(reasons or [])
+        self.status, self.outcome, self.gate, self.reasons = int(status), status.word, gate, list(reasons or ())
 
-    def add(self, outcome: NodeOutcome) -> None:
-        """Add the outcome of a component."""
-        line = {"name": outcome.name, "state": outcome.state, "seconds": round(outcome.seconds, 3)}
-        self.components = [c for c in self.components if c["name"] != outcome.name] + [line]
-        outputs = outcome.outputs
-        if outcome.name == "ImageExampleGen" and outputs:
-            summary = read_json(Path(outputs["examples"].uri, "summary.json"))
-            self.data = {name: summary[name] for name in ("pictures", "rejected", "duplicates")}
-            self.data["span"] = int(outputs["examples"].properties.get("span", 0))
-        elif outcome.name == "DataGate" and outputs:
-            self.drift = read_json(Path(outputs["blessing"].uri, "verdict.json")).get("drift", {})
-        elif outcome.name == "Tuner" and outputs:
-            self.tuning = read_search(outputs)
-        elif outcome.name == "Trainer" and outputs:
-            self.model = {"artifact": str(Path(outputs["model"].uri, SERVING))}
-        elif outcome.name == "Evaluator" and outputs:
-            evaluation = read_evaluation(outputs["evaluation"].uri)
-            self.figures, self.baseline = evaluation.candidate, evaluation.baseline
-        elif outcome.name == "SampleQuality" and outputs:
-            self.quality = read_json(Path(outputs["quality"].uri, QUALITY))
-        elif outcome.name == "ModelGate" and outputs:
-            record = read_json(Path(outputs["blessing"].uri, BLESSING))
-            self.blessed_by = record.get("forced")
-            self.overruled = record["failures"] if self.blessed_by else []
-            self.unjudged = record.get("unjudged", [])
-        elif outcome.name == "Pusher" and outputs and outputs["pushed_model"].properties.get("pushed") == 1:
-            properties = outputs["pushed_model"].properties
-            self.model |= {"version": int(properties["pushed_version"]), "path": properties["pushed_destination"]}
+    def add(self, name: str, state: str, seconds: float, parts: Mapping[str, Any]) -> None:
+        """Add a finished component.
+
+        Args:
+            name: Its id.
+            state: `done`, `cached` or `failed`.
+            seconds: Its duration in seconds.
+            parts: Its fields of the verdict: see `pipeline.verdict.nodes.Summary`. Other names are ignored.
+        """
+        step = {"name": name, "state": state, "seconds": round(seconds, 3)}
+        self.components = [other for other in self.components if other["name"] != name] + [step]
+        for part, value in parts.items():
+            if part == "model":
+                self.model |= value
+            elif part in PARTS:
+                setattr(self, part, value)
+
+    def to_json(self) -> str:
+        """Return the content of `verdict.json`."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
 
     def write(self, path: Path) -> None:
         """Write `verdict.json`, completely or not at all."""
         fresh = path.with_suffix(".tmp")
-        fresh.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        fresh.write_text(self.to_json(), encoding="utf-8")
         fresh.replace(path)
 
 
-def judge(outcomes: dict[str, NodeOutcome]) -> tuple[Status, str | None, list[str]]:
-    """Return the verdict on a run whose components all succeeded: status, the gate that refused, and the reasons."""
-    refusals = {name: refusal_of(outcome) for name, outcome in outcomes.items()}
-    for name in ("ModelGate", "ServingCheck", "InfraValidator"):
-        if refusals.get(name):
-            return Status.REFUSED, *refusals[name]
-    return Status.PUSHED, None, []
+def read_verdict(folder: Path) -> Verdict | None:
+    """Return the verdict of a run from its folder; None if the run has not ended.
+
+    Raises:
+        DamagedVerdict: The file is not a verdict.
+    """
+    try:
+        return parse_verdict((folder / FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise DamagedVerdict(f"the verdict of run {folder.name} is damaged: {folder / FILE}") from None
 
 
-def refusal_of(outcome: NodeOutcome) -> tuple[str, list[str]] | None:
-    """Return the gate and the reasons of a component that refused the model; None if it did not refuse."""
-    if outcome.name not in ("ModelGate", "ServingCheck", "InfraValidator"):
-        return None
-    blessing = outcome.outputs["blessing"]
-    if blessing.properties.get("blessed") == 1:
-        return None
-    if outcome.name == "ModelGate":
-        return "model", read_json(Path(blessing.uri, BLESSING))["failures"] or ["the Evaluator did not bless it"]
-    found = read_json(Path(blessing.uri, "serving_check.json"))
-    return "serving", found.get("reasons") or ["the exported model could not be served"]
+def parse_verdict(content: bytes) -> Verdict:
+    """Return a verdict from the content of `verdict.json`, of this or an earlier version.
+
+    Raises:
+        ValueError: The content is not a verdict.
+    """
+    values = json.loads(content)
+    try:
+        Status(values["status"])
+        return Verdict(**{item.name: values[item.name] for item in fields(Verdict) if item.name in values})
+    except (KeyError, TypeError) as error:
+        raise ValueError(str(error)) from None
+
+
+def read_verdicts(runs: Iterable[Path]) -> list[Verdict]:
+    """Return the verdicts of the runs that have ended, in the order of their folders; damaged ones are skipped."""
+    verdicts = []
+    for folder in runs:
+        with suppress(DamagedVerdict, OSError):
+            verdict = read_verdict(folder)
+            verdicts += [verdict] if verdict else []
+    return verdicts
+
+
+def ending_of(error: BaseException, limit: int = 300) -> Ending:
+    """Return how a run ends that raises an exception.
+
+    Args:
+        error: The exception.
+        limit: The maximum length of the message of an unexpected exception.
+    """
+    if isinstance(error, GateRefused):
+        return Ending(Status.REFUSED, error.gate, error.reasons)
+    if isinstance(error, InputError):
+        return Ending(Status.MISTAKE, None, [str(error)])
+    if isinstance(error, MachineFault):
+        return Ending(Status.FAULT, None, [str(error)])
+    text = " ".join(str(error).split())
+    return Ending(Status.FAULT, None, [f"{type(error).__name__}: {text[:limit]}" if text else type(error).__name__])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from common.errors import InputError
+from common.errors import InputError, MachineFault
 
 LOCK = ".lock"
 GLOB = "*?[]\\{}"  # not allowed in the path: TFX uses it in glob patterns
@@ -24,7 +24,7 @@ class WorkFolderBusy(RuntimeError):
     """Another run holds the work folder: exit status 4."""
 
 
-class DiskFull(RuntimeError):
+class DiskFull(MachineFault):
     """There is not enough disk space: exit status 1."""
 
 

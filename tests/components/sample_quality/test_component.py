@@ -13,8 +13,8 @@ from components.feature_extractor.component import FeatureExtractor
 from components.sample_quality.component import SampleQuality
 from components.sample_quality.figures import Quality, comparable
 from pipeline.running.runner import run_pipeline
+from pipeline.verdict.nodes import summarize
 from pipeline.verdict.outcomes import NodeOutcome
-from pipeline.verdict.steps import describe
 from pipeline.verdict.verdict import Verdict
 from tests.components.digits import read_digits
 from tests.components.sample_quality.models import Handed
@@ -59,10 +59,10 @@ def test_models_after_one_another_are_measured_by_the_same_classifier(digits_uri
         Handed(shown).save(model)
         outcomes = run(digits_uri, graph_uri, model, tmp_path, f"run-{i}")
         verdict = Verdict(run="", title="", images="", started="")
-        verdict.add(outcomes["SampleQuality"])
+        verdict.add("SampleQuality", "done", 1.0, summarize(outcomes["SampleQuality"]).parts)
         found.append(Quality.from_dict(verdict.quality))
         states.append((outcomes["FeatureExtractor"].state, outcomes["SampleQuality"].state))
-        lines.append([describe(outcomes[name]) for name in ("FeatureExtractor", "SampleQuality")])
+        lines.append([summarize(outcomes[name]).text for name in ("FeatureExtractor", "SampleQuality")])
     assert states == [("done", "done"), ("cached", "done")]
     assert comparable(found[0].generated, found[1].generated)
     assert found[0].generated.frechet_distance < found[1].generated.frechet_distance

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 
 import pytest
@@ -129,7 +128,7 @@ def test_a_registry_on_s3(tmp_path, monkeypatch):
         found = outcome_of(WELL, package, RUN)
         place = f"s3://bucket/cats-registry/runs/{RUN}/verdict.json"
         assert found.status is Status.PUSHED and "there is none, s3://bucket/cats-registry/" in found.note
-        body = json.dumps({"status": 3, "gate": "data", "reasons": ["12 of 40 pictures are black"]}).encode()
+        body = judged(Status.REFUSED, "data", ["12 of 40 pictures are black"]).to_json().encode()
         client.put_object(Bucket="bucket", Key=place.removeprefix("s3://bucket/"), Body=body)
         found = outcome_of(WELL, package, RUN)
         assert found == Outcome(Status.REFUSED, f"data gate: 12 of 40 pictures are black (see {place})", place)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputError
-from pipeline.metadata.runs import Run, list_runs, show, table
+from pipeline.metadata.history import show
+from pipeline.metadata.runs import PastRun, list_runs, table
 from pipeline.verdict.status import Status
 from pipeline.verdict.verdict import Verdict
 
@@ -38,10 +39,10 @@ def work(tmp_path):
 
 def test_every_run_is_there_whatever_became_of_it(work):
     assert list_runs(work) == [
-        Run("20260101-030000", "pushed", 7, 1000, -24.5, -25.0, 3, 61.4, gone=True),
-        Run("20260102-030000", "refused (data)", seconds=5),
-        Run("20260103-030000", "unended"),
-        Run("20260104-030000", "verdict damaged"),
+        PastRun("20260101-030000", "pushed", 7, 1000, -24.5, -25.0, 3, 61.4, gone=True),
+        PastRun("20260102-030000", "refused (data)", seconds=5),
+        PastRun("20260103-030000", "unended"),
+        PastRun("20260104-030000", "verdict damaged"),
     ]
 
 
@@ -56,7 +57,7 @@ def test_the_table_has_equal_columns(work):
 
 def test_a_run_in_full(work):
     lines = show("20260101-030000", work)
-    assert "  elbo: -24.50 nats, the one before -25.00 (+0.50)" in lines and "  Trainer: done, 50.0 s" in lines
+    assert "  elbo: -24.50 nats, the baseline -25.00 (+0.50)" in lines and "  Trainer: done, 50.0 s" in lines
     assert "pictures: /cats, span 7, 900 train, 100 test" in lines
     assert "all is black" in show("20260102-030000", work)
     assert show("20260103-030000", work)[0].startswith("run 20260103-030000 has not ended")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from common.errors import InputError
-from pipeline.running.run import LOCAL_BEAM, beam_args, one_line, place_report, place_schema, whoami
+from pipeline.running.run import LOCAL_BEAM, beam_args, place_report, place_schema, whoami
 from pipeline.workspace.layout import Workspace
 
 
@@ -49,12 +49,6 @@ def test_beam_runs_here_unless_told_otherwise():
     assert beam_args(()) == list(LOCAL_BEAM)
     assert beam_args(["--setup_file=./setup.py"]) == [*LOCAL_BEAM, "--setup_file=./setup.py"]
     assert beam_args(["--runner=FlinkRunner", "--x"]) == ["--runner=FlinkRunner", "--x"]
-
-
-def test_an_error_in_one_line():
-    assert one_line(OSError("a\n  b")) == "OSError: a b"
-    assert one_line(KeyError()) == "KeyError"
-    assert len(one_line(ValueError("x" * 5000))) < 400
 
 
 def test_who_is_named_even_where_the_user_has_no_name(monkeypatch):

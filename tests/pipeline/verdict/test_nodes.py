@@ -2,9 +2,16 @@
 
 import json
 
+from pipeline.verdict.nodes import summarize
 from pipeline.verdict.outcomes import NodeOutcome, Output
-from pipeline.verdict.steps import describe
 from pipeline.verdict.verdict import Verdict
+
+
+def added(outcome):
+    """The verdict of a run with one component."""
+    verdict = Verdict(run="r", title="t", images="i", started="s")
+    verdict.add(outcome.name, outcome.state, outcome.seconds, summarize(outcome).parts)
+    return verdict
 
 
 def searched(folder, objective, *trials):
@@ -19,11 +26,10 @@ def test_a_search(tmp_path):
     outcome = searched(
         tmp_path, "elbo", {"state": "failed", "elbo": None, "values": {}}, {"state": "done", "elbo": -12.345, "values": values}
     )
-    assert describe(outcome) == (
+    assert summarize(outcome).text == (
         "trial 2 of 2 is the best: ELBO -12.35 nats with hidden [64, 64], learning_rate 0.00123, prior vampprior; 1 failed"
     )
-    verdict = Verdict(run="r", title="t", images="i", started="s")
-    verdict.add(outcome)
+    verdict = added(outcome)
     best = {"trial": 2, "score": -12.345, "values": values}
     assert verdict.tuning == {"trials": 2, "failed": 1, "objective": "elbo", "best": best}
 
@@ -31,7 +37,7 @@ def test_a_search(tmp_path):
 def test_a_search_by_bits(tmp_path):
     trial = {"state": "done", "bits_per_dimension": 3.14159, "values": {"model.latent_dim": 3}}
     outcome = searched(tmp_path, "bits_per_dimension", trial, trial)
-    assert describe(outcome) == "trial 2 of 2 is the best: 3.142 bits per dimension with latent_dim 3"
+    assert summarize(outcome).text == "trial 2 of 2 is the best: 3.142 bits per dimension with latent_dim 3"
 
 
 def judged(folder, blessed, **record):
@@ -43,15 +49,14 @@ def judged(folder, blessed, **record):
 def test_what_the_model_gate_could_not_judge(tmp_path):
     reason = "new pictures were not judged: there are only 12 test pictures, and it takes 50"
     outcome = judged(tmp_path, 1, unjudged=[reason])
-    assert describe(outcome) == f"passed; {reason}"
-    verdict = Verdict(run="r", title="t", images="i", started="s")
-    verdict.add(outcome)
+    assert summarize(outcome).text == f"passed; {reason}"
+    verdict = added(outcome)
     assert verdict.unjudged == [reason] and verdict.overruled == []
 
 
 def test_a_gate_that_judged_all_says_no_more(tmp_path):
-    assert describe(judged(tmp_path, 0, failures=["fog"], unjudged=[])) == "refused"
-    assert describe(judged(tmp_path, 1)) == "passed", "a blessing of an earlier version"
+    assert summarize(judged(tmp_path, 0, failures=["fog"], unjudged=[])).text == "refused"
+    assert summarize(judged(tmp_path, 1)).text == "passed", "a blessing of an earlier version"
 
 
 def trained(folder, mirroring):
@@ -64,8 +69,8 @@ def trained(folder, mirroring):
 
 
 def test_the_trainer_says_whether_pictures_were_mirrored_and_why_not(tmp_path):
-    plain = describe(trained(tmp_path, None))
+    plain = summarize(trained(tmp_path, None)).text
     assert plain.endswith("10 images/s")
-    assert describe(trained(tmp_path, {"mirrored": True, "reason": ""})) == f"{plain}, mirrored pictures too"
+    assert summarize(trained(tmp_path, {"mirrored": True, "reason": ""})).text == f"{plain}, mirrored pictures too"
     reason = "30 pictures are too few to tell, 500 are needed"
-    assert describe(trained(tmp_path, {"mirrored": False, "reason": reason})) == f"{plain}, not mirrored: {reason}"
+    assert summarize(trained(tmp_path, {"mirrored": False, "reason": reason})).text == f"{plain}, not mirrored: {reason}"
