@@ -23,10 +23,9 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and turn its errors into a message and an exit status."""
-        from common.errors import InputError
-        from pipeline.metadata.store import StoreDamaged
+        from common.errors import InputError, MachineFault
         from pipeline.running.signals import as_ctrl_c
-        from pipeline.workspace.layout import DiskFull, WorkFolderBusy
+        from pipeline.workspace.layout import WorkFolderBusy
 
         try:
             with as_ctrl_c():
@@ -43,7 +42,7 @@ class Group(click.Group):
             fail("before the run began" if runs else f"darkroom {ctx.invoked_subcommand} did not end", Status.INTERRUPTED)
         except WorkFolderBusy as error:
             fail(str(error), Status.BUSY)
-        except (StoreDamaged, DiskFull) as error:
+        except MachineFault as error:
             fail(str(error), Status.FAULT)
         except click.UsageError as error:
             where = f"{error.ctx.command_path} --help" if error.ctx else "darkroom --help"
