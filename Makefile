@@ -29,10 +29,11 @@ test-all: test test-slow cluster-test  ## all tests
 $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
 	@requirements/install.sh
 
-lint: $(READY)  ## style, and which way imports go
+lint: $(READY)  ## style, types, and which way imports go
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --quiet --check .
 	@.venv/bin/lint-imports --no-logo --no-cache
+	@.venv/bin/mypy --no-error-summary
 
 format: $(READY)  ## in one style
 	@.venv/bin/ruff check --quiet --select I --fix .

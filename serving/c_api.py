@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping, Sequence
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +92,10 @@ def find_library() -> Path:
 
     Raises:
         FileNotFoundError: TensorFlow is not installed, or its package has no such library.
+
+    Example:
+        >>> find_library().name.startswith("libtensorflow_cc")
+        True
     """
     spec = importlib.util.find_spec("tensorflow")
     folders = spec.submodule_search_locations if spec else []
@@ -146,7 +151,7 @@ class Session:
         sources = [self._output(name) for name in feeds]
         targets = [self._output(name) for name in fetches]
         given: list[int] = []
-        answers = (c_void_p * len(targets))()
+        answers: Any = (c_void_p * len(targets))()
         try:
             for source, value in zip(sources, feeds.values()):
                 given.append(self._tensor(value, self._c.TF_OperationOutputType(source)))

@@ -116,9 +116,10 @@ def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     is_sheet(out, steps)
     with loaded(work, model, version) as pushed:
         if pictures:
-            images = pushed.interpolate(*pictures, steps)
+            images = pushed.interpolate(pictures[0], pictures[1], steps)
         else:
-            images = pushed.decode(latents.slerp(*latents.draw(2, pushed.latent_dim, seed), steps))
+            start, end = latents.draw(2, pushed.latent_dim, seed)
+            images = pushed.decode(latents.slerp(start, end, steps))
     _write_pictures(images, out, columns=min(steps, _LONGEST_ROW))
 
 

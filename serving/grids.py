@@ -25,6 +25,10 @@ def tile(images: np.ndarray, columns: int | None = None, gap: int = GAP) -> Imag
 
     Returns:
         The sheet.
+
+    Example:
+        >>> tile(np.zeros((6, 28, 28, 1), np.uint8), columns=3).size
+        (680, 454)
     """
     count, height, width, channels = images.shape
     square = math.ceil(math.sqrt(count * height / width))

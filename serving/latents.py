@@ -30,6 +30,12 @@ def slerp(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
 
     Returns:
         float32 [steps, d].
+
+    Example:
+        >>> slerp(np.array([1, 0], np.float32), np.array([0, 1], np.float32), 3).round(2)
+        array([[1.  , 0.  ],
+               [0.71, 0.71],
+               [0.  , 1.  ]], dtype=float32)
     """
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, np.newaxis]
     lengths = np.linalg.norm(start), np.linalg.norm(end)

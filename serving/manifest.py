@@ -54,7 +54,12 @@ def verify(folder: Path) -> None:
 
 
 def sum_of(folder: Path, name: str) -> str:
-    """Return a file's SHA-256 from a model's manifest, or '' if the manifest has none."""
+    """Return a file's SHA-256 from a model's manifest, or '' if the manifest has none.
+
+    Example:
+        >>> sum_of(Path("no/such/model"), "saved_model.pb")
+        ''
+    """
     try:
         return str(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"][name])
     except (OSError, ValueError, KeyError, TypeError):

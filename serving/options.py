@@ -37,7 +37,7 @@ class OneLineError(click.ClickException):
     def __init__(self, message: str, exit_code: int = 2):
         super().__init__(in_one_line(message))
         self.full = message
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # Click declares it a class variable
 
 
 class ServingCommand(click.Command):

@@ -28,6 +28,10 @@ def is_sheet(out: Path, count: int) -> bool:
         InputError: The name has another picture format; a sheet cannot hold so many pictures; a file exists where a folder is
             needed, or the reverse; or the folder is not empty.
         OSError: The links of `out` form a cycle.
+
+    Example:
+        >>> is_sheet(Path("new.png"), 64), is_sheet(Path("new"), 64)
+        (True, False)
     """
     if out.suffix.lower() in _OTHER_FORMATS:
         raise InputError(f"--out {out}: pictures are written as PNG; name a .png file, or a folder for one file each")

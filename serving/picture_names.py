@@ -20,7 +20,12 @@ _PASSED_OVER = frozenset(
 
 
 def is_picture(name: str) -> bool:
-    """Return whether a file has a picture's name."""
+    """Return whether a file has a picture's name.
+
+    Example:
+        >>> is_picture("cat.JPG"), is_picture("notes.txt")
+        (True, False)
+    """
     return name.lower().endswith(PICTURE_SUFFIXES + OTHER_SUFFIXES)
 
 

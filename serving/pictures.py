@@ -31,6 +31,11 @@ def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], 
 
     Raises:
         InputError: A name does not exist, or a folder holds no pictures.
+
+    Example:
+        >>> list_pictures([])
+        Traceback (most recent call last):
+        common.errors.InputError: name the pictures: files, or folders of them
     """
     found: list[Path] = []
     for path in map(Path, names):

@@ -37,6 +37,11 @@ def find_model(work: str | Path | None = None, model: str | Path | None = None, 
 
     Raises:
         InputError: There is no such model.
+
+    Example:
+        >>> find_model()
+        Traceback (most recent call last):
+        common.errors.InputError: say which model: --work DIR for a work folder of `darkroom run`, or --model DIR for a model
     """
     if (work is None) == (model is None):
         raise InputError("say which model: --work DIR for a work folder of `darkroom run`, or --model DIR for a model")
@@ -45,7 +50,7 @@ def find_model(work: str | Path | None = None, model: str | Path | None = None, 
             raise InputError(f"there is no work folder {work}: `darkroom run --work {shlex.quote(str(work))}` makes it")
         nothing = f"no model has been pushed to {work} yet: `darkroom run --work {shlex.quote(str(work))}` trains and pushes one"
         return _version_in(Path(work) / "serving", version, nothing)
-    folder = Path(model)
+    folder = Path(str(model))
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}")
     if (folder / "saved_model.pb").is_file():
@@ -164,10 +169,10 @@ class PushedModel(SavedModel):
             InputError: A file is not a readable picture.
         """
         contents, unreadable = _read([Path(start), Path(end)], self.options)
-        refusal: TensorFlowError | None = None
-        for convert in () if unreadable else (lambda content: content, lambda content: _as_png(content, self.options) or content):
+        refusal: Exception = InputError(f"{start} or {end} cannot be read as a picture")
+        for as_png in () if unreadable else (False, True):
+            image_bytes = [(_as_png(content, self.options) if as_png else None) or content for _, content in contents]
             try:
-                image_bytes = [convert(content) for _, content in contents]
                 return self.call("interpolate", image_bytes=image_bytes, steps=np.int64(steps))["images"]
             except TensorFlowError as error:
                 if error.code != INVALID_ARGUMENT:

@@ -28,9 +28,9 @@ class SavedModel:
         InputError: The model cannot be loaded.
 
     Example:
-        >>> model = SavedModel("work/digits/serving/1")  # doctest: +SKIP
-        >>> model.call("generate", count=4, seed=7, temperature=1.0)["images"].shape  # doctest: +SKIP
-        (4, 8, 8, 1)
+        >>> SavedModel("no/such/folder")
+        Traceback (most recent call last):
+        common.errors.InputError: the model in no/such/folder cannot be loaded: [Errno 2] No such file or directory: 'no/such/folder/saved_model.pb'
     """
 
     def __init__(self, folder: str | Path, open_file: Callable[[str, str], Any] = open):
@@ -57,7 +57,7 @@ class SavedModel:
         """
         found = self.signatures.get(signature)
         tensors = {**found.inputs, **found.outputs} if found else {}
-        if name not in tensors:
+        if found is None or name not in tensors:
             raise InputError(f"the model in {self.folder} has no `{name}` of `{signature}`")
         return found.shapes[tensors[name]]
 

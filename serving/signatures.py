@@ -41,6 +41,11 @@ def read_signatures(content: bytes) -> dict[str, Signature]:
 
     Raises:
         ValueError: The content is damaged, or holds no graph tagged "serve".
+
+    Example:
+        >>> read_signatures(b"")
+        Traceback (most recent call last):
+        ValueError: it holds no graph tagged "serve"
     """
     for meta_graph in _all(memoryview(content), _META_GRAPHS):
         tags = [bytes(tag) for info in _all(meta_graph, _META_INFO) for tag in _all(info, _TAGS)]
@@ -53,9 +58,13 @@ def read_signatures(content: bytes) -> dict[str, Signature]:
 
 def _signature(content: memoryview) -> Signature:
     inputs, outputs = (dict(_map(content, field)) for field in (_INPUTS, _OUTPUTS))
-    names = [{key: bytes(next(_all(info, _NAME), b"")).decode() for key, info in tensors.items()} for tensors in (inputs, outputs)]
-    shapes = {side[key]: _shape(info) for side, tensors in zip(names, (inputs, outputs)) for key, info in tensors.items()}
-    return Signature(*names, shapes)
+    shapes = {_tensor_name(info): _shape(info) for info in (*inputs.values(), *outputs.values())}
+    names = ({key: _tensor_name(info) for key, info in tensors.items()} for tensors in (inputs, outputs))
+    return Signature(next(names), next(names), shapes)
+
+
+def _tensor_name(info: memoryview) -> str:
+    return bytes(next(_all(info, _NAME), b"")).decode()
 
 
 def _shape(info: memoryview) -> tuple[int | None, ...]:

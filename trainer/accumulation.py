@@ -121,9 +121,9 @@ class BatchGradients:
 
     def _of_part(self, *arguments: tf.Tensor | None) -> list[tf.Tensor]:
         """Return the results of `_of_batch` as one list. The results of `_whole_batch` follow the arguments of `__call__`."""
-        *arguments, paid, fit = arguments
+        *batch, fit = arguments
         with batch_fit(fit):
-            sums, gradients = self._of_batch(*arguments, paid)
+            sums, gradients = self._of_batch(*batch)
         variables = self.vae.trainable_variables
         return [sums, *(tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, variables, strict=True))]
 

@@ -63,6 +63,11 @@ def move(levels: tf.Tensor, mirrored: tf.Tensor, rows: tf.Tensor, columns: tf.Te
 
     Returns:
         The same type and shape.
+
+    Example:
+        >>> levels = tf.constant([[[[1], [2], [3]]]], tf.uint8)
+        >>> move(levels, tf.constant([True]), tf.constant([0]), tf.constant([0])).numpy().ravel()
+        array([3, 2, 1], dtype=uint8)
     """
     height, width, channels = levels.shape[1:]
     row = _reflect(tf.range(height) - rows[:, tf.newaxis], height)

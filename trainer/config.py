@@ -222,10 +222,15 @@ class TrainerConfig:
             )
 
     def protocol(self) -> str:
-        """Return what figures in nats depend on apart from the weights. Only models of the same protocol can be compared."""
-        *pixels, depth = dataclasses.astuple(self.preprocessing)
+        """Return what figures in nats depend on apart from the weights. Only models of the same protocol can be compared.
+
+        Example:
+            >>> TrainerConfig(PreprocessingConfig(28, 28, 1), ModelConfig(), TrainingConfig()).protocol()
+            "bernoulli on (28, 28, 1, 'lanczos3', 'crop', (255, 255, 255)), K = 50"
+        """
+        *values, depth = dataclasses.astuple(self.preprocessing)
         # 8 bits are left out, as before other depths existed: figures stay comparable to those of earlier models.
-        pixels = (*pixels, depth) if depth != 8 else tuple(pixels)
+        pixels = (*values, depth) if depth != 8 else tuple(values)
         how = self.model.likelihood + (", binarised" if self.model.binarisation == "dynamic" else "")
         given = ", given the label" if self.model.conditional else ""
         return f"{how}{given} on {pixels}, K = {self.training.importance_samples}"

@@ -22,6 +22,10 @@ def corrupt(x: tf.Tensor, kind: str, level: tf.Tensor | float, seed: tf.Tensor) 
 
     Raises:
         ValueError: The kind is unknown. The message lists the known kinds.
+
+    Example:
+        >>> corrupt(tf.ones([1, 2, 2, 1]), "masking", 1.0, tf.constant([0, 1])).numpy().sum()
+        0.0
     """
     if kind not in KINDS:
         raise ValueError(f"unknown corruption {kind!r}: allowed are {', '.join(KINDS)}")

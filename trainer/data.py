@@ -55,7 +55,12 @@ def read_records(files: Sequence[str]) -> tf.data.Dataset:
 
 
 def label_indices(names: tf.Tensor, known: Sequence[str]) -> tf.Tensor:
-    """Return the indices of names, string [n], in the list of known labels: int32 [n], -1 for others."""
+    """Return the indices of names, string [n], in the list of known labels: int32 [n], -1 for others.
+
+    Example:
+        >>> label_indices(tf.constant(["dog", "cat", "cow"]), ["cat", "dog"]).numpy()
+        array([ 1,  0, -1], dtype=int32)
+    """
     if not known:
         return tf.fill([tf.shape(names)[0]], -1)
     equal = tf.equal(names[:, tf.newaxis], tf.constant(list(known))[tf.newaxis])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -146,7 +146,7 @@ class Loop:
         speed = float(np.median(course.speeds))
         return Outcome(course.epoch, course.best_epoch, time.perf_counter() - begin, speed, first)
 
-    def _train_epoch(self, batches, course: Course, begin: float) -> None:
+    def _train_epoch(self, batches: Iterator[Any], course: Course, begin: float) -> None:
         """Train for one epoch and add its figures to the course."""
         course.epoch += 1
         train, beta, speed = self._epoch(batches, course.epoch)
@@ -213,7 +213,7 @@ class Loop:
         options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
         return self.train.shuffled(self.config.batch_size, self.config.seed, first_epoch).with_options(options)
 
-    def _epoch(self, batches, epoch: int) -> tuple[Figures, float, float]:
+    def _epoch(self, batches: Iterator[Any], epoch: int) -> tuple[Figures, float, float]:
         """Train for one epoch. Return its mean terms, the KL weight at its end, and images per second."""
         sums, done, chunk = np.zeros(2), 0, 1
         begin = time.perf_counter()
@@ -242,7 +242,7 @@ class Loop:
             **{"epoch": epoch, "loss": figures.reconstruction + figures.kl, "images/s": speed},
         )
 
-    def _many_steps(self, batches, steps: tf.Tensor) -> tf.Tensor:
+    def _many_steps(self, batches: Iterator[Any], steps: tf.Tensor) -> tf.Tensor:
         """Make `steps` steps. Return the sums of both terms over all images of them, float32 [2], nats."""
         # AutoGraph converts only this loop. Converting everything that a step calls, Keras included, takes seconds for no benefit.
         step = tf.autograph.experimental.do_not_convert(self._step)

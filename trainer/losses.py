@@ -38,6 +38,10 @@ def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor
 
     Returns:
         float32 [n, d], nats, never negative.
+
+    Example:
+        >>> kl_to_standard_normal(tf.constant([[0.0, 1.0]]), tf.constant([[0.0, 0.0]])).numpy()
+        array([[0. , 0.5]], dtype=float32)
     """
     # expm1, because exp(v) - 1 - v of a small v would be rounding error of either sign.
     return 0.5 * (tf.square(mean) + tf.math.expm1(log_variance) - log_variance)

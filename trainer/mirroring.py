@@ -188,7 +188,7 @@ def _label_drop(features: np.ndarray, labels: Sequence[object]) -> float:
 
 
 def _negative(label: object) -> bool:
-    return isinstance(label, (int, float, np.number)) and label < 0
+    return isinstance(label, (int, float, np.number)) and bool(label < 0)
 
 
 def _folds(count: int) -> list[tuple[np.ndarray, np.ndarray]]:

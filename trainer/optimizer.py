@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -27,7 +29,9 @@ class FusedAdam(keras.optimizers.Adam):
         array([0.9], dtype=float32)
     """
 
-    def __init__(self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float = 0.0, **options):
+    def __init__(
+        self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float = 0.0, **options: Any
+    ):
         super().__init__(learning_rate, **options)
         self.average = average
         self.averages: list[keras.Variable] = []
@@ -72,6 +76,10 @@ def average_decay(most: float, step: tf.Tensor) -> tf.Tensor:
     """Return the decay of a running mean at a step, from 0: min(most, (1 + step) / (10 + step)), float32 [].
 
     It is the warm-up of TensorFlow's `ExponentialMovingAverage`. Without it, the mean would keep the initial weights for long.
+
+    Example:
+        >>> [round(float(average_decay(0.999, tf.constant(step))), 3) for step in (0, 10, 100_000)]
+        [0.1, 0.55, 0.999]
     """
     step = tf.cast(step, tf.float32)
     return tf.minimum(most, (1.0 + step) / (10.0 + step))

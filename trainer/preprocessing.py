@@ -45,7 +45,12 @@ def scale(levels: tf.Tensor) -> tf.Tensor:
 
 
 def to_levels(pixels: tf.Tensor, depth: int = 8) -> tf.Tensor:
-    """Convert pixels in [0, 1] to uint8 levels, or uint16 for 16 bits. It inverts `scale`, and rounds a decoder's pixels."""
+    """Convert pixels in [0, 1] to uint8 levels, or uint16 for 16 bits. It inverts `scale`, and rounds a decoder's pixels.
+
+    Example:
+        >>> to_levels(tf.constant([-1.0, 0.5, 1.0])).numpy()
+        array([  0, 128, 255], dtype=uint8)
+    """
     kind = level_type(depth)
     return tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 1.0) * float(kind.max)), kind)
 

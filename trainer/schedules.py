@@ -17,6 +17,11 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         peak: The highest learning rate.
         total_steps: Number of steps after which the rate is 0.
         warmup_steps: Number of steps until the peak.
+
+    Example:
+        >>> rate = WarmupCosine(0.001, 100, 10)
+        >>> [round(float(rate(step)), 6) for step in (0, 9, 55, 100)]
+        [0.0001, 0.001, 0.0005, 0.0]
     """
 
     def __init__(self, peak: float, total_steps: int, warmup_steps: int):

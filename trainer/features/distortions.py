@@ -80,6 +80,10 @@ def blur(pictures: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
 
     Returns:
         float32 [n, h, w, c].
+
+    Example:
+        >>> blur(tf.ones([1, 4, 4, 1]), tf.constant([1.0])).shape
+        TensorShape([1, 4, 4, 1])
     """
     sigma = tf.broadcast_to(tf.reshape(sigma, [-1, 1, 1]), [pictures.shape[0], 1, 1])
 

@@ -66,7 +66,12 @@ def read_weights(content: bytes) -> list[np.ndarray]:
 
 
 def smaller_shape(shape: tuple[int, int, int], largest: int) -> tuple[int, int, int]:
-    """Return height, width and channels of images shrunk in proportion so that no side is above `largest`."""
+    """Return height, width and channels of images shrunk in proportion so that no side is above `largest`.
+
+    Example:
+        >>> smaller_shape((120, 80, 3), largest=60)
+        (60, 40, 3)
+    """
     height, width, channels = shape
     factor = min(1.0, largest / max(height, width))
     return (max(1, round(height * factor)), max(1, round(width * factor)), channels)

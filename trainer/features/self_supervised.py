@@ -47,7 +47,12 @@ class SelfSupervised(FeatureNetwork):
 
     @classmethod
     def untrained(cls, shape: tuple[int, int, int]) -> SelfSupervised:
-        """Return an untrained network for images of `shape`."""
+        """Return an untrained network for images of `shape`.
+
+        Example:
+            >>> SelfSupervised.untrained((8, 8, 1)).features(np.zeros((2, 8, 8, 1), np.uint8)).shape
+            (2, 64)
+        """
         return cls(_build(shape, seed=0), shape)
 
     def convolutions(self) -> list[tuple[np.ndarray, np.ndarray, int]]:

@@ -28,6 +28,10 @@ def get_likelihood(config: ModelConfig, channels: int) -> Likelihood:
 
     Raises:
         ValueError: The likelihood is unknown. The message lists the known likelihoods.
+
+    Example:
+        >>> type(get_likelihood(ModelConfig(likelihood="gaussian"), channels=3)).__name__
+        'Gaussian'
     """
     if config.likelihood not in LIKELIHOODS:
         raise ValueError(f"unknown likelihood {config.likelihood!r}: allowed are {', '.join(LIKELIHOODS)}")

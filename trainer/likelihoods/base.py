@@ -136,5 +136,10 @@ class Likelihood(keras.layers.Layer, abc.ABC):
 
 
 def to_bits_per_dimension(nats: float, values: int) -> float:
-    """Convert nats per image of `values` values to bits per value."""
+    """Convert nats per image of `values` values to bits per value.
+
+    Example:
+        >>> round(to_bits_per_dimension(nats=2_000.0, values=28 * 28), 3)
+        3.68
+    """
     return nats / (values * math.log(2))

@@ -71,6 +71,10 @@ def nearest_neighbors(queries: np.ndarray, references: np.ndarray, k: int) -> tu
 
     Returns:
         Indices of the references, int64 [n, k], the nearest first, and their distances, float32 [n, k].
+
+    Example:
+        >>> nearest_neighbors(np.array([[0.9]]), np.array([[0.0], [1.0], [5.0]]), k=2)[1]
+        array([[0.1, 0.9]], dtype=float32)
     """
     k = min(k, len(references))
     lengths = np.square(references).sum(axis=1)

@@ -125,6 +125,10 @@ def label_divergence(first: np.ndarray, second: np.ndarray) -> float:
 
     Returns:
         Bits, between 0 for equal frequencies and 1 for sets without a common label.
+
+    Example:
+        >>> round(label_divergence(np.array([0, 1]), np.array([0, 0])), 3)
+        0.311
     """
     from scipy.spatial.distance import jensenshannon
 

@@ -37,6 +37,10 @@ def psnr(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> n
 
     Returns:
         float64 [n], dB, at most `PSNR_LIMIT`.
+
+    Example:
+        >>> psnr(np.zeros([1, 2, 2, 1], np.float32), np.full([1, 2, 2, 1], 0.1, np.float32)).round(2)
+        array([20.])
     """
     return -10 * np.log10(np.maximum(mse(original, rebuilt), 10 ** (-PSNR_LIMIT / 10)))
 

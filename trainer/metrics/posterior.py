@@ -61,6 +61,10 @@ def active_units(mean: np.ndarray, threshold: float = ACTIVE) -> int:
 
     Returns:
         Between 0 and d.
+
+    Example:
+        >>> active_units(np.array([[-1.0, 0.0], [1.0, 0.01]]))
+        1
     """
     return int(np.count_nonzero(np.var(np.asarray(mean, np.float64), axis=0) > threshold))
 

@@ -23,6 +23,10 @@ def high_frequency_power(pictures: np.ndarray) -> np.ndarray:
     Returns:
         float64 [n]: variance of the high-frequency part of an image, summed over luminance and color differences, for pixels in
         [0, 1]. 0 if images are too small to have such frequencies.
+
+    Example:
+        >>> high_frequency_power(np.full([1, 8, 8, 1], 128, np.uint8)).round(3)
+        array([0.])
     """
     power, frequencies = _power(_planes(pictures))
     return power[:, frequencies >= HIGH].sum(axis=(1, 2)) / frequencies.size

@@ -53,7 +53,12 @@ def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) ->
 
 
 def accuracy_spread(accuracy: float, rows: int) -> float:
-    """Return the standard deviation of an accuracy over choices of the second set: half of that of a share of `rows` rows."""
+    """Return the standard deviation of an accuracy over choices of the second set: half of that of a share of `rows` rows.
+
+    Example:
+        >>> round(accuracy_spread(0.8, rows=400), 3)
+        0.01
+    """
     return float(np.sqrt(accuracy * (1 - accuracy) / min(rows, MOST)) / 2)
 
 

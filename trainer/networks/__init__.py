@@ -20,7 +20,12 @@ NETWORKS: dict[str, Builder] = {
 
 
 def latent_dim(config: ModelConfig, image_shape: tuple[int, int, int]) -> int:
-    """Return the number of dimensions of a code, over all levels and places."""
+    """Return the number of dimensions of a code, over all levels and places.
+
+    Example:
+        >>> latent_dim(ModelConfig(latent_dim=16), (28, 28, 1))
+        16
+    """
     return spatial.latent_dim(config, image_shape) if config.network == "spatial" else config.latent_dim
 
 

@@ -5,6 +5,8 @@ It is the HVAE of Tomczak and Welling 2018 (section 3), in units of the prior: s
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -28,7 +30,7 @@ class FromPrior(keras.layers.Layer):
         top_dim: Dimensions of the upper level.
     """
 
-    def __init__(self, top_dim: int, **kwargs):
+    def __init__(self, top_dim: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.top_dim = top_dim
 
@@ -45,7 +47,7 @@ class FromPrior(keras.layers.Layer):
 class Top(keras.layers.Layer):
     """Select the upper level of a code: [n, d] -> [n, top_dim]."""
 
-    def __init__(self, top_dim: int, **kwargs):
+    def __init__(self, top_dim: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.top_dim = top_dim
 

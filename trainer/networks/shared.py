@@ -65,7 +65,7 @@ class Activated(keras.layers.Layer):
         spread: Variance of the weights, times the number of inputs.
     """
 
-    def __init__(self, units: int, spread: float = 2.0, **kwargs):
+    def __init__(self, units: int, spread: float = 2.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.units = units
         self.activation = keras.activations.get(ACTIVATION)
@@ -91,7 +91,7 @@ class Residual(Activated):
         units: Number of inputs and of outputs.
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, **kwargs: Any):
         super().__init__(units, spread=0.2, **kwargs)  # the layer starts as a small correction
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
@@ -118,7 +118,7 @@ class Bounded(keras.layers.Layer):
         most: The bound.
     """
 
-    def __init__(self, most: float, **kwargs):
+    def __init__(self, most: float, **kwargs: Any):
         super().__init__(**kwargs)
         self.most = most
 
@@ -151,7 +151,7 @@ class Bias(keras.layers.Layer):
         values: Initial values, [h * w * k].
     """
 
-    def __init__(self, values: np.ndarray, **kwargs):
+    def __init__(self, values: np.ndarray, **kwargs: Any):
         super().__init__(**kwargs)
         self.values = np.asarray(values, np.float32)
 

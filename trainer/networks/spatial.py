@@ -86,7 +86,7 @@ class ResidualConvolution(keras.layers.Layer):
         filters: Number of input channels and of output channels.
     """
 
-    def __init__(self, filters: int, **kwargs):
+    def __init__(self, filters: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters = filters
         self.activation = keras.activations.get(ACTIVATION)
@@ -115,7 +115,7 @@ class ToPatches(keras.layers.Layer):
         patch: Pixels on a patch's side.
     """
 
-    def __init__(self, patch: int, **kwargs):
+    def __init__(self, patch: int, **kwargs: Any):
         super().__init__(**kwargs)
         self.patch = patch
 
@@ -143,7 +143,7 @@ class FromPatches(keras.layers.Layer):
         size: Height and width of the images.
     """
 
-    def __init__(self, patch: int, size: tuple[int, int], **kwargs):
+    def __init__(self, patch: int, size: tuple[int, int], **kwargs: Any):
         super().__init__(**kwargs)
         self.patch, self.size = patch, tuple(size)
 

@@ -157,7 +157,7 @@ class Search(BaseTuner):
         """Convert the progress of a trial to progress of the search."""
         before, best = len(self.results.trials), self.results.best
         share = min(1.0, progress.done / progress.total) if progress.total else 0.0
-        figures = {"trial": before + 1, "of": self.tuning.trials}
+        figures: dict[str, float] = {"trial": before + 1, "of": self.tuning.trials}
         if best is not None:
             figures[WORDS[self.tuning.objective]] = best.score(self.tuning.objective)
         epochs = self.results.epochs

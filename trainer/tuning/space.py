@@ -82,6 +82,10 @@ def parse_space(plain: Mapping[str, Any]) -> Space:
 
     Raises:
         InputError: A field is unknown or cannot be searched, or its domain is invalid. The message is one line and names it.
+
+    Example:
+        >>> parse_space({"model": {"latent_dim": [2, 8]}})
+        {'model.latent_dim': Choices(values=(2, 8))}
     """
     flat: dict[str, Any] = {}
     for name, domain in plain.items():
