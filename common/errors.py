@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral
 
-MOST_DIGITS = 15  # longer numbers use scientific notation
+MAX_DIGITS = 15  # longer numbers use scientific notation
 
 
 def figure(n: float) -> str:
@@ -19,7 +19,7 @@ def figure(n: float) -> str:
     number = int(n) if isinstance(n, Integral) else float(n)
     if number != number or abs(number) == float("inf"):
         return f"{number}"
-    if abs(number) >= 10**MOST_DIGITS:
+    if abs(number) >= 10**MAX_DIGITS:
         return f"{Decimal(number):.1e}"  # Decimal, because an integer can exceed the largest float
     return f"{number:,}" if isinstance(number, int) else f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
 

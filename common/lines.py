@@ -9,7 +9,7 @@ import unicodedata
 
 LIMIT = 200  # a line has fewer characters than this
 _SHORT_WORDS = (100, 60, 36)  # lengths that long words are cut to, tried in turn until the line fits
-_LEAST = 60  # minimum characters kept of the beginning if a hint is kept
+_MIN_BEGINNING = 60  # minimum characters kept of the beginning if a hint is kept
 _HINT = re.compile(r"(?:; [^;]{1,130})?(?: \([^()]{1,100}\))?$")
 _COPIED = re.compile(r"(`darkroom [^`]+`|\bhttps?://\S+)")
 _NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -44,10 +44,10 @@ def in_one_line(text: str, limit: int = LIMIT) -> str:
         text = f"{text[: 20 * limit]}…{text[-5 * limit :]}"
     line = escaped(text)
     for keep_copied in (True, False):
-        for most in _SHORT_WORDS:
+        for length in _SHORT_WORDS:
             if len(line) < limit:
                 return line
-            line = _with_short_words(line, most, keep_copied)
+            line = _with_short_words(line, length, keep_copied)
         copied, short = _COPIED.findall(line), _cut_before_hint(line, limit - 1)
         if copied and all(each in short for each in copied):
             return short
@@ -67,24 +67,24 @@ def _escaped(character: str) -> str:
 
 def _cut_before_hint(line: str, length: int) -> str:
     hint = _HINT.search(line).group()
-    if len(hint) + _LEAST > length:
+    if len(hint) + _MIN_BEGINNING > length:
         hint = ""
     return _cut(line[: len(line) - len(hint)], length - len(hint)) + hint
 
 
-def _with_short_words(line: str, most: int, keep_copied: bool) -> str:
+def _with_short_words(line: str, length: int, keep_copied: bool) -> str:
     parts = _COPIED.split(line) if keep_copied else [line]  # every second part is text that the user copies
-    short = (" ".join(_without_middle(word, most) for word in part.split(" ")) for part in parts[::2])
+    short = (" ".join(_without_middle(word, length) for word in part.split(" ")) for part in parts[::2])
     return "".join(part for pair in itertools.zip_longest(short, parts[1::2], fillvalue="") for part in pair)
 
 
-def _without_middle(word: str, most: int) -> str:
+def _without_middle(word: str, length: int) -> str:
     """Cut out the middle of a word. A path keeps its file name if there is room."""
-    if len(word) <= most:
+    if len(word) <= length:
         return word
     name = word[word.rfind("/") :] if "/" in word[1:] else ""
-    tail = max(most // 3, len(name)) if len(name) <= 2 * most // 3 else 2 * most // 3
-    return f"{word[: most - 1 - tail]}…{word[len(word) - tail :]}"
+    tail = max(length // 3, len(name)) if len(name) <= 2 * length // 3 else 2 * length // 3
+    return f"{word[: length - 1 - tail]}…{word[len(word) - tail :]}"
 
 
 def _cut(text: str, length: int) -> str:

@@ -34,8 +34,8 @@ class Progress:
 
     def __str__(self) -> str:
         figures = "".join(f", {name} {value:,.6g}" for name, value in self.figures.items())
-        of = "" if self.total is None else f" of {self.total:,}"
-        return f"{self.step}: {self.done:,}{of} {self.unit}{figures}"
+        total = "" if self.total is None else f" of {self.total:,}"
+        return f"{self.step}: {self.done:,}{total} {self.unit}{figures}"
 
 
 def report_progress(step: str, *, done: int, total: int | None = None, unit: str = "images", **figures: float) -> None:

@@ -20,9 +20,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-_MOST_LINKS = 40  # followed at most; the limit of Linux
+_MAX_LINKS = 40  # the limit of Linux
 _PIECE = 1 << 20  # bytes written at once
-_LONGEST_NAME = 40  # characters of the target's name in the temporary name; names have at most 255 bytes
+_MAX_NAME = 40  # characters of the target's name in the temporary name; names have at most 255 bytes
 _DESCRIPTOR = re.compile(r"(?:/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd)/(?P<number>\d+)")
 
 
@@ -35,7 +35,7 @@ def followed(out: str | Path) -> Path:
         OSError: The links form a cycle.
     """
     path = Path(out)
-    for _ in range(_MOST_LINKS):
+    for _ in range(_MAX_LINKS):
         path = Path(os.path.realpath(path.parent), path.name) if path.name not in ("", "..") else Path(os.path.realpath(path))
         if _DESCRIPTOR.fullmatch(str(path)) or not path.is_symlink():
             return path
@@ -165,7 +165,7 @@ def check_writable(path: Path) -> None:
 
 def beside(path: Path) -> Path:
     """Return a new hidden name in the same folder."""
-    return path.with_name(f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}.part")
+    return path.with_name(f".{path.name[:_MAX_NAME]}.{secrets.token_hex(4)}.part")
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
 @click.option("--steps", type=click.IntRange(2, 10_000), default=10, show_default=True, help="Pictures, ends included.")
 @pictures_out
 def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...], seed: int, steps: int, out: Path) -> None:
-    """Walk from one picture to another: two PICTURES, or two drawn from --seed.
+    """Walk between two PICTURES, or between two drawn from --seed.
 
     \b
     Between two pictures of yours:

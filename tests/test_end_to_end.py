@@ -172,7 +172,7 @@ def test_an_edited_loss_is_not_taken_from_the_cache(project, first):
     before = COMPONENTS[: COMPONENTS.index("Trainer")]
     assert {name: states[name] for name in before} == dict.fromkeys(before, "cached")
     assert {states[name] for name in ("Trainer", "ServingCheck", "Evaluator")} == {"done"}
-    assert "the last good model" in ended.out
+    assert "the last blessed model" in ended.out
     assert last_verdict(project.work)["baseline"]["elbo"] < 0
 
 

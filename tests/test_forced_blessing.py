@@ -90,7 +90,7 @@ def test_a_person_can_have_it_pushed_all_the_same_and_is_recorded(folder, refuse
     assert verdict["overruled"] == refused[1]["reasons"]
     last = ended.out.splitlines()[-6:]
     assert last[-1].startswith("pushed: version 2")
-    assert f"blessed all the same by {by['who']} ({by['when']}): {WHY}" in last
+    assert f"blessed despite the refusal by {by['who']} ({by['when']}): {WHY}" in last
     assert f"  {verdict['overruled'][0]}" in last
     page = (folder.work / "report" / "index.html").read_text()
     assert "overruled the model gate" in page and WHY in page and "worse than the last blessed model" in page
@@ -111,7 +111,7 @@ def test_no_other_gate_is_overruled(folder, forced, tmp_path):
     write_discs(tmp_path, 300, invert=True)
     ended = folder.run("--bless", WHY, images=tmp_path)
     assert ended.status == 3 and folder.verdict()["gate"] == "data"
-    assert "--bless overrules the model gate alone" in ended.err
+    assert "--bless overrules only the model gate" in ended.err
     ended = folder.run(*WORSE, "--bless", WHY, "--set", "serving_check.timeout_seconds=1")
     assert ended.status == 3, ended.out + ended.err
     assert folder.verdict()["gate"] == "serving" and folder.versions() == [1, 2]

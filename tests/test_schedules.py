@@ -54,7 +54,7 @@ def test_replaced_and_taken_away(machine):
     again = retrain("--install", "@hourly", *QUICK, "--with", "cron", "--yes")
     assert again.status == 0 and len(kept.read_text().splitlines()) == 2 and "\n0 * * * * " in kept.read_text()
     ended = retrain("--uninstall", images=None)
-    assert (ended.status, ended.err) == (0, "") and ended.out.startswith("taken away: 0 * * * * ")
+    assert (ended.status, ended.err) == (0, "") and ended.out.startswith("removed: 0 * * * * ")
     assert kept.read_text() == "@daily true\n"
     ended = retrain("--uninstall", images=None)
     assert ended.status == 0 and ended.out.startswith("nothing was installed for ")
@@ -69,7 +69,7 @@ def test_replaced_and_taken_away(machine):
         (("--install", "0 0 30 2 *"), "never fires"),
         (("--install", "0 3 * * *", "--config", "no-such-name"), "no configuration 'no-such-name'"),
         (("--install", "0 3 * * *", "--set", "training.epoch=1"), "did you mean training.epochs"),
-        (("--install", "0 3 * * *", "--set", "title=a\nb"), "no crontab can hold"),
+        (("--install", "0 3 * * *", "--set", "title=a\nb"), "a crontab cannot represent"),
         (("--install", "0 3 * * *", "--set", f"title={'x' * 900}"), "cron takes 998"),
         (("--install", "0 3 * * *", "--beam-arg", "--proxy=https://me:secret@proxy"), "password"),
         (
@@ -77,7 +77,7 @@ def test_replaced_and_taken_away(machine):
             "write '--set notify.webhook=${NAME}'",
         ),
         (("--install", "0 3 * * *", "--set", "notify={webhook: 'https://hooks.example.com/hush'}"), "which is a secret"),
-        (("--install", "0 3 * * *", "--with", "systemd"), "--with systemd: no systemd of the user's own"),
+        (("--install", "0 3 * * *", "--with", "systemd"), "--with systemd: the user's systemd is not available"),
         (("--install", "0 3 * * *", "--with", "launchd"), "'launchd' is not one of"),
         (("--with", "cron"), "belong to --install"),
         (("--uninstall", "--install", "0 3 * * *"), "--uninstall takes --work"),
@@ -113,7 +113,7 @@ def test_no_secret_is_written(machine):
         "no_proxy": "local",
     }
     ended = retrain("--install", "0 3 * * *", "--yes", **given)
-    assert ended.status == 0 and "not written, being secret: https_proxy, AWS_SECRET_ACCESS_KEY" in ended.out
+    assert ended.status == 0 and "secrets are not written: https_proxy, AWS_SECRET_ACCESS_KEY" in ended.out
     assert "hush" not in kept.read_text() + ended.out
     assert " AWS_PROFILE=pictures " in kept.read_text() and " no_proxy=local " in kept.read_text()
 
@@ -123,8 +123,12 @@ def test_variables_that_the_runs_will_not_have_are_named(machine):
     given = ("--set", "notify.webhook=https://hooks.example.com/${TEAM_KEY}")
     ended = retrain("--install", "0 3 * * *", "--yes", *given, TEAM_KEY="hush")
     assert ended.status == 0 and "hush" not in kept.read_text() + ended.out
-    said = next(line for line in ended.out.splitlines() if line.startswith("the runs will not have "))
-    assert "TEAM_KEY (notify.webhook), which" in said and said.endswith("NAME=VALUE each at the top of the crontab (crontab -e)")
+    said = next(
+        line
+        for line in ended.out.splitlines()
+        if line.startswith("variables that the configuration needs and the runs will not have: ")
+    )
+    assert "have: TEAM_KEY (notify.webhook); add" in said and said.endswith("for each at the top of the crontab (crontab -e)")
     assert "will not have" not in retrain("--install", "0 3 * * *", "--yes").out
 
 
@@ -162,7 +166,7 @@ def test_a_person_is_asked(machine, tmp_path, answer, written):
         except OSError:  # all is said
             break
     assert started.wait() == 0 and kept.exists() == written
-    assert (b"installed; to take it away" in said, b"nothing was written" in said) == (written, not written)
+    assert (b"installed; to remove it" in said, b"nothing was written" in said) == (written, not written)
     os.close(main)
 
 

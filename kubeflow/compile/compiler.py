@@ -15,7 +15,7 @@ import yaml
 
 from common.errors import InputError
 from common.writing import is_stream, shown, write_text
-from pipeline.config.cluster import EVERY, USUAL_OF, ClusterConfig
+from pipeline.config.cluster import DEFAULTS, EVERY, ClusterConfig
 from pipeline.config.schema import Config
 from pipeline.running.run import LOCAL_BEAM
 
@@ -97,7 +97,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
         for label, executor in spec["deploymentSpec"]["executors"].items()
         if "container" in executor
     }
-    _check_resources(cluster, {*containers, *USUAL_OF})
+    _check_resources(cluster, {*containers, *DEFAULTS})
     for component, container in containers.items():
         _complete_container(component, container, cluster)
     platform = platform_spec(spec, cluster) if target == "kfp" else None

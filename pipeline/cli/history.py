@@ -10,7 +10,7 @@ import click
 
 @click.command()
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
-@click.option("--run", "run_id", metavar="ID", help="An earlier run, by its id; else the last one.")
+@click.option("--run", "run_id", metavar="ID", help="The id of a run. Default: the last run.")
 def report(work: str, run_id: str | None) -> None:
     """Show how a run ended, and where its report is.
 
@@ -75,7 +75,7 @@ def lineage(model: str, work: str) -> None:
 
     name = Path(model).name
     if not name.isdecimal():
-        raise InputError(f"a pushed model is told by its version, such as 3 or serving/3, not {model}")
+        raise InputError(f"MODEL must be a version or its folder, such as 3 or serving/3, not {model}")
     version = int(name)
     from common.quiet import quiet
 

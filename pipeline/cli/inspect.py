@@ -10,8 +10,8 @@ import click
 
 @click.command()
 @click.argument("images", metavar="PATH")
-@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
+@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of a preset.")
+@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Set a field of the configuration. Repeatable.")
 def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     """Show what a run would read from PATH.
 

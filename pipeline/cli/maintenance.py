@@ -43,10 +43,10 @@ def rollback(version: int | None, work: str, why: str) -> None:
     if done.withdrawn:
         numbers = ", ".join(map(str, done.withdrawn))
         click.echo(
-            f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is not pushed again unless you say so"
+            f"withdrawn: version{'s' if done.withdrawn[1:] else ''} {numbers}; such a model is pushed again only with --bless"
         )
     if done.taken_back:
-        click.echo(f"no longer withdrawn, as that was undone: {', '.join(map(str, done.taken_back))}")
+        click.echo(f"no longer withdrawn: {', '.join(map(str, done.taken_back))}")
     folder = shown(workspace.serving / str(done.became))
     click.secho(f"rolled back: version {done.version} is in service as version {done.became}, {folder}", fg="green", bold=True)
 
@@ -54,10 +54,15 @@ def rollback(version: int | None, work: str, why: str) -> None:
 @click.command()
 @click.option("--work", metavar="DIR", required=True, help="The work folder.")
 @click.option(
-    "--keep", metavar="N", type=int, default=5, show_default=True, help="How many ended runs and how many pushed versions stay."
+    "--keep",
+    metavar="N",
+    type=int,
+    default=5,
+    show_default=True,
+    help="How many ended runs, and how many pushed versions, to keep.",
 )
-@click.option("--dry-run", is_flag=True, help="Shows what would go, and removes nothing.")
-@click.option("--yes", is_flag=True, help="Removes it without asking.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@click.option("--yes", is_flag=True, help="Remove without asking.")
 def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
     """Remove artifacts, versions and reports that are not needed.
 

@@ -18,18 +18,30 @@ def asks_for_a_run(command: Callable) -> Callable:
         click.option(
             "--images",
             metavar="DIR|FILE|URI",
-            help="A folder of pictures, an archive, arrays, TFRecords or a manifest; a path or URI.",
+            help="Path or URI of the pictures: a folder, archive, arrays, TFRecords or a manifest.",
         ),
-        click.option("--dataset", metavar="NAME", help="digits (the default), mnist, fashion-mnist or cifar10."),
-        click.option("--data-root", metavar="DIR", help="Where data sets lie; else $DARKROOM_DATASETS, else they are downloaded."),
-        click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project."),
-        click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly."),
-        click.option("--work", metavar="DIR", help="The work folder; else work/ and the data set's or folder's name."),
+        click.option("--dataset", metavar="NAME", help="A data set: digits (default), mnist, fashion-mnist or cifar10."),
         click.option(
-            "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="Who runs the graph."
+            "--data-root", metavar="DIR", help="Folder of data sets. Default: $DARKROOM_DATASETS; otherwise they are downloaded."
+        ),
+        click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of a preset."),
+        click.option(
+            "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Set a field of the configuration. Repeatable."
+        ),
+        click.option("--work", metavar="DIR", help="The work folder. Default: work/ and the name of the data set or folder."),
+        click.option(
+            "--orchestrator",
+            type=click.Choice(["local", "beam"]),
+            default="local",
+            show_default=True,
+            help="The program that runs the graph.",
         ),
         click.option(
-            "--beam-arg", "beam_args", metavar="ARG", multiple=True, help="Passed on to Beam, such as --runner=FlinkRunner."
+            "--beam-arg",
+            "beam_args",
+            metavar="ARG",
+            multiple=True,
+            help="An argument for Beam, such as --runner=FlinkRunner. Repeatable.",
         ),
     )
     for option in reversed(options):
@@ -39,9 +51,9 @@ def asks_for_a_run(command: Callable) -> Callable:
 
 @click.command()
 @asks_for_a_run
-@click.option("--no-cache", is_flag=True, help="Does everything anew.")
-@click.option("--accept-drift", is_flag=True, help="Takes pictures that differ from those before as the new usual ones.")
-@click.option("--bless", metavar="WHY", help="Pushes the model even if it is worse than the last; WHY is recorded.")
+@click.option("--no-cache", is_flag=True, help="Ignore cached results of earlier runs.")
+@click.option("--accept-drift", is_flag=True, help="Accept pictures that drifted; they become the new baseline.")
+@click.option("--bless", metavar="WHY", help="Push the model even if the model gate refuses it; WHY is recorded.")
 def run(no_cache: bool, **asked: Any) -> None:
     """Train a VAE on pictures, evaluate it, and push its decoder.
 
@@ -61,8 +73,8 @@ def run(no_cache: bool, **asked: Any) -> None:
     \b
     The command ends with one of these statuses:
         0  a model was pushed
-        1  a fault of the program or the machine: the log says more
-        2  something is wrong with the arguments, the configuration or the pictures
+        1  a fault of the program or the machine: see the log
+        2  the arguments, the configuration or the pictures are not valid
         3  a gate refused the data, the model or its export: nothing was pushed
         4  another run holds the work folder
     """
@@ -78,13 +90,16 @@ def run(no_cache: bool, **asked: Any) -> None:
 @click.command()
 @asks_for_a_run
 @click.option(
-    "--install", "cron", metavar="CRON", help="Has systemd or cron run this: minute, hour, day, month, weekday; or @daily."
+    "--install", "cron", metavar="CRON", help="Schedule this command, by a cron expression such as '0 3 * * *' or @daily."
 )
 @click.option(
-    "--with", "keeper", type=click.Choice(["systemd", "cron"]), help="Who keeps it; else systemd if it answers, else cron."
+    "--with",
+    "keeper",
+    type=click.Choice(["systemd", "cron"]),
+    help="The scheduler. Default: systemd if it is available, otherwise cron.",
 )
-@click.option("--yes", is_flag=True, help="Writes what --install shows without asking.")
-@click.option("--uninstall", is_flag=True, help="Takes away what was installed for --work.")
+@click.option("--yes", is_flag=True, help="Install without asking.")
+@click.option("--uninstall", is_flag=True, help="Remove the schedule of --work.")
 @click.pass_context
 def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: bool, uninstall: bool, **asked: Any) -> None:
     """Run the pipeline if something is new.
@@ -154,7 +169,7 @@ def agreed(question: str) -> bool:
     from common.errors import InputError
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise InputError("nothing was written: this is no terminal to ask at; with --yes it is written")
+        raise InputError("nothing was written: there is no terminal to ask for consent; give --yes to write without asking")
     return click.confirm(question)
 
 

@@ -12,13 +12,13 @@ from common.lines import escaped
 from common.writing import is_standard_output, shown, write_text
 
 _WORK = click.option(
-    "--work", type=click.Path(path_type=Path), required=True, help="A work folder that a run has read pictures in."
+    "--work", type=click.Path(path_type=Path), required=True, help="A work folder in which a run has read pictures."
 )
 
 
 def _config(required: bool) -> Callable:
     return click.option(
-        "--config", type=click.Path(path_type=Path), required=required, help="The configuration file whose schema is meant."
+        "--config", type=click.Path(path_type=Path), required=required, help="The configuration file that names the schema."
     )
 
 
@@ -27,12 +27,12 @@ def _config(required: bool) -> Callable:
 def schema(context: click.Context) -> None:
     """Infer a schema from pictures, compare it, or accept it.
 
-    The schema is inferred from the pictures that a run has read, and compared with the schema in force.
+    The schema is inferred from the pictures that a run has read, and compared with the current schema.
 
     \b
     Infer the schema of these pictures:
         darkroom schema infer --work work/cats --out cats.schema.pbtxt
-    Show how it differs from the schema in force:
+    Show how it differs from the current schema:
         darkroom schema diff --work work/cats --config cats.yaml
     Require it of all pictures from now on:
         darkroom schema accept --work work/cats --config cats.yaml
@@ -44,11 +44,11 @@ def schema(context: click.Context) -> None:
 @schema.command()
 @_WORK
 @_config(False)
-@click.option("--out", type=click.Path(path_type=Path), help="A file to write; else, as by -, it is printed.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file to write. Default: standard output, as with -.")
 def infer(work: Path, config: Path | None, out: Path | None) -> None:
     """Propose a schema from the last pictures.
 
-    It has their labels, sizes and channels; all else is that of the schema in force.
+    It has their labels, sizes and channels. Everything else is taken from the current schema.
 
     \b
         darkroom schema infer --work work/cats
@@ -76,7 +76,7 @@ def infer(work: Path, config: Path | None, out: Path | None) -> None:
 @_WORK
 @_config(False)
 def diff(work: Path, config: Path | None) -> None:
-    """Compare a schema of the last pictures with the one in force.
+    """Compare a schema of the last pictures with the current one.
 
     \b
         darkroom schema diff --work work/cats
@@ -84,7 +84,7 @@ def diff(work: Path, config: Path | None) -> None:
     """
     from pipeline.data.schemas import differences
 
-    for line in differences(*_schemas(work, config)) or ["no difference: the schema in force says what the pictures are"]:
+    for line in differences(*_schemas(work, config)) or ["no difference: the pictures match the current schema"]:
         click.echo(line)
 
 
@@ -92,7 +92,7 @@ def diff(work: Path, config: Path | None) -> None:
 @_WORK
 @_config(True)
 def accept(work: Path, config: Path) -> None:
-    """Make a schema of the last pictures the one in force.
+    """Make a schema of the last pictures the current one.
 
     The schema is written beside the configuration file, which then names it.
 

@@ -31,13 +31,13 @@ class Resources:
 
     def over(self, other: Resources) -> Resources:
         """Return these resources, with unset values taken from `other`."""
-        said = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None}
-        return replace(other, **said)
+        given = {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name) is not None}
+        return replace(other, **given)
 
 
-USUAL = Resources(cpu=1, memory_gb=4, gpus=0)
+DEFAULT = Resources(cpu=1, memory_gb=4, gpus=0)
 LARGE = Resources(cpu=4, memory_gb=8)
-USUAL_OF = {"Trainer": LARGE, "Tuner": LARGE}
+DEFAULTS = {"Trainer": LARGE, "Tuner": LARGE}
 
 
 @dataclass(frozen=True)
@@ -157,5 +157,5 @@ class ClusterConfig:
         values of all components.
         """
         nothing = Resources()
-        rest = self.resources.get(EVERY, nothing).over(USUAL)
-        return self.resources.get(component, nothing).over(USUAL_OF.get(component, nothing)).over(rest)
+        rest = self.resources.get(EVERY, nothing).over(DEFAULT)
+        return self.resources.get(component, nothing).over(DEFAULTS.get(component, nothing)).over(rest)

@@ -46,11 +46,11 @@ SPATIAL: dict[str, dict[str, Any]] = {
 }
 SMALL_PATCHES = 48  # sides up to this many pixels are cut into patches of 4, longer sides into patches of 8
 SPATIAL_PICTURES = 300_000  # seen in training, with repetitions: about twenty-five minutes on two cores at 32x32
-MOST_SPATIAL_EPOCHS = 100
+MAX_SPATIAL_EPOCHS = 100
 FLOW_UPDATES = (300, 3000)  # bounds of the number of updates, which is the number of pictures: few codes hold little to learn
 MIXTURE_PICTURES = 1000  # from here on, codes that are not spatial are drawn from a mixture; fewer do not determine its covariances
 FEW_PICTURES = 3000  # with fewer, batches are small, because large ones make too few steps
-STEPS, MOST_EPOCHS, LEAST_EPOCHS = 5000, 200, 20  # length of training: about this many steps, within these bounds of epochs
+STEPS, MAX_EPOCHS, MIN_EPOCHS = 5000, 200, 20  # length of training: about this many steps, within these bounds of epochs
 # Another seed changes the held-out ELBO. The standard deviation is about this many nats x values / sqrt(held-out pictures).
 # Measured; see docs/configuration.md. The margin is five standard deviations of the difference between two models. Densities
 # of gray values yield more nats per value than `bernoulli`, which treats the value as a probability, and vary more.
@@ -59,7 +59,7 @@ TERM_MARGIN = 3  # times the margin of the ELBO: another seed moves the two term
 
 
 # The fields that a configuration must set if the pictures cannot be read.
-TOLD_BY_PICTURES = (
+INFERRED_FIELDS = (
     *("preprocessing.height", "preprocessing.width", "preprocessing.channels"),
     *("training.batch_size", "training.epochs"),
 )
@@ -93,8 +93,8 @@ def complete(
     sections = {name: dict(values.get(name) or {}) for name in ("preprocessing", "model", "training", "generation", "evaluation")}
     preprocessing, model, training, generation, evaluation = sections.values()
     # Listing many files is slow: do it only if a value is open.
-    told = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
-    if not told or ("max_drop" not in evaluation and judged_by is None):
+    is_given = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
+    if not is_given or ("max_drop" not in evaluation and judged_by is None):
         data = data_config(values)
         try:
             sources = find(images, data)
@@ -110,7 +110,7 @@ def complete(
         choose_spatial(size, sections, values)
     if size[2] == 3:
         training.setdefault("augmentation", ["auto"])  # gray pictures are mostly digits, text and drawings
-    if not told:
+    if not is_given:
         training.setdefault("batch_size", 32 if count < FEW_PICTURES else 128)
         training.setdefault("epochs", epochs_for(count, training["batch_size"], model["network"]))
         if count >= MIXTURE_PICTURES and model["network"] != "spatial":
@@ -178,8 +178,8 @@ def epochs_for(pictures: int, batch_size: int, network: str = "dense") -> int:
     It gives about `STEPS` steps, or for the spatial network about `SPATIAL_PICTURES` pictures seen.
     """
     if network == "spatial":
-        return min(MOST_SPATIAL_EPOCHS, max(1, round(SPATIAL_PICTURES / max(pictures, 1))))
-    return min(MOST_EPOCHS, max(LEAST_EPOCHS, round(STEPS * batch_size / pictures)))
+        return min(MAX_SPATIAL_EPOCHS, max(1, round(SPATIAL_PICTURES / max(pictures, 1))))
+    return min(MAX_EPOCHS, max(MIN_EPOCHS, round(STEPS * batch_size / pictures)))
 
 
 def look(sources: Sources, config: DataConfig) -> tuple[int, int, int]:

@@ -19,19 +19,19 @@ from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
 from components.image_example_gen.readers.container import Container, read_guarded
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join, printable, read_bytes
-from pipeline.config.inference import LOOKED_AT, TOLD_BY_PICTURES, complete, header_shape
+from pipeline.config.inference import INFERRED_FIELDS, LOOKED_AT, complete, header_shape
 from serving.picture_files import Refused
 
 _SHOWN, _WIDTH = 10, 200
 _FEW = 20  # pictures sampled from each container file, if there are many such files
-_MOST_COPIES, _FEWEST = 0.9, 10  # the share of copies that is reported, and the minimum sample for it
+_MAX_COPIES, _MIN_SAMPLE = 0.9, 10  # the share of copies that is reported, and the minimum sample for it
 LOOKED_FOR = (
     f"pictures: {' '.join(suffix for suffix in PICTURE_SUFFIXES if suffix not in OTHER_SUFFIXES)}",
     "files of many: .zip .tar .tar.gz ..., IDX, .npy .npz .mat .h5 .parquet .arrow .tfrecord .tfrec, CIFAR's .bin, .csv of pixels",
 )
 
 
-CHOSEN = (*TOLD_BY_PICTURES, "model.network", "evaluation.max_drop")  # the fields shown as --set arguments
+CHOSEN = (*INFERRED_FIELDS, "model.network", "evaluation.max_drop")  # the fields shown as --set arguments
 
 
 @dataclass
@@ -112,9 +112,9 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
             seen.refused["no picture that can be read"] += 1
         else:
             seen.add(shape)
-    most = LOOKED_AT if len(sources.containers) <= LOOKED_AT // _FEW else _FEW
+    limit = LOOKED_AT if len(sources.containers) <= LOOKED_AT // _FEW else _FEW
     for container in sources.containers[:_SHOWN]:
-        _look_into(container, sources, config, seen, most)
+        _look_into(container, sources, config, seen, limit)
     seen.all_labels &= not sources.containers
     return seen
 
@@ -142,8 +142,8 @@ def _written(values: Mapping[str, Any], section: str, name: str) -> str:
     return "null" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _look_into(container: Container, sources: Sources, config: DataConfig, seen: Look, most: int) -> None:
-    left = most
+def _look_into(container: Container, sources: Sources, config: DataConfig, seen: Look, limit: int) -> None:
+    left = limit
     for item in read_guarded(container, sources.folder, 0, container.count, config):
         if isinstance(item, Block):
             taken = min(len(item.pixels), left)
@@ -168,14 +168,14 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
 
 
 def _count_table(sources: Sources, seen: Look) -> None:
-    told: dict[str, str] = {}  # only for tables that name a picture more than once
+    labels: dict[str, str] = {}  # only for tables that name a picture more than once
     for table in sources.tables:
         for row in table.rows(sources.folder):
             if table.repeats:
-                told[composed(row.path)] = row.label
+                labels[composed(row.path)] = row.label
             else:
                 seen.labels[row.label] += 1
-    seen.labels.update(told.values())
+    seen.labels.update(labels.values())
 
 
 def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[str]) -> Iterator[str]:
@@ -194,7 +194,7 @@ def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[s
     yield _labels(seen)
     yield from sources.notes
     files, copies = seen.copies.total(), max(seen.copies.values(), default=0)
-    if files >= _FEWEST and copies >= _MOST_COPIES * files and not config.keep_duplicates:
+    if files >= _MIN_SAMPLE and copies >= _MAX_COPIES * files and not config.keep_duplicates:
         yield f"{copies:,} of {files:,} looked at are copies of one picture: a run leaves copies out, and refuses where nearly all are"
     for left in sources.left_out[:_SHOWN]:
         yield _cut(f"left out: {printable(left.path)}: {left.reason}")

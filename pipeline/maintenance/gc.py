@@ -12,7 +12,7 @@ from common.errors import InputError
 from components.decisions import RolledBack
 from components.pusher.versions import versions
 from pipeline.maintenance.disk_space import disk_full
-from pipeline.maintenance.recovery import empty_aside, known_as, remove, unfinished_paths
+from pipeline.maintenance.recovery import known_as, remove, rename_and_empty, unfinished_paths
 from pipeline.metadata.store import exists, open_store
 from pipeline.verdict.verdict import FILE as VERDICT
 from pipeline.verdict.verdict import read_verdicts
@@ -105,9 +105,9 @@ def plan(workspace: Workspace, keep: int) -> Plan:
     found.known = [path for path in found.sizes if path.is_relative_to(workspace.artifacts) and str(known_as(path)) in uris]
     for path in unfinished_paths(workspace):
         found.add(path)
-    told = runs | _pushed_by(workspace, there[-keep:])
+    kept_runs = runs | _pushed_by(workspace, there[-keep:])
     for run in workspace.runs():
-        if run.name not in told:
+        if run.name not in kept_runs:
             for path in (*run.iterdir(), *workspace.root.glob(f"rejects/{run.name}*.jsonl")):
                 if path.name not in KEPT_OF_A_RUN:
                     found.add(path)
@@ -128,13 +128,13 @@ def carry_out(workspace: Workspace, found: Plan) -> None:
     for path in found.sizes:
         if path not in found.known:
             remove(path)
-    aside: list[Path] = []
+    emptied: list[Path] = []
     try:
         _mark_deleted(workspace, found.artifacts)
     except Exception as error:
         if not disk_full(error, workspace.root):
             raise
-        aside = [empty_aside(path) for path in found.known]
+        emptied = [rename_and_empty(path) for path in found.known]
         try:
             _mark_deleted(workspace, found.artifacts)
         except Exception:
@@ -143,7 +143,7 @@ def carry_out(workspace: Workspace, found: Plan) -> None:
                 f"{freed} were freed, and ML Metadata's database still cannot be written: the disk of {workspace.root} is full; "
                 f"free some by other means, and call {command('gc', workspace.root)} again"
             ) from None
-    for path in aside or found.known:
+    for path in emptied or found.known:
         remove(path)
 
 

@@ -68,7 +68,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def empty_aside(folder: Path) -> Path:
+def rename_and_empty(folder: Path) -> Path:
     """Rename a folder so that nothing uses it as a result, and remove its content.
 
     The empty folder tells `clear` which artifact is gone, until it is marked as deleted in ML Metadata.
@@ -76,12 +76,12 @@ def empty_aside(folder: Path) -> Path:
     Returns:
         The folder under its new name.
     """
-    aside = folder.with_name(REMOVING + known_as(folder).name)
-    if aside != folder:
-        folder.rename(aside)
-    for path in aside.iterdir():
+    renamed = folder.with_name(REMOVING + known_as(folder).name)
+    if renamed != folder:
+        folder.rename(renamed)
+    for path in renamed.iterdir():
         remove(path)
-    return aside
+    return renamed
 
 
 def known_as(folder: Path) -> Path:

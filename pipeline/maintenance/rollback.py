@@ -172,13 +172,13 @@ def _decide(
     execution = pb.Execution(
         type_id=store.put_execution_type(pb.ExecutionType(name=f"darkroom.{_NODE}")), last_known_state=pb.Execution.COMPLETE
     )
-    told: dict[str, Any] = {**decision.properties(), "instead_of": current}
-    _set(execution.custom_properties, told)
+    record: dict[str, Any] = {**decision.properties(), "instead_of": current}
+    _set(execution.custom_properties, record)
     (put_back,) = store.get_artifacts_by_id([model])
     pairs = [(put_back, _event(pb.Event.INPUT, "model"))]
-    for number, of in enumerate(sorted(folders, key=lambda each: (each == model, each))):
-        blessed = int(of not in withdrawn)
-        folder = workspace.artifacts / _NODE / "blessing" / f"{decision.when.replace(':', '')}-{of}"
+    for number, model_id in enumerate(sorted(folders, key=lambda each: (each == model, each))):
+        blessed = int(model_id not in withdrawn)
+        folder = workspace.artifacts / _NODE / "blessing" / f"{decision.when.replace(':', '')}-{model_id}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
         (folder / RECORD).write_text(
@@ -187,9 +187,9 @@ def _decide(
         blessing = pb.Artifact(type_id=kind, uri=str(folder), state=pb.Artifact.LIVE)
         properties = {
             BLESSED: blessed,
-            SUBJECT_ID: of,
+            SUBJECT_ID: model_id,
             EVALUATION_ID: 0,
-            WEIGHTS_SUM: weights_sum(str(folders[of])),
+            WEIGHTS_SUM: weights_sum(str(folders[model_id])),
             **decision.properties(),
         }
         _set(blessing.custom_properties, properties)

@@ -39,7 +39,7 @@ def is_served(work: str | Path, version: int) -> bool:
 
 def blessed_by(forced: dict[str, str]) -> str:
     """Return who forced the blessing of a refused model, when and why, as text."""
-    return f"blessed all the same by {forced['who']} ({forced['when']}): {forced['why']}"
+    return f"blessed despite the refusal by {forced['who']} ({forced['when']}): {forced['why']}"
 
 
 def describe_run(run_id: str, work: str) -> list[str]:

@@ -95,7 +95,7 @@ def lineage(workspace: Workspace, version: int) -> Lineage:
     training = maker_of(store, model.id)
     given = inputs_of(store, training)
     reading = maker_of(store, given["examples"].id).custom_properties
-    told = json.loads(training.custom_properties["custom_config"].string_value)
+    settings = json.loads(training.custom_properties["custom_config"].string_value)
     path, run = Path(given["examples"].uri, "summary.json"), _run_of(store, training.id)
     summary = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return Lineage(
@@ -105,8 +105,8 @@ def lineage(workspace: Workspace, version: int) -> Lineage:
         fingerprint=reading["input_fingerprint"].string_value,
         span=reading["span"].int_value,
         pictures=summary.get("pictures", {}),
-        config=told["trainer"] | _own_settings(workspace.run(run) / "config.yaml"),
-        code=told["code"],
+        config=settings["trainer"] | _own_settings(workspace.run(run) / "config.yaml"),
+        code=settings["code"],
         examples=given["examples"].uri,
         artifact=model.uri,
         started_from=given["base_model"].uri if "base_model" in given else "",

@@ -71,18 +71,18 @@ def _greet(config: MetadataConfig) -> None:
     """
     try:
         with socket.create_connection((config.host, config.port), timeout=TIMEOUT) as server:
-            said = server.recv(512)
+            greeting = server.recv(512)
     except OSError as error:
         raise InputError(f"no server answers for {config.place}: {error.strerror or error}") from None
-    kind = said[4] if len(said) > 4 else None
+    kind = greeting[4] if len(greeting) > 4 else None
     if kind == ERROR:
-        raise InputError(f"the server of {config.place} turns this machine away: {said[7:].decode(errors='replace')}")
+        raise InputError(f"the server of {config.place} rejects this machine: {greeting[7:].decode(errors='replace')}")
     if kind != GREETING:
-        raise InputError(f"what answers at {config.host}:{config.port} is no MySQL server")
+        raise InputError(f"the server at {config.host}:{config.port} is not MySQL")
     # The version is followed by a number (4 bytes), salt (8 bytes), a filler (1 byte) and the server's capabilities (2 bytes).
-    after = said[5:].partition(b"\0")[2]
+    after = greeting[5:].partition(b"\0")[2]
     if config.tls and not int.from_bytes(after[13:15], "little") & CAN_TLS:  # the client would silently connect without TLS
-        raise InputError(f"the server of {config.place} knows no TLS, which metadata.tls asks for")
+        raise InputError(f"the server of {config.place} does not support TLS, which metadata.tls requires")
 
 
 def _words(error: str, config: MetadataConfig) -> str:

@@ -32,7 +32,7 @@ def run_command(config: NotifyConfig, verdict: Verdict, log: Path | None, second
         CommandFailed: It could not be started, ended with a nonzero status, or was killed.
     """
     environment = {**os.environ, "DARKROOM_OUTCOME": verdict.outcome, "DARKROOM_RUN": verdict.run}
-    said = f"; what it said is in the run's {log.name}" if log else ""
+    output_hint = f"; its output is in the run's {log.name}" if log else ""
     with open(log or os.devnull, "ab") as output:
         try:
             process = subprocess.Popen(
@@ -43,10 +43,10 @@ def run_command(config: NotifyConfig, verdict: Verdict, log: Path | None, second
         try:
             process.communicate((json.dumps(asdict(verdict), ensure_ascii=False) + "\n").encode(), timeout=seconds)
         except subprocess.TimeoutExpired:
-            raise CommandFailed(f"it was ended after {seconds:g} seconds{said}") from None
+            raise CommandFailed(f"it was ended after {seconds:g} seconds{output_hint}") from None
         finally:
             if process.poll() is None:  # too late, or interrupted
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     if process.returncode:
-        raise CommandFailed(f"it ended with status {process.returncode}{said}")
+        raise CommandFailed(f"it ended with status {process.returncode}{output_hint}")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SECONDS = 300
 INSTALL = "pip install 'darkroom-tfx[mlflow]'"
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-_JUDGED = ("Trainer", "ModelGate")
+_EVALUATING = ("Trainer", "ModelGate")
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -38,7 +38,7 @@ _QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
-_LONGEST_VALUE, _PARAMS, _METRICS = 500, 100, 1000  # limits of older servers: characters of a parameter, items of one request
+_MAX_VALUE, _PARAMS, _METRICS = 500, 100, 1000  # limits of older servers: characters of a parameter, items of one request
 
 
 class NotRecorded(RuntimeError):
@@ -69,9 +69,9 @@ def _installed(distribution: str) -> bool:
         return False
 
 
-def judged(verdict: Verdict) -> bool:
+def evaluated(verdict: Verdict) -> bool:
     """Return True if a run trained a model, or evaluated one again. A run that only used cached results is not recorded again."""
-    return any(step["name"] in _JUDGED and step["state"] == "done" for step in verdict.components) and bool(verdict.model)
+    return any(step["name"] in _EVALUATING and step["state"] == "done" for step in verdict.components) and bool(verdict.model)
 
 
 def record(config: Config, verdict: Verdict, folder: Path, seconds: float = SECONDS) -> None:
@@ -151,7 +151,7 @@ def parameters(config: Config) -> dict[str, str]:
     """Return the configuration as one value per field, without the section `cluster`."""
     values = yaml.safe_load(config.essence())
     del values["cluster"]
-    return {name: text[:_LONGEST_VALUE] for name, text in _flat(values, "")}
+    return {name: text[:_MAX_VALUE] for name, text in _flat(values, "")}
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
@@ -193,5 +193,5 @@ def _numbers(prefix: str, values: Mapping[str, Any], step: int) -> Iterator[tupl
             yield f"{prefix}{name}", float(value), step
 
 
-def _batches(items: list[Any], most: int) -> Iterator[list[Any]]:
-    return (items[at : at + most] for at in range(0, len(items), most))
+def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

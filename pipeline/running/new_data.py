@@ -63,7 +63,7 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
         tell(why_not(before, now))
         for warning in renew_metrics(workspace):
             tell(f"warning: {warning}")
-        return Status.PUSHED
+        return Status.DONE
     status = run(request)
     try:
         write(workspace.root, replace(now, status=int(status)))

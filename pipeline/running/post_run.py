@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from common.errors import InputError
 from pipeline.config.notify import NotifyConfig
 from pipeline.reporting.command import run_command
-from pipeline.reporting.mlflow import judged, record
+from pipeline.reporting.mlflow import evaluated, record
 from pipeline.reporting.prometheus import LOOKED, write_metrics
 from pipeline.reporting.webhook import post_verdict
 from pipeline.verdict.status import Status
@@ -38,7 +38,7 @@ def after_run(request: Request, workspace: Workspace, verdict: Verdict) -> list[
     steps = [_metrics(workspace)]
     if verdict.status != Status.INTERRUPTED:  # a person interrupted the run and waits for its end
         steps += _notification(config.notify, verdict, folder / "log.txt")
-        if config.mlflow.tracking_uri is not None and judged(verdict):
+        if config.mlflow.tracking_uri is not None and evaluated(verdict):
             steps.append(("MLflow has no record of the run", lambda: record(config, verdict, folder)))
     return _warnings(steps)
 

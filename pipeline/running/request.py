@@ -15,7 +15,7 @@ from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES
 from components.image_example_gen.readers.archives import ARCHIVE_SUFFIXES
 from components.image_example_gen.readers.arrays.find import ARRAY_SUFFIXES
 from components.image_example_gen.storage.files import local_path, printable
-from pipeline.config.inference import TOLD_BY_PICTURES, PicturesUnseen, complete
+from pipeline.config.inference import INFERRED_FIELDS, PicturesUnseen, complete
 from pipeline.config.loading import apply_overrides, build_config, load_values, preset_names, preset_path
 from pipeline.config.schema import Config
 from pipeline.data.datasets import prepare_dataset
@@ -23,7 +23,7 @@ from pipeline.data.schemas import schema_of
 from pipeline.workspace.layout import Workspace
 
 DEFAULT_DATASET = "digits"
-JUDGED_ELSEWHERE = 1000  # assumed number of held-out pictures for margins on a cluster, where pictures grow with each span
+ASSUMED_HELD_OUT = 1000  # assumed number of held-out pictures for margins on a cluster, where pictures grow with each span
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Co
     """
     values = {"title": title_of(images), **read_values(config)}
     try:
-        return _built(values, config, overrides, images, config or "the configuration", JUDGED_ELSEWHERE)
+        return _built(values, config, overrides, images, config or "the configuration", ASSUMED_HELD_OUT)
     except PicturesUnseen as error:
-        raise InputError(f"{error}; without a look at pictures, set {', '.join(TOLD_BY_PICTURES)}") from error
+        raise InputError(f"{error}; without a look at pictures, set {', '.join(INFERRED_FIELDS)}") from error
 
 
 def _built(

@@ -213,7 +213,7 @@ class Run:
         moved = make_ready(self.request, self.workspace)
         if moved:
             aside = shown(self.workspace.root / orphans.ASIDE)
-            self.display.line(f"files of {moved:,} executions that ML Metadata does not know were moved to {aside}")
+            self.display.line(f"files of {moved:,} executions that are not in ML Metadata were moved to {aside}")
 
     def serves(self) -> bool:
         """Return True if the model is the one in service; the verdict then gets its version."""
@@ -328,7 +328,7 @@ class Run:
         rejects = self.workspace.rejects(self.run_id)
         if self.rejects:
             write_lines(rejects, self.rejects)
-            self.display.line(f"{len(self.rejects):,} pictures were refused, listed in {shown(rejects)}")
+            self.display.line(f"{len(self.rejects):,} pictures were rejected, listed in {shown(rejects)}")
         if self.duplicates:
             path = rejects.with_name(f"{self.run_id}-duplicates.jsonl")
             write_lines(path, self.duplicates)
@@ -361,11 +361,11 @@ class Run:
         for reason in reasons[1:]:
             self.complaints.line(f"  {in_one_line(reason)}")
         if any("drifted" in reason for reason in reasons):
-            self.complaints.line("  if the pictures are meant to be so from now on: darkroom run --accept-drift ...")
+            self.complaints.line("  if this change is intended: darkroom run --accept-drift ...")
         if gate == "model":
-            self.complaints.line('  if it is to be pushed all the same: darkroom run --bless "the reason" ...')
+            self.complaints.line('  to push it anyway: darkroom run --bless "the reason" ...')
         elif gate and self.request.bless:
-            self.complaints.line(f"  --bless overrules the model gate alone, not the {gate} gate")
+            self.complaints.line(f"  --bless overrules only the model gate, not the {gate} gate")
         more = f"; {len(reasons) - 1} more above" if reasons[1:] else ""
         log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
         self.complaints.line(in_one_line(f"{what}: {reasons[0]}{more}{log}"), style="bold red")

@@ -11,7 +11,7 @@ from pathlib import Path
 from common.errors import InputError
 from pipeline.scheduling.job import Job
 
-LONGEST = 998  # bytes of a command in the cron of Debian and related systems; longer ones are cut or refused
+MAX_BYTES = 998  # bytes of a command in the cron of Debian and related systems; longer ones are cut or refused
 
 
 def available() -> bool:
@@ -30,10 +30,10 @@ def line(job: Job) -> str:
     # Redirect the shell as well: it reports a missing folder.
     command = f"exec >>{log} 2>&1; date; cd {shlex.quote(str(job.folder))} && {variables} nice -n 10 {shlex.join(job.command)}"
     escaped = f"{_escaped(command)} {mark(job.work)}"
-    if len(os.fsencode(escaped)) > LONGEST:
+    if len(os.fsencode(escaped)) > MAX_BYTES:
         raise InputError(
-            f"the crontab line would be {len(os.fsencode(escaped)):,} characters long, and cron takes {LONGEST}: "
-            "move what --set says into a --config file, use shorter paths, or --with systemd"
+            f"the crontab line would be {len(os.fsencode(escaped)):,} characters long, and cron takes {MAX_BYTES}: "
+            "move the values of --set to a --config file, use shorter paths, or --with systemd"
         )
     return f"{job.cron} {escaped}"
 
@@ -50,7 +50,7 @@ def shown(job: Job) -> list[str]:
 
 def how_to_set(job: Job) -> str:
     """Return how the user gives the job a variable that later installations keep."""
-    return "give them by a line NAME=VALUE each at the top of the crontab (crontab -e)"
+    return "add a line NAME=VALUE for each at the top of the crontab (crontab -e)"
 
 
 def install(job: Job) -> None:

@@ -12,7 +12,7 @@ from pipeline.scheduling import crontab, systemd
 from pipeline.scheduling.job import Job, secrets
 
 KEEPERS: Mapping[str, ModuleType] = {"systemd": systemd, "cron": crontab}
-ABSENT = {"systemd": "no systemd of the user's own answers here (systemctl --user)", "cron": "there is no crontab here"}
+ABSENT = {"systemd": "the user's systemd is not available (systemctl --user)", "cron": "crontab is not installed"}
 
 
 def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Callable[[str], object]) -> None:
@@ -32,23 +32,21 @@ def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Call
         tell(line)
     missed = secrets()
     if missed:
-        tell(
-            f"not written, being secret: {', '.join(missed)}; the runs must find what they need in files such as ~/.aws/credentials"
-        )
+        tell(f"secrets are not written: {', '.join(missed)}; the runs need credentials in files, such as ~/.aws/credentials")
     if job.lacks:
-        named = ", ".join(f"{name} ({of})" for name, of in job.lacks.items())
-        tell(f"the runs will not have {named}, which the configuration refers to; {KEEPERS[chosen].how_to_set(job)}")
+        named = ", ".join(f"{name} ({field})" for name, field in job.lacks.items())
+        tell(f"variables that the configuration needs and the runs will not have: {named}; {KEEPERS[chosen].how_to_set(job)}")
     if not agreed():
         tell("nothing was written")
         return
     for other, module in KEEPERS.items():
         for gone in module.remove(job.work) if other != chosen else ():
-            tell(f"taken away, for it would run twice: {gone}")
+            tell(f"removed, because it would run twice: {gone}")
     KEEPERS[chosen].install(job)
-    tell(f"installed; to take it away: darkroom retrain --uninstall --work {shlex.quote(str(job.work))}")
-    tell(f"what the runs say: {where(chosen, job)}")
+    tell(f"installed; to remove it: darkroom retrain --uninstall --work {shlex.quote(str(job.work))}")
+    tell(f"output of the runs: {where(chosen, job)}")
     if chosen == "systemd" and not systemd.lingers():
-        tell("it runs only while you are logged in; for always: loginctl enable-linger")
+        tell("it runs only while you are logged in; to run it always: loginctl enable-linger")
 
 
 def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
@@ -63,9 +61,7 @@ def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
     if keeper:
         raise InputError(f"--with {keeper}: {ABSENT[keeper]}")
     tell(crontab.line(job))
-    raise InputError(
-        "nothing here keeps schedules, neither the user's systemd nor a crontab; where a cron is, add the line above by hand"
-    )
+    raise InputError("neither the user's systemd nor a crontab is available; on a machine with cron, add the line above by hand")
 
 
 def where(keeper: str, job: Job) -> str:
@@ -82,6 +78,6 @@ def uninstall(work: Path, tell: Callable[[str], object]) -> None:
     work = work.expanduser().absolute()
     gone = [line for module in KEEPERS.values() for line in module.remove(work)]
     for line in gone:
-        tell(f"taken away: {line}")
+        tell(f"removed: {line}")
     if not gone:
         tell(f"nothing was installed for {work}")

@@ -81,7 +81,7 @@ def make_job(cron: str, request: Request, parameters: Iterable[click.Parameter],
     arguments = [argument for option in parameters for argument in written(option, asked.get(option.name))]
     _check_webhook(asked.get("overrides") or ())
     given = environment()
-    lacks = {name: of for name, of in variables(request.config).items() if name not in given}
+    lacks = {name: field for name, field in variables(request.config).items() if name not in given}
     job = Job(cron, (*program(), "retrain", *arguments), work, Path.cwd(), given, lacks)
     _check(job)
     return job
@@ -125,7 +125,7 @@ def secrets() -> list[str]:
 def variables(config: Config) -> dict[str, str]:
     """Return the environment variables that the configuration refers to, each with the field that refers to it."""
     texts = {"notify.webhook": config.notify.webhook, "mlflow.tracking_uri": config.mlflow.tracking_uri}
-    found = {name: of for of, text in texts.items() for name in VARIABLE.findall(text or "")}
+    found = {name: field for field, text in texts.items() for name in VARIABLE.findall(text or "")}
     if config.metadata.host is not None and config.metadata.password_env is not None:
         found[config.metadata.password_env] = "metadata.password_env"
     return found
@@ -138,8 +138,8 @@ def _check_webhook(overrides: Iterable[str]) -> None:
         address = notify.get("webhook") if isinstance(notify, Mapping) else None
         if isinstance(address, str) and not is_writable(address):
             raise InputError(
-                "--set notify.webhook has an address in it, which is a secret and would be written down: write "
-                "'--set notify.webhook=${NAME}' and set NAME where the schedule finds it, or name it in a --config file"
+                "--set notify.webhook contains an address, which is a secret and would be written to a file: give "
+                "'--set notify.webhook=${NAME}' and set NAME for the schedule, or set it in a --config file"
             )
 
 
@@ -148,9 +148,9 @@ def _check(job: Job) -> None:
     for text in (*job.command, str(job.folder), *job.environment.values()):
         if _PASSWORD.search(text):
             raise InputError(
-                "an argument has a password in it, which would be written down: give it to the store's own client instead"
+                "an argument contains a password, which would be written to a file: configure it in the store's own client"
             )
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
             raise InputError(
-                f"{text!r} has a character in it that no crontab can hold: say it in a --config file, or use another name"
+                f"{text!r} contains a character that a crontab cannot represent: put it in a --config file, or use another name"
             )

@@ -26,7 +26,7 @@ Type=oneshot
 WorkingDirectory={folder}
 {environment}
 ExecStart={command}
-# Another run at work is no failure.
+# 4: another run is active, which is not a failure.
 SuccessExitStatus=4
 Nice=10
 IOSchedulingClass=best-effort
@@ -40,7 +40,7 @@ Description=darkroom retrain, {work}
 
 [Timer]
 {calendar}
-# However many times were missed while the machine was off, it runs once when it is on again.
+# Runs once after the machine was off, however many times were missed.
 Persistent=true
 
 [Install]
@@ -71,7 +71,9 @@ def units(job: Job) -> dict[Path, str]:
         InputError: A unit cannot represent the job.
     """
     if str(job.folder) != str(job.folder).rstrip(" \\"):
-        raise InputError(f"{str(job.folder)!r} ends in a space or backslash, which no unit can hold: call from another folder")
+        raise InputError(
+            f"{str(job.folder)!r} ends in a space or backslash, which systemd cannot represent: run the command from another folder"
+        )
     named = {"mark": f"By darkroom retrain --install, for {job.work}", "work": _plain(str(job.work))}
     variables = [f"Environment={_quoted(f'{variable}={value}')}" for variable, value in job.environment.items()]
     # systemd expands no variables in the path of the program, so that a dollar sign there must not be escaped.
@@ -90,8 +92,8 @@ def shown(job: Job) -> list[str]:
 def how_to_set(job: Job) -> str:
     """Return how the user gives the job a variable that later installations keep."""
     return (
-        f"give them by: systemctl --user edit {name(job.work)}.service, with the two lines [Service] and EnvironmentFile=FILE, "
-        "a file of lines NAME=VALUE that only you can read"
+        f"run systemctl --user edit {name(job.work)}.service, and add the two lines [Service] and EnvironmentFile=FILE, "
+        "where FILE has lines NAME=VALUE and only you can read it"
     )
 
 

@@ -15,7 +15,8 @@ __all__ = ["Status", "escaped", "in_one_line", "leave"]
 class Status(IntEnum):
     """The exit status of a command."""
 
-    PUSHED = 0  # a model was pushed, or the command succeeded
+    PUSHED = 0  # a model was pushed
+    DONE = 0  # the command succeeded, for example because nothing was new: the same status
     FAULT = 1  # a fault of the program or the machine
     MISTAKE = 2  # a mistake of the user: arguments, configuration, input
     REFUSED = 3  # a gate refused, and nothing was pushed

@@ -46,13 +46,15 @@ class Workspace:
             InputError: It cannot be created or written, or its path contains characters of glob patterns.
         """
         root = root.expanduser().absolute()
-        odd = sorted(set(str(root)) & set(GLOB))
-        if odd:
-            raise InputError(f"the work folder's path {root} has {' '.join(odd)}, which TFX takes for a pattern; choose another")
+        forbidden = sorted(set(str(root)) & set(GLOB))
+        if forbidden:
+            raise InputError(
+                f"the work folder's path {root} has {' '.join(forbidden)}, which TFX interprets as a pattern; choose another"
+            )
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot make the work folder {root}: {error.strerror}; choose another with --work") from None
+            raise InputError(f"cannot create the work folder {root}: {error.strerror}; choose another with --work") from None
         _check_writable(root)
         return cls(root)
 

@@ -122,7 +122,7 @@ def test_a_training_that_is_killed_goes_on_from_its_last_epoch(lab, trial):
     child.signal(signal.SIGKILL)
     assert child.wait().status == -9
     ended = lab.run(**settings)
-    assert ended.status == 0 and "gone on after epoch" in ended.out, ended.out
+    assert ended.status == 0 and "resumed after epoch" in ended.out, ended.out
     assert lab.verdict()["figures"] == pytest.approx(figures, abs=1e-3)
     (metrics,) = [json.loads((Path(lab.verdict()["model"]["path"]) / "metrics.json").read_text())]
     assert metrics["resumed_from"] >= 1 and not checkpoints.exists()

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from kubeflow.compile import commands
 from pipeline.cli.group import Group
-from pipeline.config.inference import TOLD_BY_PICTURES
+from pipeline.config.inference import INFERRED_FIELDS
 from tests.kubeflow.tiny_pipeline import SPEC
 
 
@@ -40,7 +40,7 @@ def test_lint_reads_files(tmp_path):
 
 
 COMPILE = ("compile", "--images", "s3://pictures/cats")
-TOLD = [f"--set={field}={1 if field.endswith('channels') else 8}" for field in TOLD_BY_PICTURES]  # without a look at pictures
+TOLD = [f"--set={field}={1 if field.endswith('channels') else 8}" for field in INFERRED_FIELDS]  # without a look at pictures
 
 
 @pytest.mark.parametrize("other", ["cats.yaml", "./cats.yaml", "symbolic.yaml", "hard.yaml"])

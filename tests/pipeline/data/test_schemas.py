@@ -84,9 +84,7 @@ def test_the_commands(work, tmp_path):
     assert run("infer", "--work", work, "--out", out).output == f"wrote {out}\n"
     assert run("infer", "--work", work).output == out.read_text()
     assert "which" in run("accept", "--work", work, "--config", config).output
-    assert (
-        run("diff", "--work", work, "--config", config).output == "no difference: the schema in force says what the pictures are\n"
-    )
+    assert run("diff", "--work", work, "--config", config).output == "no difference: the pictures match the current schema\n"
 
 
 @pytest.mark.parametrize("text", [None, "feature { nonsense: 1 }"])

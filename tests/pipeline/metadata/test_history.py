@@ -75,7 +75,7 @@ def test_a_forced_blessing_is_told(tmp_path):
     forced = {"who": "ada@engine", "why": "new camera", "when": "2026-01-01T10:00:00+00:00"}
     write(tmp_path, "20260101-000000", Status.PUSHED, blessed_by=forced, overruled=["ELBO is worse"])
     lines = describe_run("20260101-000000", tmp_path)
-    assert lines[1:3] == ["ELBO is worse", "blessed all the same by ada@engine (2026-01-01T10:00:00+00:00): new camera"]
+    assert lines[1:3] == ["ELBO is worse", "blessed despite the refusal by ada@engine (2026-01-01T10:00:00+00:00): new camera"]
 
 
 def test_a_verdict_from_before_blessings_could_be_forced_is_told(tmp_path):

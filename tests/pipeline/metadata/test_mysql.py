@@ -132,7 +132,7 @@ def test_the_servers_own_tools_make_its_backups(tmp_path, asked):
         ({"database": "others"}, "the user darkroom may not use"),
         ({"password_env": "NOT_SET"}, "NOT_SET.* is not set"),
         ({"host": "nowhere.invalid"}, "no server answers"),
-        ({"tls": True}, "knows no TLS"),
+        ({"tls": True}, "does not support TLS"),
     ],
 )
 def test_what_cannot_be_reached_is_a_mistake_in_one_line(tmp_path, port, monkeypatch, capfd, values, words):
@@ -168,7 +168,7 @@ def test_an_account_that_asks_for_tls(tmp_path, databases, monkeypatch):
 
 @pytest.mark.parametrize(
     ("said", "words"),
-    [(b"SSH-2.0-OpenSSH_9.2\r\n", "no MySQL server"), (b"\x10\0\0\0\xff\x69\x04Host blocked", "Host blocked"), (b"", "no MySQL")],
+    [(b"SSH-2.0-OpenSSH_9.2\r\n", "is not MySQL"), (b"\x10\0\0\0\xff\x69\x04Host blocked", "Host blocked"), (b"", "is not MySQL")],
 )
 def test_what_answers_may_be_something_else(tmp_path, monkeypatch, said, words):
     monkeypatch.setenv(VARIABLE, PASSWORD)

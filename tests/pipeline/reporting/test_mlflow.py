@@ -14,7 +14,7 @@ import pytest
 
 from common.errors import InputError
 from pipeline.config.loading import build_config
-from pipeline.reporting.mlflow import NotRecorded, check, figures, history, is_folder, judged, parameters, record
+from pipeline.reporting.mlflow import NotRecorded, check, evaluated, figures, history, is_folder, parameters, record
 from pipeline.verdict.status import Status
 from pipeline.verdict.verdict import Verdict
 from tests.hook import hook
@@ -63,13 +63,13 @@ def config(uri, **more):
 
 def test_which_runs_are_recorded(run):
     verdict, _ = run
-    assert judged(verdict)
+    assert evaluated(verdict)
     verdict.components = [{"name": "Trainer", "state": "cached"}, {"name": "ModelGate", "state": "cached"}]
-    assert not judged(verdict)
+    assert not evaluated(verdict)
     verdict.components[1]["state"] = "done"
-    assert judged(verdict), "blessed by force, or judged by other bounds"
+    assert evaluated(verdict), "blessed by force, or judged by other bounds"
     verdict.model = {}
-    assert not judged(verdict)
+    assert not evaluated(verdict)
 
 
 def test_parameters_are_the_configuration_without_what_is_not_the_runs_own():

@@ -86,7 +86,7 @@ def test_quoting():
 
 
 def test_what_is_too_long_for_cron():
-    room = crontab.LONGEST - len(crontab.line(job()).split(" ", 5)[5])
+    room = crontab.MAX_BYTES - len(crontab.line(job()).split(" ", 5)[5])
     assert crontab.line(job("/cats", "0 3 * * *", "x" * (room - 1)))
     with pytest.raises(InputError, match="cron takes 998.*--config"):
         crontab.line(job("/cats", "0 3 * * *", "x" * room))
