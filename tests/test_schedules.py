@@ -74,7 +74,7 @@ def test_replaced_and_taken_away(machine):
         (("--install", "0 3 * * *", "--beam-arg", "--proxy=https://me:secret@proxy"), "password"),
         (
             ("--install", "0 3 * * *", "--set", "notify.webhook=https://hooks.example.com/hush"),
-            "write '--set notify.webhook=${NAME}'",
+            "give '--set notify.webhook=${NAME}'",
         ),
         (("--install", "0 3 * * *", "--set", "notify={webhook: 'https://hooks.example.com/hush'}"), "which is a secret"),
         (("--install", "0 3 * * *", "--with", "systemd"), "--with systemd: the user's systemd is not available"),

@@ -20,7 +20,6 @@ from components.report.sources.model import interview
 from components.report.sources.quality import read_copies, read_quality
 from components.report.sources.run import known_labels, read_model_facts, read_training
 from components.report.sources.search import read_search
-from components.report.static_images import static_images
 from trainer.config import PreprocessingConfig
 
 MOST_HELD_OUT = 2_000
@@ -80,6 +79,8 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
 
 def write(report: ReportData, folder: str) -> None:
     """Write index.html, and the pictures for other documents, to `folder`."""
+    from components.report.static_images import static_images  # imports matplotlib, which a cached run does not need
+
     tf.io.gfile.makedirs(os.path.join(folder, STILLS))
     for name, png in static_images(report).items():
         with tf.io.gfile.GFile(os.path.join(folder, STILLS, name), "wb") as file:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from common.errors import GateRefused, InputError, MachineFault
+from common.lean_imports import lean_imports
 from common.quiet import quiet
 from components.pusher.versions import in_service
 from pipeline.config.schema import Config
@@ -231,6 +232,10 @@ class Run:
     def run_graph(self, push_anew: str = "") -> None:
         """Run the graph once; see `create_pipeline` for the argument."""
         # Imported here because it takes seconds, and its output belongs in the log.
+        with lean_imports():
+            import tensorflow  # noqa: F401
+            import tfx.components  # noqa: F401
+
         from pipeline.graph.environments import Local
         from pipeline.graph.pipeline import create_pipeline
         from pipeline.running.runner import run_pipeline
