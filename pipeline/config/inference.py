@@ -38,14 +38,13 @@ SPATIAL: dict[str, dict[str, Any]] = {
         "batch_size": 16,
         "learning_rate": 2e-3,
         "beta": 0.2,
-        "feature_weight": 1.0,
         "weight_average": 0.999,
         "importance_samples": 10,
     },
     "generation": {"density": "flow", "pixels": "mode"},
 }
 SMALL_PATCHES = 48  # sides up to this many pixels are cut into patches of 4, longer sides into patches of 8
-SPATIAL_PICTURES = 300_000  # seen in training, with repetitions: about twenty-five minutes on two cores at 32x32
+SPATIAL_PICTURES = 300_000  # seen in training, with repetitions: about twenty minutes on two cores at 32x32
 MAX_SPATIAL_EPOCHS = 100
 FLOW_UPDATES = (300, 3000)  # bounds of the number of updates, which is the number of pictures: few codes hold little to learn
 MIXTURE_PICTURES = 1000  # from here on, codes that are not spatial are drawn from a mixture; fewer do not determine its covariances

@@ -76,7 +76,7 @@ def test_what_the_spatial_network_is_trained_by_is_filled_in(tmp_path):
     assert values["model"]["likelihood"] == "discretized_logistic_mixture" and values["model"]["patch"] == 4
     assert values["generation"] == {"density": "flow", "updates": 300, "pixels": "mode"}
     assert values["training"]["batch_size"] == 16 and values["training"]["epochs"] == 100
-    assert values["training"]["beta"] == 0.2 and values["training"]["feature_weight"] == 1
+    assert values["training"]["beta"] == 0.2
     given = {"model": {"likelihood": "gaussian"}, "training": {"batch_size": 8}, "generation": {"density": "prior"}}
     kept = complete(given, images)
     assert kept["model"]["likelihood"] == "gaussian" and kept["training"]["batch_size"] == 8
