@@ -33,7 +33,13 @@ def build(source, kind):
 def test_beam_can_pack_it(source):
     with tarfile.open(build(source, "sdist")) as archive:
         names = {name.split("/", 1)[-1] for name in archive.getnames()}
-    assert {"setup.py", "local_runner.py", "trainer/task.py", "components/report/style.css"} <= names
+    assert {
+        "setup.py",
+        "local_runner.py",
+        "trainer/task.py",
+        "components/report/templates/style.css",
+        "components/report/templates/sections/code.html",
+    } <= names
     assert {"configs/digits.yaml", "components/data_gate/schema.pbtxt"} <= names
 
 

@@ -2,82 +2,76 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
 
 from components.report.data import ReportData
-from components.report.drawing.markup import Html, fragment, tag
-from components.report.sections.architecture import architecture
-from components.report.sections.code import code
+from components.report.rendering import render_template
+from components.report.sections.architecture import networks
 from components.report.sections.copies import copies
 from components.report.sections.curves import curves
-from components.report.sections.dataset import dataset
+from components.report.sections.dataset import data
 from components.report.sections.header import header
 from components.report.sections.latent import kl, latent_map, manifold
-from components.report.sections.layout import Section
 from components.report.sections.quality import quality
 from components.report.sections.ranking import ranking
 from components.report.sections.search import search
 from components.report.sections.sheets import by_label, denoising, generated, interpolation, reconstructions
 from components.report.sections.verdict import verdict
 
-SECTIONS = (
-    generated,
-    by_label,
-    dataset,
-    search,
-    curves,
-    ranking,
-    reconstructions,
-    denoising,
-    quality,
-    copies,
-    interpolation,
-    latent_map,
-    manifold,
-    kl,
-    code,
-    architecture,
-    verdict,
+Values = dict[str, Any]
+
+# The sections in the order of the page: anchor, name in the navigation, and a function that returns the variables of the template
+# `sections/<anchor>.html`, or None to leave the section out. The template gets `report` too.
+SECTIONS: tuple[tuple[str, str, Callable[[ReportData], Values | None]], ...] = (
+    ("generated", "Generated", generated),
+    ("by-label", "By label", by_label),
+    ("data", "Data", data),
+    ("search", "Search", search),
+    ("curves", "Curves", curves),
+    ("ranking", "Ranking", ranking),
+    ("reconstructions", "Reconstructions", reconstructions),
+    ("denoising", "Denoising", denoising),
+    ("quality", "Quality", quality),
+    ("copies", "Copies", copies),
+    ("interpolation", "Interpolation", interpolation),
+    ("latent", "Latent map", latent_map),
+    ("manifold", "Manifold", manifold),
+    ("kl", "KL", kl),
+    ("code", "Code", lambda report: {}),
+    ("networks", "Networks", networks),
+    ("verdict", "Verdict", verdict),
 )
+
+
+@dataclass(frozen=True)
+class Section:
+    """One rendered section: its id, its name in the navigation, and its HTML."""
+
+    anchor: str
+    name: str
+    html: Markup
 
 
 def render(report: ReportData) -> str:
     """Return the whole page as HTML."""
-    sections = [made for section in SECTIONS if (made := section(report)) is not None]
-    return document(report.title, header(report), sections)
+    sections: list[Section] = []
+    for anchor, name, describe in SECTIONS:
+        values = describe(report)
+        if values is not None:
+            sections.append(render_section(len(sections) + 1, anchor, name, f"{anchor}.html", report=report, **values))
+    top = render_template("header.html", report=report, **header(report))
+    return render_document(report.title, top, sections)
 
 
-def document(title: str, top: Html, sections: list[Section]) -> Html:
+def render_document(title: str, header: Markup, sections: Sequence[Section]) -> str:
     """Return a page of sections below its header."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="dark"),
-        tag("title", f"{title} · Darkroom"),
-        tag("style", _resource("style.css")),
-    )
-    main = tag("main", [_section(i, section) for i, section in enumerate(sections, start=1)])
-    footer = tag("footer", tag("p", "Darkroom · give it a folder of pictures, and it develops a latent image."))
-    body = tag("body", top, _navigation(sections), main, footer, _resource("script.html"))
-    return fragment(Html("<!doctype html>\n"), tag("html", head, body, lang="en"), Html("\n"))
+    return str(render_template("page.html", title=title, header=header, sections=sections))
 
 
-def _navigation(sections: list[Section]) -> Html:
-    links = [tag("a", section.short, href=f"#{section.anchor}") for section in sections]
-    return tag("nav", tag("div", links), aria_label="Sections")
-
-
-def _section(number: int, section: Section) -> Html:
-    heading = tag("h2", tag("span", f"{number:02d}", class_="number", aria_hidden="true"), section.title)
-    return tag(
-        "section",
-        tag("div", heading, tag("p", section.sentence, class_="sentence"), class_="intro"),
-        section.body,
-        id=section.anchor,
-    )
-
-
-def _resource(name: str) -> Html:
-    """Return a file of this package unchanged."""
-    return Html(resources.files("components.report").joinpath(name).read_text(encoding="utf-8"))
+def render_section(number: int, anchor: str, name: str, template: str, **values: Any) -> Section:
+    """Return a section, rendered by a template in `templates/sections`."""
+    return Section(anchor, name, render_template(f"sections/{template}", number=number, anchor=anchor, **values))

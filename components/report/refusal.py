@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from components.report.data import DataSet
-from components.report.drawing.markup import Html, fragment, tag
 from components.report.drawing.pictures import fitting_uris
-from components.report.drawing.wording import moment
-from components.report.page import document
+from components.report.page import Section, render_document, render_section
+from components.report.rendering import render_template
 from components.report.sections.dataset import facts
-from components.report.sections.header import mark
-from components.report.sections.layout import Section, aspect, note, picture
-from components.report.sources.examples import View, read_data_set, where
+from components.report.sources.examples import View, matching_pictures, read_data_set
 from trainer.config import PreprocessingConfig
 
-SHOWN = 24  # pictures of each kind
+MAX_SHOWN = 24  # pictures of each kind
 BUDGET = 260_000  # bytes of their PNG
 
 
@@ -59,77 +57,39 @@ def write_refusal(refusal: Refusal, preprocessing: PreprocessingConfig, folder: 
     """
     view = View(preprocessing)
     sections = [_reason(i, refusal, view) for i in range(len(refusal.reasons))]
-    sections.append(_data(refusal, view))
+    values = facts(_data_set(refusal, view))
+    sections.append(render_section(len(sections) + 1, "data", "Data", "rejected-data.html", conditional=False, **values))
+    header = render_template("refusal_header.html", refusal=refusal, when=datetime.now().astimezone())
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "index.html").write_text(document(refusal.title, _header(refusal), sections), encoding="utf-8")
+    (folder / "index.html").write_text(render_document(refusal.title, header, sections), encoding="utf-8")
 
 
-def _header(refusal: Refusal) -> Html:
-    count = len(refusal.reasons)
-    words = tag(
-        "div",
-        tag("p", mark(), "Darkroom", class_="brand"),
-        tag("h1", refusal.title or "Pictures"),
-        tag("p", "Refused ", moment(datetime.now().astimezone()), f" · run {refusal.run_id}", class_="when"),
-        tag("p", tag("span", "✕", class_="symbol"), tag("span", "Refused by the data gate"), class_="badge refused"),
-        tag(
-            "p",
-            f"Nothing was trained: {'one thing is' if count == 1 else f'{count} things are'} wrong with the pictures.",
-            class_="lead",
-        ),
-        class_="words",
-    )
-    return tag("header", tag("div", words, class_="hero"), class_="head")
-
-
-def _reason(place: int, refusal: Refusal, view: View) -> Section:
-    evidence = refusal.evidence[place] if place < len(refusal.evidence) else {}
+def _reason(index: int, refusal: Refusal, view: View) -> Section:
+    evidence: Mapping[str, Any] = refusal.evidence[index] if index < len(refusal.evidence) else {}
     feature, values = str(evidence.get("feature", "")), [str(value) for value in evidence.get("values", ())]
-    rows = []
+    vanished = "vanished" in refusal.reasons[index]
+    sources = []
     if refusal.examples and feature:
-        matches = _has(feature, values) if values and "vanished" not in refusal.reasons[place] else _any
-        rows.append(("these pictures" if matches is _any else f"pictures with {', '.join(values[:5])}", refusal.examples, matches))
+        wanted = [] if vanished else values
+        sources.append((f"pictures with {', '.join(values[:5])}" if wanted else "these pictures", refusal.examples, wanted))
     if refusal.before and evidence.get("drifted"):
-        gone = _has(feature, values) if values and "vanished" in refusal.reasons[place] else _any
-        rows.append(("the pictures before", refusal.before, gone))
-    body = fragment(_row(words, view([p for p in where(uri, matches, SHOWN)])) for words, uri, matches in rows)
-    return Section(
-        f"reason-{place + 1}",
-        f"Reason {place + 1}",
-        refusal.reasons[place],
-        "Pictures that show it, as the model would have seen them." if rows else "",
-        body or note("There are no pictures to show for this."),
-    )
+        sources.append(("the pictures before", refusal.before, values if vanished else []))
+    rows = []
+    for name, uri, wanted in sources:
+        pictures = view(matching_pictures(uri, lambda features, wanted=wanted: _has(features, feature, wanted), MAX_SHOWN))
+        rows.append((name, fitting_uris(list(pictures), BUDGET)))
+    number = index + 1
+    variables = {"reason": refusal.reasons[index], "rows": rows, "shape": view.shape}
+    return render_section(number, f"reason-{number}", f"Reason {number}", "reason.html", **variables)
 
 
-def _row(words: str, pictures: np.ndarray) -> Html:
-    if not len(pictures):
-        return tag("div", tag("p", words, class_="way-name"), note("None could be read."))
-    frames = [tag("li", picture(uri, words, pictures.shape[1:])) for uri in fitting_uris(list(pictures), BUDGET)]
-    sheet = tag("ol", frames, class_=f"film sheet {aspect(pictures.shape[1:])}")
-    return tag("div", tag("p", words, class_="way-name"), sheet, class_="way")
-
-
-def _data(refusal: Refusal, view: View) -> Section:
+def _data_set(refusal: Refusal, view: View) -> DataSet:
     if refusal.examples:
-        data = read_data_set(refusal.examples, view)
-    else:
-        reasons: dict[str, int] = {}
-        for reject in refusal.rejects:
-            reasons[reject["reason"]] = reasons.get(reject["reason"], 0) + 1
-        listed = [(reject["path"], reject["reason"]) for reject in refusal.rejects]
-        data = DataSet(
-            pictures={}, labels={}, rejected=len(listed), rejects_by_reason=reasons, rejects=listed, formats={}, sizes={}
-        )
-    return Section(
-        "data", "Data", "What was read", "How many pictures there are, what they are, and what was refused.", facts(data, False)
-    )
+        return read_data_set(refusal.examples, view)
+    listed = [(reject["path"], reject["reason"]) for reject in refusal.rejects]
+    return DataSet(rejected=len(listed), rejects_by_reason=Counter(reason for _, reason in listed), rejects=listed)
 
 
-def _any(features: Mapping[str, tf.train.Feature]) -> bool:
-    return True
-
-
-def _has(feature: str, values: Sequence[str]):
-    wanted = {value.encode() for value in values}
-    return lambda features: feature in features and features[feature].bytes_list.value[:1][0] in wanted
+def _has(features: Mapping[str, tf.train.Feature], name: str, values: Sequence[str]) -> bool:
+    """Return whether a text feature has one of the values, or whether any value will do."""
+    return not values or (name in features and features[name].bytes_list.value[0] in {value.encode() for value in values})

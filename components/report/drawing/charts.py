@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.report.drawing.markup import Html, fragment, short, tag
+from markupsafe import Markup
+
+from components.report.drawing.markup import fragment, short, tag
 from components.report.drawing.wording import number, significant
 
 WIDEST_PITCH = 72.0  # maximum pixels from bar to bar
@@ -68,7 +70,7 @@ def line_chart(
     mark: int | None = None,
     from_zero: bool = False,
     ticks: int = 5,
-) -> Html:
+) -> Markup:
     """Draw lines over integers such as epochs, with hover titles.
 
     Args:
@@ -124,7 +126,7 @@ def starts_outside(lines: Sequence[Line]) -> float | None:
     return max(outside, key=lambda v: abs(v - shown[-1])) if outside else None
 
 
-def _clipped(drawn: list[Html], x: Scale, y: Scale) -> Html:
+def _clipped(drawn: list[Markup], x: Scale, y: Scale) -> Markup:
     """Clip lines at the top and the bottom of the plot; a nested svg clips without an id."""
     left, top, width, height = x.start - 4, y.end - 4, x.end - x.start + 8, y.start - y.end + 8
     return tag(
@@ -139,7 +141,7 @@ def _clipped(drawn: list[Html], x: Scale, y: Scale) -> Html:
     )
 
 
-def _y_axis(y: Scale, left: float, width: int) -> list[Html]:
+def _y_axis(y: Scale, left: float, width: int) -> list[Markup]:
     return [
         fragment(
             tag("line", x1=left, x2=width - 14, y1=y(t), y2=y(t), class_="grid"),
@@ -149,7 +151,7 @@ def _y_axis(y: Scale, left: float, width: int) -> list[Html]:
     ]
 
 
-def _x_axis(x: Scale, xs: Sequence[int], name: str, width: int, height: int) -> list[Html]:
+def _x_axis(x: Scale, xs: Sequence[int], name: str, width: int, height: int) -> list[Markup]:
     base = height - 14
     step = max(1, math.ceil(nice_step(max(len(xs) / max(width / 60, 2), 1e-9))))
     shown = [v for v in xs if v % step == 0] or [xs[-1]]
@@ -159,7 +161,7 @@ def _x_axis(x: Scale, xs: Sequence[int], name: str, width: int, height: int) -> 
     return [*labels, tag("text", name, x=width - 14, y=base, text_anchor="end", class_="axis-name")]
 
 
-def _line(xs: Sequence[int], line: Line, x: Scale, y: Scale) -> Html:
+def _line(xs: Sequence[int], line: Line, x: Scale, y: Scale) -> Markup:
     """Draw a path through the values, broken at gaps, and dots if there are few values."""
     path, pen_down = [], False
     points = [(x(at), y(v)) if is_number(v) else None for at, v in zip(xs, line.values)]
@@ -171,14 +173,14 @@ def _line(xs: Sequence[int], line: Line, x: Scale, y: Scale) -> Html:
     return tag("g", tag("path", d="".join(path)), dots, class_=f"line {line.style}")
 
 
-def _mark(x: Scale, y: Scale, at: int) -> Html:
+def _mark(x: Scale, y: Scale, at: int) -> Markup:
     """Draw a vertical line at the best epoch, labeled above the plot."""
     line = tag("line", x1=x(at), x2=x(at), y1=y.end, y2=y.start)
     name = tag("text", f"best: {at}", x=min(max(x(at), x.start + 22), x.end - 22), y=y.end - 8, text_anchor="middle")
     return tag("g", line, name, class_="mark")
 
 
-def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: str, x_name: str) -> list[Html]:
+def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: str, x_name: str) -> list[Markup]:
     """Draw an invisible band for each x; its title shows the values."""
     step = math.ceil(len(xs) / MOST_HOVERS)
     band = step * (x.end - x.start) / max(len(xs) - 1, 1)
@@ -198,7 +200,7 @@ def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: s
     return bands
 
 
-def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Html:
+def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Markup:
     """Draw vertical bars from 0 in the given order, with hover titles. Bars not above `threshold` are pale.
 
     Args:

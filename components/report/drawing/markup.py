@@ -1,36 +1,26 @@
-"""Build HTML and SVG from values. Everything except `Html` is escaped, so data cannot become markup."""
+"""Build SVG from values. Everything except `Markup` is escaped, so data cannot become markup."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable
+
+from markupsafe import Markup, escape
 
 VOID = {"br", "img", "input", "meta"}  # written without an end tag
 
 
-class Html(str):
-    """Text that is already markup."""
-
-
-def text(value: object) -> Html:
-    """Return `value` as markup: escaped, unless it is `Html`."""
-    return value if isinstance(value, Html) else Html(html.escape(str(value)))
-
-
-def fragment(*children: object) -> Html:
+def fragment(*children: object) -> Markup:
     """Join children: markup, text, numbers, or iterables of them; None is skipped."""
-    parts: list[str] = []
+    parts: list[Markup] = []
     for child in children:
-        if child is None:
-            continue
         if isinstance(child, Iterable) and not isinstance(child, (str, bytes)):
             parts.append(fragment(*child))
-        else:
-            parts.append(text(child))
-    return Html("".join(parts))
+        elif child is not None:
+            parts.append(escape(child))
+    return Markup("").join(parts)
 
 
-def tag(name: str, /, *children: object, **attributes: object) -> Html:
+def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     """Return an element.
 
     Args:
@@ -41,8 +31,8 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in VOID:
-        return Html(f"<{name}{written}>")
-    return Html(f"<{name}{written}>{fragment(*children)}</{name}>")
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{fragment(*children)}</{name}>")
 
 
 def _attribute(key: str, value: object) -> str:
@@ -53,7 +43,7 @@ def _attribute(key: str, value: object) -> str:
         return f" {key}"
     if isinstance(value, float):
         value = short(value)
-    return f' {key}="{html.escape(str(value))}"'
+    return f' {key}="{escape(value)}"'
 
 
 def short(value: float) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from markupsafe import Markup
+
 from components.report.data import Layer
-from components.report.drawing.markup import Html, fragment, short, tag
+from components.report.drawing.markup import fragment, short, tag
 from components.report.drawing.wording import number, size
 
 HEIGHT = 250
@@ -29,7 +31,7 @@ PASSING = (
 )
 
 
-def drawing(layers: list[Layer], name: str) -> Html:
+def drawing(layers: list[Layer], name: str) -> Markup:
     """Draw the network from left to right, for desktop and phone. Layers that only pass values on are omitted.
 
     Args:
@@ -40,7 +42,7 @@ def drawing(layers: list[Layer], name: str) -> Html:
     return tag("div", tag("div", wide, class_="wide"), tag("div", narrow, class_="narrow"))
 
 
-def _svg(layers: list[Layer], name: str, pitch: float) -> Html:
+def _svg(layers: list[Layer], name: str, pitch: float) -> Markup:
     """Draw the network with `pitch` pixels from slab to slab."""
     columns = _columns(layers)
     width = pitch * len(columns)
@@ -97,7 +99,7 @@ def _slab_width(group: list[Layer]) -> float:
     return _sheet_width(sheets) + (sheets - 1) * PITCH_OF_SHEETS
 
 
-def _funnel(x: float, height: float, next_x: float, next_height: float, width: float, next_width: float) -> Html:
+def _funnel(x: float, height: float, next_x: float, next_height: float, width: float, next_width: float) -> Markup:
     """Draw the trapezoid between two slabs."""
     left, right = x + width / 2, next_x - next_width / 2
     corners = (
@@ -109,7 +111,7 @@ def _funnel(x: float, height: float, next_x: float, next_height: float, width: f
     return tag("polygon", points=" ".join(f"{short(a)},{short(b)}" for a, b in corners), class_="funnel")
 
 
-def _slab(group: list[Layer], x: float, height: float, outer: bool) -> Html:
+def _slab(group: list[Layer], x: float, height: float, outer: bool) -> Markup:
     """Draw a layer's slab with its output shape and kind below; the posterior's slab is split in two."""
     layer, width, top = group[0], _slab_width(group), MIDDLE - height / 2
     parts, gap = len(group), 4.0
@@ -148,23 +150,3 @@ def _shape_label(layer: Layer, parts: int) -> str:
 def clipped(words: str, most: int) -> str:
     """Shorten to at most `most` characters, with an ellipsis if cut."""
     return words if len(words) <= most else words[: most - 1] + "…"
-
-
-def table(layers: list[Layer]) -> Html:
-    """Return a table of layer, kind, output shape and parameters, with the sum in the last row."""
-    head = tag(
-        "tr",
-        [tag("th", h, class_=c) for h, c in (("Layer", None), ("Kind", None), ("Output", "n"), ("Parameters", "n"))],
-    )
-    rows = [
-        tag(
-            "tr",
-            tag("td", layer.name),
-            tag("td", layer.kind, tag("small", layer.detail) if layer.detail else None),
-            tag("td", "×".join(str(n) for n in layer.output_shape), class_="n"),
-            tag("td", number(layer.parameters), class_="n"),
-        )
-        for layer in layers
-    ]
-    total = tag("tr", tag("th", "All", colspan=3), tag("th", number(sum(layer.parameters for layer in layers)), class_="n"))
-    return tag("table", tag("thead", head), tag("tbody", rows), tag("tfoot", total))

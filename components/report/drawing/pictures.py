@@ -11,6 +11,23 @@ import numpy as np
 from PIL import Image
 
 SMOOTH = Image.Resampling.LANCZOS
+PIXELATED_BELOW = 96  # pixels: smaller pictures are shown enlarged, with square pixels
+
+
+def has(pictures: np.ndarray | None) -> bool:
+    """Return whether there is at least one picture."""
+    return pictures is not None and len(pictures) > 0
+
+
+def pixelated(shape: Sequence[int]) -> bool:
+    """Return whether pictures of this height and width are shown enlarged without blur."""
+    return max(shape[:2]) < PIXELATED_BELOW
+
+
+def aspect(shape: Sequence[int]) -> str:
+    """Return the class that sets the number of columns for tall, broad or even pictures."""
+    height, width = shape[:2]
+    return "tall" if height > 1.5 * width else "broad" if width > 1.5 * height else "even"
 
 
 def to_image(picture: np.ndarray) -> Image.Image:
@@ -69,6 +86,12 @@ def fitting_uris(pictures: Sequence[np.ndarray], budget: int, longest: int = 256
     """
     longest = min(longest, max((max(p.shape[:2]) for p in pictures), default=longest))
     return [data_uri(file) for file in _fitting(lambda side: [png(shrink(p, side)) for p in pictures], budget, longest)]
+
+
+def fitting_rows(rows: Sequence[Sequence[np.ndarray]], budget: int) -> list[list[str]]:
+    """Return the data URIs of rows of pictures that share a budget; see `fitting_uris`."""
+    uris = iter(fitting_uris([picture for row in rows for picture in row], budget))
+    return [[next(uris) for _ in row] for row in rows]
 
 
 def fitting_sheet(pictures: np.ndarray, columns: int, budget: int, longest: int = 128) -> str:

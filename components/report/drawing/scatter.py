@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from markupsafe import Markup
 
 from components.report.drawing.colours import Group
-from components.report.drawing.markup import Html, short, tag
+from components.report.drawing.markup import short, tag
 from components.report.drawing.pictures import data_uri, png, sheet, shrink
 from components.report.drawing.projection import spread_apart, window
 
@@ -18,7 +19,7 @@ THUMBNAIL = 32  # pixels
 RINGS = (1, 2, 3, 4, 5)  # standard deviations
 
 
-def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> Html:
+def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> Markup:
     """Draw a square plot around the origin with rings at 1, 2, 3 ... standard deviations of the prior.
 
     Without a script, a dot's title shows its group; with the script, the picture under the pointer is shown.
@@ -54,25 +55,25 @@ def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> 
     )
 
 
-def _rings(origin: np.ndarray, unit: float) -> Html:
+def _rings(origin: np.ndarray, unit: float) -> Markup:
     """Draw the prior's axes, and a ring per standard deviation; one is `unit` pixels."""
     x, y = map(float, origin)
     cross = [tag("line", x1=0, x2=SIDE, y1=y, y2=y), tag("line", x1=x, x2=x, y1=0, y2=SIDE)]
     return tag("g", cross, [tag("circle", cx=x, cy=y, r=k * unit) for k in RINGS], class_="rings")
 
 
-def _ring_names(origin: np.ndarray, unit: float) -> list[Html]:
+def _ring_names(origin: np.ndarray, unit: float) -> list[Markup]:
     """Label the rings below the origin, on top of the dots, which would hide the labels."""
     x, y = map(float, origin)
     return [_place(f"{k}σ", x, y + k * unit, "ring-name") for k in RINGS if y + k * unit < SIDE - 10]
 
 
-def _place(words: str, x: float, y: float, style: str) -> Html:
+def _place(words: str, x: float, y: float, style: str) -> Markup:
     """Center words on a point of the drawing; in HTML, so that they keep their size on a phone."""
     return tag("span", words, class_=style, style=f"left:{short(x / SIDE * 100)}%;top:{short(y / SIDE * 100)}%")
 
 
-def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, radius: float) -> Html:
+def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, radius: float) -> Markup:
     """Draw dots as one path of zero-length strokes with round ends, the most compact form for many dots.
 
     Dots with thumbnails come first; `data-first` is the index of the first one in the sprite, `data-pictures` their number.
@@ -92,7 +93,7 @@ def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, ra
     )
 
 
-def _names(pixels: np.ndarray, groups: list[Group]) -> list[Html]:
+def _names(pixels: np.ndarray, groups: list[Group]) -> list[Markup]:
     """Place the name of each label at the median of its dots."""
     named = [group for group in groups if group.is_label]
     if not named:
@@ -102,7 +103,7 @@ def _names(pixels: np.ndarray, groups: list[Group]) -> list[Html]:
     return [_place(group.name, x, y, "name") for group, (x, y) in zip(named, places)]
 
 
-def _sprite(thumbnails: np.ndarray, groups: list[Group]) -> tuple[Html | None, list[tuple[np.ndarray, int]]]:
+def _sprite(thumbnails: np.ndarray, groups: list[Group]) -> tuple[Markup | None, list[tuple[np.ndarray, int]]]:
     """Return the hover card with as many thumbnails as the budget allows, and each group's thumbnail indices and first position."""
     nothing = [(np.empty(0, np.int64), 0) for _ in groups]
     total = sum(len(group.members) for group in groups)

@@ -123,7 +123,7 @@ def _samples(uri: str, data: DataSet, view: View) -> list[Samples]:
     return [Samples(label, view(pictures)) for label, pictures in found.items() if pictures]
 
 
-def where(uri: str, matches: Callable[[Mapping[str, tf.train.Feature]], bool], most: int) -> list[Picture]:
+def matching_pictures(uri: str, matches: Callable[[Mapping[str, tf.train.Feature]], bool], most: int) -> list[Picture]:
     """Return the first pictures of the `examples` artifact at `uri` whose features match, over all splits in turn."""
     found: list[Picture] = []
     for split in ("train", *HELD_OUT_SPLITS):

@@ -20,6 +20,7 @@ from components.report.data import (
     Epoch,
     Evaluation,
     Figures,
+    Layer,
     Push,
     Samples,
     Serving,
@@ -141,6 +142,12 @@ def test_collapsed_codes_are_drawn() -> None:
     answers = report().answers
     codes = dataclasses.replace(answers.codes, means=np.zeros_like(answers.codes.means))
     Page(render(report(answers=dataclasses.replace(answers, codes=codes))))
+
+
+def test_the_layers_have_a_table_with_the_sum_of_their_parameters() -> None:
+    layers = [Layer("down", "Conv2D", (14, 14, 32), 320, "32 filters, relu"), Layer("mean", "Dense", (16,), 200)]
+    words = Page(render(report(training=Training(encoder=layers)))).words
+    assert "downConv2D32 filters, relu14×14×32320" in words and "All520" in words
 
 
 def test_refusals_are_told_with_their_reasons() -> None:

@@ -24,7 +24,7 @@ def fashion(latent_dim: int = 40, figures: Figures = FASHION, title: str = "fash
 
 def words(made: ReportData) -> str:
     """Those of the section."""
-    return Page(re.search(r'<section id="standing">.*?</section>', render(made), re.DOTALL).group()).words
+    return Page(re.search(r'<section id="ranking">.*?</section>', render(made), re.DOTALL).group()).words
 
 
 def test_published_figures_of_the_same_protocol_best_first() -> None:
@@ -83,4 +83,4 @@ def test_beside_the_last_model_and_another_seed() -> None:
 def test_without_figures_there_is_no_section() -> None:
     made = report(evaluation=Evaluation())
     made = dataclasses.replace(made, model=dataclasses.replace(made.model, figures=Figures()))
-    assert 'id="standing"' not in render(made)
+    assert 'id="ranking"' not in render(made)

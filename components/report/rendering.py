@@ -1,0 +1,45 @@
+"""Render the templates in `templates/`. Every value is escaped, unless it is `Markup`."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from components.report.drawing import pictures, wording
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for function in (
+        wording.count,
+        wording.duration,
+        wording.moment,
+        wording.nats,
+        wording.number,
+        wording.percent,
+        wording.significant,
+        pictures.aspect,
+        pictures.pixelated,
+    ):
+        environment.filters[function.__name__] = function
+    return environment
+
+
+def render_template(name: str, **values: object) -> Markup:
+    """Return a template's text as markup.
+
+    Args:
+        name: Path below `templates/`.
+        **values: The variables of the template. A variable that it uses and that is missing is an error.
+    """
+    return Markup(_environment().get_template(name).render(values))
