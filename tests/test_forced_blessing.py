@@ -69,7 +69,7 @@ def test_a_crippled_model_is_refused_with_what_was_worse_and_by_how_much(good, r
     ended, verdict = refused
     assert (verdict["gate"], verdict["outcome"], verdict["blessed_by"]) == ("model", "refused", None)
     drop = good["figures"]["elbo"] - verdict["figures"]["elbo"]
-    assert verdict["reasons"][0].startswith(f"ELBO is {drop:.2f} nats worse than the last blessed model's, allowed are ")
+    assert verdict["reasons"][0].startswith(f"ELBO is {drop:.2f} nats worse than the last blessed model's; ")
     assert {reason.split(" is ")[0] for reason in verdict["reasons"]} == {
         "ELBO",
         "importance-weighted bound",

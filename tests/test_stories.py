@@ -62,7 +62,7 @@ def test_spans_a_new_label_is_refused_shown_and_accepted_and_a_schema_made_of_it
     (tmp_path / "data/span-3/small").rename(tmp_path / "data/span-3/tiny")
     (tmp_path / "data/span-3/big/broken.png").write_bytes(b"no picture")
     refused = darkroom("run", *images)
-    assert refused.status == 3 and "a label is new: the pictures before had none of 'tiny'" in refused.err
+    assert refused.status == 3 and "a label is new: the last accepted pictures have no 'tiny'" in refused.err
     page = (tmp_path / "work/report/index.html").read_text()
     assert "Refused by the data gate" in page and "pictures with tiny" in page and "broken.png" in page
     assert last_verdict(tmp_path / "work")["report"]

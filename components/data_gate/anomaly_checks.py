@@ -8,51 +8,50 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 
 from common.features import EXPOSURE, LABEL
-from components.data_gate.anomaly_text import Anomaly, listed
+from components.data_gate.anomaly_text import Anomaly, listed_labels
 from components.data_gate.config import ValidationConfig
 from components.data_gate.statistics import Values, read_statistics, splits_of, values_of
 
-FEW_REJECTS = 10  # fewer rejected pictures may be chance
-_NAMED = 5  # labels named in a sentence
+MIN_REJECTS = 10  # fewer rejected pictures may be chance
 
 
 def exposure_anomalies(statistics: types.Artifact, config: ValidationConfig) -> list[Anomaly]:
     """Return an anomaly for each split with too large a share of nearly black, nearly white or nearly constant pictures."""
-    most = {
+    limits = {
         "near-black": config.max_near_black,
         "near-white": config.max_near_white,
         "near-constant": config.max_near_constant,
     }
-    found = []
+    anomalies = []
     for split in splits_of(statistics):
         values = values_of(read_statistics(statistics, split), EXPOSURE)
-        for exposure, allowed in most.items():
+        for exposure, allowed in limits.items():
             if values is None or allowed is None:
                 continue
             share = values.counts[exposure] / max(values.counts.total(), 1)
             if share > allowed:
                 setting = f"max_{exposure.replace('-', '_')}"
-                words = f"{split} pictures: {share:.0%} of them are {exposure}, validation.{setting} allows {allowed:.0%}"
-                words += "; masks of levels 0 and 1 need data.levels=1" if exposure == "near-black" else ""
-                found.append(Anomaly(words, EXPOSURE, (exposure,)))
-    return found
+                sentence = f"{split} pictures: {share:.0%} of them are {exposure}; validation.{setting} allows {allowed:.0%}"
+                sentence += "; masks of levels 0 and 1 need data.levels=1" if exposure == "near-black" else ""
+                anomalies.append(Anomaly(sentence, EXPOSURE, (exposure,)))
+    return anomalies
 
 
-def reject_anomalies(refused: int, share: float, before: float, config: ValidationConfig) -> list[Anomaly]:
+def reject_anomalies(rejected: int, share: float, before: float, config: ValidationConfig) -> list[Anomaly]:
     """Return an anomaly if the share of rejected pictures is far above that of the last accepted pictures.
 
     Args:
-        refused: Number of pictures rejected now.
+        rejected: Number of pictures rejected now.
         share: Their share of all pictures, 0 to 1.
         before: The share rejected among the last accepted pictures.
         config: The allowed rise.
     """
-    most = config.max_rejects_rise
-    if most is None or refused < FEW_REJECTS or share - before <= most:
+    max_rise = config.max_rejects_rise
+    if max_rise is None or rejected < MIN_REJECTS or share - before <= max_rise:
         return []
-    words = f"{share:.1%} of the pictures ({refused:,}) cannot be used, {before:.1%} of those before could not"
-    words += f"; validation.max_rejects_rise allows {most:.0%} more"
-    return [Anomaly(words, drifted=True)]
+    sentence = f"{share:.1%} of the pictures ({rejected:,}) cannot be used, up from {before:.1%} of the last accepted ones"
+    sentence += f"; validation.max_rejects_rise allows a rise of {max_rise:.0%}"
+    return [Anomaly(sentence, drifted=True)]
 
 
 def label_anomalies(
@@ -65,7 +64,7 @@ def label_anomalies(
     domain = label_domain(schema)
     if domain:
         vanished = sorted(set(domain) - set(now.counts)) if now.complete else []
-        return _anomaly("vanished: the schema names", vanished)
+        return _anomaly("vanished: the schema lists", vanished)
     if baseline is None:
         return []
     before = labels_of(baseline)
@@ -73,7 +72,9 @@ def label_anomalies(
         return []
     new = sorted(set(now.counts) - set(before.counts))
     vanished = sorted(set(before.counts) - set(now.counts))
-    return _anomaly("new: the pictures before had none of", new) + _anomaly("vanished: the pictures before had", vanished)
+    return _anomaly("new: the last accepted pictures have no", new) + _anomaly(
+        "vanished: the last accepted pictures have", vanished
+    )
 
 
 def labels_of(statistics: types.Artifact) -> Values:
@@ -95,11 +96,9 @@ def label_domain(schema: schema_pb2.Schema) -> list[str]:
     return [value for value in feature.string_domain.value if value] if feature is not None else []
 
 
-def _anomaly(what: str, labels: list[str]) -> list[Anomaly]:
+def _anomaly(change: str, labels: list[str]) -> list[Anomaly]:
     if not labels:
         return []
-    named = [repr(label) for label in labels[:_NAMED]]
-    named += [f"{len(labels) - _NAMED} more"] if len(labels) > _NAMED else []
-    verb = "is" if what.startswith("new") else "has"
+    verb = "is" if change.startswith("new") else "has"
     subject = f"{len(labels)} labels {'are' if verb == 'is' else 'have'}" if len(labels) > 1 else f"a label {verb}"
-    return [Anomaly(f"{subject} {what} {listed(named)}", LABEL, tuple(labels), drifted=True)]
+    return [Anomaly(f"{subject} {change} {listed_labels(labels)}", LABEL, tuple(labels), drifted=True)]

@@ -19,11 +19,12 @@ FEATURES = {
     features.WIDTH: "width",
     features.CHANNELS: "number of channels",
     features.FORMAT: "file format",
-    features.REENCODED_FROM: "file format before encoding anew",
+    features.REENCODED_FROM: "original file format of re-encoded pictures",
     features.ENCODED: "the pictures' bytes",
 }
 
 
+MAX_LABELS_SHOWN = 5  # in a sentence
 SplitAnomalies = tuple[str, anomalies_pb2.Anomalies]  # a split, and its anomalies
 
 
@@ -67,16 +68,22 @@ def describe_anomalies(by_split: Iterable[SplitAnomalies]) -> list[Anomaly]:
     ]
 
 
-def listed(words: list[str]) -> str:
-    """Join words to an enumeration: a, b and c."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+def listed(items: list[str]) -> str:
+    """Join items to an enumeration: a, b and c."""
+    return " and ".join(filter(None, (", ".join(items[:-1]), items[-1])))
+
+
+def listed_labels(labels: list[str]) -> str:
+    """Return an enumeration of the first labels, and the number of the others."""
+    shown = [repr(label) for label in labels[:MAX_LABELS_SHOWN]]
+    return listed([*shown, *([f"{len(labels) - MAX_LABELS_SHOWN} more"] if len(labels) > MAX_LABELS_SHOWN else [])])
 
 
 def _detail(info: anomalies_pb2.AnomalyInfo, drifted: bool) -> str:
     divergence = re.search(r"(?:divergence|distance)[^0-9]*([0-9.eE+-]+).*?threshold ([0-9.eE+-]+)", info.description)
     if divergence and drifted:
         value, threshold = (float(number.rstrip(".")) for number in divergence.groups())
-        return f" drifted from the pictures before (Jensen-Shannon divergence {value:.3f}, at most {threshold:g} is allowed)"
+        return f" drifted from the last accepted pictures (Jensen-Shannon divergence {value:.3f}; {threshold:g} is allowed)"
     return f": {(info.description or info.short_description).strip().rstrip('.')}"
 
 

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from tfx.dsl.io import fileio
 
 from components.data_gate.anomaly_checks import LABEL, reject_anomalies
-from components.data_gate.anomaly_text import FEATURES, Anomaly, listed
+from components.data_gate.anomaly_text import FEATURES, Anomaly, listed_labels
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.writing.by_span import PICTURES, REFUSED, SpanCounts
 
 EXPECTED = 10  # expected pictures of a label in a span, from which their absence counts: by chance once in 20,000 times
-_NAMED = 5  # labels named in a sentence
 
 
 def read_spans(examples: str) -> SpanCounts:
@@ -45,22 +44,22 @@ def span_anomalies(now: SpanCounts, before: SpanCounts, config: ValidationConfig
     """
     if len(now) < 2 or not before:
         return [], {}
-    usual = pooled(before)
-    found: list[Anomaly] = []
+    baseline = pooled(before)
+    anomalies: list[Anomaly] = []
     largest: dict[str, float] = {}
     for span, features in now.items():
         if features == before.get(span):
             continue
         for name, allowed in config.drift().items():
-            far = divergence(features.get(name, Counter()), usual.get(name, Counter()))
-            largest[name] = max(largest.get(name, 0.0), far)
-            if far > allowed:
-                words = f"drifted from the pictures before (Jensen-Shannon divergence {far:.3f}, at most {allowed:g} is allowed)"
-                found.append(Anomaly(f"{span}: {FEATURES.get(name, name)} {words}", name, drifted=True))
-        found += _vanished(span, features.get(LABEL, Counter()), usual.get(LABEL, Counter()), config)
-        refused, share = _refused(features)
-        found += [_of(span, anomaly) for anomaly in reject_anomalies(refused, share, _refused(usual)[1], config)]
-    return found, largest
+            distance = divergence(features.get(name, Counter()), baseline.get(name, Counter()))
+            largest[name] = max(largest.get(name, 0.0), distance)
+            if distance > allowed:
+                text = f"drifted from the last accepted pictures (Jensen-Shannon divergence {distance:.3f}; {allowed:g} is allowed)"
+                anomalies.append(Anomaly(f"{span}: {FEATURES.get(name, name)} {text}", name, drifted=True))
+        anomalies += _vanished(span, features.get(LABEL, Counter()), baseline.get(LABEL, Counter()), config)
+        rejected, share = _rejected(features)
+        anomalies += [_in_span(span, anomaly) for anomaly in reject_anomalies(rejected, share, _rejected(baseline)[1], config)]
+    return anomalies, largest
 
 
 def pooled(spans: SpanCounts) -> dict[str, Counter[str]]:
@@ -72,42 +71,47 @@ def pooled(spans: SpanCounts) -> dict[str, Counter[str]]:
     return total
 
 
-def divergence(one: Counter[str], other: Counter[str]) -> float:
+def divergence(first: Counter[str], second: Counter[str]) -> float:
     """Return the Jensen-Shannon divergence of two histograms, less its mean for samples of one distribution; 0 if one is empty.
 
     That mean is (k - 1) / (8 ln 2) (1/n + 1/m) for n and m samples in k bins: twice the divergence in nats times the harmonic
     mean of the sizes is approximately chi-squared distributed (Lin 1991; Grosse et al. 2002, eq. 13).
     """
-    n, m = one.total(), other.total()
+    n, m = first.total(), second.total()
     if not n or not m:
         return 0.0
-    values = sorted(set(one) | set(other))
-    far = 0.0
+    values = sorted(set(first) | set(second))
+    distance = 0.0
     for value in values:
-        p, q = one[value] / n, other[value] / m
+        p, q = first[value] / n, second[value] / m
         middle = (p + q) / 2
-        far += sum(share * math.log2(share / middle) for share in (p, q) if share) / 2
-    return max(0.0, far - (len(values) - 1) / (8 * math.log(2)) * (1 / n + 1 / m))
+        distance += sum(share * math.log2(share / middle) for share in (p, q) if share) / 2
+    return max(0.0, distance - (len(values) - 1) / (8 * math.log(2)) * (1 / n + 1 / m))
 
 
-def _vanished(span: str, labels: Counter[str], usual: Counter[str], config: ValidationConfig) -> list[Anomaly]:
+def _vanished(span: str, labels: Counter[str], baseline: Counter[str], config: ValidationConfig) -> list[Anomaly]:
     """Return an anomaly for labels that are missing although a span of this size should have some."""
-    if config.label_set == "free" or not usual.total():
+    if config.label_set == "free" or not baseline.total():
         return []
-    share = labels.total() / usual.total()
-    missed = sorted(label for label, count in usual.items() if label and count * share >= EXPECTED and not labels[label])
-    if not missed:
+    share = labels.total() / baseline.total()
+    missing = sorted(label for label, count in baseline.items() if label and count * share >= EXPECTED and not labels[label])
+    if not missing:
         return []
-    named = [repr(label) for label in missed[:_NAMED]]
-    named += [f"{len(missed) - _NAMED} more"] if len(missed) > _NAMED else []
-    subject = f"{len(missed)} labels have" if missed[1:] else "a label has"
-    return [Anomaly(f"{span}: {subject} vanished: the pictures before had {listed(named)}", LABEL, tuple(missed), drifted=True)]
+    subject = f"{len(missing)} labels have" if missing[1:] else "a label has"
+    return [
+        Anomaly(
+            f"{span}: {subject} vanished: the last accepted pictures have {listed_labels(missing)}",
+            LABEL,
+            tuple(missing),
+            drifted=True,
+        )
+    ]
 
 
-def _refused(features: Mapping[str, Counter[str]]) -> tuple[int, float]:
+def _rejected(features: Mapping[str, Counter[str]]) -> tuple[int, float]:
     counts = features.get(PICTURES, Counter())
     return counts[REFUSED], counts[REFUSED] / max(counts.total(), 1)
 
 
-def _of(span: str, anomaly: Anomaly) -> Anomaly:
+def _in_span(span: str, anomaly: Anomaly) -> Anomaly:
     return Anomaly(f"{span}: {anomaly.sentence}", anomaly.feature, anomaly.values, anomaly.drifted)

@@ -11,7 +11,7 @@ from common.features import LABEL
 
 MARGIN = 5 * math.sqrt(2)  # allowed drop below another model, in standard deviations over seeds: 5 of the difference of two models
 UNPAID_RISE = "unpaid_rise"  # the metric `components.evaluation.unpaid_rise`
-WORDS = {
+NAMES = {
     "elbo": "ELBO",
     "importance_weighted": "importance-weighted bound",
     "reconstruction": "reconstruction term",
@@ -93,18 +93,18 @@ def _failures(uri: str) -> list[str]:
     except (OSError, IndexError, ValueError):
         return []
     failures = [failure for validated in result.metric_validations_per_slice for failure in validated.failures]
-    order = list(WORDS)
+    order = list(NAMES)
     failures.sort(key=lambda f: order.index(f.metric_key.output_name) if f.metric_key.output_name in order else len(order))
     sentences = [_sentence(failure) for failure in failures]
     for missing in result.missing_slices:
-        sentences.append(f"no held-out pictures to judge by ({missing})")
+        sentences.append(f"there are no held-out pictures to evaluate ({missing})")
     return sentences
 
 
 def _sentence(failure) -> str:
     """Describe a failure: the figure, its value and the allowed value."""
     key, threshold = failure.metric_key, failure.metric_threshold
-    name = WORDS.get(key.output_name, key.output_name)
+    name = NAMES.get(key.output_name, key.output_name)
     if not failure.HasField("metric_value"):
         return f"{name} was not measured"
     value = failure.metric_value.double_value.value
@@ -113,12 +113,12 @@ def _sentence(failure) -> str:
     bounds = threshold.value_threshold
     if key.is_diff:
         allowed = -threshold.change_threshold.absolute.value
-        return f"{name} is {-value:.2f} nats worse than the last blessed model's, allowed are {allowed:.2f}"
+        return f"{name} is {-value:.2f} nats worse than the last blessed model's; {allowed:.2f} is allowed"
     if key.name == UNPAID_RISE:
         allowed = bounds.upper_bound.value
-        return f"{name} is {value:.2f} nats above the last blessed model's and the ELBO is not better, allowed are {allowed:.2f}"
+        return f"{name} is {value:.2f} nats above the last blessed model's and the ELBO is not better; {allowed:.2f} is allowed"
     if bounds.HasField("lower_bound") and value < bounds.lower_bound.value:
         bound = bounds.lower_bound.value
-        return f"{name} is {value:.2f} nats, at least {bound:.2f} is asked for: {bound - value:.2f} too few"
+        return f"{name} is {value:.2f} nats; the minimum is {bound:.2f} ({bound - value:.2f} too low)"
     bound = bounds.upper_bound.value
-    return f"{name} is {value:.2f} nats, at most {bound:.2f} is asked for: {value - bound:.2f} too many"
+    return f"{name} is {value:.2f} nats; the maximum is {bound:.2f} ({value - bound:.2f} too high)"

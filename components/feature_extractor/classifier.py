@@ -19,7 +19,7 @@ DIMENSIONS = 64
 LARGEST = 32  # pixels; larger pictures are shrunk to it: coarse shape suffices, and it is faster
 BATCH = 128
 EPOCHS = 30
-STEPS = (200, 1400)  # at least and at most, whatever the epochs amount to: 1,400 are 3 epochs of 60,000 pictures
+STEPS = (200, 1400)  # minimum and maximum number of steps; 1,400 are 3 epochs of 60,000 pictures
 LEARNING_RATE = 2e-3
 
 
@@ -28,9 +28,9 @@ class Classifier(FeatureNetwork):
 
     def predict(self, levels: np.ndarray) -> np.ndarray:
         """Return the most likely label's index, int64 [n], of pictures uint8 [n, h, w, c] of any size."""
-        return self.look(levels)[1]
+        return self.features_and_labels(levels)[1]
 
-    def look(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def features_and_labels(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return features, float32 [n, DIMENSIONS], and likeliest labels, int64 [n], of pictures uint8 [n, h, w, c] of any size."""
         features, logits = self._answers(levels)
         return features, logits.argmax(axis=1)

@@ -20,10 +20,10 @@ from trainer.data import pixel_graph
 from trainer.features import self_supervised
 from trainer.features.network import shrink, smaller_shape
 
-MOST_PICTURES = 60_000
-MOST_UNLABELLED = 25_000  # for the self-supervised network, which sees about 100,000 in all
-MOST_HELD_OUT = 10_000
-MOST_LABELS = 1_000
+MAX_PICTURES = 60_000
+MAX_UNLABELED = 25_000  # for the self-supervised network, which sees about 100,000 in all
+MAX_HELD_OUT = 10_000
+MAX_LABELS = 1_000
 PICTURES_PER_LABEL = 20  # too few pictures teach nothing about a label
 
 log = logging.getLogger("darkroom.feature_extractor")
@@ -47,9 +47,8 @@ class Executor(base_executor.BaseExecutor):
         """
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         transform_graph = artifact_utils.get_single_instance(input_dict["transform_graph"])
-        features = artifact_utils.get_single_instance(output_dict["features"])
-        made = extract(examples.uri, transform_graph.uri, exec_properties["split"], int(exec_properties.get("seed") or 0))
-        write_features(features.uri, made)
+        features = extract(examples.uri, transform_graph.uri, exec_properties["split"], int(exec_properties.get("seed") or 0))
+        write_features(artifact_utils.get_single_uri(output_dict["features"]), features)
 
 
 def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> Features:
@@ -63,14 +62,16 @@ def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> Fe
     """
     split = Split(examples, "train")
     graph = pixel_graph(tft.TFTransformOutput(transform_graph))
-    chosen = choose(len(split), MOST_UNLABELLED, seed)
+    chosen = choose(len(split), MAX_UNLABELED, seed)
     levels = _decode("train", split, chosen, self_supervised.LARGEST, graph)
     network = self_supervised.train(levels, seed)
     shared = {"self_supervised_hash": network.hash(), "self_supervised_shape": levels.shape[1:]}
     labels = known_labels(split.labels)
     if len(labels) >= 2:
-        made = _classify(split, Split(examples, held_out), labels, held_out, graph, seed)
-        return dataclasses.replace(made, description=dataclasses.replace(made.description, **shared), self_supervised=network)
+        features = _classify(split, Split(examples, held_out), labels, held_out, graph, seed)
+        return dataclasses.replace(
+            features, description=dataclasses.replace(features.description, **shared), self_supervised=network
+        )
     reason = f"fewer than 2 labels have {PICTURES_PER_LABEL} training pictures"
     log.info("%s: features are those of a self-supervised network", reason)
     description = Description(
@@ -95,15 +96,15 @@ def known_labels(labels: np.ndarray) -> list[str]:
     counted = collections.Counter(labels.tolist())
     counted.pop("", None)
     enough = [(-count, label) for label, count in counted.items() if count >= PICTURES_PER_LABEL]
-    return sorted(label for _, label in sorted(enough)[:MOST_LABELS])
+    return sorted(label for _, label in sorted(enough)[:MAX_LABELS])
 
 
 def _classify(split: Split, held_out: Split, labels: list[str], name: str, graph: PixelGraph, seed: int) -> Features:
     """Return the classifier of the labels, with its accuracy on held-out pictures."""
-    levels, truth = _labelled("train", split, labels, MOST_PICTURES, seed, graph)
+    levels, truth = _labeled("train", split, labels, MAX_PICTURES, seed, graph)
     network = classifier.train(levels, truth, seed)
-    held_levels, held_truth = _labelled(name, held_out, labels, MOST_HELD_OUT, seed, graph)
-    right = [network.predict(held_levels[i : i + 500]) == held_truth[i : i + 500] for i in range(0, len(held_truth), 500)]
+    held_levels, held_truth = _labeled(name, held_out, labels, MAX_HELD_OUT, seed, graph)
+    correct = [network.predict(held_levels[i : i + 500]) == held_truth[i : i + 500] for i in range(0, len(held_truth), 500)]
     description = Description(
         "classifier",
         hash=network.hash(),
@@ -114,17 +115,17 @@ def _classify(split: Split, held_out: Split, labels: list[str], name: str, graph
         seed=seed,
         split=name,
         held_out=len(held_truth),
-        accuracy=float(np.concatenate(right).mean()) if right else None,
-        chance=float((held_truth == np.bincount(truth).argmax()).mean()) if right else None,
+        accuracy=float(np.concatenate(correct).mean()) if correct else None,
+        chance=float((held_truth == np.bincount(truth).argmax()).mean()) if correct else None,
     )
     return Features(description, network)
 
 
-def _labelled(name: str, split: Split, labels: list[str], most: int, seed: int, graph: PixelGraph) -> tuple[np.ndarray, np.ndarray]:
+def _labeled(name: str, split: Split, labels: list[str], limit: int, seed: int, graph: PixelGraph) -> tuple[np.ndarray, np.ndarray]:
     """Return a choice of a split's labeled pictures, uint8 [n, h, w, c] at the classifier's size, and labels, int32 [n]."""
     index = {label: i for i, label in enumerate(labels)}
     truth = np.array([index.get(label, -1) for label in split.labels], np.int32)
-    chosen = choose(np.flatnonzero(truth >= 0), most, seed)
+    chosen = choose(np.flatnonzero(truth >= 0), limit, seed)
     return _decode(name, split, chosen, classifier.LARGEST, graph), truth[chosen]
 
 

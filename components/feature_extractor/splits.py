@@ -67,10 +67,12 @@ class Split:
         """Return batches of serialized examples, string [<= READ_BATCH], in the order of `chosen`."""
         wanted = np.zeros(len(self), bool)
         wanted[chosen] = True
-        picked = read_records(self._files).enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
-        return picked.batch(READ_BATCH)
+        chosen_records = (
+            read_records(self._files).enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
+        )
+        return chosen_records.batch(READ_BATCH)
 
 
-def choose(among: np.ndarray | int, most: int, seed: int) -> np.ndarray:
-    """Return at most `most` random indices of `among`, or of range(among), ascending. Files may be sorted by label."""
-    return np.sort(np.random.default_rng(seed).permutation(among)[:most])
+def choose(indices: np.ndarray | int, limit: int, seed: int) -> np.ndarray:
+    """Return at most `limit` random ones of the indices, or of range(indices), ascending. Files may be sorted by label."""
+    return np.sort(np.random.default_rng(seed).permutation(indices)[:limit])

@@ -107,7 +107,7 @@ def decide(earlier: Forced | None, who: str, why: str) -> Forced | None:
 
 def withdrawal_failures(rollback: RolledBack | None) -> list[str]:
     """Return the reason to refuse a model that a person rolled back."""
-    return [f"this very model was taken out of service on {rollback}"] if rollback else []
+    return [f"this model was withdrawn by a rollback on {rollback}"] if rollback else []
 
 
 def drop_below_best(results: Evaluation, last: types.Artifact | None) -> float:
@@ -125,8 +125,8 @@ def accumulated_drop_failures(results: Evaluation, drop: float, max_drop: float 
     if max_drop is None or drop <= max_drop or results.baseline["elbo"] - results.candidate["elbo"] > max_drop:
         return []  # the Evaluator reports a single drop that is too large
     return [
-        f"ELBO is {drop:.2f} nats worse than that of the best of the models before, each a little worse than the last; "
-        f"allowed are {max_drop:.2f} in all"
+        f"ELBO is {drop:.2f} nats worse than the best earlier model's, after several small drops; "
+        f"{max_drop:.2f} is allowed in total (evaluation.max_drop)"
     ]
 
 
@@ -158,9 +158,9 @@ def label_failures(now: Description | None, last: types.Artifact | None, max_dro
     if before - now.accuracy <= max(max_drop, STANDARD_ERRORS * error):
         return []
     return [
-        f"the labels are in disorder: a classifier that was trained on them names {now.accuracy:.1%} of {now.held_out:,} "
-        f"held-out pictures right, {before:.1%} at the last good model; "
-        f"evaluation.max_label_accuracy_drop allows {max_drop:.0%} less"
+        f"the labels look shuffled: a classifier trained on them labels {now.accuracy:.1%} of {now.held_out:,} "
+        f"held-out pictures correctly, {before:.1%} at the last good model; "
+        f"evaluation.max_label_accuracy_drop allows a drop of {max_drop:.0%}"
     ]
 
 

@@ -47,11 +47,11 @@ def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: 
         return PictureJudgement(unjudged=[f"new pictures were not judged: {quality.reason or 'there are no figures'}"])
     unjudged = list(_unmeasured(quality, limits))
     failures = [
-        *_fog(quality, limits.min_high_frequencies),
-        *_missing_kinds(quality, limits.min_coverage),
-        *_further_than_before(quality, limits.max_frechet_rise),
-        *_slid_down(quality, limits.max_frechet_rise, rise_before),
-        *_recognized(quality, limits.max_two_sample),
+        *_blurred(quality, limits.min_high_frequencies),
+        *_low_coverage(quality, limits.min_coverage),
+        *_frechet_rise(quality, limits.max_frechet_rise),
+        *_accumulated_frechet_rise(quality, limits.max_frechet_rise, rise_before),
+        *_distinguishable(quality, limits.max_two_sample),
         *_copied(quality, limits.max_copies),
     ]
     return PictureJudgement(failures, unjudged, _rise(quality))
@@ -61,10 +61,10 @@ def accumulated_rise(before: float, rise: float | None) -> float:
     """Return how far a model's Frechet distance is above the best in its row, as the logarithm of their ratio.
 
     Each model of the row was measured beside the previous one on the same pictures. The differences are summed; the sum is
-    at least 0.
+    at minimum 0.
 
     Args:
-        before: The accumulated rise of the last blessed model, at least 0.
+        before: The accumulated rise of the last blessed model, at minimum 0.
         rise: log(Frechet distance over the last blessed model's); None begins a new row.
     """
     return 0.0 if rise is None else max(0.0, before + rise)
@@ -81,7 +81,7 @@ def _unmeasured(quality: Quality, limits: PictureLimits) -> Iterator[str]:
     """Yield the bounds without a figure: earlier versions' files lack some, and distances on other features are not comparable."""
     made, before = quality.generated, quality.baseline
     if limits.max_frechet_rise is not None and before is not None and not comparable(made, before):
-        yield "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured by other features"
+        yield "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured with other features"
     figures = {
         "min_high_frequencies": made.high_frequencies,
         "min_coverage": quality.rebuilt,
@@ -93,70 +93,70 @@ def _unmeasured(quality: Quality, limits: PictureLimits) -> Iterator[str]:
             yield f"evaluation.{name} was not judged: its figure was not measured"
 
 
-def _fog(quality: Quality, least: float | None) -> Iterator[str]:
+def _blurred(quality: Quality, minimum: float | None) -> Iterator[str]:
     sharpness = quality.generated.high_frequencies
-    if least is not None and sharpness is not None and sharpness < least:
+    if minimum is not None and sharpness is not None and sharpness < minimum:
         yield (
-            f"new pictures are blurred: {_percent(sharpness)} of the fine detail of held-out ones, "
-            f"{_percent(least)} is asked for (evaluation.min_high_frequencies); train longer"
+            f"new pictures are blurred: {_percent(sharpness)} of the fine detail of held-out ones; "
+            f"the minimum is {_percent(minimum)} (evaluation.min_high_frequencies); train longer"
         )
 
 
-def _missing_kinds(quality: Quality, least: float | None) -> Iterator[str]:
+def _low_coverage(quality: Quality, minimum: float | None) -> Iterator[str]:
     """Yield the reason to refuse a model whose codes are drawn from where few pictures' codes lie, even if its decoder is good."""
     made, rebuilt = quality.generated, quality.rebuilt
-    if least is not None and comparable(made, rebuilt) and made.coverage < least * rebuilt.coverage:
+    if minimum is not None and comparable(made, rebuilt) and made.coverage < minimum * rebuilt.coverage:
         yield (
-            f"new pictures cover {_percent(made.coverage)} of the held-out ones, rebuilt ones {_percent(rebuilt.coverage)}, "
-            f"{_percent(least * rebuilt.coverage)} is asked for (evaluation.min_coverage); see generation.density"
+            f"new pictures cover {_percent(made.coverage)} of the held-out ones, reconstructions {_percent(rebuilt.coverage)}; "
+            f"the minimum is {_percent(minimum * rebuilt.coverage)} (evaluation.min_coverage); see generation.density"
         )
 
 
-def _further_than_before(quality: Quality, most: float | None) -> Iterator[str]:
+def _frechet_rise(quality: Quality, maximum: float | None) -> Iterator[str]:
     made, before = quality.generated, quality.baseline
-    if most is None or not comparable(made, before):
+    if maximum is None or not comparable(made, before):
         return
     noise = MARGIN * quality.spread.frechet_distance if quality.spread else 0.0
-    rise, allowed = made.frechet_distance - before.frechet_distance, most * before.frechet_distance + noise
+    rise, allowed = made.frechet_distance - before.frechet_distance, maximum * before.frechet_distance + noise
     if rise > allowed:
         yield (
-            f"new pictures are worse: Frechet distance {made.frechet_distance:.4g}, {rise:.3g} above the last blessed model's, "
+            f"new pictures are worse: Frechet distance {made.frechet_distance:.4g}, {rise:.3g} above the last blessed model's; "
             f"{allowed:.3g} is allowed (evaluation.max_frechet_rise); train longer"
         )
 
 
-def _slid_down(quality: Quality, most: float | None, rise_before: float) -> Iterator[str]:
+def _accumulated_frechet_rise(quality: Quality, maximum: float | None, rise_before: float) -> Iterator[str]:
     """Yield the reason to refuse a model that is within the allowed rise over the last model, but not over the best one."""
     rise = _rise(quality)
-    if most is None or rise is None or any(_further_than_before(quality, most)):
+    if maximum is None or rise is None or any(_frechet_rise(quality, maximum)):
         return
     spread = quality.spread.frechet_distance / quality.baseline.frechet_distance if quality.spread else 0.0
-    total, allowed = math.expm1(accumulated_rise(rise_before, rise)), most + MARGIN * spread
+    total, allowed = math.expm1(accumulated_rise(rise_before, rise)), maximum + MARGIN * spread
     if rise_before > 0 and total > allowed:
         yield (
-            f"new pictures got worse from model to model: Frechet distance {total:.0%} above the best one's, "
-            f"{allowed:.0%} is allowed in all (evaluation.max_frechet_rise); train longer"
+            f"new pictures got worse from model to model: Frechet distance {total:.0%} above the best model's; "
+            f"{allowed:.0%} is allowed in total (evaluation.max_frechet_rise); train longer"
         )
 
 
-def _recognized(quality: Quality, most: float | None) -> Iterator[str]:
+def _distinguishable(quality: Quality, maximum: float | None) -> Iterator[str]:
     made = quality.generated
-    if most is not None and made.two_sample is not None and made.two_sample > most:
+    if maximum is not None and made.two_sample is not None and made.two_sample > maximum:
         yield (
-            f"{made.two_sample:.1%} of new and held-out pictures are told apart (50% by chance), "
-            f"{_percent(most)} is allowed (evaluation.max_two_sample); train longer"
+            f"a classifier distinguishes new from held-out pictures with {made.two_sample:.1%} accuracy (50% by chance); "
+            f"{_percent(maximum)} is allowed (evaluation.max_two_sample); train longer"
         )
 
 
-def _copied(quality: Quality, most: float | None) -> Iterator[str]:
+def _copied(quality: Quality, maximum: float | None) -> Iterator[str]:
     copies = quality.copies
-    if most is None or copies is None:
+    if maximum is None or copies is None:
         return
     error = math.hypot(_standard_error(copies.share, copies.pictures), _standard_error(copies.floor, copies.pictures))
-    if copies.share - copies.floor > most + STANDARD_ERRORS * error:
+    if copies.share - copies.floor > maximum + STANDARD_ERRORS * error:
         yield (
-            f"{_percent(copies.share)} of new pictures are near-copies of training ones, {_percent(copies.floor)} of held-out ones, "
-            f"{_percent(most)} more is allowed (evaluation.max_copies); add dropout"
+            f"{_percent(copies.share)} of new pictures are near-copies of training pictures, {_percent(copies.floor)} of held-out ones; "
+            f"{_percent(maximum)} more is allowed (evaluation.max_copies); add dropout"
         )
 
 

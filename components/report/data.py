@@ -73,16 +73,16 @@ class Denoising:
     Attributes:
         corruption: The kind of corruption.
         level: Its strength.
-        clean: uint8 [n, h, w, c]; likewise `spoilt` and `denoised`.
-        spoilt_psnr: dB, relative to the clean pictures; likewise `denoised_psnr`.
+        clean: uint8 [n, h, w, c]; likewise `corrupted` and `denoised`.
+        corrupted_psnr: dB, relative to the clean pictures; likewise `denoised_psnr`.
     """
 
     corruption: str
     level: float
     clean: np.ndarray
-    spoilt: np.ndarray
+    corrupted: np.ndarray
     denoised: np.ndarray
-    spoilt_psnr: float | None = None
+    corrupted_psnr: float | None = None
     denoised_psnr: float | None = None
 
 

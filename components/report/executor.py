@@ -16,15 +16,15 @@ from components.report.data import ReportData
 from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
 from components.report.sources.gates import read_evaluation, read_push, read_serving
-from components.report.sources.model import interview
+from components.report.sources.model import query_model
 from components.report.sources.quality import read_copies, read_quality
 from components.report.sources.run import known_labels, read_model_facts, read_training
 from components.report.sources.search import read_search
 from trainer.config import PreprocessingConfig
 
-MOST_HELD_OUT = 2_000
+MAX_HELD_OUT = 2_000
 PAGE = "index.html"
-STILLS = "pictures"
+PICTURES = "pictures"
 
 Artifacts = dict[str, list[Artifact]]
 
@@ -48,32 +48,32 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         run_id: Id of the pipeline's run.
         when: The date to show.
     """
-    found = {name: artifacts[0] for name, artifacts in inputs.items() if artifacts}
-    model_folder = os.path.join(found["model"].uri, "Format-Serving")
-    examples_uri, config = found["examples"].uri, parameters.get("config") or ""
-    model, training = read_model_facts(model_folder), read_training(found["model_run"].uri)
+    artifacts_by_name = {name: artifacts[0] for name, artifacts in inputs.items() if artifacts}
+    model_folder = os.path.join(artifacts_by_name["model"].uri, "Format-Serving")
+    examples_uri, config = artifacts_by_name["examples"].uri, parameters.get("config") or ""
+    model, training = read_model_facts(model_folder), read_training(artifacts_by_name["model_run"].uri)
     view = View(_preprocessing(model.image_shape, config))
-    held_out = read_held_out(examples_uri, MOST_HELD_OUT)
-    quality = read_quality(found.get("quality"))
+    held_out = read_held_out(examples_uri, MAX_HELD_OUT)
+    quality = read_quality(artifacts_by_name.get("quality"))
     return ReportData(
         title=parameters["title"],
         when=when,
         data=read_data_set(examples_uri, view),
         model=model,
         training=training,
-        answers=interview(
+        answers=query_model(
             model_folder, held_out, view, training.kl_per_dimension, int(parameters.get("seed") or 0), known_labels(model_folder)
         ),
-        evaluation=read_evaluation(found.get("evaluation"), found.get("blessing")),
-        serving=read_serving(found.get("infra_blessing")),
-        push=read_push(found.get("pushed_model")),
+        evaluation=read_evaluation(artifacts_by_name.get("evaluation"), artifacts_by_name.get("blessing")),
+        serving=read_serving(artifacts_by_name.get("infra_blessing")),
+        push=read_push(artifacts_by_name.get("pushed_model")),
         quality=quality,
-        copies=read_copies(found.get("quality"), quality),
-        search=read_search(found.get("tuner_results")),
+        copies=read_copies(artifacts_by_name.get("quality"), quality),
+        search=read_search(artifacts_by_name.get("tuner_results")),
         seed_spread=_seed_spread(config),
         run_id=run_id,
         config=config,
-        locations={name.replace("_", " "): artifact.uri for name, artifact in found.items()},
+        locations={name.replace("_", " "): artifact.uri for name, artifact in artifacts_by_name.items()},
     )
 
 
@@ -81,9 +81,9 @@ def write(report: ReportData, folder: str) -> None:
     """Write index.html, and the pictures for other documents, to `folder`."""
     from components.report.static_images import static_images  # imports matplotlib, which a cached run does not need
 
-    tf.io.gfile.makedirs(os.path.join(folder, STILLS))
+    tf.io.gfile.makedirs(os.path.join(folder, PICTURES))
     for name, png in static_images(report).items():
-        with tf.io.gfile.GFile(os.path.join(folder, STILLS, name), "wb") as file:
+        with tf.io.gfile.GFile(os.path.join(folder, PICTURES, name), "wb") as file:
             file.write(png)
     with tf.io.gfile.GFile(os.path.join(folder, PAGE), "wb") as file:
         file.write(render(report).encode("utf-8"))

@@ -73,7 +73,7 @@ def _reason(index: int, refusal: Refusal, view: View) -> Section:
         wanted = [] if vanished else values
         sources.append((f"pictures with {', '.join(values[:5])}" if wanted else "these pictures", refusal.examples, wanted))
     if refusal.before and evidence.get("drifted"):
-        sources.append(("the pictures before", refusal.before, values if vanished else []))
+        sources.append(("the last accepted pictures", refusal.before, values if vanished else []))
     rows = []
     for name, uri, wanted in sources:
         pictures = view(matching_pictures(uri, lambda features, wanted=wanted: _has(features, feature, wanted), MAX_SHOWN))

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from components.report.drawing import pictures, wording
+from components.report.drawing import formatting, pictures
 
 
 @functools.cache
@@ -21,13 +21,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     for function in (
-        wording.count,
-        wording.duration,
-        wording.moment,
-        wording.nats,
-        wording.number,
-        wording.percent,
-        wording.significant,
+        formatting.count,
+        formatting.duration,
+        formatting.moment,
+        formatting.nats,
+        formatting.number,
+        formatting.percent,
+        formatting.significant,
         pictures.aspect,
         pictures.pixelated,
     ):

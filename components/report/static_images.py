@@ -76,7 +76,7 @@ def _latent(answers: Answers) -> bytes:
     (x, y), half = window(projection.points)
     for group in groups:
         points = projection.points[group.members]
-        axes.scatter(points[:, 0], points[:, 1], s=9, color=group.colour, alpha=0.8, linewidths=0, label=group.name[:24])
+        axes.scatter(points[:, 0], points[:, 1], s=9, color=group.color, alpha=0.8, linewidths=0, label=group.name[:24])
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), aspect="equal")
     axes.set(xlabel=projection.axes[0], ylabel=projection.axes[1])
     axes.legend(
@@ -103,13 +103,13 @@ def _loss(report: ReportData) -> bytes:
     }
     for i, (title, value) in enumerate(panels.items()):
         axes = _dark(figure.add_subplot(1, 3, i + 1))
-        for line, colour, style in zip(two_lines(epochs, value), (TRAIN, HELD_OUT), ("--", "-")):
+        for line, color, style in zip(two_lines(epochs, value), (TRAIN, HELD_OUT), ("--", "-")):
             heights = [np.nan if v is None else v for v in line.values]
             axes.plot(
                 [e.number for e in epochs],
                 heights,
                 style,
-                color=colour,
+                color=color,
                 label=line.name,
                 marker="o" if len(epochs) <= 15 else None,
                 ms=3,

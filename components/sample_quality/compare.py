@@ -33,26 +33,26 @@ class Reference:
         self._real, self._total, self._done = real, total, 0
         self._basis = {"features": kind, "features_hash": features_hash, "held_out_hash": held_out_hash}
 
-    def distances(self, found: PictureSet) -> Distances:
+    def distances(self, pictures: PictureSet) -> Distances:
         """Return the distances of a set of as many pictures from the held-out ones."""
-        kernel = kernel_distance(self._real.features, found.features, seed=CHOICE)
+        kernel = kernel_distance(self._real.features, pictures.features, seed=CHOICE)
         sharpness = float(self._real.sharpness.mean())
-        made = Distances(
-            frechet_distance=frechet_distance(self._real.features, found.features),
+        distances = Distances(
+            frechet_distance=frechet_distance(self._real.features, pictures.features),
             kernel_distance=kernel.mean,
             kernel_distance_spread=kernel.spread,
-            **precision_recall_density_coverage(self._real.features, found.features)._asdict(),
+            **precision_recall_density_coverage(self._real.features, pictures.features)._asdict(),
             **self._basis,
-            pictures=len(found.features),
-            two_sample=two_sample_accuracy(self._real.seen, found.seen, seed=CHOICE),
-            high_frequencies=float(found.sharpness.mean()) / sharpness if sharpness > 0 else None,
-            label_divergence=label_divergence(self._real.labels, found.labels) if self._real.labels.min() >= 0 else None,
+            pictures=len(pictures.features),
+            two_sample=two_sample_accuracy(self._real.two_sample_inputs, pictures.two_sample_inputs, seed=CHOICE),
+            high_frequencies=float(pictures.sharpness.mean()) / sharpness if sharpness > 0 else None,
+            label_divergence=label_divergence(self._real.labels, pictures.labels) if self._real.labels.min() >= 0 else None,
         )
         self._done += 1
         report_progress("comparing pictures", done=self._done, total=self._total, unit="sets")
-        return made
+        return distances
 
-    def spread(self, found: PictureSet, accuracy: float) -> Spread:
+    def spread(self, pictures: PictureSet, accuracy: float) -> Spread:
         """Return the spread of a set's figures over generation seeds; `accuracy` is its two-sample accuracy."""
-        varying = frechet_spread(self._real.features, found.features, seed=CHOICE)
-        return Spread(varying, accuracy_spread(accuracy, len(found.features)), GROUPS)
+        varying = frechet_spread(self._real.features, pictures.features, seed=CHOICE)
+        return Spread(varying, accuracy_spread(accuracy, len(pictures.features)), GROUPS)

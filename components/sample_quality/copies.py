@@ -15,8 +15,8 @@ from components.sample_quality.sets import Extract
 from trainer.features.network import shrink, smaller_shape
 from trainer.metrics.copies import near_copies, nearest_neighbors, nearest_pictures
 
-MOST_QUERIES = 5_000  # new and held-out pictures to look up; enough to know the share of copies within 1 %
-MOST_TRAINING = 60_000  # training pictures to look them up among
+MAX_QUERIES = 5_000  # new and held-out pictures to look up; enough to know the share of copies within 1 %
+MAX_TRAINING = 60_000  # training pictures to look them up among
 SIDE = 16  # pixels, the longer side of the compared thumbnails: copies need not be equal pixel by pixel
 SMOOTHING = 0.7 / 16  # of the longer side, a Gaussian's standard deviation: a copy may be noisy or blurred
 COARSE_SIDE = 8  # of the thumbnails for finding candidates
@@ -30,23 +30,23 @@ class Keys:
 
     Args:
         structure: Function from pictures to features.
-        most: Maximum number of pictures; further ones are ignored.
+        limit: Maximum number of pictures; further ones are ignored.
         mirrored: Whether to look them up mirrored left to right, too.
     """
 
-    def __init__(self, structure: Extract, most: int, mirrored: bool = False):
-        self._structure, self._most, self._mirrored = structure, most, mirrored
+    def __init__(self, structure: Extract, limit: int, mirrored: bool = False):
+        self._structure, self._limit, self._mirrored = structure, limit, mirrored
         self._parts: list[tuple[np.ndarray, ...]] = []
         self._count = 0
 
     def add(self, levels: np.ndarray) -> None:
         """Add pictures uint8 [n, h, w, c]."""
-        levels = levels[: self._most - self._count]
+        levels = levels[: self._limit - self._count]
         if not len(levels):
             return
-        shown = [levels, *([np.ascontiguousarray(levels[:, :, ::-1])] if self._mirrored else [])]
+        variants = [levels, *([np.ascontiguousarray(levels[:, :, ::-1])] if self._mirrored else [])]
         small = _thumbnails(levels)
-        self._parts.append((small, *(self._structure(one) for one in shown)))
+        self._parts.append((small, *(self._structure(variant) for variant in variants)))
         self._count += len(levels)
 
     def thumbnails(self) -> np.ndarray:
@@ -59,8 +59,8 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Near-copies among new pictures.
+class CopySearch:
+    """The near-copies found among new pictures.
 
     Attributes:
         copies: The figures, without examples.
@@ -71,7 +71,7 @@ class Found:
     nearest: list[tuple[int, int, float]]
 
 
-def find_copies(new: Keys, held_out: Keys, training: Keys) -> Found:
+def find_copies(new: Keys, held_out: Keys, training: Keys) -> CopySearch:
     """Find the new pictures that are near-copies of training pictures.
 
     Args:
@@ -85,7 +85,7 @@ def find_copies(new: Keys, held_out: Keys, training: Keys) -> Found:
         relative[name] = nearest_pictures(keys.thumbnails(), training.thumbnails(), candidates)
         report_progress("looking for copies", done=done, total=2, unit="sets")
     judged = near_copies(relative["new"].relative, relative["held-out"].relative)
-    medians = {name: float(np.median(found)) for name, found in distances.items()}
+    medians = {name: float(np.median(values)) for name, values in distances.items()}
     copies = Copies(
         share=float(judged.copied.mean()),
         floor=judged.floor,
@@ -93,17 +93,17 @@ def find_copies(new: Keys, held_out: Keys, training: Keys) -> Found:
         pictures=len(judged.copied),
         nearest_ratio=medians["new"] / max(medians["held-out"], float(np.finfo(np.float32).tiny)),
     )
-    found, near = np.flatnonzero(judged.copied), relative["new"]
-    order = found[np.argsort(near.relative[found], kind="stable")][:SHOWN]
-    return Found(copies, [(int(i), int(near.index[i]), float(near.relative[i])) for i in order])
+    copied, new_pictures = np.flatnonzero(judged.copied), relative["new"]
+    order = copied[np.argsort(new_pictures.relative[copied], kind="stable")][:SHOWN]
+    return CopySearch(copies, [(int(i), int(new_pictures.index[i]), float(new_pictures.relative[i])) for i in order])
 
 
-def write_pairs(folder: str, found: Found, new: dict[int, np.ndarray], training: dict[int, tuple[str, np.ndarray]]) -> Copies:
+def write_pairs(folder: str, search: CopySearch, new: dict[int, np.ndarray], training: dict[int, tuple[str, np.ndarray]]) -> Copies:
     """Write each shown copy and its original as PNG files.
 
     Args:
         folder: The destination; the files go to its folder `FOLDER`.
-        found: The copies.
+        search: The copies.
         new: The shown new pictures by index, each uint8 [h, w, c].
         training: Their originals by index, each a path and uint8 [h, w, c].
 
@@ -112,13 +112,13 @@ def write_pairs(folder: str, found: Found, new: dict[int, np.ndarray], training:
     """
     tf.io.gfile.makedirs(os.path.join(folder, FOLDER))
     examples = []
-    for number, (i, j, distance) in enumerate(found.nearest):
+    for number, (i, j, distance) in enumerate(search.nearest):
         path, original = training[j]
         names = [f"{FOLDER}/{number:02d}-{kind}.png" for kind in ("new", "training")]
         for name, levels in zip(names, (new[i], original)):
             tf.io.write_file(os.path.join(folder, name), tf.io.encode_png(levels))
         examples.append(Copy(i, path, distance, *names))
-    return dataclasses.replace(found.copies, examples=tuple(examples))
+    return dataclasses.replace(search.copies, examples=tuple(examples))
 
 
 def _candidates(keys: Keys, training: Keys) -> tuple[np.ndarray, np.ndarray]:

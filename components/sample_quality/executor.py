@@ -34,7 +34,7 @@ class Executor(base_executor.BaseExecutor):
                 it names.
             exec_properties: `split`, `seed`, `pictures`.
         """
-        uris = {name: artifact_utils.get_single_instance(found).uri for name, found in input_dict.items() if found}
+        uris = {name: artifact_utils.get_single_instance(artifacts).uri for name, artifacts in input_dict.items() if artifacts}
         folder = artifact_utils.get_single_instance(output_dict["quality"]).uri
         quality = measure(
             uris["examples"],
@@ -43,7 +43,7 @@ class Executor(base_executor.BaseExecutor):
             uris["features"],
             split=exec_properties["split"],
             seed=int(exec_properties["seed"]),
-            most=int(exec_properties["pictures"]),
+            max_pictures=int(exec_properties["pictures"]),
             baseline=path_utils.serving_model_path(uris["baseline_model"]) if "baseline_model" in uris else None,
             folder=folder,
         )

@@ -14,15 +14,15 @@ from common.errors import one_line
 from components.feature_extractor.description import read_features
 from components.feature_extractor.splits import PixelGraph, Split, choose
 from components.sample_quality.compare import Reference
-from components.sample_quality.copies import MOST_QUERIES, MOST_TRAINING, Keys, find_copies, write_pairs
+from components.sample_quality.copies import MAX_QUERIES, MAX_TRAINING, Keys, find_copies, write_pairs
 from components.sample_quality.figures import Copies, Distances, Quality, Reconstruction, frechet_ratio
 from components.sample_quality.model import PRIOR, Model
-from components.sample_quality.sets import Counted, Observer, PictureSet
+from components.sample_quality.sets import Observer, PictureSet, ProgressCounter
 from serving.c_api import TensorFlowError
 from trainer.data import pixel_graph
 from trainer.metrics import pictures as likeness
 
-FEWEST = 50  # with fewer held-out pictures the floor is as high as the distances
+MIN_PICTURES = 50  # with fewer held-out pictures the floor is as high as the distances
 CHOICE = 0  # seed of the choice of pictures: the same for every model
 PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces")
 FAULTS = (
@@ -45,7 +45,7 @@ def measure(
     *,
     split: str,
     seed: int,
-    most: int,
+    max_pictures: int,
     baseline: str | None = None,
     folder: str | None = None,
 ) -> Quality:
@@ -58,7 +58,7 @@ def measure(
         features: URI of the `features` artifact.
         split: The held-out split.
         seed: Seed of the generated pictures.
-        most: Maximum of N, the number of pictures on either side.
+        max_pictures: Maximum of N, the number of pictures on either side.
         baseline: Folder of the last blessed model's SavedModel; None if there is none.
         folder: Where copies and their originals are written; None: they are neither written nor listed.
 
@@ -66,27 +66,27 @@ def measure(
         The figures, or the reason for having none: too few pictures, or a model that does not answer.
     """
     held_out, train = Split(examples, split), Split(examples, "train")
-    n = min(most, len(held_out), len(train))
-    if n < FEWEST:
-        few = f"{len(held_out)} {split}" if len(held_out) < FEWEST else f"{len(train)} training"
-        return Quality(reason=f"there are only {few} pictures, and it takes {FEWEST}", split=split, seed=seed)
+    n = min(max_pictures, len(held_out), len(train))
+    if n < MIN_PICTURES:
+        few = f"{len(held_out)} {split}" if len(held_out) < MIN_PICTURES else f"{len(train)} training"
+        return Quality(reason=f"there are only {few} pictures; at least {MIN_PICTURES} are needed", split=split, seed=seed)
     try:
-        measuring = _Measuring(held_out, train, n, transform_graph, model, features, seed, baseline)
-        return measuring.quality(split, folder)
+        measurement = _Measurement(held_out, train, n, transform_graph, model, features, seed, baseline)
+        return measurement.quality(split, folder)
     except FAULTS as error:
         # The gates judge whether the model is good; here, a bad model only lacks figures.
-        reason = _in_a_line(error)
+        reason = _short_message(error)
         log.warning("sample quality could not be measured: %s", reason)
         return Quality(reason=f"the model could not be measured: {reason}", split=split, seed=seed)
 
 
-def _in_a_line(error: Exception) -> str:
+def _short_message(error: Exception) -> str:
     """Return an error's message without TensorFlow's boilerplate."""
     lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith(PREAMBLE)]
     return one_line(lines[0] if lines else type(error).__name__)
 
 
-class _Measuring:
+class _Measurement:
     """One model's measurement; see `measure` for the arguments."""
 
     def __init__(
@@ -104,53 +104,53 @@ class _Measuring:
         self._graph: PixelGraph = pixel_graph(tft.TFTransformOutput(transform_graph))
         self._model, self._features = Model(folder), read_features(features)
         self._observe = Observer(self._features, self._model)
-        self._looked_among = choose(len(train), MOST_TRAINING, CHOICE)
+        self._searched = choose(len(train), MAX_TRAINING, CHOICE)
         self._signatures = ["generate", *([PRIOR] if self._model.offers(PRIOR) else [])]
         self._sets = (
             2 + len(self._signatures) + (baseline is not None)
         )  # sets besides the held-out pictures; reconstructions are counted with those
-        self._counted = Counted(total=n * self._sets + len(self._looked_among))
+        self._counted = ProgressCounter(total=n * self._sets + len(self._searched))
 
     def quality(self, split: str, folder: str | None) -> Quality:
         """Return all figures."""
         description = self._features.description
-        rebuilding = _Rebuilding(self._model, self._observe)
-        held_keys, new_keys = (Keys(self._observe.structure, MOST_QUERIES, mirrored=True) for _ in range(2))
+        reconstructions = _Reconstructions(self._model, self._observe)
+        held_keys, new_keys = (Keys(self._observe.structure, MAX_QUERIES, mirrored=True) for _ in range(2))
         chosen = choose(len(self._held_out), self._n, CHOICE)
-        real = self._look(self._held_out.decode(chosen, self._graph), rebuilding.add, held_keys.add)
+        real = self._observe_all(self._held_out.decode(chosen, self._graph), reconstructions.add, held_keys.add)
         features_hash = description.hash if self._features.network else self._model.hash()
-        against = Reference(real, description.kind, features_hash, rebuilding.originals.hexdigest(), total=self._sets)
-        floor = against.distances(self._look(self._train.decode(choose(len(self._train), self._n, CHOICE), self._graph)))
-        found = self._look(self._model.generate("generate", self._n, self._seed), new_keys.add)
-        generated, prior = against.distances(found), None
+        reference = Reference(real, description.kind, features_hash, reconstructions.originals.hexdigest(), total=self._sets)
+        floor = reference.distances(self._observe_all(self._train.decode(choose(len(self._train), self._n, CHOICE), self._graph)))
+        found = self._observe_all(self._model.generate("generate", self._n, self._seed), new_keys.add)
+        generated, prior = reference.distances(found), None
         if PRIOR in self._signatures:
-            prior = against.distances(self._look(self._model.generate(PRIOR, self._n, self._seed)))
+            prior = reference.distances(self._observe_all(self._model.generate(PRIOR, self._n, self._seed)))
         return Quality(
             split=split,
             seed=self._seed,
             generated=generated,
             prior=prior,
             floor=floor,
-            reconstruction=rebuilding.figures(),
+            reconstruction=reconstructions.figures(),
             to_prior=frechet_ratio(generated, prior),
             to_floor=frechet_ratio(generated, floor),
             classifier_accuracy=description.accuracy,
             copies=self._copies(new_keys, held_keys, folder),
-            baseline=self._of_baseline(against),
-            rebuilt=against.distances(rebuilding.rebuilt()),
-            spread=against.spread(found, generated.two_sample),
+            baseline=self._baseline_distances(reference),
+            rebuilt=reference.distances(reconstructions.rebuilt()),
+            spread=reference.spread(found, generated.two_sample),
         )
 
-    def _look(self, batches: Iterable[np.ndarray], *also: Callable[[np.ndarray], None]) -> PictureSet:
-        """Observe batches of uint8 [m, h, w, c]; call each function in `also` with every batch."""
+    def _observe_all(self, batches: Iterable[np.ndarray], *observers: Callable[[np.ndarray], None]) -> PictureSet:
+        """Observe batches of uint8 [m, h, w, c]; call each function in `observers` with every batch."""
         parts = []
         for levels in self._counted(batches):
             parts.append(self._observe(levels))
-            for each in also:
-                each(levels)
+            for observer in observers:
+                observer(levels)
         return PictureSet.join(parts)
 
-    def _of_baseline(self, against: Reference) -> Distances | None:
+    def _baseline_distances(self, reference: Reference) -> Distances | None:
         """Return the figures of the last blessed model's new pictures; None if it fails or its pictures have another shape."""
         if self._baseline is None:
             return None
@@ -158,27 +158,27 @@ class _Measuring:
             model = Model(self._baseline)
             shapes = [one.image_shape for one in (model, self._model)]
             if shapes[0] != shapes[1]:
-                raise ValueError(f"they are {shapes[0]}, this model's {shapes[1]}")
-            return against.distances(self._look(model.generate("generate", self._n, self._seed)))
+                raise ValueError(f"they have the shape {shapes[0]}, this model's {shapes[1]}")
+            return reference.distances(self._observe_all(model.generate("generate", self._n, self._seed)))
         except FAULTS as error:
-            log.warning("the last blessed model's pictures could not be measured: %s", _in_a_line(error))
+            log.warning("the last blessed model's pictures could not be measured: %s", _short_message(error))
             return None
 
     def _copies(self, new: Keys, held_out: Keys, folder: str | None) -> Copies:
-        training = Keys(self._observe.structure, MOST_TRAINING)
-        for levels in self._counted(self._train.decode(self._looked_among, self._graph)):
+        training = Keys(self._observe.structure, MAX_TRAINING)
+        for levels in self._counted(self._train.decode(self._searched, self._graph)):
             training.add(levels)
-        found = find_copies(new, held_out, training)
-        if folder is None or not found.nearest:
-            return found.copies
-        pictures = self._model.pick("generate", [i for i, _, _ in found.nearest], self._n, self._seed)
-        numbers = sorted({j for _, j, _ in found.nearest})
-        originals = self._looked_among[numbers]
+        search = find_copies(new, held_out, training)
+        if folder is None or not search.nearest:
+            return search.copies
+        pictures = self._model.pick("generate", [i for i, _, _ in search.nearest], self._n, self._seed)
+        numbers = sorted({j for _, j, _ in search.nearest})
+        originals = self._searched[numbers]
         decoded = np.concatenate(list(self._train.decode(originals, self._graph)))
-        return write_pairs(folder, found, pictures, dict(zip(numbers, zip(self._train.paths(originals), decoded))))
+        return write_pairs(folder, search, pictures, dict(zip(numbers, zip(self._train.paths(originals), decoded))))
 
 
-class _Rebuilding:
+class _Reconstructions:
     """Reconstruct held-out pictures, and measure their similarity to the originals.
 
     Attributes:

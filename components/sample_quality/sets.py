@@ -22,13 +22,13 @@ class PictureSet:
 
     Attributes:
         features: The features for distances, float32 [n, f].
-        seen: All inputs of the two-sample classifier, float32 [n, v]: features of all networks, and `pixel_statistics`.
+        two_sample_inputs: All inputs of the two-sample classifier, float32 [n, v]: features of all networks, and `pixel_statistics`.
         sharpness: Power of the high spatial frequencies, float64 [n].
         labels: The most likely label of each picture, int64 [n]; -1 without a classifier.
     """
 
     features: np.ndarray
-    seen: np.ndarray
+    two_sample_inputs: np.ndarray
     sharpness: np.ndarray
     labels: np.ndarray
 
@@ -52,22 +52,22 @@ class Observer:
     def __init__(self, features: Features, model: Model):
         self._classifier = features.classifier
         self._extract: Extract = features.network.features if features.network else model.encode
-        other = features.self_supervised is not None and features.self_supervised is not features.network
-        self._other: Extract | None = features.self_supervised.features if other else None
-        self.structure: Extract = self._other or self._extract
+        is_extra = features.self_supervised is not None and features.self_supervised is not features.network
+        self._extra: Extract | None = features.self_supervised.features if is_extra else None
+        self.structure: Extract = self._extra or self._extract
 
     def __call__(self, levels: np.ndarray) -> PictureSet:
         """Return the features and statistics of pictures uint8 [n, h, w, c]."""
         if self._classifier:
-            features, labels = self._classifier.look(levels)
+            features, labels = self._classifier.features_and_labels(levels)
         else:
             features, labels = self._extract(levels), np.full(len(levels), -1)
-        others = [self._other(levels)] if self._other else []
-        seen = np.concatenate([features, *others, pixel_statistics(levels)], axis=1)
-        return PictureSet(features, seen, high_frequency_power(levels), labels)
+        extra = [self._extra(levels)] if self._extra else []
+        two_sample_inputs = np.concatenate([features, *extra, pixel_statistics(levels)], axis=1)
+        return PictureSet(features, two_sample_inputs, high_frequency_power(levels), labels)
 
 
-class Counted:
+class ProgressCounter:
     """Count passing pictures, and report the progress.
 
     Args:

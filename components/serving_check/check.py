@@ -10,9 +10,9 @@ request.json: {"library": TensorFlow's shared library, "model": the SavedModel, 
 The script writes one line of JSON to standard output per completed step, so that the steps before a crash are known:
 {"loaded": milliseconds, "tensorflow": version}; {"signature": name, "milliseconds": of the golden request} or
 {"signature": name, "error": words}; and last {"modules": all imported modules outside Python's own library}. If the
-model cannot be loaded, it writes only {"error": words}.
+model cannot be loaded, it writes only {"error": message}.
 
-The answers of a signature go to <answers>/<signature>.npz: "golden" for the golden request; "otherwise" for the same in
+The answers of a signature go to <answers>/<signature>.npz: "golden" for the golden request; "other_batch_size" for the same in
 another batch size: row by row, or with one more picture.
 """
 
@@ -37,9 +37,9 @@ def main(request_file: str) -> None:
     try:
         session = c_api.Session(request["library"], request["model"])
     except c_api.TensorFlowError as error:
-        say(error=str(error))
+        write_line(error=str(error))
         return
-    say(loaded=milliseconds_since(started), tensorflow=session.tensorflow_version)
+    write_line(loaded=milliseconds_since(started), tensorflow=session.tensorflow_version)
 
     inputs = golden.read_tensors(request["inputs"])
     for signature, call in request["calls"].items():
@@ -47,14 +47,14 @@ def main(request_file: str) -> None:
             started = time.perf_counter()
             answers = {"golden": ask(session, call, inputs[signature])}
             taken = milliseconds_since(started)
-            answers["otherwise"] = ask_otherwise(session, call, inputs[signature])
+            answers["other_batch_size"] = ask_other_batch_size(session, call, inputs[signature])
         except (c_api.TensorFlowError, TypeError, ValueError) as error:
-            say(signature=signature, error=str(error))
+            write_line(signature=signature, error=str(error))
         else:
             golden.write_tensors(Path(request["answers"]) / f"{signature}.npz", answers)
-            say(signature=signature, milliseconds=taken)
+            write_line(signature=signature, milliseconds=taken)
     imported = {name.partition(".")[0] for name in sys.modules}
-    say(modules=sorted(imported - set(sys.stdlib_module_names) - {"__main__"}))
+    write_line(modules=sorted(imported - set(sys.stdlib_module_names) - {"__main__"}))
 
 
 def ask(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def ask(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str,
     return dict(zip(call["outputs"], session.run(feeds, list(call["outputs"].values()))))
 
 
-def ask_otherwise(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+def ask_other_batch_size(session: Any, call: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Call a signature with another batch size than the golden one: with one more picture, or row by row."""
     if call["counted_by"]:
         return ask(session, call, {**values, call["counted_by"]: values[call["counted_by"]] + 1})
@@ -84,7 +84,7 @@ def milliseconds_since(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)
 
 
-def say(**line: Any) -> None:
+def write_line(**line: Any) -> None:
     """Write a line of JSON to standard output at once."""
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

@@ -37,7 +37,7 @@ class Outcome:
     failure: str | None = None
 
 
-def question(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder: Path, timeout: float) -> Outcome:
+def call_model(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder: Path, timeout: float) -> Outcome:
     """Send golden requests to a model in a separate process.
 
     Args:
@@ -113,7 +113,7 @@ def _outcome(folder: Path, failure: str | None) -> Outcome:
             outcome.modules = line["modules"]
         elif "error" in line:
             outcome.failure = f"TensorFlow's runtime cannot load it: {one_line(line['error'])}"
-    complaint = (folder / "stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    if failure and complaint:
-        outcome.failure = f"{failure}: {complaint[-1]}"
+    error_lines = (folder / "stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    if failure and error_lines:
+        outcome.failure = f"{failure}: {error_lines[-1]}"
     return outcome

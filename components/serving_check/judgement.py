@@ -11,7 +11,7 @@ from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
 from common.errors import one_line
-from components.serving_check.clean_process import Outcome, question
+from components.serving_check.clean_process import Outcome, call_model
 from components.serving_check.compare import compare
 from components.serving_check.contract import OPTIONAL, SIGNATURES, expected_of
 from serving.manifest import verify
@@ -19,8 +19,8 @@ from serving.signatures import Signature, read_signatures
 from trainer import golden
 
 SCHEMA = 1
-ALL = {**SIGNATURES, **OPTIONAL}
-_UNANSWERED = "it was not answered"
+ALL_SIGNATURES = {**SIGNATURES, **OPTIONAL}
+_UNANSWERED = "it got no answer"
 
 
 def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any]:
@@ -39,26 +39,26 @@ def check_model(model: str, golden_folder: str, timeout: float) -> dict[str, Any
     """
     with tempfile.TemporaryDirectory(prefix="serving_check_") as scratch:
         folder = Path(scratch)
-        here = {"model": folder / "model", "golden": folder / "golden"}
+        copies = {"model": folder / "model", "golden": folder / "golden"}
         try:
             # Check copies: a server also has the model in another place than the export, and in its own file system.
-            for uri, copy in ((model, here["model"]), (golden_folder, here["golden"])):
+            for uri, copy in ((model, copies["model"]), (golden_folder, copies["golden"])):
                 if not fileio.exists(uri):
                     raise FileNotFoundError(f"{uri} is missing")
                 io_utils.copy_dir(uri, str(copy))
-            verify(here["model"])
-            signatures = read_signatures((here["model"] / "saved_model.pb").read_bytes())
-            inputs, answers = golden.load_golden(here["golden"])
+            verify(copies["model"])
+            signatures = read_signatures((copies["model"] / "saved_model.pb").read_bytes())
+            inputs, answers = golden.load_golden(copies["golden"])
         except (OSError, ValueError) as error:
             return _report([f"the model or its golden answers cannot be read: {one_line(error)}"])
-        lacking = {name: _lacking(name, signatures, inputs, answers) for name in expected_of([*signatures, *answers])}
-        calls = {name: _call(name, signatures[name], answers[name]) for name, reason in lacking.items() if not reason}
+        missing = {name: _missing_part(name, signatures, inputs, answers) for name in expected_of([*signatures, *answers])}
+        calls = {name: _call(name, signatures[name], answers[name]) for name, reason in missing.items() if not reason}
         work = folder / "process"
         work.mkdir()
-        outcome = question(here["model"], here["golden"] / golden.INPUTS, calls, work, timeout)
+        outcome = call_model(copies["model"], copies["golden"] / golden.INPUTS, calls, work, timeout)
         verdicts = {
             name: _verdict(reason) if reason else _judge(name, outcome, answers[name], work / "answers")
-            for name, reason in lacking.items()
+            for name, reason in missing.items()
         }
     reasons = [f"{name}: {verdict['reason']}" for name, verdict in verdicts.items() if verdict["reason"]]
     if outcome.failure:  # It explains the unanswered signatures; report it only once.
@@ -81,33 +81,33 @@ def _report(
     }
 
 
-def _lacking(name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors) -> str | None:
+def _missing_part(name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors) -> str | None:
     """Return why a signature of the contract cannot be checked; None if it can."""
-    found, wanted = signatures.get(name), ALL[name]
+    found, wanted = signatures.get(name), ALL_SIGNATURES[name]
     if found is None:
         return "the exported model has no such signature"
     outputs = dict.fromkeys([*wanted.outputs, *answers.get(name, ())])
     for kind, names, exported in (("input", wanted.inputs, found.inputs), ("output", outputs, found.outputs)):
-        missing = [one for one in names if one not in exported]
-        if missing:
-            return f"the exported signature has no {kind} {', '.join(missing)}"
+        absent = [part for part in names if part not in exported]
+        if absent:
+            return f"the exported signature has no {kind} {', '.join(absent)}"
     if not set(found.inputs) <= set(inputs.get(name, ())) or not set(wanted.outputs) <= set(answers.get(name, ())):
-        return "the trainer left no golden answer to check it by"
+        return "the trainer stored no golden answer for it"
     return None
 
 
 def _call(name: str, found: Signature, expected: dict[str, golden.Value]) -> dict[str, Any]:
     outputs = {output: found.outputs[output] for output in expected}
-    return {"inputs": found.inputs, "outputs": outputs, "counted_by": ALL[name].counted_by}
+    return {"inputs": found.inputs, "outputs": outputs, "counted_by": ALL_SIGNATURES[name].counted_by}
 
 
 def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folder: Path) -> dict[str, Any]:
     """Compare a signature's answer with the golden answer."""
-    said = outcome.signatures.get(name)
-    if said is None:
+    reply = outcome.signatures.get(name)
+    if reply is None:
         return _verdict(_UNANSWERED)
-    if "error" in said:
-        return _verdict(f"the runtime refused it: {one_line(said['error'])}")
+    if "error" in reply:
+        return _verdict(f"the runtime refused it: {one_line(reply['error'])}")
     answers = golden.read_tensors(folder / f"{name}.npz")
     differences, reasons = [], []
     for output in expected:
@@ -115,20 +115,20 @@ def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folde
         differences.append(difference)
         if reason:
             reasons.append(f"{output} {reason}")
-        reason = _judge_otherwise(name, expected[output], answers["otherwise"][output])
+        reason = _judge_other_batch_size(name, expected[output], answers["other_batch_size"][output])
         if reason:
             reasons.append(f"{output} {reason}")
     largest = None if None in differences else max(differences)
-    return _verdict("; ".join(reasons) or None, largest, said["milliseconds"])
+    return _verdict("; ".join(reasons) or None, largest, reply["milliseconds"])
 
 
-def _judge_otherwise(name: str, expected: golden.Value, actual: golden.Value) -> str | None:
+def _judge_other_batch_size(name: str, expected: golden.Value, actual: golden.Value) -> str | None:
     """Return the fault of the answer in another batch size; None if it is correct."""
-    if ALL[name].counted_by:
+    if ALL_SIGNATURES[name].counted_by:
         wanted = len(expected) + 1
-        return None if np.shape(actual)[:1] == (wanted,) else f"are not {wanted} pictures when {wanted} are asked for"
+        return None if np.shape(actual)[:1] == (wanted,) else f"are not {wanted} pictures, as requested"
     reason = compare(expected, actual).reason
-    return f"{reason} when asked row by row" if reason else None
+    return f"{reason} when called row by row" if reason else None
 
 
 def _verdict(reason: str | None, max_difference: float | None = None, milliseconds: float | None = None) -> dict[str, Any]:

@@ -52,8 +52,8 @@ def corrupt(span: Path) -> None:
 POISONS = {
     invert: "brightness (mean pixel)",
     constant: "contrast",
-    shuffle_labels: "the labels are in disorder: a classifier",
-    one_class: "a label has vanished: the pictures before had 'small'",
+    shuffle_labels: "the labels look shuffled: a classifier",
+    one_class: "a label has vanished: the last accepted pictures have 'small'",
     corrupt: "of the pictures (40) cannot be used",
 }
 

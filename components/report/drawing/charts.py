@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from components.report.drawing.formatting import number, significant
 from components.report.drawing.markup import fragment, short, tag
-from components.report.drawing.wording import number, significant
 
 WIDEST_PITCH = 72.0  # maximum pixels from bar to bar
 FEW = 6  # epochs: with fewer, all of them are shown
 FLATTENS = 3.0  # how many times the first epochs may stretch the y axis
-MOST_HOVERS = 100  # bands with a hover title per chart: more would be too thin to hit, and would enlarge the page
+MAX_HOVERS = 100  # bands with a hover title per chart: more would be too thin to hit, and would enlarge the page
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _mark(x: Scale, y: Scale, at: int) -> Markup:
 
 def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: str, x_name: str) -> list[Markup]:
     """Draw an invisible band for each x; its title shows the values."""
-    step = math.ceil(len(xs) / MOST_HOVERS)
+    step = math.ceil(len(xs) / MAX_HOVERS)
     band = step * (x.end - x.start) / max(len(xs) - 1, 1)
     bands = []
     for i in range(0, len(xs), step):

@@ -7,15 +7,15 @@ import math
 from markupsafe import Markup
 
 from components.report.data import Layer
+from components.report.drawing.formatting import number, size
 from components.report.drawing.markup import fragment, short, tag
-from components.report.drawing.wording import number, size
 
 HEIGHT = 250
 MIDDLE = 112
 TALLEST, SHORTEST = 170.0, 22.0
-MOST_DRAWN = 16
+MAX_DRAWN = 16
 WIDE, NARROW = 86.0, 54.0  # pixels from slab to slab
-PITCH_OF_SHEETS = 7.0
+SHEET_PITCH = 7.0
 SHORT_KINDS = {"InputLayer": "Input", "Conv2DTranspose": "ConvT 2D", "Conv2D": "Conv 2D", "Cropping2D": "Crop"}
 PASSING = (
     "activation",
@@ -46,13 +46,13 @@ def _svg(layers: list[Layer], name: str, pitch: float) -> Markup:
     """Draw the network with `pitch` pixels from slab to slab."""
     columns = _columns(layers)
     width = pitch * len(columns)
-    centres = [pitch * (i + 0.5) for i in range(len(columns))]
+    centers = [pitch * (i + 0.5) for i in range(len(columns))]
     heights = _heights([max(1, math.prod(group[0].output_shape)) for group in columns])
     funnels = [
-        _funnel(centres[i], heights[i], centres[i + 1], heights[i + 1], _slab_width(columns[i]), _slab_width(columns[i + 1]))
+        _funnel(centers[i], heights[i], centers[i + 1], heights[i + 1], _slab_width(columns[i]), _slab_width(columns[i + 1]))
         for i in range(len(columns) - 1)
     ]
-    slabs = [_slab(group, x, h, i in (0, len(columns) - 1)) for i, (group, x, h) in enumerate(zip(columns, centres, heights))]
+    slabs = [_slab(group, x, h, i in (0, len(columns) - 1)) for i, (group, x, h) in enumerate(zip(columns, centers, heights))]
     return tag(
         "svg",
         tag("title", name),
@@ -68,8 +68,8 @@ def _svg(layers: list[Layer], name: str, pitch: float) -> Markup:
 
 def _columns(layers: list[Layer]) -> list[list[Layer]]:
     """Return the columns of the drawing: each a layer, or the posterior's mean and log-variance together."""
-    drawn = [layer for layer in layers if not any(word in layer.kind.lower() for word in PASSING)]
-    if len(drawn) > MOST_DRAWN:  # keep only the ends and changes of shape
+    drawn = [layer for layer in layers if not any(part in layer.kind.lower() for part in PASSING)]
+    if len(drawn) > MAX_DRAWN:  # keep only the ends and changes of shape
         changes = [i for i in range(len(drawn)) if i in (0, len(drawn) - 1) or drawn[i].output_shape != drawn[i - 1].output_shape]
         drawn = [drawn[i] for i in changes]
     if len(drawn) >= 2 and {drawn[-1].name, drawn[-2].name} == {"mean", "log_variance"}:
@@ -96,7 +96,7 @@ def _sheet_width(sheets: int) -> float:
 
 def _slab_width(group: list[Layer]) -> float:
     sheets = _sheets(group[0])
-    return _sheet_width(sheets) + (sheets - 1) * PITCH_OF_SHEETS
+    return _sheet_width(sheets) + (sheets - 1) * SHEET_PITCH
 
 
 def _funnel(x: float, height: float, next_x: float, next_height: float, width: float, next_width: float) -> Markup:
@@ -121,7 +121,7 @@ def _slab(group: list[Layer], x: float, height: float, outer: bool) -> Markup:
     boxes = [
         tag(
             "rect",
-            x=x - width / 2 + k * PITCH_OF_SHEETS,
+            x=x - width / 2 + k * SHEET_PITCH,
             y=top + i * (each + gap),
             width=_sheet_width(sheets),
             height=each,
@@ -147,6 +147,6 @@ def _shape_label(layer: Layer, parts: int) -> str:
     return ("2 × " if parts > 1 else "") + "×".join(str(n) for n in layer.output_shape)
 
 
-def clipped(words: str, most: int) -> str:
-    """Shorten to at most `most` characters, with an ellipsis if cut."""
-    return words if len(words) <= most else words[: most - 1] + "…"
+def clipped(text: str, limit: int) -> str:
+    """Shorten to at most `limit` characters, with an ellipsis if cut."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

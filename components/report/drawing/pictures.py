@@ -67,9 +67,9 @@ def sheet(pictures: np.ndarray, columns: int, *, gap: int = 0, ground: tuple[int
     """Arrange pictures uint8 [n, h, w, c] in rows, left to right, with `gap` pixels of `ground` between and around them."""
     n, height, width, channels = pictures.shape
     rows = max(1, math.ceil(n / columns))
-    colour = ground if channels == 3 else ground[:1]
+    color = ground if channels == 3 else ground[:1]
     shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, channels)
-    canvas = np.broadcast_to(np.array(colour, np.uint8), shape).copy()
+    canvas = np.broadcast_to(np.array(color, np.uint8), shape).copy()
     for i, picture in enumerate(pictures):
         top, left = gap + (i // columns) * (height + gap), gap + (i % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = picture

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.report.drawing.wording import percent
+from components.report.drawing.formatting import percent
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def project(means: np.ndarray) -> Projection:
     if dimensions == 2:
         shares = means.var(axis=0) / max(means.var(axis=0).sum(), 1e-12)
         return Projection(means, ("latent dimension 1", "latent dimension 2"), (float(shares[0]), float(shares[1])))
-    centred = means - means.mean(axis=0)
-    variances, vectors = np.linalg.eigh(centred.T @ centred / len(means))
+    centered = means - means.mean(axis=0)
+    variances, vectors = np.linalg.eigh(centered.T @ centered / len(means))
     axes = vectors[:, [-1, -2]]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1, 1)  # fix the sign, which is otherwise arbitrary
     first, second = (float(v / max(variances.sum(), 1e-12)) for v in variances[[-1, -2]])

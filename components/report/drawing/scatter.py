@@ -7,7 +7,7 @@ import math
 import numpy as np
 from markupsafe import Markup
 
-from components.report.drawing.colours import Group
+from components.report.drawing.colors import Group
 from components.report.drawing.markup import short, tag
 from components.report.drawing.pictures import data_uri, png, sheet, shrink
 from components.report.drawing.projection import spread_apart, window
@@ -29,8 +29,8 @@ def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> 
         groups: Groups of points with one style, in drawing order.
         thumbnails: uint8 [n, h, w, c], one per point.
     """
-    centre, half = window(points)
-    to_pixels = lambda values: ((values - centre) / half * [1, -1] + 1) * SIDE / 2  # noqa: E731
+    center, half = window(points)
+    to_pixels = lambda values: ((values - center) / half * [1, -1] + 1) * SIDE / 2  # noqa: E731
     pixels = np.clip(to_pixels(points), 4, SIDE - 4)
     sprite, pictured = _sprite(thumbnails, groups)
     radius = 4.4 if len(points) > 800 else 6.5
@@ -68,9 +68,9 @@ def _ring_names(origin: np.ndarray, unit: float) -> list[Markup]:
     return [_place(f"{k}σ", x, y + k * unit, "ring-name") for k in RINGS if y + k * unit < SIDE - 10]
 
 
-def _place(words: str, x: float, y: float, style: str) -> Markup:
-    """Center words on a point of the drawing; in HTML, so that they keep their size on a phone."""
-    return tag("span", words, class_=style, style=f"left:{short(x / SIDE * 100)}%;top:{short(y / SIDE * 100)}%")
+def _place(text: str, x: float, y: float, style: str) -> Markup:
+    """Center text on a point of the drawing; in HTML, so that they keep their size on a phone."""
+    return tag("span", text, class_=style, style=f"left:{short(x / SIDE * 100)}%;top:{short(y / SIDE * 100)}%")
 
 
 def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, radius: float) -> Markup:
@@ -84,7 +84,7 @@ def _dots(pixels: np.ndarray, group: Group, pictured: np.ndarray, first: int, ra
         "path",
         tag("title", group.name),
         d=path,
-        stroke=group.colour,
+        stroke=group.color,
         stroke_width=2 * radius,
         class_="dots",
         data_name=group.name,

@@ -7,7 +7,7 @@ from typing import Any
 
 from components.report.data import Epoch, Figures, ReportData
 from components.report.drawing.charts import Line, is_number, line_chart, starts_outside
-from components.report.drawing.wording import significant
+from components.report.drawing.formatting import significant
 
 PANELS: dict[str, Callable[[Figures], float | None]] = {
     "Loss (−ELBO)": lambda figures: None if figures.elbo is None else -figures.elbo,

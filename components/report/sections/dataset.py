@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.report.data import DataSet, ReportData
+from components.report.drawing.formatting import natural, number, percent
 from components.report.drawing.pictures import fitting_rows
-from components.report.drawing.wording import natural, number, percent
 
 SAMPLES_BUDGET = 330_000  # bytes of PNG
 MAX_STRIPS = 12

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from components.report.data import Figures, ReportData
+from components.report.drawing.formatting import count, duration, nats, number
 from components.report.drawing.pictures import aspect, fitting_uris, has
-from components.report.drawing.wording import count, duration, nats, number
 from components.report.sections.judgement import judge
 
 PRINT_BUDGET = 90_000  # bytes of PNG
@@ -50,7 +50,7 @@ def _key_figures(report: ReportData) -> list[Figure]:
     remarks = {
         "elbo": ("Held-out ELBO", f"{number(bits, 3)} bits per dimension" if bits is not None else "higher is better"),
         "reconstruction": ("Reconstruction", "lower is better"),
-        "kl": ("KL divergence", "what the code tells"),
+        "kl": ("KL divergence", "information in the code"),
         "importance_weighted": ("Importance-weighted", samples),
     }
     return [
@@ -60,7 +60,7 @@ def _key_figures(report: ReportData) -> list[Figure]:
         ),
         Figure("Pictures", number(total), "", " · ".join(f"{number(n)} {split}" for split, n in splits.items())),
         Figure("Training", *_split_unit(duration(model.seconds)), f"{count(model.epochs, 'epoch')}{best}" if model.epochs else ""),
-        Figure("Speed", number(model.images_per_second), "images/s", "while training"),
+        Figure("Speed", number(model.images_per_second), "images/s", "in training"),
         Figure(
             "Latent space",
             number(model.latent_dim),

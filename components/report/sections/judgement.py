@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from components.report.data import ReportData
-from components.report.drawing.wording import count, listing, number
+from components.report.drawing.formatting import count, listing, number
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def judge(report: ReportData) -> Judgement:
     if report.push is not None:
         return Judgement("refused", "Not pushed")
     if report.evaluation.blessed:
-        return Judgement("unknown", "Judged good, not pushed by this run")
-    return Judgement("unknown", "Not judged")
+        return Judgement("unknown", "Blessed, but not pushed by this run")
+    return Judgement("unknown", "No decision")
 
 
 def gates(report: ReportData) -> list[Gate]:
@@ -60,21 +60,21 @@ def gates(report: ReportData) -> list[Gate]:
 
 def _data(report: ReportData) -> Gate:
     rejected = report.data.rejected
-    refused = f" {count(rejected, 'file')} {'was' if rejected == 1 else 'were'} left out." if rejected else ""
-    return Gate("Data gate", "passed", f"The pictures were fit to train on, or no model would be here.{refused}")
+    refused = f" {count(rejected, 'file')} {'was' if rejected == 1 else 'were'} rejected." if rejected else ""
+    return Gate("Data gate", "passed", f"The pictures passed: otherwise there would be no model.{refused}")
 
 
 def _model(report: ReportData) -> Gate:
     evaluation = report.evaluation
     if evaluation.blessed is None:
         return Gate("Model gate", "unknown", "No decision was recorded.")
-    against = "and against the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
+    against = "and with the last blessed model" if evaluation.baseline else "there was no earlier model to compare with"
     on = f" on {count(evaluation.candidate.pictures, 'held-out picture')}" if evaluation.candidate.pictures else ""
-    sentence = f"The ELBO was judged{on} by absolute bounds{' ' if evaluation.baseline else '; '}{against}."
+    sentence = f"The ELBO was compared{on} with absolute bounds{' ' if evaluation.baseline else '; '}{against}."
     sentence += _pictures(report)
     forced = evaluation.forced
     if forced:
-        sentence += f" It refused the model, and {forced.who} had it blessed all the same ({forced.when}): {forced.why}"
+        sentence += f" It refused the model; {forced.who} blessed it anyway ({forced.when}): {forced.why}"
         return Gate("Model gate", "forced", sentence, evaluation.failures)
     return Gate(
         "Model gate",
@@ -100,14 +100,14 @@ def _serving(report: ReportData) -> Gate:
         return Gate("Serving check", "unknown", "The exported model was not checked in this run.")
     failed = [check for check in serving.signatures if not check.ok]
     if serving.blessed:
-        told = f"all {number(len(serving.signatures))} signatures" if serving.signatures else "the exported model"
-        return Gate("Serving check", "passed", f"In a clean process {told} answered as the trainer's own model did.")
+        answering = f"all {number(len(serving.signatures))} signatures" if serving.signatures else "the exported model"
+        return Gate("Serving check", "passed", f"In a clean process, {answering} gave the same answers as in training.")
     reasons = serving.reasons or [f"{check.name}: {check.reason or 'its answer differs'}" for check in failed]
     names = listing([check.name for check in failed]) or "the exported model"
     return Gate(
         "Serving check",
         "refused",
-        f"In a clean process {names} did not answer as the trainer's own model did.",
+        f"In a clean process, {names} did not give the same answers as in training.",
         reasons,
     )
 
@@ -116,5 +116,5 @@ def _push(report: ReportData) -> Gate:
     if report.push is None:
         return Gate("Push", "unknown", "No push was recorded.")
     if report.push.pushed:
-        return Gate("Push", "passed", f"It now serves{' as version ' + report.push.version if report.push.version else ''}.")
-    return Gate("Push", "skipped", "Nothing was pushed: a gate before said no.")
+        return Gate("Push", "passed", f"{'Version ' + report.push.version if report.push.version else 'The model'} is in service.")
+    return Gate("Push", "skipped", "Nothing was pushed: an earlier gate refused.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from components.report.data import Codes, ReportData
 from components.report.drawing.charts import bar_chart
-from components.report.drawing.colours import OTHER_NAME, Group, group_by_density, group_by_label
+from components.report.drawing.colors import OTHER_NAME, Group, group_by_density, group_by_label
 from components.report.drawing.pictures import fitting_sheet
 from components.report.drawing.projection import Projection, project
 from components.report.drawing.scatter import scatter

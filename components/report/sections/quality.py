@@ -5,27 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from components.report.data import ReportData
-from components.report.drawing.wording import number, significant
+from components.report.drawing.formatting import number, significant
 from components.sample_quality.figures import Distances, comparable
 
 FIGURES = {
     "frechet_distance": ("Fréchet distance", "lower is better"),
-    "kernel_distance": ("Kernel distance", "lower is better; around 0 for pictures of one kind"),
+    "kernel_distance": ("Kernel distance", "lower is better; about 0 for the same distribution"),
     "two_sample": (
         "Two-sample accuracy",
-        "how often a classifier tells these from held-out ones; 0.5 where nothing tells them apart",
+        "of a classifier that distinguishes these from held-out ones; 0.5 if they are indistinguishable",
     ),
-    "high_frequencies": ("High frequencies", "fine detail over that of held-out ones; below 1 blurred, above 1 noisy"),
-    "label_divergence": ("Labels", "how far their shares are from those of held-out ones: 0 the same, 1 none in common"),
-    "precision": ("Precision", "share of these that lie among held-out ones: are they real?"),
-    "recall": ("Recall", "share of held-out ones that lie among these: does every kind come about?"),
-    "density": ("Density", "how thickly held-out ones lie around these; about 1 for pictures of one kind"),
-    "coverage": ("Coverage", "share of held-out ones with one of these near by"),
+    "high_frequencies": ("High frequencies", "fine detail relative to held-out ones; below 1 blurred, above 1 noisy"),
+    "label_divergence": ("Labels", "divergence of their shares from those of held-out ones: 0 equal, 1 none in common"),
+    "precision": ("Precision", "share of these that lie among held-out ones"),
+    "recall": ("Recall", "share of held-out ones that lie among these"),
+    "density": ("Density", "how densely held-out ones lie around these; about 1 for the same distribution"),
+    "coverage": ("Coverage", "share of held-out ones with one of these nearby"),
 }
 FEATURES = {
-    "classifier": "a small classifier that learned the labels of these pictures",
-    "self_supervised": "a small network that learned from these pictures without labels, and from no model",
-    "encoder": "this model's own, for there are no labels to learn: no other model's figures compare with these",
+    "classifier": "a small classifier trained on the labels of these pictures",
+    "self_supervised": "a small network trained on these pictures without labels",
+    "encoder": "this model's encoder, because there are no labels; not comparable with other models",
 }
 
 
@@ -38,7 +38,7 @@ def quality(report: ReportData) -> dict[str, Any]:
         "Generated": found.generated,
         "Last blessed": found.baseline,
         "Prior alone": found.prior,
-        "Rebuilt": found.rebuilt,
+        "Reconstructed": found.rebuilt,
         "Floor": found.floor,
     }
     # Figures on other features or another number of pictures would look like a difference between models.

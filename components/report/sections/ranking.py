@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from components.report.data import Figures, ReportData
-from components.report.drawing.wording import nats, number
+from components.report.drawing.formatting import nats, number
 from components.report.sections.references import references
 
 MEASURES = {"elbo": "ELBO", "importance_weighted": "importance-weighted bound", "bits_per_dimension": "bits per dimension"}
@@ -42,7 +42,7 @@ def _others(report: ReportData, measure: str, own: float) -> list[tuple[str, flo
     figures = report.held_out
     if figures.gain is not None and figures.elbo is not None and math.isfinite(figures.elbo - figures.gain):
         elbo = figures.elbo - figures.gain
-        lines.append(("the mean picture, whatever the code", _value(report, Figures(elbo, importance_weighted=elbo), measure)))
+        lines.append(("the mean picture for every code", _value(report, Figures(elbo, importance_weighted=elbo), measure)))
     return lines
 
 

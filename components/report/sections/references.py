@@ -47,7 +47,7 @@ class Reference:
 _FASHION = ("fashion-mnist", (28, 28, 1), 10_000)
 REFERENCES: dict[Protocol, tuple[Reference, ...]] = {
     Protocol(*_FASHION, "bernoulli", binarised=True): (
-        Reference("pythae's VAE, 512 wide, 10 minutes of such a machine", "importance_weighted", -232.1),
+        Reference("pythae's VAE, 512 wide, after 10 minutes of training", "importance_weighted", -232.1),
         Reference("published VAE, up to 2,000 epochs", "importance_weighted", -228.70),
         Reference("published ConvHVAE + VampPrior", "importance_weighted", -224.67),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.report.data import ReportData
-from components.report.drawing.wording import NOTHING, duration, nats, number, significant
+from components.report.drawing.formatting import NOTHING, duration, nats, number, significant
 
 LIKELIHOOD = "model.likelihood"
 MAX_TRIALS = 30

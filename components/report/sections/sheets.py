@@ -34,9 +34,9 @@ def denoising(report: ReportData) -> dict[str, Any] | None:
     found = report.training.denoising
     if found is None:
         return None
-    names = (f"spoilt ({found.corruption.replace('_', ' ')}, {found.level:g})", "denoised", "original")
-    uris = fitting_rows([found.spoilt, found.denoised, found.clean], PAIRS_BUDGET)
-    return {"rows": list(zip(names, (found.spoilt_psnr, found.denoised_psnr, None), uris)), "shape": found.clean.shape[1:]}
+    names = (f"corrupted ({found.corruption.replace('_', ' ')}, {found.level:g})", "denoised", "original")
+    uris = fitting_rows([found.corrupted, found.denoised, found.clean], PAIRS_BUDGET)
+    return {"rows": list(zip(names, (found.corrupted_psnr, found.denoised_psnr, None), uris)), "shape": found.clean.shape[1:]}
 
 
 def reconstructions(report: ReportData) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from components.report.data import TERMS, Evaluation, ReportData
-from components.report.drawing.wording import NOTHING, nats, number
+from components.report.drawing.formatting import NOTHING, nats, number
 from components.report.sections.judgement import gates, judge
 
 NAMES = {

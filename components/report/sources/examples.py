@@ -17,11 +17,11 @@ from trainer.config import PreprocessingConfig
 from trainer.preprocessing import decode_levels
 
 HELD_OUT_SPLITS = ("eval", "test")
-MOST_LABELS = 12
+MAX_LABELS = 12
 SAMPLES_PER_LABEL = 12
-SAMPLES_UNLABELLED = 48
-MOST_READ = 6_000  # training pictures searched for samples
-MOST_REJECTS = 20
+SAMPLES_UNLABELED = 48
+MAX_READ = 6_000  # training pictures searched for samples
+MAX_REJECTS = 20
 VIEWED_AT_ONCE = 64
 
 
@@ -59,7 +59,7 @@ class View:
 def read_data_set(uri: str, view: View) -> DataSet:
     """Read the `examples` artifact at `uri`: its summary, with samples at the model's size."""
     summary = read_json(uri, "summary.json")
-    rejects = read_json_lines(uri, "rejects.jsonl", MOST_REJECTS)
+    rejects = read_json_lines(uri, "rejects.jsonl", MAX_REJECTS)
     data = DataSet(
         pictures={str(split): int(n) for split, n in summary.get("pictures", {}).items()},
         labels={str(split): dict(counts) for split, counts in summary.get("labels", {}).items()},
@@ -110,15 +110,15 @@ def varied(pictures: list[Picture], amount: int, seed: int) -> list[int]:
 def _samples(uri: str, data: DataSet, view: View) -> list[Samples]:
     """Return the first pictures of each of the most common labels in the training split, else in the first nonempty split."""
     split = next((s for s in ("train", *HELD_OUT_SPLITS) if data.pictures.get(s) or _files(uri, s)), "train")
-    wanted = list(data.label_counts())[:MOST_LABELS]
+    wanted = list(data.label_counts())[:MAX_LABELS]
     found: dict[str, list[Picture]] = {label: [] for label in wanted or [""]}
-    most = SAMPLES_PER_LABEL if wanted else SAMPLES_UNLABELLED
+    most = SAMPLES_PER_LABEL if wanted else SAMPLES_UNLABELED
     for i, record in enumerate(_records(uri, split)):
         picture = _parse(record)
         held = found.get(picture.label if wanted else "")
         if held is not None and len(held) < most:
             held.append(picture)
-        if i >= MOST_READ or all(len(pictures) >= most for pictures in found.values()):
+        if i >= MAX_READ or all(len(pictures) >= most for pictures in found.values()):
             break
     return [Samples(label, view(pictures)) for label, pictures in found.items() if pictures]
 

@@ -11,7 +11,7 @@ from tfx.types import Artifact
 from components import decisions
 from components.evaluation import results as tfma_results
 from components.report.data import Evaluation, Push, Serving, SignatureCheck
-from components.report.drawing.wording import MINUS
+from components.report.drawing.formatting import MINUS
 from components.report.sources.files import read_json, to_float
 from components.report.sources.run import figures
 

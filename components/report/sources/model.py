@@ -22,15 +22,15 @@ _log = logging.getLogger("darkroom.report")
 _Answer = TypeVar("_Answer")
 
 PER_LABEL = 12
-MOST_LABELS = 12
+MAX_LABELS = 12
 GENERATED = 96  # fills rows of 12, 8 and 6
 RECONSTRUCTED = 24
-WAYS = 3
-STOPS = 12
+INTERPOLATIONS = 3
+STEPS = 12
 BATCH = 256
 THUMBNAIL = 48  # pixels
 OUTERMOST = 0.04  # share of the prior left out at each end of the manifold's axes
-QUESTIONS = 6
+REQUESTS = 6
 
 
 class ExportedModel(SavedModel):
@@ -56,8 +56,8 @@ class ExportedModel(SavedModel):
         return self.call("serving_default", latents=latents)["images"]
 
 
-class Interview:
-    """A series of requests; a failed one becomes a problem instead of an error.
+class Requests:
+    """A series of requests to the model; a failed one becomes a problem instead of an error.
 
     Attributes:
         problems: The failed requests, one sentence each.
@@ -65,22 +65,22 @@ class Interview:
 
     def __init__(self) -> None:
         self.problems: list[str] = []
-        self._asked = 0
+        self._done = 0
 
-    def attempt(self, what: str, question: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
-        """Return the answer to a request, or `otherwise` if it fails; `what` is a verb for the problem's sentence."""
+    def attempt(self, action: str, request: Callable[[], _Answer], default: _Answer) -> _Answer:
+        """Return the answer to a request, or `default` if it fails; `action` is a verb for the problem's sentence."""
         try:
-            return question()
+            return request()
         except (TypeError, ValueError, TensorFlowError) as error:
-            _log.warning("the model did not %s: %s", what, _first_line(error))
-            self.problems.append(f"The model did not {what}: {_first_line(error)}")
-            return otherwise
+            _log.warning("the model did not %s: %s", action, _first_line(error))
+            self.problems.append(f"The model did not {action}: {_first_line(error)}")
+            return default
         finally:
-            self._asked += 1
-            report_progress("report", done=self._asked, total=QUESTIONS, unit="questions")
+            self._done += 1
+            report_progress("report", done=self._done, total=REQUESTS, unit="requests")
 
 
-def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: list[str]) -> Answers:
+def query_model(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: list[str]) -> Answers:
     """Request from the model everything that the page shows.
 
     Args:
@@ -95,21 +95,21 @@ def interview(folder: str, held_out: list[Picture], view: View, kl: np.ndarray |
         model = ExportedModel(folder)
     except (OSError, InputError, tf.errors.OpError) as error:
         return Answers(problems=[f"The model could not be loaded: {_first_line(error.__cause__ or error)}"])
-    asking = Interview()
+    requests = Requests()
     chosen = [held_out[i] for i in varied(held_out, RECONSTRUCTED, seed)]
-    rebuilt = asking.attempt("reconstruct", lambda: _reconstruct(model, chosen), None)
+    rebuilt = requests.attempt("reconstruct", lambda: _reconstruct(model, chosen), None)
     return Answers(
-        generated=asking.attempt("generate", lambda: _generate(model, seed), None),
-        by_label=asking.attempt("generate by label", lambda: _by_label(model, labels, seed), []),
+        generated=requests.attempt("generate", lambda: model.generate(GENERATED, seed), None),
+        by_label=requests.attempt("generate by label", lambda: _by_label(model, labels, seed), []),
         originals=view(chosen) if rebuilt is not None else None,
         reconstructions=rebuilt,
         labels=[picture.label for picture in chosen],
-        interpolations=asking.attempt("interpolate", lambda: _interpolate(model, held_out, view, seed), []),
-        codes=asking.attempt("encode", lambda: _encode(model, held_out, view), None),
-        manifold=asking.attempt(
+        interpolations=requests.attempt("interpolate", lambda: _interpolate(model, held_out, view, seed), []),
+        codes=requests.attempt("encode", lambda: _encode(model, held_out, view), None),
+        manifold=requests.attempt(
             "decode a grid", lambda: _manifold(model, view.shape, _axes(model.latent_dim, kl), labels[:1]), None
         ),
-        problems=asking.problems,
+        problems=requests.problems,
     )
 
 
@@ -117,13 +117,9 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0][:300] or type(error).__name__
 
 
-def _generate(model: ExportedModel, seed: int) -> np.ndarray:
-    return model.generate(GENERATED, seed)
-
-
 def _by_label(model: ExportedModel, labels: list[str], seed: int) -> list[Samples]:
     """Draw new pictures of each label; the same seed gives all of them the same codes."""
-    return [Samples(label, model.generate(PER_LABEL, seed, label)) for label in labels[:MOST_LABELS]]
+    return [Samples(label, model.generate(PER_LABEL, seed, label)) for label in labels[:MAX_LABELS]]
 
 
 def _reconstruct(model: ExportedModel, pictures: list[Picture]) -> np.ndarray | None:
@@ -132,12 +128,12 @@ def _reconstruct(model: ExportedModel, pictures: list[Picture]) -> np.ndarray | 
 
 def _interpolate(model: ExportedModel, pictures: list[Picture], view: View, seed: int) -> list[Interpolation]:
     """Interpolate between pictures, of different labels if possible."""
-    chosen = [pictures[i] for i in varied(pictures, 2 * WAYS, seed + 1)]
-    ways = []
+    chosen = [pictures[i] for i in varied(pictures, 2 * INTERPOLATIONS, seed + 1)]
+    interpolations = []
     for first, last in zip(chosen[::2], chosen[1::2]):
-        frames = model.call("interpolate", image_bytes=[first.encoded, last.encoded], steps=STOPS)["images"]
-        ways.append(Interpolation(view([first, last]), (first.label, last.label), frames))
-    return ways
+        frames = model.call("interpolate", image_bytes=[first.encoded, last.encoded], steps=STEPS)["images"]
+        interpolations.append(Interpolation(view([first, last]), (first.label, last.label), frames))
+    return interpolations
 
 
 def _encode(model: ExportedModel, pictures: list[Picture], view: View) -> Codes | None:

@@ -27,17 +27,17 @@ def read_training(uri: str) -> Training:
 
 def _denoising(uri: str) -> Denoising | None:
     """Read the denoising examples that the trainer stored; see `trainer.figures.save_denoising`."""
-    told = read_json(uri, "denoising.json")
-    if not told:
+    facts = read_json(uri, "denoising.json")
+    if not facts:
         return None
     with tf.io.gfile.GFile(os.path.join(uri, "denoising.npz"), "rb") as file, np.load(file) as stored:
-        pictures = {name: stored[name] for name in ("clean", "spoilt", "denoised")}
+        pictures = {name: stored[key] for name, key in (("clean", "clean"), ("corrupted", "spoilt"), ("denoised", "denoised"))}
     return Denoising(
-        corruption=str(told.get("corruption", "")),
-        level=to_float(told.get("level")) or 0.0,
+        corruption=str(facts.get("corruption", "")),
+        level=to_float(facts.get("level")) or 0.0,
         **pictures,
-        spoilt_psnr=to_float(told.get("spoilt", {}).get("psnr")),
-        denoised_psnr=to_float(told.get("denoised", {}).get("psnr")),
+        corrupted_psnr=to_float(facts.get("spoilt", {}).get("psnr")),
+        denoised_psnr=to_float(facts.get("denoised", {}).get("psnr")),
     )
 
 
@@ -87,7 +87,7 @@ def _mirroring(found: dict[str, Any] | None) -> str:
     if not found:
         return ""
     if found.get("mirrored"):
-        return "Training pictures were mirrored at random: they cannot be told from their mirror images."
+        return "Training pictures were mirrored at random: they are indistinguishable from their mirror images."
     return f"Training pictures were not mirrored: {found.get('reason')}."
 
 

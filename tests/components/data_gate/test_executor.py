@@ -163,9 +163,9 @@ def test_too_many_pictures_of_nothing_are_refused_at_once(gate, exposure):
 def test_labels_that_come_and_go(gate, usual):
     more = gate.statistics(pictures(**{"image/label": ["cat", "dog", "dog", "fox", "cat", "dog"] * 50}))
     lenient = ValidationConfig(drift_labels=None)
-    with pytest.raises(GateRefused, match="a label is new: the pictures before had none of 'fox'"):
+    with pytest.raises(GateRefused, match="a label is new: the last accepted pictures have no 'fox'"):
         gate.judge(more, usual, lenient)
-    with pytest.raises(GateRefused, match="a label has vanished: the pictures before had 'fox'"):
+    with pytest.raises(GateRefused, match="a label has vanished: the last accepted pictures have 'fox'"):
         gate.judge(usual, more, lenient)
     gate.judge(more, usual, ValidationConfig(drift_labels=None, label_set="free"))
 
@@ -180,7 +180,7 @@ def test_labels_that_the_schema_names(gate, tmp_path):
     with pytest.raises(GateRefused) as caught:
         gate.judge(gate.statistics(pictures(**{"image/label": ["cat", "fox", "dog"] * 100})), schema=artifact)
     text = "; ".join(caught.value.reasons)
-    assert "values missing from the schema: fox" in text and "a label has vanished: the schema names 'hen'" in text
+    assert "values missing from the schema: fox" in text and "a label has vanished: the schema lists 'hen'" in text
     assert {"feature": "image/label", "values": ("fox",)}.items() <= caught.value.evidence[0].items()
 
 
@@ -198,7 +198,7 @@ def test_how_far_each_feature_is_from_the_pictures_before_is_said_either_way(gat
 def test_thresholds_are_the_configurations(gate, usual):
     brighter = gate.statistics(pictures(seed=3, **{"image/mean": pictures(seed=3)["image/mean"] + np.float32(15)}))
     gate.judge(brighter, usual)
-    with pytest.raises(GateRefused, match="brightness .* at most 0.01 is allowed"):
+    with pytest.raises(GateRefused, match="brightness .* 0.01 is allowed"):
         gate.judge(brighter, usual, ValidationConfig(drift_brightness=0.01))
     inverted = gate.statistics(pictures(seed=2, **{"image/mean": np.float32(255) - pictures()["image/mean"]}))
     gate.judge(inverted, usual, ValidationConfig(drift_brightness=None))

@@ -40,10 +40,13 @@ def test_spans_like_those_before_pass_small_ones_too():
 @pytest.mark.parametrize(
     ("poison", "words"),
     [
-        ({"mean": (185, 20)}, ["span-3: brightness (mean pixel) drifted from the pictures before", "at most 0.3 is allowed"]),
+        ({"mean": (185, 20)}, ["span-3: brightness (mean pixel) drifted from the last accepted pictures", "0.3 is allowed"]),
         ({"std": (0, 1), "exposure": "near-constant"}, ["span-3: contrast", "span-3: the shares of nearly black"]),
-        ({"labels": ("cat",)}, ["span-3: the labels drifted", "span-3: 3 labels have vanished: the pictures before had 'dog'"]),
-        ({"refused": 40}, ["span-3: 10.0% of the pictures (40) cannot be used, 0.0% of those before could not"]),
+        (
+            {"labels": ("cat",)},
+            ["span-3: the labels drifted", "span-3: 3 labels have vanished: the last accepted pictures have 'dog'"],
+        ),
+        ({"refused": 40}, ["span-3: 10.0% of the pictures (40) cannot be used, up from 0.0% of the last accepted ones"]),
     ],
     ids=["inverted", "constant", "one class", "corrupt"],
 )

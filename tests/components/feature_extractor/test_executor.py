@@ -145,7 +145,7 @@ def test_other_weights_than_described_are_refused(name: str, made: Path, tmp_pat
 def test_labels_that_can_be_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.array(["b"] * 20 + ["a"] * 30 + ["c"] * 19 + [""] * 50 + ["d"] * 25, object)
     assert known_labels(labels) == ["a", "b", "d"]
-    monkeypatch.setattr("components.feature_extractor.executor.MOST_LABELS", 2)
+    monkeypatch.setattr("components.feature_extractor.executor.MAX_LABELS", 2)
     assert known_labels(labels) == ["a", "d"]
     assert known_labels(np.array([], object)) == []
 

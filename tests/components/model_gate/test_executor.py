@@ -21,7 +21,7 @@ LIMITS = {
     "max_drop": 1.0,
     "picture_limits": json.dumps({"max_frechet_rise": 0.5, "min_coverage": 0.5}),
 }
-FAILURE = "ELBO is -240.00 nats, at least -200.00 is asked for: 40.00 too few"
+FAILURE = "ELBO is -240.00 nats; the minimum is -200.00 (40.00 too low)"
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def withdrawal(tmp_path):
 def test_a_model_from_which_a_person_rolled_back_is_refused_whatever_the_evaluator_says(gate, withdrawal):
     blessing = gate(refused=False, withdrawal=withdrawal)
     assert blessing.get_int_custom_property("blessed") == 0 and files(blessing) == {"NOT_BLESSED", "blessing.json"}
-    words = "this very model was taken out of service on 2026-01-01T00:00:00+00:00 by eve@engine: grey stripes"
+    words = "this model was withdrawn by a rollback on 2026-01-01T00:00:00+00:00 by eve@engine: grey stripes"
     assert record(blessing)["failures"] == [words]
     assert record(gate(refused=True, withdrawal=withdrawal))["failures"] == [FAILURE, words]
 
@@ -164,7 +164,7 @@ def test_labels_that_can_be_learned_far_worse_than_before_are_in_disorder(gate):
     blessing = gate(refused=False, learned=learned(0.5), last=last)
     assert blessing.get_int_custom_property("blessed") == 0
     (words,) = record(blessing)["failures"]
-    assert "names 50.0% of 1,000 held-out pictures right, 95.0% at the last good model" in words and "allows 20% less" in words
+    assert "labels 50.0% of 1,000 held-out pictures correctly, 95.0% at the last good model" in words and "a drop of 20%" in words
     forced = gate(refused=False, learned=learned(0.5), last=last, who="ada@engine", why="they are harder now")
     assert forced.get_int_custom_property("blessed") == 1 and record(forced)["failures"] == [words]
 
@@ -196,7 +196,7 @@ def test_models_do_not_slide_down_a_little_at_a_time(gate):
     third = gate(refused=False, last=second, elbos=(-101.2, -100.6))
     assert third.get_int_custom_property("blessed") == 0, "each step is allowed, both are not"
     (words,) = record(third)["failures"]
-    assert words.startswith("ELBO is 1.20 nats worse than that of the best of the models before") and "allowed are 1.00" in words
+    assert words.startswith("ELBO is 1.20 nats worse than the best earlier model's") and "1.00 is allowed in total" in words
     better = gate(refused=False, last=second, elbos=(-100.1, -100.6))
     assert better.get_int_custom_property("blessed") == 1 and better.get_float_custom_property(ELBO_BELOW) == pytest.approx(0.1)
     best = gate(refused=False, last=second, elbos=(-90.0, -100.6))
@@ -207,7 +207,7 @@ def test_models_do_not_slide_down_a_little_at_a_time(gate):
 
 MADE = Distances(14.0, 9.5, 1.0, 0.98, 0.2, 1.6, 0.8, "classifier", "a" * 64, "b" * 64, 1000)
 FOG = Quality(generated=dataclasses.replace(MADE, coverage=0.01), rebuilt=MADE)
-FEW = Quality(reason="there are only 12 test pictures, and it takes 50")
+FEW = Quality(reason="there are only 12 test pictures; at least 50 are needed")
 
 
 def beside(frechet_distance):

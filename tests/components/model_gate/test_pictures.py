@@ -44,28 +44,35 @@ def test_a_good_model_passes_and_nothing_is_left_unjudged() -> None:
             {},
             [
                 "new pictures are blurred: 1.4% of the fine detail",
-                "5.0% is asked for (evaluation.min_high_frequencies); train longer",
+                "the minimum is 5.0% (evaluation.min_high_frequencies); train longer",
             ],
         ),
         (
             made(coverage=0.31),
             {},
-            ["cover 31% of the held-out ones, rebuilt ones 82%, 37% is asked for (evaluation.min_coverage)", "generation.density"],
+            [
+                "cover 31% of the held-out ones, reconstructions 82%; the minimum is 37% (evaluation.min_coverage)",
+                "generation.density",
+            ],
         ),
         (
             made(frechet_distance=84.0),
             {},
-            ["Frechet distance 84, 70 above the last blessed model's, 11.9 is allowed (evaluation.max_frechet_rise); train longer"],
+            ["Frechet distance 84, 70 above the last blessed model's; 11.9 is allowed (evaluation.max_frechet_rise); train longer"],
         ),
         (
             made(two_sample=0.951),
             {"max_two_sample": 0.95},
-            ["95.1% of new and held-out pictures", "50% by chance", "95% is allowed (evaluation.max_two_sample)"],
+            [
+                "distinguishes new from held-out pictures with 95.1% accuracy",
+                "50% by chance",
+                "95% is allowed (evaluation.max_two_sample)",
+            ],
         ),
         (
             copied(0.5),
             {},
-            ["50% of new pictures are near-copies", "2.0% of held-out ones, 10% more is allowed (evaluation.max_copies)"],
+            ["50% of new pictures are near-copies", "2.0% of held-out ones; 10% more is allowed (evaluation.max_copies)"],
         ),
     ],
 )
@@ -126,10 +133,10 @@ def test_with_nothing_asked_for_nothing_is_judged() -> None:
 
 
 def test_what_was_not_measured_refuses_nothing_and_is_said() -> None:
-    few = Quality(reason="there are only 12 test pictures, and it takes 50")
+    few = Quality(reason="there are only 12 test pictures; at least 50 are needed")
     judged = judge_pictures(few, DEFAULTS)
     assert judged.failures == []
-    assert judged.unjudged == ["new pictures were not judged: there are only 12 test pictures, and it takes 50"]
+    assert judged.unjudged == ["new pictures were not judged: there are only 12 test pictures; at least 50 are needed"]
 
 
 def test_figures_of_an_earlier_version_are_judged_as_far_as_they_go() -> None:
@@ -151,7 +158,7 @@ def test_pictures_measured_by_other_features_are_not_compared() -> None:
     judged = judge_pictures(other, DEFAULTS)
     assert judged.failures == [] and judged.rise is None
     assert judged.unjudged == [
-        "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured by other features"
+        "evaluation.max_frechet_rise was not judged: the last blessed model's pictures were measured with other features"
     ]
 
 
@@ -163,7 +170,7 @@ def test_models_do_not_slide_down_a_little_at_a_time() -> None:
     above = accumulated_rise(0.0, first.rise)
     second = judge_pictures(step, DEFAULTS, above)
     (words,) = second.failures
-    assert "69% above the best one's" in words and "50% is allowed in all" in words
+    assert "69% above the best model's" in words and "50% is allowed in total" in words
     assert judge_pictures(noiseless, DEFAULTS, above).failures == [], "no worse than the last one"
     far = dataclasses.replace(noiseless, generated=dataclasses.replace(MADE, frechet_distance=140.0))
     assert len(judge_pictures(far, DEFAULTS, above).failures) == 1, "the same is not said twice"

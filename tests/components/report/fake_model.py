@@ -13,7 +13,7 @@ Weights = list[tuple[np.ndarray, np.ndarray]]
 
 
 def blobs(latents: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Pictures with one soft blob each, whose place and colour the first latent values give: uint8 [n, h, w, c]."""
+    """Pictures with one soft blob each, whose place and color the first latent values give: uint8 [n, h, w, c]."""
     weights, bias = blob_decoder(latents.shape[1], shape)
     levels = 255 / (1 + np.exp(-(latents @ weights + bias)))
     return levels.round().astype(np.uint8).reshape(-1, *shape)

@@ -22,7 +22,7 @@ from tests.components.report.fake_model import blob_model, blobs
 from tests.components.report.made import report
 from tests.components.report.reading import Page
 
-STILLS = {"generated.png", "reconstructions.png", "interpolation.png", "latent.png", "manifold.png", "loss.png"}
+PICTURES = {"generated.png", "reconstructions.png", "interpolation.png", "latent.png", "manifold.png", "loss.png"}
 PARAMETERS = {
     "title": "insects",
     "config": "preprocessing:\n  fit: stretch\n  background: [0, 0, 0]\n",
@@ -50,7 +50,7 @@ def test_writes_the_page_and_the_pictures(artifacts: Artifacts, tmp_path: Path) 
     for text in ("ant", "bee", "20 train", "20 eval", "50 samples", "first principal axis", "20 held-out pictures"):
         assert text in page.words, text
     written = {path.name: path.read_bytes() for path in (tmp_path / "pictures").iterdir()}
-    assert set(written) == STILLS
+    assert set(written) == PICTURES
     for name, content in written.items():
         image = Image.open(io.BytesIO(content))
         image.load()
@@ -83,7 +83,7 @@ def test_manifold_runs_rightwards_and_upwards(artifacts: Artifacts) -> None:
 def test_only_what_must_be_there(artifacts: Artifacts, tmp_path: Path) -> None:
     needed = {name: found for name, found in artifacts.items() if name not in ("infra_blessing", "pushed_model")}
     words = run({**needed, "infra_blessing": []}, tmp_path).words
-    assert "Judged good, not pushed by this run" in words
+    assert "Blessed, but not pushed by this run" in words
     assert "The exported model was not checked in this run." in words
 
 
@@ -117,7 +117,7 @@ def test_a_forced_blessing(artifacts: Artifacts, tmp_path: Path) -> None:
     }
     words = run(inputs, tmp_path / "report").words
     assert "Pushed as version 3; ada@engine overruled the model gate: new camera" in words
-    assert "at least −245.00 is asked for: 5.50 too few" in words
+    assert "the minimum is −245.00 (5.50 too low)" in words
 
 
 def test_serving_check_that_refuses(artifacts: Artifacts, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_signature_that_is_missing_costs_its_section_only(artifacts: Artifacts
         {"shape": (6, 6, 1), "latent_dim": 512, "labels": tuple(f"label {i}" for i in range(1000)), "pictures": 2200},
         {"shape": (9, 9, 1), "latent_dim": 2, "labels": ("only",), "pictures": 2},
     ],
-    ids=["colour, no labels, one dimension", "many labels, many dimensions", "one held-out picture"],
+    ids=["color, no labels, one dimension", "many labels, many dimensions", "one held-out picture"],
 )
 def test_other_shapes_of_runs(case: dict, tmp_path: Path) -> None:
     page = run(fakes.write_artifacts(tmp_path / "run", **case), tmp_path / "report")
@@ -172,8 +172,8 @@ def test_artifacts_without_their_files(artifacts: Artifacts, tmp_path: Path) -> 
 
 
 def test_pictures_of_any_kind_are_shown_at_the_models_size(artifacts: Artifacts, tmp_path: Path) -> None:
-    colour = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    files = [fakes.png(colour), fakes.png(colour, "RGBA"), fakes.png(colour, "L"), fakes.png(colour, "P")]
+    color = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    files = [fakes.png(color), fakes.png(color, "RGBA"), fakes.png(color, "L"), fakes.png(color, "P")]
     fakes.write_examples(tmp_path / "examples", {"train": [(f, "") for f in files], "eval": [(f, "") for f in files]})
     inputs = {**artifacts, "examples": [fakes.artifact(standard_artifacts.Examples, tmp_path / "examples")]}
     made = gather(inputs, PARAMETERS, "", report().when)

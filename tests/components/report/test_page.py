@@ -151,7 +151,7 @@ def test_the_layers_have_a_table_with_the_sum_of_their_parameters() -> None:
 
 
 def test_refusals_are_told_with_their_reasons() -> None:
-    evaluation = Evaluation(FIGURES, None, {}, False, ["ELBO is −240.00 nats, at least −200.00 is asked for"])
+    evaluation = Evaluation(FIGURES, None, {}, False, ["ELBO is −240.00 nats; the minimum is −200.00"])
     words = Page(render(report(evaluation=evaluation, push=Push(False)))).words
     assert words.count("Refused by the model gate: ELBO is −240.00 nats") == 2
     serving = Serving(False, [SignatureCheck("encode", False, 3.0, 1.0, "the answer differs")])
@@ -167,11 +167,11 @@ def test_what_could_not_be_judged_is_told() -> None:
 
 def test_a_blessing_that_a_person_forced_is_told_with_who_why_and_what_was_worse() -> None:
     forced = Forced("ada@engine", "new camera", "2026-01-01T10:00:00+00:00")
-    evaluation = Evaluation(FIGURES, None, {}, True, ["ELBO is −240.00 nats, at least −200.00 is asked for"], forced)
+    evaluation = Evaluation(FIGURES, None, {}, True, ["ELBO is −240.00 nats; the minimum is −200.00"], forced)
     words = Page(render(report(evaluation=evaluation, push=Push(True, "2")))).words
     assert "Pushed as version 2; ada@engine overruled the model gate: new camera" in words
-    assert "ada@engine had it blessed all the same (2026-01-01T10:00:00+00:00): new camera" in words
-    assert "ELBO is −240.00 nats, at least −200.00 is asked for" in words
+    assert "ada@engine blessed it anyway (2026-01-01T10:00:00+00:00): new camera" in words
+    assert "ELBO is −240.00 nats; the minimum is −200.00" in words
     assert "overruled" in words
     serving = Serving(False, [SignatureCheck("encode", False, 3.0, 1.0, "the answer differs")])
     words = Page(render(report(evaluation=evaluation, serving=serving, push=Push(False)))).words
@@ -235,14 +235,14 @@ def test_denoising_shows_spoilt_denoised_and_original() -> None:
     plain = report(shape=(8, 8, 3))
     found = Denoising("salt_and_pepper", 0.25, *(pictures(4, (8, 8, 3), seed) for seed in range(3)), 12.34, 20.06)
     page = Page(render(dataclasses.replace(plain, training=dataclasses.replace(plain.training, denoising=found))))
-    for words in ("spoilt (salt and pepper, 0.25) · 12.3 dB", "denoised · 20.1 dB"):
+    for words in ("corrupted (salt and pepper, 0.25) · 12.3 dB", "denoised · 20.1 dB"):
         assert words in page.words
     assert "denoising" not in Page(render(plain)).ids
 
 
 def test_rate_and_distortion_are_told_as_far_as_they_are_known() -> None:
     plain = report()
-    assert "The trainer recorded none of this" in Page(render(plain)).words
+    assert "The trainer recorded none of these figures" in Page(render(plain)).words
     code = Code(2, 1.5, 0.25, 40, 31.0, 31 / 64, 14.2, 16.7, 3.456)
     words = Page(render(dataclasses.replace(plain, model=dataclasses.replace(plain.model, code=code)))).words
     for told in ("2 of 3", "1.50 nats", "31 bits, 0.484 bits per pixel", "14.2 dB", "16.7 dB", "3.456 bits per dimension"):

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from components.report.data import Layer
-from components.report.drawing import colours, networks, wording
+from components.report.drawing import colors, formatting, networks
 from components.report.drawing.charts import Line, bar_chart, line_chart, nice_scale, starts_outside
 from components.report.drawing.markup import fragment, tag
 from components.report.drawing.pictures import aspect, fitting_rows, fitting_sheet, fitting_uris, png, sheet, shrink
@@ -33,21 +33,21 @@ def test_markup_escapes_values_and_keeps_markup() -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (wording.number(-1234.5, 1), "−1,234.5"),
-        (wording.number(math.nan), "–"),
-        (wording.number(-0.001, 2), "0.00"),
-        (wording.nats(1.0, sign=True), "+1.00"),
-        (wording.nats(None), "–"),
-        (wording.significant(0.00123456), "0.00123"),
-        (wording.significant(1.5e-7), "1.50e−7"),
-        (wording.significant(123456), "123,456"),
-        (wording.significant(0), "0"),
-        (wording.duration(0.84), "0.8 s"),
-        (wording.duration(192), "3 min 12 s"),
-        (wording.duration(7500), "2 h 05 min"),
-        (wording.count(1, "picture"), "1 picture"),
-        (wording.listing(["a", "b", "c"]), "a, b and c"),
-        (wording.percent(0.034), "3.4\u202f%"),
+        (formatting.number(-1234.5, 1), "−1,234.5"),
+        (formatting.number(math.nan), "–"),
+        (formatting.number(-0.001, 2), "0.00"),
+        (formatting.nats(1.0, sign=True), "+1.00"),
+        (formatting.nats(None), "–"),
+        (formatting.significant(0.00123456), "0.00123"),
+        (formatting.significant(1.5e-7), "1.50e−7"),
+        (formatting.significant(123456), "123,456"),
+        (formatting.significant(0), "0"),
+        (formatting.duration(0.84), "0.8 s"),
+        (formatting.duration(192), "3 min 12 s"),
+        (formatting.duration(7500), "2 h 05 min"),
+        (formatting.count(1, "picture"), "1 picture"),
+        (formatting.listing(["a", "b", "c"]), "a, b and c"),
+        (formatting.percent(0.034), "3.4\u202f%"),
     ],
 )
 def test_numbers_are_worded(written: str, expected: str) -> None:
@@ -55,7 +55,7 @@ def test_numbers_are_worded(written: str, expected: str) -> None:
 
 
 def test_labels_are_sorted_as_people_do() -> None:
-    assert sorted(["b10", "b2", "10", "A1", "2", ""], key=wording.natural) == ["", "2", "10", "A1", "b2", "b10"]
+    assert sorted(["b10", "b2", "10", "A1", "2", ""], key=formatting.natural) == ["", "2", "10", "A1", "b2", "b10"]
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 1), (3, 5, 3)])
@@ -119,17 +119,17 @@ def test_idle_dimensions_are_drawn_pale() -> None:
 
 def test_labels_beyond_twelve_become_others() -> None:
     labels = [f"l{i:02d}" for i in range(20) for _ in range(20 - i)]
-    groups = colours.group_by_label(labels)
-    assert groups[0].name == colours.OTHER_NAME and not groups[0].is_label
+    groups = colors.group_by_label(labels)
+    assert groups[0].name == colors.OTHER_NAME and not groups[0].is_label
     assert [g.name for g in groups[1:]] == [f"l{i:02d}" for i in range(12)]
-    assert len({g.colour for g in groups}) == 13
+    assert len({g.color for g in groups}) == 13
     assert sorted(np.concatenate([g.members for g in groups])) == list(range(len(labels)))
-    assert colours.group_by_label(["", ""]) == []
+    assert colors.group_by_label(["", ""]) == []
 
 
 def test_density_has_five_shades() -> None:
     points = np.random.default_rng(0).standard_normal((200, 2))
-    groups = colours.group_by_density(points)
+    groups = colors.group_by_density(points)
     assert [len(g.members) for g in groups] == [40] * 5
     spread = [np.abs(points[g.members]).mean() for g in groups]
     assert spread[0] > spread[-1]
@@ -147,8 +147,8 @@ def test_principal_axes_keep_the_origin_and_explain_the_spread() -> None:
 
 
 def test_window_is_a_square_with_the_first_ring() -> None:
-    centre, half = window(np.zeros((10, 2)))
-    np.testing.assert_array_equal(centre, [0, 0])
+    center, half = window(np.zeros((10, 2)))
+    np.testing.assert_array_equal(center, [0, 0])
     assert half >= 1
     assert window(np.empty((0, 2)))[1] == 1.0
 
@@ -161,7 +161,7 @@ def test_names_are_moved_apart() -> None:
 
 def test_scatter_pictures_as_many_as_the_budget_allows() -> None:
     points = np.random.default_rng(0).standard_normal((900, 2))
-    groups = colours.group_by_label(["a", "b", "c"] * 300)
+    groups = colors.group_by_label(["a", "b", "c"] * 300)
     drawn = scatter(points, groups, pictures(900, (32, 32, 3)))
     plot = drawn[drawn.index("<svg") : drawn.index("</svg>") + 6]
     paths = list(ElementTree.fromstring(plot).iter("path"))

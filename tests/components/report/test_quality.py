@@ -50,7 +50,15 @@ def test_what_people_see_has_a_row_and_the_last_models_pictures_a_column() -> No
     words = section(
         dataclasses.replace(WHOLE, generated=seen, baseline=before, prior=None, floor=None, spread=Spread(0.7, 0.011, 3))
     )
-    for text in ("0.764", "0.288", "Last blessed", "13.2", "0.771", "a classifier tells these from held-out ones", "blurred"):
+    for text in (
+        "0.764",
+        "0.288",
+        "Last blessed",
+        "13.2",
+        "0.771",
+        "a classifier that distinguishes these from held-out ones",
+        "blurred",
+    ):
         assert text in words, text
     assert "self-supervised e8dad52b7158" in words and "by about ±0.7 and" in words
 
@@ -77,7 +85,10 @@ def test_an_encoders_features_are_named_so() -> None:
     ("quality", "words"),
     [
         (None, "Sample quality was not measured."),
-        (Quality(reason="there are only 12 test pictures, and it takes 50"), "Not measured: there are only 12 test pictures"),
+        (
+            Quality(reason="there are only 12 test pictures; at least 50 are needed"),
+            "Not measured: there are only 12 test pictures",
+        ),
         (Quality(reason="<script>"), "Not measured: <script>."),
     ],
 )

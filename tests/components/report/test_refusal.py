@@ -37,7 +37,7 @@ def test_pictures_that_show_each_reason(tmp_path, examples):
         reasons=[
             "train pictures: 14% of them are near-black",
             "a label is new: 'fox <b>'",
-            "brightness drifted from the pictures before",
+            "brightness drifted from the last accepted pictures",
         ],
         evidence=[
             {"feature": "image/exposure", "values": ("near-black",), "drifted": False},
@@ -52,7 +52,7 @@ def test_pictures_that_show_each_reason(tmp_path, examples):
     assert pictures["reason-1"] == 10
     assert pictures["reason-2"] == 24 + 24 and pictures["reason-3"] == 48  # beside the pictures before
     assert "fox &lt;b&gt;" in html and "<b>'" not in html
-    assert "cat/broken.png" in html and "Nothing was trained: 3 things are wrong" in html
+    assert "cat/broken.png" in html and "Nothing was trained: 3 problems" in html
 
 
 def test_a_label_that_has_vanished_is_shown_as_it_was(tmp_path, examples):
@@ -63,4 +63,4 @@ def test_a_label_that_has_vanished_is_shown_as_it_was(tmp_path, examples):
 
 def test_refused_before_there_were_examples(tmp_path):
     html = page(tmp_path, rejects=[{"path": "a.png", "reason": "the file is empty"}] * 3)
-    assert "3 files refused" in html and "There are no pictures to show" in html
+    assert "3 files rejected" in html and "No pictures show this problem" in html

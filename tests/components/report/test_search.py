@@ -69,7 +69,7 @@ def test_the_table_shows_every_trial_and_marks_the_best(tmp_path: Path) -> None:
     content = render(report(search=read_search(write_trials(tmp_path, "bits_per_dimension", [4.5, None, 3.25]))))
     words = Page(content).words
     assert "3.250 bits per value with likelihood discretized logistic mixture, learning rate 0.00123, hidden 64 · 32" in words
-    assert "3 models with other values were trained for 3 epochs at the most on 100 pictures" in words
+    assert "3 models with other values were trained for at most 3 epochs on 100 pictures" in words
     assert "Trial 2 failed: training diverged." in words
     section = content[content.index('<section id="search">') :].split("</section>")[0]
     (marked,) = section.split('class="marked"')[1:]

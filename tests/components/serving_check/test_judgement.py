@@ -110,7 +110,7 @@ def test_answers_that_depend_on_the_batch_are_refused(tmp_path: Path) -> None:
         def generate(self, count: tf.Tensor, seed: tf.Tensor, temperature: tf.Tensor) -> dict[str, tf.Tensor]:
             return super().generate(tf.minimum(count, 6), seed, temperature)
 
-    for kind, words in ((Sociable, "when asked row by row"), (OfOneMind, "are not 7 pictures when 7 are asked for")):
+    for kind, words in ((Sociable, "when called row by row"), (OfOneMind, "are not 7 pictures, as requested")):
         folder = tmp_path / kind.__name__
         save_golden(folder / "golden", tiny_model.requests(), tiny_model.answers(kind()))
         reasons = judge(tiny_model.save(kind(), folder / "export"), folder)["reasons"]
@@ -169,7 +169,7 @@ def test_missing_or_damaged_golden_answers_are_refused(model: Path, model_run: P
     inputs, answers = load_golden(model_run / "golden")
     save_golden(tmp_path / "some" / "golden", inputs, {name: answers[name] for name in answers if name != "score"})
     reasons = judge(model / "Format-Serving", tmp_path / "some")["reasons"]
-    assert reasons == ["score: the trainer left no golden answer to check it by"]
+    assert reasons == ["score: the trainer stored no golden answer for it"]
 
     (tmp_path / "some" / "golden" / "answers.npz").write_bytes(b"PK no archive")
     assert "damaged" in judge(model / "Format-Serving", tmp_path / "some")["reasons"][0]
@@ -201,7 +201,7 @@ def test_the_end_of_the_process_is_survived(
     (reason,) = report["reasons"]
     assert re.search(words, reason)
     assert report["signatures"]["serving_default"]["ok"]
-    assert report["signatures"]["encode"]["reason"] == "it was not answered"
+    assert report["signatures"]["encode"]["reason"] == "it got no answer"
 
 
 def test_an_output_beyond_the_contract_is_checked_too(model: Path, model_run: Path, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_golden_request_without_the_label_does_not_do(conditional: Path, tmp_p
     del inputs["generate"]["label"]
     save_golden(tmp_path / "golden", inputs, answers)
     reasons = judge(conditional / "export", tmp_path)["reasons"]
-    assert reasons == ["generate: the trainer left no golden answer to check it by"]
+    assert reasons == ["generate: the trainer stored no golden answer for it"]
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
@@ -245,7 +245,7 @@ def test_what_a_model_may_answer_beside_is_checked_where_export_or_trainer_has_i
     for tensors in (inputs, answers):
         del tensors[name]
     save_golden(tmp_path / "golden", inputs, answers)
-    assert judge(conditional / "export", tmp_path)["reasons"] == [f"{name}: the trainer left no golden answer to check it by"]
+    assert judge(conditional / "export", tmp_path)["reasons"] == [f"{name}: the trainer stored no golden answer for it"]
     export = tiny_model.save(tiny_model.ConditionalModel(), tmp_path / "export", without=(name,))
     assert judge(export, conditional)["reasons"] == [f"{name}: the exported model has no such signature"]
     report = judge(export, tmp_path)

@@ -16,7 +16,7 @@ from tests.kubeflow.tiny_pipeline import write_judging, write_pipeline
 
 RUN = "5b0a2c1e-0000-4000-8000-000000000000"
 WELL, ILL = Ending("SUCCEEDED", ""), Ending("FAILED", "failed: Trainer, executor, root", ("Trainer", "executor", "root"))
-REASONS = ["ELBO is 2.38 nats worse than the last blessed model's, allowed are 0.60", "KL divergence is 0.02 nats"]
+REASONS = ["ELBO is 2.38 nats worse than the last blessed model's; 0.60 is allowed", "KL divergence is 0.02 nats"]
 
 
 def judged(status: Status, gate: str | None = None, reasons: list[str] | None = None) -> Verdict:

@@ -81,11 +81,11 @@ def test_every_absolute_bound_that_is_missed_is_a_reason(bench):
     judged = bench.judge(asked, "last")
     assert not judged.blessed
     assert judged.read().failures == [
-        "ELBO is -100.00 nats, at least -90.00 is asked for: 10.00 too few",
-        "importance-weighted bound is -99.00 nats, at least -98.00 is asked for: 1.00 too few",
-        "reconstruction term is 90.00 nats, at most 80.00 is asked for: 10.00 too many",
-        "KL divergence is 10.00 nats, at least 12.00 is asked for: 2.00 too few",
-        "gain over the mean picture is 5.00 nats, at least 6.00 is asked for: 1.00 too few",
+        "ELBO is -100.00 nats; the minimum is -90.00 (10.00 too low)",
+        "importance-weighted bound is -99.00 nats; the minimum is -98.00 (1.00 too low)",
+        "reconstruction term is 90.00 nats; the maximum is 80.00 (10.00 too high)",
+        "KL divergence is 10.00 nats; the minimum is 12.00 (2.00 too low)",
+        "gain over the mean picture is 5.00 nats; the minimum is 6.00 (1.00 too low)",
     ]
 
 
@@ -94,7 +94,7 @@ def test_what_is_no_number_is_refused_even_where_nothing_is_asked_for(bench):
     assert not judged.blessed
     assert judged.read().failures == [
         "ELBO is not a number",
-        "KL divergence is 10.00 nats, at most 9.00 is asked for: 1.00 too many",
+        "KL divergence is 10.00 nats; the maximum is 9.00 (1.00 too high)",
     ]
 
 
@@ -114,21 +114,21 @@ def test_a_first_model_that_meets_all_bounds_is_blessed(bench):
             {},
             "worse",
             [
-                "ELBO is 4.00 nats worse than the last blessed model's, allowed are 1.00",
-                "importance-weighted bound is 4.00 nats worse than the last blessed model's, allowed are 1.00",
-                "reconstruction term is 4.00 nats above the last blessed model's and the ELBO is not better, allowed are 3.00",
+                "ELBO is 4.00 nats worse than the last blessed model's; 1.00 is allowed",
+                "importance-weighted bound is 4.00 nats worse than the last blessed model's; 1.00 is allowed",
+                "reconstruction term is 4.00 nats above the last blessed model's and the ELBO is not better; 3.00 is allowed",
             ],
         ),
-        ({}, "loose", ["importance-weighted bound is 3.50 nats worse than the last blessed model's, allowed are 1.00"]),
+        ({}, "loose", ["importance-weighted bound is 3.50 nats worse than the last blessed model's; 1.00 is allowed"]),
         (
             {},
             "collapsed",
-            ["reconstruction term is 9.50 nats above the last blessed model's and the ELBO is not better, allowed are 3.00"],
+            ["reconstruction term is 9.50 nats above the last blessed model's and the ELBO is not better; 3.00 is allowed"],
         ),
         (
             {"max_kl_rise": 3},
             "lavish",
-            ["KL divergence is 20.00 nats above the last blessed model's and the ELBO is not better, allowed are 3.00"],
+            ["KL divergence is 20.00 nats above the last blessed model's and the ELBO is not better; 3.00 is allowed"],
         ),
         ({"max_kl_rise": 3}, "better", []),
         ({}, "thrifty", []),

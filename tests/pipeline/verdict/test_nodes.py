@@ -47,7 +47,7 @@ def judged(folder, blessed, **record):
 
 
 def test_what_the_model_gate_could_not_judge(tmp_path):
-    reason = "new pictures were not judged: there are only 12 test pictures, and it takes 50"
+    reason = "new pictures were not judged: there are only 12 test pictures; at least 50 are needed"
     outcome = judged(tmp_path, 1, unjudged=[reason])
     assert summarize(outcome).text == f"passed; {reason}"
     verdict = added(outcome)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.report.drawing.wording import natural
+from components.report.drawing.formatting import natural
 
 PALETTE = (
     "#eeb70f",
@@ -39,13 +39,13 @@ class Group:
 
     Attributes:
         name: The label, or the name of the group.
-        colour: The color as `#rrggbb`.
+        color: The color as `#rrggbb`.
         members: int64 indices of its points.
         is_label: False for the group of all remaining labels and for density classes.
     """
 
     name: str
-    colour: str
+    color: str
     members: np.ndarray
     is_label: bool = True
 
@@ -53,9 +53,9 @@ class Group:
 def group_by_label(labels: list[str]) -> list[Group]:
     """Return a group for each of the most common labels, by name, and one for all others; empty if there are no labels."""
     common = [label for label, _ in Counter(label for label in labels if label).most_common(len(PALETTE))]
-    of = np.array(labels, dtype=object)
-    groups = [Group(label, PALETTE[i], np.flatnonzero(of == label)) for i, label in enumerate(sorted(common, key=natural))]
-    others = np.flatnonzero(~np.isin(of.astype(str), common)) if groups else np.empty(0, np.int64)
+    names = np.array(labels, dtype=object)
+    groups = [Group(label, PALETTE[i], np.flatnonzero(names == label)) for i, label in enumerate(sorted(common, key=natural))]
+    others = np.flatnonzero(~np.isin(names.astype(str), common)) if groups else np.empty(0, np.int64)
     if len(others):
         groups.insert(0, Group(OTHER_NAME, OTHER, others, is_label=False))  # first: it is drawn below the labels
     return groups
