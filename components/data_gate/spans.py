@@ -1,4 +1,4 @@
-"""Judge each span of a window by itself. Pooled with the others, one bad batch would pass and become part of the baseline."""
+"""Check each span of a window separately: pooled with the others, one bad batch would pass and become part of the baseline."""
 
 from __future__ import annotations
 

@@ -14,11 +14,11 @@ from components.sample_quality.artifacts import Quality
 class ModelGate(DeclaredComponent):
     """Write the decisive blessing: the Evaluator's, unless the pictures are bad or a person forced a blessing.
 
-    The Evaluator sees the ELBO, which does not detect that new pictures are fog; `picture_limits` refuses such models.
+    The Evaluator sees the ELBO, which does not detect blurred new pictures; `picture_limits` refuses such models.
 
     TFX's Evaluator allows no exception. If it or this gate refuses a model, a reason in `why` blesses the model anyway; the
     blessing records who, why and when. It is valid for that evaluation: an unchanged run finds it again, and needs no second `why`.
-    If nothing is refused, `why` has no effect. A model that a person rolled back is refused, whatever the Evaluator decides, until
+    If nothing is refused, `why` has no effect. A model that a person rolled back is refused until
     a person blesses it.
     """
 

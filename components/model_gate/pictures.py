@@ -60,7 +60,7 @@ def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: 
 def accumulated_rise(before: float, rise: float | None) -> float:
     """Return how far a model's Frechet distance is above the best in its row, as the logarithm of their ratio.
 
-    Each model of the row was measured beside the previous one on the same pictures. The differences are summed; the sum is
+    Each model of the row was measured together with the previous one on the same pictures. The differences are summed; the sum is
     at minimum 0.
 
     Args:
@@ -103,7 +103,7 @@ def _blurred(quality: Quality, minimum: float | None) -> Iterator[str]:
 
 
 def _low_coverage(quality: Quality, minimum: float | None) -> Iterator[str]:
-    """Yield the reason to refuse a model whose codes are drawn from where few pictures' codes lie, even if its decoder is good."""
+    """Yield the reason to refuse a model whose codes are drawn from regions with few pictures' codes, even if its decoder is good."""
     made, rebuilt = quality.generated, quality.rebuilt
     if minimum is not None and comparable(made, rebuilt) and made.coverage < minimum * rebuilt.coverage:
         yield (

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import path_utils
 
 from components.decisions import SERVING_RECORD, write_decision
-from components.serving_check.judgement import check_model
+from components.serving_check.verification import check_model
 
 MARKERS = ("INFRA_BLESSED", "INFRA_NOT_BLESSED")  # the files that TFX's own InfraValidator writes
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from components.report.data import TERMS, Evaluation, ReportData
 from components.report.drawing.formatting import NOTHING, nats, number
-from components.report.sections.judgement import gates, judge
+from components.report.sections.gates import gates, judge
 
 NAMES = {
     "elbo": "ELBO",

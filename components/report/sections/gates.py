@@ -27,30 +27,28 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Outcome:
     """The outcome of the run: `state` is `passed` (pushed), `refused` or `unknown`."""
 
     state: str
     headline: str
 
 
-def judge(report: ReportData) -> Judgement:
+def judge(report: ReportData) -> Outcome:
     """Return the verdict of the run: the first gate that refused, else whether the model was pushed."""
     for gate in gates(report)[:-1]:
         if gate.state == "refused":
-            return Judgement(
-                "refused", f"Refused by the {gate.name.lower()}: {'; '.join(gate.reasons) or 'no reason was recorded'}"
-            )
+            return Outcome("refused", f"Refused by the {gate.name.lower()}: {'; '.join(gate.reasons) or 'no reason was recorded'}")
     if report.push is not None and report.push.pushed:
         version = f" as version {report.push.version}" if report.push.version else ""
         forced = report.evaluation.forced
         against = f"; {forced.who} overruled the model gate: {forced.why}" if forced else ""
-        return Judgement("passed", f"Pushed{version}{against}")
+        return Outcome("passed", f"Pushed{version}{against}")
     if report.push is not None:
-        return Judgement("refused", "Not pushed")
+        return Outcome("refused", "Not pushed")
     if report.evaluation.blessed:
-        return Judgement("unknown", "Blessed, but not pushed by this run")
-    return Judgement("unknown", "No decision")
+        return Outcome("unknown", "Blessed, but not pushed by this run")
+    return Outcome("unknown", "No decision")
 
 
 def gates(report: ReportData) -> list[Gate]:

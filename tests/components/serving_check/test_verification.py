@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from components.serving_check import check, clean_process
 from components.serving_check.contract import OPTIONAL, SIGNATURES
-from components.serving_check.judgement import check_model
+from components.serving_check.verification import check_model
 from serving.manifest import write_manifest
 from tests.serving import tiny_model
 from trainer.golden import load_golden, save_golden
