@@ -77,8 +77,8 @@ def test_figures_that_cannot_be_compared_are_not_set_side_by_side(change: dict) 
 def test_an_encoders_features_are_named_so() -> None:
     parts = {name: dataclasses.replace(part, features="encoder") for name, part in (("generated", MADE), ("floor", FLOOR))}
     words = section(dataclasses.replace(WHOLE, prior=None, classifier_accuracy=None, **parts))
-    assert "encoder e8dad52b7158, this model's own" in words
-    assert "right" not in words
+    assert "encoder e8dad52b7158, this model's encoder" in words
+    assert "correctly" not in words
 
 
 @pytest.mark.parametrize(
