@@ -87,7 +87,7 @@ def judge(trained: tuple, features: str, digits_uri: str, graph_uri: str, tmp_pa
     def judged(kind: type[Servable], seed: int = 0, beside: bool = False) -> list[str]:
         model = honest if kind is Servable else export(kind)
         baseline = honest if beside else None
-        found = measure(digits_uri, graph_uri, model, features, split="test", seed=seed, most=200, baseline=baseline)
+        found = measure(digits_uri, graph_uri, model, features, split="test", seed=seed, max_pictures=200, baseline=baseline)
         assert found.reason is None
         judgement = judge_pictures(found, LIMITS)
         assert judgement.unjudged == []
@@ -118,7 +118,7 @@ def test_a_model_that_gives_training_pictures_is_refused_and_one_that_gives_othe
     failures = {}
     for name, pictures in shown.items():
         model = Handed(pictures).save(tmp_path / name)
-        found = measure(digits_uri, graph_uri, model, features, split="test", seed=0, most=200)
+        found = measure(digits_uri, graph_uri, model, features, split="test", seed=0, max_pictures=200)
         failures[name] = judge_pictures(found, LIMITS).failures
     assert failures["others"] == []
     (failure,) = failures["copies"]

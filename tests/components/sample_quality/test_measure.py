@@ -51,7 +51,7 @@ def ask(digits_uri: str, graph_uri: str, features: str, tmp_path_factory: pytest
     def measured(model: Handed, **changes: object) -> Quality:
         folder = model.save(tmp_path_factory.mktemp("model"))
         arguments = {"examples": digits_uri, "transform_graph": graph_uri, "features": features, **changes}
-        return measure(model=folder, **{"split": "test", "seed": 0, "most": 10_000, **arguments})
+        return measure(model=folder, **{"split": "test", "seed": 0, "max_pictures": 10_000, **arguments})
 
     return measured
 
@@ -195,7 +195,7 @@ def test_colour_pictures_of_another_size(tmp_path: Path) -> None:
     write_features(str(tmp_path / "features"), Features(Description("encoder")))
     model = Handed(pictures[140:]).save(tmp_path / "model")
     graph, examples, features = (str(tmp_path / name) for name in ("graph", "examples", "features"))
-    found = measure(examples, graph, model, features, split="eval", seed=0, most=100)
+    found = measure(examples, graph, model, features, split="eval", seed=0, max_pictures=100)
     assert found.generated.pictures == 60 and found.reconstruction.mse == 0
     assert pictures.shape[1:] == shape
 
@@ -204,7 +204,7 @@ def test_too_few_pictures_leave_a_reason(graph_uri: str, features: str, tmp_path
     model = Handed(REST).save(tmp_path / "model")
     for name, splits in {"a": {"train": 100, "test": 49}, "b": {"train": 30, "test": 60}, "c": {"train": 100}}.items():
         examples = str(write_digits(tmp_path / name, splits))
-        found = measure(examples, graph_uri, model, features, split="test", seed=0, most=100)
+        found = measure(examples, graph_uri, model, features, split="test", seed=0, max_pictures=100)
         assert found == Quality(reason=found.reason, split="test")
         expected = {"a": "only 49 test pictures", "b": "only 30 training pictures", "c": "only 0 test pictures"}[name]
         assert expected in found.reason
@@ -217,7 +217,7 @@ def test_a_model_that_does_not_answer_costs_its_figures_only(fault: str, words: 
 
 
 def test_a_model_that_is_none(ask, tmp_path: Path, digits_uri: str, graph_uri: str, features: str) -> None:
-    found = measure(digits_uri, graph_uri, str(tmp_path), features, split="test", seed=0, most=100)
+    found = measure(digits_uri, graph_uri, str(tmp_path), features, split="test", seed=0, max_pictures=100)
     assert found.generated is None and "could not be measured" in found.reason
 
 
@@ -225,7 +225,7 @@ def test_fewer_pictures_make_other_figures_and_progress_comes_to_its_end(
     ask, good: Quality, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, LOGGER):
-        found = ask(Handed(REST, prior=noise(100)), most=120)
+        found = ask(Handed(REST, prior=noise(100)), max_pictures=120)
     assert found.generated.pictures == found.reconstruction.pictures == 120
     assert not comparable(found.generated, good.generated)
     last = {record.progress.step: record.progress for record in caplog.records if hasattr(record, "progress")}
