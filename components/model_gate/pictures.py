@@ -143,7 +143,7 @@ def _distinguishable(quality: Quality, maximum: float | None) -> Iterator[str]:
     made = quality.generated
     if maximum is not None and made.two_sample is not None and made.two_sample > maximum:
         yield (
-            f"a classifier distinguishes new from held-out pictures with {made.two_sample:.1%} accuracy (50% by chance); "
+            f"a classifier recognizes new pictures with {made.two_sample:.1%} accuracy (50% by chance); "
             f"{_percent(maximum)} is allowed (evaluation.max_two_sample); train longer"
         )
 

@@ -64,7 +64,7 @@ def test_a_good_model_passes_and_nothing_is_left_unjudged() -> None:
             made(two_sample=0.951),
             {"max_two_sample": 0.95},
             [
-                "distinguishes new from held-out pictures with 95.1% accuracy",
+                "recognizes new pictures with 95.1% accuracy",
                 "50% by chance",
                 "95% is allowed (evaluation.max_two_sample)",
             ],
