@@ -115,7 +115,7 @@ def test_drift_is_refused_once_there_are_earlier_pictures(gate, usual, changed, 
         gate.judge(odd, usual)
     assert caught.value.gate == "data"
     text = "; ".join(caught.value.reasons)
-    for word in [*words, "train and eval pictures", "before"]:
+    for word in [*words, "train and eval pictures", "last accepted pictures"]:
         assert word in text, text
 
 
@@ -153,7 +153,7 @@ def test_too_many_pictures_of_nothing_are_refused_at_once(gate, exposure):
     config = ValidationConfig(max_near_constant=0.5)
     with pytest.raises(GateRefused) as caught:
         gate.judge(odd, config=config)
-    reason = f"train pictures: 60% of them are {exposure}, validation.max_{exposure.replace('-', '_')} allows 50%"
+    reason = f"train pictures: 60% of them are {exposure}; validation.max_{exposure.replace('-', '_')} allows 50%"
     hint = "; masks of levels 0 and 1 need data.levels=1" if exposure == "near-black" else ""
     assert caught.value.reasons[0] == reason + hint
     assert caught.value.evidence[0]["values"] == (exposure,)
