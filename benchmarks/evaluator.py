@@ -145,7 +145,7 @@ def evaluator(config: Config, folder: Path, levels: np.ndarray) -> Side:
 def export(config: TrainerConfig, vae: VAE, folder: Path) -> None:
     """Write the model with the signature that the Evaluator calls, including the pixel graph."""
     plain = {"preprocessing": config.to_dict()["preprocessing"]}
-    pixels = lambda encoded: preprocessing_fn({ENCODED: encoded[:, tf.newaxis]}, plain)[PIXELS]
+    pixels = lambda encoded: preprocessing_fn({ENCODED: encoded[:, tf.newaxis]}, plain)[PIXELS]  # noqa: E731
     pixels.resources = []
     servable = Servable(vae, pixels, config.training.importance_samples)
     servable.save(folder, ["evaluate"])

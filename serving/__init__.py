@@ -1,0 +1,1 @@
+"""Use a pushed model, without TFX and Keras."""

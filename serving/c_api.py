@@ -50,8 +50,10 @@ _FUNCTIONS = {  # name: (return type, argument types)
     "TF_OperationOutputType": (c_int, [_Output]),
     "TF_SessionRun": (
         None,
-        [c_void_p, c_void_p, POINTER(_Output), POINTER(c_void_p), c_int, POINTER(_Output), POINTER(c_void_p), c_int]
-        + [c_void_p, c_int, c_void_p, c_void_p],
+        [
+            *(c_void_p, c_void_p, POINTER(_Output), POINTER(c_void_p), c_int, POINTER(_Output), POINTER(c_void_p), c_int),
+            *(c_void_p, c_int, c_void_p, c_void_p),
+        ],
     ),
     "TF_AllocateTensor": (c_void_p, [c_int, POINTER(c_int64), c_int, c_size_t]),
     "TF_DeleteTensor": (None, [c_void_p]),

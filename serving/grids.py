@@ -10,7 +10,7 @@ from PIL import Image
 WIDTH = 600  # Minimum width of a sheet in pixels: small pictures are enlarged by an integer factor to reach it.
 GAP = 2  # Pixels between pictures, after enlarging.
 GAP_OF_PAIRS = 10  # Pixels between pairs: wider, to show which two belong together.
-MOST = 10_000  # Maximum number of pictures on a sheet: larger files stall picture viewers.
+MAX_ON_SHEET = 10_000  # Maximum number of pictures on a sheet: larger files stall picture viewers.
 _GREY = 200  # Visible between black pictures and between white ones.
 _ONE_ROW = 5  # Up to this many pictures form one row.
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from common.errors import InputError
 from common.writing import filled, followed, is_stream, written
-from serving.grids import MOST, to_image
+from serving.grids import MAX_ON_SHEET, to_image
 
 _LONGEST_NAME = 60  # Characters, each at most 4 bytes: file systems allow 255 bytes.
 _OTHER_FORMATS = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pdf", ".svg"}
@@ -38,8 +38,8 @@ def is_sheet(out: Path, count: int) -> bool:
     if _is_one_file(out):
         if out.is_dir():
             raise InputError(f"--out {out} is a folder: name a file")
-        if count > MOST:
-            raise InputError(f"--out {out}: one sheet holds at most {MOST:,} pictures, not {count:,}; name a folder")
+        if count > MAX_ON_SHEET:
+            raise InputError(f"--out {out}: one sheet holds at most {MAX_ON_SHEET:,} pictures, not {count:,}; name a folder")
         return True
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file: name a .png file, or a folder")

@@ -66,9 +66,9 @@ def _pictures_in(top: Path, left: list[tuple[Path, str]]) -> Iterator[Path]:
     root = os.path.realpath(top)
     for above, folders, files in os.walk(top, onerror=unreadable):
         folders[:] = [name for name in folders if not is_passed_over(name)]
-        for folder in (Path(above, name) for name in folders):
-            if folder.is_symlink() and not _is_walked(root, os.path.realpath(folder)):
-                left.append((folder, "a link that leads out of the folder: name it as well"))
+        links = [link for link in (Path(above, name) for name in folders) if link.is_symlink()]
+        outside = (link for link in links if not _is_walked(root, os.path.realpath(link)))
+        left.extend((link, "a link that leads out of the folder: name it as well") for link in outside)
         for file in (Path(above, name) for name in files if not is_passed_over(name)):
             try:
                 nowhere = file.is_symlink() and not file.exists()
@@ -82,8 +82,8 @@ def _pictures_in(top: Path, left: list[tuple[Path, str]]) -> Iterator[Path]:
 
 def _is_walked(root: str, folder: str) -> bool:
     """Return whether the search reaches a folder, given by its real path, without the link to it."""
-    inside = os.path.relpath(folder, root).split(os.sep)
-    return inside[0] != os.pardir and not any(map(is_passed_over, inside))
+    inside = Path(os.path.relpath(folder, root)).parts
+    return os.pardir not in inside[:1] and not any(map(is_passed_over, inside))
 
 
 def as_the_model_sees(

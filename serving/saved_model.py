@@ -36,7 +36,7 @@ class SavedModel:
     def __init__(self, folder: str | Path, open_file: Callable[[str, str], Any] = open):
         self.folder = str(folder)
         try:
-            with open_file(os.path.join(folder, "saved_model.pb"), "rb") as file:
+            with open_file(os.path.join(folder, "saved_model.pb"), "rb") as file:  # noqa: PTH118  a URI has no Path
                 self.signatures: dict[str, Signature] = read_signatures(file.read())
             self._session = Session(find_library(), self.folder)
         except (OSError, ValueError, TensorFlowError) as error:

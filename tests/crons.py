@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-MONTHS = dict(zip("jan feb mar apr may jun jul aug sep oct nov dec".split(), range(1, 13)))
-DAYS = dict(zip("sun mon tue wed thu fri sat".split(), range(7)))
+MONTHS = dict(zip(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], range(1, 13)))
+DAYS = dict(zip(["sun", "mon", "tue", "wed", "thu", "fri", "sat"], range(7)))
 BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 
 

@@ -47,7 +47,7 @@ def hook(tls: ssl.SSLContext | None = None, **how: Any) -> Iterator[Hook]:
                 self.send_header(name, value)
             self.end_headers()
 
-        do_POST = do_GET = answer  # noqa: N815
+        do_POST = do_GET = answer
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -14,7 +14,7 @@ from trainer.losses import ElboTerms, vae_loss
 from trainer.networks.dropout import dropping
 from trainer.vae import VAE
 
-MOST_NUMBERS = 1 << 26  # values in all layers, for the images of a part; about 600 MB with gradients and the likelihood's values
+MAX_NUMBERS = 1 << 26  # values in all layers, for the images of a part; about 600 MB with gradients and the likelihood's values
 
 
 class BatchGradients:
@@ -111,12 +111,12 @@ class BatchGradients:
         return terms, self.config.feature_weight * math.prod(self.vae.image_shape) * tf.reduce_sum(distances)
 
     def _trained_at_once(self) -> int:
-        """Return how many images have at most `MOST_NUMBERS` values in all layers, including those of the features."""
-        alone = self.vae.trained_at_once(MOST_NUMBERS)
+        """Return how many images have at most `MAX_NUMBERS` values in all layers, including those of the features."""
+        alone = self.vae.trained_at_once(MAX_NUMBERS)
         if not self.config.feature_weight:
             return alone
         # If n images reach the limit in the model alone and m in the features alone, 1 / (1/n + 1/m) reach it in both together.
-        features = max(1, MOST_NUMBERS // self.distance.numbers(*self.vae.image_shape[:2]))
+        features = max(1, MAX_NUMBERS // self.distance.numbers(*self.vae.image_shape[:2]))
         return max(1, alone * features // (alone + features))
 
     def _of_part(self, *arguments: tf.Tensor | None) -> list[tf.Tensor]:

@@ -107,9 +107,9 @@ def change_colors(levels: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor,
     return tf.reshape(to_levels(x, 8 * tf.as_dtype(levels.dtype).size), tf.shape(levels))
 
 
-def _shifts(count: tf.Tensor, size: int, most: int, seed: tf.Tensor) -> tf.Tensor:
-    most = min(most, size - 1)
-    return tf.random.stateless_uniform([count], seed, -most, most + 1, tf.int32)
+def _shifts(count: tf.Tensor, size: int, limit: int, seed: tf.Tensor) -> tf.Tensor:
+    limit = min(limit, size - 1)
+    return tf.random.stateless_uniform([count], seed, -limit, limit + 1, tf.int32)
 
 
 def _reflect(places: tf.Tensor, size: int) -> tf.Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 import zipfile
 from collections.abc import Sequence
@@ -77,7 +76,7 @@ class Checkpoint:
         fresh = self.path.with_suffix(".new")
         with fresh.open("wb") as file:
             np.savez(file, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)}, **arrays)
-        os.replace(fresh, self.path)
+        fresh.replace(self.path)
         now = time.monotonic()
         self._due = now + (now - begin) / SHARE
 
@@ -104,13 +103,14 @@ class Checkpoint:
         return course, found
 
 
-def training_key(told: dict[str, Any], records: Sequence[str]) -> str:
+def training_key(arguments: dict[str, Any], records: Sequence[str]) -> str:
     """Return the SHA-256 of everything that a training depends on, in hexadecimal.
 
     Args:
-        told: The training's arguments, in JSON's types.
+        arguments: The training's arguments, in JSON's types.
         records: The files that the training reads, which count by path, size and modification time. The path alone is not enough:
             a restored or lost database numbers folders anew, and the same path then has other images.
     """
-    files = [(path, os.path.getsize(path), os.stat(path).st_mtime_ns) for path in records]
-    return hashlib.sha256(json.dumps([told, files], sort_keys=True).encode()).hexdigest()
+    stats = ((path, Path(path).stat()) for path in records)
+    files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    return hashlib.sha256(json.dumps([arguments, files], sort_keys=True).encode()).hexdigest()

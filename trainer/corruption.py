@@ -33,12 +33,12 @@ def corrupt(x: tf.Tensor, kind: str, level: tf.Tensor | float, seed: tf.Tensor) 
     return KINDS[kind](x, level, seed)
 
 
-def corrupt_variously(x: tf.Tensor, kind: str, most: float, seed: tf.Tensor) -> tf.Tensor:
-    """Corrupt each image by its own level, uniform between 0 and `most`. So the encoder learns clean images as well."""
+def corrupt_variously(x: tf.Tensor, kind: str, max_level: float, seed: tf.Tensor) -> tf.Tensor:
+    """Corrupt each image by its own level, uniform between 0 and `max_level`. So the encoder learns clean images as well."""
     if kind == "none":
         return x
     level_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    return corrupt(x, kind, tf.random.stateless_uniform([tf.shape(x)[0]], level_seed, maxval=most), noise_seed)
+    return corrupt(x, kind, tf.random.stateless_uniform([tf.shape(x)[0]], level_seed, maxval=max_level), noise_seed)
 
 
 def _gaussian(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

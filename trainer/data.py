@@ -183,7 +183,6 @@ class Pictures:
         Returns:
             Levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches per epoch.
         """
-
         block = batch_size * max(1, BLOCK_BYTES // (batch_size * self.levels[0].nbytes))
 
         def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -76,13 +76,13 @@ def code_figures(vae: VAE, mean: np.ndarray, log_variance: np.ndarray) -> dict[s
     log_prior = (
         None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True, autograph=False)
     )
-    told = code_information(mean, log_variance, log_prior=log_prior)
+    information = code_information(mean, log_variance, log_prior=log_prior)
     return {
         "active_units": active_units(mean),
         "latent_dim": vae.latent_dim,
-        "mutual_information": told.mutual_information,
-        "marginal_kl": told.marginal_kl,
-        "pictures": told.pictures,
+        "mutual_information": information.mutual_information,
+        "marginal_kl": information.marginal_kl,
+        "pictures": information.pictures,
     }
 
 
@@ -151,14 +151,14 @@ def denoising_figures(vae: VAE, x: np.ndarray, labels: np.ndarray, config: Train
     return {"corruption": config.corruption, "level": config.corruption_level, "spoilt": before, "denoised": after}
 
 
-def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: dict[str, Any], folder: Path) -> None:
+def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, figures: dict[str, Any], folder: Path) -> None:
     """Save a few corrupted images, their denoised versions, and the originals, for inspection.
 
     Args:
         vae: The trained model.
         held_out: Images to choose from, evenly spread.
         config: The training configuration.
-        told: The result of `denoising_figures`.
+        figures: The result of `denoising_figures`.
         folder: Gets `denoising.npz`, uint8 [n, h, w, c] by `clean`, `spoilt`, `denoised`; and `denoising.json`.
     """
     step = max(1, len(held_out) // SHOWN_PICTURES)
@@ -168,7 +168,7 @@ def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, told: d
     denoised = vae.decode_mean(vae.encode(spoilt, some.labels)[0], some.labels)
     pictures = {"clean": to_levels(scale(some.levels)), "spoilt": to_levels(spoilt), "denoised": to_levels(denoised)}
     np.savez(folder / "denoising.npz", **{name: np.asarray(picture) for name, picture in pictures.items()})
-    (folder / "denoising.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / "denoising.json").write_text(json.dumps(figures), encoding="utf-8")
 
 
 def encode_all(vae: VAE, x: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

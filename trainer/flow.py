@@ -134,7 +134,7 @@ class Flow:
             labels: Shares of labels, float32 [n, labels].
         """
         steps = self.settings.steps
-        at = lambda step: tf.fill([tf.shape(noise)[0], 1], tf.cast(step, tf.float32) / steps)
+        at = lambda step: tf.fill([tf.shape(noise)[0], 1], tf.cast(step, tf.float32) / steps)  # noqa: E731
 
         def advance(step: tf.Tensor, u: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             first = self.velocity(u, at(step), labels)
@@ -196,7 +196,7 @@ class _Fit:
 
     def _many_updates(self, count: tf.Tensor) -> tf.Tensor:
         """Make `count` updates and return their mean loss, float32 []."""
-        step = lambda i, total: (i + 1, total + self._update())
+        step = lambda i, total: (i + 1, total + self._update())  # noqa: E731
         _, total = tf.while_loop(lambda i, _: i < count, step, (tf.constant(0), tf.constant(0.0)), parallel_iterations=1)
         return total / tf.cast(count, tf.float32)
 
@@ -240,10 +240,10 @@ class _Fit:
                 yield codes[part], noise[part], t[part], None if shares is None else shares[part]
 
 
-def _calls(done: int, most: int) -> Iterator[int]:
+def _calls(done: int, updates: int) -> Iterator[int]:
     """Yield the number of updates of each compiled call until the next evaluation of the held-out loss."""
-    for start in range(done, min(done + EVERY, most), UPDATES_A_CALL):
-        yield min(UPDATES_A_CALL, most - start)
+    for start in range(done, min(done + EVERY, updates), UPDATES_A_CALL):
+        yield min(UPDATES_A_CALL, updates - start)
 
 
 def _shares(labels: np.ndarray, known: int) -> np.ndarray:

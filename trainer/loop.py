@@ -33,7 +33,7 @@ from trainer.vae import UNLABELLED, VAE
 LOGGER = logging.getLogger("darkroom.trainer")
 CALL_SECONDS = 0.25  # target time of one compiled call; progress and Ctrl-C are handled between calls
 LABELS_HIDDEN = 0.1  # share of labels hidden from a conditional model, so that it can encode unlabeled images as well
-MOST_GRADIENT = 4.0  # initial bound of the norm, nats per value: 10 times the usual norm for a Bernoulli, twice for a mixture
+MAX_GRADIENT = 4.0  # initial bound of the norm, nats per value: 10 times the usual norm for a Bernoulli, twice for a mixture
 EVAL_BATCH = 250  # maximum number of images evaluated at once: more are no faster
 EVAL_NUMBERS = 1 << 23  # values in the largest layer, over all images evaluated at once: more take gigabytes
 
@@ -113,7 +113,7 @@ class Loop:
             self.optimizer = FusedAdam(self.learning_rate, config.weight_average)
             self.optimizer.build(vae.trainable_variables)
             self.gradients = BatchGradients(vae, config, strategy.num_replicas_in_sync, distance)
-            self.bound = GradientBound(MOST_GRADIENT * math.prod(vae.image_shape))
+            self.bound = GradientBound(MAX_GRADIENT * math.prod(vae.image_shape))
         self.held_out = held_out
         self.held_out_noise = np.concatenate(
             [keyed_normal(example_keys(levels), (vae.latent_dim,)) for levels, _ in held_out.in_order(EVAL_BATCH)]

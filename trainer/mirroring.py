@@ -16,10 +16,10 @@ from trainer.config import TrainingConfig
 from trainer.data import Pictures
 
 LOGGER = logging.getLogger("darkroom.trainer")
-MOST_PICTURES = 2000  # more take seconds, and change only the third digit
+MAX_PICTURES = 2000  # more take seconds, and change only the third digit
 FEWEST_PICTURES = 500  # with fewer, letters on photographs were not detected
-MOST_RECOGNIZED = 0.58  # photographs: 0.49 to 0.55; letters drawn on photographs: 0.62; Fashion-MNIST: 0.83; digits: 0.93
-MOST_LABEL_DROP = 0.05  # drop of the accuracy; photographs: 0.00; Fashion-MNIST: 0.21; digits: 0.64
+MAX_RECOGNIZED = 0.58  # photographs: 0.49 to 0.55; letters drawn on photographs: 0.62; Fashion-MNIST: 0.83; digits: 0.93
+MAX_LABEL_DROP = 0.05  # drop of the accuracy; photographs: 0.00; Fashion-MNIST: 0.21; digits: 0.64
 FOLDS = 5
 
 _SIDE, _CELLS, _DIRECTIONS = 32, 8, 8
@@ -53,9 +53,9 @@ class MirrorTest:
         """Return why images should not be mirrored; '' if they may be."""
         if self.pictures < FEWEST_PICTURES:
             return f"{self.pictures} pictures are too few to tell, {FEWEST_PICTURES} are needed"
-        if self.recognized > MOST_RECOGNIZED:
+        if self.recognized > MAX_RECOGNIZED:
             return f"{self.recognized:.0%} of the pictures can be told from their mirror image"
-        if self.label_drop > MOST_LABEL_DROP:
+        if self.label_drop > MAX_LABEL_DROP:
             return f"{self.label_drop:.0%} of the pictures look like another label's once they are mirrored"
         return ""
 
@@ -80,7 +80,7 @@ def decide_augmentation(config: TrainingConfig, pictures: Pictures) -> tuple[Tra
     """
     if "auto" not in config.augmentation:
         return config, None
-    report_progress("comparing mirror images", done=0, total=min(MOST_PICTURES, len(pictures)))
+    report_progress("comparing mirror images", done=0, total=min(MAX_PICTURES, len(pictures)))
     found = test_mirrors(pictures.levels, pictures.labels)
     report_progress("comparing mirror images", done=found.pictures, total=found.pictures)
     LOGGER.info("training pictures are %s", f"not mirrored: {found.reason}" if found.hurts else "mirrored as well")
@@ -104,7 +104,7 @@ def test_mirrors(levels: np.ndarray, labels: Sequence[object] | None = None, see
     A small share of such images among others is not detected, such as one in five with a letter drawn on it.
 
     Args:
-        levels: uint8 or uint16 [n, h, w, c], c being 1 or 3. If there are more than `MOST_PICTURES`, that many are drawn.
+        levels: uint8 or uint16 [n, h, w, c], c being 1 or 3. If there are more than `MAX_PICTURES`, that many are drawn.
         labels: n labels. None, "" and negative numbers stand for no label. Only labels can detect images that are mirror images of
             another label's, such as arrows to the left and arrows to the right.
         seed: Seed of the draw and of the folds. The same seed gives the same result.
@@ -112,7 +112,7 @@ def test_mirrors(levels: np.ndarray, labels: Sequence[object] | None = None, see
     Returns:
         The test's figures. The test takes about two seconds for 2,000 images of 32x32.
     """
-    chosen = np.random.default_rng(seed).permutation(len(levels))[:MOST_PICTURES]
+    chosen = np.random.default_rng(seed).permutation(len(levels))[:MAX_PICTURES]
     if len(chosen) < FEWEST_PICTURES:
         return MirrorTest(math.nan, 0.0, len(chosen))
     block = max(1, _BLOCK_VALUES // max(1, math.prod(levels.shape[1:])))
@@ -158,13 +158,13 @@ def mirrored_directions(features: np.ndarray) -> np.ndarray:
 def _recognized(features: np.ndarray) -> float:
     from sklearn.linear_model import Ridge
 
-    odd = (features - mirrored_directions(features)).reshape(len(features), -1)
+    differences = (features - mirrored_directions(features)).reshape(len(features), -1)
     right = 0.0
-    for train, held_out in _folds(len(odd)):
-        scale = np.sqrt(np.square(odd[train]).mean(axis=0)) + 1e-3
-        ridge = Ridge(alpha=_PENALTY * len(train), fit_intercept=False).fit(odd[train] / scale, np.ones(len(train)))
-        right += float(np.sum(0.5 + 0.5 * np.sign(ridge.predict(odd[held_out] / scale))))
-    return right / len(odd)
+    for train, held_out in _folds(len(differences)):
+        scale = np.sqrt(np.square(differences[train]).mean(axis=0)) + 1e-3
+        ridge = Ridge(alpha=_PENALTY * len(train), fit_intercept=False).fit(differences[train] / scale, np.ones(len(train)))
+        right += float(np.sum(0.5 + 0.5 * np.sign(ridge.predict(differences[held_out] / scale))))
+    return right / len(differences)
 
 
 def _label_drop(features: np.ndarray, labels: Sequence[object]) -> float:

@@ -72,8 +72,8 @@ class FusedAdam(keras.optimizers.Adam):
             )
 
 
-def average_decay(most: float, step: tf.Tensor) -> tf.Tensor:
-    """Return the decay of a running mean at a step, from 0: min(most, (1 + step) / (10 + step)), float32 [].
+def average_decay(max_decay: float, step: tf.Tensor) -> tf.Tensor:
+    """Return the decay of a running mean at a step, from 0: min(max_decay, (1 + step) / (10 + step)), float32 [].
 
     It is the warm-up of TensorFlow's `ExponentialMovingAverage`. Without it, the mean would keep the initial weights for long.
 
@@ -82,7 +82,7 @@ def average_decay(most: float, step: tf.Tensor) -> tf.Tensor:
         [0.1, 0.55, 0.999]
     """
     step = tf.cast(step, tf.float32)
-    return tf.minimum(most, (1.0 + step) / (10.0 + step))
+    return tf.minimum(max_decay, (1.0 + step) / (10.0 + step))
 
 
 class GradientBound(tf.Module):
@@ -94,7 +94,7 @@ class GradientBound(tf.Module):
     not a number is left unchanged too, so that the loss shows it.
 
     Args:
-        most: The largest norm allowed at first, above 0.
+        first_bound: The largest norm allowed at first, above 0.
 
     Example:
         >>> bound = GradientBound(5.0)
@@ -105,11 +105,11 @@ class GradientBound(tf.Module):
     SPREAD = 4.0  # bound, in multiples of the usual norm: batches differ by far less
     MEMORY = 100  # steps of the running mean of the norm
 
-    def __init__(self, most: float):
+    def __init__(self, first_bound: float):
         super().__init__()
         # Each replica has its own, from its own part of the batches.
         self.usual = tf.Variable(
-            most / self.SPREAD,
+            first_bound / self.SPREAD,
             trainable=False,
             synchronization=tf.VariableSynchronization.ON_READ,
             aggregation=tf.VariableAggregation.MEAN,
@@ -117,7 +117,7 @@ class GradientBound(tf.Module):
 
     def __call__(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Return the bounded gradients, one for each variable and of any shapes; as many, of the same shapes."""
-        norm, most = tf.linalg.global_norm(gradients), self.SPREAD * self.usual
-        taken = tf.where(tf.math.is_finite(norm), tf.minimum(norm, most), self.usual)
+        norm, bound = tf.linalg.global_norm(gradients), self.SPREAD * self.usual
+        taken = tf.where(tf.math.is_finite(norm), tf.minimum(norm, bound), self.usual)
         self.usual.assign_add((taken - self.usual) / self.MEMORY)
-        return tf.cond(norm > most, lambda: [gradient * (most / norm) for gradient in gradients], lambda: gradients)
+        return tf.cond(norm > bound, lambda: [gradient * (bound / norm) for gradient in gradients], lambda: gradients)

@@ -16,7 +16,7 @@ from trainer.sampling import reparameterise
 
 Posterior = tuple[tf.Tensor, tf.Tensor]  # mean and log-variance, each float32 [..., d]
 Density = Callable[..., tf.Tensor]  # z, float32 [n, d], and shares of labels or None -> log p(z), [n], nats
-MOST_LOG_SCALE = 4.0  # bound in either direction: deviations of a label's prior from 1/50 to 50 times the others'
+MAX_LOG_SCALE = 4.0  # bound in either direction: deviations of a label's prior from 1/50 to 50 times the others'
 LIKELIER = 5.0  # initial log-ratio of the weights of a label's own pseudo-inputs to those of others
 TINY = 1e-12  # keeps the gradient of a zero weight finite
 
@@ -93,7 +93,7 @@ class LabelUnits(keras.layers.Layer):
         return shift + tf.exp(log_scale) * z
 
     def _of(self, labels: tf.Tensor) -> Posterior:
-        log_scale = MOST_LOG_SCALE * tf.tanh(self.unbounded_log_scale.value / MOST_LOG_SCALE)
+        log_scale = MAX_LOG_SCALE * tf.tanh(self.unbounded_log_scale.value / MAX_LOG_SCALE)
         return tf.matmul(labels, self.mean.value), tf.matmul(labels, log_scale)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,9 +74,9 @@ def find_checkpoint(config: TrainerConfig, fn_args: FnArgs) -> Checkpoint | None
     folder = fn_args.custom_config.get("checkpoints")
     if not folder:
         return None
-    told = {"config": config.to_dict(), "code": fn_args.custom_config["code"], "base_model": fn_args.base_model}
+    arguments = {"config": config.to_dict(), "code": fn_args.custom_config["code"], "base_model": fn_args.base_model}
     records = list_records([*fn_args.train_files, *fn_args.eval_files])
-    return Checkpoint(Path(folder), training_key({**told, "transform": fn_args.transform_output}, records))
+    return Checkpoint(Path(folder), training_key({**arguments, "transform": fn_args.transform_output}, records))
 
 
 def train(
@@ -117,9 +116,9 @@ def train(
     if config.model.conditional and len(known) < 2:
         raise InputError("model.conditional needs pictures of at least two labels, such as folders of different names")
     with tempfile.TemporaryDirectory(prefix="darkroom-pixels-") as pixels:
-        most, depth = config.training.memory_megabytes, config.preprocessing.depth
-        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known, most, depth)
-        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known, most, depth)
+        megabytes, depth = config.training.memory_megabytes, config.preprocessing.depth
+        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known, megabytes, depth)
+        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known, megabytes, depth)
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)
@@ -171,8 +170,8 @@ def train(
 def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> TrainingData:
     """Return the statistics and examples of the training images that a new model starts from."""
     mean, deviation = pictures.moments()
-    examples, of = pictures.some(config.model.pseudo_inputs, config.training.seed)
-    return TrainingData(mean, deviation, examples, labels, of)
+    examples, example_labels = pictures.some(config.model.pseudo_inputs, config.training.seed)
+    return TrainingData(mean, deviation, examples, labels, example_labels)
 
 
 def feature_distance(training: TrainingConfig, pictures: Pictures, checkpoint: Checkpoint | None = None) -> FeatureDistance | None:
@@ -207,20 +206,20 @@ def fit_density(
     if generation.density == "mixture":
         codes, labels = aggregate_posterior(vae, pictures, CODES)
         return Mixture.fit(codes, generation.components, seed, labels, known)
-    most = min(FLOW_CODES, max(CODES, FLOW_NUMBERS // vae.latent_dim))
-    codes, labels = aggregate_posterior(vae, pictures, most, max(1, most // len(pictures)))
+    count = min(FLOW_CODES, max(CODES, FLOW_NUMBERS // vae.latent_dim))
+    codes, labels = aggregate_posterior(vae, pictures, count, max(1, count // len(pictures)))
     others, other_labels = aggregate_posterior(vae, held_out, CODES)
     settings = FlowSettings(generation.updates, generation.steps, seed, latent_grid(vae.config, vae.image_shape))
     return Flow.fit(codes, others, settings, (labels, other_labels), known, checkpoint.beside("flow") if checkpoint else None)
 
 
-def aggregate_posterior(vae: VAE, pictures: Pictures, most: int, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def aggregate_posterior(vae: VAE, pictures: Pictures, max_pictures: int, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Draw samples of q(z) = E[q(z|x)].
 
     Args:
         vae: The trained model.
         pictures: Images with their labels.
-        most: Maximum number of images taken, spread evenly over all.
+        max_pictures: Maximum number of images taken, spread evenly over all.
         samples: Number of samples for each image.
 
     Returns:
@@ -231,7 +230,7 @@ def aggregate_posterior(vae: VAE, pictures: Pictures, most: int, samples: int = 
         reduce_retracing=True,
         autograph=False,
     )
-    step = -(-len(pictures) // most)
+    step = -(-len(pictures) // max_pictures)
     # Encode with labels: a code that also contained the label could contradict the label that is asked for in generation.
     chosen = Pictures(pictures.levels[::step], pictures.labels[::step])
     rng = np.random.default_rng(0)
@@ -253,7 +252,7 @@ def golden_pictures(patterns: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
 
 def read_labels(patterns: Sequence[str]) -> dict[str, int]:
     """Return the labels of the training split in the order of their names, with their numbers of images. Empty without labels."""
-    summary = Path(os.path.dirname(os.path.dirname(patterns[0]))) / "summary.json"
+    summary = Path(patterns[0]).parents[1] / "summary.json"
     with tf.io.gfile.GFile(str(summary)) as file:
         return {label: count for label, count in sorted(json.load(file)["labels"]["train"].items()) if label}
 

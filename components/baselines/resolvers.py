@@ -118,8 +118,9 @@ def _blessed(blessings: list[types.Artifact]) -> list[int]:
 
 
 def _started_from(store: metadata_store.MetadataStore, examples: set[int], models: set[int]) -> int | None:
-    """Return the starting point of the first training on these examples that produced a model: a model's id, 0 for none; None
-    if there was no such training.
+    """Return the starting point of the first training on these examples that produced a model.
+
+    It is a model's id, or 0 for none. Return None if there was no such training.
     """
     events = store.get_events_by_artifact_ids(list(examples)) if examples else []
     users = sorted({event.execution_id for event in events if event.type == metadata_store_pb2.Event.INPUT})

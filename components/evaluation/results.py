@@ -96,9 +96,7 @@ def _failures(uri: str) -> list[str]:
     order = list(NAMES)
     failures.sort(key=lambda f: order.index(f.metric_key.output_name) if f.metric_key.output_name in order else len(order))
     sentences = [_sentence(failure) for failure in failures]
-    for missing in result.missing_slices:
-        sentences.append(f"there are no held-out pictures to evaluate ({missing})")
-    return sentences
+    return sentences + [f"there are no held-out pictures to evaluate ({missing})" for missing in result.missing_slices]
 
 
 def _sentence(failure) -> str:

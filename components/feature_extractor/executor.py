@@ -32,7 +32,7 @@ log = logging.getLogger("darkroom.feature_extractor")
 class Executor(base_executor.BaseExecutor):
     """See `components.feature_extractor.component.FeatureExtractor`."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],

@@ -42,7 +42,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         """Raise: `Do` writes each unit as a whole instead, which keeps the order."""
         raise NotImplementedError("ImageExampleGen writes its units in Do")
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],

@@ -18,8 +18,31 @@ _NAMES = (
 )
 # Words that only mean pictures: train_images and TestSet are names of splits, training_shoes is not.
 _VAGUE = frozenset(
-    ("set", "sets", "subset", "split", "splits", "data", "dataset", "image", "images", "img", "imgs", "picture", "pictures")
-    + ("pic", "pics", "photo", "photos", "file", "files", "folder", "dir", "sample", "samples")
+    [
+        "set",
+        "sets",
+        "subset",
+        "split",
+        "splits",
+        "data",
+        "dataset",
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "picture",
+        "pictures",
+        "pic",
+        "pics",
+        "photo",
+        "photos",
+        "file",
+        "files",
+        "folder",
+        "dir",
+        "sample",
+        "samples",
+    ]
 )
 _MEANINGS = _NAMES | {f"{name}{vague}": split for name, split in _NAMES.items() for vague in _VAGUE}
 _PREFIXES = {"t10k": "test"}

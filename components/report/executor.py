@@ -32,7 +32,7 @@ Artifacts = dict[str, list[Artifact]]
 class Executor(base_executor.BaseExecutor):
     """See `components.report.component.Report`."""
 
-    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:  # noqa: N802
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the report to the output artifact's folder."""
         run_id = (self._context.pipeline_run_id if self._context else None) or ""
         report = gather(input_dict, exec_properties, run_id, datetime.now(timezone.utc))

@@ -20,7 +20,7 @@ log = logging.getLogger("darkroom.sample_quality")
 class Executor(base_executor.BaseExecutor):
     """See `components.sample_quality.component.SampleQuality`."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],

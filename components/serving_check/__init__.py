@@ -1,0 +1,1 @@
+"""ServingCheck: compare an export's answers with those of the trained model."""

@@ -76,7 +76,7 @@ def join(parts: list[Any]) -> Any:
     """Join answers to single rows, arrays or lists of strings, into one answer."""
     import numpy
 
-    return sum(parts, []) if isinstance(parts[0], list) else numpy.concatenate(parts)
+    return [one for part in parts for one in part] if isinstance(parts[0], list) else numpy.concatenate(parts)
 
 
 def milliseconds_since(started: float) -> float:

@@ -17,7 +17,7 @@ from trainer.tuning.trials import FILE
 class Executor(tuner_executor.Executor):
     """Add `trials.json` to the output `tuner_results`. TFX's own table lacks failed trials and the figures of trials."""
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[Artifact]],
         output_dict: dict[str, list[Artifact]],

@@ -67,12 +67,12 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
 
     cluster, name = config.cluster, name_of(config)
     registry, push_to = cluster.registry_folder(name), cluster.push_folder(name)
-    told = {"registry": registry, "title": config.title, "images": images}
+    parameters = {"registry": registry, "title": config.title, "images": images}
     pipeline = create_pipeline(
         name=name,
         root=cluster.root,
         images=images,
-        environment=Cluster(schema, registry, push_to, Verdict(**told), resolver=target == "vertex"),
+        environment=Cluster(schema, registry, push_to, Verdict(**parameters), resolver=target == "vertex"),
         push_to=push_to,
         config=config,
         beam_args=LOCAL_BEAM,
@@ -85,7 +85,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
             use_pipeline_spec_2_1=True,
         )
     )
-    compiler.set_exit_handler(Notification(**told, webhook_env=cluster.webhook_env))
+    compiler.set_exit_handler(Notification(**parameters, webhook_env=cluster.webhook_env))
     spec = compiler.run(pipeline, write_out=False)["pipelineSpec"]
     # The server does not read this root; `submit` and `schedule` send it.
     spec["defaultPipelineRoot"] = cluster.root
@@ -271,7 +271,7 @@ def platform_spec(spec: Document, cluster: ClusterConfig) -> Document | None:
     if cluster.node_selector:
         each["nodeSelector"] = {"labels": dict(cluster.node_selector)}
     labels = [label for label, executor in spec["deploymentSpec"]["executors"].items() if "container" in executor]
-    executors = {label: each for label in labels}
+    executors = dict.fromkeys(labels, each)
     return {"platforms": {"kubernetes": {"deploymentSpec": {"executors": executors}}}}
 
 

@@ -355,11 +355,10 @@ _NUMBER = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?|0o[0-7]+|0x[0-9a-
 def misread(text: str) -> Iterator[Violation]:
     """Yield unquoted strings that this parser reads as strings and the server's parser as numbers."""
     for event in yaml.parse(text):
-        if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.style is None and _NUMBER.fullmatch(event.value):
-            if isinstance(yaml.safe_load(event.value), str):
-                yield Violation(
-                    "string", f"line {event.start_mark.line + 1}", f"the server reads {event.value} as a number: put it in quotes"
-                )
+        plain = isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.style is None
+        if plain and _NUMBER.fullmatch(event.value) and isinstance(yaml.safe_load(event.value), str):
+            line = f"line {event.start_mark.line + 1}"
+            yield Violation("string", line, f"the server reads {event.value} as a number: put it in quotes")
 
 
 _Rule = Callable[[dict[str, Any]], Iterator[Violation]]

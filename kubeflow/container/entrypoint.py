@@ -88,15 +88,15 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
         leave_record(parsed.registry, run, record, sleep)
     found = record.get("error")
     if error is None:
-        said = last_words(outputs["verdict"].uri) if parsed.component in VERDICTS else record["said"]
-        LOGGER.info("%s: %s", parsed.component, said or "done")
+        result = last_words(outputs["verdict"].uri) if parsed.component in VERDICTS else record["said"]
+        LOGGER.info("%s: %s", parsed.component, result or "done")
         return 0
-    words = f"{parsed.component}: {Status(found['status']).word}: {'; '.join(found['reasons'])}"
+    message = f"{parsed.component}: {Status(found['status']).word}: {'; '.join(found['reasons'])}"
     pause = pause_before_next(found["status"] == Status.FAULT, parsed.retries, parsed.pause)
     if pause is None:
-        LOGGER.error("%s", words)
+        LOGGER.error("%s", message)
         return found["status"]
-    LOGGER.warning("%s; tried again in %d s", words, pause)
+    LOGGER.warning("%s; retrying in %d s", message, pause)
     sleep(pause)
     return again(uris, sys.argv[1:] if arguments is None else arguments)
 
@@ -133,13 +133,13 @@ def leave_record(registry: str, run: str, record: dict[str, Any], sleep: Callabl
             write_record(registry, run, record)
             return
         except Exception as error:  # each store has its own exceptions
-            words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             if pause is None:
                 LOGGER.error(
-                    "the record for Verdict, which will not know of this step, could not be left in %s: %s", registry, words
+                    "the record for Verdict, which will not know of this step, could not be left in %s: %s", registry, reason
                 )
             else:
-                LOGGER.warning("the record cannot be left in %s (%s); once more in %g s", registry, words, pause)
+                LOGGER.warning("the record cannot be left in %s (%s); once more in %g s", registry, reason, pause)
                 sleep(pause)
 
 

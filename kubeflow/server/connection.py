@@ -241,10 +241,10 @@ class Connection:
         except kfp_server_api.ApiException as error:
             raise self._explained(error) from None
         except (transport.NewConnectionError, transport.ConnectTimeoutError) as error:
-            words = f"cannot reach {self.host}: {_reason(error)}"
+            message = f"cannot reach {self.host}: {_reason(error)}"
             if self._answered:  # the address is right: port forwarding was lost, or the server restarts
-                raise LostAnswer(words) from None
-            raise InputError(f"{words}; is --host (or KFP_HOST) right?") from None
+                raise LostAnswer(message) from None
+            raise InputError(f"{message}; is --host (or KFP_HOST) right?") from None
         except (transport.ProtocolError, transport.ReadTimeoutError) as error:
             raise LostAnswer(f"{self.host} broke off without an answer ({type(error).__name__})") from None
         except transport.HTTPError as error:
@@ -260,22 +260,22 @@ class Connection:
 
     def _explained(self, error: Any) -> Exception:
         """Return an exception with a one-line message for an answer other than 2xx."""
-        said = self._clean(_message(error.body) or str(error.reason))
+        message = self._clean(_message(error.body) or str(error.reason))
         if error.status in _TRANSIENT:
-            return LostAnswer(f"{self.host} answers {error.status} ({said})")
+            return LostAnswer(f"{self.host} answers {error.status} ({message})")
         if 300 <= error.status < 400:
             return InputError(
                 f"{self.host} redirects ({error.status}): it wants a sign-in, or --host is not the address of its API"
             )
         if error.status == 401:
-            return InputError(f"{self.host} denies access to {self._credentials.described} (401): {said}")
+            return InputError(f"{self.host} denies access to {self._credentials.described} (401): {message}")
         if error.status == 403:
             where = f" in the namespace {self.namespace}" if self.namespace else ""
-            return InputError(f"{self.host} forbids this to {self._credentials.described}{where} (403): {said}")
+            return InputError(f"{self.host} forbids this to {self._credentials.described}{where} (403): {message}")
         kinds = {404: NotFound, 409: Conflict}
         if 400 <= error.status < 500:
-            return kinds.get(error.status, InputError)(f"{self.host} refuses ({error.status}): {said}")
-        return ServerFault(f"{self.host} fails ({error.status or 'TLS'}): {said}")
+            return kinds.get(error.status, InputError)(f"{self.host} refuses ({error.status}): {message}")
+        return ServerFault(f"{self.host} fails ({error.status or 'TLS'}): {message}")
 
     def _clean(self, text: str) -> str:
         """Return a server's message as one short line, with the token removed."""
@@ -360,12 +360,12 @@ def _message(body: object) -> str:
     """Return the error message in an answer's body."""
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else str(body or "")
     try:
-        said = json.JSONDecoder().raw_decode(text.strip())[0]  # some releases write two JSON bodies in a row
+        content = json.JSONDecoder().raw_decode(text.strip())[0]  # some releases write two JSON bodies in a row
     except ValueError:
         return "" if "<html" in text.lower() else text
-    if not isinstance(said, dict):
-        return str(said)
-    return str(next((said[key] for key in ("error_message", "message", "error") if said.get(key)), text))
+    if not isinstance(content, dict):
+        return str(content)
+    return str(next((content[key] for key in ("error_message", "message", "error") if content.get(key)), text))
 
 
 def _reason(error: Exception) -> str:

@@ -76,11 +76,11 @@ def to_vertex(text: str, timezone: str | None = None) -> str:
 
 def from_kfp(six: str) -> str | None:
     """Return a cron expression of Kubeflow Pipelines in the user's five fields; None if they cannot represent it."""
-    words = six.split()
-    if len(words) != 6 or words[0] not in ("0", "00"):
+    fields = six.split()
+    if len(fields) != 6 or fields[0] not in ("0", "00"):
         return None
     try:
-        return parse_cron(" ".join(word.replace("?", "*") for word in words[1:]))
+        return parse_cron(" ".join(field.replace("?", "*") for field in fields[1:]))
     except InputError:
         return None
 

@@ -343,9 +343,9 @@ def _listed(schedule: Any) -> Listed:
 
 def _without_zone(cron: str) -> str | None:
     """Return the user's five fields; None for a cron expression that this module would not have written."""
-    words = cron.split()
+    fields = cron.split()
     try:
-        return parse_cron(" ".join(words[1:] if "=" in words[0] else words))
+        return parse_cron(" ".join(fields[1:] if "=" in fields[0] else fields))
     except (InputError, IndexError):
         return None
 

@@ -65,7 +65,14 @@ def darkroom_dag(
     from airflow.operators.python import PythonOperator
     from tfx.orchestration.airflow.airflow_dag_runner import AirflowDagRunner, AirflowPipelineConfig
 
-    asked = dict(images=images, dataset=dataset, data_root=data_root, config=config, overrides=tuple(overrides), work=work)
+    asked = {
+        "images": images,
+        "dataset": dataset,
+        "data_root": data_root,
+        "config": config,
+        "overrides": tuple(overrides),
+        "work": work,
+    }
     settings = {
         "schedule": schedule,
         "start_date": start,

@@ -152,7 +152,7 @@ def _systemd_weekdays(field: str) -> str:
     """Return the days of the week in systemd's notation, with a space; empty for every day. Its week begins on Monday."""
     if field == "*":
         return ""
-    names = "Mon Tue Wed Thu Fri Sat Sun".split()
+    names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
     runs = _runs((day - 1) % 7 for day in _values(field, _WEEKDAY))
     return ",".join(f"{names[first]}..{names[last]}" if last > first else names[first] for first, last in runs) + " "
 

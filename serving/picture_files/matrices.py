@@ -82,5 +82,5 @@ def _formula(tag: bytes) -> Curve:
         return lambda x: np.power(np.maximum(p["a"] * x + p["b"], 0.0), p["g"])
     if len(names) == 4:
         return lambda x: np.power(np.maximum(p["a"] * x + p["b"], 0.0), p["g"]) + p["c"]
-    curved = lambda x: np.power(np.maximum(p["a"] * x + p["b"], 0.0), p["g"]) + p["e"]
+    curved = lambda x: np.power(np.maximum(p["a"] * x + p["b"], 0.0), p["g"]) + p["e"]  # noqa: E731
     return lambda x: np.where(x >= p["d"], curved(x), p["c"] * x + p["f"]) if len(names) > 1 else np.power(x, p["g"])

@@ -8,8 +8,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tests.components.digits import write_digits  # noqa: E402  TensorFlow reads the variable when it is imported.
-from tests.trainer import tiny  # noqa: E402
+from tests.components.digits import write_digits
+from tests.trainer import tiny
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ WHERE = (
 def test_a_planted_secret_is_nowhere(lab, trial):
     trial("a planted secret")
     lab.restore()
-    environment = {name: SECRET for name in WHERE}
+    environment = dict.fromkeys(WHERE, SECRET)
     webhook = "https://127.0.0.1:9/${DARKROOM_WEBHOOK_TOKEN}"  # nobody listens: what fails must not say it either
     arguments = [*lab.arguments(), f"--set=notify.webhook={webhook}", f"--set=notify.command=sh -c 'test $KFP_TOKEN = {'x'}'"]
     ended = lab.zygote.start(*arguments, **environment).wait()

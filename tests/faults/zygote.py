@@ -19,11 +19,11 @@ def main() -> None:
     import apache_beam  # noqa: F401
     import tensorflow_model_analysis  # noqa: F401
 
-    import components.report.executor  # noqa: F401
-    import components.sample_quality.executor  # noqa: F401
+    import components.report.executor
+    import components.sample_quality.executor
     import components.serving_check.executor  # noqa: F401
     import local_runner  # noqa: F401
-    import pipeline.graph.pipeline  # noqa: F401
+    import pipeline.graph.pipeline
     import pipeline.running.runner  # noqa: F401
     import trainer.task  # noqa: F401
 
@@ -90,5 +90,5 @@ def say(**line: Any) -> None:
 
 if __name__ == "__main__":
     sys.path.insert(0, os.getcwd())
-    sys.stdout = open(os.devnull, "w")  # whatever a library prints while it is imported is no answer
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115  whatever a library prints while it is imported is no answer
     main()

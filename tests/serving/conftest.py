@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tests.serving import tiny_model  # noqa: E402  TensorFlow reads the variable when it is imported.
+from tests.serving import tiny_model
 
 
 @pytest.fixture(scope="session")

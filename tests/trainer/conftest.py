@@ -13,12 +13,12 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np  # noqa: E402  TensorFlow reads the variable when it is imported.
-import tensorflow as tf  # noqa: E402
-import tensorflow_transform as tft  # noqa: E402
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
 
-from tests.trainer import tiny  # noqa: E402
-from trainer.config import GenerationConfig, TrainerConfig  # noqa: E402
+from tests.trainer import tiny
+from trainer.config import GenerationConfig, TrainerConfig
 
 
 @pytest.fixture(scope="session")

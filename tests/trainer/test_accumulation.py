@@ -80,10 +80,10 @@ def test_small_pictures_are_worked_through_at_once_and_large_ones_in_parts(monke
     assert BatchGradients(vae, dataclasses.replace(config, accumulate=1000)).part == 1
     sizes = {network: sum(layer_sizes(network)) for network in (vae.encoder, vae.decoder)}
     assert vae.trained_at_once(100 * sum(sizes.values())) == 100
-    monkeypatch.setattr(trainer.accumulation, "MOST_NUMBERS", 50 * sum(sizes.values()))
+    monkeypatch.setattr(trainer.accumulation, "MAX_NUMBERS", 50 * sum(sizes.values()))
     assert BatchGradients(vae, config).part == 43, "three parts of at most 50, as even as can be"
     assert BatchGradients(vae, dataclasses.replace(config, accumulate=1)).part == 128, "a person said so"
-    monkeypatch.setattr(trainer.accumulation, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(trainer.accumulation, "MAX_NUMBERS", 1)
     assert BatchGradients(vae, config).part == 1
 
 

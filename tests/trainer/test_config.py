@@ -96,7 +96,7 @@ def changed(part: str, **values: object) -> TrainerConfig:
         changed("model", conditional=True),
         changed("training", importance_samples=500),  # changes the importance-weighted bound
     ],
-    ids=["height", "channels", "resize", "fit", "background"] + ["likelihood", "binarisation", "conditional", "importance_samples"],
+    ids=["height", "channels", "resize", "fit", "background", "likelihood", "binarisation", "conditional", "importance_samples"],
 )
 def test_figures_of_another_protocol_are_not_compared(config: TrainerConfig) -> None:
     assert config.protocol() != CONFIG.protocol()

@@ -131,7 +131,7 @@ def two_levels() -> Linear:
     slope, covariance = posterior_of(SLANTED)
     follows = covariance[1, 0] / covariance[0, 0]
     assert abs(follows) > 0.05
-    flat = lambda x: tf.reshape(x, [-1, VALUES]) - tf.constant(MU, tf.float32)  # noqa: E731
+    flat = lambda x: tf.reshape(x, [-1, VALUES]) - tf.constant(MU, tf.float32)
     upper = linear_encoder(slope[:1], covariance[:1, 0])
 
     def encode(x: tf.Tensor) -> tuple[tf.Tensor, ...]:

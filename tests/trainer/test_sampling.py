@@ -115,8 +115,16 @@ def test_slerp_keeps_to_the_sphere() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 7])
 @pytest.mark.parametrize(
     ("start", "end"),
-    [([1.0, 2.0], [1.0, 2.0]), ([1.0, 2.0], [3.0, 6.0]), ([1.0, 2.0], [-1.0, -2.0]), ([1.0, 0.0], [-3.0, 1e-6])]
-    + [([0.0, 0.0], [0.0, 0.0]), ([0.0, 0.0], [1.0, 2.0]), ([1.0, 2.0], [0.0, 0.0]), ([1.0, 2.0], [1.0, 2.0 + 1e-6])],
+    [
+        ([1.0, 2.0], [1.0, 2.0]),
+        ([1.0, 2.0], [3.0, 6.0]),
+        ([1.0, 2.0], [-1.0, -2.0]),
+        ([1.0, 0.0], [-3.0, 1e-06]),
+        ([0.0, 0.0], [0.0, 0.0]),
+        ([0.0, 0.0], [1.0, 2.0]),
+        ([1.0, 2.0], [0.0, 0.0]),
+        ([1.0, 2.0], [1.0, 2.0 + 1e-06]),
+    ],
     ids=["same", "longer", "opposite", "nearly opposite", "both zero", "from zero", "to zero", "nearly the same"],
 )
 def test_slerp_joins_any_two_codes(start: list[float], end: list[float], steps: int) -> None:

@@ -143,7 +143,7 @@ def test_a_conditional_model_needs_two_labels(tmp_path: Path) -> None:
 def test_the_aggregate_posterior_has_a_code_for_each_picture_given_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
     vae, pictures = make_vae(spread=0.3, **CONDITIONAL), labelled_bars(39)
     monkeypatch.setattr(trainer.task, "EVAL_BATCH", 10)
-    codes, labels = aggregate_posterior(vae, pictures, most=39)
+    codes, labels = aggregate_posterior(vae, pictures, max_pictures=39)
     np.testing.assert_array_equal(labels, pictures.labels)
     mean, log_variance = vae.encode(vae.observe(tf.constant(pictures.levels)), tf.constant(pictures.labels))
     standardised = (codes - mean) / np.exp(log_variance / 2)
@@ -152,7 +152,7 @@ def test_the_aggregate_posterior_has_a_code_for_each_picture_given_its_label(mon
     for most in (38, 20, 19, 1):
         fewer, labels = aggregate_posterior(vae, pictures, most)
         assert 1 <= len(fewer) == len(labels) <= most
-    thrice, labels = aggregate_posterior(vae, pictures, most=39, samples=3)
+    thrice, labels = aggregate_posterior(vae, pictures, max_pictures=39, samples=3)
     np.testing.assert_array_equal(labels, np.tile(pictures.labels, 3))
     np.testing.assert_array_equal(thrice[:39], codes)
     assert len(np.unique(thrice, axis=0)) == 3 * 39, "each sample of a picture is another"

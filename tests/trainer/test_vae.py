@@ -252,7 +252,7 @@ def test_decode_mean_is_the_expectation_of_the_likelihood() -> None:
     vae = make_vae((2, 2, 1), spread=0.4, labels=3, **CONDITIONAL)
     z, labels, pictures = normal(5, 2), tf.constant([0, 1, 2, UNLABELLED, 0]), every_binary(2, 2, 1)
     mean = vae.decode_mean(z, labels).numpy()
-    assert mean.shape == (5, 2, 2, 1) and 0 <= mean.min() and mean.max() <= 1
+    assert mean.shape == (5, 2, 2, 1) and mean.min() >= 0 and mean.max() <= 1
     parameters = vae.decode(z, labels)
     for one, expected in zip(parameters, mean):
         weights = np.exp(vae.likelihood.log_prob(pictures, many(one, len(pictures))))

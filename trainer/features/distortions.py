@@ -35,8 +35,8 @@ def distort(pictures: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, np.ndarray
         _blended(parts[7], seeds[7]),
     ]
     # Rounded to whole levels, because a network could recognize distorted images by their fractions.
-    whole = tf.round(255 * tf.clip_by_value(tf.concat(changed, axis=0), 0.0, 1.0)) / 255
-    return whole, np.repeat(np.int32(DEALT), pictures.shape[0] // PARTS)
+    distorted = tf.round(255 * tf.clip_by_value(tf.concat(changed, axis=0), 0.0, 1.0)) / 255
+    return distorted, np.repeat(np.int32(DEALT), pictures.shape[0] // PARTS)
 
 
 def turn(pictures: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:

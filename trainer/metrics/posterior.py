@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 ACTIVE = 0.01  # variance of the posterior mean above which a dimension is active (Burda et al. 2016)
-MOST_PICTURES = 5_000  # work grows with the square
+MAX_PICTURES = 5_000  # work grows with the square
 BLOCK_BYTES = 64 << 20
 
 LogPrior = Callable[[np.ndarray], np.ndarray]
@@ -89,7 +89,7 @@ def code_information(
     log_variance: np.ndarray,
     seed: int = 0,
     log_prior: LogPrior | None = None,
-    most: int = MOST_PICTURES,
+    max_pictures: int = MAX_PICTURES,
 ) -> CodeInformation:
     """Decompose the KL divergence, with one draw z_n of q(z|x_n) for each image (Hoffman and Johnson 2016).
 
@@ -102,7 +102,7 @@ def code_information(
         log_variance: float [n, d].
         seed: Seed of the draws and of the choice of images.
         log_prior: log p(z), float32 [m, d] -> [m], nats; None for the standard normal prior.
-        most: Maximum number of images. If there are more, this many are chosen.
+        max_pictures: Maximum number of images. If there are more, this many are chosen.
 
     Returns:
         Both parts and their sum.
@@ -113,8 +113,8 @@ def code_information(
     mean, log_variance = _wide(mean, log_variance)
     if not len(mean):
         raise ValueError("there is no picture to measure the code by")
-    if len(mean) > most:
-        chosen = np.random.default_rng(seed).permutation(len(mean))[:most]
+    if len(mean) > max_pictures:
+        chosen = np.random.default_rng(seed).permutation(len(mean))[:max_pictures]
         mean, log_variance = mean[chosen], log_variance[chosen]
     noise = tf.random.stateless_normal(mean.shape, seed=[seed, 0]).numpy()
     z = mean + np.exp(0.5 * log_variance) * noise

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 FOLDS = 3
-MOST = 10_000  # rows of each set: so many give the accuracy to 0.4 %, and training takes seconds
+MAX_ROWS = 10_000  # rows of each set: so many give the accuracy to 0.4 %, and training takes seconds
 HIDDEN = 64
 BATCH = 256
 EPOCHS = 15  # minimum
@@ -28,7 +28,7 @@ def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) ->
 
     Args:
         first: float [n, f], n at least `FOLDS`.
-        second: float [m, f], m at least `FOLDS`. Both sets are cut to the size of the smaller one, and to `MOST` rows at most. If
+        second: float [m, f], m at least `FOLDS`. Both sets are cut to the size of the smaller one, and to `MAX_ROWS` rows at most. If
             both have the same size, rows of the same index stay together. So a reconstruction and its original are never on
             different sides of the cross-validation, where each would give the other away.
         seed: Seed of the choice of rows, of the parts and of the classifier.
@@ -39,7 +39,7 @@ def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) ->
     Raises:
         ValueError: Rows are not finite, or too few.
     """
-    n = min(len(first), len(second), MOST)
+    n = min(len(first), len(second), MAX_ROWS)
     if n < FOLDS:
         raise ValueError(f"a two-sample test takes at least {FOLDS} pictures on either side, not {n}")
     sets = [np.asarray(one, np.float32)[np.random.default_rng(seed).permutation(len(one))[:n]] for one in (first, second)]
@@ -59,7 +59,7 @@ def accuracy_spread(accuracy: float, rows: int) -> float:
         >>> round(accuracy_spread(0.8, rows=400), 3)
         0.01
     """
-    return float(np.sqrt(accuracy * (1 - accuracy) / min(rows, MOST)) / 2)
+    return float(np.sqrt(accuracy * (1 - accuracy) / min(rows, MAX_ROWS)) / 2)
 
 
 def _fit(rows: np.ndarray, is_second: np.ndarray, seed: int) -> Pipeline:

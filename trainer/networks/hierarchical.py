@@ -13,7 +13,7 @@ import numpy as np
 from trainer.config import ModelConfig
 from trainer.networks.shared import (
     ACTIVATION,
-    MOST_LOG_VARIANCE,
+    MAX_LOG_VARIANCE,
     Bounded,
     Networks,
     dense_output,
@@ -88,4 +88,4 @@ def prior_heads(features: keras.KerasTensor, dim: int) -> tuple[keras.KerasTenso
     """Return the mean and log-scale of p(z_low|z_top) from features [n, f], each [n, dim]. Both start near 0."""
     mean = keras.layers.Dense(dim, kernel_initializer="glorot_uniform", name="prior_mean")(features)
     log_scale = keras.layers.Dense(dim, kernel_initializer="zeros", name="unbounded_prior_log_scale")(features)
-    return mean, Bounded(MOST_LOG_VARIANCE / 3, name="prior_log_scale")(log_scale)
+    return mean, Bounded(MAX_LOG_VARIANCE / 3, name="prior_log_scale")(log_scale)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from trainer.config import ModelConfig
 from trainer.networks.dropout import Dropout
-from trainer.networks.shared import ACTIVATION, MOST_LOG_VARIANCE, Bias, Bounded, Networks, small
+from trainer.networks.shared import ACTIVATION, MAX_LOG_VARIANCE, Bias, Bounded, Networks, small
 
 
 def grid_of(patch: int, image_shape: tuple[int, int, int]) -> tuple[int, int]:
@@ -40,7 +40,7 @@ def build(
     x = _blocks(x, config)
     mean = keras.layers.Conv2D(config.latent_channels, 1, kernel_initializer=small(), name="mean_grid")(x)
     log_variance = keras.layers.Conv2D(config.latent_channels, 1, kernel_initializer="zeros", name="unbounded_log_variance")(x)
-    log_variance = Bounded(MOST_LOG_VARIANCE, name="log_variance_grid")(log_variance)
+    log_variance = Bounded(MAX_LOG_VARIANCE, name="log_variance_grid")(log_variance)
     posterior = [keras.layers.Reshape((dim,), name=name)(x) for name, x in (("mean", mean), ("log_variance", log_variance))]
     encoder = keras.Model([picture, *label] if label else picture, posterior, name="encoder")
 
@@ -67,8 +67,10 @@ def _with_label(x: keras.KerasTensor, labels: int) -> tuple[keras.KerasTensor, l
     if not labels:
         return x, []
     label = keras.Input((labels,), name="label")
-    told = keras.layers.Dense(x.shape[-1], name="told_label")(label)
-    return keras.layers.Add(name="with_label")([x, keras.layers.Reshape((1, 1, x.shape[-1]), name="everywhere")(told)]), [label]
+    embedding = keras.layers.Dense(x.shape[-1], name="told_label")(label)
+    return keras.layers.Add(name="with_label")([x, keras.layers.Reshape((1, 1, x.shape[-1]), name="everywhere")(embedding)]), [
+        label
+    ]
 
 
 def _blocks(x: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:

@@ -34,38 +34,40 @@ def build_velocity(dim: int, grid: tuple[int, int, int] | None, labels: int, see
     make = _Layers(seed)
     u, t = keras.Input((dim,), name="u"), keras.Input((1,), name="t")
     label = [keras.Input((labels,), name="label")] if labels else []
-    told = make.dense(CONDITION, "time")(Waves(name="waves")(t))
-    told = make.dense(CONDITION, "told")(keras.layers.Activation(ACTIVATION)(told))
+    condition = make.dense(CONDITION, "time")(Waves(name="waves")(t))
+    condition = make.dense(CONDITION, "told")(keras.layers.Activation(ACTIVATION)(condition))
     if labels:
-        told = keras.layers.Add()([told, make.dense(CONDITION, "told_label")(label[0])])
-    told = keras.layers.Activation(ACTIVATION)(told)
-    velocity = _over_places(u, told, grid, make) if grid else _over_all(u, told, make)
+        condition = keras.layers.Add()([condition, make.dense(CONDITION, "told_label")(label[0])])
+    condition = keras.layers.Activation(ACTIVATION)(condition)
+    velocity = _over_places(u, condition, grid, make) if grid else _over_all(u, condition, make)
     return keras.Model([u, t, *label], velocity, name="velocity")
 
 
-def _over_all(u: keras.KerasTensor, told: keras.KerasTensor, make: _Layers) -> keras.KerasTensor:
+def _over_all(u: keras.KerasTensor, condition: keras.KerasTensor, make: _Layers) -> keras.KerasTensor:
     """Return the output of dense residual layers: codes [n, d] and their condition [n, CONDITION] -> [n, d]."""
     dim = u.shape[1]
     width = int(np.clip(4 * dim, *WIDTHS))
     x = make.dense(width, "first")(u)
     for i in range(1, LAYERS + 1):
-        x = make.residual(x, told, make.dense(width, f"layer_{i}", 1 / LAYERS), f"layer_{i}")
+        x = make.residual(x, condition, make.dense(width, f"layer_{i}", 1 / LAYERS), f"layer_{i}")
     return keras.layers.Dense(dim, kernel_initializer="zeros", name="last")(make.activated(x, "last"))
 
 
-def _over_places(u: keras.KerasTensor, told: keras.KerasTensor, grid: tuple[int, int, int], make: _Layers) -> keras.KerasTensor:
+def _over_places(
+    u: keras.KerasTensor, condition: keras.KerasTensor, grid: tuple[int, int, int], make: _Layers
+) -> keras.KerasTensor:
     """Return the output of convolutions over the grid and over its patches: [n, d] and [n, CONDITION] -> [n, d]."""
     size, channels = grid[:2], grid[2]
     x = make.convolution(FINE, "first")(keras.layers.Reshape(grid, name="grid")(u))
     x = Bias(np.zeros((*size, FINE)), name="place")(x)
-    fine = x = make.residual(x, told, make.convolution(FINE, "fine_1", 1 / LAYERS), "fine_1")
+    fine = x = make.residual(x, condition, make.convolution(FINE, "fine_1", 1 / LAYERS), "fine_1")
     x = make.dense(COARSE, "coarser")(ToPatches(2, name="patches")(x))
     for i in range(1, COARSE_LAYERS + 1):
-        x = make.residual(x, told, make.convolution(COARSE, f"coarse_{i}", 1 / LAYERS), f"coarse_{i}")
+        x = make.residual(x, condition, make.convolution(COARSE, f"coarse_{i}", 1 / LAYERS), f"coarse_{i}")
         x = make.mixed(x, f"mixed_{i}")
     x = FromPatches(2, size, name="finer")(make.dense(4 * FINE, "to_finer")(make.activated(x, "to_finer")))
     x = keras.layers.Add(name="both")([fine, x])
-    x = make.residual(x, told, make.convolution(FINE, "fine_2", 1 / LAYERS), "fine_2")
+    x = make.residual(x, condition, make.convolution(FINE, "fine_2", 1 / LAYERS), "fine_2")
     last = keras.layers.Conv2D(channels, 3, padding="same", kernel_initializer="zeros", name="last")
     return keras.layers.Reshape((u.shape[1],), name="flat")(last(make.activated(x, "last")))
 
@@ -92,13 +94,15 @@ class _Layers:
         """Return x after layer normalization (Ba et al. 2016) and the activation."""
         return keras.layers.Activation(ACTIVATION)(keras.layers.LayerNormalization(name=f"{name}_norm")(x))
 
-    def residual(self, x: keras.KerasTensor, told: keras.KerasTensor, layer: keras.layers.Layer, name: str) -> keras.KerasTensor:
+    def residual(
+        self, x: keras.KerasTensor, condition: keras.KerasTensor, layer: keras.layers.Layer, name: str
+    ) -> keras.KerasTensor:
         """Normalize x, add the condition, apply the activation and the layer, and add the result to x."""
         width = x.shape[-1]
-        told = self.dense(width, f"{name}_told")(told)
+        condition = self.dense(width, f"{name}_told")(condition)
         if len(x.shape) == 4:
-            told = keras.layers.Reshape((1, 1, width))(told)
-        y = keras.layers.Add()([keras.layers.LayerNormalization(name=f"{name}_norm")(x), told])
+            condition = keras.layers.Reshape((1, 1, width))(condition)
+        y = keras.layers.Add()([keras.layers.LayerNormalization(name=f"{name}_norm")(x), condition])
         return keras.layers.Add()([x, layer(keras.layers.Activation(ACTIVATION)(y))])
 
     def mixed(self, x: keras.KerasTensor, name: str) -> keras.KerasTensor:

@@ -37,9 +37,9 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     return TunerFnResult(search, {"train": choose(train, tuning.pictures, config.training.seed), "held_out": held_out})
 
 
-def choose(pictures: Pictures, most: int, seed: int) -> Pictures:
-    """Return at most `most` random images. The same seed gives the same ones."""
-    if len(pictures) <= most:
+def choose(pictures: Pictures, max_pictures: int, seed: int) -> Pictures:
+    """Return at max_pictures `max_pictures` random images. The same seed gives the same ones."""
+    if len(pictures) <= max_pictures:
         return pictures
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:most])
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:max_pictures])
     return Pictures(pictures.levels[chosen], pictures.labels[chosen])

@@ -115,9 +115,7 @@ class _BadHeaderError(_BadRecordError):
 
 
 def is_mine(path: str) -> bool:
-    """Return whether a file has a TFRecord's name (cats.tfrecord, train.tfrecord-00000-of-00010.gz) or a possible one
-    (train-00000-of-00010).
-    """
+    """Return whether a file has a TFRecord's name (cats.tfrecord, train.tfrecord-00000-of-00010.gz) or train-00000-of-00010."""
     name = posixpath.basename(path)
     return bool(_NAME.fullmatch(name) or _MAYBE.fullmatch(name))
 
@@ -258,10 +256,9 @@ def _records(path: str, most: int) -> Iterator[bytes | None]:
 
 @contextlib.contextmanager
 def _unpacked(path: str) -> Iterator[tuple[BinaryIO, bool]]:
-    """Open a file, decompressed, and return whether it is compressed. Names do not tell: TensorFlow's option GZIP leaves the name
-    unchanged, and browsers may decompress.
+    """Open a file, decompressed, and return whether it is compressed.
 
-    No record is so long that its header starts like a gzip file.
+    Names do not tell: TensorFlow's option GZIP leaves the name unchanged, and browsers may decompress. No record is so long that its header starts like a gzip file.
     """
     with open_file(path) as begin:
         packed = read_up_to(begin, len(_GZIP)) == _GZIP

@@ -152,7 +152,7 @@ def test_labels_that_can_be_learned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_split_knows_where_its_pictures_were_found(tmp_path: Path) -> None:
     values = [{"image/path": f"folder/{i}.png".encode()} if i != 2 else {} for i in range(5)]
-    feature = lambda value: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))  # noqa: E731
+    feature = lambda value: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
     with tf.io.TFRecordWriter(str(tmp_path / "records"), "GZIP") as writer:
         for one in values:
             features = {name: feature(value) for name, value in {"image/encoded": b"", **one}.items()}

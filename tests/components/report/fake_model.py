@@ -85,7 +85,7 @@ class FakeModel(tf.Module):
 
     def save(self, folder: Path, leave_out: tuple[str, ...] = ()) -> None:
         strings = tf.TensorSpec([None], tf.string, name="image_bytes")
-        scalar = lambda dtype, name: tf.TensorSpec([], dtype, name=name)  # noqa: E731
+        scalar = lambda dtype, name: tf.TensorSpec([], dtype, name=name)
         made: dict[str, tuple[Callable[..., Any], list[tf.TensorSpec]]] = {
             "serving_default": (self.decode, [tf.TensorSpec([None, self._latent_dim], tf.float32, name="latents")]),
             "generate": (

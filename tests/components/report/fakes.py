@@ -76,7 +76,7 @@ def history(epochs: int) -> list[dict[str, Any]]:
             "reconstruction": reconstruction + extra,
             "kl": kl,
             "elbo": -(reconstruction + extra + kl),
-        }  # noqa: E731
+        }
         shared = {
             "seconds": 2.0,
             "images_per_second": 15000.0,
@@ -90,7 +90,7 @@ def history(epochs: int) -> list[dict[str, Any]]:
 def dense_networks(shape: tuple[int, int, int], latent_dim: int) -> dict[str, Any]:
     """The layers of a dense pair."""
     values = int(np.prod(shape))
-    layer = lambda name, kind, *size, n=0, detail="": {  # noqa: E731
+    layer = lambda name, kind, *size, n=0, detail="": {
         "name": name,
         "kind": kind,
         "output_shape": list(size),
@@ -226,7 +226,7 @@ def write_artifacts(
     }
     write_model(root / "model", blob_model(shape, latent_dim), facts, metrics)
     write_run(root / "run", history(5), dense_networks(shape, latent_dim), [0.5 / (i + 1) for i in range(latent_dim)])
-    write_evaluation(root / "evaluation", {"": {**figures, "pictures": 20}, **{label: figures for label in labels}})
+    write_evaluation(root / "evaluation", {"": {**figures, "pictures": 20}, **dict.fromkeys(labels, figures)})
     write_serving_check(root / "serving")
     kinds = standard_artifacts
     return {

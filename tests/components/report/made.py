@@ -91,7 +91,7 @@ def report(
             codes=Codes(rng.standard_normal((points, latent_dim)), of, pictures(points, shape)),
             manifold=Manifold(pictures(rows * 4, shape).reshape(rows, 4, *shape), axes, np.linspace(-1.7, 1.7, 4)),
         ),
-        evaluation=Evaluation(FIGURES, None, {label: FIGURES for label in labels}, True),
+        evaluation=Evaluation(FIGURES, None, dict.fromkeys(labels, FIGURES), True),
         serving=Serving(True, [SignatureCheck("generate", True, 0.0, 3.0)]),
         push=Push(True, "3", "/srv/serving/3"),
         run_id="run-1",

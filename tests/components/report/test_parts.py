@@ -75,7 +75,7 @@ def test_pictures_shrink_to_the_budget_and_are_never_enlarged() -> None:
     assert shrink(noise[0], 1000).shape == (100, 50, 3)
     assert open_uri(fitting_sheet(np.stack(noise), 3, 10**9)).size == (150, 200)
     rows = fitting_rows([noise[:2], noise[2:]], 9_000)
-    assert [len(row) for row in rows] == [2, 4] and sum(rows, []) == fitting_uris(noise, 9_000)
+    assert [len(row) for row in rows] == [2, 4] and [uri for row in rows for uri in row] == fitting_uris(noise, 9_000)
 
 
 def test_sheet_fills_rows_from_the_left() -> None:

@@ -26,7 +26,15 @@ def examples(tmp_path_factory):
 
 
 def page(tmp_path, **changed) -> str:
-    values = dict(title="Cats", run_id="1", reasons=["some"], evidence=[], examples="", before="", rejects=[]) | changed
+    values = {
+        "title": "Cats",
+        "run_id": "1",
+        "reasons": ["some"],
+        "evidence": [],
+        "examples": "",
+        "before": "",
+        "rejects": [],
+    } | changed
     write_refusal(Refusal(**values), PreprocessingConfig(8, 8, 1), tmp_path / "report")
     return (tmp_path / "report/index.html").read_text()
 

@@ -57,7 +57,7 @@ def test_trials_are_ranked_by_their_objective(tmp_path: Path, objective: str, sc
 
 def test_it_is_there_only_where_something_was_searched(tmp_path: Path) -> None:
     artifacts = write_artifacts(tmp_path)
-    made = lambda inputs: gather(inputs, {"title": "t"}, "r", datetime.now(timezone.utc))  # noqa: E731
+    made = lambda inputs: gather(inputs, {"title": "t"}, "r", datetime.now(timezone.utc))
     assert made(artifacts).search is None and "search" not in Page(render(made(artifacts))).ids
     artifacts["tuner_results"] = [write_trials(tmp_path / "tuner", "elbo", [-20.0, None])]
     assert "search" in Page(render(made(artifacts))).ids

@@ -44,7 +44,7 @@ class Handed(tf.Module):
             return {"images": tf.gather(pictures, chosen) + tf.cast(0 * temperature, tf.uint8)}
 
     def _pixels(self, image_bytes):
-        decode = lambda one: tf.ensure_shape(tf.io.decode_png(one, self._shape[2]), self._shape)  # noqa: E731
+        decode = lambda one: tf.ensure_shape(tf.io.decode_png(one, self._shape[2]), self._shape)
         return tf.map_fn(decode, image_bytes, fn_output_signature=tf.TensorSpec(self._shape, tf.uint8))
 
     def encode(self, image_bytes):
@@ -57,7 +57,7 @@ class Handed(tf.Module):
 
     def save(self, artifact: Path) -> str:
         """Writes the `model` artifact; gives the folder of its SavedModel."""
-        scalar = lambda dtype, name: tf.TensorSpec([], dtype, name)  # noqa: E731
+        scalar = lambda dtype, name: tf.TensorSpec([], dtype, name)
         specs = [scalar(tf.int64, "count"), scalar(tf.int64, "seed"), scalar(tf.float32, "temperature")]
         specs += [scalar(tf.string, "label")] if self._conditional else []
         strings = [tf.TensorSpec([None], tf.string, "image_bytes")]

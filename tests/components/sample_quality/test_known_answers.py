@@ -127,7 +127,7 @@ def photographs() -> Data:
 
 def clothes() -> Data:
     """A part of Fashion-MNIST."""
-    read = lambda name, header: np.frombuffer(  # noqa: E731
+    read = lambda name, header: np.frombuffer(
         gzip.decompress(Path(ROOT, "fashion-mnist", f"train-{name}-ubyte.gz").read_bytes()), np.uint8, offset=header
     )
     order = np.random.default_rng(0).permutation(60_000)[:16_000]

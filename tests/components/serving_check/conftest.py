@@ -9,8 +9,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from tests.serving import tiny_model  # noqa: E402  TensorFlow reads the variable when it is imported.
-from trainer.golden import save_golden  # noqa: E402
+from tests.serving import tiny_model
+from trainer.golden import save_golden
 
 
 @pytest.fixture(scope="session")

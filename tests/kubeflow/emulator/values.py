@@ -142,7 +142,7 @@ def _boolean(text: str) -> bool:
 
 def _of_type(value: Any, wanted: type) -> Any:
     if not isinstance(value, wanted):
-        raise ValueError("unexpected type")  # noqa: TRY004
+        raise ValueError("unexpected type")
     return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import datetime, timedelta
 
@@ -117,7 +118,7 @@ def test_intervals_as_crons():
     for written, cron in {**crons, "7d": "0 0 * * 0"}.items():
         assert every_as_cron(written) == cron
         fires = [when for when in minutes(datetime(2026, 3, 1), 15 * 24 * 60) if unix_fires(cron, when)]
-        assert {later - sooner for sooner, later in zip(fires, fires[1:])} == {timedelta(seconds=parse_every(written))}
+        assert {later - sooner for sooner, later in itertools.pairwise(fires)} == {timedelta(seconds=parse_every(written))}
     for written in ("7m", "90m", "5h", "36h", "2d"):
         with pytest.raises(InputError, match="knows crons only"):
             every_as_cron(written)

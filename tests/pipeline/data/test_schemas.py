@@ -78,7 +78,7 @@ def test_accepted_into_a_configuration_that_keeps_all_else(work, tmp_path):
 
 
 def test_the_commands(work, tmp_path):
-    run = lambda *arguments: CliRunner().invoke(schema_command, [str(a) for a in arguments], catch_exceptions=False)  # noqa: E731
+    run = lambda *arguments: CliRunner().invoke(schema_command, [str(a) for a in arguments], catch_exceptions=False)
     config, out = tmp_path / "cats.yaml", tmp_path / "proposed.pbtxt"
     assert run("diff", "--work", work).output.splitlines()[2] == "the labels: any, then cat, dog"
     assert run("infer", "--work", work, "--out", out).output == f"wrote {out}\n"
@@ -97,7 +97,7 @@ def test_no_schema(tmp_path, text):
 
 
 def test_a_proposal_goes_through_a_pipe_a_link_and_standard_output(work, tmp_path):
-    run = lambda *arguments: CliRunner().invoke(schema_command, [str(a) for a in arguments], catch_exceptions=False)  # noqa: E731
+    run = lambda *arguments: CliRunner().invoke(schema_command, [str(a) for a in arguments], catch_exceptions=False)
     text = run("infer", "--work", work).output
     (tmp_path / "link").symlink_to("target.pbtxt")
     assert run("infer", "--work", work, "--out", tmp_path / "link").output == f"wrote {tmp_path / 'link'}\n"

@@ -14,7 +14,7 @@ from common.errors import InputError
 from pipeline.scheduling.cron import on_calendar, parse_cron
 from tests.crons import random_cron, random_field, unix_fires_fast
 
-WEEKDAYS = "Mon Tue Wed Thu Fri Sat Sun".split()
+WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
 
 @pytest.mark.parametrize(

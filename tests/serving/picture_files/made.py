@@ -32,7 +32,7 @@ def to_xyz(primaries: tuple) -> np.ndarray:
 
 def profile(primaries: tuple, gamma: float, space: bytes = b"RGB ", curve: bytes | None = None) -> bytes:
     """A color profile of version 2: primaries and a gamma, or the gamma of greys."""
-    fixed = lambda values: b"".join(struct.pack(">i", round(float(v) * 65536)) for v in values)  # noqa: E731
+    fixed = lambda values: b"".join(struct.pack(">i", round(float(v) * 65536)) for v in values)
     curve = curve or b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
     names = [b"rXYZ", b"gXYZ", b"bXYZ"] if space == b"RGB " else []
     tags = {b"wtpt": b"XYZ " + bytes(4) + fixed(D50)}

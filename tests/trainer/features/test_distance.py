@@ -147,9 +147,9 @@ def test_parts_add_up_to_the_whole(distance: FeatureDistance, model: dict) -> No
 def test_memory_counts_the_features(distance: FeatureDistance, monkeypatch: pytest.MonkeyPatch) -> None:
     vae, config = make_vae(), dataclasses.replace(TRAINING, batch_size=128, feature_weight=0.5)
     model, features = sum(vae._layer_sizes), distance.numbers(8, 8)
-    monkeypatch.setattr(trainer.accumulation, "MOST_NUMBERS", 32 * (model + features))
+    monkeypatch.setattr(trainer.accumulation, "MAX_NUMBERS", 32 * (model + features))
     assert BatchGradients(vae, config, 1, distance).part in (26, 32)
-    monkeypatch.setattr(trainer.accumulation, "MOST_NUMBERS", 1)
+    monkeypatch.setattr(trainer.accumulation, "MAX_NUMBERS", 1)
     assert BatchGradients(vae, config, 1, distance).part == 1
     assert BatchGradients(vae, dataclasses.replace(config, accumulate=2), 1, distance).part == 64
 

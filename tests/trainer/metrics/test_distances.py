@@ -90,7 +90,7 @@ def test_label_divergence_has_its_known_values() -> None:
 
 def test_kernel_distance_is_the_unbiased_estimate() -> None:
     first, second = draws(4, 2), draws(4, 2, seed=1)
-    kernel = lambda a, b: (float(a @ b) / 2 + 1) ** 3  # noqa: E731
+    kernel = lambda a, b: (float(a @ b) / 2 + 1) ** 3
     rng = np.random.default_rng(7)
     i, j = (rng.choice(4, 2, replace=False) for _ in range(2))
     within = kernel(*first[i]) + kernel(*second[j])

@@ -78,11 +78,11 @@ def test_codes_spread_like_the_prior_leave_no_marginal_divergence() -> None:
 
 def test_another_prior() -> None:
     mean, log_variance = posteriors(2000)
-    prior = lambda z: log_normal(tf.constant(z))  # noqa: E731
+    prior = lambda z: log_normal(tf.constant(z))
     exact, estimated = code_information(mean, log_variance), code_information(mean, log_variance, log_prior=prior)
     assert estimated.kl == pytest.approx(exact.kl, abs=0.1)
     assert estimated.mutual_information == exact.mutual_information
-    own = lambda z: log_aggregate(z, mean, log_variance)  # noqa: E731
+    own = lambda z: log_aggregate(z, mean, log_variance)
     assert code_information(mean, log_variance, log_prior=own).marginal_kl == pytest.approx(0, abs=1e-4)
 
 
@@ -103,9 +103,13 @@ def test_far_and_narrow_posteriors_stay_finite() -> None:
 
 def test_many_pictures_are_chosen_from_by_seed() -> None:
     mean, log_variance = posteriors(200)
-    found = code_information(mean, log_variance, seed=1, most=50)
+    found = code_information(mean, log_variance, seed=1, max_pictures=50)
     assert found.pictures == 50
-    assert found == code_information(mean, log_variance, seed=1, most=50) != code_information(mean, log_variance, seed=2, most=50)
+    assert (
+        found
+        == code_information(mean, log_variance, seed=1, max_pictures=50)
+        != code_information(mean, log_variance, seed=2, max_pictures=50)
+    )
 
 
 def test_no_pictures_at_all() -> None:

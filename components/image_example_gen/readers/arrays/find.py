@@ -155,7 +155,7 @@ class _Search:
 
     def labels_of(
         self, picked: Picked, found: Candidates, chosen: Sequence[Picked], beside: ArrayFile | None
-    ) -> LabelArray | None | Refused:
+    ) -> LabelArray | Refused | None:
         """Return the labels of an array of pictures, None for none, or why they cannot be used.
 
         Raises:

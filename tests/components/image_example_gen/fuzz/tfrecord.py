@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 
@@ -65,10 +66,8 @@ def parse(data: bytes, depth: int = 6) -> Message:
             if at > len(data):
                 raise ValueError("no message")
             if depth and size > 1:
-                try:
+                with contextlib.suppress(IndexError, ValueError):
                     value = parse(value, depth - 1)
-                except (IndexError, ValueError):
-                    pass
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
             value, at = data[at : at + size], at + size

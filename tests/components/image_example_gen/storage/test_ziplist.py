@@ -138,7 +138,7 @@ def test_one_part_of_several():
 
 
 def test_a_list_that_breaks_off_gives_what_stands_before():
-    data = packed({name: b"1" for name in "abc"})
+    data = packed(dict.fromkeys("abc", b"1"))
     broken = bytearray(data)
     at = broken.rindex(b"PK\x01\x02")
     broken[at] = 0
