@@ -87,8 +87,11 @@ class Containers:
             self.others[suffix_of(file.path)] += 1
             return
         self.used.append(file)
-        self.others.update(getattr(found, "others", ()))
-        (self.left_out if isinstance(found, Rejected) else self.taken).append(found)
+        if isinstance(found, Rejected):
+            self.left_out.append(found)
+        else:
+            self.others.update(found.others)
+            self.taken.append(found)
 
 
 def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig) -> Containers:
@@ -106,7 +109,7 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
     files = sorted(files, key=lambda file: file.path)
     for file in files:
         found.take(folder, file, config)
-    members = [member for archive in found.taken for member in getattr(archive, "inner", ())]
+    members = [member for archive in found.taken for member in archive.inner]
     for member in members:
         found.take(folder, member, config)
         if is_table(member.path) and member not in found.used[-1:]:
@@ -118,7 +121,7 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
         (found.left_out if isinstance(each, Rejected) else found.taken).append(each)
     found.left_out = [_in_plain_words(folder, left) for left in found.left_out]
     found.taken.sort(key=lambda each: each.path)
-    found.notes = [note for each in found.taken for note in getattr(each, "notes", ())]
+    found.notes = [note for each in found.taken for note in each.notes]
     found.taken = [each for each in found.taken if each.count]
     return found
 

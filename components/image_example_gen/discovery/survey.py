@@ -302,9 +302,9 @@ class Survey:
         if self.splits_told:
             yield "the manifest" if self.manifest else "data.label_pattern"
         by_folders = labels.depth is not None and not (self.splits_told and None not in self.splits_told)
-        if by_folders or any(getattr(container, "own_splits", None) for container in found.taken):
+        if by_folders or any(container.own_splits for container in found.taken):
             yield "folders"
-        rows = {each.path: each.row_splits for each in found.taken if getattr(each, "row_splits", None)}
+        rows = {each.path: each.row_splits for each in found.taken if each.row_splits}
         named = (each for each in found.taken if each.split and _says_its_split(each.path))
         if any(None in rows.get(each.path, {None}) for each in named):
             yield "file names"

@@ -13,6 +13,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.layout import Labels, Layout
 from components.image_example_gen.names import is_picture
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.webdataset import LabelSurvey, Sample, key_of, kind_of
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.archive_kinds import ARCHIVE_SUFFIXES, archive_suffix, is_archive
@@ -38,38 +39,24 @@ _OF_LABELS = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".mat")
 
 
 @dataclass(frozen=True)
-class ArchivePictures:
-    """The pictures of one archive.
+class ArchivePictures(FileContainer):
+    """The pictures of one archive; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
         size: Size of the file in bytes; -1 if unknown.
-        split: The split named by its file name or its folder, or None.
-        count: Number of members with picture names.
         labels: The rule for labels and splits of their paths in the archive.
-        own_splits: The splits named by folders inside, with None for pictures in none; empty if no folder names one.
-        told: The splits found by `label_pattern`, with None for paths without one; empty if the pattern has no group for splits.
         above: The label given by the folders that contain the archive.
         label_kinds: The kinds of files beside the pictures that hold their labels: cls, json.
-        row_splits: The splits given by files beside the pictures, with None if some give none; empty if none does.
-        inner: The members for other readers, by paths that lead through the archive.
-        notes: Notes for the user, one line each.
-        others: Members that are not used, by suffix.
         damaged: Whether the archive is cut short.
     """
 
-    path: str
     size: int
-    split: str | None
-    count: int = 0
     labels: Labels = Labels()
     own_splits: frozenset[str | None] = frozenset()
     told: frozenset[str | None] = frozenset()
     above: str = ""
     label_kinds: frozenset[str] = frozenset()
-    row_splits: frozenset[str | None] = frozenset()
     inner: tuple[FoundFile, ...] = ()
-    notes: tuple[str, ...] = ()
     others: Counter[str] = field(default_factory=Counter, compare=False)
     damaged: bool = False
 
@@ -242,9 +229,9 @@ class _Finder:
         name = posixpath.basename(self.file.path)
         return ArchivePictures(
             self.file.path,
-            self.file.size,
             split_in_name(name.removesuffix(archive_suffix(name))),
             self.count,
+            self.file.size,
             replace(labels, pattern=self.way.pattern),
             frozenset(own),
             frozenset(self.told),

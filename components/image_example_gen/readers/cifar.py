@@ -12,6 +12,7 @@ import numpy as np
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.label_texts import check_label_names
 from components.image_example_gen.readers.streams import count_rest, go_on, read_up_to
 from components.image_example_gen.splits import split_in_name
@@ -64,32 +65,20 @@ _BESIDE = re.compile(r"(batches\.meta|(fine|coarse)_label_names|class_names|fold
 
 
 @dataclass(frozen=True)
-class CifarPictures:
-    """The pictures of one binary file.
+class CifarPictures(FileContainer):
+    """The pictures of one binary file; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name.
-        count: Number of pictures.
         layout: The layout of its records.
         column: Index of the label among a record's labels.
         names: The names of the labels, by number; empty if there are none.
         labels: The separate file of labels, if there is one; else ''.
-        notes: Notes on unused labels.
     """
 
-    path: str
-    split: str | None
-    count: int
     layout: _Format
     column: int = 0
     names: tuple[str, ...] = ()
     labels: str = ""
-    notes: tuple[str, ...] = ()
-
-    def units(self, size: int) -> list[tuple[int, int]]:
-        """Divide the pictures into ranges of at most `size`."""
-        return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
         """Yield the pictures from `start` to `stop`, about a megabyte at a time, and rejects.
@@ -224,7 +213,7 @@ def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) 
         if not labels and not _is_unlabeled(file.path):
             notes += (f"{file.path}: no {_labels_name(file.path)} beside it: its pictures have no labels",)
     split = split_in_name(posixpath.basename(file.path).rsplit(".", 1)[0]) or "train"
-    return CifarPictures(file.path, split, count, layout, column, names, labels, notes)
+    return CifarPictures(file.path, split, count, layout, column, names, labels, notes=notes)
 
 
 def _column(path: str, wanted: int | None) -> tuple[int, tuple[str, ...]]:

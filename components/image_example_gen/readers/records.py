@@ -19,6 +19,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.features import (
     Found,
     describe_missing,
@@ -49,26 +50,16 @@ _MOST_NAMES = 1 << 22  # bytes of a file of labels' names
 
 
 @dataclass(frozen=True)
-class RecordPictures:
-    """The pictures of one TFRecord file.
+class RecordPictures(FileContainer):
+    """The pictures of one TFRecord file; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name or its folder's, or None.
-        count: Number of records.
         label: The feature with the first record's label if it is a number; else ''.
         split_from: The feature with a record's own split; '' for none.
-        row_splits: The splits in the records, with None if some records have none; empty if none has one.
-        notes: Notes for the user, one line each.
     """
 
-    path: str
-    split: str | None
-    count: int
     label: str = ""
     split_from: str = ""
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Return one unit: a record's position is known only from the previous one."""
@@ -153,7 +144,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
     count, splits = _count(path, split_from, config)
     notes = tuple(f"{file.path}: {note}" for note in (*notes, *splits.notes(f"the feature {split_from}")))
     split = split_in_name(posixpath.basename(file.path))
-    return RecordPictures(file.path, split, count, label, split_from, splits.found, notes)
+    return RecordPictures(file.path, split, count, label, split_from, row_splits=splits.found, notes=notes)
 
 
 def _is_another(path: str) -> bool:

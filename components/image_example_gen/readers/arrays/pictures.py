@@ -16,6 +16,7 @@ from components.image_example_gen.readers.arrays.array import Array, is_of_stora
 from components.image_example_gen.readers.arrays.labels import NOT_ONE_OF_SEVERAL, LabelArray
 from components.image_example_gen.readers.arrays.layout import Layout
 from components.image_example_gen.readers.arrays.levels import Levels
+from components.image_example_gen.readers.container import Container
 from components.image_example_gen.readers.own_splits import split_said
 from serving.picture_files import Refused, check_size
 
@@ -40,17 +41,14 @@ _FILE_SIGNATURES = (
 
 
 @dataclass(frozen=True)
-class ArrayContainer(abc.ABC):
-    """The pictures of one array.
+class ArrayContainer(Container):
+    """The pictures of one array; see `Container`.
 
     Attributes:
         array: The array.
         layout: The array's axes.
         labels: The array with their labels, or None.
-        split: The split in the array's or the file's name, or None.
-        notes: Notes for the user.
         splits: The array with their splits, or None.
-        row_splits: The splits in that array, with None if some pictures have none; empty if there is no such array.
     """
 
     array: Array

@@ -37,6 +37,7 @@ from components.image_example_gen.readers.columnar.messages import (
     read_messages,
     width_of,
 )
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.own_splits import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
@@ -53,26 +54,8 @@ _MOST_ROWS_PER_BYTE = 8
 
 
 @dataclass(frozen=True)
-class ArrowPictures:
-    """The pictures of one Arrow file.
-
-    Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name or its folder's, or None.
-        count: Number of rows, as far as the file can be read.
-        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
-        notes: Notes for the user, one line each.
-    """
-
-    path: str
-    split: str | None
-    count: int
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
-
-    def units(self, size: int) -> list[tuple[int, int]]:
-        """Return ranges of `size` rows; reading can start at any row."""
-        return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
+class ArrowPictures(FileContainer):
+    """The pictures of one Arrow file, as far as it can be read; see `Container`."""
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
         """Yield the pictures in order, and rejects; after a damaged batch, continue with the next one."""
@@ -296,7 +279,7 @@ def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rej
         return Rejected(file.path, cut if broken else "an Arrow file without rows")
     notes = (*reader.columns.notes, *splits.notes(f"the column {''.join(reader.columns.split)}"))
     notes = tuple(f"{file.path}: {note}" for note in notes)
-    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, splits.found, notes)
+    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, row_splits=splits.found, notes=notes)
 
 
 def _pieces(offsets: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:

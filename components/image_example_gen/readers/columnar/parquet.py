@@ -25,6 +25,7 @@ from components.image_example_gen.readers.columnar.columns import (
     take_pictures,
 )
 from components.image_example_gen.readers.columnar.thrift import nesting_of
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.own_splits import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
@@ -46,24 +47,14 @@ _MOST_LIST = 100_000  # entries of a list in the footer, such as row groups
 
 
 @dataclass(frozen=True)
-class ParquetPictures:
-    """The pictures of one Parquet file.
+class ParquetPictures(FileContainer):
+    """The pictures of one Parquet file; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name or its folder's, or None.
-        count: Number of rows.
         groups: Number of rows of each row group.
-        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
-        notes: Notes for the user, one line each.
     """
 
-    path: str
-    split: str | None
-    count: int
     groups: tuple[int, ...]
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Return ranges of whole row groups with about `size` pictures each: a part of a group cannot be read by itself."""
@@ -181,7 +172,7 @@ def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPict
     notes = (*columns.notes, *splits.notes(f"the column {''.join(columns.split)}"))
     notes = tuple(f"{file.path}: {note}" for note in notes)
     split = split_in_name(posixpath.basename(file.path))
-    return ParquetPictures(file.path, split, sum(groups), groups, splits.found, notes)
+    return ParquetPictures(file.path, split, sum(groups), groups, row_splits=splits.found, notes=notes)
 
 
 def _own_splits(file: pq.ParquetFile, columns: Columns) -> OwnSplits:

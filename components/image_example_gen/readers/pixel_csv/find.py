@@ -17,6 +17,7 @@ from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.arrays.levels import Levels
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.label_texts import check_label_names
 from components.image_example_gen.readers.own_splits import OwnSplits, split_said
 from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, side_of
@@ -39,34 +40,24 @@ _DARK = 63  # a maximum level that suggests that white is not 255
 
 
 @dataclass(frozen=True)
-class PixelCsv:
-    """The pictures of one CSV.
+class PixelCsv(FileContainer):
+    """The pictures of one CSV; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name, or None; a row's own split has priority.
-        count: Number of rows.
         layout: The layout of the rows.
         shape: Height, width and channels.
         levels: The numbers that are black and white.
         block: Bytes of text parsed at once.
         marks: Rows at which reading can start, each with its offset in bytes.
         packed: Whether the file is compressed.
-        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
-        notes: Notes for the user.
     """
 
-    path: str
-    split: str | None
-    count: int
     layout: Layout
     shape: tuple[int, int, int]
     levels: Levels
     block: int = _BLOCK_BYTES
     marks: tuple[tuple[int, int], ...] = ()
     packed: bool = False
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Divide the rows into ranges of about `size`, at rows with known offsets."""
@@ -201,7 +192,8 @@ def _inspect(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rej
     stem = re.sub(r"\.[ct]sv(\.gz)?$", "", posixpath.basename(file.path), flags=re.IGNORECASE)
     notes = (*_notes(layout, sample, levels), *splits.notes("its column of splits"))
     notes = tuple(f"{file.path}: {note}" for note in notes)
-    return PixelCsv(file.path, split_in_name(stem), count, layout, shape, levels, block, marks, packed, splits.found, notes)
+    facts = (layout, shape, levels, block, marks, packed)
+    return PixelCsv(file.path, split_in_name(stem), count, *facts, row_splits=splits.found, notes=notes)
 
 
 def _head(path: str, packed: bool) -> bytes:
