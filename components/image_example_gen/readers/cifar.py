@@ -14,9 +14,9 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.label_texts import check_label_names
-from components.image_example_gen.readers.streams import count_rest, go_on, read_up_to
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import count_rest, read_up_to, skip
 from serving.picture_files import Refused, check_size
 
 BAD_LABEL = "its label is higher than this format has: the file is of another kind, or damaged"
@@ -105,7 +105,7 @@ class CifarPictures(FileContainer):
         try:
             told = self._told(folder, start, stop)
             with open_file(join(folder, self.path)) as stream:
-                go_on(stream, start * size)
+                skip(stream, start * size)
                 for at in range(start, stop, step):
                     wanted = min(step, stop - at)
                     data = read_up_to(stream, wanted * size)
@@ -121,7 +121,7 @@ class CifarPictures(FileContainer):
         if not self.labels:
             return None
         with open_file(join(folder, self.labels)) as stream:
-            go_on(stream, start)
+            skip(stream, start)
             told = np.frombuffer(read_up_to(stream, stop - start), np.uint8)
         if len(told) < stop - start:
             raise EOFError

@@ -17,7 +17,6 @@ import google_crc32c
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
-from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.features import (
@@ -32,9 +31,9 @@ from components.image_example_gen.readers.features import (
     stacked,
 )
 from components.image_example_gen.readers.own_splits import OwnSplits
-from components.image_example_gen.readers.streams import read_up_to
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import read_fully, read_up_to
 
 DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrec(ord)?s?([-.]\d+-of-\d+)?(\.gz)?|.*[-_.]tfrec(ord)?s?[-.]\d+-of-\d+(\.gz)?", re.IGNORECASE)

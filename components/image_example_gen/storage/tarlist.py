@@ -24,8 +24,8 @@ from components.image_example_gen.storage.archive_kinds import (
     is_tar,
     packing_of,
 )
-from components.image_example_gen.storage.plain import read_up_to
 from components.image_example_gen.storage.stores import one_line
+from components.image_example_gen.storage.streams import read_up_to
 from components.image_example_gen.storage.tar_header import BLOCK, TarHeader, read_header
 
 _MOST_HEADERS = 1 << 20  # bytes before one file

@@ -15,12 +15,12 @@ import numpy as np
 
 from common.errors import figure
 from components.image_example_gen.storage.files import join, one_line, printable
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 MOST_ARRAYS = 10_000  # in one file
 # Limits of decompression. dSprites expands to 116 times its size, an array of zeros to 1,030 times.
 _MOST_EXPANSION, _ALWAYS_ALLOWED = 500, 256 << 20
-_PIECE = 1 << 24  # Python allocates the whole requested size, and a damaged header may request any size
 _REASON_LENGTH = 118
 
 
@@ -233,33 +233,6 @@ def is_of_storage(error: Exception) -> bool:
 def full_path(folder: str, array: Array) -> str:
     """Return the path of the array's file."""
     return join(folder, array.path)
-
-
-def skip(stream: BinaryIO, count: int) -> None:
-    """Skip `count` bytes of a stream; read them if it cannot seek."""
-    if not count:
-        return
-    try:
-        stream.seek(count, 1)
-    except (OSError, AttributeError, NotImplementedError):
-        while count:
-            count -= len(read_fully(stream, min(count, 1 << 20)))
-
-
-def read_fully(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes of a stream that may return fewer at a time.
-
-    Raises:
-        EOFError: The stream has fewer bytes.
-    """
-    pieces = []
-    while size:
-        piece = stream.read(min(size, _PIECE))
-        if not piece:
-            raise EOFError("it ends too early")
-        pieces.append(piece)
-        size -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def read_slowly(stream: BinaryIO, size: int) -> bytes:

@@ -21,10 +21,9 @@ from components.image_example_gen.readers.arrays.array import (
     check_expansion,
     check_shape,
     full_path,
-    read_fully,
-    skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 _UNSIGNED_BYTES = b"\x00\x00\x08"

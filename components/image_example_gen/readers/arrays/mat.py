@@ -23,11 +23,10 @@ from components.image_example_gen.readers.arrays.array import (
     check_expansion,
     check_shape,
     full_path,
-    read_fully,
     reason_of,
-    skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 _HEADER = 128

@@ -23,14 +23,11 @@ from components.image_example_gen.readers.arrays.array import (
     check_expansion,
     check_shape,
     full_path,
-    read_fully,
     reason_of,
-    skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
-
-__all__ = ["DAMAGED", "NpyArray", "inspect_npy", "inspect_npz", "read_fully"]
 
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _MAGIC = b"\x93NUMPY"

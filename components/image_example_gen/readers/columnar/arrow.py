@@ -14,7 +14,6 @@ import numpy as np
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
-from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.columnar.columns import (
     Columns,
@@ -41,6 +40,7 @@ from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.own_splits import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
+from components.image_example_gen.storage.streams import read_fully
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -22,9 +22,9 @@ from components.image_example_gen.readers.label_texts import check_label_names
 from components.image_example_gen.readers.own_splits import OwnSplits, split_said
 from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, side_of
 from components.image_example_gen.readers.pixel_csv.rows import Rows, parse_rows, rows_of, usages_of
-from components.image_example_gen.readers.streams import go_on, read_until_damage
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import read_until_damage, skip
 from serving.picture_files import Refused, check_size
 
 CUT_SHORT = "the CSV is damaged or cut short here: what follows in it is lost"
@@ -336,7 +336,7 @@ def _blocks(path: str, packed: bool, layout: Layout, offset: int, size: int = _B
     """
     with open_file(path) as stream:
         unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
-        go_on(unpacked, offset)
+        skip(unpacked, offset)
         rest: list[bytes] = []
         error = None
         while error is None:
