@@ -260,11 +260,7 @@ def _unpacked(path: str) -> Iterator[tuple[BinaryIO, bool]]:
 
 
 def _pass_over(stream: BinaryIO, size: int, may_seek: bool) -> None:
-    """Skip `size` bytes.
-
-    Raises:
-        EOFError: There are fewer bytes.
-    """
+    """Skip `size` bytes."""
     if may_seek and size < 1 << 62 and stream.seekable():
         stream.seek(size - 1, 1)
         read_fully(stream, 1)

@@ -213,12 +213,7 @@ class _Part(io.RawIOBase):
 
 
 class _Source(io.RawIOBase):
-    """A stream that counts the bytes read and supports lookahead.
-
-    Attributes:
-        done: Number of bytes read.
-        header: Offset of the headers of the current file.
-    """
+    """A stream that counts the bytes read and supports lookahead."""
 
     def __init__(self, read: Callable[[int], bytes], stream: BinaryIO | None = None):
         self._read_next, self._ahead, self.done, self.header = read, b"", 0, 0
@@ -247,11 +242,7 @@ class _Source(io.RawIOBase):
         return len(data)
 
     def exactly(self, count: int) -> bytes:
-        """Return the next bytes.
-
-        Raises:
-            EOFError: There are fewer.
-        """
+        """Return the next bytes."""
         data = self.read(count) if count else b""
         if len(data) < count:
             data += read_up_to(self, count - len(data))

@@ -79,13 +79,7 @@ def find_arrays(folder: str, files: Sequence[FoundFile], config: DataConfig) -> 
 
 @dataclass(frozen=True)
 class _Search:
-    """Inspect all array files together, because labels may be in another file than their pictures.
-
-    Attributes:
-        folder: The folder that paths are relative to.
-        files: The files, sorted by path.
-        config: How pictures are read.
-    """
+    """Inspect all array files together, because labels may be in another file than their pictures."""
 
     folder: str
     files: Sequence[FoundFile]
@@ -156,11 +150,7 @@ class _Search:
     def labels_of(
         self, picked: Picked, found: Candidates, chosen: Sequence[Picked], beside: ArrayFile | None
     ) -> LabelArray | None | Refused:
-        """Return the labels of an array of pictures, None for none, or why they cannot be used.
-
-        Raises:
-            InputError: The configuration names a column that does not exist.
-        """
+        """Return the labels of an array of pictures, None for none, or why they cannot be used."""
         try:
             return pick_labels(self.folder, picked, found, chosen, beside, self.config)
         except InputError:
@@ -169,11 +159,7 @@ class _Search:
             return Refused(reason_of(error))
 
     def pictures(self, picked: Picked, labels: LabelArray | None, notes: tuple[str, ...]) -> Container:
-        """Return one array of pictures with its labels.
-
-        Raises:
-            Refused: The array cannot be used.
-        """
+        """Return one array of pictures with its labels."""
         array, layout = picked.array, picked.layout
         if layout.is_last(array):
             check_size_across(array, self.config.max_file_megabytes)
@@ -216,11 +202,7 @@ class _Search:
         return False
 
     def check_names(self, files: Sequence[ArrayFile]) -> None:
-        """Raise if the configuration names an array that no file has.
-
-        Raises:
-            InputError: There is no such array.
-        """
+        """Raise if the configuration names an array that no file has."""
         arrays = [array for file in files for array in file.arrays if array.name]
         unread = {name for file in files for name, _ in file.unread}
         for field in ("array", "array_labels"):

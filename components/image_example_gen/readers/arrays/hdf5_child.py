@@ -201,15 +201,7 @@ def _check_storage(dataset: h5py.Dataset) -> None:
 
 
 def _dtype(dataset: h5py.Dataset, matlab: bytes | int | None) -> np.dtype:
-    """Return the dtype of the values: variable-length text is U, picture files are V.
-
-    Args:
-        dataset: The dataset.
-        matlab: The class in MATLAB's attribute; None in other files.
-
-    Raises:
-        NotReadError: The values are not numbers, text or picture files.
-    """
+    """Return the dtype of the values: variable-length text is U, picture files are V."""
     dtype = dataset.dtype
     if matlab is not None:
         if matlab not in _MATLAB_NUMBERS:

@@ -109,11 +109,7 @@ def _widen(descriptor: int) -> None:
 
 
 def _read(process: subprocess.Popen, size: int, end: float) -> bytearray:
-    """Read `size` bytes of the process's output.
-
-    Raises:
-        Hdf5DamagedError: The process has ended, or does not answer in time.
-    """
+    """Read `size` bytes of the process's output."""
     data, at, descriptor = bytearray(size), 0, process.stdout.fileno()
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)

@@ -154,11 +154,7 @@ def _check_length(path: str, size: int, array: IdxArray) -> None:
 
 
 def _check_unpacked(path: str, size: int, expected: int) -> None:
-    """Raise if a compressed file expands to more or fewer bytes than its header says; this reads the whole file.
-
-    Raises:
-        EOFError: The file is cut short, so that its last bytes do not state its length.
-    """
+    """Raise if a compressed file expands to more or fewer bytes than its header says; this reads the whole file."""
     count = 0
     try:
         with open_idx(path, True) as stream:

@@ -113,12 +113,7 @@ class _Inflated:
         return self._piece(size, 64)
 
     def _piece(self, size: int, step: int) -> bytes:
-        """Return the next bytes; none at the end.
-
-        Raises:
-            EOFError: The file ends before the stream does.
-            zlib.error: The stream is damaged.
-        """
+        """Return the next bytes; none at the end."""
         while not self.zlib.eof:
             data = self.zlib.unconsumed_tail
             if not data:
@@ -177,11 +172,7 @@ def _check(array: MatArray, size: int) -> None:
 
 
 def _byte_order(header: bytes) -> str:
-    """Return the byte order of the file, `<` or `>`.
-
-    Raises:
-        Refused: The file is not of version 5.
-    """
+    """Return the byte order of the file, `<` or `>`."""
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     if order is None:
         old = len(header) >= 20 and 0 in header[:4] and header[:4] != b"\0\0\0\0"

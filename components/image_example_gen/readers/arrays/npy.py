@@ -169,11 +169,7 @@ def _header(stream: BinaryIO) -> tuple[str, int]:
 
 
 def _parsed(header: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Return shape, whether the order is Fortran's, and dtype.
-
-    Raises:
-        Refused: The values are not numbers or text.
-    """
+    """Return shape, whether the order is Fortran's, and dtype."""
     header = header.replace('"', "'")
     if _FIELDS.search(header):
         raise Refused("it holds records of several fields: save plain numbers")

@@ -88,12 +88,7 @@ class ArrowPictures(FileContainer):
 
 
 class _Reader:
-    """Read the configured columns of one file.
-
-    Args:
-        stream: The file.
-        config: Which columns are read.
-    """
+    """Read the configured columns of one file."""
 
     def __init__(self, stream: BinaryIO, config: DataConfig):
         self.stream, self.config = stream, config
@@ -104,11 +99,7 @@ class _Reader:
         self.entries: dict[int, list[Any]] = {}
 
     def messages(self) -> Iterator[Message]:
-        """Yield the batches of rows, and keep the schema and the dictionaries of labels and splits.
-
-        Raises:
-            BrokenError: The file is cut short or inconsistent.
-        """
+        """Yield the batches of rows, and keep the schema and the dictionaries of labels and splits."""
         for message in read_messages(self.stream, self.size):
             if self.schema is None:
                 self._take_schema(message)

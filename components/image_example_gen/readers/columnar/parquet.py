@@ -141,11 +141,7 @@ def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
 
 
 def _check_nesting(stream: BinaryIO) -> None:
-    """Check a footer before pyarrow reads it: deeply nested columns would crash pyarrow.
-
-    Raises:
-        ValueError: The schema has too many levels.
-    """
+    """Check a footer before pyarrow reads it: deeply nested columns would crash pyarrow."""
     stream.seek(-8, 2)
     length = int.from_bytes(stream.read(4), "little")
     stream.seek(-8 - length, 2)

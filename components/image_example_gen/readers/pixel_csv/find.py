@@ -329,11 +329,7 @@ def _label(label: bytes) -> tuple[str, int | None]:
 
 
 def _blocks(path: str, packed: bool, layout: Layout, offset: int, size: int = _BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
-    """Yield the text from `offset` on in pieces that end at the end of a row, each with its offset.
-
-    Raises:
-        OSError: The file cannot be read, or a row has no end. gzip and stores raise other errors.
-    """
+    """Yield the text from `offset` on in pieces that end at the end of a row, each with its offset."""
     with open_file(path) as stream:
         unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
         skip(unpacked, offset)
