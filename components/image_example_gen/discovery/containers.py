@@ -14,7 +14,8 @@ from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels
 from components.image_example_gen.names import suffix_of
 from components.image_example_gen.readers import archives, cifar, pickles, pixel_csv, records
-from components.image_example_gen.readers.arrays import find as arrays
+from components.image_example_gen.readers.arrays.names import is_array
+from components.image_example_gen.readers.arrays.search import find_arrays
 from components.image_example_gen.readers.columnar import arrow, parquet
 from components.image_example_gen.readers.container import Container
 from components.image_example_gen.storage.files import FoundFile, join, open_file
@@ -26,7 +27,7 @@ PAGE = "an HTML page, whatever its name says: fetch it again"
 
 def is_container(path: str) -> bool:
     """Return whether a file has the name of a container of pictures, or of labels for one."""
-    return arrays.is_array(path) or _is_beside(path) or any(reader.is_mine(path) for reader in READERS)
+    return is_array(path) or _is_beside(path) or any(reader.is_mine(path) for reader in READERS)
 
 
 def _is_beside(path: str) -> bool:
@@ -115,9 +116,9 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
         if is_table(member.path) and member not in found.used[-1:]:
             found.tables.append(member)
             found.others.update(() if is_container(member.path) else (suffix_of(member.path),))
-    own = [file for file in (*files, *members) if arrays.is_array(file.path)]
+    own = [file for file in (*files, *members) if is_array(file.path)]
     found.used += own
-    for each in arrays.find_arrays(folder, own, config):
+    for each in find_arrays(folder, own, config):
         (found.left_out if isinstance(each, Rejected) else found.taken).append(each)
     found.left_out = [_in_plain_words(folder, left) for left in found.left_out]
     found.taken.sort(key=lambda each: each.path)

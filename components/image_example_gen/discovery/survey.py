@@ -35,10 +35,9 @@ from components.image_example_gen.discovery.tables import (
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels, Layout, merged
 from components.image_example_gen.names import is_picture, suffix_of
-from components.image_example_gen.readers.arrays.find import is_idx, is_idx_images, split_of_idx
+from components.image_example_gen.readers.arrays.names import is_idx, is_idx_images, says_its_split
 from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.pixel_csv import is_pixels
-from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
 
 SAMPLE = 200  # paths kept of all pictures, for inspection
@@ -305,7 +304,7 @@ class Survey:
         if by_folders or any(container.own_splits for container in found.taken):
             yield "folders"
         rows = {each.path: each.row_splits for each in found.taken if each.row_splits}
-        named = (each for each in found.taken if each.split and _says_its_split(each.path))
+        named = (each for each in found.taken if each.split and says_its_split(each.path))
         if any(None in rows.get(each.path, {None}) for each in named):
             yield "file names"
         if rows:
@@ -343,13 +342,6 @@ def alike(notes: Sequence[str]) -> list[str]:
 def _rows_of(tables: Sequence[Table], folder: str) -> Iterator[Row]:
     for table in tables:
         yield from table.rows(folder)
-
-
-def _says_its_split(path: str) -> bool:
-    """Return whether a container file's name defines its split; the names of label files do not."""
-    if is_idx(path):
-        return not is_idx_images(path) or split_of_idx(path) is not None
-    return split_in_name(posixpath.basename(path)) is not None
 
 
 def _leads_out(path: str) -> str:

@@ -74,24 +74,6 @@ def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
     return ArrayFile(file.path, (array,))
 
 
-def read_shape(path: str, size: int, ranks: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of an IDX file, after checking it against the file's size.
-
-    Args:
-        path: The file.
-        size: Its size as stored, in bytes.
-        ranks: The accepted numbers of dimensions.
-
-    Raises:
-        Refused: The file is not IDX, has another number of dimensions, or is longer or shorter than its header says.
-    """
-    folder, name = os.path.split(path)
-    (array,) = inspect_idx(folder or ".", FoundFile(name, size, -1)).arrays
-    if len(array.shape) not in ranks:
-        raise Refused(f"an IDX file of {len(array.shape)} dimensions, not {' or '.join(map(str, ranks))}")
-    return array.shape
-
-
 @contextlib.contextmanager
 def open_idx(path: str, packed: bool | None = None) -> Iterator[BinaryIO]:
     """Open an IDX file, decompressed, at its header.
@@ -116,11 +98,6 @@ def header_size(rank: int) -> int:
     return 4 + 4 * rank
 
 
-def is_gzip(path: str) -> bool:
-    """Return whether a file is gzip-compressed, by its name."""
-    return path.lower().endswith(".gz")
-
-
 def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None:
     """Write an IDX file under a temporary name and then rename it, so that it is complete or absent.
 
@@ -132,7 +109,7 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
     temporary = path.with_name(f"{path.name}.part")
     with contextlib.ExitStack() as stack:
         stream: BinaryIO = stack.enter_context(open(temporary, "wb"))
-        if is_gzip(path.name):
+        if path.name.lower().endswith(".gz"):
             stream = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0))
         stream.write(_UNSIGNED_BYTES + struct.pack(f">B{len(shape)}I", len(shape), *shape))
         for block in blocks:

@@ -21,10 +21,10 @@ from components.image_example_gen.readers.arrays.labels import (
 from components.image_example_gen.readers.arrays.layout import Layout, layout_of
 from components.image_example_gen.readers.arrays.names import (
     array_key,
-    idx_labels_key,
     is_called_labels,
     is_called_pictures,
     is_idx,
+    is_idx_labels,
     is_no_pictures,
     label_rank,
     names_labels,
@@ -70,7 +70,7 @@ class Candidates:
     def only_labels(self) -> bool:
         """True if it is a file of labels for pictures in another file."""
         path = self.file.path
-        called = idx_labels_key(path) is not None if is_idx(path) else is_called_labels(stem_of(path))
+        called = is_idx_labels(path) if is_idx(path) else is_called_labels(stem_of(path))
         return called and not self.pictures and any(map(can_be_labels, self.file.arrays))
 
 
@@ -83,7 +83,7 @@ def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
         config: How pictures are read.
     """
     found = Candidates(file)
-    if idx_labels_key(file.path) is not None:
+    if is_idx_labels(file.path):
         return found
     counts = {row_count(array) for array in file.arrays if can_be_labels(array) and columns_of(array) == 1}
     for array in file.arrays:
@@ -245,7 +245,7 @@ def _only(folder: str, picked: Picked, others: Sequence[Array], config: DataConf
 
 
 def _named(folder: str, array: Array, others: Sequence[Array], config: DataConfig) -> LabelArray:
-    column = 0 if idx_labels_key(array.path) is not None and "qmnist" in array.path.lower() else None
+    column = 0 if is_idx_labels(array.path) and "qmnist" in array.path.lower() else None
     labels = label_array(folder, array, config, column)
     if labels is None:
         raise Refused(f"its labels {array.shown} have {columns_of(array):,} columns: data.label_column=0 takes the first")
