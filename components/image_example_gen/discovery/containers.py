@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.tables import is_table
 from components.image_example_gen.items import Rejected
@@ -22,7 +23,6 @@ from components.image_example_gen.storage.files import FoundFile, join, open_fil
 
 # Each reads files one by one. Arrays are handled together, because their labels are in other files.
 READERS: tuple[ModuleType, ...] = (archives, records, parquet, arrow, cifar, pixel_csv, pickles)
-PAGE = "an HTML page, whatever its name says: fetch it again"
 
 
 def is_container(path: str) -> bool:
@@ -83,7 +83,7 @@ class Containers:
         except InputError:
             raise
         except Exception as error:
-            found = Rejected(file.path, f"the file cannot be read ({type(error).__name__})")
+            found = Rejected(file.path, reasons.UNREADABLE_CONTAINER.format(type(error).__name__))
         if found is None:
             self.others[suffix_of(file.path)] += 1
             return
@@ -136,4 +136,4 @@ def _in_plain_words(folder: str, left: Rejected) -> Rejected:
             head = stream.read(64).lstrip().lower()
     except Exception:  # keep the reason already found
         return left
-    return replace(left, reason=PAGE) if head.startswith((b"<!doctype html", b"<html")) else left
+    return replace(left, reason=reasons.HTML_PAGE) if head.startswith((b"<!doctype html", b"<html")) else left

@@ -14,6 +14,7 @@ from functools import partial
 
 from common.errors import InputError
 from common.progress import report_progress
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
 from components.image_example_gen.discovery.entry import Entry, hash_of
@@ -317,8 +318,7 @@ class Survey:
         """Return why there is nothing to read, in one line."""
         where = printable(self.images)
         if self.left_out:
-            reasons = Counter(left.reason for left in self.left_out)
-            reason = reasons.most_common(1)[0][0]
+            reason = Counter(left.reason for left in self.left_out).most_common(1)[0][0]
             first = next(left.path for left in self.left_out if left.reason == reason)
             name = "" if self.images.endswith(first) else f"{printable(first)}: "
             more = f" (and {len(self.left_out) - 1:,} more)" if len(self.left_out) > 1 else ""
@@ -347,5 +347,5 @@ def _rows_of(tables: Sequence[Table], folder: str) -> Iterator[Row]:
 def _leads_out(path: str) -> str:
     """Return why a manifest from elsewhere may not name a path; '' if it may."""
     if path.startswith(("/", "file:")):
-        return "a file of this machine, named by a manifest from elsewhere"
-    return "" if is_remote(path) or ".." not in path.split("/") else "its path leads out of the manifest's folder"
+        return reasons.LOCAL_FILE
+    return "" if is_remote(path) or ".." not in path.split("/") else reasons.LEADS_OUT_OF_FOLDER

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.layout import Labels, Layout
@@ -16,22 +17,16 @@ from components.image_example_gen.names import is_picture
 from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.webdataset import LabelSurvey, Sample, key_of, kind_of
 from components.image_example_gen.splits import split_in_name
-from components.image_example_gen.storage.archive_kinds import ARCHIVE_SUFFIXES, archive_suffix, is_archive
+from components.image_example_gen.storage.archive_kinds import archive_suffix, is_archive
 from components.image_example_gen.storage.archive_members import (
     ENDLESS,
-    LEADS_OUT,
     BrokenArchiveError,
     Member,
     check_encoding,
     walk,
 )
 from components.image_example_gen.storage.files import FoundFile, join, printable
-from components.image_example_gen.storage.ziplist import ENCRYPTED
 
-__all__ = ["ARCHIVE_SUFFIXES", "DAMAGED", "ENDLESS", "LEADS_OUT", "NESTED", "ArchivePictures", "find", "is_mine"]
-
-DAMAGED = "the archive is damaged or cut short here: what follows in it is lost"
-NESTED = "an archive within an archive, which is not read: unpack it"
 _MOST_LETTERS = 119  # characters of a reason
 _KEPT_FOLDERS = 200  # distinct folders kept, to check whether any gives a label
 _ENCODINGS = "data.archive_encoding=cp932 (or gbk, cp866 ...) reads them"
@@ -77,7 +72,7 @@ class ArchivePictures(FileContainer):
                     yield from sample.hold(item)
         except BrokenArchiveError:
             yield from sample.release()
-            yield Rejected(self.path, DAMAGED, max(1, self.count - done))
+            yield Rejected(self.path, reasons.ARCHIVE_DAMAGED, max(1, self.count - done))
         else:
             yield from sample.release()
 
@@ -85,15 +80,15 @@ class ArchivePictures(FileContainer):
         """Return a member as an item, or None if it is not a picture and is not missed."""
         path = f"{self.path}/{member.name}" if member.name else self.path
         if member.refused:
-            said = is_picture(member.name) or member.refused in (ENDLESS, LEADS_OUT)
+            said = is_picture(member.name) or member.refused in (ENDLESS, reasons.LEADS_OUT)
             return Rejected(path, member.refused) if said else None
         if not is_picture(member.name):
-            return Rejected(path, NESTED) if is_archive(member.name) else None
+            return Rejected(path, reasons.NESTED) if is_archive(member.name) else None
         if member.size > config.max_file_megabytes * 1e6:
-            return Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
+            return Rejected(path, reasons.TOO_LARGE.format(config.max_file_megabytes))
         data = _data(member)
         if data is None:
-            return Rejected(path, "damaged within its archive")
+            return Rejected(path, reasons.MEMBER_DAMAGED)
         label, split = self.labels.of(member.name)
         if not config.label_pattern:
             label = "/".join(filter(None, (self.above, label)))
@@ -184,7 +179,7 @@ class _Finder:
             return
         self.files += 1
         if member.refused:
-            self.encrypted += member.refused == ENCRYPTED
+            self.encrypted += member.refused == reasons.MEMBER_ENCRYPTED
             if is_picture(member.name):
                 self.refused[member.refused] += 1
             elif self.takes(member.name):
@@ -252,14 +247,14 @@ class _Finder:
         if self.broken:
             return self.broken[:_MOST_LETTERS]
         if self.encrypted and self.encrypted == self.files:
-            return "all its files are encrypted: unpack it with its password"
+            return reasons.ARCHIVE_ENCRYPTED
         if refused:
-            return f"nothing in it can be read: {refused.most_common(1)[0][0]}"[:_MOST_LETTERS]
+            return reasons.ARCHIVE_UNREADABLE.format(refused.most_common(1)[0][0])[:_MOST_LETTERS]
         if self.nested:
-            return f"an archive within an archive ({printable(self.nested)[-40:]}), which is not read: unpack it"
+            return reasons.NESTED_AS.format(printable(self.nested)[-40:])
         if self.files:
-            return f"holds no pictures but {_described(self._others(frozenset()))}"[:_MOST_LETTERS]
-        return "an archive without files"
+            return reasons.ARCHIVE_WITHOUT_PICTURES.format(_described(self._others(frozenset())))[:_MOST_LETTERS]
+        return reasons.ARCHIVE_EMPTY
 
     def _notes(self, labels: Labels, kinds: frozenset[str], others: Counter[str]) -> Iterator[str]:
         if self.broken:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.container import FileContainer
@@ -19,8 +20,6 @@ from components.image_example_gen.storage.files import FoundFile, join, open_fil
 from components.image_example_gen.storage.streams import count_rest, read_up_to, skip
 from serving.picture_files import Refused, check_size
 
-BAD_LABEL = "its label is higher than this format has: the file is of another kind, or damaged"
-CUT_SHORT = "the file cannot be read from here on: what follows in it is lost"
 _BLOCK_BYTES = 1 << 20  # of records read at once
 _SAMPLE = 32  # records whose labels show at first whether a file has the expected format
 _NAMES_BYTES = 1 << 16  # of a file of names
@@ -96,7 +95,7 @@ class CifarPictures(FileContainer):
             yield from self._pictures(at, records, told, config.label_names)
             at += len(records)
         if at < stop:
-            yield Rejected(f"{self.path}#{at}", CUT_SHORT, stop - at)
+            yield Rejected(f"{self.path}#{at}", reasons.CIFAR_CUT_SHORT, stop - at)
 
     def _records(self, folder: str, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Yield records in blocks, with their labels if these are in another file; fewer than requested if the file ends."""
@@ -149,7 +148,7 @@ class CifarPictures(FileContainer):
             if first < last:
                 yield Block(self.path, at + first, texts[first:last], self.split, pixels[first:last])
             if last < len(bad):
-                yield Rejected(f"{self.path}#{at + last}", BAD_LABEL)
+                yield Rejected(f"{self.path}#{at + last}", reasons.CIFAR_LABEL)
             first = last + 1
 
     def _text(self, value: int, names: Sequence[str]) -> str:
@@ -185,7 +184,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> CifarPictures | Re
     except InputError:
         raise
     except Exception as error:  # each store raises its own errors
-        return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
+        return Rejected(file.path, reasons.UNREADABLE.format(getattr(error, "strerror", None) or type(error).__name__)[:110])
 
 
 def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) -> CifarPictures | Rejected:
@@ -193,13 +192,13 @@ def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) 
         head = read_up_to(stream, _SAMPLE * layout.record)
         size = file.size if file.size >= 0 else len(head) + count_rest(stream)
     if not size:
-        return Rejected(file.path, "the file is empty")
+        return Rejected(file.path, reasons.EMPTY)
     if size % layout.record:
-        return Rejected(file.path, f"truncated: {size:,} bytes are no whole number of {layout.record:,}-byte records")
+        return Rejected(file.path, reasons.CIFAR_LENGTH.format(size, layout.record))
     count = size // layout.record
     sample = np.frombuffer(head, np.uint8, len(head) // layout.record * layout.record).reshape(-1, layout.record)
     if layout.labels and (sample[:, : len(layout.labels)] >= layout.labels).any(axis=1).mean() > 0.5:
-        return Rejected(file.path, f"not the binary format of {layout.title}: most of its labels are higher than that has", count)
+        return Rejected(file.path, reasons.CIFAR_LABELS.format(layout.title), count)
     column, labels, notes = layout.label, "", ()
     if len(layout.labels) > 1:
         column, notes = _column(file.path, config.label_column)
@@ -234,7 +233,7 @@ def _labels_beside(folder: str, path: str, count: int) -> tuple[str, str]:
             found = count_rest(stream)
     except Exception:  # each store has its own error for a missing file
         return "", ""
-    return (labels, "") if found == count else ("", f"{count:,} pictures, but {found:,} labels in {_labels_name(path)} beside it")
+    return (labels, "") if found == count else ("", reasons.STL_LABELS.format(count, found, _labels_name(path)))
 
 
 def _labels_name(path: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.storage.files import FoundFile
@@ -91,5 +92,5 @@ def read_guarded(
     except InputError:
         raise
     except Exception as error:
-        reason = f"damaged here ({type(error).__name__}): what follows in it is lost"
+        reason = reasons.DAMAGED_HERE.format(type(error).__name__)
         yield Rejected(container.path, reason, max(stop - start - read, 1))

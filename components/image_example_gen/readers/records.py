@@ -15,6 +15,7 @@ from typing import BinaryIO
 import google_crc32c
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.beginnings import described_beginning
@@ -35,7 +36,6 @@ from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from components.image_example_gen.storage.streams import read_fully, read_up_to
 
-DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrec(ord)?s?([-.]\d+-of-\d+)?(\.gz)?|.*[-_.]tfrec(ord)?s?[-.]\d+-of-\d+(\.gz)?", re.IGNORECASE)
 # Names that other files have as well: shards as of ImageNet (train-00000-of-01024), and those of object detection.
 _MAYBE = re.compile(r"(.*[-_.])?\d+-of-\d+(\.gz)?|.*\.(records?|tfr)(\.gz)?", re.IGNORECASE)
@@ -89,7 +89,7 @@ class RecordPictures(FileContainer):
         except Exception:  # errors of a store or of gzip, whatever the file holds
             if waiting:
                 yield self._block(waiting, behind)
-            yield Rejected(self.path, DAMAGED, max(stop - behind, 1))
+            yield Rejected(self.path, reasons.RECORDS_DAMAGED, max(stop - behind, 1))
 
     def _block(self, found: list[Found], behind: int) -> Block:
         split = found[0].split or self.split
@@ -131,7 +131,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
     except Exception as error:
         return Rejected(file.path, _reason(path, file.size, error))
     if first is _END:
-        return Rejected(file.path, "the file is empty" if file.size == 0 else "a TFRecord file without records")
+        return Rejected(file.path, reasons.EMPTY if file.size == 0 else reasons.RECORDS_EMPTY)
     label, split_from, notes = "", "", ()
     if first is not None:  # else larger than the limit, and rejected by itself
         features = features_of(first)
@@ -167,7 +167,7 @@ def is_beside(path: str) -> bool:
 
 def _read(record: bytes | None, config: DataConfig, names: Sequence[str], split_from: str) -> Found | str:
     if record is None:
-        return f"larger than {config.max_file_megabytes:g} megabytes: not read"
+        return reasons.TOO_LARGE.format(config.max_file_megabytes)
     features = features_of(record)
     return features if isinstance(features, str) else read_features(features, config, names, split_from)
 
@@ -200,12 +200,12 @@ def _reason(path: str, size: int, error: Exception) -> str:
         with open_file(path) as stream:
             head = stream.read(64)
     except Exception:
-        return f"the file cannot be read: {type(error).__name__}"
+        return reasons.UNREADABLE_FILE.format(type(error).__name__)
     if not head or isinstance(error, _BadHeaderError) or (isinstance(error, gzip.BadGzipFile) and head[:2] != b"\x1f\x8b"):
         return described_beginning(head, "TFRecord file")
     if isinstance(error, EOFError):
-        return f"truncated at byte {size:,}, in its first record" if size > 0 else "truncated in its first record"
-    return "damaged in its first record"
+        return reasons.RECORDS_TRUNCATED.format(f" at byte {size:,}," if size > 0 else "")
+    return reasons.RECORDS_FIRST
 
 
 def _count(path: str, split_from: str, config: DataConfig) -> tuple[int, OwnSplits]:

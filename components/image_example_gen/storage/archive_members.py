@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.names import is_passed_over
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
@@ -32,8 +33,7 @@ from components.image_example_gen.storage.ziplist import (
 # Limits of an archive's decompressed size, in bytes: pictures are compressed already, and hardly shrink.
 MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
 
-LEADS_OUT = "its name leads out of the archive"
-ENDLESS = f"the archive unpacks to more than {MOST_EXPANSION} times its size: from here on it is not read"
+ENDLESS = reasons.ARCHIVE_ENDLESS.format(MOST_EXPANSION)
 
 
 class Member(NamedTuple):
@@ -96,9 +96,9 @@ def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
     except (DamagedZipError, DamagedTarError) as error:
         raise BrokenArchiveError(error.reason) from error
     except PermissionError as error:
-        raise BrokenArchiveError("no permission to read the file") from error
+        raise BrokenArchiveError(reasons.NO_PERMISSION) from error
     except OSError as error:
-        raise BrokenArchiveError(f"it cannot be read: {error.strerror or one_line(error)}") from error
+        raise BrokenArchiveError(reasons.UNFORESEEN.format(error.strerror or one_line(error))) from error
     except Exception as error:  # parsers raise many types of errors on arbitrary bytes
         raise BrokenArchiveError(f"damaged: {type(error).__name__}") from error
 
@@ -134,7 +134,7 @@ def _entries(path: str, encoding: str | None) -> Iterator[tuple[int, Member | No
         return _tar_entries(path, encoding, called_zip)
     if called_zip:  # possibly a self-extracting one
         return _zip_entries(path, encoding, describe(head) or f"it begins with {beginning(head)}")
-    raise BrokenArchiveError(f"no tar archive: {describe(head) or f'it begins with {beginning(head)}'}")
+    raise BrokenArchiveError(reasons.NO_TAR.format(describe(head) or f"it begins with {beginning(head)}"))
 
 
 def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterator[tuple[int, Member]]:
@@ -147,7 +147,7 @@ def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterat
                 yield end, _zip_member(stream, entry, encoding)
         except DamagedZipError as error:
             if otherwise and not begun:
-                raise BrokenArchiveError(f"no zip archive: {otherwise}") from error
+                raise BrokenArchiveError(reasons.NO_ZIP.format(otherwise)) from error
             raise
 
 
@@ -188,7 +188,7 @@ def _checked(
     plain = _with_slashes(name)
     name, key = plain, plain if key == name else _with_slashes(key)
     if (".." in name and ".." in name.split("/")) or name.startswith("/") or name[1:2] == ":":
-        return Member(name, key, refused=LEADS_OUT)
+        return Member(name, key, refused=reasons.LEADS_OUT)
     return Member(name, key, size, None if refused else opened, refused, undecoded)
 
 

@@ -16,6 +16,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from components.image_example_gen import reasons
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
     beginning,
@@ -41,9 +42,6 @@ _UNPACKERS: dict[str, Callable[[Any], Any]] = {
     "bzip2": bz2.BZ2File,
     "xz": lzma.LZMAFile,
 }
-
-LINK = "a link within its archive, which is not followed"
-SPARSE = "a sparse file within its archive, which is not read"
 
 
 class DamagedTarError(Exception):
@@ -99,11 +97,11 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
     except DamagedTarError:
         raise
     except UnreadableError as error:
-        raise DamagedTarError(f"it cannot be read: {error}") from error
+        raise DamagedTarError(reasons.UNFORESEEN.format(error)) from error
     except EOFError as error:
-        raise DamagedTarError(f"truncated at byte {stored.end():,}") from error
+        raise DamagedTarError(reasons.TAR_TRUNCATED.format(stored.end())) from error
     except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
-        raise DamagedTarError(f"damaged at byte {stored.done if packing else inside.header:,}") from error
+        raise DamagedTarError(reasons.TAR_DAMAGED.format(stored.done if packing else inside.header)) from error
 
 
 class UnreadableError(OSError):
@@ -112,8 +110,8 @@ class UnreadableError(OSError):
 
 def _no_tar(packing: str, head: bytes) -> str:
     if not packing:
-        return f"no tar archive: {describe(head) or f'it begins with {beginning(head)}'}"
-    return f"{describe_packing(packing)} that holds {describe(head) or 'one file'}, not a tar archive"
+        return reasons.NO_TAR.format(describe(head) or f"it begins with {beginning(head)}")
+    return reasons.PACKED_NO_TAR.format(describe_packing(packing), describe(head) or "one file")
 
 
 def _entries(inside: _Source) -> Iterator[TarEntry]:
@@ -128,9 +126,9 @@ def _entries(inside: _Source) -> Iterator[TarEntry]:
         begin = inside.done
         end = begin if info.type in _WITHOUT_DATA else begin + -(-size // BLOCK) * BLOCK
         if info.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
-            yield TarEntry(name, 0, end, LINK)
+            yield TarEntry(name, 0, end, reasons.MEMBER_LINK)
         elif info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in said):
-            yield TarEntry(name, 0, end, SPARSE)
+            yield TarEntry(name, 0, end, reasons.MEMBER_SPARSE)
         elif info.type in tarfile.REGULAR_TYPES:
             yield TarEntry(name, size, end, open=functools.partial(_open, inside, begin, size))
         else:

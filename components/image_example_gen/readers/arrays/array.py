@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from common.errors import figure
+from components.image_example_gen import reasons
 from components.image_example_gen.storage.files import join, one_line, printable
 from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
@@ -183,20 +184,20 @@ class ArrayFile:
 def check_shape(shape: Sequence[int], itemsize: int) -> None:
     """Raise if no array in a file can have this shape."""
     if len(shape) > 32 or any(length < 0 for length in shape) or math.prod(shape) * max(itemsize, 1) >= 2**62:
-        raise Refused(f"its header says {dimensions(shape)}, which no file holds")
+        raise Refused(reasons.IMPOSSIBLE_SHAPE.format(dimensions(shape)))
 
 
 def check_expansion(array: Array, size: int) -> None:
     """Raise if an array expands to far more than a file of `size` bytes plausibly holds; -1 is an unknown size."""
     if size >= 0 and array.bytes > max(_MOST_EXPANSION * size, _ALWAYS_ALLOWED):
-        raise Refused(f"it unpacks to {figure(array.bytes)} bytes, more than {_MOST_EXPANSION} times its size")
+        raise Refused(reasons.EXPANDS.format(figure(array.bytes), _MOST_EXPANSION))
 
 
 def check_size_across(array: Array, max_megabytes: float) -> None:
     """Raise if the pictures of a large array lie across the file, so that it would have to be held in memory."""
     if not array.sliced and array.bytes > max_megabytes * 1e6:
         last = "[h, w, c, n]" if array.matlab else "[n, h, w, c] in C's order"
-        raise Refused(f"its pictures lie across the file, which is over {max_megabytes:g} megabytes: save {last}")
+        raise Refused(reasons.ACROSS.format(max_megabytes, last))
 
 
 def dimensions(shape: Sequence[int]) -> str:

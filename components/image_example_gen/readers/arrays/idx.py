@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 
 from common.errors import figure
+from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.array import (
     ArrayFile,
     StreamArray,
@@ -65,7 +66,7 @@ def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
         magic = stream.read(4)
         magic += read_fully(stream, 4 - len(magic)) if magic else b""
         if not magic or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 0 < magic[3] <= 4:
-            raise Refused(f"no IDX file: it begins with {magic.hex()}" if magic else "the file is empty")
+            raise Refused(reasons.NO_IDX.format(magic.hex()) if magic else reasons.EMPTY)
         header = read_fully(stream, 4 * magic[3])
     shape = struct.unpack(f">{magic[3]}I", header)
     array = IdxArray(file.path, "", shape, np.dtype(_DTYPES[magic[2]]), gzipped=packed)
@@ -122,7 +123,7 @@ def _check_length(path: str, size: int, array: IdxArray) -> None:
     expected = header_size(len(array.shape)) + math.prod(array.shape) * array.dtype.itemsize
     if not array.gzipped:
         if size >= 0 and size != expected:
-            raise Refused(f"it holds {figure(size)} bytes where its header says {figure(expected)}: fetch it again")
+            raise Refused(reasons.OTHER_LENGTH.format(figure(size), figure(expected)))
         return
     check_expansion(array, size)
     stated = _stated_length(path, size)
@@ -138,11 +139,10 @@ def _check_unpacked(path: str, size: int, expected: int) -> None:
             while piece := stream.read(min(_PIECE, expected + 1 - count)):
                 count += len(piece)
     except gzip.BadGzipFile:
-        raise Refused("damaged, or it goes on behind its end: fetch it again") from None
+        raise Refused(reasons.GZIP_DAMAGED) from None
     if count != expected:
-        found = f"more than {figure(expected)} bytes, which its header says" if count > expected else f"{count:,} bytes"
-        says = "" if count > expected else f" where its header says {figure(expected)}"
-        raise Refused(f"it unpacks to {found}{says}: fetch it again")
+        more = reasons.UNPACKS_TO_MORE.format(figure(expected))
+        raise Refused(more if count > expected else reasons.UNPACKS_TO.format(f"{count:,}", figure(expected)))
 
 
 def _stated_length(path: str, size: int) -> int | None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array
 from components.image_example_gen.storage.files import join, printable
 from serving.picture_files import Refused
 
-NOT_ONE_OF_SEVERAL = "its row of labels is not one 1 and else 0: data.label_column takes one column"
 _LOOKED_AT = 4096  # rows
 _ROWS, _BYTES = 1 << 16, 1 << 22  # read at once
 _LONGEST = 1 << 16  # maximum bytes of a text that can be a label
@@ -124,7 +124,7 @@ def label_array(folder: str, array: Array, config: DataConfig, column: int | Non
     columns = columns_of(array)
     last = array.turned and len(array.shape) > 1 and not _is_row(array)
     if last and not array.sliced and array.bytes > config.max_file_megabytes * 1e6:
-        raise Refused("its labels lie across the file, which is too large for that")
+        raise Refused(reasons.LABELS_ACROSS)
     if columns == 1:
         return LabelArray(array, last)
     if config.label_column is not None:

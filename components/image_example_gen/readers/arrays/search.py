@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.arrays.array import ArrayFile, check_size_across, reason_of, shortened
@@ -92,7 +93,7 @@ class _Search:
                 yield item
         for one in found:
             if one.only_labels and one.file.path not in used:
-                yield Rejected(one.file.path, "labels, but there are no pictures beside them that are called alike", 0)
+                yield Rejected(one.file.path, reasons.LABELS_ALONE, 0)
 
     def _labels_elsewhere(self, path: str, found: Sequence[Candidates], labels: dict[tuple, ArrayFile]) -> ArrayFile | None:
         """Return IDX labels in another folder, if they are the only ones without pictures of the same name beside them."""
@@ -111,7 +112,7 @@ class _Search:
         except Refused as refused:
             return [Rejected(path, shortened(refused.reason))]
         if damaged is not None and damaged.path != path:
-            reason = f"its labels in {printable(posixpath.basename(damaged.path))} cannot be used"
+            reason = reasons.LABELS_UNUSABLE.format(printable(posixpath.basename(damaged.path)))
             return [Rejected(path, shortened(reason), sum(picked.layout.count for picked in chosen))]
         labels = [self.labels_of(picked, found, chosen, beside) for picked in chosen]
         own = [find_splits(self.folder, found.file.arrays, picked.layout.count, self.config) for picked in chosen]
@@ -202,10 +203,10 @@ def _inspected(folder: str, file: FoundFile) -> ArrayFile | Rejected:
     """Return the content of a file's header, or why the file cannot be used."""
     try:
         if file.size == 0:
-            raise Refused("the file is empty")
+            raise Refused(reasons.EMPTY)
         return _inspect(folder, file)
     except EOFError:
-        return Rejected(file.path, f"truncated{f' at byte {file.size:,}' if file.size > 0 else ''}: fetch it again")
+        return Rejected(file.path, reasons.TRUNCATED.format(f" at byte {file.size:,}" if file.size > 0 else ""))
     except Exception as error:
         return Rejected(file.path, reason_of(error))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.beginnings import described_beginning
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ARROW_SUFFIXES = (".arrow", ".feather")
-DAMAGED = "the Arrow file is damaged here: a batch of its rows is lost"
-CUT = "the Arrow file is damaged or cut short here: what follows in it is lost"
 _BESIDE = re.compile(r"(cache-.*|.*indices)\.arrow")  # written by Hugging Face beside pictures: cached copies, and row orders
 _READ_AT_ONCE = 4 << 20
 _MOST_ROWS_PER_BYTE = 8
@@ -75,7 +74,7 @@ class ArrowPictures(FileContainer):
         except InputError:
             raise
         except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
-            yield Rejected(self.path, CUT, max(stop - place, 1))
+            yield Rejected(self.path, reasons.ARROW_CUT, max(stop - place, 1))
 
     def _batch(self, reader: _Reader, message: Message, first: int, begin: int, end: int) -> Iterator[Encoded | Rejected]:
         config, place = reader.config, begin
@@ -84,7 +83,7 @@ class ArrowPictures(FileContainer):
                 yield from take_pictures(self.path, place, rows, self.split, config.max_file_megabytes)
                 place += len(rows)
         except Exception:
-            yield Rejected(self.path, DAMAGED, end - place)
+            yield Rejected(self.path, reasons.ARROW_DAMAGED, end - place)
 
 
 class _Reader:
@@ -234,13 +233,12 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ArrowPictures | Re
         with open_seekable(join(folder, file.path)) as stream:
             head = stream.read(64)
             if not head or head.startswith(b"FEA1"):
-                reason = "Feather version 1, which is not read: write it anew, or as Parquet" if head else "the file is empty"
-                return Rejected(file.path, reason)
+                return Rejected(file.path, reasons.ARROW_FEATHER_1 if head else reasons.EMPTY)
             return _found(_Reader(stream, config), head, file)
     except InputError:
         raise
     except Exception:
-        return Rejected(file.path, "no Arrow file that can be read")
+        return Rejected(file.path, reasons.ARROW_UNREADABLE)
 
 
 def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rejected:
@@ -259,15 +257,13 @@ def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rej
         broken = True
     if reader.schema is None:
         known = head.startswith((FILE_MAGIC, b"\xff\xff\xff\xff"))
-        words = "a damaged or truncated Arrow file: its schema makes no sense"
-        return Rejected(file.path, words if known else described_beginning(head, "Arrow file"))
+        return Rejected(file.path, reasons.ARROW_SCHEMA_CUT if known else described_beginning(head, "Arrow file"))
     if isinstance(reader.columns, str):
-        return Rejected(file.path, reader.columns or "a damaged Arrow file: its schema makes no sense")
+        return Rejected(file.path, reader.columns or reasons.ARROW_SCHEMA)
     if count > reader.size * _MOST_ROWS_PER_BYTE:
-        return Rejected(file.path, f"a damaged Arrow file: {reader.size:,} bytes cannot hold as many rows as it says")
+        return Rejected(file.path, reasons.ARROW_ROWS.format(reader.size))
     if not count:
-        cut = f"truncated at byte {reader.size:,}, before its first row"
-        return Rejected(file.path, cut if broken else "an Arrow file without rows")
+        return Rejected(file.path, reasons.ARROW_TRUNCATED.format(reader.size) if broken else reasons.ARROW_EMPTY)
     notes = (*reader.columns.notes, *splits.notes(f"the column {''.join(reader.columns.split)}"))
     notes = tuple(f"{file.path}: {note}" for note in notes)
     return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, row_splits=splits.found, notes=notes)

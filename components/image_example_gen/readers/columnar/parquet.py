@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.beginnings import described_beginning
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
-DAMAGED = "the Parquet file is damaged here: a group of its rows is lost"
 _MAGIC = b"PAR1"
 _BATCH_BYTES, _MOST_ROWS = 4 << 20, 1024
 _BUFFER = 1 << 20  # read at once per column: a row group's column may have hundreds of megabytes
@@ -80,7 +80,7 @@ class ParquetPictures(FileContainer):
         except InputError:
             raise
         except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
-            yield Rejected(self.path, DAMAGED, max(stop - place, 1))
+            yield Rejected(self.path, reasons.PARQUET_DAMAGED, max(stop - place, 1))
 
     def _group(
         self, file: pq.ParquetFile, group: int, first: int, columns: Columns, config: DataConfig
@@ -98,7 +98,7 @@ class ParquetPictures(FileContainer):
         except Exception:
             pass  # the missing rows are reported below
         if done < rows:
-            yield Rejected(self.path, DAMAGED, rows - done)
+            yield Rejected(self.path, reasons.PARQUET_DAMAGED, rows - done)
 
 
 def is_mine(path: str) -> bool:
@@ -120,9 +120,9 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ParquetPictures | 
     except InputError:
         raise
     except OSError as error:
-        return Rejected(file.path, f"no Parquet file that can be read: {_first_words(error)}")
+        return Rejected(file.path, reasons.PARQUET_UNREADABLE.format(_first_words(error)))
     except Exception:
-        return Rejected(file.path, "a damaged Parquet file: its footer makes no sense")
+        return Rejected(file.path, reasons.PARQUET_FOOTER)
 
 
 def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
@@ -132,11 +132,11 @@ def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
     stream.seek(max(size - 4, 0))
     last = stream.read(4)
     if b"PARE" in (head[:4], last):
-        return Rejected(file.path, "an encrypted Parquet file, which is not read")
+        return Rejected(file.path, reasons.PARQUET_ENCRYPTED)
     if head[:4] != _MAGIC:
         return Rejected(file.path, described_beginning(head, "Parquet file"))
     if last != _MAGIC or size < 12:
-        return Rejected(file.path, f"truncated at byte {size:,}: its footer, which every Parquet file ends with, is missing")
+        return Rejected(file.path, reasons.PARQUET_TRUNCATED.format(size))
     return None
 
 
@@ -158,12 +158,12 @@ def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPict
     metadata = parquet.metadata
     groups = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
     if any(rows < 0 for rows in groups) or sum(groups) > size * _MOST_ROWS_PER_BYTE:
-        return Rejected(file.path, f"a damaged Parquet file: {size:,} bytes cannot hold as many rows as it says")
+        return Rejected(file.path, reasons.PARQUET_ROWS.format(size))
     if not sum(groups):
-        return Rejected(file.path, "a Parquet file without rows")
+        return Rejected(file.path, reasons.PARQUET_EMPTY)
     unpacked = sum(_unpacked(parquet, group, columns) for group in range(len(groups)))
     if unpacked > max(size * _MOST_EXPANSION, _ALWAYS_ALLOWED):
-        return Rejected(file.path, f"its pictures unpack to more than {_MOST_EXPANSION} times its size: not read")
+        return Rejected(file.path, reasons.PARQUET_EXPANDS.format(_MOST_EXPANSION))
     splits = _own_splits(parquet, columns)
     notes = (*columns.notes, *splits.notes(f"the column {''.join(columns.split)}"))
     notes = tuple(f"{file.path}: {note}" for note in notes)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.arrays.levels import Levels
@@ -27,8 +28,6 @@ from components.image_example_gen.storage.files import FoundFile, join, open_fil
 from components.image_example_gen.storage.streams import read_until_damage, skip
 from serving.picture_files import Refused, check_size
 
-CUT_SHORT = "the CSV is damaged or cut short here: what follows in it is lost"
-FRACTION = "fractions where whole levels are expected: data.range says which numbers are black and white"
 _GZIP = b"\x1f\x8b"
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _HEAD, _MOST_HEAD = 1 << 20, 32 << 20  # bytes that identify the layout: usually, and for long rows
@@ -87,12 +86,12 @@ class PixelCsv(FileContainer):
             except StopIteration:
                 break
             except Exception:  # errors of gzip, of a store ...
-                yield Rejected(f"{self.path}#{at}", CUT_SHORT, max(1, stop - at))
+                yield Rejected(f"{self.path}#{at}", reasons.CSV_CUT_SHORT, max(1, stop - at))
                 return
             yield from self._pictures(rows, at, start, stop, config.label_names)
             at += rows.count
         if at < stop:
-            yield Rejected(f"{self.path}#{at}", CUT_SHORT, stop - at)
+            yield Rejected(f"{self.path}#{at}", reasons.CSV_CUT_SHORT, stop - at)
 
     def _pictures(self, rows: Rows, at: int, start: int, stop: int, names: Sequence[str]) -> Iterator[Block | Rejected]:
         """Yield the pictures among some rows, whose first has index `at`: runs of valid rows with the same split."""
@@ -100,19 +99,19 @@ class PixelCsv(FileContainer):
         pixels = np.ascontiguousarray(pixels).reshape(len(pixels), *self.shape)
         labels = self._labels(rows, names)
         splits = [_split(usage) or self.split for usage in rows.usages] or [self.split] * len(pixels)
-        reasons: list[str | None] = [f"a row that has no {self.layout.length:,} numbers"] * rows.count
+        refusals: list[str | None] = [reasons.CSV_ROW.format(self.layout.length)] * rows.count
         places = dict(zip(rows.good.tolist(), range(len(pixels)), strict=True))
         for place, index in places.items():
-            reasons[place] = refused.get(index)
+            refusals[place] = refused.get(index)
         place = max(0, start - at)
         end = min(rows.count, stop - at)
         while place < end:
-            if reasons[place] is not None:
-                yield Rejected(f"{self.path}#{at + place}", reasons[place])
+            if refusals[place] is not None:
+                yield Rejected(f"{self.path}#{at + place}", refusals[place])
                 place += 1
                 continue
             first, index = place, places[place]
-            while place < end and reasons[place] is None and splits[places[place]] == splits[index]:
+            while place < end and refusals[place] is None and splits[places[place]] == splits[index]:
                 place += 1
             last = index + place - first
             yield Block(self.path, at + first, labels[index:last], splits[index], pixels[index:last])
@@ -164,9 +163,9 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejecte
     except InputError:
         raise
     except EOFError:  # from gzip
-        return Rejected(file.path, f"truncated at byte {file.size:,}, before its second row: fetch it again")
+        return Rejected(file.path, reasons.CSV_TRUNCATED.format(file.size))
     except Exception as error:  # errors of gzip, of a store ...
-        return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
+        return Rejected(file.path, reasons.UNREADABLE.format(getattr(error, "strerror", None) or type(error).__name__)[:110])
 
 
 def _inspect(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejected | None:
@@ -215,11 +214,11 @@ def _shape(length: int, config: DataConfig) -> tuple[tuple[int, int, int], str]:
     """Return height, width and channels; or why they are unknown."""
     shape = config.shape or side_of(length)
     if shape is None:
-        return (0, 0, 0), f"its rows have {length:,} pixels, no square: data.shape=[height,width,channels] says the shape"
+        return (0, 0, 0), reasons.CSV_NO_SQUARE.format(length)
     if math.prod(shape) != length:
-        return (0, 0, 0), f"its rows have {length:,} pixels, not {' x '.join(map(str, shape))} as data.shape says"
+        return (0, 0, 0), reasons.CSV_OTHER_SHAPE.format(length, " x ".join(map(str, shape)))
     if shape[2] > 4:
-        return (0, 0, 0), "data.shape has more than 4 channels: height, width and channels are its order"
+        return (0, 0, 0), reasons.CSV_CHANNELS
     return shape, ""
 
 
@@ -242,9 +241,9 @@ def _levels(path: str, packed: bool, layout: Layout, sample: np.ndarray, config:
     if config.range is not None and (sample.dtype.kind == "f" or (outside and config.levels is None)):
         return Levels(low=config.range[0], high=config.range[1], deep=config.depth == 16), ""
     if broken:
-        return Levels(), "its numbers are fractions: data.range says which are black and white, such as [0, 1]"
+        return Levels(), reasons.CSV_FRACTIONS
     if outside and config.levels is None:
-        return Levels(), f"its levels go from {low:.6g} to {high:.6g}, not from 0 to 255: data.levels says which is white"
+        return Levels(), reasons.CSV_LEVELS.format(low, high)
     if config.levels is None and high <= 1:
         return Levels(1 if _is_binary(path, packed, layout) else 255), ""
     return Levels(white, deep=config.depth == 16 and white > 255), ""
@@ -308,7 +307,7 @@ def _pixels(numbers: np.ndarray, levels: Levels) -> tuple[np.ndarray, dict[int, 
     fractions: dict[int, str] = {}
     if numbers.dtype.kind == "f":
         whole = np.floor(numbers)
-        fractions = dict.fromkeys(np.flatnonzero((numbers != whole).any(axis=1)).tolist(), FRACTION)
+        fractions = dict.fromkeys(np.flatnonzero((numbers != whole).any(axis=1)).tolist(), reasons.CSV_FRACTION)
         numbers = np.clip(whole, -1, _HIGHEST).astype(np.int64)
     pixels, refused = levels.apply(numbers)
     return pixels, refused | fractions

@@ -14,10 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.image_example_gen import reasons
 from components.image_example_gen.storage.ziplist import (
-    LINK,
-    SEVERAL_PARTS,
-    UNKNOWN_METHOD,
     DamagedZipError,
     list_zip,
     open_entry,
@@ -126,7 +124,7 @@ def test_links_and_ways_to_pack_that_are_not_read():
         archive.writestr("other.png", b"1")
     data = bytearray(buffer.getvalue())
     data[data.rindex(b"PK\x01\x02") + 10] = 9  # Deflate64, as Windows packs large files
-    assert [entry.refused for entry in list_zip(io.BytesIO(data))] == [LINK, UNKNOWN_METHOD]
+    assert [entry.refused for entry in list_zip(io.BytesIO(data))] == [reasons.MEMBER_LINK, reasons.ZIP_METHOD]
 
 
 def test_one_part_of_several():
@@ -134,7 +132,7 @@ def test_one_part_of_several():
     data[-18:-14] = struct.pack("<2H", 1, 0)
     with pytest.raises(DamagedZipError, match="join them") as caught:
         list(list_zip(io.BytesIO(data)))
-    assert caught.value.reason == SEVERAL_PARTS
+    assert caught.value.reason == reasons.ZIP_PARTS
 
 
 def test_a_list_that_breaks_off_gives_what_stands_before():
