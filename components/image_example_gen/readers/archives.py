@@ -17,10 +17,9 @@ from components.image_example_gen.names import is_picture
 from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.webdataset import LabelSurvey, Sample, key_of, kind_of
 from components.image_example_gen.splits import split_in_name
-from components.image_example_gen.storage.archive_kinds import archive_suffix, is_archive
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError, archive_suffix, is_archive
 from components.image_example_gen.storage.archive_members import (
     ENDLESS,
-    BrokenArchiveError,
     Member,
     check_encoding,
     walk,

@@ -14,7 +14,7 @@ from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.container import FileContainer
-from components.image_example_gen.readers.label_texts import check_label_names
+from components.image_example_gen.readers.own_labels import check_label_names, names_beside
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from components.image_example_gen.storage.streams import count_rest, read_up_to, skip
@@ -246,16 +246,11 @@ def _is_unlabeled(path: str) -> bool:
 
 def _names(folder: str, path: str, layout: _Format, column: int) -> tuple[tuple[str, ...], str]:
     """Return the names of the labels in the file beside, empty if there is no such file; and its fault."""
-    try:
-        with open_file(join(folder, posixpath.join(posixpath.dirname(path), layout.names[column]))) as stream:
-            text = read_up_to(stream, _NAMES_BYTES).decode("utf-8-sig", "replace")
-    except Exception:  # each store has its own error for a missing file
-        return (), ""
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    names = names_beside(folder, path, layout.names[column], _NAMES_BYTES)
     expected = layout.labels[column] if layout.labels else _STL_LABELS
-    if len(names) != expected:
+    if names is not None and len(names) != expected:
         return (), f"{path}: {layout.names[column]} beside it has not {expected} names: labels are numbers"
-    return names, ""
+    return names or (), ""
 
 
 def _format_of(path: str) -> _Format | None:

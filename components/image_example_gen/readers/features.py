@@ -14,7 +14,7 @@ from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.beginnings import with_names
 from components.image_example_gen.readers.example_messages import EXAMPLE, SEQUENCE_EXAMPLE
-from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, split_said
 
 # In order of priority; case is ignored. The first ones are this project's own.
 IMAGE_NAMES = (

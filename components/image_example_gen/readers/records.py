@@ -31,7 +31,7 @@ from components.image_example_gen.readers.features import (
     split_text,
     stacked,
 )
-from components.image_example_gen.readers.own_splits import OwnSplits
+from components.image_example_gen.readers.own_labels import OwnSplits, names_beside
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from components.image_example_gen.storage.streams import read_fully, read_up_to
@@ -45,7 +45,7 @@ _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
 _BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of raw pixels that are yielded together
 _END = object()
 _NAMES = ".labels.txt"
-_MOST_NAMES = 1 << 22  # bytes of a file of labels' names
+_MAX_NAMES = 1 << 22  # bytes of a file of labels' names
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class RecordPictures(FileContainer):
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
         """Yield the pictures in order, and rejects."""
-        names = _label_names(folder, posixpath.dirname(self.path), self.label) if self.label and not config.label_names else ()
+        names = ()
+        if self.label and not config.label_names:  # TFDS writes them beside its records
+            names = names_beside(folder, self.path, f"{self.label.replace('/', '-')}{_NAMES}", _MAX_NAMES) or ()
         waiting: list[Found] = []  # raw pixels of one shape; the last one has index `behind` - 1
         behind = 0  # index of the next record
         try:
@@ -182,16 +184,6 @@ def _are_alike(one: Found, other: Found) -> bool:
 
 def _is_full(waiting: Sequence[Found]) -> bool:
     return len(waiting) >= _BLOCK or len(waiting) * len(waiting[0].data) >= _BLOCK_BYTES
-
-
-def _label_names(folder: str, path: str, label: str) -> tuple[str, ...]:
-    """Return the names of a feature's numbers, from the file that TFDS writes beside its records."""
-    try:
-        with open_file(join(folder, posixpath.join(path, f"{label.replace('/', '-')}{_NAMES}"))) as stream:
-            text = stream.read(_MOST_NAMES).decode("utf-8", "replace")
-    except Exception:  # each store has its own error for a missing file
-        return ()
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _reason(path: str, size: int, error: Exception) -> str:

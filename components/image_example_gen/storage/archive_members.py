@@ -13,6 +13,7 @@ from components.image_example_gen import reasons
 from components.image_example_gen.names import is_passed_over
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
+    BrokenArchiveError,
     archive_suffix,
     beginning,
     describe,
@@ -22,9 +23,8 @@ from components.image_example_gen.storage.archive_kinds import (
 )
 from components.image_example_gen.storage.plain import first_bytes, open_plain, seekable
 from components.image_example_gen.storage.stores import one_line
-from components.image_example_gen.storage.tarlist import DamagedTarError, list_tar
+from components.image_example_gen.storage.tarlist import list_tar
 from components.image_example_gen.storage.ziplist import (
-    DamagedZipError,
     ZipEntry,
     list_zip,
     open_entry,
@@ -56,18 +56,6 @@ class Member(NamedTuple):
     undecoded: bool = False
 
 
-class BrokenArchiveError(Exception):
-    """A file that is not an archive, is cut short, or cannot be read.
-
-    Args:
-        reason: The fault, in plain words.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
-
-
 def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
     """Yield the regular files of an archive, and refused members; files that are ignored in folders are ignored here too.
 
@@ -93,8 +81,6 @@ def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
                         yield member
     except (BrokenArchiveError, InputError):
         raise
-    except (DamagedZipError, DamagedTarError) as error:
-        raise BrokenArchiveError(error.reason) from error
     except PermissionError as error:
         raise BrokenArchiveError(reasons.NO_PERMISSION) from error
     except OSError as error:
@@ -145,7 +131,7 @@ def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterat
             for entry in list_zip(stream):
                 begun, end = True, end + entry.size
                 yield end, _zip_member(stream, entry, encoding)
-        except DamagedZipError as error:
+        except BrokenArchiveError as error:
             if otherwise and not begun:
                 raise BrokenArchiveError(reasons.NO_ZIP.format(otherwise)) from error
             raise
@@ -177,7 +163,7 @@ def _tar_entries(path: str, encoding: str | None, called_zip: bool) -> Iterator[
                 if not name.isascii() and any("\udc80" <= letter <= "\udcff" for letter in name):
                     name, undecoded = _decoded(name.encode("utf-8", "surrogateescape"), encoding, name)
                 yield entry.end, _checked(name, entry.name, entry.size, entry.open, entry.refused, undecoded)
-    except DamagedTarError as error:
+    except BrokenArchiveError as error:
         reason = error.reason.replace("not a tar archive", "not a zip archive") if called_zip else error.reason
         raise BrokenArchiveError(reason) from error
 

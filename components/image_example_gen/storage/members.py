@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from components.image_example_gen import reasons
-from components.image_example_gen.storage.archive_kinds import is_archive
-from components.image_example_gen.storage.archive_members import ENDLESS, BrokenArchiveError, Member, allowed_size, walk
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError, is_archive
+from components.image_example_gen.storage.archive_members import ENDLESS, Member, allowed_size, walk
 from components.image_example_gen.storage.plain import WEB, is_remote, open_url
 from components.image_example_gen.storage.stores import is_stored_file, stat_stored
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 from components.image_example_gen import reasons
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
+    BrokenArchiveError,
     beginning,
     describe,
     describe_packing,
@@ -42,18 +43,6 @@ _UNPACKERS: dict[str, Callable[[Any], Any]] = {
     "bzip2": bz2.BZ2File,
     "xz": lzma.LZMAFile,
 }
-
-
-class DamagedTarError(Exception):
-    """A tar archive that is cut short or inconsistent, or another kind of file.
-
-    Args:
-        reason: The fault, in plain words.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
 
 
 class TarEntry(NamedTuple):
@@ -81,7 +70,7 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
         stream: The archive from its beginning, possibly compressed; it is read once.
 
     Raises:
-        DamagedTarError: It is not a tar archive, or is damaged.
+        BrokenArchiveError: It is not a tar archive, or is damaged.
     """
     inside = stored = _Source(_reader(stream), stream)
     packing = ""
@@ -92,16 +81,16 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
             inside = _Source(_UNPACKERS[packing](stored).read)
             head = inside.peek(HEAD)
         if not is_tar(head):
-            raise DamagedTarError(_no_tar(packing, head))
+            raise BrokenArchiveError(_no_tar(packing, head))
         yield from _entries(inside)
-    except DamagedTarError:
+    except BrokenArchiveError:
         raise
     except UnreadableError as error:
-        raise DamagedTarError(reasons.UNFORESEEN.format(error)) from error
+        raise BrokenArchiveError(reasons.UNFORESEEN.format(error)) from error
     except EOFError as error:
-        raise DamagedTarError(reasons.TAR_TRUNCATED.format(stored.end())) from error
+        raise BrokenArchiveError(reasons.TAR_TRUNCATED.format(stored.end())) from error
     except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
-        raise DamagedTarError(reasons.TAR_DAMAGED.format(stored.done if packing else inside.header)) from error
+        raise BrokenArchiveError(reasons.TAR_DAMAGED.format(stored.done if packing else inside.header)) from error
 
 
 class UnreadableError(OSError):

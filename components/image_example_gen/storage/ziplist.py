@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from components.image_example_gen import reasons
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError
 from components.image_example_gen.storage.streams import read_up_to
 
 _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
@@ -27,18 +28,6 @@ _LENGTHS = struct.Struct("<3H")  # of a name, its extra fields and a comment
 _LIST_PIECE = 1 << 18  # bytes of the list read at once: more than an entry can have
 _FIELDS = 64  # usual maximum of bytes in a header's extra fields
 _PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and decompressed, at once
-
-
-class DamagedZipError(Exception):
-    """A zip archive that is cut short or inconsistent.
-
-    Args:
-        reason: The fault, in plain words.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
 
 
 class ZipEntry(NamedTuple):
@@ -74,7 +63,7 @@ def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
         stream: The archive; it supports seeking.
 
     Raises:
-        DamagedZipError: It is not a zip archive, or its list is damaged.
+        BrokenArchiveError: It is not a zip archive, or its list is damaged.
     """
     start, size, shift = _find_list(stream)
     done, buffer, begin = 0, b"", 0  # `buffer` holds the list from byte `begin` on
@@ -86,9 +75,9 @@ def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
             buffer, begin, at = _read_at(stream, start + done, min(_LIST_PIECE, size - done)), done, 0
             length = _ENTRY_SIZE + (sum(_LENGTHS.unpack_from(buffer, 28)) if len(buffer) >= _ENTRY_SIZE else 0)
         if not buffer.startswith(b"PK\x01\x02", at):
-            raise DamagedZipError(reasons.ZIP_DAMAGED.format(start + done))
+            raise BrokenArchiveError(reasons.ZIP_DAMAGED.format(start + done))
         if at + length > len(buffer):
-            raise DamagedZipError(reasons.ZIP_TRUNCATED.format(start + done))
+            raise BrokenArchiveError(reasons.ZIP_TRUNCATED.format(start + done))
         entry = _entry(buffer[at : at + length], shift)
         if not entry.raw_name.endswith((b"/", b"\\")):
             yield entry
@@ -153,7 +142,7 @@ def _find_list(stream: BinaryIO) -> tuple[int, int, int]:
         start = tail_at + end - size
         if 0 <= offset <= start and (not size or _read_at(stream, start, 4) == b"PK\x01\x02"):
             return start, size, start - offset
-    raise DamagedZipError(reason)
+    raise BrokenArchiveError(reason)
 
 
 def _entry(data: bytes, shift: int) -> ZipEntry:
@@ -194,7 +183,7 @@ def _read_at(stream: BinaryIO, at: int, count: int) -> bytes:
         stream.seek(at)
         return read_up_to(stream, count)
     except (OverflowError, ValueError) as error:  # no file is so long
-        raise DamagedZipError(reasons.ZIP_BEYOND.format(min(at, 10**18))) from error
+        raise BrokenArchiveError(reasons.ZIP_BEYOND.format(min(at, 10**18))) from error
 
 
 class _Stored:

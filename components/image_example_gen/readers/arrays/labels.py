@@ -12,6 +12,7 @@ from common.errors import InputError
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array
+from components.image_example_gen.readers.own_labels import check_label_names
 from components.image_example_gen.storage.files import join, printable
 from serving.picture_files import Refused
 
@@ -68,20 +69,13 @@ class LabelArray:
                 return [str(int(value)) if one else _of_float(value) for value, one in zip(values, whole, strict=True)]
             values = values.astype(np.int64)
         if names:
-            self._check_names(values, folder, names)
+            if len(values):
+                check_label_names(join(folder, self.array.path), int(values.min()), int(values.max()), names)
             return [names[value] for value in values.tolist()]
         own = dict(() if self.one_hot else self.array.value_names) or dict(enumerate(self.own_names))
         if own:
             return [own.get(value) or str(value) for value in values.tolist()]
         return [str(value) for value in values.tolist()]
-
-    def _check_names(self, values: np.ndarray, folder: str, names: Sequence[str]) -> None:
-        lowest, largest = (int(values.min()), int(values.max())) if len(values) else (0, 0)
-        if largest >= len(names) or lowest < 0:
-            raise InputError(
-                f"{printable(join(folder, self.array.path))} holds the label {largest if lowest >= 0 else lowest}, but "
-                f"data.label_names names only {len(names)} (0 to {len(names) - 1}): name them all, or none"
-            )
 
 
 def can_be_labels(array: Array) -> bool:

@@ -18,7 +18,7 @@ from components.image_example_gen.readers.arrays.labels import LabelArray
 from components.image_example_gen.readers.arrays.layout import Layout
 from components.image_example_gen.readers.arrays.levels import Levels
 from components.image_example_gen.readers.container import Container
-from components.image_example_gen.readers.own_splits import split_said
+from components.image_example_gen.readers.own_labels import split_said
 from serving.picture_files import Refused, check_size
 
 _BLOCK_BYTES = 1 << 20  # of pixels read at once

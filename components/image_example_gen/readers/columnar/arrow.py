@@ -38,7 +38,7 @@ from components.image_example_gen.readers.columnar.messages import (
     width_of,
 )
 from components.image_example_gen.readers.container import FileContainer
-from components.image_example_gen.readers.own_splits import OwnSplits
+from components.image_example_gen.readers.own_labels import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
 from components.image_example_gen.storage.streams import read_fully

@@ -16,7 +16,7 @@ from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.beginnings import with_names
-from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, split_said
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,8 +19,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.arrays.levels import Levels
 from components.image_example_gen.readers.container import FileContainer
-from components.image_example_gen.readers.label_texts import check_label_names
-from components.image_example_gen.readers.own_splits import OwnSplits, split_said
+from components.image_example_gen.readers.own_labels import OwnSplits, check_label_names, split_said
 from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, side_of
 from components.image_example_gen.readers.pixel_csv.rows import Rows, parse_rows, rows_of, usages_of
 from components.image_example_gen.splits import split_in_name

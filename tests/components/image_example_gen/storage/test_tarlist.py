@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from components.image_example_gen import reasons
-from components.image_example_gen.storage.tarlist import DamagedTarError, list_tar
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError
+from components.image_example_gen.storage.tarlist import list_tar
 
 PACKINGS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
@@ -98,7 +99,7 @@ def test_a_sparse_file_is_refused_and_the_rest_read():
 def reason(data: bytes) -> tuple[int, str]:
     """How many entries are found, and what is said of the rest."""
     found = 0
-    with pytest.raises(DamagedTarError) as caught:
+    with pytest.raises(BrokenArchiveError) as caught:
         for entry in list_tar(io.BytesIO(data)):
             with contextlib.suppress(Exception):  # damage within a file is that file's
                 entry.open().read()
@@ -176,5 +177,5 @@ class Broken(io.RawIOBase):
 
 
 def test_a_store_that_fails_is_no_damage_of_the_archive():
-    with pytest.raises(DamagedTarError, match="it cannot be read: Input/output error"):
+    with pytest.raises(BrokenArchiveError, match="it cannot be read: Input/output error"):
         list(list_tar(Broken()))
