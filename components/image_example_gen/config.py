@@ -87,11 +87,7 @@ class DataConfig:
     pictures_per_shard: Annotated[int, Gt(0)] = 10_000
 
     def __post_init__(self) -> None:
-        """Check that the fields fit together.
-
-        Raises:
-            ValueError: They do not; with a message in plain words.
-        """
+        """Check that the fields fit together."""
         if self.range is not None and not (math.isfinite(sum(self.range)) and self.range[0] < self.range[1]):
             raise ValueError("range is two finite numbers, first the one that is black, such as [0, 1]")
         if self.label_pattern is None:

@@ -199,9 +199,8 @@ def look(sources: Sources, config: DataConfig) -> tuple[int, int, int]:
 def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, int]]:
     """Yield height, width and channels of a sample of pictures, from their headers. Ingestion reports unreadable files."""
     for container in sources.containers:
-        shape = getattr(container, "picture_shape", None)
-        if shape:
-            yield shape
+        if container.picture_shape:
+            yield container.picture_shape
             continue
         for item in itertools.islice(read_guarded(container, sources.folder, 0, container.count, config), LOOKED_AT):
             if isinstance(item, Encoded):

@@ -12,8 +12,8 @@ from typing import Any
 from common.errors import InputError
 from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES
-from components.image_example_gen.readers.archives import ARCHIVE_SUFFIXES
-from components.image_example_gen.readers.arrays.find import ARRAY_SUFFIXES
+from components.image_example_gen.readers.arrays.names import ARRAY_SUFFIXES
+from components.image_example_gen.storage.archive_kinds import ARCHIVE_SUFFIXES
 from components.image_example_gen.storage.files import local_path, printable
 from pipeline.config.inference import INFERRED_FIELDS, PicturesUnseen, complete
 from pipeline.config.loading import apply_overrides, build_config, load_values, preset_names, preset_path

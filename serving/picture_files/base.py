@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from serving.picture_files import reasons
+
 # Pixels of a picture, in millions. A larger picture takes gigabytes when it is resized in floating point.
 MAX_MEGAPIXELS = 50.0
 NAMES = {
@@ -98,7 +100,7 @@ class PictureOptions:
 
 def damaged(kind: str) -> Refused:
     """Return the refusal of a picture of format `kind` that cannot be decoded."""
-    return Refused(f"damaged or cut short {NAMES[kind]} data")
+    return Refused(reasons.DAMAGED.format(NAMES[kind]))
 
 
 def check_size(size: tuple[int, int], max_megapixels: float) -> int:
@@ -113,7 +115,7 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> int:
     """
     width, height = size
     if width < 1 or height < 1:
-        raise Refused("its header says that it has no pixels")
+        raise Refused(reasons.NO_PIXELS)
     if width * height > max_megapixels * 1e6:
         raise too_large(max_megapixels)
     return width * height
@@ -121,4 +123,4 @@ def check_size(size: tuple[int, int], max_megapixels: float) -> int:
 
 def too_large(max_megapixels: float) -> Refused:
     """Return the refusal of a picture with too many pixels."""
-    return Refused(f"more than {max_megapixels:g} million pixels by its header: nothing of it was decoded")
+    return Refused(reasons.TOO_MANY_PIXELS.format(max_megapixels))

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from serving.picture_files import reasons
 from serving.picture_files.base import Refused, check_size, damaged
 
-UNKNOWN = "a BMP of a kind that is not read: save it as PNG"
 _RGB, _RLE8, _RLE4, _MASKS, _MASKS_ALPHA = 0, 1, 2, 3, 6  # values of `compression`
 
 
@@ -33,7 +33,7 @@ def read_bmp(data: bytes, max_megapixels: float) -> np.ndarray:
     height = abs(header.height)
     check_size((header.width, height), max_megapixels)
     if header.bits not in (1, 2, 4, 8, 16, 24, 32) or header.compression not in (_RGB, _RLE8, _RLE4, _MASKS, _MASKS_ALPHA):
-        raise Refused(UNKNOWN)
+        raise Refused(reasons.BMP_KIND)
     if header.compression in (_RLE8, _RLE4):
         pixels = _palette(data, header)[_run_lengths(data, header)]
     else:
@@ -95,7 +95,7 @@ def _channel(numbers: np.ndarray, mask: int) -> np.ndarray:
     shift = (mask & -mask).bit_length() - 1
     top = mask >> max(shift, 0)
     if not mask or top & (top + 1):
-        raise Refused(UNKNOWN)
+        raise Refused(reasons.BMP_KIND)
     return ((((numbers & mask) >> shift).astype(np.uint64) * 510 + top) // (2 * top)).astype(np.uint8)
 
 

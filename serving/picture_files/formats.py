@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from serving.picture_files import reasons
 from serving.picture_files.base import Refused
 
-READ = "PNG, JPEG, GIF, WebP, BMP or TIFF"
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "png",
     b"\xff\xd8\xff": "jpeg",
@@ -35,7 +35,7 @@ def format_of(data: bytes) -> str:
         Refused: The file is empty or has no supported format.
     """
     if not data:
-        raise Refused("the file is empty")
+        raise Refused(reasons.EMPTY)
     for signature, kind in _SIGNATURES.items():
         if data.startswith(signature):
             return kind
@@ -46,8 +46,8 @@ def format_of(data: bytes) -> str:
     if found := _NETPBM.match(data):
         return "pnm" if found[1] else "pfm"
     if data[:1024].lstrip()[:4] == b"<svg":
-        raise Refused("SVG data, which is not read: save it as PNG or JPEG")
-    raise Refused(f"not a {READ} picture, whatever the name says")
+        raise Refused(reasons.SVG)
+    raise Refused(reasons.NO_PICTURE)
 
 
 def without_junk(data: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serving.picture_files import reasons
 from serving.picture_files.base import UNREADABLE, Refused, check_size, damaged, too_large
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _need_heif() -> None:
     try:
         from pillow_heif import register_heif_opener
     except ImportError:
-        raise Refused("HEIC data, which needs the extra: pip install 'darkroom-tfx[heic]'") from None
+        raise Refused(reasons.HEIC) from None
     register_heif_opener()
 
 

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.picture_files import profiles
+from serving.picture_files import profiles, reasons
 from serving.picture_files.base import NAMES, UNREADABLE, PictureFile, PictureOptions, Refused, check_size, damaged
 from serving.picture_files.bmp import read_bmp
 from serving.picture_files.headers import png_has_frames, png_profile, webp_has_frames
 from serving.picture_files.netpbm import read_netpbm
 from serving.picture_files.pillow import opened, orientation, orientation_of, with_alpha
 from serving.picture_files.png import read_deep_png, write_png
-from serving.picture_files.samples import NO_RANGE, Samples
+from serving.picture_files.samples import Samples
 from serving.picture_files.tiff import Tags, bits_of, directories, is_deep, is_float, is_page, read_tiff, tiff_shape
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-NO_WHITE = "whole numbers of 32 bits: data.levels says which is white"
 _HELD = {"1", "L", "LA", "P", "RGB", "RGBA", "I;16"}  # Pillow modes that PNG stores without loss
 _BROUGHT = {  # modes to convert to one of these
     "CMYK": "RGB",
@@ -125,10 +124,10 @@ def tiff_samples(data: bytes, tags: Tags, options: PictureOptions) -> Samples | 
     """
     if is_float(tags) and options.range is None:
         check_size(tiff_shape(tags)[:2], options.max_megapixels)
-        raise Refused(NO_RANGE)
+        raise Refused(reasons.FLOATS_WITHOUT_RANGE)
     if not is_float(tags) and bits_of(tags) > 16 and options.levels is None:
         check_size(tiff_shape(tags)[:2], options.max_megapixels)
-        raise Refused(NO_WHITE)
+        raise Refused(reasons.INTEGERS_OF_32_BITS)
     if not is_float(tags) and options.depth == 8 and options.levels is None:
         return None
     return read_tiff(data, tags, options.max_megapixels)
@@ -188,7 +187,7 @@ def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> 
     except UNREADABLE as error:
         raise damaged(kind) from error
     if upright.mode not in _HELD:
-        raise Refused(f"a {NAMES[kind]} with pixels that are neither 8-bit nor 16-bit grey or colour: save it as PNG")
+        raise Refused(reasons.PIXEL_KIND.format(NAMES[kind]))
     if bits > 8 and (options.depth == 8 or upright.mode != "I;16"):
         said.add("deep")
     buffer = io.BytesIO()

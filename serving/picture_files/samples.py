@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serving.picture_files import reasons
 from serving.picture_files.base import PictureOptions, Refused
 
 _NEARLY = 1e-3  # share of a range by which filters may leave levels outside it
-NO_RANGE = "floating-point levels: data.range says which are black and white"
 _UPRIGHT = {  # Exif 2.32, section 4.6.4
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -61,11 +61,11 @@ class Samples:
     def _scaled(self, colors: np.ndarray, top: int, options: PictureOptions) -> np.ndarray:
         if colors.dtype.kind == "f":
             if options.range is None:
-                raise Refused(NO_RANGE)
+                raise Refused(reasons.FLOATS_WITHOUT_RANGE)
             return _floats(colors, options.range, top)
         white = options.levels or self.white
         if colors.size and (int(colors.max()) > white or int(colors.min()) < 0):
-            raise Refused("levels above data.levels, or below 0" if options.levels else "levels outside of what its format holds")
+            raise Refused(reasons.OUTSIDE_LEVELS if options.levels else reasons.OUTSIDE_FORMAT)
         return _whole(colors, white, top)
 
 
@@ -87,8 +87,8 @@ def _floats(values: np.ndarray, limits: tuple[float, float], top: int) -> np.nda
     for row, levels in zip(scaled, values):
         shares = (levels.astype(np.float64) - black) / (white - black)
         if not np.isfinite(shares).all():
-            raise Refused("floating-point levels that are no numbers")
+            raise Refused(reasons.FLOATS_NOT_FINITE)
         if shares.min() < -_NEARLY or shares.max() > 1 + _NEARLY:
-            raise Refused("floating-point levels outside of data.range")
+            raise Refused(reasons.FLOATS_OUTSIDE_RANGE)
         row[:] = np.rint(np.clip(shares, 0.0, 1.0) * top)
     return scaled

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from serving.picture_files import reasons
 from serving.picture_files.base import Refused, check_size, damaged
 from serving.picture_files.pillow import opened
 from serving.picture_files.samples import Samples
@@ -115,7 +116,7 @@ def read_tiff(data: bytes, tags: Tags, max_megapixels: float) -> Samples:
     width, height, channels = tiff_shape(tags)
     check_size((width, height), max_megapixels)
     if tags.get(_COMPRESSION, (1,))[0] not in _LOSSLESS or tags.get(_FILL_ORDER, (1,))[0] != 1 or not 1 <= channels <= 5:
-        raise Refused("a TIFF of more than 8 bits that is packed in a way that is not read here: save it as PNG")
+        raise Refused(reasons.TIFF_PACKED)
     planes = channels if tags.get(_PLANES, (1,))[0] == 2 and channels > 1 else 1
     parts = [_plane(data, tags, plane, planes, max_megapixels) for plane in range(planes)]
     values = parts[0] if planes == 1 else np.concatenate(parts, axis=2)
@@ -133,7 +134,7 @@ def _as_meant(values: np.ndarray, tags: Tags) -> tuple[np.ndarray, int]:
         values = white - values
     extra = tags.get(_EXTRA, (0,))
     if values.shape[2] < colors or bits == 64 and white:
-        raise Refused("a TIFF with levels that are not read here: save it as PNG")
+        raise Refused(reasons.TIFF_LEVELS)
     if values.shape[2] == colors or extra[0] not in (1, 2):
         return values[..., :colors], white
     values = values[..., : colors + 1].copy()

@@ -8,25 +8,26 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.tables import is_table
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels
 from components.image_example_gen.names import suffix_of
 from components.image_example_gen.readers import archives, cifar, pickles, pixel_csv, records
-from components.image_example_gen.readers.arrays import find as arrays
+from components.image_example_gen.readers.arrays.names import is_array
+from components.image_example_gen.readers.arrays.search import find_arrays
 from components.image_example_gen.readers.columnar import arrow, parquet
 from components.image_example_gen.readers.container import Container
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 
 # Each reads files one by one. Arrays are handled together, because their labels are in other files.
 READERS: tuple[ModuleType, ...] = (archives, records, parquet, arrow, cifar, pixel_csv, pickles)
-PAGE = "an HTML page, whatever its name says: fetch it again"
 
 
 def is_container(path: str) -> bool:
     """Return whether a file has the name of a container of pictures, or of labels for one."""
-    return arrays.is_array(path) or _is_beside(path) or any(reader.is_mine(path) for reader in READERS)
+    return is_array(path) or _is_beside(path) or any(reader.is_mine(path) for reader in READERS)
 
 
 def _is_beside(path: str) -> bool:
@@ -82,13 +83,16 @@ class Containers:
         except InputError:
             raise
         except Exception as error:
-            found = Rejected(file.path, f"the file cannot be read ({type(error).__name__})")
+            found = Rejected(file.path, reasons.UNREADABLE_CONTAINER.format(type(error).__name__))
         if found is None:
             self.others[suffix_of(file.path)] += 1
             return
         self.used.append(file)
-        self.others.update(getattr(found, "others", ()))
-        (self.left_out if isinstance(found, Rejected) else self.taken).append(found)
+        if isinstance(found, Rejected):
+            self.left_out.append(found)
+        else:
+            self.others.update(found.others)
+            self.taken.append(found)
 
 
 def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig) -> Containers:
@@ -106,19 +110,19 @@ def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig)
     files = sorted(files, key=lambda file: file.path)
     for file in files:
         found.take(folder, file, config)
-    members = [member for archive in found.taken for member in getattr(archive, "inner", ())]
+    members = [member for archive in found.taken for member in archive.inner]
     for member in members:
         found.take(folder, member, config)
         if is_table(member.path) and member not in found.used[-1:]:
             found.tables.append(member)
             found.others.update(() if is_container(member.path) else (suffix_of(member.path),))
-    own = [file for file in (*files, *members) if arrays.is_array(file.path)]
+    own = [file for file in (*files, *members) if is_array(file.path)]
     found.used += own
-    for each in arrays.find_arrays(folder, own, config):
+    for each in find_arrays(folder, own, config):
         (found.left_out if isinstance(each, Rejected) else found.taken).append(each)
     found.left_out = [_in_plain_words(folder, left) for left in found.left_out]
     found.taken.sort(key=lambda each: each.path)
-    found.notes = [note for each in found.taken for note in getattr(each, "notes", ())]
+    found.notes = [note for each in found.taken for note in each.notes]
     found.taken = [each for each in found.taken if each.count]
     return found
 
@@ -132,4 +136,4 @@ def _in_plain_words(folder: str, left: Rejected) -> Rejected:
             head = stream.read(64).lstrip().lower()
     except Exception:  # keep the reason already found
         return left
-    return replace(left, reason=PAGE) if head.startswith((b"<!doctype html", b"<html")) else left
+    return replace(left, reason=reasons.HTML_PAGE) if head.startswith((b"<!doctype html", b"<html")) else left

@@ -14,6 +14,7 @@ from functools import partial
 
 from common.errors import InputError
 from common.progress import report_progress
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
 from components.image_example_gen.discovery.entry import Entry, hash_of
@@ -35,10 +36,9 @@ from components.image_example_gen.discovery.tables import (
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import Labels, Layout, merged
 from components.image_example_gen.names import is_picture, suffix_of
-from components.image_example_gen.readers.arrays.find import is_idx, is_idx_images, split_of_idx
+from components.image_example_gen.readers.arrays.names import is_idx, is_idx_images, says_its_split
 from components.image_example_gen.readers.container import splits_of
 from components.image_example_gen.readers.pixel_csv import is_pixels
-from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, list_files, open_file, printable, stat_file
 
 SAMPLE = 200  # paths kept of all pictures, for inspection
@@ -302,10 +302,10 @@ class Survey:
         if self.splits_told:
             yield "the manifest" if self.manifest else "data.label_pattern"
         by_folders = labels.depth is not None and not (self.splits_told and None not in self.splits_told)
-        if by_folders or any(getattr(container, "own_splits", None) for container in found.taken):
+        if by_folders or any(container.own_splits for container in found.taken):
             yield "folders"
-        rows = {each.path: each.row_splits for each in found.taken if getattr(each, "row_splits", None)}
-        named = (each for each in found.taken if each.split and _says_its_split(each.path))
+        rows = {each.path: each.row_splits for each in found.taken if each.row_splits}
+        named = (each for each in found.taken if each.split and says_its_split(each.path))
         if any(None in rows.get(each.path, {None}) for each in named):
             yield "file names"
         if rows:
@@ -318,8 +318,7 @@ class Survey:
         """Return why there is nothing to read, in one line."""
         where = printable(self.images)
         if self.left_out:
-            reasons = Counter(left.reason for left in self.left_out)
-            reason = reasons.most_common(1)[0][0]
+            reason = Counter(left.reason for left in self.left_out).most_common(1)[0][0]
             first = next(left.path for left in self.left_out if left.reason == reason)
             name = "" if self.images.endswith(first) else f"{printable(first)}: "
             more = f" (and {len(self.left_out) - 1:,} more)" if len(self.left_out) > 1 else ""
@@ -345,15 +344,8 @@ def _rows_of(tables: Sequence[Table], folder: str) -> Iterator[Row]:
         yield from table.rows(folder)
 
 
-def _says_its_split(path: str) -> bool:
-    """Return whether a container file's name defines its split; the names of label files do not."""
-    if is_idx(path):
-        return not is_idx_images(path) or split_of_idx(path) is not None
-    return split_in_name(posixpath.basename(path)) is not None
-
-
 def _leads_out(path: str) -> str:
     """Return why a manifest from elsewhere may not name a path; '' if it may."""
     if path.startswith(("/", "file:")):
-        return "a file of this machine, named by a manifest from elsewhere"
-    return "" if is_remote(path) or ".." not in path.split("/") else "its path leads out of the manifest's folder"
+        return reasons.LOCAL_FILE
+    return "" if is_remote(path) or ".." not in path.split("/") else reasons.LEADS_OUT_OF_FOLDER

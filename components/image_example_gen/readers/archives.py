@@ -9,28 +9,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.layout import Labels, Layout
 from components.image_example_gen.names import is_picture
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.webdataset import LabelSurvey, Sample, key_of, kind_of
 from components.image_example_gen.splits import split_in_name
-from components.image_example_gen.storage.archive_kinds import ARCHIVE_SUFFIXES, archive_suffix, is_archive
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError, archive_suffix, is_archive
 from components.image_example_gen.storage.archive_members import (
     ENDLESS,
-    LEADS_OUT,
-    BrokenArchiveError,
     Member,
     check_encoding,
     walk,
 )
 from components.image_example_gen.storage.files import FoundFile, join, printable
-from components.image_example_gen.storage.ziplist import ENCRYPTED
 
-__all__ = ["ARCHIVE_SUFFIXES", "DAMAGED", "ENDLESS", "LEADS_OUT", "NESTED", "ArchivePictures", "find", "is_mine"]
-
-DAMAGED = "the archive is damaged or cut short here: what follows in it is lost"
-NESTED = "an archive within an archive, which is not read: unpack it"
 _MOST_LETTERS = 119  # characters of a reason
 _KEPT_FOLDERS = 200  # distinct folders kept, to check whether any gives a label
 _ENCODINGS = "data.archive_encoding=cp932 (or gbk, cp866 ...) reads them"
@@ -38,38 +33,24 @@ _OF_LABELS = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".mat")
 
 
 @dataclass(frozen=True)
-class ArchivePictures:
-    """The pictures of one archive.
+class ArchivePictures(FileContainer):
+    """The pictures of one archive; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
         size: Size of the file in bytes; -1 if unknown.
-        split: The split named by its file name or its folder, or None.
-        count: Number of members with picture names.
         labels: The rule for labels and splits of their paths in the archive.
-        own_splits: The splits named by folders inside, with None for pictures in none; empty if no folder names one.
-        told: The splits found by `label_pattern`, with None for paths without one; empty if the pattern has no group for splits.
         above: The label given by the folders that contain the archive.
         label_kinds: The kinds of files beside the pictures that hold their labels: cls, json.
-        row_splits: The splits given by files beside the pictures, with None if some give none; empty if none does.
-        inner: The members for other readers, by paths that lead through the archive.
-        notes: Notes for the user, one line each.
-        others: Members that are not used, by suffix.
         damaged: Whether the archive is cut short.
     """
 
-    path: str
     size: int
-    split: str | None
-    count: int = 0
     labels: Labels = Labels()
     own_splits: frozenset[str | None] = frozenset()
     told: frozenset[str | None] = frozenset()
     above: str = ""
     label_kinds: frozenset[str] = frozenset()
-    row_splits: frozenset[str | None] = frozenset()
     inner: tuple[FoundFile, ...] = ()
-    notes: tuple[str, ...] = ()
     others: Counter[str] = field(default_factory=Counter, compare=False)
     damaged: bool = False
 
@@ -90,7 +71,7 @@ class ArchivePictures:
                     yield from sample.hold(item)
         except BrokenArchiveError:
             yield from sample.release()
-            yield Rejected(self.path, DAMAGED, max(1, self.count - done))
+            yield Rejected(self.path, reasons.ARCHIVE_DAMAGED, max(1, self.count - done))
         else:
             yield from sample.release()
 
@@ -98,15 +79,15 @@ class ArchivePictures:
         """Return a member as an item, or None if it is not a picture and is not missed."""
         path = f"{self.path}/{member.name}" if member.name else self.path
         if member.refused:
-            said = is_picture(member.name) or member.refused in (ENDLESS, LEADS_OUT)
+            said = is_picture(member.name) or member.refused in (ENDLESS, reasons.LEADS_OUT)
             return Rejected(path, member.refused) if said else None
         if not is_picture(member.name):
-            return Rejected(path, NESTED) if is_archive(member.name) else None
+            return Rejected(path, reasons.NESTED) if is_archive(member.name) else None
         if member.size > config.max_file_megabytes * 1e6:
-            return Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
+            return Rejected(path, reasons.TOO_LARGE.format(config.max_file_megabytes))
         data = _data(member)
         if data is None:
-            return Rejected(path, "damaged within its archive")
+            return Rejected(path, reasons.MEMBER_DAMAGED)
         label, split = self.labels.of(member.name)
         if not config.label_pattern:
             label = "/".join(filter(None, (self.above, label)))
@@ -197,7 +178,7 @@ class _Finder:
             return
         self.files += 1
         if member.refused:
-            self.encrypted += member.refused == ENCRYPTED
+            self.encrypted += member.refused == reasons.MEMBER_ENCRYPTED
             if is_picture(member.name):
                 self.refused[member.refused] += 1
             elif self.takes(member.name):
@@ -242,9 +223,9 @@ class _Finder:
         name = posixpath.basename(self.file.path)
         return ArchivePictures(
             self.file.path,
-            self.file.size,
             split_in_name(name.removesuffix(archive_suffix(name))),
             self.count,
+            self.file.size,
             replace(labels, pattern=self.way.pattern),
             frozenset(own),
             frozenset(self.told),
@@ -265,14 +246,14 @@ class _Finder:
         if self.broken:
             return self.broken[:_MOST_LETTERS]
         if self.encrypted and self.encrypted == self.files:
-            return "all its files are encrypted: unpack it with its password"
+            return reasons.ARCHIVE_ENCRYPTED
         if refused:
-            return f"nothing in it can be read: {refused.most_common(1)[0][0]}"[:_MOST_LETTERS]
+            return reasons.ARCHIVE_UNREADABLE.format(refused.most_common(1)[0][0])[:_MOST_LETTERS]
         if self.nested:
-            return f"an archive within an archive ({printable(self.nested)[-40:]}), which is not read: unpack it"
+            return reasons.NESTED_AS.format(printable(self.nested)[-40:])
         if self.files:
-            return f"holds no pictures but {_described(self._others(frozenset()))}"[:_MOST_LETTERS]
-        return "an archive without files"
+            return reasons.ARCHIVE_WITHOUT_PICTURES.format(_described(self._others(frozenset())))[:_MOST_LETTERS]
+        return reasons.ARCHIVE_EMPTY
 
     def _notes(self, labels: Labels, kinds: frozenset[str], others: Counter[str]) -> Iterator[str]:
         if self.broken:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 
+from components.image_example_gen import reasons
+
 _MOST_LETTERS = 118  # of a reason
 _MOST = 16  # bytes shown of an unknown file
 _LFS = b"version https://git-lfs"
@@ -18,16 +20,16 @@ def described_beginning(head: bytes, kind: str) -> str:
         kind: The expected kind, in words without an article: "Parquet file".
     """
     if not head:
-        return "the file is empty"
+        return reasons.EMPTY
     if head.startswith(_LFS):
-        return "a Git LFS pointer in place of the file: fetch it with git lfs pull"
+        return reasons.GIT_LFS
     text = head[:_MOST].decode("latin-1")
     if not (text.isascii() and all(each.isprintable() or each in "\r\n\t" for each in text)):
-        return f"no {kind}: it begins with the bytes {head[:4].hex(' ')}"
+        return reasons.OTHER_BEGINNING.format(kind, f"the bytes {head[:4].hex(' ')}")
     text = " ".join(text.split())
     if text.startswith("<") and ">" in text:
         text = text[: text.index(">") + 1]
-    return f"no {kind}: it begins with {text!r}"
+    return reasons.OTHER_BEGINNING.format(kind, repr(text))
 
 
 def with_names(before: str, names: Iterable[str], behind: str) -> str:

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
-from components.image_example_gen.readers.label_texts import check_label_names
-from components.image_example_gen.readers.streams import count_rest, go_on, read_up_to
+from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.own_labels import check_label_names, names_beside
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import count_rest, read_up_to, skip
 from serving.picture_files import Refused, check_size
 
-BAD_LABEL = "its label is higher than this format has: the file is of another kind, or damaged"
-CUT_SHORT = "the file cannot be read from here on: what follows in it is lost"
 _BLOCK_BYTES = 1 << 20  # of records read at once
 _SAMPLE = 32  # records whose labels show at first whether a file has the expected format
 _NAMES_BYTES = 1 << 16  # of a file of names
@@ -64,32 +64,20 @@ _BESIDE = re.compile(r"(batches\.meta|(fine|coarse)_label_names|class_names|fold
 
 
 @dataclass(frozen=True)
-class CifarPictures:
-    """The pictures of one binary file.
+class CifarPictures(FileContainer):
+    """The pictures of one binary file; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name.
-        count: Number of pictures.
         layout: The layout of its records.
         column: Index of the label among a record's labels.
         names: The names of the labels, by number; empty if there are none.
         labels: The separate file of labels, if there is one; else ''.
-        notes: Notes on unused labels.
     """
 
-    path: str
-    split: str | None
-    count: int
     layout: _Format
     column: int = 0
     names: tuple[str, ...] = ()
     labels: str = ""
-    notes: tuple[str, ...] = ()
-
-    def units(self, size: int) -> list[tuple[int, int]]:
-        """Divide the pictures into ranges of at most `size`."""
-        return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
         """Yield the pictures from `start` to `stop`, about a megabyte at a time, and rejects.
@@ -107,7 +95,7 @@ class CifarPictures:
             yield from self._pictures(at, records, told, config.label_names)
             at += len(records)
         if at < stop:
-            yield Rejected(f"{self.path}#{at}", CUT_SHORT, stop - at)
+            yield Rejected(f"{self.path}#{at}", reasons.CIFAR_CUT_SHORT, stop - at)
 
     def _records(self, folder: str, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Yield records in blocks, with their labels if these are in another file; fewer than requested if the file ends."""
@@ -116,7 +104,7 @@ class CifarPictures:
         try:
             told = self._told(folder, start, stop)
             with open_file(join(folder, self.path)) as stream:
-                go_on(stream, start * size)
+                skip(stream, start * size)
                 for at in range(start, stop, step):
                     wanted = min(step, stop - at)
                     data = read_up_to(stream, wanted * size)
@@ -132,7 +120,7 @@ class CifarPictures:
         if not self.labels:
             return None
         with open_file(join(folder, self.labels)) as stream:
-            go_on(stream, start)
+            skip(stream, start)
             told = np.frombuffer(read_up_to(stream, stop - start), np.uint8)
         if len(told) < stop - start:
             raise EOFError
@@ -160,7 +148,7 @@ class CifarPictures:
             if first < last:
                 yield Block(self.path, at + first, texts[first:last], self.split, pixels[first:last])
             if last < len(bad):
-                yield Rejected(f"{self.path}#{at + last}", BAD_LABEL)
+                yield Rejected(f"{self.path}#{at + last}", reasons.CIFAR_LABEL)
             first = last + 1
 
     def _text(self, value: int, names: Sequence[str]) -> str:
@@ -196,7 +184,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> CifarPictures | Re
     except InputError:
         raise
     except Exception as error:  # each store raises its own errors
-        return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
+        return Rejected(file.path, reasons.UNREADABLE.format(getattr(error, "strerror", None) or type(error).__name__)[:110])
 
 
 def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) -> CifarPictures | Rejected:
@@ -204,13 +192,13 @@ def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) 
         head = read_up_to(stream, _SAMPLE * layout.record)
         size = file.size if file.size >= 0 else len(head) + count_rest(stream)
     if not size:
-        return Rejected(file.path, "the file is empty")
+        return Rejected(file.path, reasons.EMPTY)
     if size % layout.record:
-        return Rejected(file.path, f"truncated: {size:,} bytes are no whole number of {layout.record:,}-byte records")
+        return Rejected(file.path, reasons.CIFAR_LENGTH.format(size, layout.record))
     count = size // layout.record
     sample = np.frombuffer(head, np.uint8, len(head) // layout.record * layout.record).reshape(-1, layout.record)
     if layout.labels and (sample[:, : len(layout.labels)] >= layout.labels).any(axis=1).mean() > 0.5:
-        return Rejected(file.path, f"not the binary format of {layout.title}: most of its labels are higher than that has", count)
+        return Rejected(file.path, reasons.CIFAR_LABELS.format(layout.title), count)
     column, labels, notes = layout.label, "", ()
     if len(layout.labels) > 1:
         column, notes = _column(file.path, config.label_column)
@@ -224,7 +212,7 @@ def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) 
         if not labels and not _is_unlabeled(file.path):
             notes += (f"{file.path}: no {_labels_name(file.path)} beside it: its pictures have no labels",)
     split = split_in_name(posixpath.basename(file.path).rsplit(".", 1)[0]) or "train"
-    return CifarPictures(file.path, split, count, layout, column, names, labels, notes)
+    return CifarPictures(file.path, split, count, layout, column, names, labels, notes=notes)
 
 
 def _column(path: str, wanted: int | None) -> tuple[int, tuple[str, ...]]:
@@ -245,7 +233,7 @@ def _labels_beside(folder: str, path: str, count: int) -> tuple[str, str]:
             found = count_rest(stream)
     except Exception:  # each store has its own error for a missing file
         return "", ""
-    return (labels, "") if found == count else ("", f"{count:,} pictures, but {found:,} labels in {_labels_name(path)} beside it")
+    return (labels, "") if found == count else ("", reasons.STL_LABELS.format(count, found, _labels_name(path)))
 
 
 def _labels_name(path: str) -> str:
@@ -258,16 +246,11 @@ def _is_unlabeled(path: str) -> bool:
 
 def _names(folder: str, path: str, layout: _Format, column: int) -> tuple[tuple[str, ...], str]:
     """Return the names of the labels in the file beside, empty if there is no such file; and its fault."""
-    try:
-        with open_file(join(folder, posixpath.join(posixpath.dirname(path), layout.names[column]))) as stream:
-            text = read_up_to(stream, _NAMES_BYTES).decode("utf-8-sig", "replace")
-    except Exception:  # each store has its own error for a missing file
-        return (), ""
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    names = names_beside(folder, path, layout.names[column], _NAMES_BYTES)
     expected = layout.labels[column] if layout.labels else _STL_LABELS
-    if len(names) != expected:
+    if names is not None and len(names) != expected:
         return (), f"{path}: {layout.names[column]} beside it has not {expected} names: labels are numbers"
-    return names, ""
+    return names or (), ""
 
 
 def _format_of(path: str) -> _Format | None:

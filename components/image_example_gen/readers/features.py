@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.beginnings import with_names
 from components.image_example_gen.readers.example_messages import EXAMPLE, SEQUENCE_EXAMPLE
-from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, split_said
 
 # In order of priority; case is ignored. The first ones are this project's own.
 IMAGE_NAMES = (
@@ -31,11 +32,6 @@ _SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")  # raw pixels rarely st
 _MOST_CHANNELS = 4
 _SHOWN = 40  # characters of a feature's name
 _SMALLEST_SQUARE = 4  # pixels per side; fewer bytes may be anything
-
-NO_EXAMPLE = "a record that is no tf.Example"
-SEQUENCE = "a tf.SequenceExample, which is not read"
-SEVERAL = "a record with several pictures, which is not read"
-NO_FEATURE = "a record without a feature of pictures: data.record_image names it"
 
 Features = Mapping[str, Any]
 
@@ -62,10 +58,10 @@ def features_of(record: bytes) -> Features | str:
     try:
         features = EXAMPLE.FromString(record).features.feature
     except Exception:  # versions of protobuf raise different errors
-        return NO_EXAMPLE
+        return reasons.NO_EXAMPLE
     if features:
         return features
-    return SEQUENCE if _is_sequence(record) else NO_EXAMPLE
+    return reasons.SEQUENCE_EXAMPLE if _is_sequence(record) else reasons.NO_EXAMPLE
 
 
 def read_features(features: Features, config: DataConfig, own: Sequence[str], split_from: str = "") -> Found | str:
@@ -79,10 +75,10 @@ def read_features(features: Features, config: DataConfig, own: Sequence[str], sp
     """
     name, label_from = names_of(features, config)
     if name is None:
-        return NO_FEATURE
+        return reasons.NO_FEATURE
     values = features[name].bytes_list.value
     if len(values) > 1:
-        return SEVERAL
+        return reasons.SEVERAL_PICTURES
     label, _ = _label(features, label_from, config, own)
     split = split_said(split_text(features, split_from)) if split_from else None
     return Found(values[0], _shape(features, name, values[0], config), label, split)
@@ -130,11 +126,11 @@ def numbers_name(features: Features, config: DataConfig) -> str:
 def describe_missing(record: bytes, features: Features | str, config: DataConfig) -> str:
     """Return why a file's first record has no picture, in under 120 characters; '' if it has one."""
     if isinstance(features, str):
-        return "its records are no tf.Example" if features == NO_EXAMPLE else f"its records are {SEQUENCE[2:]}"
+        return reasons.NO_EXAMPLES if features == reasons.NO_EXAMPLE else f"its records are {reasons.SEQUENCE_EXAMPLE[2:]}"
     if names_of(features, config)[0] is not None:
         return ""
     if _is_sequence(record):
-        return SEQUENCE
+        return reasons.SEQUENCE_EXAMPLE
     return with_names("its records have the features ", sorted(features), ": data.record_image names the one with pictures")
 
 

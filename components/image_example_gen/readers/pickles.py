@@ -9,12 +9,10 @@ import re
 import zlib
 from collections.abc import Callable
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.storage.files import FoundFile, join, open_file
-
-REFUSAL = "a pickle, which is a program and not read: save the pictures as .npz"
-REFUSAL_OF_CIFAR = "a pickle, which is a program and not read: fetch the binary version of the data set"
 
 _SUFFIXED = re.compile(r".+\.(pkl|pickle|p|pt|pth|joblib)(\.(gz|bz2|xz))?", re.IGNORECASE)
 # File names of the Python versions of CIFAR-10 and CIFAR-100.
@@ -62,7 +60,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> Rejected | None:
         return None
     if not is_pickle(file.path, head):
         return None
-    return Rejected(file.path, REFUSAL_OF_CIFAR if _OF_CIFAR.fullmatch(posixpath.basename(file.path)) else REFUSAL)
+    return Rejected(file.path, reasons.PICKLE_OF_CIFAR if _OF_CIFAR.fullmatch(posixpath.basename(file.path)) else reasons.PICKLE)
 
 
 def _unpacked(head: bytes) -> bytes:

@@ -15,10 +15,11 @@ from typing import BinaryIO
 import google_crc32c
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
-from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
+from components.image_example_gen.readers.container import FileContainer
 from components.image_example_gen.readers.features import (
     Found,
     describe_missing,
@@ -30,12 +31,11 @@ from components.image_example_gen.readers.features import (
     split_text,
     stacked,
 )
-from components.image_example_gen.readers.own_splits import OwnSplits
-from components.image_example_gen.readers.streams import read_up_to
+from components.image_example_gen.readers.own_labels import OwnSplits, names_beside
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import read_fully, read_up_to
 
-DAMAGED = "the TFRecord file is damaged or cut short here: what follows in it is lost"
 _NAME = re.compile(r".*\.tfrec(ord)?s?([-.]\d+-of-\d+)?(\.gz)?|.*[-_.]tfrec(ord)?s?[-.]\d+-of-\d+(\.gz)?", re.IGNORECASE)
 # Names that other files have as well: shards as of ImageNet (train-00000-of-01024), and those of object detection.
 _MAYBE = re.compile(r"(.*[-_.])?\d+-of-\d+(\.gz)?|.*\.(records?|tfr)(\.gz)?", re.IGNORECASE)
@@ -45,30 +45,20 @@ _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
 _BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of raw pixels that are yielded together
 _END = object()
 _NAMES = ".labels.txt"
-_MOST_NAMES = 1 << 22  # bytes of a file of labels' names
+_MAX_NAMES = 1 << 22  # bytes of a file of labels' names
 
 
 @dataclass(frozen=True)
-class RecordPictures:
-    """The pictures of one TFRecord file.
+class RecordPictures(FileContainer):
+    """The pictures of one TFRecord file; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name or its folder's, or None.
-        count: Number of records.
         label: The feature with the first record's label if it is a number; else ''.
         split_from: The feature with a record's own split; '' for none.
-        row_splits: The splits in the records, with None if some records have none; empty if none has one.
-        notes: Notes for the user, one line each.
     """
 
-    path: str
-    split: str | None
-    count: int
     label: str = ""
     split_from: str = ""
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Return one unit: a record's position is known only from the previous one."""
@@ -76,7 +66,9 @@ class RecordPictures:
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
         """Yield the pictures in order, and rejects."""
-        names = _label_names(folder, posixpath.dirname(self.path), self.label) if self.label and not config.label_names else ()
+        names = ()
+        if self.label and not config.label_names:  # TFDS writes them beside its records
+            names = names_beside(folder, self.path, f"{self.label.replace('/', '-')}{_NAMES}", _MAX_NAMES) or ()
         waiting: list[Found] = []  # raw pixels of one shape; the last one has index `behind` - 1
         behind = 0  # index of the next record
         try:
@@ -99,7 +91,7 @@ class RecordPictures:
         except Exception:  # errors of a store or of gzip, whatever the file holds
             if waiting:
                 yield self._block(waiting, behind)
-            yield Rejected(self.path, DAMAGED, max(stop - behind, 1))
+            yield Rejected(self.path, reasons.RECORDS_DAMAGED, max(stop - behind, 1))
 
     def _block(self, found: list[Found], behind: int) -> Block:
         split = found[0].split or self.split
@@ -139,7 +131,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
     except Exception as error:
         return Rejected(file.path, _reason(path, file.size, error))
     if first is _END:
-        return Rejected(file.path, "the file is empty" if file.size == 0 else "a TFRecord file without records")
+        return Rejected(file.path, reasons.EMPTY if file.size == 0 else reasons.RECORDS_EMPTY)
     label, split_from, notes = "", "", ()
     if first is not None:  # else larger than the limit, and rejected by itself
         features = features_of(first)
@@ -151,7 +143,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
     count, splits = _count(path, split_from, config)
     notes = tuple(f"{file.path}: {note}" for note in (*notes, *splits.notes(f"the feature {split_from}")))
     split = split_in_name(posixpath.basename(file.path))
-    return RecordPictures(file.path, split, count, label, split_from, splits.found, notes)
+    return RecordPictures(file.path, split, count, label, split_from, row_splits=splits.found, notes=notes)
 
 
 def _is_another(path: str) -> bool:
@@ -175,7 +167,7 @@ def is_beside(path: str) -> bool:
 
 def _read(record: bytes | None, config: DataConfig, names: Sequence[str], split_from: str) -> Found | str:
     if record is None:
-        return f"larger than {config.max_file_megabytes:g} megabytes: not read"
+        return reasons.TOO_LARGE.format(config.max_file_megabytes)
     features = features_of(record)
     return features if isinstance(features, str) else read_features(features, config, names, split_from)
 
@@ -192,28 +184,18 @@ def _is_full(waiting: Sequence[Found]) -> bool:
     return len(waiting) >= _BLOCK or len(waiting) * len(waiting[0].data) >= _BLOCK_BYTES
 
 
-def _label_names(folder: str, path: str, label: str) -> tuple[str, ...]:
-    """Return the names of a feature's numbers, from the file that TFDS writes beside its records."""
-    try:
-        with open_file(join(folder, posixpath.join(path, f"{label.replace('/', '-')}{_NAMES}"))) as stream:
-            text = stream.read(_MOST_NAMES).decode("utf-8", "replace")
-    except Exception:  # each store has its own error for a missing file
-        return ()
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
 def _reason(path: str, size: int, error: Exception) -> str:
     """Return why even the first record of a file cannot be read."""
     try:
         with open_file(path) as stream:
             head = stream.read(64)
     except Exception:
-        return f"the file cannot be read: {type(error).__name__}"
+        return reasons.UNREADABLE_FILE.format(type(error).__name__)
     if not head or isinstance(error, _BadHeaderError) or (isinstance(error, gzip.BadGzipFile) and head[:2] != b"\x1f\x8b"):
         return described_beginning(head, "TFRecord file")
     if isinstance(error, EOFError):
-        return f"truncated at byte {size:,}, in its first record" if size > 0 else "truncated in its first record"
-    return "damaged in its first record"
+        return reasons.RECORDS_TRUNCATED.format(f" at byte {size:,}," if size > 0 else "")
+    return reasons.RECORDS_FIRST
 
 
 def _count(path: str, split_from: str, config: DataConfig) -> tuple[int, OwnSplits]:
@@ -267,11 +249,7 @@ def _unpacked(path: str) -> Iterator[tuple[BinaryIO, bool]]:
 
 
 def _pass_over(stream: BinaryIO, size: int, may_seek: bool) -> None:
-    """Skip `size` bytes.
-
-    Raises:
-        EOFError: There are fewer bytes.
-    """
+    """Skip `size` bytes."""
     if may_seek and size < 1 << 62 and stream.seekable():
         stream.seek(size - 1, 1)
         read_fully(stream, 1)

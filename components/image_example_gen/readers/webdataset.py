@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.names import is_picture
-from components.image_example_gen.readers.own_splits import SPLIT_NAMES, OwnSplits, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, OwnSplits, split_said
 from components.image_example_gen.storage.archive_members import Member
 
 _CLASS, _JSON = "cls", "json"

@@ -30,6 +30,18 @@ _OTHERS = {
 }
 
 
+class BrokenArchiveError(Exception):
+    """A file that is not an archive, is cut short or inconsistent, or cannot be read.
+
+    Args:
+        reason: The fault, in plain words.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+
+
 def archive_suffix(name: str) -> str:
     """Return the archive suffix of a name as written; '' if it has none."""
     lower = name.lower()

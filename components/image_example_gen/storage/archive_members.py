@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.names import is_passed_over
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
+    BrokenArchiveError,
     archive_suffix,
     beginning,
     describe,
@@ -21,9 +23,8 @@ from components.image_example_gen.storage.archive_kinds import (
 )
 from components.image_example_gen.storage.plain import first_bytes, open_plain, seekable
 from components.image_example_gen.storage.stores import one_line
-from components.image_example_gen.storage.tarlist import DamagedTarError, list_tar
+from components.image_example_gen.storage.tarlist import list_tar
 from components.image_example_gen.storage.ziplist import (
-    DamagedZipError,
     ZipEntry,
     list_zip,
     open_entry,
@@ -32,8 +33,7 @@ from components.image_example_gen.storage.ziplist import (
 # Limits of an archive's decompressed size, in bytes: pictures are compressed already, and hardly shrink.
 MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
 
-LEADS_OUT = "its name leads out of the archive"
-ENDLESS = f"the archive unpacks to more than {MOST_EXPANSION} times its size: from here on it is not read"
+ENDLESS = reasons.ARCHIVE_ENDLESS.format(MOST_EXPANSION)
 
 
 class Member(NamedTuple):
@@ -54,18 +54,6 @@ class Member(NamedTuple):
     open: Callable[[], BinaryIO] | None = None
     refused: str = ""
     undecoded: bool = False
-
-
-class BrokenArchiveError(Exception):
-    """A file that is not an archive, is cut short, or cannot be read.
-
-    Args:
-        reason: The fault, in plain words.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
 
 
 def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
@@ -93,12 +81,10 @@ def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
                         yield member
     except (BrokenArchiveError, InputError):
         raise
-    except (DamagedZipError, DamagedTarError) as error:
-        raise BrokenArchiveError(error.reason) from error
     except PermissionError as error:
-        raise BrokenArchiveError("no permission to read the file") from error
+        raise BrokenArchiveError(reasons.NO_PERMISSION) from error
     except OSError as error:
-        raise BrokenArchiveError(f"it cannot be read: {error.strerror or one_line(error)}") from error
+        raise BrokenArchiveError(reasons.UNFORESEEN.format(error.strerror or one_line(error))) from error
     except Exception as error:  # parsers raise many types of errors on arbitrary bytes
         raise BrokenArchiveError(f"damaged: {type(error).__name__}") from error
 
@@ -134,7 +120,7 @@ def _entries(path: str, encoding: str | None) -> Iterator[tuple[int, Member | No
         return _tar_entries(path, encoding, called_zip)
     if called_zip:  # possibly a self-extracting one
         return _zip_entries(path, encoding, describe(head) or f"it begins with {beginning(head)}")
-    raise BrokenArchiveError(f"no tar archive: {describe(head) or f'it begins with {beginning(head)}'}")
+    raise BrokenArchiveError(reasons.NO_TAR.format(describe(head) or f"it begins with {beginning(head)}"))
 
 
 def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterator[tuple[int, Member]]:
@@ -145,9 +131,9 @@ def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterat
             for entry in list_zip(stream):
                 begun, end = True, end + entry.size
                 yield end, _zip_member(stream, entry, encoding)
-        except DamagedZipError as error:
+        except BrokenArchiveError as error:
             if otherwise and not begun:
-                raise BrokenArchiveError(f"no zip archive: {otherwise}") from error
+                raise BrokenArchiveError(reasons.NO_ZIP.format(otherwise)) from error
             raise
 
 
@@ -177,7 +163,7 @@ def _tar_entries(path: str, encoding: str | None, called_zip: bool) -> Iterator[
                 if not name.isascii() and any("\udc80" <= letter <= "\udcff" for letter in name):
                     name, undecoded = _decoded(name.encode("utf-8", "surrogateescape"), encoding, name)
                 yield entry.end, _checked(name, entry.name, entry.size, entry.open, entry.refused, undecoded)
-    except DamagedTarError as error:
+    except BrokenArchiveError as error:
         reason = error.reason.replace("not a tar archive", "not a zip archive") if called_zip else error.reason
         raise BrokenArchiveError(reason) from error
 
@@ -188,7 +174,7 @@ def _checked(
     plain = _with_slashes(name)
     name, key = plain, plain if key == name else _with_slashes(key)
     if (".." in name and ".." in name.split("/")) or name.startswith("/") or name[1:2] == ":":
-        return Member(name, key, refused=LEADS_OUT)
+        return Member(name, key, refused=reasons.LEADS_OUT)
     return Member(name, key, size, None if refused else opened, refused, undecoded)
 
 

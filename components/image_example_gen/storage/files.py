@@ -12,6 +12,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.names import is_passed_over, is_picture
 from components.image_example_gen.storage.members import open_member, size_of_member, split_member
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 _PIECE = 1 << 24  # bytes read at once; Python allocates the whole requested size
-LINK_OUT = "a link that leads out of the folder: data.follow_links lets it"
 _REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the server does not allow it"}
 
 
@@ -134,17 +134,17 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
             except NotADirectoryError:  # possibly a file in an archive
                 data = _read_stream(path, most + 1)
     except FileNotFoundError as error:
-        raise Refused("the file is gone, or a link that leads nowhere") from error
+        raise Refused(reasons.GONE) from error
     except PermissionError as error:
-        raise Refused("no permission to read the file") from error
+        raise Refused(reasons.NO_PERMISSION) from error
     except IsADirectoryError as error:
-        raise Refused("a folder, not a file") from error
+        raise Refused(reasons.FOLDER) from error
     except OSError as error:
-        raise Refused(f"the file cannot be read: {error.strerror or type(error).__name__}") from error
+        raise Refused(reasons.UNREADABLE_FILE.format(error.strerror or type(error).__name__)) from error
     except (ValueError, HTTPException) as error:  # an invalid name, or an invalid answer of a server
-        raise Refused(f"the file cannot be read: {type(error).__name__}") from error
+        raise Refused(reasons.UNREADABLE_FILE.format(type(error).__name__)) from error
     if len(data) > most:
-        raise Refused(f"larger than {max_megabytes:g} megabytes: not read")
+        raise Refused(reasons.TOO_LARGE.format(max_megabytes))
     return data
 
 
@@ -215,7 +215,7 @@ def _read_local(path: str, most: int) -> bytes:
     try:
         found = os.fstat(file)
         if not S_ISREG(found.st_mode):
-            raise IsADirectoryError(path) if S_ISDIR(found.st_mode) else Refused("a device or a pipe, not a file")
+            raise IsADirectoryError(path) if S_ISDIR(found.st_mode) else Refused(reasons.DEVICE)
         pieces = [os.read(file, min(most, found.st_size, _PIECE) + 1)]
         if len(pieces[0]) != found.st_size:  # large, or being written
             while sum(map(len, pieces)) < most and (piece := os.read(file, _PIECE)):
@@ -254,20 +254,20 @@ def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
                         continue
                     path = f"{prefix}{entry.name}"
                     if root and entry.is_symlink() and not _is_within(entry.path, root):
-                        yield Rejected(path, LINK_OUT)
+                        yield Rejected(path, reasons.LINK_OUT)
                         continue
                     try:
                         stat = entry.stat()
                     except OSError:
                         nowhere = entry.is_symlink() and not is_picture(path)  # a picture is rejected when it is read
-                        yield Rejected(path, "a link that leads nowhere") if nowhere else FoundFile(path, -1, -1)
+                        yield Rejected(path, reasons.LINK_NOWHERE) if nowhere else FoundFile(path, -1, -1)
                         continue
                     if S_ISDIR(stat.st_mode):
                         (links if entry.is_symlink() else waiting).append((entry.path, f"{path}/"))
                     elif S_ISREG(stat.st_mode):
                         yield FoundFile(path, stat.st_size, stat.st_mtime_ns)
         except OSError as error:
-            yield Rejected(prefix.rstrip("/"), f"the folder cannot be read: {error.strerror}")
+            yield Rejected(prefix.rstrip("/"), reasons.UNREADABLE_FOLDER.format(error.strerror))
 
 
 def _is_within(path: str, root: str) -> bool:

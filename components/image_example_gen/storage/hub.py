@@ -174,11 +174,7 @@ def _as_time(blob: str) -> float:
 
 
 def _fetch(uri: str, begin: int) -> tuple[bytes, int]:
-    """Return a block of a file, and the size of the file.
-
-    Raises:
-        OSError: The block cannot be fetched.
-    """
+    """Return a block of a file, and the size of the file."""
     where = HubPath.parse(uri)
     try:
         from huggingface_hub import hf_hub_url
@@ -228,11 +224,7 @@ def _missing() -> InputError:
 
 @contextlib.contextmanager
 def _said(uri: str) -> Iterator[None]:
-    """Convert the Hub's errors to one-line messages.
-
-    Raises:
-        InputError: With that message.
-    """
+    """Convert the Hub's errors to one-line messages."""
     where = HubPath.parse(uri)
     try:
         yield

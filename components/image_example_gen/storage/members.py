@@ -9,8 +9,9 @@ import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from components.image_example_gen.storage.archive_kinds import is_archive
-from components.image_example_gen.storage.archive_members import ENDLESS, BrokenArchiveError, Member, allowed_size, walk
+from components.image_example_gen import reasons
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError, is_archive
+from components.image_example_gen.storage.archive_members import ENDLESS, Member, allowed_size, walk
 from components.image_example_gen.storage.plain import WEB, is_remote, open_url
 from components.image_example_gen.storage.stores import is_stored_file, stat_stored
 
@@ -105,7 +106,7 @@ def _is_file(path: str) -> bool:
 
 
 def _damaged() -> OSError:
-    return OSError(errno.EIO, "damaged within its archive")
+    return OSError(errno.EIO, reasons.MEMBER_DAMAGED)
 
 
 class _MemberStream(io.RawIOBase):

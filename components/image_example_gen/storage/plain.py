@@ -16,6 +16,7 @@ from typing import BinaryIO
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from components.image_example_gen.storage.stores import one_line, open_stored
+from components.image_example_gen.storage.streams import read_up_to
 
 TIMEOUT_SECONDS = 30
 WEB = ("http://", "https://")
@@ -66,14 +67,6 @@ def first_bytes(path: str, count: int) -> bytes:
     """
     with open_plain(path) as stream:
         return read_up_to(stream, count)
-
-
-def read_up_to(stream: BinaryIO, count: int) -> bytes:
-    """Return the next bytes of a stream, fewer only at its end, even if it returns few at a time."""
-    data = stream.read(count)
-    while len(data) < count and (piece := stream.read(count - len(data))):
-        data += piece
-    return data
 
 
 def quoted(url: str) -> str:

@@ -168,11 +168,7 @@ def _client(uri: str) -> Any:
 
 @functools.lru_cache
 def _check_bucket(bucket: str) -> None:
-    """Check that an S3 bucket exists; otherwise Beam would retry for seven minutes.
-
-    Raises:
-        InputError: There are no credentials or no such bucket, or the store does not answer.
-    """
+    """Check that an S3 bucket exists; otherwise Beam would retry for seven minutes."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError

@@ -16,16 +16,18 @@ import tarfile
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
+from components.image_example_gen import reasons
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
+    BrokenArchiveError,
     beginning,
     describe,
     describe_packing,
     is_tar,
     packing_of,
 )
-from components.image_example_gen.storage.plain import read_up_to
 from components.image_example_gen.storage.stores import one_line
+from components.image_example_gen.storage.streams import read_up_to
 from components.image_example_gen.storage.tar_header import BLOCK, TarHeader, read_header
 
 _MOST_HEADERS = 1 << 20  # bytes before one file
@@ -41,21 +43,6 @@ _UNPACKERS: dict[str, Callable[[Any], Any]] = {
     "bzip2": bz2.BZ2File,
     "xz": lzma.LZMAFile,
 }
-
-LINK = "a link within its archive, which is not followed"
-SPARSE = "a sparse file within its archive, which is not read"
-
-
-class DamagedTarError(Exception):
-    """A tar archive that is cut short or inconsistent, or another kind of file.
-
-    Args:
-        reason: The fault, in plain words.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
 
 
 class TarEntry(NamedTuple):
@@ -83,7 +70,7 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
         stream: The archive from its beginning, possibly compressed; it is read once.
 
     Raises:
-        DamagedTarError: It is not a tar archive, or is damaged.
+        BrokenArchiveError: It is not a tar archive, or is damaged.
     """
     inside = stored = _Source(_reader(stream), stream)
     packing = ""
@@ -94,16 +81,16 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
             inside = _Source(_UNPACKERS[packing](stored).read)
             head = inside.peek(HEAD)
         if not is_tar(head):
-            raise DamagedTarError(_no_tar(packing, head))
+            raise BrokenArchiveError(_no_tar(packing, head))
         yield from _entries(inside)
-    except DamagedTarError:
+    except BrokenArchiveError:
         raise
     except UnreadableError as error:
-        raise DamagedTarError(f"it cannot be read: {error}") from error
+        raise BrokenArchiveError(reasons.UNFORESEEN.format(error)) from error
     except EOFError as error:
-        raise DamagedTarError(f"truncated at byte {stored.end():,}") from error
+        raise BrokenArchiveError(reasons.TAR_TRUNCATED.format(stored.end())) from error
     except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
-        raise DamagedTarError(f"damaged at byte {stored.done if packing else inside.header:,}") from error
+        raise BrokenArchiveError(reasons.TAR_DAMAGED.format(stored.done if packing else inside.header)) from error
 
 
 class UnreadableError(OSError):
@@ -112,8 +99,8 @@ class UnreadableError(OSError):
 
 def _no_tar(packing: str, head: bytes) -> str:
     if not packing:
-        return f"no tar archive: {describe(head) or f'it begins with {beginning(head)}'}"
-    return f"{describe_packing(packing)} that holds {describe(head) or 'one file'}, not a tar archive"
+        return reasons.NO_TAR.format(describe(head) or f"it begins with {beginning(head)}")
+    return reasons.PACKED_NO_TAR.format(describe_packing(packing), describe(head) or "one file")
 
 
 def _entries(inside: _Source) -> Iterator[TarEntry]:
@@ -128,9 +115,9 @@ def _entries(inside: _Source) -> Iterator[TarEntry]:
         begin = inside.done
         end = begin if info.type in _WITHOUT_DATA else begin + -(-size // BLOCK) * BLOCK
         if info.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
-            yield TarEntry(name, 0, end, LINK)
+            yield TarEntry(name, 0, end, reasons.MEMBER_LINK)
         elif info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in said):
-            yield TarEntry(name, 0, end, SPARSE)
+            yield TarEntry(name, 0, end, reasons.MEMBER_SPARSE)
         elif info.type in tarfile.REGULAR_TYPES:
             yield TarEntry(name, size, end, open=functools.partial(_open, inside, begin, size))
         else:
@@ -213,12 +200,7 @@ class _Part(io.RawIOBase):
 
 
 class _Source(io.RawIOBase):
-    """A stream that counts the bytes read and supports lookahead.
-
-    Attributes:
-        done: Number of bytes read.
-        header: Offset of the headers of the current file.
-    """
+    """A stream that counts the bytes read and supports lookahead."""
 
     def __init__(self, read: Callable[[int], bytes], stream: BinaryIO | None = None):
         self._read_next, self._ahead, self.done, self.header = read, b"", 0, 0
@@ -247,11 +229,7 @@ class _Source(io.RawIOBase):
         return len(data)
 
     def exactly(self, count: int) -> bytes:
-        """Return the next bytes.
-
-        Raises:
-            EOFError: There are fewer.
-        """
+        """Return the next bytes."""
         data = self.read(count) if count else b""
         if len(data) < count:
             data += read_up_to(self, count - len(data))

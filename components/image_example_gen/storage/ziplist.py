@@ -16,7 +16,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-from components.image_example_gen.storage.plain import read_up_to
+from components.image_example_gen import reasons
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError
+from components.image_example_gen.storage.streams import read_up_to
 
 _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _ENTRY_SIZE, _LOCAL_SIZE = 22, 56, 20, 46, 30
@@ -26,23 +28,6 @@ _LENGTHS = struct.Struct("<3H")  # of a name, its extra fields and a comment
 _LIST_PIECE = 1 << 18  # bytes of the list read at once: more than an entry can have
 _FIELDS = 64  # usual maximum of bytes in a header's extra fields
 _PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and decompressed, at once
-
-SEVERAL_PARTS = "one part of a zip archive of several: join them (zip -s 0 archive.zip --out whole.zip)"
-UNKNOWN_METHOD = "packed in a way that is not read, such as Deflate64: pack it anew"
-ENCRYPTED = "encrypted within its archive"
-LINK = "a link within its archive, which is not followed"
-
-
-class DamagedZipError(Exception):
-    """A zip archive that is cut short or inconsistent.
-
-    Args:
-        reason: The fault, in plain words.
-    """
-
-    def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
 
 
 class ZipEntry(NamedTuple):
@@ -78,7 +63,7 @@ def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
         stream: The archive; it supports seeking.
 
     Raises:
-        DamagedZipError: It is not a zip archive, or its list is damaged.
+        BrokenArchiveError: It is not a zip archive, or its list is damaged.
     """
     start, size, shift = _find_list(stream)
     done, buffer, begin = 0, b"", 0  # `buffer` holds the list from byte `begin` on
@@ -90,9 +75,9 @@ def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
             buffer, begin, at = _read_at(stream, start + done, min(_LIST_PIECE, size - done)), done, 0
             length = _ENTRY_SIZE + (sum(_LENGTHS.unpack_from(buffer, 28)) if len(buffer) >= _ENTRY_SIZE else 0)
         if not buffer.startswith(b"PK\x01\x02", at):
-            raise DamagedZipError(f"damaged at byte {start + done:,}, in its list of files")
+            raise BrokenArchiveError(reasons.ZIP_DAMAGED.format(start + done))
         if at + length > len(buffer):
-            raise DamagedZipError(f"truncated at byte {start + done:,}, in its list of files")
+            raise BrokenArchiveError(reasons.ZIP_TRUNCATED.format(start + done))
         entry = _entry(buffer[at : at + length], shift)
         if not entry.raw_name.endswith((b"/", b"\\")):
             yield entry
@@ -112,7 +97,7 @@ def open_entry(stream: BinaryIO, entry: ZipEntry) -> BinaryIO:
     if len(data) < _LOCAL_SIZE or not data.startswith(b"PK\x03\x04"):
         raise OSError("its header is damaged")
     if struct.unpack_from("<H", data, 6)[0] & _ENCRYPTED:
-        raise OSError(ENCRYPTED)
+        raise OSError(reasons.MEMBER_ENCRYPTED)
     begin = _LOCAL_SIZE + sum(struct.unpack_from("<2H", data, 26))
     if small and begin + entry.packed <= len(data):
         return io.BytesIO(_unpacked(data[begin : begin + entry.packed], entry))
@@ -138,7 +123,7 @@ def _find_list(stream: BinaryIO) -> tuple[int, int, int]:
     length = stream.seek(0, os.SEEK_END)
     tail_at = max(0, length - _END_SIZE - _MOST_COMMENT - _END_64_SIZE - _LOCATOR_64_SIZE)
     tail = _read_at(stream, tail_at, length - tail_at)
-    reason = f"truncated at byte {length:,}: the list of its files, at its end, is missing"
+    reason = reasons.ZIP_WITHOUT_LIST.format(length)
     found = len(tail)
     while (found := tail.rfind(_END, 0, found)) >= 0:
         if len(tail) - found < _END_SIZE:
@@ -152,12 +137,12 @@ def _find_list(stream: BinaryIO) -> tuple[int, int, int]:
                 continue
             disk, first_disk, _, _, size, offset = struct.unpack_from("<2L4Q", tail, end + 16)
         if disk or first_disk:  # or bytes of a comment
-            reason = SEVERAL_PARTS
+            reason = reasons.ZIP_PARTS
             continue
         start = tail_at + end - size
         if 0 <= offset <= start and (not size or _read_at(stream, start, 4) == b"PK\x01\x02"):
             return start, size, start - offset
-    raise DamagedZipError(reason)
+    raise BrokenArchiveError(reason)
 
 
 def _entry(data: bytes, shift: int) -> ZipEntry:
@@ -178,11 +163,11 @@ def _entry(data: bytes, shift: int) -> ZipEntry:
     size, packed, at = values
     refused = ""
     if flags & _ENCRYPTED:
-        refused = ENCRYPTED
+        refused = reasons.MEMBER_ENCRYPTED
     elif made_by == 3 and stat.S_ISLNK(attributes >> 16):
-        refused = LINK
+        refused = reasons.MEMBER_LINK
     elif flags & _PATCHED or method not in _METHODS:
-        refused = UNKNOWN_METHOD
+        refused = reasons.ZIP_METHOD
     return ZipEntry(raw.partition(b"\0")[0], utf_8, bool(flags & _NAME_IS_UTF_8), size, refused, packed, method, crc, at + shift)
 
 
@@ -198,7 +183,7 @@ def _read_at(stream: BinaryIO, at: int, count: int) -> bytes:
         stream.seek(at)
         return read_up_to(stream, count)
     except (OverflowError, ValueError) as error:  # no file is so long
-        raise DamagedZipError(f"damaged: it names byte {min(at, 10**18):,}") from error
+        raise BrokenArchiveError(reasons.ZIP_BEYOND.format(min(at, 10**18))) from error
 
 
 class _Stored:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.items import Block, Encoded, Rejected
@@ -146,7 +147,7 @@ class ExampleDecoder:
         except Refused as refused:
             return Rejected(entry.path, refused.reason)
         except _ANY as error:
-            return Rejected(entry.path, _unforeseen(error))
+            return Rejected(entry.path, reasons.UNFORESEEN.format(type(error).__name__))
         return Encoded(entry.path, entry.label or "", entry.split, data)
 
     def _decode_group(self, group: Sequence[Encoded | Rejected]) -> Iterable[Decoded | Rejected]:
@@ -185,7 +186,7 @@ class ExampleDecoder:
         except Refused as refused:
             return Rejected(printable(item.path), refused.reason)
         except _ANY as error:
-            return Rejected(printable(item.path), _unforeseen(error))
+            return Rejected(printable(item.path), reasons.UNFORESEEN.format(type(error).__name__))
 
     def _block(self, block: Block) -> Iterable[Decoded | Rejected]:
         pixels, channels = block.pixels, block.pixels.shape[-1]
@@ -198,7 +199,7 @@ class ExampleDecoder:
                 pixels = in_16_bits(pixels)
             moments = means_and_stds(pixels)
         except _ANY as error:
-            reason = _unforeseen(error)
+            reason = reasons.UNFORESEEN.format(type(error).__name__)
             return [Rejected(printable(f"{block.path}#{block.first + n}"), reason) for n in range(len(pixels))]
         each = enumerate(zip(block.labels, files, pixels, moments, strict=True), block.first)
         found = (self._measured(f"{block.path}#{number}", label, block.split, *rest) for number, (label, *rest) in each)
@@ -224,11 +225,7 @@ class ExampleDecoder:
             said = (*file.said, "dim") if is_dim(pixels, moments[0]) else file.said
             return Decoded(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
         except _ANY as error:
-            return Rejected(printable(path), _unforeseen(error))
-
-
-def _unforeseen(error: Exception) -> str:
-    return f"it cannot be read: {type(error).__name__}"
+            return Rejected(printable(path), reasons.UNFORESEEN.format(type(error).__name__))
 
 
 def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list]:

@@ -146,11 +146,7 @@ class IngestUnit(beam.DoFn):
 
 
 class _SpoiledError(Exception):
-    """A unit whose items must all be discarded.
-
-    Args:
-        item: The reject with the reason.
-    """
+    """A unit whose items must all be discarded."""
 
     def __init__(self, item: Rejected):
         super().__init__(item.reason)

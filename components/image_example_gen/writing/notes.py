@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.names import is_picture
 from components.image_example_gen.splits import SPLITS
-from components.image_example_gen.storage.files import LINK_OUT, printable
+from components.image_example_gen.storage.files import printable
 from components.image_example_gen.writing.tally import Tally
 
 _SHOWN_LABELS, _SHOWN_FILES = 8, 5
@@ -60,12 +61,14 @@ def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
     if config.label_file and total.found < total.accepted + total.rejected:
         yield f"the label file names {total.found:,} of {total.accepted + total.rejected:,} pictures; the others have no label"
     # Report rejected container files at once; single pictures are in the list of rejects.
-    whole = [left for left in sources.left_out if left.reason != LINK_OUT]
+    whole = [left for left in sources.left_out if left.reason != reasons.LINK_OUT]
     for left in whole[:_SHOWN_FILES]:
         yield f"refused {printable(left.path)}: {left.reason}"
     if whole[_SHOWN_FILES:]:
         yield f"refused {len(whole) - _SHOWN_FILES:,} more files, see the list"
-    links = sorted((left.path for left in sources.left_out if left.reason == LINK_OUT), key=is_picture)  # folders, then files
+    links = sorted(
+        (left.path for left in sources.left_out if left.reason == reasons.LINK_OUT), key=is_picture
+    )  # folders, then files
     if links:
         more = f" and {len(links) - 3:,} more" if links[3:] else ""
         verb = "links that lead" if links[1:] else "a link that leads"

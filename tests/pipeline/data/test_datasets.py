@@ -17,7 +17,8 @@ import pytest
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.find import find_sources
-from components.image_example_gen.readers.arrays.idx import header_size, open_idx, read_shape, write_idx
+from components.image_example_gen.readers.arrays.idx import inspect_idx, write_idx
+from components.image_example_gen.storage.files import FoundFile
 from pipeline.data import datasets
 from pipeline.data.datasets import CIFAR10_BATCHES, CIFAR10_FOLDER, prepare_dataset
 
@@ -74,10 +75,9 @@ def mistake(*arguments) -> str:
 
 
 def read(folder: str, name: str) -> np.ndarray:
-    path = os.path.join(folder, name)
-    shape = read_shape(path, os.path.getsize(path), (1, 3, 4))
-    with open_idx(path) as stream:
-        return np.frombuffer(stream.read()[header_size(len(shape)) :], np.uint8).reshape(shape)
+    (array,) = inspect_idx(folder, FoundFile(name, os.path.getsize(os.path.join(folder, name)), -1)).arrays
+    assert len(array.shape) in (1, 3, 4) and array.dtype == np.uint8
+    return np.concatenate(list(array.rows(folder, 0, array.shape[0], array.shape[0])))
 
 
 def test_digits_are_written_once_and_the_same_everywhere(tmp_path):

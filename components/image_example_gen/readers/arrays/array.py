@@ -14,13 +14,14 @@ from typing import BinaryIO
 import numpy as np
 
 from common.errors import figure
+from components.image_example_gen import reasons
 from components.image_example_gen.storage.files import join, one_line, printable
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 MOST_ARRAYS = 10_000  # in one file
 # Limits of decompression. dSprites expands to 116 times its size, an array of zeros to 1,030 times.
 _MOST_EXPANSION, _ALWAYS_ALLOWED = 500, 256 << 20
-_PIECE = 1 << 24  # Python allocates the whole requested size, and a damaged header may request any size
 _REASON_LENGTH = 118
 
 
@@ -183,20 +184,20 @@ class ArrayFile:
 def check_shape(shape: Sequence[int], itemsize: int) -> None:
     """Raise if no array in a file can have this shape."""
     if len(shape) > 32 or any(length < 0 for length in shape) or math.prod(shape) * max(itemsize, 1) >= 2**62:
-        raise Refused(f"its header says {dimensions(shape)}, which no file holds")
+        raise Refused(reasons.IMPOSSIBLE_SHAPE.format(dimensions(shape)))
 
 
 def check_expansion(array: Array, size: int) -> None:
     """Raise if an array expands to far more than a file of `size` bytes plausibly holds; -1 is an unknown size."""
     if size >= 0 and array.bytes > max(_MOST_EXPANSION * size, _ALWAYS_ALLOWED):
-        raise Refused(f"it unpacks to {figure(array.bytes)} bytes, more than {_MOST_EXPANSION} times its size")
+        raise Refused(reasons.EXPANDS.format(figure(array.bytes), _MOST_EXPANSION))
 
 
 def check_size_across(array: Array, max_megabytes: float) -> None:
     """Raise if the pictures of a large array lie across the file, so that it would have to be held in memory."""
     if not array.sliced and array.bytes > max_megabytes * 1e6:
         last = "[h, w, c, n]" if array.matlab else "[n, h, w, c] in C's order"
-        raise Refused(f"its pictures lie across the file, which is over {max_megabytes:g} megabytes: save {last}")
+        raise Refused(reasons.ACROSS.format(max_megabytes, last))
 
 
 def dimensions(shape: Sequence[int]) -> str:
@@ -233,33 +234,6 @@ def is_of_storage(error: Exception) -> bool:
 def full_path(folder: str, array: Array) -> str:
     """Return the path of the array's file."""
     return join(folder, array.path)
-
-
-def skip(stream: BinaryIO, count: int) -> None:
-    """Skip `count` bytes of a stream; read them if it cannot seek."""
-    if not count:
-        return
-    try:
-        stream.seek(count, 1)
-    except (OSError, AttributeError, NotImplementedError):
-        while count:
-            count -= len(read_fully(stream, min(count, 1 << 20)))
-
-
-def read_fully(stream: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes of a stream that may return fewer at a time.
-
-    Raises:
-        EOFError: The stream has fewer bytes.
-    """
-    pieces = []
-    while size:
-        piece = stream.read(min(size, _PIECE))
-        if not piece:
-            raise EOFError("it ends too early")
-        pieces.append(piece)
-        size -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def read_slowly(stream: BinaryIO, size: int) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.array import Array, ArrayFile, check_expansion, check_shape, full_path
 from components.image_example_gen.readers.arrays.hdf5_process import Hdf5DamagedError, ask
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file
@@ -125,7 +126,7 @@ def inspect_hdf5(folder: str, file: FoundFile) -> ArrayFile:
     """
     path = join(folder, file.path)
     if not is_hdf5(path):
-        raise Refused("no HDF5 file, or one that is cut short")
+        raise Refused(reasons.NO_HDF5)
     try:
         with _local(path) as local:
             answer, _ = ask({"do": "inspect", "path": local})

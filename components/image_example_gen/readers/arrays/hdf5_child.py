@@ -17,6 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.hdf5_heap import NotReadError, check_heap, heap_values
 
 _REPLY = struct.Struct("<IQ")  # lengths of the JSON and of the bytes after it
@@ -105,7 +106,7 @@ def _inspect(file: h5py.File) -> dict[str, Any]:
         except NotReadError as error:
             unread.append((name, str(error)))
         except Exception:
-            unread.append((name, "damaged: fetch it again"))
+            unread.append((name, reasons.HDF5_DAMAGED))
     return {"found": found, "unread": unread}
 
 
@@ -118,17 +119,17 @@ def _datasets(opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset | str]]:
         for key in group:
             name = f"{prefix}{key}"
             if len(visited) > _MOST_FOUND:
-                raise NotReadError(f"it holds more than {_MOST_FOUND:,} datasets and groups")
+                raise NotReadError(reasons.HDF5_MANY.format(_MOST_FOUND))
             try:
                 link = group.get(key, getlink=True)
                 if isinstance(link, h5py.ExternalLink):
-                    yield name, "a link to another file, which is not followed"
+                    yield name, reasons.HDF5_LINK
                 if not isinstance(link, h5py.HardLink) or key.startswith("#"):
                     continue
                 found = group[key]
                 place = h5py.h5o.get_info(found.id).addr
             except Exception:
-                yield name, "damaged: fetch it again"
+                yield name, reasons.HDF5_DAMAGED
                 continue
             if place in visited:
                 continue
@@ -143,12 +144,12 @@ def _described(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
     """Return the facts about a dataset."""
     _check_storage(dataset)
     if dataset.shape is None or _attribute(dataset, "MATLAB_empty"):
-        raise NotReadError("it is empty")
+        raise NotReadError(reasons.HDF5_EMPTY)
     matlab = _attribute(dataset, "MATLAB_class")
     dtype = _dtype(dataset, matlab)
     chunks = dataset.chunks or ()
     if chunks and math.prod(chunks) * max(dataset.dtype.itemsize, 1) > _MOST_CHUNK:
-        raise NotReadError("its chunks are larger than 512 megabytes: save it with smaller ones")
+        raise NotReadError(reasons.HDF5_CHUNKS)
     heap = dataset.dtype.kind == "O"
     if heap:
         check_heap(dataset.file, dataset)
@@ -189,31 +190,23 @@ def _attribute(dataset: h5py.Dataset, name: str) -> bytes | int | None:
 def _check_storage(dataset: h5py.Dataset) -> None:
     """Raise if values are in another file, or need a plugin to decompress."""
     if dataset.external:
-        raise NotReadError("its values lie in another file, which is not read")
+        raise NotReadError(reasons.HDF5_EXTERNAL)
     if dataset.is_virtual:
-        raise NotReadError("it is put together from other files, which are not read")
+        raise NotReadError(reasons.HDF5_VIRTUAL)
     plist = dataset.id.get_create_plist()
     for index in range(plist.get_nfilters()):
         number, _, _, label = plist.get_filter(index)
         if number not in _FILTERS:
             label = label.decode("utf-8", "replace") or number
-            raise NotReadError(f"it is packed by the filter {label}: save it with gzip or lzf")
+            raise NotReadError(reasons.HDF5_FILTER.format(label))
 
 
 def _dtype(dataset: h5py.Dataset, matlab: bytes | int | None) -> np.dtype:
-    """Return the dtype of the values: variable-length text is U, picture files are V.
-
-    Args:
-        dataset: The dataset.
-        matlab: The class in MATLAB's attribute; None in other files.
-
-    Raises:
-        NotReadError: The values are not numbers, text or picture files.
-    """
+    """Return the dtype of the values: variable-length text is U, picture files are V."""
     dtype = dataset.dtype
     if matlab is not None:
         if matlab not in _MATLAB_NUMBERS:
-            raise NotReadError("it holds no numbers: it is not read")
+            raise NotReadError(reasons.NO_NUMBERS)
         return np.dtype("?") if matlab == b"logical" and dtype.itemsize == 1 else dtype
     if h5py.check_string_dtype(dtype):
         return np.dtype("U") if dtype.kind == "O" else dtype
@@ -221,5 +214,5 @@ def _dtype(dataset: h5py.Dataset, matlab: bytes | int | None) -> np.dtype:
     if (of is not None and of == np.uint8) or (dtype.kind == "V" and not dtype.fields and not dtype.subdtype):
         return np.dtype("V")
     if dtype.kind not in "biuf":
-        raise NotReadError("it holds records or references, which are not read" if dtype.kind in "VO" else f"it holds {dtype.name}")
+        raise NotReadError(reasons.HDF5_RECORDS if dtype.kind in "VO" else reasons.HDF5_TYPE.format(dtype.name))
     return dtype

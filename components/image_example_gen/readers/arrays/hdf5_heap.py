@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from components.image_example_gen import reasons
+
 if TYPE_CHECKING:
     import h5py
 
@@ -34,9 +36,9 @@ def check_heap(opened: h5py.File, dataset: h5py.Dataset) -> None:
     plist = dataset.id.get_create_plist()
     filters = {plist.get_filter(index)[0] for index in range(plist.get_nfilters())}
     if len(dataset.shape) != 1 or opened.id.get_create_plist().get_sizes() != (8, 8):
-        raise NotReadError("it holds values of any length in several dimensions, which are not read")
+        raise NotReadError(reasons.HDF5_SEVERAL_DIMENSIONS)
     if filters - {_DEFLATE, _SHUFFLE, _CHECKSUM} or plist.get_layout() == h5py.h5d.COMPACT:
-        raise NotReadError("it holds values of any length that are packed: save it with gzip or unpacked")
+        raise NotReadError(reasons.HDF5_PACKED_VALUES)
 
 
 def heap_values(opened: h5py.File, dataset: h5py.Dataset, stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:

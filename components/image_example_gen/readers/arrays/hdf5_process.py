@@ -16,6 +16,7 @@ import threading
 import time
 from typing import Any
 
+from components.image_example_gen import reasons
 from serving.picture_files import Refused
 
 _REPLY = struct.Struct("<IQ")
@@ -74,7 +75,7 @@ class _Process:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
         except OSError as error:
-            raise Hdf5DamagedError("HDF5's library crashed") from error
+            raise Hdf5DamagedError(reasons.HDF5_CRASHED) from error
         text, data = _REPLY.unpack(_read(process, _REPLY.size, end))
         return json.loads(_read(process, text, end)), _read(process, data, end)
 
@@ -94,7 +95,7 @@ def ask(request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
     if "refused" in answer:
         raise Refused(answer["refused"])
     if "damaged" in answer:
-        raise Hdf5DamagedError("it is cut short: fetch it again" if answer["damaged"] else "damaged: fetch it again")
+        raise Hdf5DamagedError(reasons.CUT_SHORT if answer["damaged"] else reasons.HDF5_DAMAGED)
     return answer, data
 
 
@@ -109,19 +110,15 @@ def _widen(descriptor: int) -> None:
 
 
 def _read(process: subprocess.Popen, size: int, end: float) -> bytearray:
-    """Read `size` bytes of the process's output.
-
-    Raises:
-        Hdf5DamagedError: The process has ended, or does not answer in time.
-    """
+    """Read `size` bytes of the process's output."""
     data, at, descriptor = bytearray(size), 0, process.stdout.fileno()
     with selectors.DefaultSelector() as selector:
         selector.register(descriptor, selectors.EVENT_READ)
         while at < size:
             if not selector.select(max(0.0, end - time.monotonic())):
-                raise Hdf5DamagedError("HDF5's library did not come to an end")
+                raise Hdf5DamagedError(reasons.HDF5_ENDLESS)
             count = os.readv(descriptor, [memoryview(data)[at : at + _PIECE]])
             if not count:
-                raise Hdf5DamagedError("HDF5's library crashed")
+                raise Hdf5DamagedError(reasons.HDF5_CRASHED)
             at += count
     return data

@@ -15,16 +15,16 @@ from typing import BinaryIO
 import numpy as np
 
 from common.errors import figure
+from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.array import (
     ArrayFile,
     StreamArray,
     check_expansion,
     check_shape,
     full_path,
-    read_fully,
-    skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 _UNSIGNED_BYTES = b"\x00\x00\x08"
@@ -66,31 +66,13 @@ def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
         magic = stream.read(4)
         magic += read_fully(stream, 4 - len(magic)) if magic else b""
         if not magic or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 0 < magic[3] <= 4:
-            raise Refused(f"no IDX file: it begins with {magic.hex()}" if magic else "the file is empty")
+            raise Refused(reasons.NO_IDX.format(magic.hex()) if magic else reasons.EMPTY)
         header = read_fully(stream, 4 * magic[3])
     shape = struct.unpack(f">{magic[3]}I", header)
     array = IdxArray(file.path, "", shape, np.dtype(_DTYPES[magic[2]]), gzipped=packed)
     check_shape(shape, array.dtype.itemsize)
     _check_length(path, file.size, array)
     return ArrayFile(file.path, (array,))
-
-
-def read_shape(path: str, size: int, ranks: Sequence[int]) -> tuple[int, ...]:
-    """Return the shape of an IDX file, after checking it against the file's size.
-
-    Args:
-        path: The file.
-        size: Its size as stored, in bytes.
-        ranks: The accepted numbers of dimensions.
-
-    Raises:
-        Refused: The file is not IDX, has another number of dimensions, or is longer or shorter than its header says.
-    """
-    folder, name = os.path.split(path)
-    (array,) = inspect_idx(folder or ".", FoundFile(name, size, -1)).arrays
-    if len(array.shape) not in ranks:
-        raise Refused(f"an IDX file of {len(array.shape)} dimensions, not {' or '.join(map(str, ranks))}")
-    return array.shape
 
 
 @contextlib.contextmanager
@@ -117,11 +99,6 @@ def header_size(rank: int) -> int:
     return 4 + 4 * rank
 
 
-def is_gzip(path: str) -> bool:
-    """Return whether a file is gzip-compressed, by its name."""
-    return path.lower().endswith(".gz")
-
-
 def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None:
     """Write an IDX file under a temporary name and then rename it, so that it is complete or absent.
 
@@ -133,7 +110,7 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
     temporary = path.with_name(f"{path.name}.part")
     with contextlib.ExitStack() as stack:
         stream: BinaryIO = stack.enter_context(open(temporary, "wb"))
-        if is_gzip(path.name):
+        if path.name.lower().endswith(".gz"):
             stream = stack.enter_context(gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0))
         stream.write(_UNSIGNED_BYTES + struct.pack(f">B{len(shape)}I", len(shape), *shape))
         for block in blocks:
@@ -146,7 +123,7 @@ def _check_length(path: str, size: int, array: IdxArray) -> None:
     expected = header_size(len(array.shape)) + math.prod(array.shape) * array.dtype.itemsize
     if not array.gzipped:
         if size >= 0 and size != expected:
-            raise Refused(f"it holds {figure(size)} bytes where its header says {figure(expected)}: fetch it again")
+            raise Refused(reasons.OTHER_LENGTH.format(figure(size), figure(expected)))
         return
     check_expansion(array, size)
     stated = _stated_length(path, size)
@@ -155,22 +132,17 @@ def _check_length(path: str, size: int, array: IdxArray) -> None:
 
 
 def _check_unpacked(path: str, size: int, expected: int) -> None:
-    """Raise if a compressed file expands to more or fewer bytes than its header says; this reads the whole file.
-
-    Raises:
-        EOFError: The file is cut short, so that its last bytes do not state its length.
-    """
+    """Raise if a compressed file expands to more or fewer bytes than its header says; this reads the whole file."""
     count = 0
     try:
         with open_idx(path, True) as stream:
             while piece := stream.read(min(_PIECE, expected + 1 - count)):
                 count += len(piece)
     except gzip.BadGzipFile:
-        raise Refused("damaged, or it goes on behind its end: fetch it again") from None
+        raise Refused(reasons.GZIP_DAMAGED) from None
     if count != expected:
-        found = f"more than {figure(expected)} bytes, which its header says" if count > expected else f"{count:,} bytes"
-        says = "" if count > expected else f" where its header says {figure(expected)}"
-        raise Refused(f"it unpacks to {found}{says}: fetch it again")
+        more = reasons.UNPACKS_TO_MORE.format(figure(expected))
+        raise Refused(more if count > expected else reasons.UNPACKS_TO.format(f"{count:,}", figure(expected)))
 
 
 def _stated_length(path: str, size: int) -> int | None:

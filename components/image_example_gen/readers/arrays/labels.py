@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array
+from components.image_example_gen.readers.own_labels import check_label_names
 from components.image_example_gen.storage.files import join, printable
 from serving.picture_files import Refused
 
-NOT_ONE_OF_SEVERAL = "its row of labels is not one 1 and else 0: data.label_column takes one column"
 _LOOKED_AT = 4096  # rows
 _ROWS, _BYTES = 1 << 16, 1 << 22  # read at once
 _LONGEST = 1 << 16  # maximum bytes of a text that can be a label
@@ -68,20 +69,13 @@ class LabelArray:
                 return [str(int(value)) if one else _of_float(value) for value, one in zip(values, whole, strict=True)]
             values = values.astype(np.int64)
         if names:
-            self._check_names(values, folder, names)
+            if len(values):
+                check_label_names(join(folder, self.array.path), int(values.min()), int(values.max()), names)
             return [names[value] for value in values.tolist()]
         own = dict(() if self.one_hot else self.array.value_names) or dict(enumerate(self.own_names))
         if own:
             return [own.get(value) or str(value) for value in values.tolist()]
         return [str(value) for value in values.tolist()]
-
-    def _check_names(self, values: np.ndarray, folder: str, names: Sequence[str]) -> None:
-        lowest, largest = (int(values.min()), int(values.max())) if len(values) else (0, 0)
-        if largest >= len(names) or lowest < 0:
-            raise InputError(
-                f"{printable(join(folder, self.array.path))} holds the label {largest if lowest >= 0 else lowest}, but "
-                f"data.label_names names only {len(names)} (0 to {len(names) - 1}): name them all, or none"
-            )
 
 
 def can_be_labels(array: Array) -> bool:
@@ -124,7 +118,7 @@ def label_array(folder: str, array: Array, config: DataConfig, column: int | Non
     columns = columns_of(array)
     last = array.turned and len(array.shape) > 1 and not _is_row(array)
     if last and not array.sliced and array.bytes > config.max_file_megabytes * 1e6:
-        raise Refused("its labels lie across the file, which is too large for that")
+        raise Refused(reasons.LABELS_ACROSS)
     if columns == 1:
         return LabelArray(array, last)
     if config.label_column is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array, dimensions
 from serving.picture_files import Refused
@@ -72,11 +73,11 @@ def layout_of(array: Array, config: DataConfig, counts: Collection[int] = ()) ->
     """
     shape = array.shape
     if array.dtype.kind not in "biuf":
-        raise Refused(f"{array.shown} holds no numbers")
+        raise Refused(reasons.NOT_NUMBERS.format(array.shown))
     if len(shape) not in (2, 3, 4):
-        raise Refused(f"{array.shown} has the shape {dimensions(shape)}: pictures are [n, height, width] or [n, height, width, c]")
+        raise Refused(reasons.NO_PICTURES_SHAPE.format(array.shown, dimensions(shape)))
     if 0 in shape:
-        raise Refused(f"{array.shown} holds no pictures: its header says {dimensions(shape)}")
+        raise Refused(reasons.NO_PICTURES_INSIDE.format(array.shown, dimensions(shape)))
     axes = {2: _axes_of_rows, 3: _axes_of_grey, 4: _axes_of_color}[len(shape)](array, config, counts)
     sizes = dict(zip(axes, shape, strict=True))
     if "*" in axes:
@@ -108,8 +109,8 @@ def _axes_of_rows(array: Array, config: DataConfig, counts: Collection[int]) -> 
     if config.shape is not None and array.matlab and rows == math.prod(config.shape):
         return "*n"
     if config.shape is None and length > 4:
-        raise Refused(f"{array.shown} is rows of {length:,} numbers: data.shape={_shape_hint(length)} makes pictures of them")
-    raise Refused(f"{array.shown} has the shape {dimensions(array.shape)}, whose rows are not of data.shape")
+        raise Refused(reasons.ROWS_OF_NUMBERS.format(array.shown, length, _shape_hint(length)))
+    raise Refused(reasons.ROWS_NOT_OF_SHAPE.format(array.shown, dimensions(array.shape)))
 
 
 def _axes_of_grey(array: Array, config: DataConfig, counts: Collection[int]) -> str:
@@ -119,7 +120,7 @@ def _axes_of_grey(array: Array, config: DataConfig, counts: Collection[int]) -> 
             return "hwn"
         return "nhw"
     if last in (3, 4) and min(first, second) >= _ONE_PICTURE:
-        raise Refused(f"{array.shown} is one picture [h, w, {last}]: stack pictures as [n, h, w, c]")
+        raise Refused(reasons.ONE_PICTURE.format(array.shown, last))
     return "nhw"
 
 
@@ -133,7 +134,7 @@ def _axes_of_color(array: Array, config: DataConfig, counts: Collection[int]) ->
         return "nchw"
     if third in _FIRST_CHANNELS and second == array.shape[0]:
         return "hwcn"
-    raise Refused(f"{array.shown} has {dimensions((last,))} channels: only 1 to 4 are read")
+    raise Refused(reasons.CHANNELS.format(array.shown, dimensions((last,))))
 
 
 def _shape_hint(length: int) -> str:

@@ -7,14 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from serving.picture_files import Refused
-
-# Reasons, without particulars.
-ABOVE_WHITE = "a level above the white one: data.levels says which level is white"
-BELOW_BLACK = "a level below 0: data.levels says which level is white, 0 is black"
-NO_NUMBER = "a value that is no number (NaN or infinite)"
-OUTSIDE_RANGE = "a value outside data.range"
 
 _TOLERANCE = 1e-6  # of the range: the rounding error of float32
 _MOST_TABLE = 65_535
@@ -61,9 +56,9 @@ class Levels:
             values = values.view(np.uint8)
         refused: dict[int, str] = {}
         if values.dtype.kind == "i":
-            _mark(refused, values < 0, BELOW_BLACK)
+            _mark(refused, values < 0, reasons.BELOW_BLACK)
         if self.white < np.iinfo(values.dtype).max:
-            _mark(refused, values > self.white, ABOVE_WHITE)
+            _mark(refused, values > self.white, reasons.ABOVE_WHITE)
         return self._scaled(values), refused
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
@@ -80,9 +75,9 @@ class Levels:
         values = values.astype(np.float64 if values.dtype.itemsize > 4 or self.deep else np.float32)
         slack = _TOLERANCE * (self.high - self.low)
         finite = np.isfinite(values)
-        _mark(refused, ~finite, NO_NUMBER)
+        _mark(refused, ~finite, reasons.NO_NUMBER)
         with np.errstate(invalid="ignore", over="ignore"):
-            _mark(refused, (values < self.low - slack) | (values > self.high + slack), OUTSIDE_RANGE)
+            _mark(refused, (values < self.low - slack) | (values > self.high + slack), reasons.OUTSIDE_RANGE)
             top, dtype = self._top()
             scaled = np.clip((values - self.low) * (top / (self.high - self.low)), 0, top)
         return np.rint(np.where(finite, scaled, 0)).astype(dtype), refused
@@ -132,7 +127,7 @@ def levels_of(dtype: np.dtype, seen: Seen, title: str, config: DataConfig) -> tu
     """
     if dtype.kind == "f":
         if config.range is None:
-            raise Refused(f"holds floating-point numbers: data.range={_range(seen)} says which are black and white")
+            raise Refused(reasons.FLOATS_WITHOUT_RANGE.format(_range(seen)))
         low, high = config.range
         return Levels(low=low, high=high, deep=config.depth == 16), ()
     binary = f"{title}: levels are 0 and 1, taken as black and white"
@@ -147,7 +142,7 @@ def levels_of(dtype: np.dtype, seen: Seen, title: str, config: DataConfig) -> tu
         return Levels(65_535, deep=config.depth == 16), (note,)
     if seen.least < 0 or seen.largest > 255:
         least, largest = int(seen.least), int(seen.largest)
-        raise Refused(f"holds {dtype.name} from {least:,} to {largest:,}: data.levels={_bits(largest)} says which is white")
+        raise Refused(reasons.INTEGERS_WITHOUT_LEVELS.format(dtype.name, least, largest, _bits(largest)))
     return Levels(), ()
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.array import (
     MOST_ARRAYS,
     Array,
@@ -23,11 +24,10 @@ from components.image_example_gen.readers.arrays.array import (
     check_expansion,
     check_shape,
     full_path,
-    read_fully,
     reason_of,
-    skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 _HEADER = 128
@@ -114,12 +114,7 @@ class _Inflated:
         return self._piece(size, 64)
 
     def _piece(self, size: int, step: int) -> bytes:
-        """Return the next bytes; none at the end.
-
-        Raises:
-            EOFError: The file ends before the stream does.
-            zlib.error: The stream is damaged.
-        """
+        """Return the next bytes; none at the end."""
         while not self.zlib.eof:
             data = self.zlib.unconsumed_tail
             if not data:
@@ -148,7 +143,7 @@ def inspect_mat(folder: str, file: FoundFile) -> ArrayFile:
         at = _HEADER
         while at < size:
             if len(arrays) + len(unread) > MOST_ARRAYS:
-                raise Refused(f"it holds more than {MOST_ARRAYS:,} variables, which are not read")
+                raise Refused(reasons.MATLAB_VARIABLES.format(MOST_ARRAYS))
             stream.seek(at)
             try:
                 kind, length, _ = _tag(stream, order)
@@ -174,21 +169,17 @@ def _check(array: MatArray, size: int) -> None:
         return
     stored = math.prod(array.shape) * array.kept_as.itemsize if array.kept_as else array.bytes
     if array.element + array.offset + stored > size:
-        raise Refused("it is cut short: fetch it again")
+        raise Refused(reasons.CUT_SHORT)
 
 
 def _byte_order(header: bytes) -> str:
-    """Return the byte order of the file, `<` or `>`.
-
-    Raises:
-        Refused: The file is not of version 5.
-    """
+    """Return the byte order of the file, `<` or `>`."""
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128])
     if order is None:
         old = len(header) >= 20 and 0 in header[:4] and header[:4] != b"\0\0\0\0"
-        raise Refused("a file of MATLAB 4: save it anew with -v7" if old or header[:20].count(0) > 10 else "no file of MATLAB's")
+        raise Refused(reasons.MATLAB_4 if old or header[:20].count(0) > 10 else reasons.NO_MATLAB)
     if struct.unpack(f"{order}H", header[124:126])[0] >> 8 != 1:
-        raise Refused("a file of an unknown version of MATLAB: save it with -v7")
+        raise Refused(reasons.MATLAB_UNKNOWN)
     return order
 
 
@@ -228,7 +219,7 @@ def _matrix(stream: _Counted, order: str, path: str, at: int, length: int, compr
         return name, "it holds complex numbers: save plain ones"
     kind, size, data = _tag(stream, order)
     if (number not in _CLASSES and number != _CHARACTERS) or kind not in _STORED:
-        return name, "it holds no numbers: it is not read"
+        return name, reasons.NO_NUMBERS
     offset = stream.count if data is None else stream.count - 4
     kept = np.dtype(order + _STORED[kind])
     check_shape(shape, 8)
@@ -262,7 +253,7 @@ def _element(stream: _Counted, order: str, most: int) -> bytes:
     if data is not None:
         return data
     if length > most:
-        raise Refused("damaged: a header that is longer than any")
+        raise Refused(reasons.MATLAB_HEADER)
     data = read_fully(stream, length)
     read_fully(stream, -length % 8)
     return data

@@ -28,7 +28,7 @@ def is_array(path: str) -> bool:
 
 def is_idx(path: str) -> bool:
     """Return whether a file has the name of an IDX file of pictures or labels."""
-    return is_idx_images(path) or idx_labels_key(path) is not None
+    return is_idx_images(path) or is_idx_labels(path)
 
 
 def is_idx_images(path: str) -> bool:
@@ -36,9 +36,9 @@ def is_idx_images(path: str) -> bool:
     return bool(_IDX_IMAGES.fullmatch(posixpath.basename(path)))
 
 
-def is_packed_idx(path: str) -> bool:
-    """Return whether a file has the name of a compressed IDX file."""
-    return is_idx(path) and path.lower().endswith(".gz")
+def is_idx_labels(path: str) -> bool:
+    """Return whether a file has the name of an IDX file of labels."""
+    return bool(_IDX_LABELS.fullmatch(posixpath.basename(path)))
 
 
 def split_of_idx(path: str) -> str | None:
@@ -47,22 +47,18 @@ def split_of_idx(path: str) -> str | None:
     return split_of_prefix(match["prefix"]) if match else None
 
 
-def idx_images_key(path: str) -> tuple[str, str] | None:
-    """Return the key that an IDX file of pictures shares with that of its labels: folder and prefix; None for other files."""
-    return _idx_key(path, _IDX_IMAGES)
-
-
-def idx_labels_key(path: str) -> tuple[str, str] | None:
-    """Return the same key for an IDX file of labels; None for other files."""
-    return _idx_key(path, _IDX_LABELS)
+def idx_key(path: str) -> tuple[str, str]:
+    """Return the key that an IDX file of pictures shares with that of its labels: folder and prefix."""
+    folder, name = posixpath.split(path)
+    match = _IDX_IMAGES.fullmatch(name) or _IDX_LABELS.fullmatch(name)
+    return folder, match["prefix"].lower()
 
 
 def says_its_split(path: str) -> bool:
-    """Return whether an array file's name defines the split of its pictures; files of labels need none."""
+    """Return whether a container file's name defines the split of its pictures; IDX files of labels need none."""
     if is_idx(path):
         return not is_idx_images(path) or split_of_idx(path) is not None
-    stem = stem_of(path)
-    return split_in_name(stem) is not None or (_is_labels(stem) and not _is_pictures(stem))
+    return split_in_name(posixpath.basename(path)) is not None
 
 
 def split_of_array(path: str, name: str) -> str | None:
@@ -111,12 +107,6 @@ def is_no_pictures(name: str) -> bool:
 def names_labels(name: str) -> bool:
     """Return whether an array's name is that of a list of names of the labels 0, 1, 2 ..."""
     return bool(_NAMING_WORDS.intersection(_words(name)))
-
-
-def _idx_key(path: str, pattern: re.Pattern[str]) -> tuple[str, str] | None:
-    folder, name = posixpath.split(path)
-    match = pattern.fullmatch(name)
-    return (folder, match["prefix"].lower()) if match else None
 
 
 def _words(name: str) -> list[str]:

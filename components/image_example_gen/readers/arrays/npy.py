@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import lzma
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -15,6 +13,7 @@ from typing import BinaryIO
 import numpy as np
 
 from common.errors import figure
+from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.array import (
     MOST_ARRAYS,
     Array,
@@ -23,16 +22,12 @@ from components.image_example_gen.readers.arrays.array import (
     check_expansion,
     check_shape,
     full_path,
-    read_fully,
     reason_of,
-    skip,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
+from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
-__all__ = ["DAMAGED", "NpyArray", "inspect_npy", "inspect_npz", "read_fully"]
-
-DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _MAGIC = b"\x93NUMPY"
 _MOST_HEADER = 10_000  # bytes; NumPy's own limit
 _ENCRYPTED = 1
@@ -117,7 +112,7 @@ def inspect_npz(folder: str, file: FoundFile) -> ArrayFile:
     with open_seekable(join(folder, file.path)) as stream, _opened(stream, file.size) as archive:
         members = [name for name in dict.fromkeys(archive.namelist()) if name.endswith(".npy")]
         if len(members) > MOST_ARRAYS:
-            raise Refused(f"it holds {len(members):,} arrays: more than {MOST_ARRAYS:,} are not read")
+            raise Refused(reasons.NPZ_ARRAYS.format(len(members), MOST_ARRAYS))
         for member in members:
             try:
                 arrays[member] = _member(archive, member, file)
@@ -132,14 +127,14 @@ def _opened(stream: BinaryIO, size: int) -> zipfile.ZipFile:
         return zipfile.ZipFile(stream)
     except zipfile.BadZipFile:
         if begin == b"PK" and size > 0:
-            raise Refused(f"truncated at byte {size:,}: the list of its arrays, at its end, is missing") from None
+            raise Refused(reasons.NPZ_WITHOUT_LIST.format(size)) from None
         raise
 
 
 def _member(archive: zipfile.ZipFile, member: str, file: FoundFile) -> NpyArray:
     info = archive.getinfo(member)
     if info.flag_bits & _ENCRYPTED:
-        raise Refused("it is encrypted: save it without a password")
+        raise Refused(reasons.NPZ_ENCRYPTED)
     with archive.open(info) as inside:
         array = _array(inside, file.path, info.file_size, member, info.compress_type != zipfile.ZIP_STORED)
     check_expansion(array, file.size)
@@ -153,8 +148,7 @@ def _array(stream: BinaryIO, path: str, size: int, member: str = "", compressed:
     turned = fortran and len(shape) > 1
     array = NpyArray(path, member.removesuffix(".npy"), shape, dtype, turned, False, None, offset, member, compressed)
     if 0 <= size < offset + array.bytes:
-        expected = figure(offset + array.bytes)
-        raise Refused(f"it holds {figure(size)} bytes where its header says {expected}: fetch it again")
+        raise Refused(reasons.OTHER_LENGTH.format(figure(size), figure(offset + array.bytes)))
     return array
 
 
@@ -162,35 +156,31 @@ def _header(stream: BinaryIO) -> tuple[str, int]:
     """Return the text of a header, and the offset of the values."""
     begin = read_fully(stream, 8)
     if begin[:6] != _MAGIC:
-        raise Refused("no array of NumPy's")
+        raise Refused(reasons.NO_NUMPY)
     length_size = 2 if begin[6] == 1 else 4
     length = int.from_bytes(read_fully(stream, length_size), "little")
     if length > _MOST_HEADER:
-        raise Refused(f"no array of NumPy's: its header claims {length:,} bytes")
+        raise Refused(reasons.NO_NUMPY_LENGTH.format(length))
     text = read_fully(stream, length).decode("utf-8" if begin[6] == 3 else "latin1")
     return text, 8 + length_size + length
 
 
 def _parsed(header: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Return shape, whether the order is Fortran's, and dtype.
-
-    Raises:
-        Refused: The values are not numbers or text.
-    """
+    """Return shape, whether the order is Fortran's, and dtype."""
     header = header.replace('"', "'")
     if _FIELDS.search(header):
-        raise Refused("it holds records of several fields: save plain numbers")
+        raise Refused(reasons.NUMPY_RECORDS)
     descr, order, shape = (pattern.search(header) for pattern in (_DESCR, _ORDER, _SHAPE))
     if not (descr and order and shape):
-        raise Refused("no array of NumPy's: its header cannot be understood")
+        raise Refused(reasons.NO_NUMPY_HEADER)
     try:
         dtype = np.dtype(descr[1])
     except (TypeError, ValueError) as error:
-        raise Refused("no array of NumPy's: its header cannot be understood") from error
+        raise Refused(reasons.NO_NUMPY_HEADER) from error
     if dtype.hasobject:
-        raise Refused("it holds Python objects (a pickle), which are never loaded")
+        raise Refused(reasons.NUMPY_OBJECTS)
     if dtype.kind not in "biufSU":
-        raise Refused(f"it holds {dtype.name}: save plain numbers")
+        raise Refused(reasons.NUMPY_TYPE.format(dtype.name))
     return tuple(int(length) for length in re.findall(r"-?\d+", shape[1])), order[1] == "True", dtype
 
 

@@ -15,7 +15,7 @@ from components.image_example_gen.readers.arrays.labels import (
     label_array,
     row_count,
 )
-from components.image_example_gen.readers.own_splits import SPLIT_NAMES, OwnSplits, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, OwnSplits, split_said
 
 _LOOKED_AT = 4096  # values
 

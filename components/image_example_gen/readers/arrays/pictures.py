@@ -10,18 +10,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
 from components.image_example_gen.readers.arrays.array import Array, is_of_storage
-from components.image_example_gen.readers.arrays.labels import NOT_ONE_OF_SEVERAL, LabelArray
+from components.image_example_gen.readers.arrays.labels import LabelArray
 from components.image_example_gen.readers.arrays.layout import Layout
 from components.image_example_gen.readers.arrays.levels import Levels
-from components.image_example_gen.readers.own_splits import split_said
+from components.image_example_gen.readers.container import Container
+from components.image_example_gen.readers.own_labels import split_said
 from serving.picture_files import Refused, check_size
 
-DAMAGED = "the file is damaged or cut short here: what follows in it is lost"
-BAD_CHECKSUM = "the file's checksum is wrong, or it goes on behind its end: fetch it again"
-UNREADABLE = "the file can no longer be read: what follows in it is lost"
 _BLOCK_BYTES = 1 << 20  # of pixels read at once
 _FILES = 16  # picture files read at once
 _FILE_SIGNATURES = (
@@ -40,17 +39,14 @@ _FILE_SIGNATURES = (
 
 
 @dataclass(frozen=True)
-class ArrayContainer(abc.ABC):
-    """The pictures of one array.
+class ArrayContainer(Container):
+    """The pictures of one array; see `Container`.
 
     Attributes:
         array: The array.
         layout: The array's axes.
         labels: The array with their labels, or None.
-        split: The split in the array's or the file's name, or None.
-        notes: Notes for the user.
         splits: The array with their splits, or None.
-        row_splits: The splits in that array, with None if some pictures have none; empty if there is no such array.
     """
 
     array: Array
@@ -116,9 +112,9 @@ class ArrayContainer(abc.ABC):
         except InputError:
             raise
         except Exception as error:
-            broken = UNREADABLE if is_of_storage(error) else DAMAGED
+            broken = reasons.ARRAY_UNREADABLE if is_of_storage(error) else reasons.ARRAY_DAMAGED
             unknown = at == stop  # somewhere in the data already read
-            yield Rejected(self.name, BAD_CHECKSUM if unknown else broken, stop - at, spoils=unknown)
+            yield Rejected(self.name, reasons.ARRAY_CHECKSUM if unknown else broken, stop - at, spoils=unknown)
 
     def _by_split(
         self, at: int, values: np.ndarray, texts: Sequence[str | None], said: Sequence[str | None], config: DataConfig
@@ -185,7 +181,7 @@ class ArrayPictures(ArrayContainer):
     def items(self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig) -> Iterator[Block | Rejected]:
         pixels, refused = self.levels.apply(self.layout.pictures(values, self.array.turned))
         if None in texts:
-            refused |= {place: NOT_ONE_OF_SEVERAL for place, text in enumerate(texts) if text is None}
+            refused |= {place: reasons.NOT_ONE_OF_SEVERAL for place, text in enumerate(texts) if text is None}
         first = 0
         for place in (*sorted(refused), len(values)):
             if place > first:
@@ -211,9 +207,9 @@ class FilePictures(ArrayContainer):
         for number, (value, text) in enumerate(zip(values, texts, strict=True), at):
             path = f"{self.name}#{number}"
             if value.nbytes > most:
-                yield Rejected(path, f"larger than {config.max_file_megabytes:g} megabytes: not read")
+                yield Rejected(path, reasons.TOO_LARGE.format(config.max_file_megabytes))
             elif text is None:
-                yield Rejected(path, NOT_ONE_OF_SEVERAL)
+                yield Rejected(path, reasons.NOT_ONE_OF_SEVERAL)
             else:
                 yield Encoded(path, text, self.split, value.tobytes())
 

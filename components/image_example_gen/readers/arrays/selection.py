@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from common.errors import figure
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array, ArrayFile
 from components.image_example_gen.readers.arrays.labels import (
@@ -21,10 +22,10 @@ from components.image_example_gen.readers.arrays.labels import (
 from components.image_example_gen.readers.arrays.layout import Layout, layout_of
 from components.image_example_gen.readers.arrays.names import (
     array_key,
-    idx_labels_key,
     is_called_labels,
     is_called_pictures,
     is_idx,
+    is_idx_labels,
     is_no_pictures,
     label_rank,
     names_labels,
@@ -70,7 +71,7 @@ class Candidates:
     def only_labels(self) -> bool:
         """True if it is a file of labels for pictures in another file."""
         path = self.file.path
-        called = idx_labels_key(path) is not None if is_idx(path) else is_called_labels(stem_of(path))
+        called = is_idx_labels(path) if is_idx(path) else is_called_labels(stem_of(path))
         return called and not self.pictures and any(map(can_be_labels, self.file.arrays))
 
 
@@ -83,7 +84,7 @@ def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
         config: How pictures are read.
     """
     found = Candidates(file)
-    if idx_labels_key(file.path) is not None:
+    if is_idx_labels(file.path):
         return found
     counts = {row_count(array) for array in file.arrays if can_be_labels(array) and columns_of(array) == 1}
     for array in file.arrays:
@@ -125,7 +126,7 @@ def pick_pictures(found: Candidates, config: DataConfig) -> list[Picked]:
         group = called if len(called) == 1 else group
         if len(group) > 1:
             names = ", ".join(one.array.shown for one in group[:4])
-            raise Refused(f"holds several arrays that may be pictures ({names}): data.array names one")
+            raise Refused(reasons.SEVERAL_ARRAYS.format(names))
         chosen += group
     return chosen
 
@@ -191,9 +192,9 @@ def _layout(folder: str, array: Array, config: DataConfig, counts: set[int]) -> 
     if array.dtype.kind == "V":
         if len(array.shape) == 1 and 0 not in array.shape and holds_files(folder, array):
             return Layout("n", array.shape[0], (1, 1, 1))
-        raise Refused(f"{array.shown} holds bytes that are no picture files")
+        raise Refused(reasons.NO_PICTURE_FILES.format(array.shown))
     if all(length == 1 for length in array.shape[1:]):
-        raise Refused(f"{array.shown} is one number for each picture: no pictures")
+        raise Refused(reasons.ONE_NUMBER_EACH.format(array.shown))
     return layout_of(array, config, counts)
 
 
@@ -219,7 +220,7 @@ def _why_none(found: Candidates) -> str:
     if found.file.unread:
         name, reason = found.file.unread[0]
         return f"{printable(name)}: {reason}" if name else reason
-    return "holds labels, but no pictures" if found.file.arrays else "holds no arrays"
+    return reasons.ONLY_LABELS if found.file.arrays else reasons.NO_ARRAYS
 
 
 def _alike(pictures: Array, others: Sequence[Array]) -> list[Array]:
@@ -232,7 +233,7 @@ def _alike(pictures: Array, others: Sequence[Array]) -> list[Array]:
 def _fitting(picked: Picked, array: Array) -> Array:
     if not has_rows(array, picked.layout.count):
         here, there = figure(picked.layout.count), figure(row_count(array))
-        raise Refused(f"holds {here} pictures, but {array.shown} {there} labels: they do not belong together")
+        raise Refused(reasons.OTHER_COUNT.format(here, array.shown, there))
     return array
 
 
@@ -245,10 +246,10 @@ def _only(folder: str, picked: Picked, others: Sequence[Array], config: DataConf
 
 
 def _named(folder: str, array: Array, others: Sequence[Array], config: DataConfig) -> LabelArray:
-    column = 0 if idx_labels_key(array.path) is not None and "qmnist" in array.path.lower() else None
+    column = 0 if is_idx_labels(array.path) and "qmnist" in array.path.lower() else None
     labels = label_array(folder, array, config, column)
     if labels is None:
-        raise Refused(f"its labels {array.shown} have {columns_of(array):,} columns: data.label_column=0 takes the first")
+        raise Refused(reasons.LABEL_COLUMNS.format(array.shown, columns_of(array)))
     return _with_names(folder, labels, others)
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
-from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.columnar.columns import (
     Columns,
@@ -37,42 +37,24 @@ from components.image_example_gen.readers.columnar.messages import (
     read_messages,
     width_of,
 )
-from components.image_example_gen.readers.own_splits import OwnSplits
+from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.own_labels import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
+from components.image_example_gen.storage.streams import read_fully
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ARROW_SUFFIXES = (".arrow", ".feather")
-DAMAGED = "the Arrow file is damaged here: a batch of its rows is lost"
-CUT = "the Arrow file is damaged or cut short here: what follows in it is lost"
 _BESIDE = re.compile(r"(cache-.*|.*indices)\.arrow")  # written by Hugging Face beside pictures: cached copies, and row orders
 _READ_AT_ONCE = 4 << 20
 _MOST_ROWS_PER_BYTE = 8
 
 
 @dataclass(frozen=True)
-class ArrowPictures:
-    """The pictures of one Arrow file.
-
-    Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name or its folder's, or None.
-        count: Number of rows, as far as the file can be read.
-        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
-        notes: Notes for the user, one line each.
-    """
-
-    path: str
-    split: str | None
-    count: int
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
-
-    def units(self, size: int) -> list[tuple[int, int]]:
-        """Return ranges of `size` rows; reading can start at any row."""
-        return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
+class ArrowPictures(FileContainer):
+    """The pictures of one Arrow file, as far as it can be read; see `Container`."""
 
     def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
         """Yield the pictures in order, and rejects; after a damaged batch, continue with the next one."""
@@ -92,7 +74,7 @@ class ArrowPictures:
         except InputError:
             raise
         except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
-            yield Rejected(self.path, CUT, max(stop - place, 1))
+            yield Rejected(self.path, reasons.ARROW_CUT, max(stop - place, 1))
 
     def _batch(self, reader: _Reader, message: Message, first: int, begin: int, end: int) -> Iterator[Encoded | Rejected]:
         config, place = reader.config, begin
@@ -101,16 +83,11 @@ class ArrowPictures:
                 yield from take_pictures(self.path, place, rows, self.split, config.max_file_megabytes)
                 place += len(rows)
         except Exception:
-            yield Rejected(self.path, DAMAGED, end - place)
+            yield Rejected(self.path, reasons.ARROW_DAMAGED, end - place)
 
 
 class _Reader:
-    """Read the configured columns of one file.
-
-    Args:
-        stream: The file.
-        config: Which columns are read.
-    """
+    """Read the configured columns of one file."""
 
     def __init__(self, stream: BinaryIO, config: DataConfig):
         self.stream, self.config = stream, config
@@ -121,11 +98,7 @@ class _Reader:
         self.entries: dict[int, list[Any]] = {}
 
     def messages(self) -> Iterator[Message]:
-        """Yield the batches of rows, and keep the schema and the dictionaries of labels and splits.
-
-        Raises:
-            BrokenError: The file is cut short or inconsistent.
-        """
+        """Yield the batches of rows, and keep the schema and the dictionaries of labels and splits."""
         for message in read_messages(self.stream, self.size):
             if self.schema is None:
                 self._take_schema(message)
@@ -260,13 +233,12 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ArrowPictures | Re
         with open_seekable(join(folder, file.path)) as stream:
             head = stream.read(64)
             if not head or head.startswith(b"FEA1"):
-                reason = "Feather version 1, which is not read: write it anew, or as Parquet" if head else "the file is empty"
-                return Rejected(file.path, reason)
+                return Rejected(file.path, reasons.ARROW_FEATHER_1 if head else reasons.EMPTY)
             return _found(_Reader(stream, config), head, file)
     except InputError:
         raise
     except Exception:
-        return Rejected(file.path, "no Arrow file that can be read")
+        return Rejected(file.path, reasons.ARROW_UNREADABLE)
 
 
 def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rejected:
@@ -285,18 +257,16 @@ def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rej
         broken = True
     if reader.schema is None:
         known = head.startswith((FILE_MAGIC, b"\xff\xff\xff\xff"))
-        words = "a damaged or truncated Arrow file: its schema makes no sense"
-        return Rejected(file.path, words if known else described_beginning(head, "Arrow file"))
+        return Rejected(file.path, reasons.ARROW_SCHEMA_CUT if known else described_beginning(head, "Arrow file"))
     if isinstance(reader.columns, str):
-        return Rejected(file.path, reader.columns or "a damaged Arrow file: its schema makes no sense")
+        return Rejected(file.path, reader.columns or reasons.ARROW_SCHEMA)
     if count > reader.size * _MOST_ROWS_PER_BYTE:
-        return Rejected(file.path, f"a damaged Arrow file: {reader.size:,} bytes cannot hold as many rows as it says")
+        return Rejected(file.path, reasons.ARROW_ROWS.format(reader.size))
     if not count:
-        cut = f"truncated at byte {reader.size:,}, before its first row"
-        return Rejected(file.path, cut if broken else "an Arrow file without rows")
+        return Rejected(file.path, reasons.ARROW_TRUNCATED.format(reader.size) if broken else reasons.ARROW_EMPTY)
     notes = (*reader.columns.notes, *splits.notes(f"the column {''.join(reader.columns.split)}"))
     notes = tuple(f"{file.path}: {note}" for note in notes)
-    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, splits.found, notes)
+    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, row_splits=splits.found, notes=notes)
 
 
 def _pieces(offsets: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:

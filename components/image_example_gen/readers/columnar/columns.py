@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.beginnings import with_names
-from components.image_example_gen.readers.own_splits import SPLIT_NAMES, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, split_said
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +28,6 @@ LABEL_NAMES = (
     *("labels", "classes", "categories", "targets", "class_label", "label_id", "class_id", "category_id", "cls", "y"),
 )
 
-ONLY_NAMED = "a row that names a file and holds no picture"
-NO_PICTURE = "a row without a picture"
 _PYTHON_TYPE = "arrow.py_extension_type"
 _Kinds = dict[str, Any]  # the types of columns, by name
 TableRow = tuple["bytes | None", bool, str, "str | None"]  # a picture's bytes, whether the row names a file, label, split
@@ -157,9 +156,9 @@ def take_pictures(
     for number, (data, names_file, label, own) in enumerate(rows, first):
         name = f"{path}#{number}"
         if not data:
-            yield Rejected(name, ONLY_NAMED if names_file else NO_PICTURE)
+            yield Rejected(name, reasons.ROW_ONLY_NAMED if names_file else reasons.ROW_WITHOUT_PICTURE)
         elif len(data) > most_megabytes * 1e6:
-            yield Rejected(name, f"larger than {most_megabytes:g} megabytes: not read")
+            yield Rejected(name, reasons.TOO_LARGE.format(most_megabytes))
         else:
             yield Encoded(name, label, own or split, data)
 

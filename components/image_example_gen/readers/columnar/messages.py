@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.columnar.columns import load_pyarrow
 from components.image_example_gen.readers.columnar.flatbuffer import Table
+from components.image_example_gen.storage.streams import read_fully
 
 if TYPE_CHECKING:
     import pyarrow as pa

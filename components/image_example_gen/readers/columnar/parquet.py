@@ -9,9 +9,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
-from components.image_example_gen.readers.arrays.npy import read_fully
 from components.image_example_gen.readers.beginnings import described_beginning
 from components.image_example_gen.readers.columnar.columns import (
     Columns,
@@ -25,16 +25,17 @@ from components.image_example_gen.readers.columnar.columns import (
     take_pictures,
 )
 from components.image_example_gen.readers.columnar.thrift import nesting_of
-from components.image_example_gen.readers.own_splits import OwnSplits
+from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.own_labels import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
+from components.image_example_gen.storage.streams import read_fully
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
-DAMAGED = "the Parquet file is damaged here: a group of its rows is lost"
 _MAGIC = b"PAR1"
 _BATCH_BYTES, _MOST_ROWS = 4 << 20, 1024
 _BUFFER = 1 << 20  # read at once per column: a row group's column may have hundreds of megabytes
@@ -46,24 +47,14 @@ _MOST_LIST = 100_000  # entries of a list in the footer, such as row groups
 
 
 @dataclass(frozen=True)
-class ParquetPictures:
-    """The pictures of one Parquet file.
+class ParquetPictures(FileContainer):
+    """The pictures of one Parquet file; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name or its folder's, or None.
-        count: Number of rows.
         groups: Number of rows of each row group.
-        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
-        notes: Notes for the user, one line each.
     """
 
-    path: str
-    split: str | None
-    count: int
     groups: tuple[int, ...]
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Return ranges of whole row groups with about `size` pictures each: a part of a group cannot be read by itself."""
@@ -89,7 +80,7 @@ class ParquetPictures:
         except InputError:
             raise
         except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
-            yield Rejected(self.path, DAMAGED, max(stop - place, 1))
+            yield Rejected(self.path, reasons.PARQUET_DAMAGED, max(stop - place, 1))
 
     def _group(
         self, file: pq.ParquetFile, group: int, first: int, columns: Columns, config: DataConfig
@@ -107,7 +98,7 @@ class ParquetPictures:
         except Exception:
             pass  # the missing rows are reported below
         if done < rows:
-            yield Rejected(self.path, DAMAGED, rows - done)
+            yield Rejected(self.path, reasons.PARQUET_DAMAGED, rows - done)
 
 
 def is_mine(path: str) -> bool:
@@ -129,9 +120,9 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ParquetPictures | 
     except InputError:
         raise
     except OSError as error:
-        return Rejected(file.path, f"no Parquet file that can be read: {_first_words(error)}")
+        return Rejected(file.path, reasons.PARQUET_UNREADABLE.format(_first_words(error)))
     except Exception:
-        return Rejected(file.path, "a damaged Parquet file: its footer makes no sense")
+        return Rejected(file.path, reasons.PARQUET_FOOTER)
 
 
 def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
@@ -141,20 +132,16 @@ def _wrong(stream: BinaryIO, file: FoundFile) -> Rejected | None:
     stream.seek(max(size - 4, 0))
     last = stream.read(4)
     if b"PARE" in (head[:4], last):
-        return Rejected(file.path, "an encrypted Parquet file, which is not read")
+        return Rejected(file.path, reasons.PARQUET_ENCRYPTED)
     if head[:4] != _MAGIC:
         return Rejected(file.path, described_beginning(head, "Parquet file"))
     if last != _MAGIC or size < 12:
-        return Rejected(file.path, f"truncated at byte {size:,}: its footer, which every Parquet file ends with, is missing")
+        return Rejected(file.path, reasons.PARQUET_TRUNCATED.format(size))
     return None
 
 
 def _check_nesting(stream: BinaryIO) -> None:
-    """Check a footer before pyarrow reads it: deeply nested columns would crash pyarrow.
-
-    Raises:
-        ValueError: The schema has too many levels.
-    """
+    """Check a footer before pyarrow reads it: deeply nested columns would crash pyarrow."""
     stream.seek(-8, 2)
     length = int.from_bytes(stream.read(4), "little")
     stream.seek(-8 - length, 2)
@@ -171,17 +158,17 @@ def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPict
     metadata = parquet.metadata
     groups = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
     if any(rows < 0 for rows in groups) or sum(groups) > size * _MOST_ROWS_PER_BYTE:
-        return Rejected(file.path, f"a damaged Parquet file: {size:,} bytes cannot hold as many rows as it says")
+        return Rejected(file.path, reasons.PARQUET_ROWS.format(size))
     if not sum(groups):
-        return Rejected(file.path, "a Parquet file without rows")
+        return Rejected(file.path, reasons.PARQUET_EMPTY)
     unpacked = sum(_unpacked(parquet, group, columns) for group in range(len(groups)))
     if unpacked > max(size * _MOST_EXPANSION, _ALWAYS_ALLOWED):
-        return Rejected(file.path, f"its pictures unpack to more than {_MOST_EXPANSION} times its size: not read")
+        return Rejected(file.path, reasons.PARQUET_EXPANDS.format(_MOST_EXPANSION))
     splits = _own_splits(parquet, columns)
     notes = (*columns.notes, *splits.notes(f"the column {''.join(columns.split)}"))
     notes = tuple(f"{file.path}: {note}" for note in notes)
     split = split_in_name(posixpath.basename(file.path))
-    return ParquetPictures(file.path, split, sum(groups), groups, splits.found, notes)
+    return ParquetPictures(file.path, split, sum(groups), groups, row_splits=splits.found, notes=notes)
 
 
 def _own_splits(file: pq.ParquetFile, columns: Columns) -> OwnSplits:

@@ -54,11 +54,7 @@ def _deepest(reader: _Reader) -> int:
 
 
 class _Reader:
-    """Read Thrift's compact protocol.
-
-    Args:
-        data: The bytes to read.
-    """
+    """Read Thrift's compact protocol."""
 
     def __init__(self, data: bytes):
         self.data, self.place = data, 0

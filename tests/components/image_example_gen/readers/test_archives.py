@@ -14,13 +14,14 @@ import zipfile
 import pytest
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.items import Encoded, Rejected
-from components.image_example_gen.readers.archives import DAMAGED, ENDLESS, LEADS_OUT, NESTED, ArchivePictures, find
+from components.image_example_gen.readers.archives import ArchivePictures, find
 from components.image_example_gen.storage import archive_members
+from components.image_example_gen.storage.archive_members import ENDLESS
 from components.image_example_gen.storage.files import FoundFile, open_file, stat_file
-from components.image_example_gen.storage.ziplist import ENCRYPTED
 from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
 
@@ -116,9 +117,9 @@ def test_names_that_lead_out_links_and_archives_within(tmp_path, suffix):
         },
     )
     expected = {
-        f"odd{suffix}/../out.png": LEADS_OUT,
-        f"odd{suffix}//root.png": LEADS_OUT,
-        f"odd{suffix}/more.zip": NESTED,
+        f"odd{suffix}/../out.png": reasons.LEADS_OUT,
+        f"odd{suffix}//root.png": reasons.LEADS_OUT,
+        f"odd{suffix}/more.zip": reasons.NESTED,
         f"odd{suffix}/cut.png": "not a PNG, JPEG, GIF, WebP, BMP or TIFF picture, whatever the name says",
     }
     if suffix == ".tar":
@@ -143,9 +144,9 @@ def test_a_damaged_archive_loses_no_more_than_what_follows(tmp_path, suffix):
         return
     assert found.damaged and found.notes == (f"cut{suffix}: truncated at byte {len(data) // 2:,}",)
     *read, last = found.read(str(path.parent), 0, found.count, DataConfig())
-    assert last == Rejected(f"cut{suffix}", DAMAGED) and 0 < len(read) <= found.count < 200
+    assert last == Rejected(f"cut{suffix}", reasons.ARCHIVE_DAMAGED) and 0 < len(read) <= found.count < 200
     result = ingest(tmp_path / "in", tmp_path / "out")
-    assert result.rejects[f"cut{suffix}"] == DAMAGED and len(result.examples()) == 60 + sum(
+    assert result.rejects[f"cut{suffix}"] == reasons.ARCHIVE_DAMAGED and len(result.examples()) == 60 + sum(
         isinstance(item, Encoded) for item in read
     )
 
@@ -230,7 +231,7 @@ def test_what_an_archive_without_pictures_holds(tmp_path):
         "an archive within an archive (deep/inner.zip), which is not read: unpack it"
     )
     assert reason_of(path, pack(path, {f"{'n' * 300}.{'s' * 300}{number}": b"1" for number in range(9)}).read_bytes())
-    assert reason_of(path, pack(path, {"../a.png": b"1"}).read_bytes()) == f"nothing in it can be read: {LEADS_OUT}"
+    assert reason_of(path, pack(path, {"../a.png": b"1"}).read_bytes()) == f"nothing in it can be read: {reasons.LEADS_OUT}"
 
 
 def test_encrypted_pictures_are_said_alone_and_beside_others(tmp_path):
@@ -240,12 +241,12 @@ def test_encrypted_pictures_are_said_alone_and_beside_others(tmp_path):
     path.write_bytes(encrypted(data, list(members)))
     assert find_in(path) == Rejected("a.zip", "all its files are encrypted: unpack it with its password", 4)
     path.write_bytes(encrypted(data, list(pictures(4))))
-    assert find_in(path) == Rejected("a.zip", f"nothing in it can be read: {ENCRYPTED}", 4)
+    assert find_in(path) == Rejected("a.zip", f"nothing in it can be read: {reasons.MEMBER_ENCRYPTED}", 4)
     path.write_bytes(encrypted(data, ["001.png", "003.png", "a.npy"]))
     assert [type(item).__name__ for item in read_in(path)] == ["Encoded", "Rejected", "Encoded", "Rejected"]
-    assert {item.reason for item in read_in(path) if isinstance(item, Rejected)} == {ENCRYPTED}
+    assert {item.reason for item in read_in(path) if isinstance(item, Rejected)} == {reasons.MEMBER_ENCRYPTED}
     assert find_in(path, takes=lambda name: name.endswith(".npy")).notes == (
-        f"a.zip: 1 file of pictures in it not read: {ENCRYPTED}",
+        f"a.zip: 1 file of pictures in it not read: {reasons.MEMBER_ENCRYPTED}",
     )
 
 

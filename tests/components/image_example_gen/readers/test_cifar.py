@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers import cifar
-from components.image_example_gen.readers.cifar import BAD_LABEL, CUT_SHORT, CifarPictures, find, is_beside, is_mine
+from components.image_example_gen.readers.cifar import CifarPictures, find, is_beside, is_mine
 from components.image_example_gen.storage.files import stat_file
 
 NAMES_10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -107,7 +108,7 @@ def test_stl_10(tmp_path):
     assert got[1:] == ([NAMES_10[label - 1] for label in labels], {"train"})
     (tmp_path / "train_y.bin").write_bytes(bytes([0, 11, *labels[2:]]))
     items = items_of(tmp_path, saved(tmp_path, "train_X.bin", stl_10(pixels)))
-    assert items[:2] == [Rejected("train_X.bin#0", BAD_LABEL), Rejected("train_X.bin#1", BAD_LABEL)]
+    assert items[:2] == [Rejected("train_X.bin#0", reasons.CIFAR_LABEL), Rejected("train_X.bin#1", reasons.CIFAR_LABEL)]
     (tmp_path / "train_y.bin").write_bytes(bytes(89))
     refused = saved(tmp_path, "train_X.bin", stl_10(pixels))
     assert refused == Rejected("train_X.bin", "90 pictures, but 89 labels in train_y.bin beside it", 90)
@@ -132,7 +133,7 @@ def test_what_is_of_another_kind_and_labels_that_are_wrong(tmp_path):
     for size in (10_000, 7):
         items = items_of(tmp_path, found, size=size)
         refused = [item for item in items if isinstance(item, Rejected)]
-        assert refused == [Rejected(f"data_batch_1.bin#{place}", BAD_LABEL) for place in (0, 5, 6, 399)]
+        assert refused == [Rejected(f"data_batch_1.bin#{place}", reasons.CIFAR_LABEL) for place in (0, 5, 6, 399)]
         kept = [(item.first + i, one) for item in items if isinstance(item, Block) for i, one in enumerate(item.pixels)]
         assert [place for place, _ in kept] == [place for place in range(400) if place not in (0, 5, 6, 399)]
         assert all((one == pixels[place]).all() for place, one in kept)
@@ -152,7 +153,7 @@ def test_a_file_that_shrinks_after_it_was_looked_at(tmp_path, left):
     (tmp_path / "data_batch_1.bin").write_bytes(cifar_10(pixels)[:left])
     items = items_of(tmp_path, found)
     kept = sum(len(item.pixels) for item in items if isinstance(item, Block))
-    assert kept == left // 3073 and {item.reason for item in items if isinstance(item, Rejected)} == {CUT_SHORT}
+    assert kept == left // 3073 and {item.reason for item in items if isinstance(item, Rejected)} == {reasons.CIFAR_CUT_SHORT}
     assert sum(item.pictures for item in items if isinstance(item, Rejected)) == COUNT - kept
     (tmp_path / "data_batch_1.bin").unlink()
     assert {item.pictures for item in items_of(tmp_path, found, size=COUNT)} == {COUNT}

@@ -17,7 +17,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.items import Block
 from components.image_example_gen.readers.container import splits_of
-from components.image_example_gen.readers.own_splits import OwnSplits, split_said
+from components.image_example_gen.readers.own_labels import OwnSplits, split_said
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
 from tests.components.image_example_gen.readers.columnar.tables import features
 from tests.components.image_example_gen.readers.test_webdataset import shard

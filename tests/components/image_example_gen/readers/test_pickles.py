@@ -15,9 +15,10 @@ import zlib
 import numpy as np
 import pytest
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Rejected
-from components.image_example_gen.readers.pickles import REFUSAL, REFUSAL_OF_CIFAR, find, is_mine, is_pickle
+from components.image_example_gen.readers.pickles import find, is_mine, is_pickle
 from components.image_example_gen.storage.files import stat_file
 
 BATCH = {b"data": np.zeros((3, 3072), np.uint8), b"labels": [1, 2, 3]}
@@ -33,20 +34,20 @@ def found_in(tmp_path, name: str, data: bytes) -> Rejected | None:
 @pytest.mark.parametrize("name", ["mnist.pkl", "mnist.pkl.gz", "a.Pickle", "a.p", "model.joblib", "w.pth"])
 def test_by_suffix(tmp_path, protocol, pack, name):
     for saved in (BATCH, [1, 2], np.zeros((4, 4)), (np.ones(3), np.ones(3))):
-        assert found_in(tmp_path, name, pack(pickle.dumps(saved, protocol))) == Rejected(name, REFUSAL)
+        assert found_in(tmp_path, name, pack(pickle.dumps(saved, protocol))) == Rejected(name, reasons.PICKLE)
 
 
 @pytest.mark.parametrize("name", ["data_batch_1", "data_batch_5", "test_batch", "batches.meta", "train", "test", "meta"])
 def test_cifar_names(tmp_path, name):
-    assert found_in(tmp_path, name, pickle.dumps(BATCH, 2)) == Rejected(name, REFUSAL_OF_CIFAR)
-    assert len(REFUSAL_OF_CIFAR) < 120 and "binary version" in REFUSAL_OF_CIFAR
+    assert found_in(tmp_path, name, pickle.dumps(BATCH, 2)) == Rejected(name, reasons.PICKLE_OF_CIFAR)
+    assert len(reasons.PICKLE_OF_CIFAR) < 120 and "binary version" in reasons.PICKLE_OF_CIFAR
 
 
 def test_as_torch_saves_them(tmp_path):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps([1], 2))
-    assert found_in(tmp_path, "model.pt", buffer.getvalue()) == Rejected("model.pt", REFUSAL)
+    assert found_in(tmp_path, "model.pt", buffer.getvalue()) == Rejected("model.pt", reasons.PICKLE)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_it_is_never_loaded(tmp_path):
         def __reduce__(self):
             return os.mkdir, (str(tmp_path / "was-run"),)
 
-    assert found_in(tmp_path, "a.pkl", pickle.dumps(Program())) == Rejected("a.pkl", REFUSAL)
+    assert found_in(tmp_path, "a.pkl", pickle.dumps(Program())) == Rejected("a.pkl", reasons.PICKLE)
     assert not (tmp_path / "was-run").exists()
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
-from components.image_example_gen.readers.pixel_csv import CUT_SHORT, FRACTION, PixelCsv, find, is_mine, is_pixels
+from components.image_example_gen.readers.pixel_csv import PixelCsv, find, is_mine, is_pixels
 from components.image_example_gen.storage.files import stat_file
 
 ROWS = 60
@@ -241,7 +242,7 @@ def test_a_row_that_is_wrong_is_refused_alone(tmp_path, labels):
     refused = {item.path: item.reason for item in items if isinstance(item, Rejected)}
     assert {f"train.csv#{place}" for place in (*wrong, *other)} == refused.keys()
     assert {refused[f"train.csv#{place}"] for place in wrong} == {"a row that has no 784 numbers"}
-    assert refused["train.csv#32"] == FRACTION
+    assert refused["train.csv#32"] == reasons.CSV_FRACTION
     assert "above" in refused["train.csv#30"] and "below" in refused["train.csv#31"]
     for block in (item for item in items if isinstance(item, Block)):
         np.testing.assert_array_equal(block.pixels, pixels[block.first : block.first + len(block.pixels)])
@@ -283,7 +284,7 @@ def test_gzip_that_is_damaged_keeps_what_is_before(tmp_path, how):
         data[len(data) * 3 // 4] ^= 0xFF
     items = items_of(tmp_path, saved(tmp_path, bytes(data), "a.csv.gz"))
     refused = [item.reason for item in items if isinstance(item, Rejected)]
-    assert CUT_SHORT in refused and len(refused) < 10
+    assert reasons.CSV_CUT_SHORT in refused and len(refused) < 10
     kept = np.concatenate([item.pixels for item in items if isinstance(item, Block)])
     assert len(kept) > 800
     np.testing.assert_array_equal(kept[:800], pixels[:800])

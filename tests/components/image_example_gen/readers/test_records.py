@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.items import Block, Encoded, Rejected
-from components.image_example_gen.readers.records import DAMAGED, find, is_mine
+from components.image_example_gen.readers.records import find, is_mine
 from components.image_example_gen.storage.files import FoundFile
 from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
@@ -128,7 +129,7 @@ def test_a_header_that_promises_more_than_there_is(tmp_path, length):
     masked = (((crc >> 15 | crc << 17) & 0xFFFFFFFF) + 0xA282EAD8) & 0xFFFFFFFF
     path.write_bytes(path.read_bytes() + header + struct.pack("<I", masked) + b"no end")
     result = ingest(path, tmp_path / "out")
-    assert result.rejects == {"a.tfrecord": DAMAGED} and len(result.examples()) == 30
+    assert result.rejects == {"a.tfrecord": reasons.RECORDS_DAMAGED} and len(result.examples()) == 30
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
@@ -138,7 +139,7 @@ def test_a_file_that_is_cut_short_or_damaged(tmp_path, suffix):
     data[len(data) * 3 // 4] ^= 0xFF
     path.write_bytes(data)
     result = ingest(tmp_path / "in", tmp_path / "out")
-    assert result.rejects == {f"a.tfrecord{suffix}": DAMAGED} and 20 < len(result.examples()) < 60
+    assert result.rejects == {f"a.tfrecord{suffix}": reasons.RECORDS_DAMAGED} and 20 < len(result.examples()) < 60
 
 
 @pytest.mark.parametrize(
@@ -253,7 +254,7 @@ def test_pixels_in_front_of_damage_are_kept(tmp_path):
     path = write(tmp_path / "a.tfrecord", [made(image_raw=bytes(16))] * 10)
     path.write_bytes(path.read_bytes()[:-5])
     block, lost = read(path)
-    assert len(block.pixels) == 9 and block.first == 0 and lost == Rejected("a.tfrecord", DAMAGED)
+    assert len(block.pixels) == 9 and block.first == 0 and lost == Rejected("a.tfrecord", reasons.RECORDS_DAMAGED)
 
 
 def test_a_picture_file_is_no_bare_pixels_whatever_its_size(tmp_path):

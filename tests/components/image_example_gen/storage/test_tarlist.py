@@ -12,7 +12,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from components.image_example_gen.storage.tarlist import LINK, SPARSE, DamagedTarError, list_tar
+from components.image_example_gen import reasons
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError
+from components.image_example_gen.storage.tarlist import list_tar
 
 PACKINGS = {"plain": bytes, "gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
@@ -75,7 +77,7 @@ def test_links_devices_and_folders():
             info.type, info.linkname = kind, "/etc/passwd"
             archive.addfile(info)
     found = {entry.name: (entry.refused, entry.open) for entry in list_tar(io.BytesIO(buffer.getvalue()))}
-    assert found == {"s": (LINK, None), "h": (LINK, None), "d": ("", None), "p": ("", None)}
+    assert found == {"s": (reasons.MEMBER_LINK, None), "h": (reasons.MEMBER_LINK, None), "d": ("", None), "p": ("", None)}
 
 
 def test_a_sparse_file_is_refused_and_the_rest_read():
@@ -91,13 +93,13 @@ def test_a_sparse_file_is_refused_and_the_rest_read():
         other.size = 3
         archive.addfile(other, io.BytesIO(b"abc"))
     found = list(list_tar(io.BytesIO(buffer.getvalue())))
-    assert [(entry.name, entry.refused) for entry in found] == [("s", SPARSE), ("other.png", "")]
+    assert [(entry.name, entry.refused) for entry in found] == [("s", reasons.MEMBER_SPARSE), ("other.png", "")]
 
 
 def reason(data: bytes) -> tuple[int, str]:
     """How many entries are found, and what is said of the rest."""
     found = 0
-    with pytest.raises(DamagedTarError) as caught:
+    with pytest.raises(BrokenArchiveError) as caught:
         for entry in list_tar(io.BytesIO(data)):
             with contextlib.suppress(Exception):  # damage within a file is that file's
                 entry.open().read()
@@ -175,5 +177,5 @@ class Broken(io.RawIOBase):
 
 
 def test_a_store_that_fails_is_no_damage_of_the_archive():
-    with pytest.raises(DamagedTarError, match="it cannot be read: Input/output error"):
+    with pytest.raises(BrokenArchiveError, match="it cannot be read: Input/output error"):
         list(list_tar(Broken()))

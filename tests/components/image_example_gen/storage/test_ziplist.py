@@ -14,11 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.image_example_gen import reasons
+from components.image_example_gen.storage.archive_kinds import BrokenArchiveError
 from components.image_example_gen.storage.ziplist import (
-    LINK,
-    SEVERAL_PARTS,
-    UNKNOWN_METHOD,
-    DamagedZipError,
     list_zip,
     open_entry,
 )
@@ -126,15 +124,15 @@ def test_links_and_ways_to_pack_that_are_not_read():
         archive.writestr("other.png", b"1")
     data = bytearray(buffer.getvalue())
     data[data.rindex(b"PK\x01\x02") + 10] = 9  # Deflate64, as Windows packs large files
-    assert [entry.refused for entry in list_zip(io.BytesIO(data))] == [LINK, UNKNOWN_METHOD]
+    assert [entry.refused for entry in list_zip(io.BytesIO(data))] == [reasons.MEMBER_LINK, reasons.ZIP_METHOD]
 
 
 def test_one_part_of_several():
     data = bytearray(packed(contents()))
     data[-18:-14] = struct.pack("<2H", 1, 0)
-    with pytest.raises(DamagedZipError, match="join them") as caught:
+    with pytest.raises(BrokenArchiveError, match="join them") as caught:
         list(list_zip(io.BytesIO(data)))
-    assert caught.value.reason == SEVERAL_PARTS
+    assert caught.value.reason == reasons.ZIP_PARTS
 
 
 def test_a_list_that_breaks_off_gives_what_stands_before():
@@ -144,7 +142,7 @@ def test_a_list_that_breaks_off_gives_what_stands_before():
     broken[at] = 0
     entries = list_zip(io.BytesIO(broken))
     assert [next(entries).raw_name, next(entries).raw_name] == [b"a", b"b"]
-    with pytest.raises(DamagedZipError, match=f"damaged at byte {at:,}"):
+    with pytest.raises(BrokenArchiveError, match=f"damaged at byte {at:,}"):
         next(entries)
 
 
@@ -162,7 +160,7 @@ def test_bytes_that_are_not_what_the_list_says(method):
         first._replace(at=10**18),
         second._replace(size=10**15),  # a bomb is read no further than its bytes
     ):
-        with pytest.raises((OSError, DamagedZipError)):
+        with pytest.raises((OSError, BrokenArchiveError)):
             stream = open_entry(io.BytesIO(data), changed)
             while stream.read(1 << 20):
                 pass

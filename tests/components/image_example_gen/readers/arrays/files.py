@@ -13,7 +13,8 @@ import scipy.io
 
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
-from components.image_example_gen.readers.arrays.find import ArrayPictures, find_arrays
+from components.image_example_gen.readers.arrays.pictures import ArrayPictures
+from components.image_example_gen.readers.arrays.search import find_arrays
 from components.image_example_gen.storage.files import FoundFile
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), np.uint8)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
-from components.image_example_gen.readers.arrays.levels import ABOVE_WHITE, BELOW_BLACK, NO_NUMBER, OUTSIDE_RANGE
 from tests.components.image_example_gen.readers.arrays.files import PIXELS, find_one, items_of, joined, read, refused
 
 
@@ -29,7 +29,7 @@ def test_a_grey_level_after_many_that_are_black_or_white(tmp_path):
     save(tmp_path, values)
     items = items_of(tmp_path, find_one(tmp_path), size=700)
     (refusal,) = (item for item in items if isinstance(item, Rejected))
-    assert (refusal.path, refusal.reason) == ("a.npz/x#2500", ABOVE_WHITE)
+    assert (refusal.path, refusal.reason) == ("a.npz/x#2500", reasons.ABOVE_WHITE)
     pixels, _ = joined(item for item in items if isinstance(item, Block))
     np.testing.assert_array_equal(pixels[..., 0], np.delete(values, 2500, axis=0) * 255)
 
@@ -60,7 +60,7 @@ def test_levels_above_and_below_are_refused(tmp_path):
     save(tmp_path, values)
     config = DataConfig(levels=15)
     items = items_of(tmp_path, find_one(tmp_path, config), config)
-    assert [item.reason for item in items if isinstance(item, Rejected)] == [ABOVE_WHITE, BELOW_BLACK]
+    assert [item.reason for item in items if isinstance(item, Rejected)] == [reasons.ABOVE_WHITE, reasons.BELOW_BLACK]
     assert [len(item.pixels) for item in items if isinstance(item, Block)] == [1, 1]
 
 
@@ -107,7 +107,10 @@ def test_floating_point_numbers(tmp_path, low, high, hint, dtype):
     assert deep.dtype == np.uint16 and np.abs(deep / 257 - levels).max() < 0.3
 
 
-@pytest.mark.parametrize("value, reason", [(np.nan, NO_NUMBER), (np.inf, NO_NUMBER), (1.01, OUTSIDE_RANGE), (-0.01, OUTSIDE_RANGE)])
+@pytest.mark.parametrize(
+    "value, reason",
+    [(np.nan, reasons.NO_NUMBER), (np.inf, reasons.NO_NUMBER), (1.01, reasons.OUTSIDE_RANGE), (-0.01, reasons.OUTSIDE_RANGE)],
+)
 def test_floating_point_numbers_that_are_refused(tmp_path, value, reason):
     values = np.full((4, 4, 4), 0.5)
     values[2, 1, 1] = value

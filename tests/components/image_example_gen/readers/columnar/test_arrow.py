@@ -8,11 +8,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.columnar import arrow
-from components.image_example_gen.readers.columnar.arrow import CUT, DAMAGED
-from components.image_example_gen.readers.columnar.columns import NO_PICTURE, ONLY_NAMED
 from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.readers.columnar.tables import (
     IMAGE,
@@ -74,7 +73,8 @@ def test_among_columns_of_every_type_nulls_too(tmp_path, kind):
     )
     write(data, tmp_path / "a.arrow", kind)
     assert said(read(arrow, tmp_path / "a.arrow", size=20)) == [
-        (f"a.arrow#{i}", str(i) if i % 7 else "", bytes([i])) if i % 5 else (f"a.arrow#{i}", NO_PICTURE) for i in range(count)
+        (f"a.arrow#{i}", str(i) if i % 7 else "", bytes([i])) if i % 5 else (f"a.arrow#{i}", reasons.ROW_WITHOUT_PICTURE)
+        for i in range(count)
     ]
 
 
@@ -108,9 +108,9 @@ def test_rows_that_only_name_a_file_and_labels_within_structures(tmp_path):
     items = read(arrow, tmp_path / "a.arrow", DataConfig(record_label="meta.kind"))
     assert said(items) == [
         ("a.arrow#0", "cat", b"x"),
-        ("a.arrow#1", ONLY_NAMED),
+        ("a.arrow#1", reasons.ROW_ONLY_NAMED),
         ("a.arrow#2", "", b"y"),
-        ("a.arrow#3", NO_PICTURE),
+        ("a.arrow#3", reasons.ROW_WITHOUT_PICTURE),
     ]
 
 
@@ -134,11 +134,15 @@ def test_behind_a_damaged_batch_the_next_is_read_and_a_cut_is_said_once(tmp_path
     path.write_bytes(content)
     items = read(arrow, path, size=1000)
     rows = [(f"a.arrow#{i}", "", b"%4d" % i) for i in range(75)]
-    assert said(items) == [*rows[:25], ("a.arrow", DAMAGED), *rows[50:]] and items[25].pictures == 25
+    assert said(items) == [*rows[:25], ("a.arrow", reasons.ARROW_DAMAGED), *rows[50:]] and items[25].pictures == 25
     path.write_bytes(content[: messages[2].start + 6])
     items = read(arrow, path, size=20)
     assert [item.data for item in items if isinstance(item, Encoded)] == [b"%4d" % i for i in range(25)]
-    assert [(item.reason, item.pictures) for item in items[25:]] == [(DAMAGED, 15), (DAMAGED, 10), (CUT, 1)]
+    assert [(item.reason, item.pictures) for item in items[25:]] == [
+        (reasons.ARROW_DAMAGED, 15),
+        (reasons.ARROW_DAMAGED, 10),
+        (reasons.ARROW_CUT, 1),
+    ]
 
 
 @pytest.mark.parametrize(

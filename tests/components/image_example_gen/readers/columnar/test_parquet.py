@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.columnar import parquet
-from components.image_example_gen.readers.columnar.columns import NO_PICTURE, ONLY_NAMED
-from components.image_example_gen.readers.columnar.parquet import DAMAGED
 from components.image_example_gen.readers.columnar.thrift import nesting_of
 from tests.components.image_example_gen.fuzz.damage import at_random
 from tests.components.image_example_gen.ingestion import encode, ingest, picture
@@ -89,9 +88,9 @@ def test_rows_without_a_picture_and_without_a_label(tmp_path):
     pq.write_table(data, tmp_path / "a.parquet")
     assert said(read(parquet, tmp_path / "a.parquet")) == [
         ("a.parquet#0", "", b"x"),
-        ("a.parquet#1", NO_PICTURE),
-        ("a.parquet#2", ONLY_NAMED),
-        ("a.parquet#3", NO_PICTURE),
+        ("a.parquet#1", reasons.ROW_WITHOUT_PICTURE),
+        ("a.parquet#2", reasons.ROW_ONLY_NAMED),
+        ("a.parquet#3", reasons.ROW_WITHOUT_PICTURE),
     ]
 
 
@@ -141,7 +140,7 @@ def test_behind_a_damaged_row_group_the_next_is_read(tmp_path):
     path.write_bytes(content)
     rows = expected(data, "a.parquet")
     items = read(parquet, path)
-    assert said(items) == [*rows[:30], ("a.parquet", DAMAGED), *rows[60:]] and items[30].pictures == 30
+    assert said(items) == [*rows[:30], ("a.parquet", reasons.PARQUET_DAMAGED), *rows[60:]] and items[30].pictures == 30
 
 
 @pytest.mark.parametrize(
@@ -189,7 +188,7 @@ def test_a_file_that_is_gone_is_a_refusal(tmp_path):
     found = find(parquet, tmp_path / "a.parquet")
     (tmp_path / "a.parquet").unlink()
     (item,) = found.read(str(tmp_path), 0, 60, DataConfig())
-    assert item == Rejected("a.parquet", DAMAGED, 60)
+    assert item == Rejected("a.parquet", reasons.PARQUET_DAMAGED, 60)
 
 
 def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):

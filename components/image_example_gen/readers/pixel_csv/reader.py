@@ -14,20 +14,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
 from components.image_example_gen.readers.arrays.levels import Levels
-from components.image_example_gen.readers.label_texts import check_label_names
-from components.image_example_gen.readers.own_splits import OwnSplits, split_said
+from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.own_labels import OwnSplits, check_label_names, split_said
 from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, layout_of, side_of
 from components.image_example_gen.readers.pixel_csv.rows import Rows, parse_rows, rows_of, usages_of
-from components.image_example_gen.readers.streams import go_on, read_until_damage
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
+from components.image_example_gen.storage.streams import read_until_damage, skip
 from serving.picture_files import Refused, check_size
 
-CUT_SHORT = "the CSV is damaged or cut short here: what follows in it is lost"
-FRACTION = "fractions where whole levels are expected: data.range says which numbers are black and white"
 _GZIP = b"\x1f\x8b"
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 _HEAD, _MOST_HEAD = 1 << 20, 32 << 20  # bytes that identify the layout: usually, and for long rows
@@ -39,34 +38,24 @@ _DARK = 63  # a maximum level that suggests that white is not 255
 
 
 @dataclass(frozen=True)
-class PixelCsv:
-    """The pictures of one CSV.
+class PixelCsv(FileContainer):
+    """The pictures of one CSV; see `Container`.
 
     Attributes:
-        path: Path of the file, relative to the folder.
-        split: The split in its name, or None; a row's own split has priority.
-        count: Number of rows.
         layout: The layout of the rows.
         shape: Height, width and channels.
         levels: The numbers that are black and white.
         block: Bytes of text parsed at once.
         marks: Rows at which reading can start, each with its offset in bytes.
         packed: Whether the file is compressed.
-        row_splits: The splits in the rows, with None if some rows have none; empty if none has one.
-        notes: Notes for the user.
     """
 
-    path: str
-    split: str | None
-    count: int
     layout: Layout
     shape: tuple[int, int, int]
     levels: Levels
     block: int = _BLOCK_BYTES
     marks: tuple[tuple[int, int], ...] = ()
     packed: bool = False
-    row_splits: frozenset[str | None] = frozenset()
-    notes: tuple[str, ...] = ()
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Divide the rows into ranges of about `size`, at rows with known offsets."""
@@ -96,12 +85,12 @@ class PixelCsv:
             except StopIteration:
                 break
             except Exception:  # errors of gzip, of a store ...
-                yield Rejected(f"{self.path}#{at}", CUT_SHORT, max(1, stop - at))
+                yield Rejected(f"{self.path}#{at}", reasons.CSV_CUT_SHORT, max(1, stop - at))
                 return
             yield from self._pictures(rows, at, start, stop, config.label_names)
             at += rows.count
         if at < stop:
-            yield Rejected(f"{self.path}#{at}", CUT_SHORT, stop - at)
+            yield Rejected(f"{self.path}#{at}", reasons.CSV_CUT_SHORT, stop - at)
 
     def _pictures(self, rows: Rows, at: int, start: int, stop: int, names: Sequence[str]) -> Iterator[Block | Rejected]:
         """Yield the pictures among some rows, whose first has index `at`: runs of valid rows with the same split."""
@@ -109,19 +98,19 @@ class PixelCsv:
         pixels = np.ascontiguousarray(pixels).reshape(len(pixels), *self.shape)
         labels = self._labels(rows, names)
         splits = [_split(usage) or self.split for usage in rows.usages] or [self.split] * len(pixels)
-        reasons: list[str | None] = [f"a row that has no {self.layout.length:,} numbers"] * rows.count
+        refusals: list[str | None] = [reasons.CSV_ROW.format(self.layout.length)] * rows.count
         places = dict(zip(rows.good.tolist(), range(len(pixels)), strict=True))
         for place, index in places.items():
-            reasons[place] = refused.get(index)
+            refusals[place] = refused.get(index)
         place = max(0, start - at)
         end = min(rows.count, stop - at)
         while place < end:
-            if reasons[place] is not None:
-                yield Rejected(f"{self.path}#{at + place}", reasons[place])
+            if refusals[place] is not None:
+                yield Rejected(f"{self.path}#{at + place}", refusals[place])
                 place += 1
                 continue
             first, index = place, places[place]
-            while place < end and reasons[place] is None and splits[places[place]] == splits[index]:
+            while place < end and refusals[place] is None and splits[places[place]] == splits[index]:
                 place += 1
             last = index + place - first
             yield Block(self.path, at + first, labels[index:last], splits[index], pixels[index:last])
@@ -173,9 +162,9 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejecte
     except InputError:
         raise
     except EOFError:  # from gzip
-        return Rejected(file.path, f"truncated at byte {file.size:,}, before its second row: fetch it again")
+        return Rejected(file.path, reasons.CSV_TRUNCATED.format(file.size))
     except Exception as error:  # errors of gzip, of a store ...
-        return Rejected(file.path, f"cannot be read: {getattr(error, 'strerror', None) or type(error).__name__}"[:110])
+        return Rejected(file.path, reasons.UNREADABLE.format(getattr(error, "strerror", None) or type(error).__name__)[:110])
 
 
 def _inspect(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rejected | None:
@@ -201,7 +190,8 @@ def _inspect(folder: str, file: FoundFile, config: DataConfig) -> PixelCsv | Rej
     stem = re.sub(r"\.[ct]sv(\.gz)?$", "", posixpath.basename(file.path), flags=re.IGNORECASE)
     notes = (*_notes(layout, sample, levels), *splits.notes("its column of splits"))
     notes = tuple(f"{file.path}: {note}" for note in notes)
-    return PixelCsv(file.path, split_in_name(stem), count, layout, shape, levels, block, marks, packed, splits.found, notes)
+    facts = (layout, shape, levels, block, marks, packed)
+    return PixelCsv(file.path, split_in_name(stem), count, *facts, row_splits=splits.found, notes=notes)
 
 
 def _head(path: str, packed: bool) -> bytes:
@@ -223,11 +213,11 @@ def _shape(length: int, config: DataConfig) -> tuple[tuple[int, int, int], str]:
     """Return height, width and channels; or why they are unknown."""
     shape = config.shape or side_of(length)
     if shape is None:
-        return (0, 0, 0), f"its rows have {length:,} pixels, no square: data.shape=[height,width,channels] says the shape"
+        return (0, 0, 0), reasons.CSV_NO_SQUARE.format(length)
     if math.prod(shape) != length:
-        return (0, 0, 0), f"its rows have {length:,} pixels, not {' x '.join(map(str, shape))} as data.shape says"
+        return (0, 0, 0), reasons.CSV_OTHER_SHAPE.format(length, " x ".join(map(str, shape)))
     if shape[2] > 4:
-        return (0, 0, 0), "data.shape has more than 4 channels: height, width and channels are its order"
+        return (0, 0, 0), reasons.CSV_CHANNELS
     return shape, ""
 
 
@@ -250,9 +240,9 @@ def _levels(path: str, packed: bool, layout: Layout, sample: np.ndarray, config:
     if config.range is not None and (sample.dtype.kind == "f" or (outside and config.levels is None)):
         return Levels(low=config.range[0], high=config.range[1], deep=config.depth == 16), ""
     if broken:
-        return Levels(), "its numbers are fractions: data.range says which are black and white, such as [0, 1]"
+        return Levels(), reasons.CSV_FRACTIONS
     if outside and config.levels is None:
-        return Levels(), f"its levels go from {low:.6g} to {high:.6g}, not from 0 to 255: data.levels says which is white"
+        return Levels(), reasons.CSV_LEVELS.format(low, high)
     if config.levels is None and high <= 1:
         return Levels(1 if _is_binary(path, packed, layout) else 255), ""
     return Levels(white, deep=config.depth == 16 and white > 255), ""
@@ -316,7 +306,7 @@ def _pixels(numbers: np.ndarray, levels: Levels) -> tuple[np.ndarray, dict[int, 
     fractions: dict[int, str] = {}
     if numbers.dtype.kind == "f":
         whole = np.floor(numbers)
-        fractions = dict.fromkeys(np.flatnonzero((numbers != whole).any(axis=1)).tolist(), FRACTION)
+        fractions = dict.fromkeys(np.flatnonzero((numbers != whole).any(axis=1)).tolist(), reasons.CSV_FRACTION)
         numbers = np.clip(whole, -1, _HIGHEST).astype(np.int64)
     pixels, refused = levels.apply(numbers)
     return pixels, refused | fractions
@@ -337,14 +327,10 @@ def _label(label: bytes) -> tuple[str, int | None]:
 
 
 def _blocks(path: str, packed: bool, layout: Layout, offset: int, size: int = _BLOCK_BYTES) -> Iterator[tuple[int, bytes]]:
-    """Yield the text from `offset` on in pieces that end at the end of a row, each with its offset.
-
-    Raises:
-        OSError: The file cannot be read, or a row has no end. gzip and stores raise other errors.
-    """
+    """Yield the text from `offset` on in pieces that end at the end of a row, each with its offset."""
     with open_file(path) as stream:
         unpacked = gzip.GzipFile(fileobj=stream) if packed else stream
-        go_on(unpacked, offset)
+        skip(unpacked, offset)
         rest: list[bytes] = []
         error = None
         while error is None:

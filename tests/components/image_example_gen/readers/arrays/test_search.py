@@ -16,7 +16,8 @@ import tensorflow as tf
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
-from components.image_example_gen.readers.arrays.find import find_arrays, is_array, says_its_split
+from components.image_example_gen.readers.arrays.names import is_array, says_its_split
+from components.image_example_gen.readers.arrays.search import find_arrays
 from tests.components.image_example_gen.ingestion import ingest
 from tests.components.image_example_gen.readers.arrays.files import (
     KINDS,
@@ -103,7 +104,7 @@ def test_files_by_name(path, expected):
 
 @pytest.mark.parametrize(
     "path, expected",
-    [("train.npz", True), ("t10k-images-idx3-ubyte", True), ("t10k-labels-idx1-ubyte", True), ("y.npy", True), ("x.npy", False)],
+    [("train.npz", True), ("t10k-images-idx3-ubyte", True), ("t10k-labels-idx1-ubyte", True), ("x.npy", False)],
 )
 def test_names_that_say_their_split(path, expected):
     assert says_its_split(path) is expected

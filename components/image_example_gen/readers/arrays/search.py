@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from common.errors import InputError
+from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.arrays.array import ArrayFile, check_size_across, reason_of, shortened
@@ -17,21 +18,17 @@ from components.image_example_gen.readers.arrays.layout import has_planes
 from components.image_example_gen.readers.arrays.levels import Levels, Seen, levels_of, look, needs_look
 from components.image_example_gen.readers.arrays.mat import inspect_mat
 from components.image_example_gen.readers.arrays.names import (
-    ARRAY_SUFFIXES,
     file_key,
-    idx_images_key,
-    idx_labels_key,
+    idx_key,
     is_array,
     is_idx,
     is_idx_images,
-    is_packed_idx,
-    says_its_split,
+    is_idx_labels,
     split_of_array,
-    split_of_idx,
 )
 from components.image_example_gen.readers.arrays.npy import inspect_npy, inspect_npz
 from components.image_example_gen.readers.arrays.own_splits import find_splits
-from components.image_example_gen.readers.arrays.pictures import ArrayPictures, FilePictures, first_pictures
+from components.image_example_gen.readers.arrays.pictures import ArrayContainer, ArrayPictures, FilePictures, first_pictures
 from components.image_example_gen.readers.arrays.selection import (
     Candidates,
     Picked,
@@ -44,23 +41,10 @@ from components.image_example_gen.readers.arrays.selection import (
 from components.image_example_gen.storage.files import FoundFile, join, printable
 from serving.picture_files import Refused
 
-__all__ = [
-    "ARRAY_SUFFIXES",
-    "ArrayPictures",
-    "find_arrays",
-    "is_array",
-    "is_idx",
-    "is_idx_images",
-    "says_its_split",
-    "split_of_idx",
-]
-
-Container = ArrayPictures | FilePictures
-
 _LOOKED_AT, _LOOKED_AT_BYTES = 512, 64 << 20  # pictures whose levels are inspected before all are read
 
 
-def find_arrays(folder: str, files: Sequence[FoundFile], config: DataConfig) -> list[Container | Rejected]:
+def find_arrays(folder: str, files: Sequence[FoundFile], config: DataConfig) -> list[ArrayContainer | Rejected]:
     """Return the arrays of pictures among `files`, with their labels, and the rejected files; sorted by path.
 
     Headers are read, and enough pixels to determine the white level. A fault rejects only its own file.
@@ -79,19 +63,13 @@ def find_arrays(folder: str, files: Sequence[FoundFile], config: DataConfig) -> 
 
 @dataclass(frozen=True)
 class _Search:
-    """Inspect all array files together, because labels may be in another file than their pictures.
-
-    Attributes:
-        folder: The folder that paths are relative to.
-        files: The files, sorted by path.
-        config: How pictures are read.
-    """
+    """Inspect all array files together, because labels may be in another file than their pictures."""
 
     folder: str
     files: Sequence[FoundFile]
     config: DataConfig
 
-    def run(self) -> Iterator[Container | Rejected]:
+    def run(self) -> Iterator[ArrayContainer | Rejected]:
         """Yield the results, in no order."""
         inspected = [_inspected(self.folder, file) for file in self.files]
         sound, copies = _without_copies([file for file in inspected if isinstance(file, ArrayFile)])
@@ -108,13 +86,14 @@ class _Search:
             beside = labels.get(_pictures_key(path)) or self._labels_elsewhere(path, found, labels)
             damaged = broken.get(_pictures_key(path))
             for item in self.pictures_of(one, beside, damaged):
-                item = _with_note(item, copies.get(path))
+                if isinstance(item, ArrayContainer) and path in copies:
+                    item = replace(item, notes=(*item.notes, copies[path]))
                 if isinstance(item, Rejected) or item.labels is None or item.labels.array.path != path:
                     used |= {beside.path} if beside else set()
                 yield item
         for one in found:
             if one.only_labels and one.file.path not in used:
-                yield Rejected(one.file.path, "labels, but there are no pictures beside them that are called alike", 0)
+                yield Rejected(one.file.path, reasons.LABELS_ALONE, 0)
 
     def _labels_elsewhere(self, path: str, found: Sequence[Candidates], labels: dict[tuple, ArrayFile]) -> ArrayFile | None:
         """Return IDX labels in another folder, if they are the only ones without pictures of the same name beside them."""
@@ -125,7 +104,7 @@ class _Search:
         alone = [file for key, file in labels.items() if key[0] == "idx" and key not in with_pictures and key[-1] == prefix]
         return alone[0] if len(alone) == 1 else None
 
-    def pictures_of(self, found: Candidates, beside: ArrayFile | None, damaged: Rejected | None) -> list[Container | Rejected]:
+    def pictures_of(self, found: Candidates, beside: ArrayFile | None, damaged: Rejected | None) -> list[ArrayContainer | Rejected]:
         """Return the arrays of pictures of one file, or why there are none."""
         path = found.file.path
         try:
@@ -133,12 +112,12 @@ class _Search:
         except Refused as refused:
             return [Rejected(path, shortened(refused.reason))]
         if damaged is not None and damaged.path != path:
-            reason = f"its labels in {printable(posixpath.basename(damaged.path))} cannot be used"
+            reason = reasons.LABELS_UNUSABLE.format(printable(posixpath.basename(damaged.path)))
             return [Rejected(path, shortened(reason), sum(picked.layout.count for picked in chosen))]
         labels = [self.labels_of(picked, found, chosen, beside) for picked in chosen]
         own = [find_splits(self.folder, found.file.arrays, picked.layout.count, self.config) for picked in chosen]
         used = [each for each in (*labels, *(array for array, _ in own)) if isinstance(each, LabelArray)]
-        items: list[Container | Rejected] = []
+        items: list[ArrayContainer | Rejected] = []
         for picked, each, (array, splits) in zip(chosen, labels, own, strict=True):
             try:
                 if isinstance(each, Refused):
@@ -168,12 +147,8 @@ class _Search:
         except Exception as error:
             return Refused(reason_of(error))
 
-    def pictures(self, picked: Picked, labels: LabelArray | None, notes: tuple[str, ...]) -> Container:
-        """Return one array of pictures with its labels.
-
-        Raises:
-            Refused: The array cannot be used.
-        """
+    def pictures(self, picked: Picked, labels: LabelArray | None, notes: tuple[str, ...]) -> ArrayContainer:
+        """Return one array of pictures with its labels."""
         array, layout = picked.array, picked.layout
         if layout.is_last(array):
             check_size_across(array, self.config.max_file_megabytes)
@@ -216,11 +191,7 @@ class _Search:
         return False
 
     def check_names(self, files: Sequence[ArrayFile]) -> None:
-        """Raise if the configuration names an array that no file has.
-
-        Raises:
-            InputError: There is no such array.
-        """
+        """Raise if the configuration names an array that no file has."""
         arrays = [array for file in files for array in file.arrays if array.name]
         unread = {name for file in files for name, _ in file.unread}
         for field in ("array", "array_labels"):
@@ -236,10 +207,10 @@ def _inspected(folder: str, file: FoundFile) -> ArrayFile | Rejected:
     """Return the content of a file's header, or why the file cannot be used."""
     try:
         if file.size == 0:
-            raise Refused("the file is empty")
+            raise Refused(reasons.EMPTY)
         return _inspect(folder, file)
     except EOFError:
-        return Rejected(file.path, f"truncated{f' at byte {file.size:,}' if file.size > 0 else ''}: fetch it again")
+        return Rejected(file.path, reasons.TRUNCATED.format(f" at byte {file.size:,}" if file.size > 0 else ""))
     except Exception as error:
         return Rejected(file.path, reason_of(error))
 
@@ -259,30 +230,22 @@ def _inspect(folder: str, file: FoundFile) -> ArrayFile:
 
 def _labels_key(path: str) -> tuple:
     """Return the key that a file of labels shares with the file of its pictures."""
-    return ("idx", *idx_labels_key(path)) if idx_labels_key(path) else () if is_idx(path) else file_key(path)
+    return ("idx", *idx_key(path)) if is_idx_labels(path) else () if is_idx(path) else file_key(path)
 
 
 def _pictures_key(path: str) -> tuple:
-    return ("idx", *idx_images_key(path)) if is_idx_images(path) else file_key(path)
+    return ("idx", *idx_key(path)) if is_idx_images(path) else file_key(path)
 
 
 def _without_copies(files: Sequence[ArrayFile]) -> tuple[list[ArrayFile], dict[str, str]]:
     """Drop compressed IDX files beside an uncompressed copy; return the rest, and notes for the kept files."""
     kept: dict[tuple, ArrayFile] = {}
     copies: dict[str, str] = {}
-    for file in sorted(files, key=lambda file: (is_packed_idx(file.path), file.path)):
-        key = (is_idx_images(file.path), *_idx_key(file.path)) if is_idx(file.path) else (file.path,)
+    for file in sorted(files, key=lambda file: (is_idx(file.path) and file.path.lower().endswith(".gz"), file.path)):
+        key = (is_idx_images(file.path), *idx_key(file.path)) if is_idx(file.path) else (file.path,)
         if key in kept:
             note = f"{printable(file.path)} is not read: {printable(posixpath.basename(kept[key].path))} is the same"
             copies[kept[key].path] = note
         else:
             kept[key] = file
     return sorted(kept.values(), key=lambda file: file.path), copies
-
-
-def _idx_key(path: str) -> tuple[str, str]:
-    return idx_images_key(path) or idx_labels_key(path)
-
-
-def _with_note(item: Container | Rejected, note: str | None) -> Container | Rejected:
-    return item if note is None or isinstance(item, Rejected) else replace(item, notes=(*item.notes, note))

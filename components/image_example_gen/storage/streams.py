@@ -6,6 +6,7 @@ import io
 from typing import BinaryIO
 
 _PIECE = 1 << 20
+_LARGE_PIECE = 1 << 24  # Python allocates the whole requested size, and a damaged header may request any size
 
 
 def read_up_to(stream: BinaryIO, size: int) -> bytes:
@@ -14,6 +15,22 @@ def read_up_to(stream: BinaryIO, size: int) -> bytes:
     while left and (piece := stream.read(left)):
         pieces.append(piece)
         left -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_fully(stream: BinaryIO, size: int) -> bytes:
+    """Return `size` bytes.
+
+    Raises:
+        EOFError: The stream has fewer bytes.
+    """
+    pieces = []
+    while size:
+        piece = stream.read(min(size, _LARGE_PIECE))
+        if not piece:
+            raise EOFError("it ends too early")
+        pieces.append(piece)
+        size -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -30,15 +47,19 @@ def read_until_damage(stream: BinaryIO, size: int) -> tuple[bytes, Exception | N
     return b"".join(pieces), None
 
 
-def go_on(stream: BinaryIO, count: int) -> None:
-    """Skip `count` bytes of a stream; read them if it does not support seeking."""
+def skip(stream: BinaryIO, count: int) -> None:
+    """Skip `count` bytes of a stream; read them if it does not support seeking.
+
+    Raises:
+        EOFError: A stream that does not support seeking has fewer bytes.
+    """
     if not count:
         return
     try:
         stream.seek(count, io.SEEK_CUR)
     except (OSError, AttributeError, NotImplementedError):
-        while count and (piece := stream.read(min(count, _PIECE))):
-            count -= len(piece)
+        while count:
+            count -= len(read_fully(stream, min(count, _PIECE)))
 
 
 def count_rest(stream: BinaryIO) -> int:

@@ -1,0 +1,99 @@
+"""The labels and splits that a file holds for its own images, or a file beside it, by one rule for all readers."""
+
+from __future__ import annotations
+
+import functools
+import posixpath
+from collections.abc import Iterable, Sequence
+
+from common.errors import InputError
+from components.image_example_gen.splits import split_named
+from components.image_example_gen.storage.files import join, open_file, printable
+from components.image_example_gen.storage.streams import read_up_to
+
+SPLIT_NAMES = ("split", "usage", "set", "subset", "partition")  # of columns, in order of priority, in lower case
+_OF_KAGGLE = {"publictest": "eval", "privatetest": "test"}  # FER2013
+_LONGEST = 80  # maximum characters of a split's name
+_SHOWN = 20
+
+
+def split_said(text: str) -> str | None:
+    """Return the split named by a text, or None: names of `splits.split_named`, and FER2013's PublicTest and PrivateTest."""
+    return _split_said(text[:_LONGEST])
+
+
+@functools.lru_cache(4096)
+def _split_said(text: str) -> str | None:
+    word = text.strip().casefold()
+    return _OF_KAGGLE.get(word) or split_named(word)
+
+
+class OwnSplits:
+    """Collect the splits of one file's pictures in bounded memory."""
+
+    def __init__(self) -> None:
+        self._splits: set[str | None] = set()
+        self._odd = ""
+
+    def add(self, texts: Iterable[str | None]) -> None:
+        """Add the texts of some pictures; None and '' for none."""
+        for text in texts:
+            split = split_said(text) if text else None
+            self._splits.add(split)
+            if split is None and not self._odd and text and text.strip():
+                self._odd = text.strip()
+
+    @property
+    def found(self) -> frozenset[str | None]:
+        """The splits, with None if some pictures have none; empty if no picture has one."""
+        return frozenset(self._splits) if self._splits - {None} else frozenset()
+
+    def notes(self, what: str) -> tuple[str, ...]:
+        """Return a note if `what`, such as "the column split", has values that are not splits."""
+        if not self._odd:
+            return ()
+        odd = "".join(letter if letter.isprintable() else "?" for letter in self._odd[:_SHOWN])
+        if not self.found:
+            return (f"{what} is not used for splits: '{odd}' is none of train, eval and test",)
+        return (f"{what} says '{odd}', which is no split: trained on, where no name or folder says otherwise",)
+
+
+def names_beside(folder: str, path: str, name: str, limit: int) -> tuple[str, ...] | None:
+    """Return the names of the labels 0, 1, 2 ... in a file, one per line; None if there is no such file.
+
+    Args:
+        folder: The folder that `path` is relative to.
+        path: The file of images that it lies beside.
+        name: Its name.
+        limit: Maximum number of bytes to read.
+    """
+    try:
+        with open_file(join(folder, posixpath.join(posixpath.dirname(path), name))) as stream:
+            text = read_up_to(stream, limit).decode("utf-8-sig", "replace")
+    except Exception:  # each store has its own error for a missing file
+        return None
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def check_label_names(path: str, lowest: int, largest: int, names: Sequence[str]) -> None:
+    """Check that `data.label_names`, if it is set, names the labels from `lowest` to `largest`.
+
+    Args:
+        path: The file with the labels, for the message.
+        lowest: The lowest of its labels.
+        largest: The largest of its labels.
+        names: The value of `data.label_names`; empty if not set.
+
+    Raises:
+        InputError: `names` is set, but does not name all labels.
+    """
+    if not names or 0 <= lowest <= largest < len(names):
+        return
+    shown = str(largest if lowest >= 0 else lowest)
+    shown = shown if len(shown) <= 20 else f"{shown[:17]}..."
+    where = printable(path)
+    where = where if len(where) <= 80 else f"...{where[-77:]}"
+    raise InputError(
+        f"{where} holds the label {shown}, but data.label_names names only {len(names)} (0 to {len(names) - 1}): "
+        "name them all, or none"
+    )
