@@ -365,7 +365,9 @@ def test_names_under_which_people_have_them(tmp_path, name):
     assert find_sources(str(path)).count == 4
 
 
-@pytest.mark.parametrize("data", [b"a", b"some text or other\n" * 9, bytes(100), gzip.compress(b"text" * 9, mtime=0), b"\x1f\x8b\x08cut"])
+@pytest.mark.parametrize(
+    "data", [b"a", b"some text or other\n" * 9, bytes(100), gzip.compress(b"text" * 9, mtime=0), b"\x1f\x8b\x08cut"]
+)
 @pytest.mark.parametrize("name", ["log-00000-of-00001", "log-00000-of-00001.gz", "world.record"])
 def test_others_of_such_names_are_no_records(tmp_path, data, name):
     (tmp_path / name).write_bytes(data)
