@@ -5,7 +5,7 @@
 READY := .venv/.ready
 # The libraries are compiled once and not by every process anew, of which the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
-# In the order of the files: by their number of tests, as is xdist's default, the longest ones would come last and have one worker wait.
+# In the order of tests/conftest.py: by their number of tests, as is xdist's default, the longest files would come last.
 PYTEST := .venv/bin/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 run: $(READY)  ## the whole pipeline on the embedded data set
@@ -24,7 +24,8 @@ faults: $(READY)  ## injects every fault, and prints what was lost and what reco
 cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it
 	@$(PYTEST) -rs -m cluster tests/kubeflow/cluster
 
-test-all: test test-slow cluster-test  ## all tests
+test-all: $(READY) .kfp-env/.ready  ## all tests, in one go
+	@$(PYTEST) -rs --durations=60
 
 $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
 	@requirements/install.sh

@@ -6,36 +6,41 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from tests.fork_server import Child, Ended, fork_server
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    status: int
-    out: str
-    err: str
-
-    def states(self) -> dict[str, str]:
-        """What the console said of each component: `done`, `cached` or `failed`."""
-        marks = {"✓": "done", "=": "cached", "✗": "failed"}
-        lines = [line.split() for line in self.out.splitlines()]
-        return {words[1]: marks[words[0]] for words in lines if words and words[0] in marks}
+# Without the first entry, which is the current folder: the checkout that PYTHONPATH names is the one that runs.
+SCRIPT = "import sys; del sys.path[0]; from local_runner import main; main(sys.argv[1:])"
 
 
-def darkroom(*arguments: object, root: Path = ROOT, **environment: str) -> Ended:
-    """Runs `darkroom ...` of a checkout."""
-    # Without the first entry, which is the current folder: the checkout asked for is the one that runs.
-    script = "import sys; del sys.path[0]; from local_runner import main; main(sys.argv[1:])"
+def start_darkroom(
+    *arguments: object, root: Path = ROOT, fault: dict | None = None, user: int | None = None, **environment: str
+) -> Child:
+    """Start `darkroom ...` of a checkout, forked from a process that has imported the libraries: see `tests.fork_server`."""
+    environment = {**os.environ, "PYTHONPATH": str(root), **environment}
+    return fork_server().start("-c", SCRIPT, *arguments, environment=environment, fault=fault, user=user)
+
+
+def darkroom(*arguments: object, root: Path = ROOT, fresh: bool = False, **environment: str) -> Ended:
+    """Run `darkroom ...` of a checkout to its end.
+
+    Args:
+        arguments: Those of the command.
+        root: The checkout.
+        fresh: As a process of its own, where its start is tested as well: its locale, the seed of its hashes, what imports print.
+        environment: Variables beside those of this process.
+    """
+    if not fresh:
+        return start_darkroom(*arguments, root=root, **environment).wait()
     done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(root), **environment},

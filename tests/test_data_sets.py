@@ -33,7 +33,9 @@ def test_the_same_seed_gives_the_same_figures_in_another_process(tmp_path):
         shutil.copy(f"{ROOT}/fashion-mnist/t10k-{part}-ubyte.gz", tmp_path / "clothes")
     figures = []
     for name in ("a", "b"):
-        ended = darkroom("run", "--images", tmp_path / "clothes", "--config", "fashion-mnist", "--work", tmp_path / name, *quick)
+        ended = darkroom(
+            "run", "--images", tmp_path / "clothes", "--config", "fashion-mnist", "--work", tmp_path / name, *quick, fresh=True
+        )
         assert ended.status == 0, ended.out + ended.err
         figures.append(last_verdict(tmp_path / name)["figures"])
     assert figures[0] == pytest.approx(figures[1], abs=1e-4)

@@ -34,7 +34,7 @@ from tests.project import ROOT, darkroom, last_verdict, write_discs
 def test_mistakes_end_with_2_and_one_line(tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    ended = darkroom(*arguments)
+    ended = darkroom(*arguments, fresh=True)
     assert ended.status == 2
     assert len(ended.err.splitlines()) == 1, ended.err
     assert words in ended.err

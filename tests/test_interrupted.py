@@ -109,8 +109,8 @@ def test_a_terminal_that_is_gone_ends_a_run_whatever_its_work_folder_and_locale(
     assert process.wait(LIMIT) == 130
     assert last_verdict(work)["outcome"] == "interrupted" and not list(temporary.iterdir())
 
-    ended = darkroom(*arguments(work, images, 5), TMPDIR=str(temporary), **C_LOCALE)
+    ended = darkroom(*arguments(work, images, 5), fresh=True, TMPDIR=str(temporary), **C_LOCALE)
     assert ended.status == 0 and "größe-日本/serving/1" in ended.out, ended.err
     assert not list(temporary.iterdir())
-    drawn = darkroom("generate", "--work", work, "--out", tmp_path / "größe.png", TMPDIR=str(temporary), **C_LOCALE)
+    drawn = darkroom("generate", "--work", work, "--out", tmp_path / "größe.png", fresh=True, TMPDIR=str(temporary), **C_LOCALE)
     assert drawn.status == 0 and (tmp_path / "größe.png").stat().st_size and not list(temporary.iterdir())

@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from tests.fork_server import fork_server
 from tests.project import ROOT, last_verdict
 
 
@@ -51,13 +52,8 @@ def test_it_runs_outside_the_checkout(source, tmp_path):
         assert "darkroom = local_runner:main" in wheel.read(entry_points).decode()
     script = "import sys; del sys.path[0]; import local_runner; sys.stderr.write(local_runner.__file__); local_runner.main()"
     arguments = ["run", "--work", str(tmp_path / "work"), "--set", "training.epochs=2"]
-    done = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "installed")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr.startswith(str(tmp_path / "installed"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    done = fork_server().start("-c", script, *arguments, environment=environment, cwd=tmp_path).wait()
+    assert done.status == 0, done.out + done.err
+    assert done.err.startswith(str(tmp_path / "installed"))
     assert last_verdict(tmp_path / "work")["outcome"] == "pushed"

@@ -32,7 +32,13 @@ def machine(tmp_path):
     def retrain(*more, images=pictures, **environment):
         asked = ("--images", images) if images else ()
         return darkroom(
-            "retrain", *asked, "--work", tmp_path / "a 5% model", *more, **{**bare, "PATH": str(bin_folder), **environment}
+            "retrain",
+            *asked,
+            "--work",
+            tmp_path / "a 5% model",
+            *more,
+            fresh=True,
+            **{**bare, "PATH": str(bin_folder), **environment},
         )
 
     return retrain, kept

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -17,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.faults.table import note
-from tests.project import ROOT, Ended, last_verdict, write_discs
+from tests.fork_server import Child, Ended
+from tests.project import last_verdict, start_darkroom, write_discs
 
 COMPONENTS = (
     *("ImageExampleGen", "StatisticsGen", "ExampleValidator", "DataGate", "Transform", "FeatureExtractor", "Trainer"),
@@ -27,7 +23,6 @@ SETTINGS = {"training.epochs": 40, "training.learning_rate": 0.01, "training.bat
 SETTINGS |= {"preprocessing.height": 12, "preprocessing.width": 12, "preprocessing.channels": 1, "model.hidden": [64]}
 SETTINGS |= {"model.latent_dim": 2}
 PASSED = pytest.StashKey[bool]()
-LIMIT = 300  # seconds after which a run counts as one that hangs
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,78 +44,6 @@ def trial(request):
         note(fault=fault, tries=tries, recovered=tries if passed else 0)
 
 
-class Zygote:
-    """See `tests.faults.zygote`."""
-
-    def __init__(self, logs: Path):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [sys.executable, "-W", "ignore", "-m", "tests.faults.zygote"]
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self._logs, self._count, self._ended = logs, 0, {}
-        assert self._read() == {"ready": True}
-
-    def start(self, *arguments: object, fault: dict[str, Any] | None = None, user: int | None = None, **environment: str) -> Child:
-        """Starts `darkroom ARGUMENTS`."""
-        self._count += 1
-        out, err = (self._logs / f"{self._count}.{name}" for name in ("out", "err"))
-        request = {"arguments": [str(a) for a in arguments], "out": str(out), "err": str(err), "fault": fault, "user": user}
-        self._process.stdin.write(json.dumps({**request, "environment": environment}).encode() + b"\n")
-        self._process.stdin.flush()
-        while "started" not in (line := self._read()):
-            self._ended[line["ended"]] = line["status"]
-        return Child(self, line["started"], out, err)
-
-    def wait(self, pid: int) -> int:
-        """Waits for a run's end; its status, below 0 where a signal ended it."""
-        while pid not in self._ended:
-            line = self._read()
-            self._ended[line["ended"]] = line["status"]
-        return self._ended.pop(pid)
-
-    def close(self) -> None:
-        """Ends it, and what it has started."""
-        self._process.stdin.close()
-        self._process.wait(LIMIT)
-
-    def _read(self) -> dict[str, Any]:
-        line = self._process.stdout.readline()
-        assert line, "the zygote has died"
-        return json.loads(line)
-
-
-@dataclass
-class Child:
-    """A run."""
-
-    zygote: Zygote
-    pid: int
-    out: Path
-    err: Path
-
-    def wait(self) -> Ended:
-        """Waits for its end."""
-        timer = threading.Timer(LIMIT, lambda: os.killpg(self.pid, 9))
-        timer.start()
-        status = self.zygote.wait(self.pid)
-        timer.cancel()
-        return Ended(status, *(path.read_text() if path.exists() else "" for path in (self.out, self.err)))
-
-    def signal(self, number: int) -> None:
-        """Sends it a signal; one that has ended hears none."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
-
-
-@pytest.fixture(scope="session")
-def zygote(tmp_path_factory):
-    """The process that runs are forked from."""
-    running = Zygote(tmp_path_factory.mktemp("logs"))
-    yield running
-    running.close()
-
-
 @dataclass
 class Lab:
     """A work folder in which span 1 was trained on and pushed, and pictures of a span 2 that were not.
@@ -131,7 +54,6 @@ class Lab:
         seconds: How long it took.
     """
 
-    zygote: Zygote
     root: Path
     figures: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -153,7 +75,7 @@ class Lab:
 
     def start(self, fault: dict[str, Any] | None = None, **settings: object) -> Child:
         """Starts a run."""
-        return self.zygote.start(*self.arguments(**settings), fault=fault)
+        return start_darkroom(*self.arguments(**settings), fault=fault)
 
     def run(self, fault: dict[str, Any] | None = None, **settings: object) -> Ended:
         """Runs to the end, whatever that is."""
@@ -174,9 +96,9 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(zygote, tmp_path_factory):
+def lab(tmp_path_factory):
     """See `Lab`; the work folder is in no certain state: `restore` it first."""
-    made = Lab(zygote, tmp_path_factory.mktemp("lab"))
+    made = Lab(tmp_path_factory.mktemp("lab"))
     write_discs(made.pictures / "span-1", 400)
     first = made.run()
     assert first.status == 0, first.err

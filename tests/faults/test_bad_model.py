@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.conftest import Watch
 from tests.faults.test_kill import orphans
+from tests.project import start_darkroom
 
 
 @pytest.mark.slow
@@ -16,7 +17,7 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
     lab.restore()
     with Watch(lab.work / "serving") as watch:
         assert lab.run().status == 0 and lab.versions() == [1, 2]
-        done = lab.zygote.start("rollback", "--work", lab.work, "--why", "grey stripes").wait()
+        done = start_darkroom("rollback", "--work", lab.work, "--why", "grey stripes").wait()
         assert done.status == 0 and done.out.splitlines()[-1].startswith("rolled back: version 1 is in service as version 3"), (
             done.err
         )
@@ -31,20 +32,20 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
         assert anew.status == 0, anew.err
         assert lab.versions() == [1, 2, 3, 4]
         first = json.loads((lab.work / "serving/1/model.json").read_text())
-        told = lab.zygote.start("lineage", 4, "--work", lab.work).wait()
+        told = start_darkroom("lineage", 4, "--work", lab.work).wait()
         assert told.status == 0 and first["image_shape"]
-        of_three = lab.zygote.start("lineage", 3, "--work", lab.work).wait()
+        of_three = start_darkroom("lineage", 3, "--work", lab.work).wait()
         judged = next(line for line in told.out.splitlines() if line.startswith("judged against: "))
         assert judged.split(": ")[1] in next(line for line in of_three.out.splitlines() if line.startswith("model: "))
 
-        back = lab.zygote.start("rollback", 2, "--work", lab.work).wait()  # it was good after all
+        back = start_darkroom("rollback", 2, "--work", lab.work).wait()  # it was good after all
         assert back.status == 0, back.err
         assert lab.run().status == 0 and lab.versions() == [1, 2, 3, 4, 5]
     assert not watch.faults and not orphans(lab.work)
-    listed = lab.zygote.start("runs", "--work", lab.work).wait()
+    listed = start_darkroom("runs", "--work", lab.work).wait()
     assert "version 3 is version 1, put back in place of 2" in listed.out and "version 5 is version 2" in listed.out
 
-    cleared = lab.zygote.start("gc", "--keep", 2, "--work", lab.work, "--yes").wait()
+    cleared = start_darkroom("gc", "--keep", 2, "--work", lab.work, "--yes").wait()
     assert cleared.status == 0 and lab.versions() == [4, 5], cleared.err
     assert set(lab.run().states().values()) == {"cached"} and not orphans(lab.work)
 
@@ -55,14 +56,14 @@ def test_a_rollback_that_is_undone_withdraws_nothing_but_what_came_later(lab):
     assert lab.run().status == 0 and lab.versions() == [1, 2]
 
     def rollback(*arguments) -> str:
-        ended = lab.zygote.start("rollback", *arguments, "--work", lab.work).wait()
+        ended = start_darkroom("rollback", *arguments, "--work", lab.work).wait()
         return ended.out + ended.err
 
     assert "withdrawn: version 2;" in rollback("--why", "grey\nstripes")
     assert "withdrawn: " not in rollback(2), "version 3 is the model that was there before"
     assert "rolled back: version 3 is in service as version 5" in rollback()
     assert "takes one that was withdrawn before: 2, 4" in rollback()
-    listed = lab.zygote.start("runs", "--work", lab.work).wait().out.splitlines()
+    listed = start_darkroom("runs", "--work", lab.work).wait().out.splitlines()
     assert listed[-3].endswith(": grey stripes")
 
 
@@ -71,7 +72,7 @@ def test_what_cannot_be_rolled_back_to_is_said(lab):
     lab.restore()
 
     def rollback(*arguments) -> str:
-        ended = lab.zygote.start("rollback", *arguments, "--work", lab.work).wait()
+        ended = start_darkroom("rollback", *arguments, "--work", lab.work).wait()
         assert ended.status == 2 and len(ended.err.splitlines()) == 1, ended.err
         return ended.err
 
@@ -89,9 +90,9 @@ def test_a_changed_byte_of_a_pushed_model(lab, trial):
     content = bytearray(data.read_bytes())
     content[len(content) // 2] ^= 1
     data.write_bytes(content)
-    ended = lab.zygote.start("generate", "--work", lab.work, "--out", lab.root / "new.png").wait()
+    ended = start_darkroom("generate", "--work", lab.work, "--out", lab.root / "new.png").wait()
     assert ended.status == 2 and len(ended.err.splitlines()) == 1 and "has been changed since it was exported" in ended.err
     assert lab.run().status == 0 and lab.versions() == [1, 2]
-    assert lab.zygote.start("generate", "--work", lab.work, "--out", lab.root / "new.png").wait().status == 0
-    refused = lab.zygote.start("rollback", 1, "--work", lab.work).wait()
+    assert start_darkroom("generate", "--work", lab.work, "--out", lab.root / "new.png").wait().status == 0
+    refused = start_darkroom("rollback", 1, "--work", lab.work).wait()
     assert refused.status == 2 and "has been changed since it was exported" in refused.err and lab.versions() == [1, 2]

@@ -14,7 +14,7 @@ from pipeline.metadata.store import open_store
 from pipeline.workspace.layout import Workspace
 from tests.faults.table import THOROUGH, note
 from tests.faults.test_kill import orphans
-from tests.project import write_discs
+from tests.project import start_darkroom, write_discs
 
 NIGHTS, KEEP = 30 if THOROUGH else 8, 2
 SETTINGS = {"training.epochs": 2, "training.batch_size": 32, "training.importance_samples": 2, "model.latent_dim": 2}
@@ -29,7 +29,7 @@ def size(folder) -> int:
 
 
 @pytest.mark.slow
-def test_many_spans_in_a_row(zygote, tmp_path, trial):
+def test_many_spans_in_a_row(tmp_path, trial):
     trial("spans in a row, with gc", NIGHTS)
     pictures, work = tmp_path / "pictures", tmp_path / "work"
     given = [f"--set={name}={value}" for name, value in SETTINGS.items()]
@@ -38,14 +38,14 @@ def test_many_spans_in_a_row(zygote, tmp_path, trial):
     for night in range(1, NIGHTS + 1):
         write_discs(pictures / f"span-{night}", 40, seed=night)
         begin = time.monotonic()
-        ended = zygote.start(*command).wait()
+        ended = start_darkroom(*command).wait()
         seconds.append(time.monotonic() - begin)
         assert ended.status == 0, (night, ended.err)
-        cleared = zygote.start("gc", "--keep", KEEP, "--work", work, "--yes").wait()
+        cleared = start_darkroom("gc", "--keep", KEEP, "--work", work, "--yes").wait()
         assert cleared.status == 0, cleared.err
         sizes.append(size(work))
         metadata.append((work / "metadata.db").stat().st_size)
-    idle = zygote.start(*command).wait()
+    idle = start_darkroom(*command).wait()
     assert idle.status == 0 and idle.out.startswith("nothing new: ")
 
     assert max(sizes[6:]) < 1.2 * max(sizes[3:6]), sizes

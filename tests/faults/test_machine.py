@@ -15,7 +15,7 @@ from tests.faults.conftest import COMPONENTS, Watch
 from tests.faults.inject import DONE, START, fill
 from tests.faults.table import THOROUGH
 from tests.faults.test_kill import check_recovered, orphans
-from tests.project import ROOT, last_verdict
+from tests.project import ROOT, last_verdict, start_darkroom
 
 NOBODY = 65534
 CLOCK = """
@@ -87,7 +87,7 @@ def test_a_run_on_a_full_disk_leaves_no_trace(lab, small_disk, trial):
     trial("too little room for a run, before it begins")
     fill(small_disk)
     for command in ("run", "retrain"):
-        ended = lab.zygote.start(command, *lab.arguments()[1:]).wait()
+        ended = start_darkroom(command, *lab.arguments()[1:]).wait()
         assert ended.status == 1 and len(ended.err.splitlines()) == 1 and ended.out == "", ended.err
         assert "0 MB left and this run needs about" in ended.err and "darkroom gc --work " in ended.err
         assert len(list((small_disk / "runs").iterdir())) == 1
@@ -99,7 +99,7 @@ def test_a_run_on_a_full_disk_leaves_no_trace(lab, small_disk, trial):
 def test_a_retrain_whose_disk_fills_says_so_once(lab, small_disk, trial):
     trial("a full disk from a component on")
     fault = {"moment": START, "component": "Trainer", "fill": str(small_disk)}
-    ended = lab.zygote.start("retrain", *lab.arguments()[1:], fault=fault).wait()
+    ended = start_darkroom("retrain", *lab.arguments()[1:], fault=fault).wait()
     said = [line for line in ended.err.splitlines() if not line.startswith("warning: ")]
     assert ended.status == 1 and len(said) == 1 and said[0].startswith("failed: the disk of "), ended.err
     assert "retrained.json" not in ended.out + ended.err
@@ -119,10 +119,10 @@ def test_gc_makes_room_on_a_full_disk(lab, small_disk, trial, only_results):
             shutil.rmtree(folder)
         (first / "log.txt").unlink()
     fill(small_disk)
-    ended = lab.zygote.start("gc", "--keep", 1, "--work", small_disk, "--yes").wait()
+    ended = start_darkroom("gc", "--keep", 1, "--work", small_disk, "--yes").wait()
     assert ended.status == 0 and ended.err == "" and ended.out.splitlines()[-1].startswith("removed: "), ended.err
     (small_disk / "filler").unlink()
-    again = lab.zygote.start("gc", "--keep", 1, "--work", small_disk, "--yes").wait()
+    again = start_darkroom("gc", "--keep", 1, "--work", small_disk, "--yes").wait()
     assert again.out == "nothing to remove\n" and lab.versions() == [2] and not list(small_disk.rglob(".removing-*"))
     assert set(lab.run().states().values()) == {"cached"} and not orphans(small_disk)
 
@@ -141,11 +141,11 @@ def test_a_work_folder_that_cannot_be_written(lab, trial):
         if folder.stat().st_uid == os.getuid() and folder != Path(folder.anchor):
             folder.chmod(folder.stat().st_mode | 0o055)
     lab.root.chmod(0o755)
-    ended = lab.zygote.start(*lab.arguments(), user=user).wait()
+    ended = start_darkroom(*lab.arguments(), user=user).wait()
     assert ended.status == 2 and len(ended.err.splitlines()) == 1, ended.err
     assert f"cannot write to the work folder {lab.work}" in ended.err
     for command in (["rollback"], ["gc", "--yes"]):
-        other = lab.zygote.start(*command, "--work", lab.work, user=user).wait()
+        other = start_darkroom(*command, "--work", lab.work, user=user).wait()
         assert other.status == 2 and len(other.err.splitlines()) == 1, other.err
         assert other.err.startswith(f"invalid: cannot write to the work folder {lab.work}")
     os.chmod(lab.work, 0o755)
@@ -171,14 +171,14 @@ def test_a_truncated_database_is_said_in_a_line_and_restored(lab, kept, trial):
     lab.restore()
     database, backup = lab.work / "metadata.db", lab.root / "backup.db"
     backup.unlink(missing_ok=True)
-    made = lab.zygote.start("backup", backup, "--work", lab.work).wait()
+    made = start_darkroom("backup", backup, "--work", lab.work).wait()
     assert made.status == 0, made.err
     os.truncate(database, int(kept * database.stat().st_size))
     with Watch(lab.work / "serving") as watch:
         if kept:
             ended = lab.run()
             assert ended.status in (1, 2) and len(ended.err.splitlines()) == 1 and "darkroom restore" in ended.err, ended.err
-        assert lab.zygote.start("restore", backup, "--work", lab.work).wait().status == 0
+        assert start_darkroom("restore", backup, "--work", lab.work).wait().status == 0
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.project import start_darkroom
+
 SECRET = "s3cr3t-Tr0mbone-9931"
 WHERE = (
     "AWS_SECRET_ACCESS_KEY",
@@ -22,10 +24,10 @@ def test_a_planted_secret_is_nowhere(lab, trial):
     environment = dict.fromkeys(WHERE, SECRET)
     webhook = "https://127.0.0.1:9/${DARKROOM_WEBHOOK_TOKEN}"  # nobody listens: what fails must not say it either
     arguments = [*lab.arguments(), f"--set=notify.webhook={webhook}", f"--set=notify.command=sh -c 'test $KFP_TOKEN = {'x'}'"]
-    ended = lab.zygote.start(*arguments, **environment).wait()
+    ended = start_darkroom(*arguments, **environment).wait()
     assert ended.status == 0, ended.err
     assert "webhook" in ended.err and "notify.command failed" in ended.err, "both were tried"
-    poisoned = lab.zygote.start(*arguments, "--set=training.learning_rate=1e-9", **environment).wait()
+    poisoned = start_darkroom(*arguments, "--set=training.learning_rate=1e-9", **environment).wait()
     assert poisoned.status == 3
     for said in (ended, poisoned):
         assert SECRET not in said.out + said.err

@@ -32,12 +32,26 @@ from tests.kubeflow.emulator.graph import run_graph
 from tests.kubeflow.emulator.launcher import FOLDERS, Launcher, Outcome, filled_in
 from tests.kubeflow.emulator.metadata import Metadata
 from tests.kubeflow.emulator.platform import Nodes, Patch, Pending
-from tests.kubeflow.emulator.pods import Executor, Pod, PodLost, Processes, expanded
+from tests.kubeflow.emulator.pods import Executor, Forks, Pod, PodLost, Processes, expanded
 from tests.kubeflow.emulator.retries import INSTALLED, Clock, Defaults, Strategy, Try, with_defaults, with_retries
 from tests.kubeflow.emulator.tasks import Run, Task
 from tests.kubeflow.emulator.values import Broken, to_json
 
-__all__ = ["Clock", "Defaults", "Executor", "Nodes", "Pending", "Pod", "PodLost", "Processes", "Refused", "Run", "Runner", "Task"]
+__all__ = [
+    "Clock",
+    "Defaults",
+    "Executor",
+    "Forks",
+    "Nodes",
+    "Pending",
+    "Pod",
+    "PodLost",
+    "Processes",
+    "Refused",
+    "Run",
+    "Runner",
+    "Task",
+]
 
 # The default of the launcher's ConfigMap (backend/src/v2/config/env.go, DefaultPipelineRoot), and of the server that it is at.
 DEFAULT_ROOT = "minio://mlpipeline/v2/artifacts"

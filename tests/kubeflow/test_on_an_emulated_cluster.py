@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 
 from kubeflow.compile.rules import STOCK
 from tests.emulators.s3 import s3_server
-from tests.kubeflow.runner import Nodes, Pod, PodLost, Processes, Run, Runner
+from tests.kubeflow.runner import Forks, Nodes, Pod, PodLost, Run, Runner
 from tests.project import darkroom
 
 SETTINGS = (
@@ -87,7 +87,7 @@ def secret(environment: dict[str, str]) -> str:
     return f"cluster.secrets=[{{name: {SECRET}, env: {{{keys}}}}}]"
 
 
-class Drained(Processes):
+class Drained(Forks):
     """Processes on a node that goes away once, under a step."""
 
     def __init__(self, step: str):
@@ -177,7 +177,7 @@ def test_the_stock_entrypoint_still_fails_here(tmp_path, store):
     (spec,) = yaml.safe_load_all(text)
     for executor in spec["deploymentSpec"]["executors"].values():
         executor["container"]["command"] = ["python", "-m", STOCK]
-    tasks = Runner(tmp_path / "cluster", environment).run(yaml.safe_dump(spec), "run-1")
+    tasks = Runner(tmp_path / "cluster", environment, Forks()).run(yaml.safe_dump(spec), "run-1")
     failed = [task for task in tasks.values() if task.state == "FAILED" and task.tries]
     assert failed and tasks["Pusher"].state == "SKIPPED"
     # The log that the driver adds to every task's outputs, inputs without a type, URIs that TensorFlow does not open, types of the

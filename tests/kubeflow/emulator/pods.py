@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kubeflow.container.entrypoint import MOUNTS_ENV
+from tests.fork_server import fork_server
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -86,15 +87,24 @@ class Processes:
         """
         if pod.volumes:
             raise NotImplementedError(f"{pod.name}: a process cannot mount {pod.volumes}; run it in a container")
-        command = [sys.executable if pod.command[0] == "python" else pod.command[0], *pod.command[1:]]
         own = {MOUNTS_ENV: str(pod.folder), "PYTHONPATH": str(REPOSITORY), "HOME": str(pod.folder)}
-        done = subprocess.run(
-            command,
-            check=False,
-            cwd=pod.folder,
-            env={**os.environ, **pod.environment, **own},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return self.program(pod, {**os.environ, **pod.environment, **own})
+
+    def program(self, pod: Pod, environment: dict[str, str]) -> tuple[int, str]:
+        """Run the pod's program; return its exit status and its output."""
+        command = [sys.executable if pod.command[0] == "python" else pod.command[0], *pod.command[1:]]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        done = subprocess.run(command, check=False, cwd=pod.folder, env=environment, **streams)
         return done.returncode, done.stdout
+
+
+class Forks(Processes):
+    """Processes that find the libraries imported: see `tests.fork_server`."""
+
+    def program(self, pod: Pod, environment: dict[str, str]) -> tuple[int, str]:
+        """Run the pod's program; return its exit status and its output."""
+        program, *arguments = pod.command
+        if program != "python":
+            return super().program(pod, environment)
+        ended = fork_server().start(*arguments, environment=environment, cwd=pod.folder, one_stream=True).wait()
+        return ended.status, ended.out

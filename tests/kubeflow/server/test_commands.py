@@ -113,7 +113,7 @@ def test_a_wait_by_a_process_of_its_own_says_nothing_else(tmp_path):
         body = json.dumps({"status": 3, "gate": "data", "reasons": ["12 of 40 pictures are black"]}).encode()
         server.on_end = lambda run: client.put_object(Bucket="bucket", Key=f"cats/runs/{run}/verdict.json", Body=body)
         file = write_judging(tmp_path, "s3://bucket/cats")
-        done = darkroom("submit", file, "--host", server.url, "--wait", **environment)
+        done = darkroom("submit", file, "--host", server.url, "--wait", fresh=True, **environment)
         (run,) = server.runs
         assert (done.status, done.out.splitlines()[-1]) == (3, f"verdict: refused, s3://bucket/cats/runs/{run}/verdict.json")
         assert done.err.startswith("refused: data gate: 12 of 40 pictures are black (see s3://") and done.err.count("\n") == 1

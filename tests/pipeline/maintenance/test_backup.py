@@ -271,7 +271,7 @@ def test_what_another_program_holds_is_waited_for_and_then_left(workspace, tmp_p
 def test_nothing_is_restored_under_a_run(workspace, tmp_path):
     backup(tmp_path / "old.db", workspace)
     with workspace.lock():
-        ended = darkroom("restore", tmp_path / "old.db", "--work", workspace.root)
+        ended = darkroom("restore", tmp_path / "old.db", "--work", workspace.root, fresh=True)
     assert ended.status == 4 and len(ended.err.splitlines()) == 1
 
 

@@ -14,7 +14,7 @@ SECRET = "hush-4711"
 
 
 def retrain(folder, *more, **environment):
-    return darkroom("retrain", "--images", folder / "nowhere", "--work", folder / "work", *more, **environment)
+    return darkroom("retrain", "--images", folder / "nowhere", "--work", folder / "work", *more, fresh=True, **environment)
 
 
 def test_pictures_that_are_gone_at_night_are_told_of(tmp_path):
