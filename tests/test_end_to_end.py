@@ -121,7 +121,7 @@ def test_where_the_model_came_from_and_the_list_of_runs(project, first):
     assert '"latent_dim": 3' in lines[2] and "started from: nothing" in told.out and "judged against: nothing" in told.out
     assert darkroom("lineage", project.work / "serving/1", "--work", project.work, root=project.root).out == told.out
     mistaken = darkroom("lineage", "latest", "--work", project.work, root=project.root)
-    assert mistaken.status == 2 and "by its version, such as 3 or serving/3, not latest" in mistaken.err
+    assert mistaken.status == 2 and "a version or its folder, such as 3 or serving/3, not latest" in mistaken.err
     unknown = darkroom("lineage", 7, "--work", project.work, root=project.root)
     assert unknown.status == 2 and "no version 7 was pushed; pushed were 1" in unknown.err and len(unknown.err.splitlines()) == 1
     listed = darkroom("runs", "--work", project.work, root=project.root).out.splitlines()
