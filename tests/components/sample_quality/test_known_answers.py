@@ -27,6 +27,7 @@ from components.sample_quality.figures import Copies, Distances
 from components.sample_quality.sets import Observer
 from tests.components.digits import read_digits
 from trainer.features import self_supervised
+from trainer.metrics.distances import label_divergence
 from trainer.metrics.spectrum import high_frequency_power
 
 ROOT = os.environ.get("DARKROOM_DATASETS")
@@ -70,25 +71,46 @@ class Known:
         self.held_out, self.equal, self.training = np.split(data.pictures, [n, 2 * n])
         self.equal_labels = None if data.labels is None else data.labels[n : 2 * n]
         self.rest, self.rest_labels = data.pictures[n:], None if data.labels is None else data.labels[n:]
-        self.noise = data.noise
+        self.noise, self._distances = data.noise, {}
         network = learn(self.training.tobytes(), self.training.shape)
         learned = classifier.train(self.training, data.labels[2 * n :], seed=0) if labelled else None
         features = Features(Description("classifier" if labelled else "self_supervised"), learned, network)
         self.observe = Observer(features, model=None)
-        self.real = Reference(self.observe(self.held_out), features.description.kind, "", "", total=1)
+        real = self.observe(self.held_out)
+        self.real_labels = real.labels
+        self.real = Reference(real, features.description.kind, "", "", total=1)
         self.floor = self.distances(self.equal)
 
     def distances(self, pictures: np.ndarray) -> Distances:
         """The figures of pictures uint8 [n, h, w, c]."""
         return self.real.distances(self.observe(pictures))
 
+    def distances_of(self, change: Callable[[np.ndarray], np.ndarray]) -> Distances:
+        """The figures of the equal pictures after a change, measured once."""
+        if change not in self._distances:
+            self._distances[change] = self.distances(change(self.equal))
+        return self._distances[change]
+
+    @functools.cached_property
+    def classes(self) -> np.ndarray:
+        """What the classifier takes the pictures that are not held out for, int64 [n]."""
+        batches = np.array_split(self.rest, len(self.rest) // 1_000 + 1)
+        return np.concatenate([self.observe(pictures).labels for pictures in batches])
+
     def copies(self, pictures: np.ndarray) -> Copies:
         """What is found of copies in pictures uint8 [n, h, w, c]."""
-        keys = []
-        for levels, mirrored in ((pictures, True), (self.held_out, True), (self.training, False)):
-            keys.append(Keys(self.observe.structure, len(levels), mirrored))
-            keys[-1].add(levels)
-        return find_copies(*keys).copies
+        return find_copies(self.keys(pictures, mirrored=True), *self.searched).copies
+
+    @functools.cached_property
+    def searched(self) -> tuple[Keys, Keys]:
+        """The keys of the held-out and of the training pictures."""
+        return self.keys(self.held_out, mirrored=True), self.keys(self.training, mirrored=False)
+
+    def keys(self, pictures: np.ndarray, mirrored: bool) -> Keys:
+        """The search keys of pictures."""
+        made = Keys(self.observe.structure, len(pictures), mirrored)
+        made.add(pictures)
+        return made
 
 
 def digits() -> Data:
@@ -145,15 +167,21 @@ def marks(name: str, labelled: bool) -> tuple[pytest.MarkDecorator, ...]:
     return (pytest.mark.slow, WHERE)
 
 
-KINDS = [
-    pytest.param((name, labelled), marks=marks(name, labelled), id=f"{name}{suffix}")
-    for name, (_, has_labels) in SETS.items()
-    for labelled, suffix in ((False, ""), (True, " with labels"))
-    if has_labels or not labelled
-]
+def kinds(*labelled: bool) -> list:
+    """The data sets, with labels, without, or both one after the other."""
+    return [
+        pytest.param((name, of_labels), marks=marks(name, of_labels), id=f"{name}{' with labels' * of_labels}")
+        for name, (_, has_labels) in SETS.items()
+        for of_labels in labelled
+        if has_labels or not of_labels
+    ]
 
 
-@pytest.fixture(scope="module", params=KINDS)
+# Copies are looked for by the network that knows no labels, whatever the distances go by.
+COPIES = pytest.mark.parametrize("known", kinds(False), indirect=True)
+
+
+@pytest.fixture(scope="module", params=kinds(False, True))
 def known(request: pytest.FixtureRequest) -> Known:
     """One data set and kind of features after the other."""
     name, labelled = request.param
@@ -204,7 +232,7 @@ def test_equal_sets_are_at_the_floor(known: Known) -> None:
 
 @pytest.mark.parametrize("change", [blurred, shuffled, fog], ids=lambda change: change.__name__)
 def test_blur_and_broken_structure_are_far_above_the_floor(change: Callable[[np.ndarray], np.ndarray], known: Known) -> None:
-    found = known.distances(change(known.equal))
+    found = known.distances_of(change)
     assert found.frechet_distance > 10 * known.floor.frechet_distance
     assert found.two_sample > 0.85
 
@@ -218,7 +246,7 @@ def test_noise_is_told_apart(known: Known) -> None:
 
 
 def test_blur_and_noise_change_the_high_frequencies(known: Known) -> None:
-    assert known.distances(blurred(known.equal)).high_frequencies < 0.1
+    assert known.distances_of(blurred).high_frequencies < 0.1
     detail = high_frequency_power(known.equal).mean()
     assert known.distances(noisy(known.equal, 255 * 2 * np.sqrt(detail))).high_frequencies > 1.5
 
@@ -228,11 +256,13 @@ def test_a_class_that_is_missing_is_seen_by_the_labels_that_are_named(known: Kno
         assert known.floor.features == "self_supervised"
         return
     floor = max(known.floor.label_divergence, 1 / len(known.held_out))
-    others = (known.rest[known.rest_labels != label][: len(known.held_out)] for label in range(10))
-    divergences = np.array([known.distances(pictures).label_divergence for pictures in others])
+    chosen = [np.flatnonzero(known.rest_labels != label)[: len(known.held_out)] for label in range(10)]
+    divergences = np.array([label_divergence(known.real_labels, known.classes[others]) for others in chosen])
+    assert known.distances(known.rest[chosen[0]]).label_divergence == pytest.approx(divergences[0], rel=1e-3)
     assert divergences.min() > TIMES * floor, divergences / floor
 
 
+@COPIES
 def test_half_a_set_of_copies_is_counted(known: Known) -> None:
     n = len(known.held_out)
     half = known.training[: n // 2]
@@ -250,6 +280,7 @@ def test_half_a_set_of_copies_is_counted(known: Known) -> None:
         assert found.share > max(0.25, 2 * found.floor)
 
 
+@COPIES
 def test_fog_is_no_copy(known: Known) -> None:
     found = known.copies(fog(known.equal))
     assert found.share <= found.floor + 0.01
