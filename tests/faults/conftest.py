@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.inject import START
 from tests.faults.table import note
 from tests.fork_server import Child, Ended
 from tests.project import last_verdict, start_darkroom, write_discs
@@ -44,13 +45,19 @@ def trial(request):
         note(fault=fault, tries=tries, recovered=tries if passed else 0)
 
 
+FIRST, TRAINED, PUSHED = "first", "trained", "pushed"  # what a work folder is brought back to: see `Lab`
+
+
 @dataclass
 class Lab:
-    """A work folder in which span 1 was trained on and pushed, and pictures of a span 2 that were not.
+    """A work folder in which span 1 was trained on and pushed, and pictures of a span 2.
+
+    `kept` has it as it was when span 2 was there (`FIRST`), when a run had trained on that, judged the model, and was killed
+    before the push (`TRAINED`), and when the next run had pushed it (`PUSHED`).
 
     Attributes:
         root: Holds `work`, `pictures`, and `kept`, from where the work folder is brought back.
-        figures: Those of an unbroken run on span 2.
+        figures: Those of the model of span 2; an unbroken run has the same.
         seconds: How long it took.
     """
 
@@ -81,10 +88,16 @@ class Lab:
         """Runs to the end, whatever that is."""
         return self.start(fault, **settings).wait()
 
-    def restore(self) -> None:
-        """Brings the work folder back to where span 1 was trained on and span 2 was not."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        shutil.copytree(self.root / "kept", self.work)
+    def keep(self, state: str) -> None:
+        """Keeps the work folder as it is."""
+        shutil.copytree(self.work, self.root / "kept" / state)
+
+    def restore(self, state: str = FIRST) -> None:
+        """Brings the work folder back to a state; what is there may be a disk, which stays."""
+        self.work.mkdir(exist_ok=True)
+        for path in self.work.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        shutil.copytree(self.root / "kept" / state, self.work, dirs_exist_ok=True)
 
     def versions(self) -> list[int]:
         """What is served."""
@@ -102,12 +115,18 @@ def lab(tmp_path_factory):
     write_discs(made.pictures / "span-1", 400)
     first = made.run()
     assert first.status == 0, first.err
-    shutil.copytree(made.work, made.root / "kept")
+    made.keep(FIRST)
     write_discs(made.pictures / "span-2", 400, seed=1)
     begin = time.monotonic()
-    unbroken = made.run()
-    assert unbroken.status == 0 and made.versions() == [1, 2], unbroken.err
-    made.seconds, made.figures = time.monotonic() - begin, made.verdict()["figures"]
+    assert made.run({"moment": START, "component": "Pusher", "signal": 9}).status == -9
+    taken = time.monotonic() - begin
+    made.keep(TRAINED)
+    begin = time.monotonic()
+    second = made.run()
+    made.seconds, made.figures = taken + time.monotonic() - begin, made.verdict()["figures"]
+    assert second.status == 0 and made.versions() == [1, 2], second.err
+    assert second.states()["Trainer"] == "cached" and second.states()["Pusher"] == "done"
+    made.keep(PUSHED)
     return made
 
 

@@ -1,4 +1,4 @@
-"""Thirty nights (eight among all tests): the disk stays bounded, runs take no longer, and the registry tells the truth."""
+"""Thirty nights (six among all tests): the disk stays bounded, runs take no longer, and the registry tells the truth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.table import THOROUGH, note
 from tests.faults.test_kill import orphans
 from tests.project import start_darkroom, write_discs
 
-NIGHTS, KEEP = 30 if THOROUGH else 8, 2
+NIGHTS, KEEP = 30 if THOROUGH else 6, 2
 SETTINGS = {"training.epochs": 2, "training.batch_size": 32, "training.importance_samples": 2, "model.latent_dim": 2}
 SETTINGS |= {"preprocessing.height": 12, "preprocessing.width": 12, "preprocessing.channels": 1, "model.hidden": [8]}
 SETTINGS |= {"data.span_window": 2, "evaluation.max_drop": 100, "evaluation.min_gain": -100, "training.warm_start": "true"}
@@ -48,7 +48,7 @@ def test_many_spans_in_a_row(tmp_path, trial):
     idle = start_darkroom(*command).wait()
     assert idle.status == 0 and idle.out.startswith("nothing new: ")
 
-    assert max(sizes[6:]) < 1.2 * max(sizes[3:6]), sizes
+    assert max(sizes[4:]) < 1.2 * max(sizes[1:4]), sizes
     runs = list_runs(str(work))
     assert [run.outcome for run in runs] == ["pushed"] * NIGHTS and [run.version for run in runs] == list(range(1, NIGHTS + 1))
     assert sorted(int(path.name) for path in (work / "serving").iterdir()) == list(range(NIGHTS - KEEP + 1, NIGHTS + 1))

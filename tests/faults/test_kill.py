@@ -14,7 +14,7 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.metadata.runs import list_runs
 from pipeline.metadata.store import open_store
 from pipeline.workspace.layout import Workspace
-from tests.faults.conftest import COMPONENTS, Lab, Watch
+from tests.faults.conftest import COMPONENTS, TRAINED, Lab, Watch
 from tests.faults.inject import DONE, PUBLISHED, START
 from tests.faults.table import THOROUGH
 
@@ -54,7 +54,7 @@ def orphans(work: Path) -> list[str]:
 @pytest.mark.slow
 def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab, trial):
     trial(WORDS[DONE])
-    lab.restore()
+    lab.restore(TRAINED)
     with Watch(lab.work / "serving") as watch:
         assert lab.run({"moment": DONE, "component": "Pusher", "signal": 9}).status == -9
         check_recovered(lab)

@@ -19,10 +19,11 @@ WHERE = (
 
 @pytest.mark.slow
 def test_a_planted_secret_is_nowhere(lab, trial):
-    trial("a planted secret")
+    trial("a planted secret", 2)
     lab.restore()
     environment = dict.fromkeys(WHERE, SECRET)
-    webhook = "https://127.0.0.1:9/${DARKROOM_WEBHOOK_TOKEN}"  # nobody listens: what fails must not say it either
+    # In the address itself as well, and nobody listens: what fails must not say it either.
+    webhook = f"https://127.0.0.1:9/{SECRET}/${{DARKROOM_WEBHOOK_TOKEN}}"
     arguments = [*lab.arguments(), f"--set=notify.webhook={webhook}", f"--set=notify.command=sh -c 'test $KFP_TOKEN = {'x'}'"]
     ended = start_darkroom(*arguments, **environment).wait()
     assert ended.status == 0, ended.err
@@ -33,12 +34,3 @@ def test_a_planted_secret_is_nowhere(lab, trial):
         assert SECRET not in said.out + said.err
     holding = [path for path in lab.work.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert not holding
-
-
-@pytest.mark.slow
-def test_a_secret_that_a_literal_webhook_is_stays_with_the_person(lab, trial):
-    trial("a planted secret")
-    lab.restore()
-    ended = lab.run(**{"notify.webhook": f"https://127.0.0.1:9/{SECRET}"})
-    assert ended.status == 0 and SECRET not in ended.out + ended.err
-    assert not [path for path in lab.work.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
