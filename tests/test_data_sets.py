@@ -16,7 +16,7 @@ pytestmark = [
 
 
 def test_fashion_mnist_with_two_dimensions_is_learned(tmp_path):
-    quick = ["--set", "model.latent_dim=2", "--set", "training.epochs=12", "--set", "training.importance_samples=20"]
+    quick = ["--set", "model.latent_dim=2", "--set", "training.epochs=12", "--set", "training.importance_samples=5"]
     ended = darkroom("run", "--dataset", "fashion-mnist", "--work", tmp_path / "work", *quick)
     assert ended.status == 0, ended.out + ended.err
     verdict = last_verdict(tmp_path / "work")
@@ -24,6 +24,7 @@ def test_fashion_mnist_with_two_dimensions_is_learned(tmp_path):
     assert sum(verdict["data"]["pictures"].values()) == 70_000
     assert verdict["figures"]["elbo"] > -262
     assert verdict["figures"]["importance_weighted"] > verdict["figures"]["elbo"]
+    assert verdict["quality"]["classifier_accuracy"] >= 0.88, "right often enough to compare pictures by"
 
 
 def test_the_same_seed_gives_the_same_figures_in_another_process(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -176,10 +177,20 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_seed_decides_whatever_is_random(variant: str, tmp_path: Path) -> None:
-    model, training = VARIANTS[variant]
-    once, again = (fit(tmp_path, model=model, epochs=2, **training) for _ in range(2))
+@pytest.fixture(scope="module", params=VARIANTS)
+def variant(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Callable[..., Fitted], Fitted]:
+    """What trains a variant again, and what it came to once."""
+    model, training = VARIANTS[request.param]
+
+    def train(**options: object) -> Fitted:
+        return fit(tmp_path_factory.mktemp("variant"), model=model, epochs=2, **training, **options)
+
+    return train, train()
+
+
+def test_the_seed_decides_whatever_is_random(variant: tuple[Callable[..., Fitted], Fitted]) -> None:
+    train, once = variant
+    again = train()
     np.testing.assert_allclose(figures(again.history), figures(once.history), rtol=1e-4, atol=1e-5)
     for a, b in zip(once.vae.get_weights(), again.vae.get_weights()):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
@@ -188,11 +199,9 @@ def test_the_seed_decides_whatever_is_random(variant: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_compiled_by_xla_every_variant_does_the_same(variant: str, tmp_path: Path) -> None:
-    model, training = VARIANTS[variant]
-    compiled, plain = (fit(tmp_path, model=model, epochs=2, jit_compile=jit, **training) for jit in (True, False))
-    np.testing.assert_allclose(figures(compiled.history), figures(plain.history), rtol=1e-3, atol=1e-3)
+def test_compiled_by_xla_every_variant_does_the_same(variant: tuple[Callable[..., Fitted], Fitted]) -> None:
+    train, plain = variant
+    np.testing.assert_allclose(figures(train(jit_compile=True).history), figures(plain.history), rtol=1e-3, atol=1e-3)
 
 
 def kl_per_dimension(vae: VAE) -> np.ndarray:
