@@ -15,7 +15,7 @@ test: $(READY) .kfp-env/.ready  ## the quick tests
 	@$(PYTEST) -m "not slow and not cluster"
 
 test-slow: $(READY) .kfp-env/.ready  ## the others
-	@$(PYTEST) -m slow
+	@$(PYTEST) -m slow --durations=60
 
 faults: $(READY)  ## injects every fault, and prints what was lost and what recovered
 	@rm -f .faults.jsonl; export DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl; \
@@ -24,8 +24,7 @@ faults: $(READY)  ## injects every fault, and prints what was lost and what reco
 cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it
 	@$(PYTEST) -rs -m cluster tests/kubeflow/cluster
 
-test-all: $(READY) .kfp-env/.ready  ## all tests, in one go
-	@$(PYTEST) -rs --durations=60
+test-all: test test-slow cluster-test  ## all tests
 
 $(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
 	@requirements/install.sh
