@@ -108,7 +108,7 @@ def test_a_broken_picture_is_refused_listed_and_counted(project, first):
     (line,) = map(json.loads, rejects.read_text().splitlines())
     assert line["path"] == "big/broken.png"
     assert line["reason"]
-    assert "1 refused" in first.out
+    assert "1 rejected" in first.out
 
 
 def test_where_the_model_came_from_and_the_list_of_runs(project, first):
