@@ -192,7 +192,7 @@ def test_the_end_of_the_process_is_survived(
     timeout: float,
     words: str,
 ) -> None:
-    source, line = Path(check.__file__).read_text(encoding="utf-8"), "say(signature=signature, milliseconds=taken)"
+    source, line = Path(check.__file__).read_text(encoding="utf-8"), "write_line(signature=signature, milliseconds=taken)"
     assert line in source
     script = tmp_path / "check.py"
     script.write_text(source.replace(line, f"{program} if signature == 'encode' else {line}"), encoding="utf-8")

@@ -71,11 +71,10 @@ def test_the_readmes_configuration_needs_no_look_at_the_pictures(of_the_readme, 
     assert built.evaluation.max_drop == inference.max_drop(64 * 64 * 3, 1000, built.model.likelihood)
 
 
-def test_the_readmes_figures_are_those_of_a_look_at_its_number_of_pictures(of_the_readme, monkeypatch):
+def test_the_readmes_figures_are_those_of_a_look_at_its_number_of_pictures(of_the_readme):
     sources = types.SimpleNamespace(count=5000, containers=(), sample=(), file_splits={None: 5000})
-    monkeypatch.setattr(inference, "find_sources", lambda *_: sources)
-    values = load_values(of_the_readme)
-    looked = inference.complete({"preprocessing": values["preprocessing"]}, "s3://mlpipeline/pictures")
+    values, find = load_values(of_the_readme), lambda *_: sources
+    looked = inference.complete({"preprocessing": values["preprocessing"]}, "s3://mlpipeline/pictures", find=find)
     assert {name: looked["training"][name] for name in values["training"]} == values["training"]
     assert looked["evaluation"]["max_drop"] == values["evaluation"]["max_drop"]
 
