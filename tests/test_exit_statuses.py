@@ -100,6 +100,7 @@ def test_a_fault_ends_with_1_one_line_and_a_traceback_in_the_log(tmp_path):
     assert "Traceback" in log.read_text()
 
 
+@pytest.mark.slow
 def test_a_run_whose_console_is_gone_keeps_its_record(tmp_path):
     write_discs(tmp_path / "discs", 2)
     read, write = os.pipe()

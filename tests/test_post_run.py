@@ -38,6 +38,7 @@ def write_black(folder, count):
         Image.fromarray(levels).save(folder / f"{i}.png")
 
 
+@pytest.mark.slow
 def test_a_refused_run_is_told_of_and_stays_refused_whatever_becomes_of_telling(tmp_path):
     work, config = tmp_path / "work", tmp_path / "c.yaml"
     write_black(tmp_path / "pictures", 100)
