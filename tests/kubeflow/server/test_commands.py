@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -110,7 +109,9 @@ def test_a_wait_ends_as_the_verdict_says(server, tmp_path, state, verdict, word,
 def test_a_wait_by_a_process_of_its_own_says_nothing_else(tmp_path):
     """The clients of stores and clouds warn in many lines."""
     with api_server() as server, s3_server("bucket") as (client, environment):
-        body = json.dumps({"status": 3, "gate": "data", "reasons": ["12 of 40 pictures are black"]}).encode()
+        verdict = Verdict(run="", title="cats", images="s3://bucket/pictures", started="2026-01-02T03:04:05")
+        verdict.end(Status.REFUSED, "data", ["12 of 40 pictures are black"])
+        body = verdict.to_json().encode()
         server.on_end = lambda run: client.put_object(Bucket="bucket", Key=f"cats/runs/{run}/verdict.json", Body=body)
         file = write_judging(tmp_path, "s3://bucket/cats")
         done = darkroom("submit", file, "--host", server.url, "--wait", fresh=True, **environment)
