@@ -39,9 +39,9 @@ def test_from_a_first_run_to_a_refusal_and_a_forced_blessing(work):
     assert (ended.status, refused["status"], refused["gate"], refused["outcome"]) == (3, 3, "model", "refused")
     assert ended.states()["SampleQuality"] == ended.states()["Evaluator"] == "cached"
     (reason,) = refused["reasons"]
-    assert "told apart" in reason and "(evaluation.max_two_sample); train longer" in reason
+    assert "recognizes new pictures" in reason and "(evaluation.max_two_sample); train longer" in reason
     last = ended.err.splitlines()[-1]
-    assert last.startswith(f"refused by the model gate: {reason.split(', ')[0]}") and len(last) < 200
+    assert last.startswith(f"refused by the model gate: {reason.split('; ')[0]}") and len(last) < 200
     page = (work / "report" / "index.html").read_text()
     assert "Refused by the model gate: " in page and "max_two_sample" in page
 
