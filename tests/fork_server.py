@@ -168,13 +168,15 @@ def main() -> None:
     gc.freeze()  # a child that collects would copy every page
     folder = tempfile.mkdtemp(prefix="fork-server-")
     running: set[int] = set()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what runs is stopped then too
     try:
         say(ready=folder)
         serve(running)
     finally:
         for pid in running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            for kill in (os.killpg, os.kill):  # with all that it started; one just forked has no group of its own yet
+                with contextlib.suppress(ProcessLookupError):
+                    kill(pid, signal.SIGKILL)
         shutil.rmtree(folder)
 
 
@@ -226,6 +228,7 @@ def start(request: dict[str, Any]) -> int:
 def become(request: dict[str, Any]) -> None:
     """Be the program that is asked for."""
     os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(request[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666), number)

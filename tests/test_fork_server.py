@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -61,3 +63,30 @@ def test_two_at_once_and_a_signal(server):
     assert waiting.wait().status == -signal.SIGTERM
     waiting.signal(signal.SIGTERM)  # it hears none
     assert server.start("-c", "import time; time.sleep(60)").wait(0.2).status == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGTERM], ids=["end of input", "SIGTERM"])
+def test_its_end_is_the_end_of_what_it_runs(number, tmp_path):
+    server = ForkServer(libraries=())
+    program = (
+        "import os, subprocess; other = subprocess.Popen(['sleep', '60']); print(os.getpid(), other.pid, flush=True); other.wait()"
+    )
+    child = server.start("-c", program)
+    while len(pids := child.out.read_text().split() if child.out.exists() else []) < 2:
+        time.sleep(0.01)
+    if number:
+        server._process.send_signal(number)
+    server.close()
+    for _ in range(500):  # whoever adopts them takes a moment to reap them
+        if not any(is_running(pid) for pid in pids):
+            break
+        time.sleep(0.01)
+    assert not any(is_running(pid) for pid in pids)
+
+
+def is_running(pid: str) -> bool:
+    """Whether a process lives: one that nobody has waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
