@@ -16,21 +16,13 @@ LOGGER = "darkroom.progress"
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a step.
+    """The progress of a step."""
 
-    Attributes:
-        step: The work in progress, e.g. "training".
-        done: Units finished so far.
-        total: Units in all, or None if unknown.
-        unit: The unit counted, e.g. "images".
-        figures: Numbers to show beside it, e.g. `{"images/s": 15000.0}`.
-    """
-
-    step: str
-    done: int
-    total: int | None
-    unit: str
-    figures: dict[str, float] = field(default_factory=dict)
+    step: str  # the work in progress, e.g. "training"
+    done: int  # units finished so far
+    total: int | None  # units in all, or None if unknown
+    unit: str  # the unit counted, e.g. "images"
+    figures: dict[str, float] = field(default_factory=dict)  # numbers to show beside it, e.g. `{"images/s": 15000.0}`
 
     def __str__(self) -> str:
         figures = "".join(f", {name} {value:,.6g}" for name, value in self.figures.items())

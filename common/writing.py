@@ -109,11 +109,7 @@ def write_text(text: str, out: str | Path) -> None:
 
 
 def send(content: BinaryIO, out: str | Path) -> None:
-    """Copy the content of a file to a stream.
-
-    Raises:
-        OSError: The stream cannot be written.
-    """
+    """Copy the content of a file to a stream. Raise OSError if the stream cannot be written."""
     number = 1 if str(out) == "-" else _own_descriptor(followed(out))
     if number is None:
         descriptor = os.open(out, os.O_WRONLY | os.O_NOCTTY)

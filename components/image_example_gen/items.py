@@ -10,54 +10,31 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Encoded:
-    """The bytes of a picture file.
+    """The bytes of a picture file."""
 
-    Attributes:
-        path: Their source, relative to the folder.
-        label: The picture's label; '' for none.
-        split: The split named by its folder, file or manifest, or None.
-        data: The bytes.
-        reencoded_from: The original format if `data` was made from it, as for a page of a TIFF; else ''.
-    """
-
-    path: str
-    label: str
-    split: str | None
+    path: str  # their source, relative to the folder
+    label: str  # the picture's label; '' for none
+    split: str | None  # the split named by its folder, file or manifest, or None
     data: bytes
-    reencoded_from: str = ""
+    reencoded_from: str = ""  # the original format if `data` was made from it, as for a page of a TIFF; else ''
 
 
 @dataclass(frozen=True)
 class Block:
-    """Pictures of one size given as pixels.
+    """Pictures of one size given as pixels."""
 
-    Attributes:
-        path: Their file, relative to the folder.
-        first: The index of the first one in the file.
-        labels: Their labels.
-        split: Their split, or None.
-        pixels: uint8 of shape [n, height, width, channels], 0 to 255, with 1 to 4 channels.
-    """
-
-    path: str
-    first: int
+    path: str  # their file, relative to the folder
+    first: int  # the index of the first one in the file
     labels: Sequence[str]
     split: str | None
-    pixels: np.ndarray
+    pixels: np.ndarray  # uint8 of shape [n, height, width, channels], 0 to 255, with 1 to 4 channels
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A rejected picture, or a file or folder that is not read.
+    """A rejected picture, or a file or folder that is not read."""
 
-    Attributes:
-        path: Relative to the folder.
-        reason: The reason, in plain words.
-        pictures: Number of pictures lost with it.
-        spoils: Whether pictures read earlier from the same file must be discarded too, as after a wrong checksum.
-    """
-
-    path: str
-    reason: str
-    pictures: int = 1
-    spoils: bool = False
+    path: str  # relative to the folder
+    reason: str  # the reason, in plain words
+    pictures: int = 1  # number of pictures lost with it
+    spoils: bool = False  # whether pictures read earlier from the same file must be discarded too, as after a wrong checksum

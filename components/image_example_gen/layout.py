@@ -24,23 +24,14 @@ def composed(text: str) -> str:
 
 @dataclass(frozen=True)
 class Labels:
-    """The rule for a picture file's label and split by its path.
+    """The rule for a picture file's label and split by its path."""
 
-    Attributes:
-        depth: Number of folders above the one that names the split; None if none does, so that all are labels.
-        dropped: Number of leading folders of a path to ignore, because all pictures are in them.
-        repeated: Whether the split's folder holds a folder of the same name, which is ignored too (seg_train/seg_train).
-        named: The folders that name splits, with their splits.
-        pattern: See `DataConfig.label_pattern`.
-        skipped: Number of leading folders of a path that belong to a span and are ignored.
-    """
-
-    depth: int | None = None
-    dropped: int = 0
-    repeated: bool = False
-    named: tuple[tuple[str, str], ...] = ()
-    pattern: str | None = None
-    skipped: int = 0
+    depth: int | None = None  # number of folders above the one that names the split; None if none does, so that all are labels
+    dropped: int = 0  # number of leading folders of a path to ignore, because all pictures are in them
+    repeated: bool = False  # whether the split's folder holds a folder of the same name, which is ignored too (seg_train/seg_train)
+    named: tuple[tuple[str, str], ...] = ()  # the folders that name splits, with their splits
+    pattern: str | None = None  # see `DataConfig.label_pattern`
+    skipped: int = 0  # number of leading folders of a path that belong to a span and are ignored
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
@@ -81,20 +72,15 @@ class Labels:
 
 @dataclass
 class _Depth:
-    """The folders at one depth.
+    """The folders at one depth."""
 
-    Attributes:
-        names: Pictures by folder name, whatever the folders above; names beyond the limit are counted in `others`.
-        above: The parent folders, at most two: enough to know whether there is only one.
-        ended: Some folders that directly contain pictures and whose path ends just above this depth.
-        repeated: Pictures in a folder with the same name as its parent.
-    """
-
+    # pictures by folder name, whatever the folders above; names beyond the limit are counted in `others`
     names: Counter[str] = field(default_factory=Counter)
     others: int = 0
-    above: set[str] = field(default_factory=set)
+    above: set[str] = field(default_factory=set)  # the parent folders, at most two: enough to know whether there is only one
+    # some folders that directly contain pictures and whose path ends just above this depth
     ended: set[str] = field(default_factory=set)
-    repeated: int = 0
+    repeated: int = 0  # pictures in a folder with the same name as its parent
 
 
 class Layout:

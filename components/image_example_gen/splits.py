@@ -88,19 +88,13 @@ class SplitRule:
 
     A picture is in the same split in every run, in any order, in any container. The two shares lie at opposite ends of the range of
     hashes, so that changing one moves no picture into or out of the other.
-
-    Attributes:
-        eval_share: Share of the training pictures taken for eval; 0 if that split has pictures of its own.
-        test_share: The same for test.
-        by_path: Whether to hash the path instead of the content; for many copies of few pictures, which by content would all
-            be in one split.
-        heed_own: Whether a picture's own split is used.
     """
 
-    eval_share: float
-    test_share: float
+    eval_share: float  # share of the training pictures taken for eval; 0 if that split has pictures of its own
+    test_share: float  # the same for test
+    # whether to hash the path instead of the content; for many copies of few pictures, which by content would all be in one split
     by_path: bool = False
-    heed_own: bool = True
+    heed_own: bool = True  # whether a picture's own split is used
 
     def expected(self, split: str, pictures: int) -> float:
         """Return the expected number that this rule takes of `pictures` pictures for `eval` or `test`."""

@@ -41,23 +41,14 @@ def is_inner(name: str) -> bool:
 
 @dataclass
 class Containers:
-    """The container files that were found.
+    """The container files that were found."""
 
-    Attributes:
-        taken: Those that are read, sorted by path.
-        left_out: Those that cannot be read.
-        used: The files that they consist of, and those with their labels.
-        others: Files that turned out not to be containers, by suffix.
-        tables: Tables within archives that do not hold pixels.
-        notes: Notes for the user, one line each.
-    """
-
-    taken: list[Container] = field(default_factory=list)
-    left_out: list[Rejected] = field(default_factory=list)
-    used: list[FoundFile] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
-    tables: list[FoundFile] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    taken: list[Container] = field(default_factory=list)  # those that are read, sorted by path
+    left_out: list[Rejected] = field(default_factory=list)  # those that cannot be read
+    used: list[FoundFile] = field(default_factory=list)  # the files that they consist of, and those with their labels
+    others: Counter[str] = field(default_factory=Counter)  # files that turned out not to be containers, by suffix
+    tables: list[FoundFile] = field(default_factory=list)  # tables within archives that do not hold pixels
+    notes: list[str] = field(default_factory=list)  # notes for the user, one line each
 
     def place(self, labels: Labels) -> None:
         """Set the split of each container, and the label of archives, by their folders."""

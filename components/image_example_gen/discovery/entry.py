@@ -7,19 +7,12 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """A picture file found by the survey.
+    """A picture file found by the survey."""
 
-    Attributes:
-        path: Relative to the folder; from a manifest also absolute, or a URI.
-        size: In bytes; -1 if unknown.
-        label: The label from a manifest; None if the path determines it.
-        split: The split from a manifest; None if the path determines it.
-    """
-
-    path: str
-    size: int
-    label: str | None = None
-    split: str | None = None
+    path: str  # relative to the folder; from a manifest also absolute, or a URI
+    size: int  # in bytes; -1 if unknown
+    label: str | None = None  # the label from a manifest; None if the path determines it
+    split: str | None = None  # the split from a manifest; None if the path determines it
 
 
 def hash_of(text: str) -> int:

@@ -26,17 +26,11 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a manifest.
+    """A line of a manifest."""
 
-    Attributes:
-        path: A path, relative to the manifest's folder unless absolute, or a URI.
-        label: The picture's label; '' for none.
-        split: Its split: train, eval or test; or None.
-    """
-
-    path: str
-    label: str
-    split: str | None
+    path: str  # a path, relative to the manifest's folder unless absolute, or a URI
+    label: str  # the picture's label; '' for none
+    split: str | None  # its split: train, eval or test; or None
 
 
 def read_manifest(path: str) -> Iterator[Row]:
@@ -99,11 +93,7 @@ def _json_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
 
 
 def columns_of(where: str, names: Any) -> dict[str, str]:
-    """Return the names of the columns for path, label and split.
-
-    Raises:
-        InputError: There is no column of paths.
-    """
+    """Return the names of the columns for path, label and split. Raise InputError if there is no column of paths."""
     lower = {str(name).strip().lower(): name for name in names}
     found = {}
     for column, spellings in _COLUMNS.items():

@@ -14,45 +14,27 @@ from components.image_example_gen.storage.files import printable
 
 @dataclass(frozen=True)
 class Sources:
-    """The pictures to read. There is no list of the picture files, which may be millions; see `find_sources`.
+    """The pictures to read. There is no list of the picture files, which may be millions; see `find_sources`."""
 
-    Attributes:
-        folder: The folder that all paths are relative to.
-        files: Number of picture files.
-        containers: The container files, sorted by path.
-        labels: The rule for the label and split of a picture file's path.
-        tables: The tables of labels.
-        own_splits: The splits named by folders, files and manifests, with None if some pictures have no named split.
-        splits_from: The origins of these splits, in words: folders, file names ...
-        file_splits: Number of picture files in each of these splits, None for no split.
-        sample: Some evenly spread picture files: the paths with the lowest hashes, sorted.
-        left_out: The files that cannot be read, sorted by path.
-        others: Files without picture names, by suffix.
-        notes: Notes for the user, one line each.
-        span: The number of the latest span; 0 if there are no spans.
-        first_span: The number of the earliest of the read spans.
-        span_depth: Number of leading folders of a path that belong to its span; 0 if there are no spans.
-        fingerprint: A hash that changes when a file is added, removed, renamed or edited.
-        bytes: The size of all files, as far as it is known without a request per file.
-    """
-
-    folder: str
-    files: int = 0
-    containers: tuple[Container, ...] = ()
-    labels: Labels = Labels()
-    tables: tuple[Table, ...] = ()
+    folder: str  # the folder that all paths are relative to
+    files: int = 0  # number of picture files
+    containers: tuple[Container, ...] = ()  # the container files, sorted by path
+    labels: Labels = Labels()  # the rule for the label and split of a picture file's path
+    tables: tuple[Table, ...] = ()  # the tables of labels
+    # the splits named by folders, files and manifests, with None if some pictures have no named split
     own_splits: frozenset[str | None] = frozenset()
-    splits_from: tuple[str, ...] = ()
+    splits_from: tuple[str, ...] = ()  # the origins of these splits, in words: folders, file names ...
+    # number of picture files in each of these splits, None for no split
     file_splits: Counter[str | None] = field(default_factory=Counter)
-    sample: tuple[str, ...] = ()
-    left_out: tuple[Rejected, ...] = ()
-    others: Counter[str] = field(default_factory=Counter)
-    notes: tuple[str, ...] = ()
-    span: int = 0
-    first_span: int = 0
-    span_depth: int = 0
-    fingerprint: str = ""
-    bytes: int = 0
+    sample: tuple[str, ...] = ()  # some evenly spread picture files: the paths with the lowest hashes, sorted
+    left_out: tuple[Rejected, ...] = ()  # the files that cannot be read, sorted by path
+    others: Counter[str] = field(default_factory=Counter)  # files without picture names, by suffix
+    notes: tuple[str, ...] = ()  # notes for the user, one line each
+    span: int = 0  # the number of the latest span; 0 if there are no spans
+    first_span: int = 0  # the number of the earliest of the read spans
+    span_depth: int = 0  # number of leading folders of a path that belong to its span; 0 if there are no spans
+    fingerprint: str = ""  # a hash that changes when a file is added, removed, renamed or edited
+    bytes: int = 0  # the size of all files, as far as it is known without a request per file
 
     @property
     def count(self) -> int:

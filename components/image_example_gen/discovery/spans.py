@@ -23,17 +23,11 @@ _EPOCH = datetime.date(1970, 1, 1)
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """The folder of one span.
+    """The folder of one span."""
 
-    Attributes:
-        number: The span's number, or its date in days since 1970.
-        version: Its version; 0 if the path has none.
-        folder: Relative to the path before the first token.
-    """
-
-    number: int
-    version: int
-    folder: str
+    number: int  # the span's number, or its date in days since 1970
+    version: int  # its version; 0 if the path has none
+    folder: str  # relative to the path before the first token
 
 
 def has_spans(images: str) -> bool:

@@ -190,11 +190,7 @@ class Survey:
             report_progress("listing", done=self.count)
 
     def sources(self, folder: str) -> Sources:
-        """Return the results.
-
-        Raises:
-            InputError: There is nothing to read, or nothing to train on.
-        """
+        """Return the results. Raise InputError if there is nothing to read, or nothing to train on."""
         if not any(self.splits_told):
             self.splits_told.clear()  # a column or pattern without any split: use folders
         tables, told = self.label_tables(folder, self.tables if self.count else ())

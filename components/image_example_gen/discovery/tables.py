@@ -28,19 +28,12 @@ _LOOKED_AT = 1 << 20  # bytes of a table searched for its columns
 
 @dataclass(frozen=True)
 class Table:
-    """A table of labels.
-
-    Attributes:
-        path: Its path.
-        above: The folder, with a trailing slash, that its paths are relative to; itself relative to the folder of pictures.
-        complete: Whether pictures that it does not list have no label; otherwise they keep their folder's.
-        repeats: Whether it, or a table beside it, lists a picture more than once; the last line counts.
-    """
+    """A table of labels."""
 
     path: str
-    above: str = ""
-    complete: bool = False
-    repeats: bool = False
+    above: str = ""  # the folder, with a trailing slash, that its paths are relative to; itself relative to the folder of pictures
+    complete: bool = False  # whether pictures that it does not list have no label; otherwise they keep their folder's
+    repeats: bool = False  # whether it, or a table beside it, lists a picture more than once; the last line counts
 
     def rows(self, folder: str, only: str = "") -> Iterator[Row]:
         """Yield its lines, with paths relative to the folder of pictures.

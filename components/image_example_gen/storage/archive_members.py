@@ -37,23 +37,14 @@ ENDLESS = reasons.ARCHIVE_ENDLESS.format(MOST_EXPANSION)
 
 
 class Member(NamedTuple):
-    """A file in an archive.
+    """A file in an archive."""
 
-    Attributes:
-        name: Its path, with forward slashes.
-        key: The same path, decoded without the configured encoding of names: the name that `open_member` looks up.
-        size: Decompressed size in bytes.
-        open: Opens it, only until the next member is requested; None if it is refused.
-        refused: Why it is not read; '' if it is.
-        undecoded: Whether the encoding of its name is unknown.
-    """
-
-    name: str
-    key: str
-    size: int = 0
-    open: Callable[[], BinaryIO] | None = None
-    refused: str = ""
-    undecoded: bool = False
+    name: str  # its path, with forward slashes
+    key: str  # the same path, decoded without the configured encoding of names: the name that `open_member` looks up
+    size: int = 0  # decompressed size in bytes
+    open: Callable[[], BinaryIO] | None = None  # opens it, only until the next member is requested; None if it is refused
+    refused: str = ""  # why it is not read; '' if it is
+    undecoded: bool = False  # whether the encoding of its name is unknown
 
 
 def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
@@ -95,11 +86,7 @@ def allowed_size(size: int) -> float:
 
 
 def check_encoding(encoding: str | None) -> None:
-    """Check the name of an encoding.
-
-    Raises:
-        InputError: There is no such encoding.
-    """
+    """Raise InputError if there is no encoding of this name."""
     try:
         b"a".decode(encoding or "utf-8")
     except (LookupError, ValueError):

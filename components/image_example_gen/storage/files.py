@@ -43,17 +43,11 @@ _REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the se
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file below a folder.
+    """A file below a folder."""
 
-    Attributes:
-        path: Relative to that folder, with forward slashes.
-        size: In bytes; -1 for a broken link.
-        mtime_ns: Modification time, nanoseconds since 1970; -1 for a broken link.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
+    path: str  # relative to that folder, with forward slashes
+    size: int  # in bytes; -1 for a broken link
+    mtime_ns: int  # modification time, nanoseconds since 1970; -1 for a broken link
 
 
 def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | Rejected]:
@@ -119,11 +113,7 @@ def open_seekable(path: str) -> BinaryIO:
 
 
 def read_bytes(path: str, max_megabytes: float) -> bytes:
-    """Read a file.
-
-    Raises:
-        Refused: The file cannot be read, or is larger than `max_megabytes`.
-    """
+    """Read a file. Raise Refused if the file cannot be read, or is larger than `max_megabytes`."""
     most = int(max_megabytes * 1e6)
     try:
         if is_remote(path):

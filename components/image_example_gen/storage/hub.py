@@ -31,25 +31,15 @@ _MOST_NAME = 2 * 96 + 1  # characters of owner/name
 
 @dataclass(frozen=True)
 class HubPath:
-    """The parts of a URI.
+    """The parts of a URI."""
 
-    Attributes:
-        repository: The data set: owner/name.
-        revision: A branch, a tag or a commit; None for the newest state.
-        path: Path of a file or a folder in it; '' for all of it.
-    """
-
-    repository: str
-    revision: str | None
-    path: str
+    repository: str  # the data set: owner/name
+    revision: str | None  # a branch, a tag or a commit; None for the newest state
+    path: str  # path of a file or a folder in it; '' for all of it
 
     @classmethod
     def parse(cls, uri: str) -> HubPath:
-        """Split a URI into its parts.
-
-        Raises:
-            InputError: It does not name a data set.
-        """
+        """Split a URI into its parts. Raise InputError if it does not name a data set."""
         if _OTHERS.match(uri):
             raise InputError(f"{uri[:80]}: only data sets are read from the Hugging Face Hub: hf://owner/name")
         match = _URI.fullmatch(uri)
@@ -114,11 +104,7 @@ class HubFile(io.RawIOBase):
 
 
 def open_hub(uri: str) -> BinaryIO:
-    """Open a file for random access.
-
-    Raises:
-        OSError: The file cannot be reached.
-    """
+    """Open a file for random access. Raise OSError if the file cannot be reached."""
     return io.BufferedReader(HubFile(uri), 1 << 16)
 
 
@@ -151,11 +137,7 @@ def stat_hub(uri: str) -> tuple[int, float]:
 
 
 def is_hub_file(uri: str) -> bool:
-    """Return whether a file exists.
-
-    Raises:
-        InputError: There is no such data set, or it cannot be reached.
-    """
+    """Return whether a file exists. Raise InputError if there is no such data set, or it cannot be reached."""
     return _info(uri) is not None
 
 

@@ -52,21 +52,13 @@ def open_member(archive: str, name: str) -> BinaryIO:
 
 
 def size_of_member(archive: str, name: str) -> int:
-    """Return the decompressed size of a file in an archive.
-
-    Raises:
-        OSError: There is no such file, or it cannot be read.
-    """
+    """Return the decompressed size of a file in an archive. Raise OSError if there is no such file, or it cannot be read."""
     with _found(archive, name) as member:
         return member.size
 
 
 def size_of_archive(archive: str) -> int:
-    """Return the size of a file in bytes; -1 if a web server does not report it.
-
-    Raises:
-        OSError: The file cannot be reached.
-    """
+    """Return the size of a file in bytes; -1 if a web server does not report it. Raise OSError if the file cannot be reached."""
     if not is_remote(archive):
         return os.stat(archive).st_size
     if archive.startswith(WEB):

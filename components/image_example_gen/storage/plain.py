@@ -33,11 +33,7 @@ def local_path(path: str) -> str:
 
 
 def open_plain(path: str) -> BinaryIO:
-    """Open a file for reading its stored bytes.
-
-    Raises:
-        OSError: The file cannot be opened.
-    """
+    """Open a file for reading its stored bytes. Raise OSError if the file cannot be opened."""
     if not is_remote(path):
         return open(path, "rb")
     return open_url(path) if path.startswith(WEB) else open_stored(path)
@@ -60,11 +56,7 @@ def seekable(stream: BinaryIO) -> BinaryIO:
 
 
 def first_bytes(path: str, count: int) -> bytes:
-    """Return the first bytes of a file, fewer only if it is shorter.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
+    """Return the first bytes of a file, fewer only if it is shorter. Raise OSError if the file cannot be read."""
     with open_plain(path) as stream:
         return read_up_to(stream, count)
 
@@ -85,11 +77,7 @@ def quoted(url: str) -> str:
 
 
 def open_url(url: str) -> BinaryIO:
-    """Open an http:// or https:// URL; retry if the server fails.
-
-    Raises:
-        OSError: The URL cannot be opened.
-    """
+    """Open an http:// or https:// URL; retry if the server fails. Raise OSError if the URL cannot be opened."""
     url = quoted(url)
     try:
         return _request(url)

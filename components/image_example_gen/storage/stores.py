@@ -22,11 +22,7 @@ _CLIENTS = threading.local()
 
 
 def open_stored(uri: str) -> BinaryIO:
-    """Open a file for reading its stored bytes.
-
-    Raises:
-        OSError: The file cannot be opened.
-    """
+    """Open a file for reading its stored bytes. Raise OSError if the file cannot be opened."""
     if uri.startswith(hub.SCHEME):
         return hub.open_hub(uri)
     client = _client(uri)

@@ -19,11 +19,7 @@ def read_up_to(stream: BinaryIO, size: int) -> bytes:
 
 
 def read_fully(stream: BinaryIO, size: int) -> bytes:
-    """Return `size` bytes.
-
-    Raises:
-        EOFError: The stream has fewer bytes.
-    """
+    """Return `size` bytes. Raise EOFError if the stream has fewer bytes."""
     pieces = []
     while size:
         piece = stream.read(min(size, _LARGE_PIECE))

@@ -12,17 +12,11 @@ _NO_PREFIX = (tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYP
 
 
 class TarHeader(NamedTuple):
-    """The facts in a file's header.
+    """The facts in a file's header."""
 
-    Attributes:
-        name: Its name, cut if it is longer than a header holds; bytes that are not UTF-8 are surrogates.
-        size: Size in bytes.
-        type: Its type, as a constant of `tarfile`: a file, a folder, a link, a longer header ...
-    """
-
-    name: str
-    size: int
-    type: bytes
+    name: str  # its name, cut if it is longer than a header holds; bytes that are not UTF-8 are surrogates
+    size: int  # in bytes
+    type: bytes  # its type, as a constant of `tarfile`: a file, a folder, a link, a longer header ...
 
 
 def read_header(block: bytes) -> TarHeader | None:

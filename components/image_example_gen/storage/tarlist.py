@@ -46,20 +46,13 @@ _UNPACKERS: dict[str, Callable[[Any], Any]] = {
 
 
 class TarEntry(NamedTuple):
-    """The facts about a file, a folder, a link ... in a tar archive.
+    """The facts about a file, a folder, a link ... in a tar archive."""
 
-    Attributes:
-        name: Its name; bytes that are not UTF-8 are surrogates.
-        size: Size in bytes.
-        end: Offset of its end in the decompressed archive.
-        refused: Why it is not read; '' if it is.
-        open: Opens it, only until the next entry is requested; None for a folder, a device or a pipe.
-    """
-
-    name: str
-    size: int
-    end: int
-    refused: str = ""
+    name: str  # its name; bytes that are not UTF-8 are surrogates
+    size: int  # in bytes
+    end: int  # offset of its end in the decompressed archive
+    refused: str = ""  # why it is not read; '' if it is
+    # opens it, only until the next entry is requested; None for a folder, a device or a pipe
     open: Callable[[], BinaryIO] | None = None
 
 

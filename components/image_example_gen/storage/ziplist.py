@@ -31,29 +31,17 @@ _PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and decompressed, at onc
 
 
 class ZipEntry(NamedTuple):
-    """A file in a zip archive, as described by its list of members.
-
-    Attributes:
-        raw_name: The bytes of its name.
-        utf_8: The name in UTF-8, from the extra field of Info-ZIP and WinZip; else ''.
-        claims_utf_8: Whether the archive declares that the name is UTF-8.
-        size: Decompressed size in bytes.
-        refused: Why it is not read; '' if it is.
-        packed: Compressed size in bytes.
-        method: The compression method.
-        crc: The checksum of the decompressed data.
-        at: Offset of its own header in the file.
-    """
+    """A file in a zip archive, as described by its list of members."""
 
     raw_name: bytes
-    utf_8: str
-    claims_utf_8: bool
-    size: int
-    refused: str
-    packed: int
+    utf_8: str  # the name in UTF-8, from the extra field of Info-ZIP and WinZip; else ''
+    claims_utf_8: bool  # whether the archive declares that the name is UTF-8
+    size: int  # decompressed size in bytes
+    refused: str  # why it is not read; '' if it is
+    packed: int  # compressed size in bytes
     method: int
-    crc: int
-    at: int
+    crc: int  # the checksum of the decompressed data
+    at: int  # offset of its own header in the file
 
 
 def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:

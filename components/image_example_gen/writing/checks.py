@@ -59,11 +59,7 @@ def refuse_copies(total: Tally, distinct: int, sources: Sources, rejects: Reject
 
 
 def check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: Rejects) -> None:
-    """Check that no split is empty.
-
-    Raises:
-        InputError: A split is empty.
-    """
+    """Raise InputError if a split is empty."""
     where = printable(sources.folder)
     shares = {"eval": config.eval_share, "test": config.test_share}
     own_splits = sources.own_splits if config.heeds_splits else ()

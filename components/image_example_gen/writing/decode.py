@@ -48,21 +48,14 @@ _Work = Callable[[], "Iterable[Decoded | Rejected]"]  # for one thread
 
 
 class Decoded(NamedTuple):
-    """A picture as an example.
-
-    Attributes:
-        split: Its split.
-        digest: SHA-256 of its pixels.
-        row: The values of the example.
-        record: The serialized example.
-        said: Notes for the user. `pages` or `frames`: those after the first were skipped; `deep`: bits of its levels were cut;
-            `dim`: its levels are 0 and 1, of 255; `profile`: its color profile was converted.
-    """
+    """A picture as an example."""
 
     split: str
-    digest: bytes
+    digest: bytes  # SHA-256 of its pixels
     row: Row
-    record: bytes
+    record: bytes  # the serialized example
+    # notes for the user. `pages` or `frames`: those after the first were skipped; `deep`: bits of its levels were cut; `dim`: its
+    # levels are 0 and 1, of 255; `profile`: its color profile was converted
     said: tuple[str, ...] = ()
 
 
@@ -75,22 +68,13 @@ class _Part(Encoded):
 
 @dataclass(frozen=True)
 class ExampleDecoder:
-    """Convert the items of units to examples.
-
-    Attributes:
-        rule: The rule for a picture's split.
-        config: How pictures are read.
-    """
+    """Convert the items of units to examples."""
 
     rule: SplitRule
     config: DataConfig
 
     def decode(self, unit: FileUnit | ContainerUnit) -> Iterator[Decoded | Rejected]:
-        """Yield a unit's examples in order, and rejects.
-
-        Raises:
-            InputError: A container file cannot be read.
-        """
+        """Yield a unit's examples in order, and rejects. Raise InputError if a container file cannot be read."""
         if isinstance(unit, ContainerUnit):
             yield from _in_order(self._container(unit), _THREADS)
             return

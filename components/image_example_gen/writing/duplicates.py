@@ -23,15 +23,10 @@ Place = tuple[int, str]  # a unit and a split: one file of examples
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Examples that are equal to another one.
+    """Examples that are equal to another one."""
 
-    Attributes:
-        dropped: By file, the positions of examples to leave out, each with the number of its picture.
-        kept: By file, the positions of examples to keep, with the same numbers.
-    """
-
-    dropped: dict[Place, dict[int, int]]
-    kept: dict[Place, dict[int, int]]
+    dropped: dict[Place, dict[int, int]]  # by file, the positions of examples to leave out, each with the number of its picture
+    kept: dict[Place, dict[int, int]]  # by file, the positions of examples to keep, with the same numbers
 
     def __len__(self) -> int:
         return sum(map(len, self.dropped.values()))

@@ -10,35 +10,20 @@ from common.features import PREFIX
 
 
 class Row(NamedTuple):
-    """The values of an example.
+    """The values of an example."""
 
-    Attributes:
-        encoded: A picture file's bytes in a form that TensorFlow reads.
-        format: Their format: png, jpeg, gif or bmp.
-        reencoded_from: The original format if `encoded` was made from it; '' if the file is unchanged.
-        label: Its label; '' for none.
-        path: Its source, printable.
-        sha256: The hash of its pixels, as hexadecimal digits.
-        height: Height of the picture.
-        width: Width of the picture.
-        channels: 1 (gray), 2 (gray, alpha), 3 (color) or 4 (color, alpha).
-        mean: Mean of its levels, 0 to 255.
-        std: Standard deviation of its levels.
-        exposure: One of `pictures.EXPOSURES`.
-    """
-
-    encoded: bytes
-    format: str
-    reencoded_from: str
-    label: str
-    path: str
-    sha256: str
+    encoded: bytes  # a picture file's bytes in a form that TensorFlow reads
+    format: str  # their format: png, jpeg, gif or bmp
+    reencoded_from: str  # the original format if `encoded` was made from it; '' if the file is unchanged
+    label: str  # its label; '' for none
+    path: str  # its source, printable
+    sha256: str  # the hash of its pixels, as hexadecimal digits
     height: int
     width: int
-    channels: int
-    mean: float
-    std: float
-    exposure: str
+    channels: int  # 1 (gray), 2 (gray, alpha), 3 (color) or 4 (color, alpha)
+    mean: float  # mean of its levels, 0 to 255
+    std: float  # standard deviation of its levels
+    exposure: str  # one of `pictures.EXPOSURES`
 
 
 def serialize(row: Row) -> bytes:

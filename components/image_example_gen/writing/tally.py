@@ -21,35 +21,21 @@ def _per_split() -> dict[str, Counter[str]]:
 
 @dataclass
 class Tally:
-    """Counts of pictures.
+    """Counts of pictures."""
 
-    Attributes:
-        labels: For each split, the pictures of each label, '' for those without.
-        formats: Pictures of each file format, as stored.
-        reencoded: Pictures that were re-encoded, by original format.
-        exposures: Pictures of each exposure.
-        sizes: Pictures of each size, written as 28x28x1: height, width, channels.
-        reasons: Rejected pictures by reason.
-        said: Pictures by note; see `decode.Decoded`.
-        duplicates: Pictures left out as equal to another one.
-        told: Pictures that the label file names.
-        found: The number of those that exist.
-        mistake: Why the unit could not be read at all, or ''.
-        spans: The counts of each span, including copies; empty without spans.
-    """
-
+    # for each split, the pictures of each label, '' for those without
     labels: dict[str, Counter[str]] = field(default_factory=_per_split)
-    formats: Counter[str] = field(default_factory=Counter)
-    reencoded: Counter[str] = field(default_factory=Counter)
+    formats: Counter[str] = field(default_factory=Counter)  # pictures of each file format, as stored
+    reencoded: Counter[str] = field(default_factory=Counter)  # pictures that were re-encoded, by original format
     exposures: Counter[str] = field(default_factory=Counter)
-    sizes: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    said: Counter[str] = field(default_factory=Counter)
-    duplicates: int = 0
-    told: int = 0
-    found: int = 0
-    mistake: str = ""
-    spans: SpanCounts = field(default_factory=dict)
+    sizes: Counter[str] = field(default_factory=Counter)  # pictures of each size, written as 28x28x1: height, width, channels
+    reasons: Counter[str] = field(default_factory=Counter)  # rejected pictures by reason
+    said: Counter[str] = field(default_factory=Counter)  # pictures by note; see `decode.Decoded`
+    duplicates: int = 0  # pictures left out as equal to another one
+    told: int = 0  # pictures that the label file names
+    found: int = 0  # the number of those that exist
+    mistake: str = ""  # why the unit could not be read at all, or ''
+    spans: SpanCounts = field(default_factory=dict)  # the counts of each span, including copies; empty without spans
 
     def add_to_span(self, span: str, row: Row | None) -> None:
         """Count a picture of a span; None is a rejected picture."""

@@ -19,23 +19,14 @@ from components.image_example_gen.storage.files import printable
 
 @dataclass(frozen=True)
 class FileUnit:
-    """Picture files to read.
+    """Picture files to read."""
 
-    Attributes:
-        index: Index among all units, from 0; it determines the order of the output.
-        folder: The folder that the paths are relative to.
-        part: The file that lists them.
-        labels: The rule for labels and splits by path.
-        told: The file with their lines of a table of labels; '' for none.
-        only_told: Whether pictures that it does not name have no label; otherwise their path determines it.
-    """
-
-    index: int
-    folder: str
-    part: str
-    labels: Labels
-    told: str = ""
-    only_told: bool = True
+    index: int  # index among all units, from 0; it determines the order of the output
+    folder: str  # the folder that the paths are relative to
+    part: str  # the file that lists them
+    labels: Labels  # the rule for labels and splits by path
+    told: str = ""  # the file with their lines of a table of labels; '' for none
+    only_told: bool = True  # whether pictures that it does not name have no label; otherwise their path determines it
 
     def entries(self) -> Iterator[Entry]:
         """Yield the files, each with its label and its split."""
@@ -49,27 +40,16 @@ class FileUnit:
 
 @dataclass(frozen=True)
 class ContainerUnit:
-    """A range of a container file.
+    """A range of a container file."""
 
-    Attributes:
-        index: Index among all units, from 0.
-        folder: The folder that the file's path is relative to.
-        container: The file.
-        start: The first picture.
-        stop: One past the last picture.
-        told: The file with their lines of a table of labels; '' for none, or if they have labels of their own.
-        only_told: Whether pictures that it does not name have no label.
-        above: The label of pictures without one, from the folders that contain the file.
-    """
-
-    index: int
-    folder: str
+    index: int  # index among all units, from 0
+    folder: str  # the folder that the file's path is relative to
     container: Container
     start: int
-    stop: int
-    told: str = ""
-    only_told: bool = True
-    above: str = ""
+    stop: int  # one past the last picture
+    told: str = ""  # the file with their lines of a table of labels; '' for none, or if they have labels of their own
+    only_told: bool = True  # whether pictures that it does not name have no label
+    above: str = ""  # the label of pictures without one, from the folders that contain the file
 
     def read(self, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
         """Yield the pictures, and rejects; no content of the file raises an error."""
