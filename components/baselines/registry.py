@@ -15,9 +15,9 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
+from components.artifacts import Artifacts, DataBlessing
 from components.baselines import store
 from components.baselines.resolvers import read_protocol
-from components.data_gate.artifacts import DataBlessing
 from components.decisions import ACCURACY, ELBO_BELOW, FRECHET_ABOVE, LABELS, PICTURES, REJECTS, SPANS, get_property, set_properties
 from components.declaration import DeclaredComponent, Parameter
 
@@ -31,12 +31,7 @@ PASSED = "passed.json"  # beside statistics: further facts about them
 class LastModelExecutor(base_executor.BaseExecutor):
     """See `LastModel`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Copy the last pushed model that is comparable with the candidate, and its blessing, or mark them absent."""
         model = artifact_utils.get_single_instance(output_dict["model"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
@@ -54,12 +49,7 @@ class LastModelExecutor(base_executor.BaseExecutor):
 class LastStatisticsExecutor(base_executor.BaseExecutor):
     """See `LastStatistics`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Copy the last accepted statistics and their blessing, or mark both absent."""
         statistics = artifact_utils.get_single_instance(output_dict["statistics"])
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])

@@ -17,11 +17,7 @@ MIN_REJECTS = 10  # fewer rejected pictures may be chance
 
 def exposure_anomalies(statistics: types.Artifact, config: ValidationConfig) -> list[Anomaly]:
     """Return an anomaly for each split with too large a share of nearly black, nearly white or nearly constant pictures."""
-    limits = {
-        "near-black": config.max_near_black,
-        "near-white": config.max_near_white,
-        "near-constant": config.max_near_constant,
-    }
+    limits = {"near-black": config.max_near_black, "near-white": config.max_near_white, "near-constant": config.max_near_constant}
     anomalies = []
     for split in splits_of(statistics):
         values = values_of(read_statistics(statistics, split), EXPOSURE)

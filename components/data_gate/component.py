@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
-from components.data_gate.artifacts import DataBlessing
+from components.artifacts import DataBlessing
 from components.data_gate.config import ValidationConfig
 from components.data_gate.executor import Executor
 from components.declaration import DeclaredComponent, Parameter

@@ -16,6 +16,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from common.errors import GateRefused
+from components.artifacts import Artifacts
 from components.baselines.registry import record_statistics
 from components.data_gate.anomaly_checks import exposure_anomalies, label_anomalies, reject_anomalies
 from components.data_gate.anomaly_text import SplitAnomalies, describe_anomalies
@@ -30,12 +31,7 @@ MIN_HELD_OUT = 100
 class Executor(base_executor.BaseExecutor):
     """See `components.data_gate.component.DataGate`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the blessing.
 
         Raises:

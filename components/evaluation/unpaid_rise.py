@@ -27,11 +27,7 @@ class UnpaidRise(metric_types.Metric):
 
 
 def _computations(
-    name: str,
-    eval_config: config_pb2.EvalConfig,
-    model_names: list[str],
-    output_names: list[str],
-    example_weighted: bool = False,
+    name: str, eval_config: config_pb2.EvalConfig, model_names: list[str], output_names: list[str], example_weighted: bool = False
 ) -> metric_types.MetricComputations:
     baseline = next((spec.name for spec in eval_config.model_specs if spec.is_baseline), None)
     computations = []

@@ -7,11 +7,11 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from tfx import types
 from tfx.components.evaluator import executor as evaluator_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.artifacts import Artifacts
 from components.evaluator import extractors
 from components.evaluator.meter import METER
 
@@ -22,12 +22,7 @@ class ReportedEvaluation(evaluator_executor.Executor):
     A bound with 500 samples takes minutes, during which TensorFlow Model Analysis shows nothing.
     """
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the evaluation and the blessing. Inputs, outputs and parameters are those of TFX's Evaluator."""
         examples = artifact_utils.get_single_uri(input_dict[standard_component_specs.EXAMPLES_KEY])
         splits = json.loads(exec_properties.get(standard_component_specs.EXAMPLE_SPLITS_KEY) or "null") or ["eval"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
+from components.artifacts import Features
 from components.declaration import DeclaredComponent, Parameter
-from components.feature_extractor.artifacts import Features
 from components.feature_extractor.executor import Executor
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import tensorflow_transform as tft
 from tfx.dsl.components.base import base_executor
-from tfx.types import Artifact, artifact_utils
+from tfx.types import artifact_utils
 
 from common.progress import report_progress
+from components.artifacts import Artifacts
 from components.feature_extractor import classifier
 from components.feature_extractor.description import Description, Features, write_features
 from components.feature_extractor.splits import PixelGraph, Split, choose
@@ -32,12 +33,7 @@ log = logging.getLogger("darkroom.feature_extractor")
 class Executor(base_executor.BaseExecutor):
     """See `components.feature_extractor.component.FeatureExtractor`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Train the self-supervised network and, if there are labels, the classifier; write them with their description.
 
         Args:

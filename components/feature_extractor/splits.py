@@ -51,9 +51,7 @@ class Split:
         if not len(chosen):
             return
         batches = self._records(chosen).map(
-            lambda examples: to_levels(graph(parse_examples(examples)[0])),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
+            lambda examples: to_levels(graph(parse_examples(examples)[0])), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
         yield from batches.prefetch(2).as_numpy_iterator()
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
+from components.artifacts import Features, Quality
 from components.declaration import DeclaredComponent, Parameter
-from components.feature_extractor.artifacts import Features
 from components.model_gate.config import PictureLimits
 from components.model_gate.executor import Executor
-from components.sample_quality.artifacts import Quality
 
 
 class ModelGate(DeclaredComponent):

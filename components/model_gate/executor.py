@@ -16,6 +16,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
+from components.artifacts import Artifacts
 from components.decisions import (
     ACCURACY,
     BLESSED,
@@ -46,12 +47,7 @@ COPIED = (SUBJECT_ID, constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, constan
 class Executor(base_executor.BaseExecutor):
     """See `components.model_gate.component.ModelGate`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the blessing: TFX's file and properties, and `blessing.json` with the decision and who made it."""
         evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
         evaluator_blessing = artifact_utils.get_single_instance(input_dict["evaluator_blessing"])

@@ -8,12 +8,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tfx import types
 from tfx.components.pusher import executor as pusher_executor
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
 
+from components.artifacts import Artifacts
 from components.baselines import store
 from components.baselines.registry import record_blessing
 from components.pusher.versions import UNFINISHED, in_service, versions
@@ -27,12 +27,7 @@ class AtomicPush(pusher_executor.Executor):
     saved_model.pb is copied last, because no server accepts a folder without it as a model.
     """
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Push the model if both gates blessed it. Set the output's `pushed` to 1 or 0, with version and destination."""
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)

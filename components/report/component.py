@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
+from components import artifacts
 from components.declaration import DeclaredComponent, Parameter
-from components.report import artifacts
 from components.report.executor import Executor
-from components.sample_quality.artifacts import Quality
 
 
 class Report(DeclaredComponent):
@@ -25,7 +24,7 @@ class Report(DeclaredComponent):
         "infra_blessing": standard_artifacts.InfraBlessing,  # the serving check's decision, with serving_check.json
         "pushed_model": standard_artifacts.PushedModel,
         "tuner_results": standard_artifacts.TunerResults,  # of the search for hyperparameters, with trials.json
-        "quality": Quality,  # distances of generated and reconstructed pictures from held-out ones
+        "quality": artifacts.Quality,  # distances of generated and reconstructed pictures from held-out ones
     }
     PARAMETERS = {
         "title": Parameter(str),  # name of the data set or run

@@ -9,8 +9,8 @@ from typing import Any
 import tensorflow as tf
 import yaml
 from tfx.dsl.components.base import base_executor
-from tfx.types import Artifact
 
+from components.artifacts import Artifacts
 from components.evaluation.results import MARGIN
 from components.report.data import ReportData
 from components.report.page import render
@@ -25,8 +25,6 @@ from trainer.config import PreprocessingConfig
 MAX_HELD_OUT = 2_000
 PAGE = "index.html"
 PICTURES = "pictures"
-
-Artifacts = dict[str, list[Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):

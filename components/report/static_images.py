@@ -80,13 +80,7 @@ def _latent(answers: Answers) -> bytes:
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), aspect="equal")
     axes.set(xlabel=projection.axes[0], ylabel=projection.axes[1])
     axes.legend(
-        loc="upper left",
-        bbox_to_anchor=(1.01, 1),
-        frameon=False,
-        labelcolor=INK,
-        markerscale=2.2,
-        handletextpad=0.2,
-        fontsize=9,
+        loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, labelcolor=INK, markerscale=2.2, handletextpad=0.2, fontsize=9
     )
     return _render(figure)
 

@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
-from tfx.types import standard_artifacts
+import json
+import logging
+import os
+from typing import Any
 
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import io_utils, path_utils
+
+from components.artifacts import Artifacts, Features, Quality
 from components.declaration import DeclaredComponent, Parameter
-from components.feature_extractor.artifacts import Features
-from components.sample_quality.artifacts import Quality
-from components.sample_quality.executor import Executor
+from components.sample_quality.figures import QUALITY
+from components.sample_quality.measure import measure
 
 MAX_PICTURES = 10_000
+
+log = logging.getLogger("darkroom.sample_quality")
+
+
+class Executor(base_executor.BaseExecutor):
+    """Measure a model."""
+
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Write quality.json (see `components.sample_quality.figures.Quality`), and the pictures that it names."""
+        uris = {name: artifact_utils.get_single_uri(artifacts) for name, artifacts in input_dict.items() if artifacts}
+        folder = artifact_utils.get_single_uri(output_dict["quality"])
+        quality = measure(
+            uris["examples"],
+            uris["transform_graph"],
+            path_utils.serving_model_path(uris["model"]),
+            uris["features"],
+            split=exec_properties["split"],
+            seed=int(exec_properties["seed"]),
+            max_pictures=int(exec_properties["pictures"]),
+            baseline=path_utils.serving_model_path(uris["baseline_model"]) if "baseline_model" in uris else None,
+            folder=folder,
+        )
+        content = json.dumps(quality.to_dict(), indent=1, allow_nan=False)
+        io_utils.write_string_file(os.path.join(folder, QUALITY), content + "\n")
+        if quality.reason:
+            log.warning("sample quality: %s", quality.reason)
 
 
 class SampleQuality(DeclaredComponent):

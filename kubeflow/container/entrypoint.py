@@ -23,10 +23,10 @@ LOGGER = logging.getLogger("darkroom.entrypoint")
 FOLDERS = {"gs://": "/gcs/", "s3://": "/s3/", "minio://": "/minio/"}
 # The classes of the project's artifact types by name. On a cluster the name of a type has two parts, a class path has more.
 TYPES = {
-    "darkroom.DataBlessing": "components.data_gate.artifacts.DataBlessing",
-    "darkroom.Features": "components.feature_extractor.artifacts.Features",
-    "darkroom.Quality": "components.sample_quality.artifacts.Quality",
-    "darkroom.Report": "components.report.artifacts.Report",
+    "darkroom.DataBlessing": "components.artifacts.DataBlessing",
+    "darkroom.Features": "components.artifacts.Features",
+    "darkroom.Quality": "components.artifacts.Quality",
+    "darkroom.Report": "components.artifacts.Report",
 }
 VERDICTS = ("Verdict", "Notification")  # the components that write the verdict of the run
 LOGS = "executor-logs"  # an output that newer drivers add and their launchers write

@@ -11,10 +11,10 @@ from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.types import BaseChannel, Channel, standard_artifacts
 
+from components.artifacts import DataBlessing
 from components.baselines.registry import LastModel, LastStatistics
 from components.baselines.resolvers import ForcedBlessing, LatestBlessedOther, StartingPoint, Withdrawal
 from components.curated_schema.component import CuratedSchema
-from components.data_gate.artifacts import DataBlessing
 
 
 class Source(NamedTuple):

@@ -233,12 +233,5 @@ def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, heig
     ]
     line = tag("line", x1=left, x2=width - 14, y1=y(threshold), y2=y(threshold), class_="threshold")
     return tag(
-        "svg",
-        tag("title", name),
-        _y_axis(y, left, width),
-        bars,
-        line,
-        viewBox=f"0 0 {width} {height}",
-        class_="chart",
-        role="img",
+        "svg", tag("title", name), _y_axis(y, left, width), bars, line, viewBox=f"0 0 {width} {height}", class_="chart", role="img"
     )

@@ -17,18 +17,7 @@ MAX_DRAWN = 16
 WIDE, NARROW = 86.0, 54.0  # pixels from slab to slab
 SHEET_PITCH = 7.0
 SHORT_KINDS = {"InputLayer": "Input", "Conv2DTranspose": "ConvT 2D", "Conv2D": "Conv 2D", "Cropping2D": "Crop"}
-PASSING = (
-    "activation",
-    "dropout",
-    "batchnorm",
-    "batch_norm",
-    "layernorm",
-    "layer_norm",
-    "groupnorm",
-    "group_norm",
-    "relu",
-    "silu",
-)
+PASSING = ("activation", "dropout", "batchnorm", "batch_norm", "layernorm", "layer_norm", "groupnorm", "group_norm", "relu", "silu")
 
 
 def drawing(layers: list[Layer], name: str) -> Markup:

@@ -42,10 +42,7 @@ def project(means: np.ndarray) -> Projection:
     axes = vectors[:, [-1, -2]]
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1, 1)  # fix the sign, which is otherwise arbitrary
     first, second = (float(v / max(variances.sum(), 1e-12)) for v in variances[[-1, -2]])
-    names = (
-        f"first principal axis, {percent(first)} of the spread",
-        f"second principal axis, {percent(second)} of the spread",
-    )
+    names = (f"first principal axis, {percent(first)} of the spread", f"second principal axis, {percent(second)} of the spread")
     return Projection(means @ axes, names, (first, second))
 
 

@@ -44,15 +44,7 @@ def scatter(points: np.ndarray, groups: list[Group], thumbnails: np.ndarray) -> 
         class_="scatter-plot",
         role="img",
     )
-    return tag(
-        "div",
-        drawing,
-        _ring_names(origin, unit),
-        _names(pixels, groups),
-        sprite,
-        class_="scatter",
-        data_side=short(SIDE),
-    )
+    return tag("div", drawing, _ring_names(origin, unit), _names(pixels, groups), sprite, class_="scatter", data_side=short(SIDE))
 
 
 def _rings(origin: np.ndarray, unit: float) -> Markup:

@@ -75,10 +75,7 @@ def _model(report: ReportData) -> Gate:
         sentence += f" It refused the model; {forced.who} blessed it anyway ({forced.when}): {forced.why}"
         return Gate("Model gate", "forced", sentence, evaluation.failures)
     return Gate(
-        "Model gate",
-        "passed" if evaluation.blessed else "refused",
-        sentence,
-        [] if evaluation.blessed else evaluation.failures,
+        "Model gate", "passed" if evaluation.blessed else "refused", sentence, [] if evaluation.blessed else evaluation.failures
     )
 
 
@@ -102,12 +99,7 @@ def _serving(report: ReportData) -> Gate:
         return Gate("Serving check", "passed", f"In a clean process, {answering} gave the same answers as in training.")
     reasons = serving.reasons or [f"{check.name}: {check.reason or 'its answer differs'}" for check in failed]
     names = listing([check.name for check in failed]) or "the exported model"
-    return Gate(
-        "Serving check",
-        "refused",
-        f"In a clean process, {names} did not give the same answers as in training.",
-        reasons,
-    )
+    return Gate("Serving check", "refused", f"In a clean process, {names} did not give the same answers as in training.", reasons)
 
 
 def _push(report: ReportData) -> Gate:

@@ -7,6 +7,7 @@ import json
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
+from components.artifacts import DataBlessing
 from components.baselines import store
 from components.baselines.registry import (
     ABSENT,
@@ -16,7 +17,6 @@ from components.baselines.registry import (
     record_blessing,
     record_statistics,
 )
-from components.data_gate.artifacts import DataBlessing
 from components.decisions import ACCURACY, ELBO_BELOW, FRECHET_ABOVE, LABELS, PICTURES, REJECTS, SPANS
 
 

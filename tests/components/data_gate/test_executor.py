@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 import components.data_gate
 from common.errors import GateRefused
-from components.data_gate.artifacts import DataBlessing
+from components.artifacts import DataBlessing
 from components.data_gate.config import ValidationConfig
 from components.data_gate.executor import Executor
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.types import standard_artifacts
 
-from components.feature_extractor import artifacts
+from components import artifacts
 from components.feature_extractor.description import Description, Features, read_features, write_features
 from components.feature_extractor.executor import Executor, known_labels
 from components.feature_extractor.splits import Split, choose

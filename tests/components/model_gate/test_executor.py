@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 from tfx.types import standard_artifacts
 
+from components import artifacts
 from components.decisions import ELBO_BELOW, EVALUATION_ID, FORCED_BLESSING_ID, FRECHET_ABOVE, Forced, RolledBack
-from components.feature_extractor.artifacts import Features
 from components.feature_extractor.description import DESCRIPTION, Description
 from components.model_gate.executor import Executor
-from components.sample_quality import artifacts as quality_artifacts
 from components.sample_quality.figures import Distances, Quality
 from tests.components.report.fakes import artifact, write_evaluation
 
@@ -52,12 +51,12 @@ def gate(tmp_path):
         if learned:
             (folder / "features").mkdir()
             (folder / "features" / DESCRIPTION).write_text(json.dumps(dataclasses.asdict(learned)))
-            inputs["features"] = [artifact(Features, folder / "features")]
+            inputs["features"] = [artifact(artifacts.Features, folder / "features")]
         inputs["last_blessing"] = [last] if last else []
         if quality:
             (folder / "quality").mkdir()
             (folder / "quality" / "quality.json").write_text(json.dumps(quality.to_dict()))
-            inputs["quality"] = [artifact(quality_artifacts.Quality, folder / "quality")]
+            inputs["quality"] = [artifact(artifacts.Quality, folder / "quality")]
         Executor().Do(inputs, {"blessing": [blessing]}, {**LIMITS, "who": who, "why": why, "code": ""})
         blessing.id = number
         return blessing

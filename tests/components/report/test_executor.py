@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from tfx.types import Artifact, channel_utils, standard_artifacts
 
+from components.artifacts import Report
 from components.decisions import Forced
-from components.report.artifacts import Report
 from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather
 from components.report.sources.examples import Picture, read_held_out, varied

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from components.artifacts import Quality as QualityArtifact
 from components.report.page import render
 from components.report.sources.quality import read_quality
-from components.sample_quality.artifacts import Quality as QualityArtifact
 from components.sample_quality.figures import Distances, Quality, Reconstruction, Spread
 from tests.components.report import fakes
 from tests.components.report.made import report

@@ -13,7 +13,7 @@ from tfx.dsl.components.base.base_executor import BaseExecutor
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
-from components.tuner.executor import Executor
+from components.tuner.component import Executor
 from tests.components.report.fakes import artifact
 from tests.trainer import tiny
 
