@@ -93,17 +93,11 @@ def get_property(artifact: types.Artifact | None, name: str, default: Any = None
 
 @dataclass(frozen=True)
 class PersonalDecision:
-    """A person's decision against a gate's.
+    """A person's decision against a gate's."""
 
-    Attributes:
-        who: The person, as user@host.
-        why: The reason given.
-        when: Local time with offset, ISO 8601.
-    """
-
-    who: str
-    why: str
-    when: str
+    who: str  # the person, as user@host
+    why: str  # the reason given
+    when: str  # local time with offset, ISO 8601
     KIND: ClassVar[str]
 
     @classmethod

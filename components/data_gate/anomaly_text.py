@@ -30,19 +30,12 @@ SplitAnomalies = tuple[str, anomalies_pb2.Anomalies]  # a split, and its anomali
 
 @dataclass(frozen=True)
 class Anomaly:
-    """A problem with the pictures.
+    """A problem with the pictures."""
 
-    Attributes:
-        sentence: The description.
-        feature: The feature that shows it, e.g. image/label; '' for the data set as a whole.
-        values: The wrong values of the feature, if they are few and known.
-        drifted: Whether it is a problem only in comparison with the last accepted pictures.
-    """
-
-    sentence: str
-    feature: str = ""
-    values: tuple[str, ...] = ()
-    drifted: bool = False
+    sentence: str  # the description
+    feature: str = ""  # the feature that shows it, e.g. image/label; '' for the data set as a whole
+    values: tuple[str, ...] = ()  # the wrong values of the feature, if they are few and known
+    drifted: bool = False  # whether it is a problem only in comparison with the last accepted pictures
 
 
 def describe_anomalies(by_split: Iterable[SplitAnomalies]) -> list[Anomaly]:

@@ -16,15 +16,10 @@ from common import features
 
 @dataclass(frozen=True)
 class Values:
-    """The distinct values of a feature.
+    """The distinct values of a feature."""
 
-    Attributes:
-        counts: Pictures by value; only the most common values if there are very many.
-        complete: Whether `counts` has all values.
-    """
-
-    counts: Counter[str]
-    complete: bool
+    counts: Counter[str]  # pictures by value; only the most common values if there are very many
+    complete: bool  # whether `counts` has all values
 
 
 def options() -> tfdv.StatsOptions:

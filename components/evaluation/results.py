@@ -22,21 +22,14 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """An evaluation. The figures are means over pictures, in nats.
+    """An evaluation. The figures are means over pictures, in nats."""
 
-    Attributes:
-        candidate: The model's figures by name: `elbo`, `reconstruction`, `kl`, `importance_weighted`, `gain`.
-        baseline: The figures of the last blessed model; empty if there was none.
-        pictures: Number of pictures.
-        per_label: The model's figures by label; each includes `pictures`.
-        failures: One sentence for each missed threshold.
-    """
-
+    # The model's figures by name: `elbo`, `reconstruction`, `kl`, `importance_weighted`, `gain`
     candidate: dict[str, float] = field(default_factory=dict)
-    baseline: dict[str, float] = field(default_factory=dict)
-    pictures: int | None = None
-    per_label: dict[str, dict[str, float]] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    baseline: dict[str, float] = field(default_factory=dict)  # the figures of the last blessed model; empty if there was none
+    pictures: int | None = None  # number of pictures
+    per_label: dict[str, dict[str, float]] = field(default_factory=dict)  # the model's figures by label; each includes `pictures`
+    failures: list[str] = field(default_factory=list)  # one sentence for each missed threshold
 
 
 @functools.cache  # artifacts do not change after they are written

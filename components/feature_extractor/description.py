@@ -21,58 +21,38 @@ SELF_SUPERVISED_WEIGHTS = "self_supervised.npz"
 
 @dataclass(frozen=True)
 class Description:
-    """The description of a feature space.
+    """The description of a feature space."""
 
-    Attributes:
-        kind: `classifier`: features of a classifier of the labels; `self_supervised`: of a network trained without labels;
-            `encoder`: of the measured model's encoder, in artifacts of earlier versions.
-        reason: Why there is no classifier.
-        hash: SHA-256 of the network's weights, 64 hexadecimal digits; None for an encoder, whose hash is known with the model.
-        dimensions: Length of a picture's features.
-        image_shape: Height, width, channels of the network's input.
-        labels: The labels that the classifier distinguishes.
-        pictures: Number of training pictures.
-        seed: Seed of the training.
-        split: The held-out split on which the classifier's accuracy was measured.
-        held_out: Number of pictures for that.
-        accuracy: Share of them that the classifier labels correctly; None without such pictures or without a classifier.
-        chance: Accuracy of always predicting the most common label.
-        schema: Version of this format.
-        self_supervised_hash: SHA-256 of the weights of the self-supervised network, which exists besides a classifier too; None
-            in artifacts of earlier versions.
-        self_supervised_shape: Height, width, channels of that network's input.
-    """
-
+    # `classifier`: features of a classifier of the labels; `self_supervised`: of a network trained without labels; `encoder`: of
+    # the measured model's encoder, in artifacts of earlier versions
     kind: Literal["classifier", "self_supervised", "encoder"]
-    reason: str | None = None
+    reason: str | None = None  # why there is no classifier
+    # SHA-256 of the network's weights, 64 hexadecimal digits; None for an encoder, whose hash is known with the model
     hash: str | None = None
-    dimensions: int | None = None
-    image_shape: tuple[int, int, int] | None = None
-    labels: tuple[str, ...] = ()
-    pictures: int = 0
-    seed: int = 0
-    split: str = ""
-    held_out: int = 0
+    dimensions: int | None = None  # length of a picture's features
+    image_shape: tuple[int, int, int] | None = None  # height, width, channels of the network's input
+    labels: tuple[str, ...] = ()  # the labels that the classifier distinguishes
+    pictures: int = 0  # number of training pictures
+    seed: int = 0  # seed of the training
+    split: str = ""  # the held-out split on which the classifier's accuracy was measured
+    held_out: int = 0  # number of pictures for that
+    # Share of them that the classifier labels correctly; None without such pictures or without a classifier
     accuracy: float | None = None
-    chance: float | None = None
-    schema: int = 1
+    chance: float | None = None  # accuracy of always predicting the most common label
+    schema: int = 1  # version of this format
+    # SHA-256 of the weights of the self-supervised network, which exists besides a classifier too; None in artifacts of earlier
+    # versions
     self_supervised_hash: str | None = None
-    self_supervised_shape: tuple[int, int, int] | None = None
+    self_supervised_shape: tuple[int, int, int] | None = None  # height, width, channels of that network's input
 
 
 @dataclass(frozen=True)
 class Features:
-    """The feature spaces of a set of pictures.
+    """The feature spaces of a set of pictures."""
 
-    Attributes:
-        description: Their description.
-        classifier: The classifier of the labels; None without labels.
-        self_supervised: The self-supervised network; None in artifacts of earlier versions.
-    """
-
-    description: Description
-    classifier: Classifier | None = None
-    self_supervised: SelfSupervised | None = None
+    description: Description  # their description
+    classifier: Classifier | None = None  # the classifier of the labels; None without labels
+    self_supervised: SelfSupervised | None = None  # the self-supervised network; None in artifacts of earlier versions
 
     @property
     def network(self) -> FeatureNetwork | None:

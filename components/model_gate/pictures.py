@@ -16,17 +16,13 @@ STANDARD_ERRORS = 3.0  # of the difference of two shares: with few pictures they
 
 @dataclass(frozen=True)
 class PictureJudgement:
-    """The judgment of new pictures by their figures.
+    """The judgment of new pictures by their figures."""
 
-    Attributes:
-        failures: One sentence for each missed bound.
-        unjudged: One sentence for each bound that was set but could not be applied.
-        rise: log(Frechet distance over that of the last blessed model's pictures), both measured in the same run; None if they were
-            not compared.
-    """
-
-    failures: list[str] = dataclasses.field(default_factory=list)
+    failures: list[str] = dataclasses.field(default_factory=list)  # one sentence for each missed bound
+    # One sentence for each bound that was set but could not be applied
     unjudged: list[str] = dataclasses.field(default_factory=list)
+    # log(Frechet distance over that of the last blessed model's pictures), both measured in the same run; None if they were not
+    # compared
     rise: float | None = None
 
 

@@ -20,79 +20,47 @@ TERMS = ("elbo", "reconstruction", "kl", "importance_weighted", "gain")
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a model, means over pictures in nats.
+    """The figures of a model, means over pictures in nats."""
 
-    Attributes:
-        elbo: -(reconstruction + kl); higher is better.
-        reconstruction: -log p(x|z); lower is better.
-        kl: KL(q(z|x) || p(z)), at least 0.
-        importance_weighted: The importance-weighted bound, on average no lower than the ELBO.
-        gain: ELBO minus the log-likelihood of a model that always returns the mean picture.
-        pictures: Number of pictures.
-    """
-
-    elbo: float | None = None
-    reconstruction: float | None = None
-    kl: float | None = None
-    importance_weighted: float | None = None
-    gain: float | None = None
-    pictures: int | None = None
+    elbo: float | None = None  # -(reconstruction + kl); higher is better
+    reconstruction: float | None = None  # -log p(x|z); lower is better
+    kl: float | None = None  # KL(q(z|x) || p(z)), at least 0
+    importance_weighted: float | None = None  # the importance-weighted bound, on average no lower than the ELBO
+    gain: float | None = None  # ELBO minus the log-likelihood of a model that always returns the mean picture
+    pictures: int | None = None  # number of pictures
 
 
 @dataclass(frozen=True)
 class Code:
-    """The information in a code, and its cost.
+    """The information in a code, and its cost."""
 
-    Attributes:
-        active_units: Latent dimensions in use (Burda et al. 2016).
-        mutual_information: I(x; z) of the held-out pictures, nats; at most the logarithm of `pictures`.
-        marginal_kl: KL(q(z) || p(z)) of the aggregate posterior, nats.
-        pictures: Number of pictures for both estimates.
-        bits: Length of a code rounded to the model's precision.
-        bits_per_pixel: `bits` divided by height times width.
-        rounded_psnr: dB, of pictures reconstructed from rounded codes.
-        psnr: dB, of pictures reconstructed from posterior means.
-        bits_per_dimension: From the importance-weighted bound; None where it has no meaning.
-    """
-
-    active_units: int | None = None
-    mutual_information: float | None = None
-    marginal_kl: float | None = None
-    pictures: int | None = None
-    bits: float | None = None
-    bits_per_pixel: float | None = None
-    rounded_psnr: float | None = None
-    psnr: float | None = None
-    bits_per_dimension: float | None = None
+    active_units: int | None = None  # latent dimensions in use (Burda et al. 2016)
+    mutual_information: float | None = None  # I(x; z) of the held-out pictures, nats; at most the logarithm of `pictures`
+    marginal_kl: float | None = None  # KL(q(z) || p(z)) of the aggregate posterior, nats
+    pictures: int | None = None  # number of pictures for both estimates
+    bits: float | None = None  # length of a code rounded to the model's precision
+    bits_per_pixel: float | None = None  # `bits` divided by height times width
+    rounded_psnr: float | None = None  # dB, of pictures reconstructed from rounded codes
+    psnr: float | None = None  # dB, of pictures reconstructed from posterior means
+    bits_per_dimension: float | None = None  # from the importance-weighted bound; None where it has no meaning
 
 
 @dataclass(frozen=True)
 class Denoising:
-    """The output of a denoising model for corrupted held-out pictures.
+    """The output of a denoising model for corrupted held-out pictures."""
 
-    Attributes:
-        corruption: The kind of corruption.
-        level: Its strength.
-        clean: uint8 [n, h, w, c]; likewise `corrupted` and `denoised`.
-        corrupted_psnr: dB, relative to the clean pictures; likewise `denoised_psnr`.
-    """
-
-    corruption: str
-    level: float
-    clean: np.ndarray
+    corruption: str  # the kind of corruption
+    level: float  # its strength
+    clean: np.ndarray  # uint8 [n, h, w, c]; likewise `corrupted` and `denoised`
     corrupted: np.ndarray
     denoised: np.ndarray
-    corrupted_psnr: float | None = None
+    corrupted_psnr: float | None = None  # dB, relative to the clean pictures; likewise `denoised_psnr`
     denoised_psnr: float | None = None
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The facts in the model's description `model.json`.
-
-    Attributes:
-        mirroring: The Trainer's decision on mirroring training pictures, with the reason; '' if it made none.
-    """
+    """The facts in the model's description `model.json`."""
 
     image_shape: tuple[int, int, int]
     latent_dim: int
@@ -111,7 +79,7 @@ class ModelFacts:
     images_per_second: float | None = None
     epochs: int | None = None
     best_epoch: int | None = None
-    mirroring: str = ""
+    mirroring: str = ""  # the Trainer's decision on mirroring training pictures, with the reason; '' if it made none
 
 
 @dataclass(frozen=True)
@@ -124,23 +92,17 @@ class Samples:
 
 @dataclass(frozen=True)
 class DataSet:
-    """The ingested and the rejected pictures.
+    """The ingested and the rejected pictures."""
 
-    Attributes:
-        pictures: Number of pictures by split.
-        labels: Number of pictures by split and label; empty or only '' without labels.
-        rejects: Some rejected pictures: path and reason.
-        samples: Examples by label, the most common label first.
-    """
-
-    pictures: dict[str, int] = field(default_factory=dict)
+    pictures: dict[str, int] = field(default_factory=dict)  # number of pictures by split
+    # Number of pictures by split and label; empty or only '' without labels
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
     rejected: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
-    rejects: list[tuple[str, str]] = field(default_factory=list)
+    rejects: list[tuple[str, str]] = field(default_factory=list)  # some rejected pictures: path and reason
     formats: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
-    samples: list[Samples] = field(default_factory=list)
+    samples: list[Samples] = field(default_factory=list)  # examples by label, the most common label first
 
     def label_counts(self) -> dict[str, int]:
         """Return the number of pictures of each label over all splits, most common first, without the empty label."""
@@ -176,18 +138,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Training:
-    """The trainer's records.
-
-    Attributes:
-        kl_per_dimension: float [latent_dim], nats, mean over held-out pictures; None if not recorded.
-        denoising: None if the model was not trained to denoise.
-    """
+    """The trainer's records."""
 
     epochs: list[Epoch] = field(default_factory=list)
     encoder: list[Layer] = field(default_factory=list)
     decoder: list[Layer] = field(default_factory=list)
-    kl_per_dimension: np.ndarray | None = None
-    denoising: Denoising | None = None
+    kl_per_dimension: np.ndarray | None = None  # float [latent_dim], nats, mean over held-out pictures; None if not recorded
+    denoising: Denoising | None = None  # None if the model was not trained to denoise
 
 
 @dataclass(frozen=True)
@@ -210,75 +167,51 @@ class Codes:
 
 @dataclass(frozen=True)
 class Manifold:
-    """Decoded pictures [rows, columns, h, w, c] over a grid of latent values.
-
-    Attributes:
-        axes: The latent dimensions that increase to the right and upward; only one for a one-dimensional latent space.
-        values: The positions of the columns (and, mirrored, the rows), in standard deviations of the prior.
-    """
+    """Decoded pictures [rows, columns, h, w, c] over a grid of latent values."""
 
     pictures: np.ndarray
+    # The latent dimensions that increase to the right and upward; only one for a one-dimensional latent space
     axes: tuple[int, ...]
-    values: np.ndarray
+    values: np.ndarray  # the positions of the columns (and, mirrored, the rows), in standard deviations of the prior
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers of the exported model, as far as it answered.
-
-    Attributes:
-        by_label: For a conditional model: new pictures of each label, all labels from the same codes.
-        originals: The held-out pictures behind `reconstructions`, with `labels`.
-        problems: Requests that the model did not answer, one sentence each.
-    """
+    """The answers of the exported model, as far as it answered."""
 
     generated: np.ndarray | None = None
+    # For a conditional model: new pictures of each label, all labels from the same codes
     by_label: list[Samples] = field(default_factory=list)
-    originals: np.ndarray | None = None
+    originals: np.ndarray | None = None  # the held-out pictures behind `reconstructions`, with `labels`
     reconstructions: np.ndarray | None = None
     labels: list[str] = field(default_factory=list)
     interpolations: list[Interpolation] = field(default_factory=list)
     codes: Codes | None = None
     manifold: Manifold | None = None
-    problems: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # requests that the model did not answer, one sentence each
 
 
 @dataclass(frozen=True)
 class CopyPair:
-    """A new picture and the training picture that it nearly copies, both uint8 [h, w, c] at the model's size.
-
-    Attributes:
-        path: Path of the training picture at ingestion.
-        distance: Distance between the two; see `components.sample_quality.figures.Copy`.
-    """
+    """A new picture and the training picture that it nearly copies, both uint8 [h, w, c] at the model's size."""
 
     generated: np.ndarray
     training: np.ndarray
-    path: str
-    distance: float
+    path: str  # path of the training picture at ingestion
+    distance: float  # distance between the two; see `components.sample_quality.figures.Copy`
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The Evaluator's figures, and the model gate's decision on them and on the new pictures.
+    """The Evaluator's figures, and the model gate's decision on them and on the new pictures."""
 
-    Attributes:
-        candidate: This model, over all held-out pictures.
-        baseline: The last blessed model on the same pictures; None if there was none.
-        by_label: This model by label.
-        blessed: None without a decision.
-        failures: Missed bounds, one sentence each.
-        forced: The forced blessing, if any.
-        unjudged: Bounds that could not be applied, one sentence each.
-    """
-
-    candidate: Figures = Figures()
-    baseline: Figures | None = None
-    by_label: dict[str, Figures] = field(default_factory=dict)
-    blessed: bool | None = None
-    failures: list[str] = field(default_factory=list)
-    forced: Forced | None = None
-    unjudged: list[str] = field(default_factory=list)
+    candidate: Figures = Figures()  # this model, over all held-out pictures
+    baseline: Figures | None = None  # the last blessed model on the same pictures; None if there was none
+    by_label: dict[str, Figures] = field(default_factory=dict)  # this model by label
+    blessed: bool | None = None  # None without a decision
+    failures: list[str] = field(default_factory=list)  # missed bounds, one sentence each
+    forced: Forced | None = None  # the forced blessing, if any
+    unjudged: list[str] = field(default_factory=list)  # bounds that could not be applied, one sentence each
 
 
 @dataclass(frozen=True)
@@ -313,52 +246,30 @@ class Push:
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration tried by the search for hyperparameters.
+    """One configuration tried by the search for hyperparameters."""
 
-    Attributes:
-        number: Its place in the order of trials.
-        values: Values by the fields' full names; lists for lists of layers.
-        reason: Why the trial failed; empty if it did not.
-        score: The value by which trials are compared; None if the trial failed.
-        elbo: Held-out, nats in the units of its own likelihood.
-        epochs: Epochs trained.
-        seconds: Total time.
-    """
-
-    number: int
-    values: dict[str, object]
-    reason: str = ""
-    score: float | None = None
-    elbo: float | None = None
-    epochs: int | None = None
-    seconds: float | None = None
+    number: int  # its place in the order of trials
+    values: dict[str, object]  # values by the fields' full names; lists for lists of layers
+    reason: str = ""  # why the trial failed; empty if it did not
+    score: float | None = None  # the value by which trials are compared; None if the trial failed
+    elbo: float | None = None  # held-out, nats in the units of its own likelihood
+    epochs: int | None = None  # epochs trained
+    seconds: float | None = None  # total time
 
 
 @dataclass(frozen=True)
 class Search:
-    """The search for hyperparameters.
+    """The search for hyperparameters."""
 
-    Attributes:
-        objective: `elbo`, or `bits_per_dimension`.
-        epochs: Maximum per trial.
-        pictures: Training pictures per trial.
-        trials: Best first, failed trials last.
-    """
-
-    objective: str
-    epochs: int | None
-    pictures: int | None
-    trials: list[Trial]
+    objective: str  # `elbo`, or `bits_per_dimension`
+    epochs: int | None  # maximum per trial
+    pictures: int | None  # training pictures per trial
+    trials: list[Trial]  # best first, failed trials last
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """All data on the page.
-
-    Attributes:
-        copies: Some of the near-copies counted in `quality`, the nearest first.
-        seed_spread: Standard deviation of the held-out ELBO over seeds, nats, as used for the Evaluator's margin; None if unknown.
-    """
+    """All data on the page."""
 
     title: str
     when: datetime
@@ -370,8 +281,9 @@ class ReportData:
     serving: Serving | None = None
     push: Push | None = None
     quality: Quality | None = None
-    copies: list[CopyPair] = field(default_factory=list)
+    copies: list[CopyPair] = field(default_factory=list)  # some of the near-copies counted in `quality`, the nearest first
     search: Search | None = None
+    # Standard deviation of the held-out ELBO over seeds, nats, as used for the Evaluator's margin; None if unknown
     seed_spread: float | None = None
     run_id: str = ""
     config: str = ""

@@ -25,26 +25,17 @@ BUDGET = 260_000  # bytes of their PNG
 
 @dataclass(frozen=True)
 class Refusal:
-    """The refusal of the data gate.
+    """The refusal of the data gate."""
 
-    Attributes:
-        title: Title of the pictures.
-        run_id: The run's id.
-        reasons: The problems, one sentence each.
-        evidence: For each reason: the feature, its wrong values, and whether the problem exists only in comparison with the last
-            accepted pictures; see `components.data_gate.anomaly_text.Anomaly`. Empty for refusals without evidence.
-        examples: The URI of the examples; '' if there are none.
-        before: The URI of the last accepted examples; '' if there are none.
-        rejects: Pictures that were rejected at ingestion.
-    """
-
-    title: str
-    run_id: str
-    reasons: Sequence[str]
+    title: str  # title of the pictures
+    run_id: str  # the run's id
+    reasons: Sequence[str]  # the problems, one sentence each
+    # For each reason: the feature, its wrong values, and whether the problem exists only in comparison with the last accepted
+    # pictures; see `components.data_gate.anomaly_text.Anomaly`. Empty for refusals without evidence
     evidence: Sequence[Mapping[str, object]]
-    examples: str
-    before: str
-    rejects: Sequence[Mapping[str, str]]
+    examples: str  # the URI of the examples; '' if there are none
+    before: str  # the URI of the last accepted examples; '' if there are none
+    rejects: Sequence[Mapping[str, str]]  # pictures that were rejected at ingestion
 
 
 def write_refusal(refusal: Refusal, preprocessing: PreprocessingConfig, folder: Path) -> None:

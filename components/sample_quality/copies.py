@@ -60,14 +60,10 @@ class Keys:
 
 @dataclass(frozen=True)
 class CopySearch:
-    """The near-copies found among new pictures.
+    """The near-copies found among new pictures."""
 
-    Attributes:
-        copies: The figures, without examples.
-        nearest: The copies to show, the nearest first: index of the new picture, index of the training picture, distance.
-    """
-
-    copies: Copies
+    copies: Copies  # the figures, without examples
+    # The copies to show, the nearest first: index of the new picture, index of the training picture, distance
     nearest: list[tuple[int, int, float]]
 
 

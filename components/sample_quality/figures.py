@@ -13,160 +13,105 @@ FeatureKind = Literal["classifier", "encoder", "self_supervised"]
 
 @dataclass(frozen=True)
 class Distances:
-    """The distances of a set of pictures from as many held-out ones, with their basis; see `comparable`.
+    """The distances of a set of pictures from as many held-out ones, with their basis; see `comparable`."""
 
-    Attributes:
-        frechet_distance: Lower is better, at least 0.
-        kernel_distance: KID, mean over subsets: lower is better, around 0 and of either sign for the same distribution.
-        kernel_distance_spread: Its standard deviation over subsets.
-        precision: Share of the pictures that lie among held-out ones.
-        recall: Share of the held-out pictures that lie among these.
-        density: How densely held-out pictures lie around these; about 1 for the same distribution.
-        coverage: Share of the held-out pictures that have one of these nearby.
-        features: The kind of features: the `classifier` or the `self_supervised` network of FeatureExtractor; in files of earlier
-            versions also the judged model's own `encoder`.
-        features_hash: SHA-256 of the network's weights.
-        held_out_hash: SHA-256 of the held-out pictures' pixels.
-        pictures: N, the number of pictures on either side.
-        two_sample: Balanced cross-validated accuracy of a classifier that distinguishes these pictures from held-out ones
-            (Lopez-Paz and Oquab 2017): 0.5 for indistinguishable pictures, 1 if every picture is recognized. None in files of
-            earlier versions; this holds for the following fields too.
-        high_frequencies: Power of the high spatial frequencies of these pictures over that of held-out ones: 1 for equally
-            sharp pictures, below 1 for blur, above 1 for noise.
-        label_divergence: Jensen-Shannon divergence, base 2, between the labels that the classifier predicts for these pictures and
-            for held-out ones: 0 for equal shares, 1 for disjoint labels. None without a classifier.
-    """
-
-    frechet_distance: float
-    kernel_distance: float
-    kernel_distance_spread: float
-    precision: float
-    recall: float
-    density: float
-    coverage: float
+    frechet_distance: float  # lower is better, at least 0
+    kernel_distance: float  # KID, mean over subsets: lower is better, around 0 and of either sign for the same distribution
+    kernel_distance_spread: float  # its standard deviation over subsets
+    precision: float  # share of the pictures that lie among held-out ones
+    recall: float  # share of the held-out pictures that lie among these
+    density: float  # how densely held-out pictures lie around these; about 1 for the same distribution
+    coverage: float  # share of the held-out pictures that have one of these nearby
+    # The kind of features: the `classifier` or the `self_supervised` network of FeatureExtractor; in files of earlier versions also
+    # the judged model's own `encoder`
     features: FeatureKind
-    features_hash: str
-    held_out_hash: str
-    pictures: int
+    features_hash: str  # SHA-256 of the network's weights
+    held_out_hash: str  # SHA-256 of the held-out pictures' pixels
+    pictures: int  # N, the number of pictures on either side
+    # Balanced cross-validated accuracy of a classifier that distinguishes these pictures from held-out ones (Lopez-Paz and Oquab
+    # 2017): 0.5 for indistinguishable pictures, 1 if every picture is recognized. None in files of earlier versions; this holds for
+    # the following fields too
     two_sample: float | None = None
+    # Power of the high spatial frequencies of these pictures over that of held-out ones: 1 for equally sharp pictures, below 1 for
+    # blur, above 1 for noise
     high_frequencies: float | None = None
+    # Jensen-Shannon divergence, base 2, between the labels that the classifier predicts for these pictures and for held-out ones: 0
+    # for equal shares, 1 for disjoint labels. None without a classifier
     label_divergence: float | None = None
 
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """The similarity of reconstructed held-out pictures to their originals, means over pictures.
+    """The similarity of reconstructed held-out pictures to their originals, means over pictures."""
 
-    Attributes:
-        mse: Mean squared error of pixels in [0, 1].
-        psnr: Peak signal-to-noise ratio, dB.
-        ssim: Structural similarity, at most 1.
-        pictures: Number of pictures.
-    """
-
-    mse: float
-    psnr: float
-    ssim: float
-    pictures: int
+    mse: float  # mean squared error of pixels in [0, 1]
+    psnr: float  # peak signal-to-noise ratio, dB
+    ssim: float  # structural similarity, at most 1
+    pictures: int  # number of pictures
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A new picture that is a near-copy of a training picture.
+    """A new picture that is a near-copy of a training picture."""
 
-    Attributes:
-        generated: Index of the new picture of `generate`, counted from 0.
-        training: Path of the training picture (`image/path` of its example).
-        distance: Distance between the two, divided by the typical distance of the new picture to other training pictures: 0 for an
-            exact copy, about 1 if the nearest one is no nearer than others.
-        generated_png: The new picture, a file beside quality.json.
-        training_png: The training picture as the model sees it, a file beside quality.json.
-    """
-
-    generated: int
-    training: str
+    generated: int  # index of the new picture of `generate`, counted from 0
+    training: str  # path of the training picture (`image/path` of its example)
+    # Distance between the two, divided by the typical distance of the new picture to other training pictures: 0 for an exact copy,
+    # about 1 if the nearest one is no nearer than others
     distance: float
-    generated_png: str
-    training_png: str
+    generated_png: str  # the new picture, a file beside quality.json
+    training_png: str  # the training picture as the model sees it, a file beside quality.json
 
 
 @dataclass(frozen=True)
 class Copies:
-    """The near-copies of training pictures among new pictures.
+    """The near-copies of training pictures among new pictures."""
 
-    Attributes:
-        share: Share of near-copies among the new pictures.
-        floor: Share among the held-out pictures by the same rule: the value without copying.
-        count: Number of near-copies among the new pictures.
-        pictures: Number of new pictures.
-        nearest_ratio: Median distance of new pictures to the nearest training picture over that of held-out ones, by
-            features: about 1 for pictures as good as these; well below 1 if most are copies or close to the average; above 1
-            if they lie far from all training pictures.
-        examples: Some of the copies, the nearest first.
-    """
-
-    share: float
-    floor: float
-    count: int
-    pictures: int
+    share: float  # share of near-copies among the new pictures
+    floor: float  # share among the held-out pictures by the same rule: the value without copying
+    count: int  # number of near-copies among the new pictures
+    pictures: int  # number of new pictures
+    # Median distance of new pictures to the nearest training picture over that of held-out ones, by features: about 1 for pictures
+    # as good as these; well below 1 if most are copies or close to the average; above 1 if they lie far from all training pictures
     nearest_ratio: float
-    examples: tuple[Copy, ...] = ()
+    examples: tuple[Copy, ...] = ()  # some of the copies, the nearest first
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The spread of the figures of `generate` over generation seeds of one model, estimated from a single seed.
+    """The spread of the figures of `generate` over generation seeds of one model, estimated from a single seed."""
 
-    Attributes:
-        frechet_distance: Standard deviation of the Frechet distance.
-        two_sample: Standard deviation of the two-sample accuracy.
-        groups: Number of groups of pictures, each left out once, to estimate the first (`frechet_spread`).
-    """
-
-    frechet_distance: float
-    two_sample: float
-    groups: int
+    frechet_distance: float  # standard deviation of the Frechet distance
+    two_sample: float  # standard deviation of the two-sample accuracy
+    groups: int  # number of groups of pictures, each left out once, to estimate the first (`frechet_spread`)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """The results of SampleQuality.
+    """The results of SampleQuality."""
 
-    Attributes:
-        reason: Why nothing was measured; None if it was.
-        split: The held-out split.
-        seed: Seed of the generated pictures.
-        generated: Pictures of `generate`, against held-out pictures.
-        prior: Pictures of `generate_prior`; None if the model has no such signature, because `generate` draws from the prior.
-        floor: Training pictures against the same held-out ones: the level of a model as good as the data.
-        reconstruction: Reconstructions of the held-out pictures, against their originals.
-        to_prior: Frechet distance of `generated` over that of `prior`: below 1, the fitted density is better than the prior.
-        to_floor: Frechet distance of `generated` over the floor.
-        classifier_accuracy: Share of held-out pictures that the classifier behind the features labels correctly.
-        schema: Version of this format; fields may be added without a new one.
-        copies: Near-copies of training pictures among the new ones; None in files of earlier versions; this holds for the
-            following fields too.
-        baseline: Pictures of the last blessed model's `generate`, against the same held-out pictures in the same run; None
-            if there is no such model.
-        rebuilt: Reconstructed held-out pictures, against the held-out pictures: the loss due to the decoder alone.
-        spread: The spread of the figures of `generated` over seeds.
-    """
-
-    reason: str | None = None
-    split: str = ""
-    seed: int = 0
-    generated: Distances | None = None
+    reason: str | None = None  # why nothing was measured; None if it was
+    split: str = ""  # the held-out split
+    seed: int = 0  # seed of the generated pictures
+    generated: Distances | None = None  # pictures of `generate`, against held-out pictures
+    # Pictures of `generate_prior`; None if the model has no such signature, because `generate` draws from the prior
     prior: Distances | None = None
-    floor: Distances | None = None
-    reconstruction: Reconstruction | None = None
+    floor: Distances | None = None  # training pictures against the same held-out ones: the level of a model as good as the data
+    reconstruction: Reconstruction | None = None  # reconstructions of the held-out pictures, against their originals
+    # Frechet distance of `generated` over that of `prior`: below 1, the fitted density is better than the prior
     to_prior: float | None = None
-    to_floor: float | None = None
-    classifier_accuracy: float | None = None
-    schema: int = 1
+    to_floor: float | None = None  # Frechet distance of `generated` over the floor
+    classifier_accuracy: float | None = None  # share of held-out pictures that the classifier behind the features labels correctly
+    schema: int = 1  # version of this format; fields may be added without a new one
+    # Near-copies of training pictures among the new ones; None in files of earlier versions; this holds for the following fields
+    # too
     copies: Copies | None = None
+    # Pictures of the last blessed model's `generate`, against the same held-out pictures in the same run; None if there is no such
+    # model
     baseline: Distances | None = None
+    # Reconstructed held-out pictures, against the held-out pictures: the loss due to the decoder alone
     rebuilt: Distances | None = None
-    spread: Spread | None = None
+    spread: Spread | None = None  # the spread of the figures of `generated` over seeds
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""

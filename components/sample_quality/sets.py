@@ -18,19 +18,13 @@ Extract = Callable[[np.ndarray], np.ndarray]  # from pictures uint8 [n, h, w, c]
 
 @dataclass(frozen=True)
 class PictureSet:
-    """The features and statistics of n pictures.
+    """The features and statistics of n pictures."""
 
-    Attributes:
-        features: The features for distances, float32 [n, f].
-        two_sample_inputs: All inputs of the two-sample classifier, float32 [n, v]: features of all networks, and `pixel_statistics`.
-        sharpness: Power of the high spatial frequencies, float64 [n].
-        labels: The most likely label of each picture, int64 [n]; -1 without a classifier.
-    """
-
-    features: np.ndarray
+    features: np.ndarray  # the features for distances, float32 [n, f]
+    # All inputs of the two-sample classifier, float32 [n, v]: features of all networks, and `pixel_statistics`
     two_sample_inputs: np.ndarray
-    sharpness: np.ndarray
-    labels: np.ndarray
+    sharpness: np.ndarray  # power of the high spatial frequencies, float64 [n]
+    labels: np.ndarray  # the most likely label of each picture, int64 [n]; -1 without a classifier
 
     @classmethod
     def join(cls, parts: Iterable[PictureSet]) -> PictureSet:

@@ -22,19 +22,14 @@ from trainer import golden
 
 @dataclass
 class Outcome:
-    """The outcome of the process.
+    """The outcome of the process."""
 
-    Attributes:
-        loaded: The report after loading: `loaded` (milliseconds) and `tensorflow` (version).
-        signatures: The report for each called signature: `milliseconds`, or `error`.
-        modules: All modules imported in the end, outside Python's own library.
-        failure: Why the process did not end normally, or the model did not load; None if neither.
-    """
-
+    # The report after loading: `loaded` (milliseconds) and `tensorflow` (version)
     loaded: dict[str, Any] = field(default_factory=dict)
+    # The report for each called signature: `milliseconds`, or `error`
     signatures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    modules: list[str] = field(default_factory=list)
-    failure: str | None = None
+    modules: list[str] = field(default_factory=list)  # all modules imported in the end, outside Python's own library
+    failure: str | None = None  # why the process did not end normally, or the model did not load; None if neither
 
 
 def call_model(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder: Path, timeout: float) -> Outcome:

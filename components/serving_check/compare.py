@@ -19,15 +19,10 @@ PNG = b"\x89PNG"  # the first bytes of a PNG file
 
 
 class Comparison(NamedTuple):
-    """The comparison of an answer with the golden one.
+    """The comparison of an answer with the golden one."""
 
-    Attributes:
-        max_difference: The largest difference of two numbers (for pixels: levels); None if they are not comparable.
-        reason: Why the answers differ; None if they do not.
-    """
-
-    max_difference: float | None
-    reason: str | None
+    max_difference: float | None  # the largest difference of two numbers (for pixels: levels); None if they are not comparable
+    reason: str | None  # why the answers differ; None if they do not
 
 
 def compare(expected: np.ndarray | Sequence[bytes], actual: np.ndarray | Sequence[bytes]) -> Comparison:

@@ -8,16 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature of the contract.
+    """A signature of the contract."""
 
-    Attributes:
-        inputs: Required input names; further inputs are allowed.
-        outputs: Required output names; further outputs are allowed, and are checked if golden answers have them.
-        counted_by: The scalar input that sets the number of returned pictures; None if the signature answers row by row.
-    """
-
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]  # required input names; further inputs are allowed
+    outputs: tuple[str, ...]  # required output names; further outputs are allowed, and are checked if golden answers have them
+    # The scalar input that sets the number of returned pictures; None if the signature answers row by row
     counted_by: str | None = None
 
 

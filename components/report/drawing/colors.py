@@ -35,19 +35,12 @@ OTHER_NAME = "all other labels"
 
 @dataclass(frozen=True)
 class Group:
-    """Points drawn in one style.
+    """Points drawn in one style."""
 
-    Attributes:
-        name: The label, or the name of the group.
-        color: The color as `#rrggbb`.
-        members: int64 indices of its points.
-        is_label: False for the group of all remaining labels and for density classes.
-    """
-
-    name: str
-    color: str
-    members: np.ndarray
-    is_label: bool = True
+    name: str  # the label, or the name of the group
+    color: str  # the color as `#rrggbb`
+    members: np.ndarray  # int64 indices of its points
+    is_label: bool = True  # False for the group of all remaining labels and for density classes
 
 
 def group_by_label(labels: list[str]) -> list[Group]:

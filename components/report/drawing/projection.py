@@ -11,17 +11,11 @@ from components.report.drawing.formatting import percent
 
 @dataclass(frozen=True)
 class Projection:
-    """Points in the plane.
+    """Points in the plane."""
 
-    Attributes:
-        points: float [n, 2]; for a one-dimensional latent space the second column only separates the dots.
-        axes: Descriptions of the horizontal and the vertical axis.
-        shares: Share of the spread (variance of the means) along each axis.
-    """
-
-    points: np.ndarray
-    axes: tuple[str, str]
-    shares: tuple[float, float]
+    points: np.ndarray  # float [n, 2]; for a one-dimensional latent space the second column only separates the dots
+    axes: tuple[str, str]  # descriptions of the horizontal and the vertical axis
+    shares: tuple[float, float]  # share of the spread (variance of the means) along each axis
 
 
 def project(means: np.ndarray) -> Projection:

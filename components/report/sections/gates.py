@@ -10,20 +10,13 @@ from components.report.drawing.formatting import count, listing, number
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate of the run.
-
-    Attributes:
-        name: Its name.
-        state: `passed`, `refused`, `forced` (refused, but overruled by a person), `skipped` (an earlier gate refused) or
-            `unknown`.
-        sentence: What it checked, and its decision.
-        reasons: The reasons of a refusal, overruled or not.
-    """
+    """One gate of the run."""
 
     name: str
+    # `passed`, `refused`, `forced` (refused, but overruled by a person), `skipped` (an earlier gate refused) or `unknown`
     state: str
-    sentence: str
-    reasons: list[str] = field(default_factory=list)
+    sentence: str  # what it checked, and its decision
+    reasons: list[str] = field(default_factory=list)  # the reasons of a refusal, overruled or not
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,14 @@ from components.report.data import ReportData
 
 @dataclass(frozen=True)
 class Protocol:
-    """The conditions besides the model that a figure depends on.
+    """The conditions besides the model that a figure depends on."""
 
-    Attributes:
-        title: Title of the data set.
-        image_shape: Shape of the preprocessed pictures.
-        held_out: Number of held-out pictures.
-        likelihood: p(x|z).
-        binarised: Whether pictures are binarized.
-        latent_dim: The number of latent dimensions if the figure depends on it; None for any.
-    """
-
-    title: str
-    image_shape: tuple[int, int, int]
-    held_out: int
-    likelihood: str
-    binarised: bool = False
-    latent_dim: int | None = None
+    title: str  # title of the data set
+    image_shape: tuple[int, int, int]  # shape of the preprocessed pictures
+    held_out: int  # number of held-out pictures
+    likelihood: str  # p(x|z)
+    binarised: bool = False  # whether pictures are binarized
+    latent_dim: int | None = None  # the number of latent dimensions if the figure depends on it; None for any
 
     def holds(self, report: ReportData) -> bool:
         """Return whether the run was evaluated by this protocol."""
