@@ -77,12 +77,7 @@ def _numpy_type(dtype: int) -> str:
 
 
 class TensorFlowError(RuntimeError):
-    """An error that TensorFlow reported.
-
-    Args:
-        code: TF_Code, e.g. `INVALID_ARGUMENT`.
-        message: TensorFlow's message, often several lines.
-    """
+    """An error that TensorFlow reported, with its TF_Code, e.g. `INVALID_ARGUMENT`, and its message, often several lines."""
 
     def __init__(self, code: int, message: str):
         super().__init__(message)

@@ -16,15 +16,9 @@ _ONE_ROW = 5  # Up to this many pictures form one row.
 
 
 def tile(images: np.ndarray, columns: int | None = None, gap: int = GAP) -> Image.Image:
-    """Lay out pictures row by row on a gray sheet.
+    """Lay out pictures, uint8 [n, h, w, c], row by row on a gray sheet; c is 1 (gray), 3 (RGB) or 4 (RGBA).
 
-    Args:
-        images: uint8 [n, h, w, c], n at least 1; c is 1 (gray), 3 (RGB) or 4 (RGBA).
-        columns: Pictures per row. Defaults to the number that makes the sheet about square.
-        gap: Pixels between pictures.
-
-    Returns:
-        The sheet.
+    The number of columns makes the sheet about square by default.
 
     Example:
         >>> tile(np.zeros((6, 28, 28, 1), np.uint8), columns=3).size
@@ -45,15 +39,7 @@ def tile(images: np.ndarray, columns: int | None = None, gap: int = GAP) -> Imag
 
 
 def side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Join pictures in pairs.
-
-    Args:
-        left: uint8 [n, h, w, c].
-        right: uint8 [n, h, w, c].
-
-    Returns:
-        uint8 [n, h, 2w, c].
-    """
+    """Join pictures in pairs: uint8 [n, h, w, c] twice -> [n, h, 2w, c]."""
     return np.concatenate([left, right], axis=2)
 
 

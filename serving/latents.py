@@ -18,18 +18,10 @@ def draw(count: int, latent_dim: int, seed: int) -> np.ndarray:
 
 
 def slerp(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
-    """Interpolate between two codes along the sphere.
+    """Interpolate between two codes, float32 [d], along the sphere: float32 [steps, d], both ends included.
 
     A straight line would pass closer to the origin than samples of a Gaussian lie. Here, lengths change linearly instead
     (White 2016, "Sampling Generative Networks", section 2.1).
-
-    Args:
-        start: float32 [d].
-        end: float32 [d].
-        steps: Number of codes, including both ends.
-
-    Returns:
-        float32 [steps, d].
 
     Example:
         >>> slerp(np.array([1, 0], np.float32), np.array([0, 1], np.float32), 3).round(2)
@@ -51,10 +43,10 @@ def slerp(start: np.ndarray, end: np.ndarray, steps: int) -> np.ndarray:
 
 
 def at_precision(mean: np.ndarray, precision: Mapping[str, Sequence[float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Round codes to the model's precision, and return their lengths in bits.
+    """Round codes, float32 [n, d], to the model's precision.
 
     Args:
-        mean: float32 [n, d].
+        mean: The codes.
         precision: `step`, `centre` and `spread` by axis, as in model.json. Rounding to `step` adds as much variance as the
             posterior has. `centre` and `spread` are the Gaussian used to entropy-code whole numbers of steps.
 
@@ -73,13 +65,8 @@ def at_precision(mean: np.ndarray, precision: Mapping[str, Sequence[float]]) -> 
 def quantile_grid(latent_dim: int, axes: tuple[int, int], steps: int) -> np.ndarray:
     """Return a grid of codes over two axes, at even quantiles of N(0, 1): each cell has the same share of the prior.
 
-    Args:
-        latent_dim: Length of a code.
-        axes: The axis that increases to the right and the axis that increases downward; must differ. All other axes are 0.
-        steps: Cells along each axis.
-
-    Returns:
-        float32 [steps * steps, latent_dim], row by row.
+    The first axis increases to the right and the second one downward. All others are 0. Codes are float32 [steps * steps,
+    latent_dim], row by row.
     """
     normal = NormalDist()
     values = [normal.inv_cdf(float(share)) for share in np.linspace(OUTERMOST, 1 - OUTERMOST, steps)]

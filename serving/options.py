@@ -24,11 +24,7 @@ _NO_PLACE = (errno.ELOOP, errno.ENAMETOOLONG, errno.EROFS, errno.EBADF, errno.EN
 
 
 class OneLineError(click.ClickException):
-    """An error reported in one line.
-
-    Args:
-        message: The message; it is shortened to a readable line.
-        exit_code: 2 for the user's mistake, 1 for a fault.
+    """An error reported in one line of readable length. The exit code is 2 for the user's mistake, 1 for a fault.
 
     Attributes:
         full: The full message.
@@ -94,16 +90,7 @@ def model_options(command: Callable) -> Callable:
 
 @contextmanager
 def loaded(work: Path | None, model: Path | None, version: int | None, total: int = 0) -> Iterator[PushedModel]:
-    """Load the model named by the options.
-
-    Args:
-        work: --work.
-        model: --model.
-        version: --version.
-        total: Number of pictures to be read or drawn. On a terminal, a large number shows a progress bar.
-
-    Yields:
-        The model.
+    """Load the model named by --work, --model and --version. On a terminal, a large `total` of pictures shows a progress bar.
 
     Raises:
         InputError: The model does not exist or is broken.

@@ -60,13 +60,7 @@ def write_sheet(sheet: Image.Image, out: Path) -> None:
 
 
 def write_pictures(images: np.ndarray, out: Path, names: Sequence[str] = ()) -> None:
-    """Write pictures to a new or empty folder as 00000.png, 00001.png and so on.
-
-    Args:
-        images: uint8 [n, h, w, c].
-        out: The folder.
-        names: Added to each number: 00000-name.png; long names are cut.
-    """
+    """Write pictures, uint8 [n, h, w, c], to a new or empty folder as 00000.png, 00001.png and so on, or as 00000-name.png."""
     with filled(out) as folder:
         for index, image in enumerate(images):
             name = f"{index:05d}-{names[index][:_LONGEST_NAME]}.png" if names else f"{index:05d}.png"

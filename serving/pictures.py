@@ -19,15 +19,14 @@ _FILTERS = {"lanczos3": Image.Resampling.LANCZOS, "area": Image.Resampling.BOX, 
 
 
 def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], object] = lambda path, reason: None) -> list[Path]:
-    """List the pictures in the given files and folders.
+    """List the pictures in files, accepted under any name, and folders, searched recursively for files with picture names.
+
+    Hidden files, thumbnails and system files are ignored. Links to files are followed; links to folders are not. Broken links with
+    picture names are included. Files are in the order given; those of a folder are sorted by path.
 
     Args:
-        names: Files, accepted under any name, and folders, searched recursively for files with picture names. Hidden files,
-            thumbnails and system files are ignored. Links to files are followed; links to folders are not.
+        names: Files and folders.
         leave_out: Called with each path in a folder that is not read although it may hold pictures, and the reason.
-
-    Returns:
-        The files, in the order given; those of a folder sorted by path. Broken links with picture names are included.
 
     Raises:
         InputError: A name does not exist, or a folder holds no pictures.

@@ -25,15 +25,12 @@ _SEED_STRIDE = 0x9E3779B97F4A7C15  # 2**64 / golden ratio: keeps the block seeds
 
 
 def find_model(work: str | Path | None = None, model: str | Path | None = None, version: int | None = None) -> Path:
-    """Find a pushed model.
+    """Find the folder of a pushed model, given by exactly one of `work` and `model`.
 
     Args:
         work: A work folder of `darkroom run`; its models are in WORK/serving/<version>.
-        model: A SavedModel's folder, or a folder of numbered versions. Give exactly one of `work` and `model`.
+        model: A SavedModel's folder, or a folder of numbered versions.
         version: The version. Defaults to the highest complete one.
-
-    Returns:
-        The SavedModel's folder.
 
     Raises:
         InputError: There is no such model.
@@ -77,12 +74,9 @@ def _version_in(folder: Path, version: int | None, nothing: str) -> Path:
 
 @dataclass(frozen=True)
 class PictureAnswers:
-    """A model's answers about pictures.
+    """A model's answers about the n readable pictures, in the order given: one array [n, ...] for each output of the signature.
 
-    Attributes:
-        paths: The n readable pictures, in the order given.
-        values: One array [n, ...] for each output of the signature.
-        unreadable: The other pictures, each with the reason.
+    `unreadable` has the other pictures, each with the reason.
     """
 
     paths: list[Path]
@@ -122,7 +116,7 @@ class PushedModel(SavedModel):
         super().__init__(self.path)
 
     def generate(self, count: int, seed: int, temperature: float = 1.0, label: str | None = None) -> np.ndarray:
-        """Draw new pictures.
+        """Draw new pictures, uint8 [count, h, w, c].
 
         The pictures depend on the seed and the temperature, not on the count: 10 pictures are the first 10 of 1000. For that, they
         are always drawn in blocks of 64, each with its own seed derived from `seed`. The first block uses `seed` itself, so a
@@ -133,9 +127,6 @@ class PushedModel(SavedModel):
             seed: 0 to 2**63 - 1.
             temperature: Spread of the codes: 1 as trained, 0 the mean of the prior.
             label: The label of the pictures; None for any.
-
-        Returns:
-            uint8 [count, h, w, c].
 
         Raises:
             InputError: The model does not know that label, or is not conditional.
@@ -155,15 +146,7 @@ class PushedModel(SavedModel):
         return np.concatenate([self.call("serving_default", latents=batch)["images"] for batch in batches])
 
     def interpolate(self, start: str | Path, end: str | Path, steps: int) -> np.ndarray:
-        """Interpolate between the codes of two pictures.
-
-        Args:
-            start: A picture file.
-            end: Another picture file.
-            steps: Number of pictures, including both ends; at least 2.
-
-        Returns:
-            uint8 [steps, h, w, c].
+        """Interpolate between the codes of two picture files: uint8 [steps, h, w, c], both ends included.
 
         Raises:
             InputError: A file is not a readable picture.
@@ -194,15 +177,10 @@ class PushedModel(SavedModel):
         return self._ask("reconstruct", paths)
 
     def score(self, paths: Sequence[str | Path]) -> PictureAnswers:
-        """Score picture files with the model's own graph, which also decodes them.
+        """Return `elbo`, `reconstruction` and `kl`, float32 [n], in nats. A low ELBO marks a picture unlike the training data.
 
-        An unreadable file does not stop the others: it is left out and listed in `unreadable`.
-
-        Args:
-            paths: PNG, JPEG, GIF or BMP files of any size; other formats are converted first.
-
-        Returns:
-            `elbo`, `reconstruction` and `kl`, float32 [n], in nats. A low ELBO marks a picture unlike the training data.
+        The model's own graph decodes the files: PNG, JPEG, GIF or BMP of any size. Other formats are converted first. An unreadable
+        file does not stop the others: it is left out and listed in `unreadable`.
 
         Raises:
             InputError: None of the files could be read.

@@ -62,14 +62,7 @@ class SavedModel:
         return found.shapes[tensors[name]]
 
     def call(self, signature: str, **inputs: Any) -> dict[str, Any]:
-        """Call a signature by the names of its inputs.
-
-        Args:
-            signature: Its name.
-            **inputs: All inputs: arrays or numbers, and bytes or lists of bytes for strings.
-
-        Returns:
-            All outputs by name: arrays, and lists of bytes for strings.
+        """Call a signature by the names of its inputs, and return all outputs by name. Strings are bytes or lists of bytes.
 
         Raises:
             InputError: The model has no such signature, or lacks its variables, which TensorFlow reports only now.

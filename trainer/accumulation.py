@@ -20,13 +20,12 @@ MAX_NUMBERS = 1 << 26  # values in all layers, for the images of a part; about 6
 class BatchGradients:
     """Gradients of the loss in all weights, and the sums of both of its terms, over a replica's batch.
 
-    The sums over parts are those of the whole batch, up to rounding. Some quantities depend on the whole batch: `free_bits`, and
-    the optimal sigma of a Gaussian. They are computed first, in a pass without gradients. Dropout draws for each part, so its draws
-    depend on the number of parts.
+    The sums over parts are those of the whole batch, up to rounding. `free_bits` and the optimal sigma of a Gaussian depend on the
+    whole batch. They are computed first, in a pass without gradients. Dropout draws for each part.
 
     Args:
         vae: The model.
-        config: Training configuration. `batch_size`, `accumulate`, `free_bits`, `feature_weight` and `jit_compile` are used.
+        config: The training configuration.
         replicas: Number of replicas that share a batch.
         distance: Distance between images and the decoder's means. Required if `feature_weight` is above 0.
 

@@ -21,13 +21,10 @@ def augment(levels: tf.Tensor, kinds: Sequence[str], seed: tf.Tensor, shift_pixe
     Args:
         levels: uint8 or uint16 [n, h, w, c], c being 1 or 3.
         kinds: Any of `mirrored` (left to right, every second image on average), `shifted` (by up to `shift_pixels` pixels, see
-            `move`) and `jittered` (see `change_colors`). An empty sequence leaves the images unchanged.
-        seed: int [2]. The same seed gives the same draws. The draws of one kind do not depend on the other kinds.
+            `move`) and `jittered` (see `change_colors`).
+        seed: int [2]. The draws of one kind do not depend on the other kinds.
         shift_pixels: The longest shift along either axis, in pixels.
         jitter: The largest change of brightness and contrast, and half of that of saturation. At most 0.15.
-
-    Returns:
-        Levels of the same type and shape.
 
     Raises:
         ValueError: A kind is unknown. The message lists the known kinds.
@@ -61,9 +58,6 @@ def move(levels: tf.Tensor, mirrored: tf.Tensor, rows: tf.Tensor, columns: tf.Te
         rows: Shift downward in pixels, int32 [n], at most h - 1 in either direction.
         columns: Shift to the right in pixels, int32 [n], at most w - 1 in either direction.
 
-    Returns:
-        The same type and shape.
-
     Example:
         >>> levels = tf.constant([[[[1], [2], [3]]]], tf.uint8)
         >>> move(levels, tf.constant([True]), tf.constant([0]), tf.constant([0])).numpy().ravel()
@@ -90,9 +84,6 @@ def change_colors(levels: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor,
         brightness: b, float32 [n], at most 0.15 in either direction, so that together with c the order of levels is kept.
         contrast: c, float32 [n], at most 0.15 in either direction.
         saturation: s, float32 [n]. Differences from a pixel's luma are multiplied by 1 + s and clipped to [0, 1].
-
-    Returns:
-        Integer levels of the same type and shape.
     """
     x = scale(levels)
     channels = levels.shape[3]

@@ -24,16 +24,12 @@ _STATE = "state"
 
 @dataclass
 class Course:
-    """The progress of a training.
+    """The progress of a training: the last epoch, the best one by the ELBO on held-out images, nats per image, and the time so far.
 
     Attributes:
-        epoch: The last epoch that ended.
-        best_epoch: The epoch with the highest ELBO on held-out images.
-        best_elbo: The ELBO of the best epoch, nats per image.
         best_weights: The model's weights after the best epoch.
         speeds: Images per second of each epoch.
         lines: The history's line of each epoch.
-        seconds: Time spent so far.
     """
 
     epoch: int = 0
@@ -46,12 +42,7 @@ class Course:
 
 
 class Checkpoint:
-    """The file of one training.
-
-    Args:
-        folder: Folder of the file. It may not exist yet.
-        key: The result of `training_key`. Another training has another file.
-    """
+    """The file of one training in a folder, which may not exist yet. The key is the result of `training_key`."""
 
     def __init__(self, folder: Path, key: str):
         self.path = folder / f"{key[:32]}.npz"
@@ -62,10 +53,7 @@ class Checkpoint:
         return Checkpoint(self.path.parent, training_key({"of": self.path.stem, "part": name}, []))
 
     def save(self, course: Course, variables: Sequence[np.ndarray]) -> None:
-        """Write the course and all variables that training changes.
-
-        Nothing is written if the last write was too recent: writing takes at most `SHARE` of the time.
-        """
+        """Write the course and all variables that training changes, unless the last write was too recent; see `SHARE`."""
         begin = time.monotonic()
         if begin < self._due:
             return
@@ -81,10 +69,9 @@ class Checkpoint:
         self._due = now + (now - begin) / SHARE
 
     def load(self, variables: Sequence[np.ndarray]) -> tuple[Course, list[np.ndarray]] | None:
-        """Return the saved course and variables. Return None if nothing was saved, or if it is damaged or does not fit.
+        """Return the saved course and variables. Return None if nothing was saved, or if it is damaged or of another model.
 
-        Args:
-            variables: The variables of the training at its start. Number and shapes must be the same.
+        The variables of the training at its start must have the same number and shapes as the saved ones.
         """
         try:
             with np.load(self.path, allow_pickle=False) as saved:
@@ -108,8 +95,8 @@ def training_key(arguments: dict[str, Any], records: Sequence[str]) -> str:
 
     Args:
         arguments: The training's arguments, in JSON's types.
-        records: The files that the training reads, which count by path, size and modification time. The path alone is not enough:
-            a restored or lost database numbers folders anew, and the same path then has other images.
+        records: The files that the training reads. Size and modification time count beside the path, because a restored or lost
+            database numbers folders anew, and the same path then has other images.
     """
     stats = ((path, Path(path).stat()) for path in records)
     files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]

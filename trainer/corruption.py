@@ -8,17 +8,14 @@ import tensorflow as tf
 
 
 def corrupt(x: tf.Tensor, kind: str, level: tf.Tensor | float, seed: tf.Tensor) -> tf.Tensor:
-    """Corrupt images (Vincent et al. 2010, section 3.3).
+    """Corrupt images, float32 [n, h, w, c] in [0, 1] (Vincent et al. 2010, section 3.3).
 
     Args:
-        x: float32 [n, h, w, c] in [0, 1].
+        x: The images.
         kind: `none`, `gaussian` (noise of standard deviation `level`, clipped to [0, 1]), `masking` (a share `level` of the
             pixels is black, all channels of a pixel together), or `salt_and_pepper` (a share is black or white).
         level: float32, [] or [n].
         seed: int [2]. The same seed gives the same noise.
-
-    Returns:
-        float32 [n, h, w, c] in [0, 1].
 
     Raises:
         ValueError: The kind is unknown. The message lists the known kinds.

@@ -79,12 +79,7 @@ def pixel_graph(tft_output: tft.TFTransformOutput) -> Callable[[tf.Tensor], tf.T
 
 
 class Pictures:
-    """One split's pixels, uint8 or uint16 [n, h, w, c], decoded once and kept in memory or in a memory-mapped file.
-
-    Args:
-        levels: The pixels.
-        labels: Labels of the images, int32 [n], -1 for none. None if no image has a label.
-    """
+    """One split's pixels, uint8 or uint16 [n, h, w, c], in memory or in a memory-mapped file; and int32 [n] labels, -1 for none."""
 
     def __init__(self, levels: np.ndarray, labels: np.ndarray | None = None):
         self.levels = levels
@@ -104,7 +99,7 @@ class Pictures:
         memory_megabytes: float = 0.0,
         depth: int = 8,
     ) -> Pictures:
-        """Decode every image of a split through the Transform graph.
+        """Decode every image of a split through the Transform graph, in the order of the files.
 
         Args:
             name: The split's name, for the progress display and the file.
@@ -114,9 +109,6 @@ class Pictures:
             known_labels: The known labels. Images with other labels count as unlabeled.
             memory_megabytes: Limit up to which pixels are kept in memory. Beyond it they are kept on disk and read as needed.
             depth: Bits of a level of the graph, 8 or 16.
-
-        Returns:
-            The split's images, in the order of the files.
 
         Raises:
             FileNotFoundError: No file matches.
@@ -159,10 +151,7 @@ class Pictures:
         return (mean / self.white).astype(np.float32), (deviation / self.white).astype(np.float32)
 
     def some(self, amount: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return at most `amount` random images, float32 [<= amount, h, w, c] in [0, 1], and their labels, int32 [<= amount].
-
-        The same seed gives the same images.
-        """
+        """Return at most `amount` random images, float32 [<= amount, h, w, c] in [0, 1], and their labels, by the seed."""
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self))[:amount])
         return scale(self.levels[chosen]).numpy(), self.labels[chosen]
 
@@ -173,12 +162,7 @@ class Pictures:
             yield np.ascontiguousarray(self.levels[batch]), self.labels[batch]
 
     def shuffled(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
-        """Return endless batches for training. Each epoch is a new permutation, in which each image occurs exactly once.
-
-        Args:
-            batch_size: Images per batch. The last batch of an epoch may have fewer.
-            seed: Seed of the permutations.
-            first_epoch: Epochs before it are left out.
+        """Return endless batches for training, from `first_epoch` on. Each epoch is a new permutation of all images, by the seed.
 
         Returns:
             Levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches per epoch.

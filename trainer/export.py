@@ -220,12 +220,7 @@ class Servable(tf.Module):
         }
 
     def save(self, folder: Path, names: Collection[str] | None = None) -> None:
-        """Write the SavedModel.
-
-        Args:
-            folder: Folder to write to.
-            names: Names of the signatures to write. None for all.
-        """
+        """Write the SavedModel with the named signatures, or with all for None."""
         with components_encoded(self._vae.prior):
             signatures = {
                 name: tf.function(method, input_signature=specs, autograph=False).get_concrete_function()
@@ -237,12 +232,8 @@ class Servable(tf.Module):
     def answers(self, examples: list[bytes], encoded: list[bytes]) -> tuple[dict, dict]:
         """Return inputs for every signature, and the answers of this model in memory, not of its export.
 
-        Args:
-            examples: A few serialized tf.Examples.
-            encoded: The bytes of their images; at least one.
-
-        Returns:
-            Inputs and answers by signature and name, as NumPy arrays or lists of bytes.
+        Both are by signature and name, as NumPy arrays or lists of bytes. They are made from a few serialized tf.Examples and the
+        bytes of their images, at least one.
         """
         latents = np.random.default_rng(0).standard_normal((4, self._vae.latent_dim)).astype(np.float32)
         made = {"count": np.int64(4), "seed": np.int64(7), "temperature": np.float32(0.8)}

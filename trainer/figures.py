@@ -29,11 +29,8 @@ REBUILT_PICTURES = 2000  # images that are reconstructed, denoised and compresse
 def bounds(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, Any], np.ndarray]:
     """Return the ELBO, its terms and the importance-weighted bound, in nats per image. Noise comes from each image's key.
 
-    Args:
-        vae: The trained model.
-        held_out: The images.
-        samples: K of the importance-weighted bound, which takes K passes through the decoder. It is computed as the ELBO of all
-            images plus the mean gap of about the first `BOUND_PICTURES` images. The gap varies far less between images than either.
+    The bound takes `samples` passes through the decoder. It is computed as the ELBO of all images plus the mean gap of about the
+    first `BOUND_PICTURES` images. The gap varies far less between images than either.
 
     Returns:
         `elbo`, `reconstruction`, `kl`, `importance_weighted`, `importance_samples`, `pictures`, and `bits_per_dimension` of the
@@ -66,13 +63,7 @@ def bounds(vae: VAE, held_out: Pictures, samples: int) -> tuple[dict[str, Any], 
 
 
 def code_figures(vae: VAE, mean: np.ndarray, log_variance: np.ndarray) -> dict[str, Any]:
-    """Return the figures of the code: active units, I(x; z) and the marginal KL, nats; see `trainer.metrics.posterior`.
-
-    Args:
-        vae: The trained model.
-        mean: Mean of q(z|x) of held-out images, float32 [n, d].
-        log_variance: Log-variance of q(z|x), float32 [n, d].
-    """
+    """Return the active units, I(x; z) and the marginal KL, nats, from mean and log-variance of q(z|x), float32 [n, d]."""
     log_prior = (
         None if vae.config.prior == "standard_normal" else tf.function(vae.log_prior, reduce_retracing=True, autograph=False)
     )
@@ -97,14 +88,10 @@ def rebuilt_figures(x: np.ndarray, rebuilt: np.ndarray) -> dict[str, float]:
 
 
 def code_precision(mean: np.ndarray, log_variance: np.ndarray) -> dict[str, list[float]]:
-    """Return the precision with which a code is worth storing, by dimension.
+    """Return the precision with which a code is worth storing, by dimension, from mean and log-variance of q(z|x), float32 [n, d].
 
     Rounding to steps of sqrt(12) sigma adds as much variance as the posterior has. Finer steps would store what the model does not
     know. Steps are per dimension, because a reader does not know an image's own posterior.
-
-    Args:
-        mean: Mean of q(z|x) of held-out images, float32 [n, d].
-        log_variance: Log-variance of q(z|x), float32 [n, d].
 
     Returns:
         `step`, and `centre` and `spread` of the Gaussian by which the codes are entropy-coded: each [d].
@@ -139,10 +126,7 @@ def compression_figures(
 
 
 def denoising_figures(vae: VAE, x: np.ndarray, labels: np.ndarray, config: TrainingConfig) -> dict[str, Any] | None:
-    """Return the figures of corrupted and of denoised images, compared with the clean ones.
-
-    Return None if training did not corrupt images.
-    """
+    """Return the figures of corrupted and of denoised images against clean ones. Return None if training did not corrupt images."""
     if config.corruption == "none":
         return None
     spoilt = corrupt(tf.constant(x), config.corruption, config.corruption_level, tf.constant([0, 1])).numpy()
@@ -154,12 +138,7 @@ def denoising_figures(vae: VAE, x: np.ndarray, labels: np.ndarray, config: Train
 def save_denoising(vae: VAE, held_out: Pictures, config: TrainingConfig, figures: dict[str, Any], folder: Path) -> None:
     """Save a few corrupted images, their denoised versions, and the originals, for inspection.
 
-    Args:
-        vae: The trained model.
-        held_out: Images to choose from, evenly spread.
-        config: The training configuration.
-        figures: The result of `denoising_figures`.
-        folder: Gets `denoising.npz`, uint8 [n, h, w, c] by `clean`, `spoilt`, `denoised`; and `denoising.json`.
+    `denoising.npz` has uint8 [n, h, w, c] by `clean`, `spoilt`, `denoised`. `denoising.json` has the result of `denoising_figures`.
     """
     step = max(1, len(held_out) // SHOWN_PICTURES)
     some = Pictures(held_out.levels[::step][:SHOWN_PICTURES], held_out.labels[::step][:SHOWN_PICTURES])
@@ -187,12 +166,7 @@ def decode_all(vae: VAE, z: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def held_out_figures(vae: VAE, held_out: Pictures, config: TrainingConfig) -> tuple[dict[str, Any], dict[str, list[float]]]:
-    """Return all figures of a trained model.
-
-    Args:
-        vae: The model.
-        held_out: Images that the model was not fitted to.
-        config: The training configuration.
+    """Return all figures of a trained model on images that it was not fitted to.
 
     Returns:
         Figures: `eval` (see `bounds`), `kl_per_dimension`, `code`, `rebuilt`, `compression`, and `denoising` (None if training did

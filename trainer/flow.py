@@ -77,7 +77,7 @@ class Flow:
         known: int = 0,
         checkpoint: Checkpoint | None = None,
     ) -> Flow:
-        """Fit a flow to codes, until held-out codes no longer gain.
+        """Fit a flow to codes until held-out codes no longer gain. The flow has the weights of the lowest held-out loss.
 
         Args:
             codes: Samples of the aggregate posterior of the training images, float [n, d].
@@ -86,9 +86,6 @@ class Flow:
             labels: Labels of both, int [n] and int [m] from 0, below 0 for none.
             known: Number of labels; 0 for a model that is not conditional.
             checkpoint: Checkpoint of the fit, which resumes from it after an interruption.
-
-        Returns:
-            The flow, with the weights of the lowest held-out loss.
         """
         mean, deviation = codes.mean(axis=0), np.maximum(codes.std(axis=0), LEAST_DEVIATION)
         flow = cls(mean, deviation, known, settings)
@@ -98,16 +95,7 @@ class Flow:
         return flow
 
     def velocity(self, u: tf.Tensor, t: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return v(u, t).
-
-        Args:
-            u: Codes in the flow's units, float32 [n, d].
-            t: Times, float32 [n, 1] in [0, 1].
-            labels: Shares of labels, float32 [n, labels].
-
-        Returns:
-            float32 [n, d].
-        """
+        """Return v(u, t), float32 [n, d], of codes in the flow's units, times [n, 1] in [0, 1] and shares of labels [n, labels]."""
         inputs = [u, t]
         if self.labels:
             inputs.append(tf.zeros([tf.shape(u)[0], self.labels]) if labels is None else labels)
@@ -116,22 +104,15 @@ class Flow:
     def loss(self, u: tf.Tensor, noise: tf.Tensor, t: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return the squared error of the velocity, mean over dimensions: float32 [n] (Lipman et al. 2023, eq. 23).
 
-        Args:
-            u: Codes in the flow's units, float32 [n, d].
-            noise: Draws of N(0, 1), float32 [n, d].
-            t: float32 [n, 1] in [0, 1].
-            labels: Shares of labels, float32 [n, labels].
+        The arguments are those of `velocity`, and draws of N(0, 1), float32 [n, d].
         """
         error = self.velocity((1 - t) * noise + t * u, t, labels) - (u - noise)
         return tf.reduce_mean(tf.square(error), axis=1)
 
     def draw(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return codes, float32 [n, d], by Heun's method in equal steps. The noise determines them.
+        """Return codes, float32 [n, d], by Heun's method in equal steps, from draws of N(0, 1) and shares of labels.
 
-        Args:
-            noise: Starts of the paths, draws of N(0, 1), float32 [n, d].
-            seed: Not used. Other densities take it.
-            labels: Shares of labels, float32 [n, labels].
+        The noise determines them. The seed is not used. Other densities take it.
         """
         steps = self.settings.steps
         at = lambda step: tf.fill([tf.shape(noise)[0], 1], tf.cast(step, tf.float32) / steps)  # noqa: E731
@@ -147,13 +128,7 @@ class Flow:
 
 
 class _Fit:
-    """The training of a flow's velocity.
-
-    Args:
-        flow: The flow.
-        train: Codes in the flow's units, float32 [n, d], and shares of labels, float32 [n, labels] or None.
-        held_out: The same for held-out images.
-    """
+    """The training of a flow's velocity, from codes in the flow's units [n, d] and shares of labels, and held-out ones."""
 
     def __init__(self, flow: Flow, train: tuple[np.ndarray, np.ndarray | None], held_out: tuple[np.ndarray, np.ndarray | None]):
         self.flow, self.settings = flow, flow.settings

@@ -1,7 +1,7 @@
 """Golden answers: requests to a model, and the answers of the trainer's own model in memory.
 
-The serving check sends the same requests to the exported model. This module needs only NumPy and imports nothing else of the
-project, because the check runs it in a process without TensorFlow's Python and without the project.
+The serving check sends the same requests to the exported model, in a process without TensorFlow's Python and without the project.
+So this module needs only NumPy.
 
 A file holds one array per value, named "<signature>/<input or output>". NumPy stores strings only with pickle or without their
 trailing zero bytes. So they are stored as "...#bytes" uint8 [n, longest], padded with zeros, and "...#lengths" int64 [n].
@@ -22,13 +22,7 @@ ANSWERS = "answers.npz"
 
 
 def save_golden(folder: str | Path, inputs: Mapping[str, Mapping], answers: Mapping[str, Mapping]) -> None:
-    """Write requests and answers to `folder`, which is created if needed.
-
-    Args:
-        folder: Folder for inputs.npz and answers.npz.
-        inputs: By signature, then by name of the input: an array of any shape, or a list of bytes.
-        answers: The same for the outputs.
-    """
+    """Write requests and answers, by signature and name, to inputs.npz and answers.npz in `folder`, which is created if needed."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / INPUTS, inputs)
@@ -36,12 +30,7 @@ def save_golden(folder: str | Path, inputs: Mapping[str, Mapping], answers: Mapp
 
 
 def load_golden(folder: str | Path) -> tuple[Tensors, Tensors]:
-    """Return the requests and answers that `save_golden` wrote to `folder`, each by signature, then by name.
-
-    Raises:
-        OSError: A file is missing.
-        ValueError: A file is damaged.
-    """
+    """Return the requests and answers that `save_golden` wrote; see `read_tensors`."""
     return read_tensors(Path(folder) / INPUTS), read_tensors(Path(folder) / ANSWERS)
 
 

@@ -10,11 +10,7 @@ import tensorflow as tf
 
 
 class History:
-    """Write `history.jsonl` and TensorBoard logs during training.
-
-    Args:
-        folder: Folder for both.
-    """
+    """Write `history.jsonl` and TensorBoard logs to a folder during training."""
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)

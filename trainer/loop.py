@@ -57,11 +57,11 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a training.
+    """The outcome of a training, of which the model has the weights of `best_epoch`.
 
     Attributes:
         epochs: Number of epochs trained.
-        best_epoch: The epoch whose weights the model has.
+        best_epoch: The epoch with the highest held-out ELBO.
         seconds: Total time.
         images_per_second: Median over the epochs, training steps only.
         resumed_from: The last epoch of the interrupted training that was resumed. 0 if none was.
@@ -122,14 +122,11 @@ class Loop:
         self._sums = tf.function(self._sums_of_terms, reduce_retracing=True, autograph=False)
 
     def fit(self, history: History, checkpoint: Checkpoint | None = None) -> Outcome:
-        """Train until the last epoch, or until the held-out ELBO has not risen for `patience` epochs.
+        """Train until the last epoch, or until the held-out ELBO has not risen for `patience` epochs. Keep the best weights.
 
         Args:
             history: Gets a line per epoch.
             checkpoint: Checkpoint of the training, which resumes from it after an interruption.
-
-        Returns:
-            The outcome. The model has the weights of the best epoch.
 
         Raises:
             InputError: The loss is no longer a finite number.

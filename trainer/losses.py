@@ -32,12 +32,7 @@ class ElboTerms(NamedTuple):
 def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     """Return KL(N(mean, exp(log_variance)) || N(0, 1)) per dimension (Kingma and Welling 2014, appendix B).
 
-    Args:
-        mean: float32 [n, d].
-        log_variance: float32 [n, d].
-
-    Returns:
-        float32 [n, d], nats, never negative.
+    It is float32 [n, d], nats, never negative, of means and log-variances, each float32 [n, d].
 
     Example:
         >>> kl_to_standard_normal(tf.constant([[0.0, 1.0]]), tf.constant([[0.0, 0.0]])).numpy()
@@ -48,7 +43,7 @@ def kl_to_standard_normal(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor
 
 
 def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0, paid: tf.Tensor | None = None) -> tf.Tensor:
-    """Return the training loss, reconstruction + beta * KL (Higgins et al. 2017, eq. 4).
+    """Return the training loss, reconstruction + beta * KL (Higgins et al. 2017, eq. 4): float32 [], nats, the sum over the batch.
 
     Args:
         terms: The terms of the ELBO.
@@ -57,9 +52,6 @@ def vae_loss(terms: ElboTerms, beta: tf.Tensor | float, free_bits: float = 0.0, 
             eq. 15). Below the minimum, shutting the dimension down gains nothing.
         paid: Dimensions whose mean over the whole batch is above `free_bits`, bool [d]. It is given if these images are a part
             of a batch. The gradient is then correct, but the loss lacks the constant of the other dimensions.
-
-    Returns:
-        float32 [], the sum over the batch. It is n times the nats per image where beta is 1.
     """
     kl = tf.reduce_sum(terms.kl_per_dimension, axis=0)
     if paid is not None:

@@ -18,11 +18,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PNG and JPEG tools use for gray
 
 
 def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Build the pixel graph: the entry point of TFX Transform.
-
-    Args:
-        inputs: Raw features. `image/encoded` is string [n, 1].
-        custom_config: `{"preprocessing": PreprocessingConfig as a dict}`.
+    """Build the pixel graph: the entry point of TFX Transform, with a `PreprocessingConfig` as a dict in its `custom_config`.
 
     Returns:
         `pixels`: float32 [n, height, width, channels] in [0, 1]. Every value is a multiple of 1/255, or of 1/65535 for 16 bits.
@@ -58,13 +54,14 @@ def to_levels(pixels: tf.Tensor, depth: int = 8) -> tf.Tensor:
 def decode_levels(encoded: tf.Tensor, config: PreprocessingConfig) -> tf.Tensor:
     """Decode one image and convert it to the configured size and channels.
 
+    Levels are integers on purpose: training can keep them as bytes without loss, and likelihoods of 8-bit data are exact.
+
     Args:
         encoded: string []: PNG, JPEG, GIF (first frame) or BMP with 1 to 4 channels, any size.
         config: The size and format to convert to.
 
     Returns:
-        uint8 [height, width, channels], or uint16 if `config.depth` is 16. Levels are integers on purpose: training can keep
-        them as bytes without loss, and likelihoods of 8-bit data are exact.
+        uint8 [height, width, channels], or uint16 if `config.depth` is 16.
     """
     image = _decode(encoded, config.depth)
     image = tf.ensure_shape(image, [None, None, None])

@@ -70,10 +70,6 @@ class LabelUnits(keras.layers.Layer):
     Without it a code can contain its image's label. If a code from the prior contradicts the requested label, the decoder may then
     follow the code. With it the codes of a label are drawn from that label's region. In its units, z = (z_y - m_y) / s_y, every
     label has the standard normal prior, and KL divergences do not change. The prior of an unlabeled image is N(0, 1).
-
-    Args:
-        labels: Number of labels.
-        dim: Dimensions of a code.
     """
 
     def __init__(self, labels: int, dim: int):
@@ -168,13 +164,7 @@ class VampPrior(keras.layers.Layer):
         return tf.repeat(kl[:, tf.newaxis] / z.shape[1], z.shape[1], axis=1)
 
     def draw(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return codes, float32 [n, d], each from a component chosen by the seed.
-
-        Args:
-            noise: Draws of N(0, 1), float32 [n, d].
-            seed: int [2].
-            labels: Shares of labels, float32 [n, labels].
-        """
+        """Return codes, float32 [n, d], each from a component chosen by the seed, int [2], and by shares of labels [n, labels]."""
         mean, log_variance = self.components()
         if labels is None:
             chosen = tf.random.stateless_uniform([tf.shape(noise)[0]], seed, maxval=mean.shape[0], dtype=tf.int32)
@@ -231,11 +221,7 @@ class Mixture:
         return cls(mixture.weights_, mixture.means_, mixture.covariances_, by_label)
 
     def draw(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return codes, float32 [n, d].
-
-        A component is chosen by the seed, int [2], and by shares of labels, float32 [n, labels], if given. In it, the code is made
-        from draws of N(0, 1), float32 [n, d].
-        """
+        """Return codes, float32 [n, d], from noise of that shape. Seed and shares of labels [n, labels] choose the components."""
         if labels is not None and self.by_label is not None:
             chosen = _choose(_weights_of(labels, self.by_label, self.weights), seed)
             return tf.gather(self.means, chosen) + tf.linalg.matvec(tf.gather(self.factors, chosen), noise)

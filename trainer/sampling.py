@@ -10,13 +10,7 @@ BINARISATION = 0x5EED  # fixed seed of the binarization of held-out images
 def reparameterise(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """Return a sample of N(mean, exp(log_variance)) that gradients flow through (Kingma and Welling 2014, section 2.4).
 
-    Args:
-        mean: float32 [..., d].
-        log_variance: float32 [..., d].
-        noise: Draws of N(0, 1), float32 [..., d].
-
-    Returns:
-        z = mean + exp(log_variance / 2) * noise, float32 [..., d].
+    All arguments are float32 [..., d]. The noise is draws of N(0, 1).
 
     Example:
         >>> reparameterise(tf.constant([[1.0]]), tf.constant([[0.0]]), noise=tf.constant([[2.0]])).numpy()
@@ -26,13 +20,9 @@ def reparameterise(mean: tf.Tensor, log_variance: tf.Tensor, noise: tf.Tensor) -
 
 
 def example_keys(levels: tf.Tensor) -> tf.Tensor:
-    """Return a key for each image, made of its pixels alone. So a score depends on image and model, not on batching.
+    """Return the key of each image, uint8 or uint16 [n, h, w, c]: FarmHash64 of its pixels, int32 [n, 2], a stateless seed.
 
-    Args:
-        levels: uint8 or uint16 [n, h, w, c].
-
-    Returns:
-        int32 [n, 2]: FarmHash64 of the pixels, usable as a stateless seed.
+    So a score depends on image and model, not on batching.
     """
     flat = tf.reshape(levels, [tf.shape(levels)[0], -1])
     return tf.bitcast(tf.reshape(tf.fingerprint(flat), [-1, 2, 4]), tf.int32)
@@ -40,15 +30,7 @@ def example_keys(levels: tf.Tensor) -> tf.Tensor:
 
 @tf.function(reduce_retracing=True, autograph=False)  # called eagerly, every draw would cost a Python step
 def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
-    """Return draws of N(0, 1) from each example's key.
-
-    Args:
-        keys: int32 [n, 2].
-        shape: Shape of one example's draws.
-
-    Returns:
-        float32 [n, *shape]. Row i depends on keys[i] only.
-    """
+    """Return draws of N(0, 1), float32 [n, *shape], of which row i depends on keys[i], int32 [2], only."""
     draw = lambda key: tf.random.stateless_normal(shape, seed=key)  # noqa: E731
     return tf.map_fn(draw, keys, fn_output_signature=tf.TensorSpec(shape, tf.float32))
 
@@ -57,14 +39,8 @@ def keyed_normal(keys: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
 def binarise(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
     """Binarize gray images: each value is the probability that it becomes white (Salakhutdinov and Murray 2008).
 
-    Draws come from each example's own key, so an image is binarized the same way every time.
-
-    Args:
-        x: float32 [n, h, w, c] in [0, 1].
-        keys: int32 [n, 2].
-
-    Returns:
-        float32 [n, h, w, c], 0 or 1.
+    Images are float32 [n, h, w, c] in [0, 1], and the result is 0 or 1. Draws come from each example's own key, int32 [n, 2], so an
+    image is binarized the same way every time.
     """
     shape = tf.shape(x)[1:]  # unknown in a graph that is shared by images of several sizes
     other_keys = tf.bitwise.bitwise_xor(keys, BINARISATION)  # a stream other than that of the latent noise

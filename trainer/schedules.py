@@ -13,11 +13,6 @@ from trainer.config import TrainingConfig
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises linearly to `peak`, then falls to 0 along a cosine (Loshchilov and Hutter 2017, eq. 5).
 
-    Args:
-        peak: The highest learning rate.
-        total_steps: Number of steps after which the rate is 0.
-        warmup_steps: Number of steps until the peak.
-
     Example:
         >>> rate = WarmupCosine(0.001, 100, 10)
         >>> [round(float(rate(step)), 6) for step in (0, 9, 55, 100)]
@@ -41,15 +36,10 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def kl_weight(step: tf.Tensor, config: TrainingConfig, total_steps: int) -> tf.Tensor:
-    """Return the weight of the KL divergence at a step, float32 [].
+    """Return the weight of the KL divergence at a step, integer [] from 0, of a training of `total_steps`: float32 [].
 
     The weight rises linearly from 0 to `beta`, once at the start of training (Sonderby et al. 2016, section 2.3) or at the start
     of each cycle (Fu et al. 2019, eq. 6). It then stays at `beta`.
-
-    Args:
-        step: Integer [], from 0.
-        config: Training configuration. `beta`, `kl_warmup`, `kl_warmup_share` and `kl_cycles` are used.
-        total_steps: Number of steps of the whole training.
     """
     cycles = config.kl_cycles if config.kl_warmup == "cyclical" else 1
     cycle_steps = max(1.0, total_steps / cycles)

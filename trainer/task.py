@@ -48,12 +48,7 @@ FLOW_NUMBERS = 40_000_000  # limit on the values of a flow's codes: 160 MB
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Train the VAE and export it.
-
-    Args:
-        fn_args: TFX's arguments. `custom_config["trainer"]` is a `TrainerConfig` as a dict. If there was a search for
-            hyperparameters, its best values override the configuration's.
-    """
+    """Train the VAE and export it. The best values of a search for hyperparameters override the configuration's."""
     config = TrainerConfig.from_dict(fn_args.custom_config["trainer"])
     if fn_args.hyperparameters:
         config = with_values(config, fn_args.hyperparameters["values"])
@@ -102,9 +97,6 @@ def train(
         run_folder: Gets the history, TensorBoard's logs, the networks' layers and the golden answers.
         start_from: Folder of an exported model whose weights to start from, if its networks are the same.
         checkpoint: Checkpoint of the training, which resumes from it after an interruption.
-
-    Returns:
-        The outcome of the training.
 
     Raises:
         InputError: A conditional model is asked for, but the images have fewer than two labels. Or training has diverged.
@@ -175,13 +167,7 @@ def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> Tra
 
 
 def feature_distance(training: TrainingConfig, pictures: Pictures, checkpoint: Checkpoint | None = None) -> FeatureDistance | None:
-    """Learn the distance for `training.feature_weight`. Return None if the weight is 0.
-
-    Args:
-        training: The training configuration.
-        pictures: The training images.
-        checkpoint: Checkpoint of the training, beside which the features are kept.
-    """
+    """Learn the distance for `training.feature_weight`, or load it from beside the checkpoint. Return None if the weight is 0."""
     if not training.feature_weight:
         return None
     return learn_distance(pictures, training.seed, checkpoint.beside("features") if checkpoint else None)
@@ -192,13 +178,7 @@ def fit_density(
 ) -> Mixture | Flow | None:
     """Fit the density of codes that the configuration asks for. Return None if that is the prior.
 
-    Args:
-        vae: The trained model.
-        config: The trainer's configuration.
-        pictures: The training images.
-        held_out: Images that decide when the fit of a flow stops.
-        known: Number of labels of the model.
-        checkpoint: Checkpoint of the model's training, beside which the checkpoint of a flow is kept.
+    The fit of a flow stops by the held-out images, and resumes from a checkpoint beside that of the model's training.
     """
     generation, seed = config.generation, config.training.seed
     if generation.density == "prior":
@@ -214,16 +194,10 @@ def fit_density(
 
 
 def aggregate_posterior(vae: VAE, pictures: Pictures, max_pictures: int, samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Draw samples of q(z) = E[q(z|x)].
-
-    Args:
-        vae: The trained model.
-        pictures: Images with their labels.
-        max_pictures: Maximum number of images taken, spread evenly over all.
-        samples: Number of samples for each image.
+    """Draw samples of q(z) = E[q(z|x)] from at most `max_pictures` images, spread evenly over all.
 
     Returns:
-        Codes, float32 [n, latent_dim], all images once for each sample; and their labels, int32 [n].
+        Codes, float32 [n, latent_dim], all images once for each of `samples`; and their labels, int32 [n].
     """
     sample = tf.function(
         lambda levels, noise, labels: vae.sample_posterior(vae.observe(levels), noise, labels).z,

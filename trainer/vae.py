@@ -95,17 +95,11 @@ class VAE(keras.Model):
         self.built = True  # all parts are built
 
     def judged_at_once(self, numbers: int) -> int:
-        """Return how many images, at least 1, have at most `numbers` values in the largest layer.
-
-        The largest layer determines memory in evaluation.
-        """
+        """Return how many images, at least 1, have at most `numbers` values in the largest layer, which limits evaluation."""
         return max(1, numbers // max(self._layer_sizes))
 
     def trained_at_once(self, numbers: int) -> int:
-        """Return how many images, at least 1, have at most `numbers` values in all layers together.
-
-        All layers together determine memory in training.
-        """
+        """Return how many images, at least 1, have at most `numbers` values in all layers, which limit training."""
         return max(1, numbers // sum(self._layer_sizes))
 
     def observe(self, levels: tf.Tensor) -> tf.Tensor:
@@ -116,26 +110,16 @@ class VAE(keras.Model):
         return binarise(scale(levels), example_keys(levels)) if self.binarised else scale(levels)
 
     def encode(self, x: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the mean and log-variance of q(z|x). The lower level of a hierarchical model is given the mean of the upper level.
+        """Return the mean and log-variance of q(z|x), each float32 [n, latent_dim].
 
-        Args:
-            x: float32 [n, h, w, c] in [0, 1].
-            labels: int32 [n], `UNLABELLED` for images without a label. None if no image has one.
-
-        Returns:
-            Two float32 [n, latent_dim].
+        The lower level of a hierarchical model is given the mean of the upper level. Images are float32 [n, h, w, c] in [0, 1].
+        Labels are int32 [n], `UNLABELLED` for images without a label. They are None if no image has one.
         """
         noise = tf.zeros([tf.shape(x)[0], self.latent_dim])
         return self.sample_posterior(x, noise, labels)[:2]
 
     def sample_posterior(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> Sample:
-        """Draw from q(z|x).
-
-        Args:
-            x: float32 [n, h, w, c] in [0, 1].
-            noise: Draws of N(0, 1), float32 [n, latent_dim].
-            labels: int32 [n]. None for no labels.
-        """
+        """Draw from q(z|x) with draws of N(0, 1), float32 [n, latent_dim]. Images and labels are as in `encode`."""
         return self._sample(self._encode_top(x, labels), noise)
 
     def decode(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
@@ -194,18 +178,15 @@ class VAE(keras.Model):
         return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q, labels)), parameters
 
     def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return the importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8).
+        """Return the importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8): [n], nats.
 
-        At most `ROWS` codes are decoded at once, and fewer for large images. So memory does not grow with K, and small batches are
-        not slow.
+        In expectation it is at least the ELBO, and it comes closer to log p(x) as K grows. At most `ROWS` codes are decoded at
+        once, and fewer for large images. So memory does not grow with K, and small batches are not slow.
 
         Args:
             x: float32 [n, h, w, c] in [0, 1].
             noise: Draws of N(0, 1), float32 [n, K, latent_dim].
             labels: int32 [n]. None for no labels.
-
-        Returns:
-            float32 [n], nats. In expectation it is at least the ELBO, and it comes closer to log p(x) as K grows.
         """
         encoded = self._encode_top(x, labels)
         count, samples = tf.shape(x)[0], tf.shape(noise)[1]
@@ -225,13 +206,7 @@ class VAE(keras.Model):
         return self._log_prior()(z, labels)
 
     def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Draw codes from the prior, float32 [n, latent_dim].
-
-        Args:
-            noise: Draws of N(0, 1), float32 [n, latent_dim].
-            seed: int [2].
-            labels: As in `decode`.
-        """
+        """Draw codes from the prior by draws of N(0, 1), each float32 [n, latent_dim], and a seed, int [2]."""
         top = self.prior.draw(noise[:, : self.top_dim], seed, self.shares(labels, noise))
         return tf.concat([top, noise[:, self.top_dim :]], axis=1)
 
@@ -250,16 +225,9 @@ class VAE(keras.Model):
         return tf.argmax(elbos, axis=0, output_type=tf.int32)
 
     def gain(self, x: tf.Tensor, elbo: tf.Tensor) -> tf.Tensor:
-        """Return the number of nats by which the ELBO exceeds the log-likelihood under the mean training image.
+        """Return the number of nats, float32 [n], by which the ELBO exceeds the log-likelihood under the mean training image.
 
         A model that has learned nothing gains nothing. So an absolute bound on the gain is valid for any data.
-
-        Args:
-            x: float32 [n, h, w, c] in [0, 1].
-            elbo: float32 [n], nats.
-
-        Returns:
-            float32 [n], nats.
         """
         parameters = tf.reshape(self.initial_bias, [1, *self.image_shape[:2], -1])
         return elbo - self.likelihood.reference_log_prob(x, tf.repeat(parameters, tf.shape(x)[0], axis=0))

@@ -16,11 +16,7 @@ def save_weights(model: keras.Model, folder: Path) -> None:
 
 
 def load_weights(model: keras.Model, folder: Path) -> str:
-    """Set a model's weights to those saved by another model: all of them, or none.
-
-    Args:
-        model: The model, built.
-        folder: Folder in which `save_weights` has written the other model's weights.
+    """Set the weights of a built model to those that `save_weights` wrote to a folder: all of them, or none.
 
     Returns:
         The reason why the weights do not fit; '' if they were loaded.

@@ -31,11 +31,7 @@ UNREADABLE = (Exception,)
 
 
 class Refused(Exception):
-    """A picture that cannot be used.
-
-    Args:
-        reason: The reason, in plain words and without particulars, so that equal reasons can be counted.
-    """
+    """A picture that cannot be used. The reason has plain words and no particulars, so that equal reasons can be counted."""
 
     def __init__(self, reason: str):
         super().__init__(reason)
@@ -104,14 +100,10 @@ def damaged(kind: str) -> Refused:
 
 
 def check_size(size: tuple[int, int], max_megapixels: float) -> int:
-    """Return height times width of a picture.
-
-    Args:
-        size: Width and height according to the header.
-        max_megapixels: Maximum number of pixels, in millions.
+    """Return height times width of a picture, from width and height according to the header.
 
     Raises:
-        Refused: The picture has more pixels, or none.
+        Refused: The picture has more than `max_megapixels` million pixels, or none.
     """
     width, height = size
     if width < 1 or height < 1:

@@ -21,14 +21,13 @@ _ANIMATED = ("gif", "webp", "png", "avif")
 def all_pictures(data: bytes, options: PictureOptions, pages: bool, frames: bool) -> Iterator[PictureFile | Refused] | None:
     """Yield the pictures of a file with several, each as a PNG file, or as its refusal if it is damaged.
 
+    Return None if the file holds only one picture, or cannot be read; `read_picture_file` raises the reason.
+
     Args:
         data: The bytes of a picture file.
         options: How the file is read.
         pages: Whether to read the pages of a TIFF.
         frames: Whether to read the frames of a GIF, WebP, PNG or AVIF file, each as a viewer shows it.
-
-    Returns:
-        None if the file holds only one picture, or cannot be read; `read_picture_file` raises the reason.
     """
     try:
         kind = format_of(data)

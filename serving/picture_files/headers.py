@@ -13,12 +13,9 @@ _GREYS = b"".join(bytes((level, level, level, 0)) for level in range(256))
 
 
 class JpegHeader(NamedTuple):
-    """The data before a JPEG's pixels.
+    """The data before a JPEG's pixels: width and height, whether there are Exif data, and the color profile.
 
-    Attributes:
-        size: Width and height.
-        exif: Whether the file has Exif data.
-        profile: The color profile; None if it is missing or incomplete.
+    The profile is None if it is missing or incomplete.
     """
 
     size: tuple[int, int]

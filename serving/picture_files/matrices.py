@@ -15,14 +15,9 @@ _PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}
 
 
 def apply_matrix(levels: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """Convert levels to sRGB.
+    """Convert levels, uint16 [height, width, 1 to 4 channels], to sRGB. The last of 2 or 4 channels is alpha.
 
-    Args:
-        levels: uint16 [height, width, 1 to 4 channels]; the last of 2 or 4 channels is alpha.
-        profile: The color profile of the levels.
-
-    Returns:
-        uint16 of the same shape; None if the profile is not of this kind, or is for other channels.
+    Return None if the color profile is not of this kind, or is for other channels.
     """
     found = _parsed(profile)
     channels = levels.shape[2]

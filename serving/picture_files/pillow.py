@@ -80,12 +80,10 @@ def orientation_of(image: Image) -> int:
 
 
 def with_alpha(image: Image, bits: int) -> Image:
-    """Return a picture whose transparent level, color or palette entries are replaced by an alpha channel.
+    """Return an upright picture whose transparent level, color or palette entries are replaced by an alpha channel.
 
-    Args:
-        image: The picture, upright.
-        bits: Bits per level in the file. Pillow scales 2 and 4-bit levels to 0 to 255 and keeps the upper 8 of 16 bits, but does
-            not convert the transparent level or color in the same way.
+    Pillow scales levels of 2 and 4 bits in the file to 0 to 255 and keeps the upper 8 of 16 bits, but does not convert the
+    transparent level or color in the same way.
     """
     key = image.info["transparency"]
     if image.mode == "I;16":  # Pillow has no 16-bit mode with alpha; only the upper eight bits are used anyway

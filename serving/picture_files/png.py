@@ -13,10 +13,9 @@ _COLOR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by channels (PNG specification, table
 
 
 def write_png(levels: np.ndarray) -> bytes:
-    """Encode levels as PNG. Equal levels give equal bytes.
+    """Encode levels as PNG: uint8 or uint16 [height, width, channels]. Equal levels give equal bytes.
 
-    Args:
-        levels: uint8 or uint16 [height, width, channels], 1 (gray), 2 (gray, alpha), 3 (color) or 4 (color, alpha) channels.
+    The channels are 1 (gray), 2 (gray, alpha), 3 (color) or 4 (color, alpha).
     """
     height, width, channels = levels.shape
     bits = 8 * levels.itemsize

@@ -27,15 +27,9 @@ def is_foreign(profile: bytes | None) -> bool:
 
 
 def to_srgb(image: Image, profile: bytes | None) -> Image | None:
-    """Convert a picture to sRGB; gray stays gray, and alpha does not change.
+    """Convert a picture of mode L, LA, RGB, RGBA or CMYK to sRGB; gray stays gray, and alpha does not change.
 
-    Args:
-        image: Image of mode L, LA, RGB, RGBA or CMYK.
-        profile: Its color profile.
-
-    Returns:
-        L, LA, RGB or RGBA; None if there is nothing to convert: the profile is missing, sRGB, broken, or is for other channels than
-        the picture has.
+    Return None if there is nothing to convert: the profile is missing, sRGB, broken, or is for other channels than the picture has.
     """
     found = _conversion(profile) if profile else None
     if found is None:
@@ -87,11 +81,9 @@ def _changes_nothing(transform: ImageCmsTransform, mode: str) -> bool:
 
 
 def levels_to_srgb(levels: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """Convert levels [height, width, 1 to 4 channels] to sRGB.
+    """Convert levels [height, width, 1 to 4 channels] to sRGB. Return None for an unsuitable profile.
 
-    Returns:
-        The dtype of `levels` (uint8 or uint16), or uint8 if the profile can only be applied to 8 bits. None for an
-        unsuitable profile.
+    The dtype stays uint8 or uint16, or becomes uint8 if the profile can only be applied to 8 bits.
     """
     from PIL import Image
 

@@ -33,9 +33,6 @@ def read_picture_file(data: bytes, options: PictureOptions = DEFAULT, anew: bool
         options: How the file is read.
         anew: Always decode and re-encode the file here; for files that TensorFlow fails to read.
 
-    Returns:
-        The file for TensorFlow.
-
     Raises:
         Refused: The file is not a picture, too large, or of an unsupported kind. No other error is raised, whatever the bytes are.
     """
@@ -106,8 +103,7 @@ _KEPT = {"png": _kept_png, "jpeg": _kept_jpeg, "bmp": _kept_bmp, "gif": _kept_gi
 def picture_shape(data: bytes) -> tuple[int, int, int] | None:
     """Return an upright picture's height, width and channels by its header: 1 gray, 2 with alpha, 3 color, 4 with alpha.
 
-    Returns:
-        None if the header cannot be read; `read_picture_file` raises the reason.
+    Return None if the header cannot be read; `read_picture_file` raises the reason.
     """
     try:
         data = without_junk(data)

@@ -163,14 +163,7 @@ def from_samples(samples: Samples, options: PictureOptions) -> tuple[bytes, set[
 
 
 def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> tuple[bytes, set[str]]:
-    """Return an open picture as a PNG file, and the notes on it (see `PictureFile.said`).
-
-    Args:
-        image: The picture, at the wanted page or frame.
-        kind: The format of its file.
-        bits: Bits per level in the file.
-        options: How the picture is read.
-    """
+    """Return an open picture at the wanted page or frame as a PNG file, and the notes on it (see `PictureFile.said`)."""
     _loaded(image, kind)
     try:
         profile = image.info.get("icc_profile") if options.icc == "convert" else None

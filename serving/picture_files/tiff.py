@@ -23,12 +23,9 @@ _MOST_ENTRIES = 1024
 
 
 class Tags:
-    """The tags of a page: tuples of numbers by tag, read from the file on access.
+    """The tags of a page: tuples of numbers by tag, read from the file in its byte order, `<` or `>`, on access.
 
-    Args:
-        data: The file's bytes.
-        order: Byte order of the numbers, `<` or `>`.
-        places: For each tag: the type letter of its numbers, their count and their offset.
+    `places` has, for each tag, the type letter of its numbers, their count and their offset.
     """
 
     def __init__(self, data: bytes, order: str, places: dict[int, tuple[str, int, int]]):

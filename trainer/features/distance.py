@@ -24,13 +24,9 @@ SCALED_BY = 500  # training images that set the scale of each layer; its varianc
 
 
 class Convolution(NamedTuple):
-    """One layer of the network, followed by a ReLU.
+    """One layer of the network: 3x3 kernel, bias and stride of a convolution, followed by a ReLU.
 
-    Attributes:
-        kernel: float32 [rows, columns, inputs, filters].
-        bias: float32 [filters].
-        stride: Stride of rows and columns.
-        variance: Mean variance of the filters' outputs, over the training images and places.
+    `variance` is the mean variance of the filters' outputs, over the training images and places.
     """
 
     kernel: np.ndarray
@@ -42,13 +38,9 @@ class Convolution(NamedTuple):
 class FeatureDistance:
     """The squared distance between the feature maps of images (Johnson et al. 2016, eq. 2), differentiable in both.
 
-    The maps are those of all convolutions of a self-supervised network. Each layer is scaled by the variance of its maps. The
-    weights are constants: they are not part of the model or of any distribution strategy. Images are compared at their own size,
-    even if the network learned from smaller ones.
-
-    Args:
-        network: A trained network.
-        levels: Training images that set the scale of each layer, uint8 [n, h, w, c].
+    The maps are those of all convolutions of a self-supervised network. Each layer is scaled by the variance of its maps over some
+    training images, uint8 [n, h, w, c]. The weights are constants: they are not part of the model or of any distribution strategy.
+    Images are compared at their own size, even if the network learned from smaller ones.
     """
 
     def __init__(self, network: SelfSupervised, levels: np.ndarray):
@@ -62,12 +54,7 @@ class FeatureDistance:
     def __call__(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Return the mean over layers of the mean squared difference of their maps, as a share of their variance.
 
-        Args:
-            x: Images, float32 [n, h, w, c] in [0, 1].
-            y: Other images of the same shape.
-
-        Returns:
-            float32 [n]: 0 for equal images, about 2 for unrelated ones.
+        Images are float32 [n, h, w, c] in [0, 1]. The result is float32 [n]: 0 for equal images, about 2 for unrelated ones.
         """
         pairs = zip(self.convolutions, self.maps(x), self.maps(y), strict=True)
         distances = [tf.reduce_mean(tf.math.squared_difference(a, b), axis=[1, 2, 3]) / layer.variance for layer, a, b in pairs]
@@ -91,15 +78,12 @@ class FeatureDistance:
 
 
 def learn_distance(pictures: Pictures, seed: int, checkpoint: Checkpoint | None = None) -> FeatureDistance:
-    """Learn features from some training images, and return the distance by them.
+    """Learn features from some training images of any size, and return the distance by them.
 
     Args:
-        pictures: The training images, of any size.
-        seed: Seed of the choice of images and, plus `OWN_SEED`, of the network.
+        pictures: The training images.
+        seed: Seed of the choice of images and, plus `OWN_SEED`, of the network. It determines the distance up to rounding.
         checkpoint: Keeps the network for a resumed training. If it were learned again, it would differ by rounding.
-
-    Returns:
-        The distance. The same images and seed give the same one, up to rounding.
     """
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:LEARNED_FROM])
     small = smaller_shape(pictures.levels.shape[1:], self_supervised.LARGEST)

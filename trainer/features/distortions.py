@@ -72,14 +72,7 @@ def view(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def blur(pictures: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
-    """Convolve with Gaussians, normalized at the borders.
-
-    Args:
-        pictures: float32 [n, h, w, c].
-        sigma: Standard deviation for each image, pixels, float32 broadcastable to [n, 1, 1, 1].
-
-    Returns:
-        float32 [n, h, w, c].
+    """Convolve images with Gaussians, normalized at the borders, of an own standard deviation in pixels, float32 [n] or [1].
 
     Example:
         >>> blur(tf.ones([1, 4, 4, 1]), tf.constant([1.0])).shape

@@ -13,11 +13,9 @@ from trainer.preprocessing import scale
 
 
 class FeatureNetwork:
-    """A network that converts images to features.
+    """A network that converts images of `shape` to features, float32 [n, f]. Images of other sizes are resized to it.
 
-    Args:
-        network: From float32 [n, h, w, c] in [0, 1] to features, float32 [n, f], or to a list that begins with them.
-        shape: Height, width, channels of the network's images. Other sizes are resized to it.
+    The Keras model takes float32 [n, h, w, c] in [0, 1]. It returns the features, or a list that begins with them.
     """
 
     def __init__(self, network: keras.Model, shape: tuple[int, int, int]):

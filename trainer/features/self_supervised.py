@@ -65,15 +65,7 @@ class SelfSupervised(FeatureNetwork):
 
 
 def train(levels: np.ndarray, seed: int) -> SelfSupervised:
-    """Train the network.
-
-    Args:
-        levels: Images, uint8 [n, h, w, c], no side above `LARGEST`.
-        seed: Seed of weights, order and distortions.
-
-    Returns:
-        The network.
-    """
+    """Train the network on images, uint8 [n, h, w, c], no side above `LARGEST`, with the seed of weights, order and distortions."""
     network = _build(levels.shape[1:], seed)
     heads = _Heads(seed)
     variables = network.trainable_variables + heads.variables
@@ -118,10 +110,7 @@ class _Heads:
     def loss(self, features: tf.Tensor, kinds: np.ndarray, turns: np.ndarray) -> tf.Tensor:
         """Return the sum of the three mean cross-entropies.
 
-        Args:
-            features: float32 [2 * BATCH, DIMENSIONS], of the distorted images, then of the first views, then of the second views.
-            kinds: The distortion of each of the first BATCH images, int32 [BATCH].
-            turns: Quarter turns of each of them, int32 [BATCH].
+        The features, float32 [2 * BATCH, DIMENSIONS], are of the distorted images, the first views and the second views.
         """
         distorted, *views = tf.split(features, [BATCH, BATCH // 2, BATCH // 2])
         distinct = np.flatnonzero([distortions.KINDS[kind] not in INDISTINCT for kind in kinds])
@@ -132,14 +121,9 @@ class _Heads:
 
 
 def contrastive_loss(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    """Return the normalized temperature-scaled cross-entropy (Chen et al. 2020, eq. 1) of two views of n images.
+    """Return the normalized temperature-scaled cross-entropy (Chen et al. 2020, eq. 1) of the projections of two views of n images.
 
-    Args:
-        first: Projections of the first views, float32 [n, p].
-        second: Projections of the second views of the same images, float32 [n, p].
-
-    Returns:
-        float32 [], nats; log(2 n - 1) if all projections are equal.
+    The projections are float32 [n, p]. The loss is float32 [], nats; log(2 n - 1) if all projections are equal.
     """
     projections = tf.math.l2_normalize(tf.concat([first, second], axis=0), axis=1)
     n = first.shape[0]

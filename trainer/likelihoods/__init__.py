@@ -20,11 +20,7 @@ LIKELIHOODS: dict[str, Callable[[ModelConfig, int], Likelihood]] = {
 
 
 def get_likelihood(config: ModelConfig, channels: int) -> Likelihood:
-    """Build the observation model that the configuration names.
-
-    Args:
-        config: Names the likelihood and holds its options.
-        channels: Channels of the images, 1 or 3.
+    """Build the observation model that the configuration names, for images of 1 or 3 channels.
 
     Raises:
         ValueError: The likelihood is unknown. The message lists the known likelihoods.

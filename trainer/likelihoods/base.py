@@ -18,10 +18,9 @@ _FIT: ContextVar[tf.Tensor | None] = ContextVar("batch_fit", default=None)
 
 @contextmanager
 def batch_fit(fit: tf.Tensor | None) -> Iterator[None]:
-    """Make `log_prob` treat its images as a part of a batch, in training.
+    """Make `log_prob` treat its images as a part of a batch, in training, with the result of `Likelihood.fit_batch` for the batch.
 
-    Args:
-        fit: The result of `Likelihood.fit_batch` for the batch. None for images that are a whole batch.
+    None is for images that are a whole batch.
     """
     token = _FIT.set(fit)
     try:
@@ -34,11 +33,7 @@ class Likelihood(keras.layers.Layer, abc.ABC):
     """The distribution of images that the decoder's output defines.
 
     It is a layer, because some likelihoods have weights of their own. Images x are float32 [n, h, w, c] in [0, 1], multiples of
-    1/255. The decoder's output, `parameters`, is float32 [n, h, w, output_channels].
-
-    Args:
-        name: Name in the configuration.
-        channels: Channels of the images, 1 or 3.
+    1/255, c being 1 or 3. The decoder's output, `parameters`, is float32 [n, h, w, output_channels].
     """
 
     def __init__(self, name: str, channels: int):
@@ -79,15 +74,9 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         """Return log p(x|z) of each image, summed over pixels and channels: float32 [n], nats."""
 
     def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
-        """Return log p(x|z) of each image at several codes.
+        """Return log p(x|z) of each image at k codes: float32 [n, k], nats.
 
-        Args:
-            x: float32 [n, h, w, c] in [0, 1].
-            parameters: Parameters at k codes of each image, float32 [n * k, h, w, output_channels]. Those of an image are adjacent.
-            samples: k.
-
-        Returns:
-            float32 [n, k], nats.
+        The parameters are float32 [n * k, h, w, output_channels]. Those of an image are adjacent.
         """
         return tf.reshape(self.log_prob(tf.repeat(x, samples, axis=0), parameters), [tf.shape(x)[0], samples])
 
@@ -105,14 +94,9 @@ class Likelihood(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """Return the output of an untrained decoder: a fair density of images about which nothing else is known.
+        """Return the output of an untrained decoder, float32 [h * w * output_channels]: a fair density of unknown images.
 
-        Args:
-            mean_picture: Mean of the training images, [h, w, c] in [0, 1].
-            deviation: Standard deviation of the training images, [h, w, c]; 0 where a value never changes.
-
-        Returns:
-            float32 [h * w * output_channels].
+        It is made from the mean of the training images, [h, w, c] in [0, 1], and their standard deviation of that shape.
         """
 
     def reference_log_prob(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
@@ -123,14 +107,9 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         return self.log_prob(x, parameters)
 
     def bits_per_dimension(self, nats: float, values: int) -> float | None:
-        """Convert a negative log-likelihood to the length of a code.
+        """Convert a negative log-likelihood, nats per image of h * w * c values, to bits per value, the length of a code.
 
-        Args:
-            nats: Negative log-likelihood of an image.
-            values: Number of values of an image, h * w * c.
-
-        Returns:
-            Bits per value. None if the likelihood is not a probability of images, because then no code has that length.
+        Return None if the likelihood is not a probability of images, because then no code has that length.
         """
         return None
 

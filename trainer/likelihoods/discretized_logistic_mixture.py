@@ -45,10 +45,6 @@ class DiscretizedLogisticMixture(Likelihood):
     The parameters of a pixel are, in this order: K logits; K means for each channel; K log-precisions (less 2) for each channel; K
     couplings for each pair of channels. Means are of pixels in [-1, 1], so that outputs of the usual size are plausible. An output
     of 0 is a mid-gray with a scale of 17 levels.
-
-    Args:
-        channels: Channels of the images, 1 or 3.
-        mixtures: Number of components K.
     """
 
     def __init__(self, channels: int, mixtures: int):

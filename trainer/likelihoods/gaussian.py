@@ -23,9 +23,8 @@ class Gaussian(Likelihood):
     that the model was trained with, which a clipped identity would not give. The weights behind an always black pixel also
     converge. On Fashion-MNIST the sigmoid gained 10 nats after ten epochs.
 
-    Sigma weighs the reconstruction term against the KL divergence, as beta would (Rybkin, Daniilidis and Levine 2021).
-
-    There are no bits per dimension, because the value of a density is not the length of a code for 256 levels.
+    Sigma weighs the reconstruction term against the KL divergence, as beta would (Rybkin, Daniilidis and Levine 2021). There are no
+    bits per dimension, because the value of a density is not the length of a code for 256 levels.
 
     Args:
         channels: Channels of the images.

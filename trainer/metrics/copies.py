@@ -1,9 +1,8 @@
 """Near-copies: images that are much closer to one training image than to the others.
 
 A plain distance does not identify them. A blurred image is close to every image, and images with a flat background are close to
-each other. The nearest training image of a copy is far nearer than the next ones. If training images come in families, such as
-emoji in several skin tones, images that are not copies have such a neighbor too. Held-out images show how often that happens, and
-set the bound.
+each other. The nearest training image of a copy is far nearer than the next ones. Families of training images, such as emoji in
+several skin tones, have such neighbors too. Held-out images show how often that happens, and set the bound.
 """
 
 from __future__ import annotations
@@ -24,8 +23,7 @@ class Nearest(NamedTuple):
 
     Attributes:
         index: Index of the training image, int64 [n].
-        relative: Distance to it divided by the mean distance to the next `NEXT` ones, float64 [n]: 0 for an exact copy, about 1 if
-            it is no nearer than others.
+        relative: Distance to it divided by the mean distance to the next `NEXT` ones, float64 [n]: 0 for an exact copy.
     """
 
     index: np.ndarray
@@ -55,19 +53,14 @@ def near_copies(new: np.ndarray, held_out: np.ndarray) -> NearCopies:
 
     Args:
         new: Relative distances of the tested images (see `Nearest`), float [n].
-        held_out: Relative distances of images that are not copies, float [m], m at least 1.
+        held_out: Relative distances of held-out images, which are not copies, float [m], m at least 1.
     """
     bound = min(RATIO, float(np.quantile(held_out, QUANTILE, method="lower")))
     return NearCopies(bound, new <= bound, float((held_out <= bound).mean()))
 
 
 def nearest_neighbors(queries: np.ndarray, references: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the nearest references of each query.
-
-    Args:
-        queries: float32 [n, f].
-        references: float32 [m, f].
-        k: Number of neighbors; all references if there are fewer.
+    """Find the k nearest references, or all if there are fewer, of each query: float32 [n, f] and [m, f].
 
     Returns:
         Indices of the references, int64 [n, k], the nearest first, and their distances, float32 [n, k].
@@ -117,11 +110,9 @@ def nearest_pictures(pictures: np.ndarray, training: np.ndarray, candidates: np.
 
 
 def _aligned_distances(pictures: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return root mean squared differences within a margin, minimized over shifts and mirroring: float64 [n, k].
+    """Return root mean squared differences of images uint8 [n, h, w, c] and [n, k, h, w, c], within a margin: float64 [n, k].
 
-    Args:
-        pictures: uint8 [n, h, w, c].
-        others: uint8 [n, k, h, w, c].
+    They are the minima over shifts and mirroring.
     """
     margins = [1 if side > 4 else 0 for side in pictures.shape[1:3]]
     views = _views(pictures.astype(np.float32), margins)

@@ -1,4 +1,4 @@
-"""Distances between two sets of images, by their features: float [n, f], one row per image.
+"""Distances between two sets of images, by their features: float [n, f], n at least 2, one row per image.
 
 A figure depends on the features and on the number of images. Only figures of the same features and the same number can be
 compared.
@@ -20,11 +20,9 @@ ROUNDING = np.float32(1e-6)  # squared distances below this share of the lengths
 
 
 class KernelDistance(NamedTuple):
-    """The kernel distance over subsets.
+    """The kernel distance: its unbiased estimate, and the standard deviation over subsets.
 
-    Attributes:
-        mean: The unbiased estimate. It is around 0, and of either sign, if both sets are of one distribution.
-        spread: Standard deviation over subsets.
+    The estimate is around 0, and of either sign, if both sets are of one distribution.
     """
 
     mean: float
@@ -38,8 +36,7 @@ class Neighbourhood(NamedTuple):
         precision: Share of generated images in a ball of a real one (Kynkaanniemi et al. 2019): the realism of generated images.
         recall: Share of real images in a ball of a generated one: how much of the variety of real images is generated.
         density: Number of real balls around a generated image, divided by k (Naeem et al. 2020). It is about 1 for one
-            distribution, and above 1 if generated images concentrate in the middle. Unlike for precision, no single outlier
-            decides.
+            distribution, and above 1 if generated images concentrate in the middle. No single outlier decides it.
         coverage: Share of real images with a generated one in their ball: recall without balls of generated images.
     """
 
@@ -53,15 +50,8 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Return the Frechet distance of two Gaussians with the features' means and covariances (Heusel et al. 2017, eq. 6).
 
     It is |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), where tr (C1 C2)^(1/2) = tr (C1^(1/2) C2 C1^(1/2))^(1/2). The latter has a
-    symmetric root, which is real even if a covariance is singular. The distance falls as the number of images grows, for the same
-    two distributions.
-
-    Args:
-        first: float [n, f], n at least 2.
-        second: float [m, f], m at least 2.
-
-    Returns:
-        At least 0, in squared units of the features. It does not depend on the order of the sets.
+    symmetric root, which is real even if a covariance is singular. The distance is symmetric, at least 0, and in squared units of
+    the features. It falls as the number of images grows, for the same two distributions.
     """
     first, second = _checked(first, second)
     means = [features.mean(axis=0) for features in (first, second)]
@@ -73,19 +63,10 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def frechet_spread(first: np.ndarray, second: np.ndarray, seed: int = 0, groups: int = GROUPS) -> float:
-    """Return the variation of the Frechet distance with the choice of the second set, estimated from one such set alone.
+    """Return the standard deviation of the Frechet distance over choices of the second set, estimated from one such set alone.
 
     It is the delete-a-group jackknife (Efron and Stein 1981). The distance is computed without each of `groups` random parts of the
-    second set. The variance of these distances, times groups - 1, is that of the whole.
-
-    Args:
-        first: float [n, f], n at least 2.
-        second: float [m, f], m at least 4.
-        seed: Seed of the parts.
-        groups: Number of parts; at most m / 2.
-
-    Returns:
-        Standard deviation, in squared units of the features.
+    second set. The variance of these distances, times groups - 1, is that of the whole. The second set has at least 4 rows.
     """
     first, second = _checked(first, second)
     order = np.random.default_rng(seed).permutation(len(second))
@@ -99,15 +80,7 @@ def kernel_distance(
 ) -> KernelDistance:
     """Return the KID: squared maximum mean discrepancy with the kernel (x.y / f + 1)^3, unbiased (Binkowski et al. 2018).
 
-    Args:
-        first: float [n, f], n at least 2.
-        second: float [m, f], m at least 2.
-        seed: Seed of the subsets.
-        subsets: Number of subsets.
-        subset_size: Images in each subset; at most half of the smaller set, so that subsets differ.
-
-    Returns:
-        Mean and standard deviation over subsets.
+    A subset has at most half of the rows of the smaller set, so that subsets differ.
     """
     first, second = _checked(first, second)
     size = max(2, min(subset_size, min(len(first), len(second)) // 2))
@@ -119,12 +92,8 @@ def kernel_distance(
 def label_divergence(first: np.ndarray, second: np.ndarray) -> float:
     """Return the Jensen-Shannon divergence between the label frequencies of two sets (Lin 1991, eq. 4.1).
 
-    Args:
-        first: Label of each image, int [n], none negative, n at least 1.
-        second: Label of each image, int [m], none negative, m at least 1.
-
-    Returns:
-        Bits, between 0 for equal frequencies and 1 for sets without a common label.
+    Labels are int [n], none negative, n at least 1. The result is in bits, between 0 for equal frequencies and 1 for sets without
+    a common label.
 
     Example:
         >>> round(label_divergence(np.array([0, 1]), np.array([0, 0])), 3)
@@ -138,15 +107,9 @@ def label_divergence(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray, k: int = NEIGHBOURS) -> Neighbourhood:
-    """Return precision, recall, density and coverage.
+    """Return precision, recall, density and coverage. Each is in [0, 1] except density, which has no upper bound.
 
-    Args:
-        real: float [n, f], n at least 2.
-        generated: float [m, f], m at least 2.
-        k: Which neighbor a ball reaches to; the last one if there are fewer.
-
-    Returns:
-        The four figures. Each is in [0, 1] except density, which has no upper bound.
+    A ball reaches to the k-th neighbor, or to the last one if there are fewer.
     """
     real, generated = _checked(real, generated)
     # One origin for both sets: distances are differences of squares, which lose digits far from 0. float32 is three times as

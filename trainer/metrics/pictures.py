@@ -15,28 +15,13 @@ PSNR_LIMIT = 100.0  # dB; of equal images, whose infinite ratio would make every
 
 
 def mse(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np.ndarray:
-    """Return the mean squared error.
-
-    Args:
-        original: float [n, h, w, c] in [0, 1].
-        rebuilt: The reconstructions, of the same shape and range.
-
-    Returns:
-        float64 [n], in [0, 1].
-    """
+    """Return the mean squared error, float64 [n] in [0, 1]."""
     difference = np.asarray(original, np.float64) - np.asarray(rebuilt, np.float64)
     return np.square(difference).reshape(len(difference), -1).mean(axis=1)
 
 
 def psnr(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np.ndarray:
-    """Return the peak signal-to-noise ratio 10 log10(1 / MSE), with a peak of 1.
-
-    Args:
-        original: float [n, h, w, c] in [0, 1].
-        rebuilt: The reconstructions, of the same shape and range.
-
-    Returns:
-        float64 [n], dB, at most `PSNR_LIMIT`.
+    """Return the peak signal-to-noise ratio 10 log10(1 / MSE), with a peak of 1: float64 [n], dB, at most `PSNR_LIMIT`.
 
     Example:
         >>> psnr(np.zeros([1, 2, 2, 1], np.float32), np.full([1, 2, 2, 1], 0.1, np.float32)).round(2)
@@ -46,17 +31,10 @@ def psnr(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> n
 
 
 def ssim(original: np.ndarray | tf.Tensor, rebuilt: np.ndarray | tf.Tensor) -> np.ndarray:
-    """Return the structural similarity (Wang et al. 2004, eq. 13), mean over windows and channels.
+    """Return the structural similarity (Wang et al. 2004, eq. 13), mean over windows and channels: float32 [n], 1 for equal images.
 
     The Gaussian window has 11 pixels, or the largest odd number that fits into a smaller image. Figures of images of different
     sizes below 11 cannot be compared.
-
-    Args:
-        original: float [n, h, w, c] in [0, 1].
-        rebuilt: The reconstructions, of the same shape and range.
-
-    Returns:
-        float32 [n], at most 1, the value for equal images.
     """
     original, rebuilt = (tf.convert_to_tensor(picture, tf.float32) for picture in (original, rebuilt))
     smallest = min(SSIM_WINDOW, *original.shape[1:3])

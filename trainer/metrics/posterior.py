@@ -24,10 +24,8 @@ class CodeInformation(NamedTuple):
 
     Attributes:
         kl: The sum of both parts, nats.
-        mutual_information: I(x; z), nats: the information of a code about which image it is of. It is at most log(`pictures`), even
-            for a model that could distinguish more images.
-        marginal_kl: KL(q(z) || p(z)), nats: the difference between all codes together and the prior, from which new images are
-            drawn.
+        mutual_information: I(x; z), nats: the information of a code about which image it is of. It is at most log(`pictures`).
+        marginal_kl: KL(q(z) || p(z)), nats: the difference between all codes together and the prior of new codes.
         pictures: N, the number of images.
     """
 
@@ -38,29 +36,14 @@ class CodeInformation(NamedTuple):
 
 
 def kl_per_dimension(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """Return KL(q(z_j|x) || N(0, 1)) of each dimension j, mean over images (Kingma and Welling 2014, appendix B).
-
-    Args:
-        mean: float [n, d].
-        log_variance: float [n, d].
-
-    Returns:
-        float64 [d], nats, never negative.
-    """
+    """Return KL(q(z_j|x) || N(0, 1)) of each dimension j, mean over images: float64 [d] (Kingma and Welling 2014, appendix B)."""
     mean, log_variance = _wide(mean, log_variance)
     # expm1, because exp(v) - 1 - v of a small v would be rounding error of either sign.
     return 0.5 * (mean**2 + np.expm1(log_variance) - log_variance).mean(axis=0)
 
 
 def active_units(mean: np.ndarray, threshold: float = ACTIVE) -> int:
-    """Return the number of active dimensions, whose posterior mean varies over images (Burda et al. 2016).
-
-    Args:
-        mean: float [n, d].
-        threshold: Variance above which a dimension is active.
-
-    Returns:
-        Between 0 and d.
+    """Return the number of dimensions whose posterior mean has a variance above the threshold (Burda et al. 2016).
 
     Example:
         >>> active_units(np.array([[-1.0, 0.0], [1.0, 0.01]]))
@@ -104,9 +87,6 @@ def code_information(
         log_prior: log p(z), float32 [m, d] -> [m], nats; None for the standard normal prior.
         max_pictures: Maximum number of images. If there are more, this many are chosen.
 
-    Returns:
-        Both parts and their sum.
-
     Raises:
         ValueError: There are no images.
     """
@@ -128,16 +108,7 @@ def code_information(
 
 
 def log_aggregate(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """Return log q(z) of the mixture q(z) = 1/N sum_n N(z; mean_n, exp(log_variance_n)), in blocks that limit memory.
-
-    Args:
-        z: float [m, d].
-        mean: float [N, d].
-        log_variance: float [N, d].
-
-    Returns:
-        float64 [m], nats.
-    """
+    """Return log q(z), float64 [m], of codes, float [m, d], under q(z) = 1/N sum_n q(z|x_n), in blocks that limit memory."""
     z, mean, log_variance = _wide(z, mean, log_variance)
     precision = np.exp(-log_variance)
     constant = (math.log(2 * math.pi) + log_variance + mean**2 * precision).sum(axis=1)

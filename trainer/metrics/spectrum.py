@@ -15,14 +15,10 @@ QUANTIZATION = 1 / 12 / 255**2  # variance of rounding to 8 bits: power below it
 
 
 def high_frequency_power(pictures: np.ndarray) -> np.ndarray:
-    """Return the power of the frequencies of at least `HIGH` of each image.
+    """Return the power of the frequencies of at least `HIGH` of each image, uint8 [n, h, w, c] -> float64 [n].
 
-    Args:
-        pictures: uint8 [n, h, w, c].
-
-    Returns:
-        float64 [n]: variance of the high-frequency part of an image, summed over luminance and color differences, for pixels in
-        [0, 1]. 0 if images are too small to have such frequencies.
+    It is the variance of the high-frequency part of an image, summed over luminance and color differences, for pixels in [0, 1].
+    It is 0 if images are too small to have such frequencies.
 
     Example:
         >>> high_frequency_power(np.full([1, 8, 8, 1], 128, np.uint8)).round(3)
@@ -35,12 +31,8 @@ def high_frequency_power(pictures: np.ndarray) -> np.ndarray:
 def pixel_statistics(pictures: np.ndarray) -> np.ndarray:
     """Return statistics of pixels that do not show the content of an image: brightness, contrast and power of frequency bands.
 
-    Args:
-        pictures: uint8 [n, h, w, c].
-
-    Returns:
-        float32 [n, s]: for luminance and each color difference, the mean, the logarithm of the variance, and the logarithms of
-        the mean power in the bands between `EDGES`, if images of this size have any.
+    They are, for luminance and each color difference of images uint8 [n, h, w, c], the mean, the logarithm of the variance, and
+    the logarithms of the mean power in the bands between `EDGES`, if images of this size have any: float32 [n, statistics].
     """
     planes = _planes(pictures)
     power, frequencies = _power(planes)

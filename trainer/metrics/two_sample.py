@@ -28,13 +28,10 @@ def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) ->
 
     Args:
         first: float [n, f], n at least `FOLDS`.
-        second: float [m, f], m at least `FOLDS`. Both sets are cut to the size of the smaller one, and to `MAX_ROWS` rows at most. If
-            both have the same size, rows of the same index stay together. So a reconstruction and its original are never on
+        second: float [m, f], m at least `FOLDS`. Both sets are cut to the size of the smaller one, and to `MAX_ROWS` rows at most.
+            If both have the same size, rows of the same index stay together. So a reconstruction and its original are never on
             different sides of the cross-validation, where each would give the other away.
         seed: Seed of the choice of rows, of the parts and of the classifier.
-
-    Returns:
-        Mean accuracy over both sets: 0.5 if they cannot be distinguished, 1 if each row is recognized.
 
     Raises:
         ValueError: Rows are not finite, or too few.

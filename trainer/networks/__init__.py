@@ -48,9 +48,6 @@ def build_networks(
         output_bias: Output of the untrained decoder for every code, [h * w * output_channels].
         labels: Number of labels, which encoder and decoder take as a second input, float32 [n, labels]. 0 for none.
 
-    Returns:
-        See `Networks`.
-
     Raises:
         ValueError: The network is unknown. The message lists the known networks.
     """

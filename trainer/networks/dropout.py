@@ -17,11 +17,7 @@ _SEEDS: ContextVar[Iterator[tf.Tensor] | None] = ContextVar("dropout_seeds", def
 
 @contextmanager
 def dropping(seed: tf.Tensor) -> Iterator[None]:
-    """Make the `Dropout` layers that are called in this context drop values.
-
-    Args:
-        seed: int32 [2]. Each call of a layer derives its own seed from it.
-    """
+    """Make the `Dropout` layers in this context drop values. Each call of a layer derives its own seed from the seed, int32 [2]."""
     token = _SEEDS.set(tf.random.experimental.stateless_fold_in(seed, i, alg="philox") for i in itertools.count())
     try:
         yield
@@ -33,9 +29,6 @@ class Dropout(keras.layers.Layer):
     """Drop a share of the inputs and scale up the rest (Srivastava et al. 2014, section 4), but only within `dropping`.
 
     Keras' own layer draws from its own state, which is not among the model's weights.
-
-    Args:
-        rate: The share to drop, 0 to below 1.
 
     Example:
         >>> with dropping(tf.constant([0, 1])):

@@ -24,11 +24,7 @@ from trainer.networks.shared import (
 
 
 class FromPrior(keras.layers.Layer):
-    """Convert the lower level of a code from units of its prior: (z_top, z_low) -> (z_top, mean + exp(log_scale) * z_low).
-
-    Args:
-        top_dim: Dimensions of the upper level.
-    """
+    """Convert the lower level of a code from units of its prior: (z_top, z_low) -> (z_top, mean + exp(log_scale) * z_low)."""
 
     def __init__(self, top_dim: int, **kwargs: Any):
         super().__init__(**kwargs)

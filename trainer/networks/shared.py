@@ -59,12 +59,7 @@ def dense_stack(x: keras.KerasTensor, hidden: Sequence[int], dropout: float) -> 
 
 
 class Activated(keras.layers.Layer):
-    """Activation, then a dense layer: [n, f] -> [n, units].
-
-    Args:
-        units: Number of outputs.
-        spread: Variance of the weights, times the number of inputs.
-    """
+    """Activation, then a dense layer: [n, f] -> [n, units]. `spread` is the variance of the weights, times the number of inputs."""
 
     def __init__(self, units: int, spread: float = 2.0, **kwargs: Any):
         super().__init__(**kwargs)
@@ -86,11 +81,7 @@ class Activated(keras.layers.Layer):
 
 
 class Residual(Activated):
-    """An `Activated` layer with a residual connection: [n, units] -> [n, units].
-
-    Args:
-        units: Number of inputs and of outputs.
-    """
+    """An `Activated` layer with a residual connection: [n, units] -> [n, units]."""
 
     def __init__(self, units: int, **kwargs: Any):
         super().__init__(units, spread=0.2, **kwargs)  # the layer starts as a small correction
@@ -114,9 +105,6 @@ class Bounded(keras.layers.Layer):
     """Bound values softly to (-most, most), and leave small ones almost unchanged: most * tanh(x / most), of any shape.
 
     Without the bound, one unusual image could give a log-variance whose exponential is infinite, and the training would be lost.
-
-    Args:
-        most: The bound.
     """
 
     def __init__(self, most: float, **kwargs: Any):
@@ -144,12 +132,9 @@ def dense_output(features: keras.KerasTensor, shape: tuple[int, int, int], bias:
 
 
 class Bias(keras.layers.Layer):
-    """Add a bias to each value of an image [n, h, w, k].
+    """Add a bias with the initial `values`, [h * w * k], to each value of an image [n, h, w, k].
 
     A bias per pixel starts the decoder at the mean image. A convolution's own bias, one per filter, cannot.
-
-    Args:
-        values: Initial values, [h * w * k].
     """
 
     def __init__(self, values: np.ndarray, **kwargs: Any):

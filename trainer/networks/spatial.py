@@ -82,11 +82,7 @@ def _blocks(x: keras.KerasTensor, config: ModelConfig) -> keras.KerasTensor:
 
 
 class ResidualConvolution(keras.layers.Layer):
-    """Activation, then a 3x3 convolution, with a residual connection (He et al. 2016b, figure 4e): [n, h, w, filters], same shape.
-
-    Args:
-        filters: Number of input channels and of output channels.
-    """
+    """Activation, then a 3x3 convolution, with a residual connection (He et al. 2016b, figure 4e): [n, h, w, filters]."""
 
     def __init__(self, filters: int, **kwargs: Any):
         super().__init__(**kwargs)
@@ -111,10 +107,7 @@ class ResidualConvolution(keras.layers.Layer):
 class ToPatches(keras.layers.Layer):
     """Split images into a grid of patches: [n, h, w, c] -> [n, rows, columns, patch * patch * c].
 
-    If a side is not a multiple of the patch's side, the last row or column of pixels is repeated.
-
-    Args:
-        patch: Pixels on a patch's side.
+    If a side is not a multiple of the patch's side in pixels, the last row or column of pixels is repeated.
     """
 
     def __init__(self, patch: int, **kwargs: Any):
@@ -138,12 +131,7 @@ class ToPatches(keras.layers.Layer):
 
 
 class FromPatches(keras.layers.Layer):
-    """Assemble images from patches, without the repeated pixels: [n, rows, columns, patch * patch * k] -> [n, h, w, k].
-
-    Args:
-        patch: Pixels on a patch's side.
-        size: Height and width of the images.
-    """
+    """Assemble images of height and width `size` from patches: [n, rows, columns, patch * patch * k] -> [n, h, w, k]."""
 
     def __init__(self, patch: int, size: tuple[int, int], **kwargs: Any):
         super().__init__(**kwargs)

@@ -19,17 +19,10 @@ FREQUENCIES = 32
 
 
 def build_velocity(dim: int, grid: tuple[int, int, int] | None, labels: int, seed: int) -> keras.Model:
-    """Build the network. Its output is all zeros until it is trained.
+    """Build the network, which takes codes [n, dim], times [n, 1] in [0, 1], and, if there are labels, their shares [n, labels].
 
-    Args:
-        dim: Dimensions of a code.
-        grid: Rows, columns and channels of a spatial code. None for a code without places.
-        labels: Number of labels. 0 for none.
-        seed: Seed of the weights.
-
-    Returns:
-        A model that takes codes, float32 [n, dim], times, float32 [n, 1] in [0, 1], and, if there are labels, their shares,
-        float32 [n, labels]. It returns float32 [n, dim].
+    Its output, float32 [n, dim], is all zeros until it is trained. The seed determines the weights. The grid of a spatial code is
+    its rows, columns and channels. None is for a code without places.
     """
     make = _Layers(seed)
     u, t = keras.Input((dim,), name="u"), keras.Input((1,), name="t")

@@ -30,11 +30,9 @@ OUTSIDE = 1e6  # lower end of level 0's interval and upper end of level 255's, i
 
 
 def bits_per_dimension(vae: VAE, held_out: Pictures) -> float:
-    """Return -ELBO with the likelihood as a probability of levels: mean over the images, in bits per value of an image.
+    """Return -ELBO with the likelihood as a probability of levels: mean over the held-out images, in bits per value of an image.
 
-    Args:
-        vae: The trained model, of gray values and not of binarized images.
-        held_out: Images. The noise is drawn from each one's own key.
+    The model is of gray values and not of binarized images. The noise is drawn from each image's own key.
     """
 
     @functools.partial(tf.function, reduce_retracing=True)
@@ -50,15 +48,12 @@ def bits_per_dimension(vae: VAE, held_out: Pictures) -> float:
 
 @functools.singledispatch
 def log_mass(likelihood: Likelihood, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-    """Return log P(x|z), the log-probability of the levels.
+    """Return log P(x|z), the log-probability of the levels, float32 [n], nats; never positive.
 
     Args:
         likelihood: The likelihood that the parameters belong to.
         x: float32 [n, h, w, c] in [0, 1], multiples of 1/255.
         parameters: float32 [n, h, w, output_channels].
-
-    Returns:
-        float32 [n], nats; never positive.
 
     Raises:
         TypeError: The likelihood has no probability of levels.

@@ -81,11 +81,7 @@ class Search(BaseTuner):
         self.oracle.verbose = 0
 
     def search(self, train: Pictures, held_out: Pictures) -> None:
-        """Run all trials.
-
-        Args:
-            train: Training images of each trial.
-            held_out: Images by which trials are compared.
+        """Run all trials on training images, and compare them by held-out images.
 
         Raises:
             InputError: No trial was completed.

@@ -46,8 +46,6 @@ class Range:
     """Possible values of a field from `min` to `max`, both included.
 
     Attributes:
-        min: The lowest value.
-        max: The highest value.
         scale: `linear`, or `log` to count equal factors as equal distances.
         step: Distance between neighbors, or their ratio if the scale is `log`. None for any value between.
     """
@@ -72,13 +70,9 @@ Space = dict[str, Domain]
 
 
 def parse_space(plain: Mapping[str, Any]) -> Space:
-    """Parse a search space as the configuration writes it.
+    """Parse a search space as the configuration writes it, by field or by section and field, to domains by the field's full name.
 
-    Args:
-        plain: Domains by field, such as `{"model.latent_dim": [2, 8]}`, or by section and field.
-
-    Returns:
-        Domains by the field's full name. Whether their values suit the field is not checked.
+    Whether the values of a domain suit the field is not checked.
 
     Raises:
         InputError: A field is unknown or cannot be searched, or its domain is invalid. The message is one line and names it.
@@ -111,14 +105,9 @@ def encode(choices: Choices) -> list[Any]:
 
 
 def decode(value: Any, current: Any) -> Any:
-    """Decode a field's value from KerasTuner.
+    """Decode a field's value from KerasTuner's form, see `encode`.
 
-    Args:
-        value: The value in KerasTuner's form, see `encode`.
-        current: The field's current value, which gives its type and, for a list of layers, the number of layers.
-
-    Returns:
-        The value in the configuration's form.
+    The field's current value gives its type and, for a list of layers, the number of layers.
     """
     if isinstance(current, tuple):
         layers = json.loads(value) if isinstance(value, str) else value
@@ -127,11 +116,7 @@ def decode(value: Any, current: Any) -> Any:
 
 
 def with_values(config: TrainerConfig, values: Mapping[str, Any]) -> TrainerConfig:
-    """Return the configuration with some values replaced.
-
-    Args:
-        config: The configuration.
-        values: Encoded values by the fields' full names.
+    """Return the configuration with some values replaced: encoded values by the fields' full names.
 
     Raises:
         ValueError: The values are not consistent with each other.

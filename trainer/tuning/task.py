@@ -19,12 +19,8 @@ from trainer.tuning.search import Search
 def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Decode the images once for all trials, and build the search.
 
-    Args:
-        fn_args: TFX's arguments. `custom_config` holds `trainer`, a `TrainerConfig` as a dict, and `tuning`, a `TuningConfig` as a
-            dict. `working_dir` gets the pixels and KerasTuner's notes.
-
-    Returns:
-        The search, and the images that its trials are trained on and compared by.
+    `custom_config` holds a `TrainerConfig` and a `TuningConfig` as dicts, `trainer` and `tuning`. `working_dir` gets the pixels and
+    KerasTuner's notes. The result is the search, and the images that its trials are trained on and compared by.
     """
     config = TrainerConfig.from_dict(fn_args.custom_config["trainer"])
     tuning = TuningConfig(**fn_args.custom_config["tuning"])
@@ -38,7 +34,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 
 
 def choose(pictures: Pictures, max_pictures: int, seed: int) -> Pictures:
-    """Return at max_pictures `max_pictures` random images. The same seed gives the same ones."""
+    """Return at most `max_pictures` random images. The same seed gives the same ones."""
     if len(pictures) <= max_pictures:
         return pictures
     chosen = np.sort(np.random.default_rng(seed).permutation(len(pictures))[:max_pictures])

@@ -14,16 +14,12 @@ HIGHER_IS_BETTER = {"elbo": True, "bits_per_dimension": False}  # by objective
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration that was tried.
+    """One configuration that was tried. Figures are on held-out images, nats per image, in the units of the trial's likelihood.
 
     Attributes:
         number: From 1, in the order of the trials.
         values: Values of the trial, by the fields' full names.
-        state: `done`, or `failed` if training diverged or the values were not consistent.
-        reason: Reason of the failure.
-        elbo: ELBO on held-out images, nats per image, in the units of the trial's likelihood.
-        reconstruction: -log p(x|z), likewise.
-        kl: KL divergence, likewise.
+        state: `done`, or `failed` for the `reason`: training diverged, or the values were not consistent.
         bits_per_dimension: See `trainer.tuning.levels`. None if trials are not compared by it.
         epochs: Number of epochs trained.
         best_epoch: The epoch of the figures.
