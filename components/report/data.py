@@ -7,10 +7,13 @@ per picture.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BeforeValidator
 
 from components.decisions import Forced
 from components.sample_quality.figures import Quality
@@ -18,31 +21,50 @@ from components.sample_quality.figures import Quality
 TERMS = ("elbo", "reconstruction", "kl", "importance_weighted", "gain")
 
 
+def to_float(value: Any) -> float | None:
+    """Return a recorded number as float, or None if it is not a number."""
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def to_int(value: Any) -> int | None:
+    """Return a recorded number as int, or None if it is not a number."""
+    number = to_float(value)
+    return None if number is None or number != number else int(number)
+
+
+Number = Annotated[float | None, BeforeValidator(to_float)]
+Count = Annotated[int | None, BeforeValidator(to_int)]
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
+
+
 @dataclass(frozen=True)
 class Figures:
     """The figures of a model, means over pictures in nats."""
 
-    elbo: float | None = None  # -(reconstruction + kl); higher is better
-    reconstruction: float | None = None  # -log p(x|z); lower is better
-    kl: float | None = None  # KL(q(z|x) || p(z)), at least 0
-    importance_weighted: float | None = None  # the importance-weighted bound, on average no lower than the ELBO
-    gain: float | None = None  # ELBO minus the log-likelihood of a model that always returns the mean picture
-    pictures: int | None = None  # number of pictures
+    elbo: Number = None  # -(reconstruction + kl); higher is better
+    reconstruction: Number = None  # -log p(x|z); lower is better
+    kl: Number = None  # KL(q(z|x) || p(z)), at least 0
+    importance_weighted: Number = None  # the importance-weighted bound, on average no lower than the ELBO
+    gain: Number = None  # ELBO minus the log-likelihood of a model that always returns the mean picture
+    pictures: Count = None  # number of pictures
 
 
 @dataclass(frozen=True)
 class Code:
     """The information in a code, and its cost."""
 
-    active_units: int | None = None  # latent dimensions in use (Burda et al. 2016)
-    mutual_information: float | None = None  # I(x; z) of the held-out pictures, nats; at most the logarithm of `pictures`
-    marginal_kl: float | None = None  # KL(q(z) || p(z)) of the aggregate posterior, nats
-    pictures: int | None = None  # number of pictures for both estimates
-    bits: float | None = None  # length of a code rounded to the model's precision
-    bits_per_pixel: float | None = None  # `bits` divided by height times width
-    rounded_psnr: float | None = None  # dB, of pictures reconstructed from rounded codes
-    psnr: float | None = None  # dB, of pictures reconstructed from posterior means
-    bits_per_dimension: float | None = None  # from the importance-weighted bound; None where it has no meaning
+    active_units: Count = None  # latent dimensions in use (Burda et al. 2016)
+    mutual_information: Number = None  # I(x; z) of the held-out pictures, nats; at most the logarithm of `pictures`
+    marginal_kl: Number = None  # KL(q(z) || p(z)) of the aggregate posterior, nats
+    pictures: Count = None  # number of pictures for both estimates
+    bits: Number = None  # length of a code rounded to the model's precision
+    bits_per_pixel: Number = None  # `bits` divided by height times width
+    rounded_psnr: Number = None  # dB, of pictures reconstructed from rounded codes
+    psnr: Number = None  # dB, of pictures reconstructed from posterior means
+    bits_per_dimension: Number = None  # from the importance-weighted bound; None where it has no meaning
 
 
 @dataclass(frozen=True)
@@ -62,24 +84,24 @@ class Denoising:
 class ModelFacts:
     """The facts in the model's description `model.json`."""
 
-    image_shape: tuple[int, int, int]
-    latent_dim: int
-    network: str
-    likelihood: str
-    parameters: dict[str, int]
-    pictures: dict[str, int]
-    figures: Figures
-    prior: str = "standard_normal"
-    density: str = "prior"
+    image_shape: tuple[int, int, int] = (0, 0, 0)
+    latent_dim: int = 0
+    network: Text = ""
+    likelihood: Text = ""
+    parameters: dict[str, int] = field(default_factory=dict)
+    pictures: dict[str, int] = field(default_factory=dict)
+    figures: Figures = Figures()
+    prior: Text = "standard_normal"
+    density: Text = "prior"
     conditional: bool = False
     binarised: bool = False
     code: Code = Code()
-    importance_samples: int | None = None
-    seconds: float | None = None
-    images_per_second: float | None = None
-    epochs: int | None = None
-    best_epoch: int | None = None
-    mirroring: str = ""  # the Trainer's decision on mirroring training pictures, with the reason; '' if it made none
+    importance_samples: Count = None
+    seconds: Number = None
+    images_per_second: Number = None
+    epochs: Count = None
+    best_epoch: Count = None
+    mirroring: Text = ""  # the Trainer's decision on mirroring training pictures, with the reason; '' if it made none
 
 
 @dataclass(frozen=True)
@@ -106,11 +128,8 @@ class DataSet:
 
     def label_counts(self) -> dict[str, int]:
         """Return the number of pictures of each label over all splits, most common first, without the empty label."""
-        totals: dict[str, int] = {}
-        for counts in self.labels.values():
-            for label, n in counts.items():
-                totals[label] = totals.get(label, 0) + n
-        totals.pop("", None)
+        totals: Counter[str] = sum(map(Counter, self.labels.values()), Counter())
+        del totals[""]
         return dict(sorted(totals.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -121,19 +140,19 @@ class Epoch:
     number: int
     train: Figures
     held_out: Figures
-    learning_rate: float | None = None
-    beta: float | None = None
+    learning_rate: Number = None
+    beta: Number = None
 
 
 @dataclass(frozen=True)
 class Layer:
     """One layer of a network; `output_shape` excludes the batch dimension."""
 
-    name: str
-    kind: str
+    name: Text
+    kind: Text
     output_shape: tuple[int, ...]
     parameters: int
-    detail: str = ""
+    detail: Text = ""
 
 
 @dataclass(frozen=True)
@@ -218,11 +237,11 @@ class Evaluation:
 class SignatureCheck:
     """The result of one signature of the exported model in a clean process."""
 
-    name: str
+    name: Text
     ok: bool
-    max_difference: float | None = None
-    milliseconds: float | None = None
-    reason: str = ""
+    max_difference: Number = None
+    milliseconds: Number = None
+    reason: Text = ""
 
 
 @dataclass(frozen=True)
@@ -250,11 +269,11 @@ class Trial:
 
     number: int  # its place in the order of trials
     values: dict[str, object]  # values by the fields' full names; lists for lists of layers
-    reason: str = ""  # why the trial failed; empty if it did not
-    score: float | None = None  # the value by which trials are compared; None if the trial failed
-    elbo: float | None = None  # held-out, nats in the units of its own likelihood
-    epochs: int | None = None  # epochs trained
-    seconds: float | None = None  # total time
+    reason: Text = ""  # why the trial failed; empty if it did not
+    score: Number = None  # the value by which trials are compared; None if the trial failed
+    elbo: Number = None  # held-out, nats in the units of its own likelihood
+    epochs: Count = None  # epochs trained
+    seconds: Number = None  # total time
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,9 @@ from components.evaluation.results import MARGIN
 from components.report.data import ReportData
 from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
-from components.report.sources.gates import read_evaluation, read_push, read_serving
+from components.report.sources.gates import read_copies, read_evaluation, read_push, read_quality, read_serving
 from components.report.sources.model import query_model
-from components.report.sources.quality import read_copies, read_quality
-from components.report.sources.run import known_labels, read_model_facts, read_training
-from components.report.sources.search import read_search
+from components.report.sources.run import known_labels, read_model_facts, read_search, read_training
 from trainer.config import PreprocessingConfig
 
 MAX_HELD_OUT = 2_000

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 QUALITY = "quality.json"
 FeatureKind = Literal["classifier", "encoder", "self_supervised"]
 
@@ -119,23 +121,12 @@ class Quality:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Quality:
-        """Invert `to_dict`. Fields added by a later version are ignored; fields missing in an earlier version are None."""
-        built = {name: _build(part, values[name]) for name, part in PARTS.items() if values.get(name)}
-        if copies := built.get("copies"):
-            built["copies"] = dataclasses.replace(copies, examples=tuple(_build(Copy, one) for one in copies.examples))
-        return _build(cls, {**values, **{name: built.get(name) for name in PARTS}})
+        """Invert `to_dict`. Fields added by a later version are ignored; fields missing in an earlier version are None.
 
-
-PARTS = {
-    "generated": Distances,
-    "prior": Distances,
-    "floor": Distances,
-    "reconstruction": Reconstruction,
-    "copies": Copies,
-    "baseline": Distances,
-    "rebuilt": Distances,
-    "spread": Spread,
-}
+        Raises:
+            ValueError: A figure is missing or has the wrong type.
+        """
+        return TypeAdapter(cls).validate_python(values)
 
 
 def comparable(first: Distances | None, second: Distances | None) -> bool:
@@ -154,7 +145,3 @@ def frechet_ratio(first: Distances | None, second: Distances | None) -> float | 
     if not comparable(first, second) or second.frechet_distance <= 0:
         return None
     return first.frechet_distance / second.frechet_distance
-
-
-def _build(kind: type, values: Mapping[str, Any]) -> Any:
-    return kind(**{field.name: values[field.name] for field in dataclasses.fields(kind) if field.name in values})

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from common import features
-from components.report.data import DataSet, Samples
+from components.report.data import DataSet, Samples, to_int
 from components.report.drawing.pictures import shrink
-from components.report.sources.files import read_json, read_json_lines, to_int
+from components.report.sources.files import read_json, read_json_lines
 from trainer.config import PreprocessingConfig
 from trainer.preprocessing import decode_levels
 

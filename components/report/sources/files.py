@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import tensorflow as tf
+from pydantic import TypeAdapter
 
 _log = logging.getLogger("darkroom.report")
+_Data = TypeVar("_Data")
 
 
 def read_json(folder: str, name: str) -> dict[str, Any]:
@@ -50,15 +54,11 @@ def read_text(folder: str, name: str) -> str | None:
         return None
 
 
-def to_float(value: Any) -> float | None:
-    """Return a recorded number as float, or None if it is not a number."""
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
-        return None
+def build(kind: type[_Data], values: Mapping[str, Any]) -> _Data:
+    """Return a data class of recorded values. Further values are ignored; see `components.report.data` for wrong numbers."""
+    return _adapter(kind).validate_python(values)
 
 
-def to_int(value: Any) -> int | None:
-    """Return a recorded number as int, or None if it is not a number."""
-    number = to_float(value)
-    return None if number is None or number != number else int(number)
+@functools.cache
+def _adapter(kind: type[_Data]) -> TypeAdapter[_Data]:
+    return TypeAdapter(kind)

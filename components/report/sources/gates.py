@@ -1,19 +1,24 @@
-"""Read the records of the gates: Evaluator, serving check, Pusher."""
+"""Read the judgments of the model and its pictures: Evaluator, serving check, SampleQuality, Pusher."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from typing import Any
 
+import numpy as np
+import tensorflow as tf
 from tfx.types import Artifact
 
 from components import decisions
 from components.evaluation import results as tfma_results
-from components.report.data import Evaluation, Push, Serving, SignatureCheck
+from components.report.data import CopyPair, Evaluation, Push, Serving, SignatureCheck
 from components.report.drawing.formatting import MINUS
-from components.report.sources.files import read_json, to_float
+from components.report.sources.files import build, read_json
 from components.report.sources.run import figures
+from components.sample_quality.figures import QUALITY, Quality
+
+_log = logging.getLogger("darkroom.report")
 
 MINUS_SIGN = re.compile(r"(?<!\w)-(?=\d)")
 
@@ -46,7 +51,11 @@ def read_serving(blessing: Artifact | None) -> Serving | None:
     reasons = found.get("reasons") or [found[key] for key in ("reason",) if found.get(key)]
     return Serving(
         blessed=_flag(blessing, decisions.BLESSED),
-        signatures=[_check(str(name), check) for name, check in checks.items() if isinstance(check, dict)],
+        signatures=[
+            build(SignatureCheck, {**check, "name": name, "ok": bool(check.get("ok"))})
+            for name, check in checks.items()
+            if isinstance(check, dict)
+        ],
         reasons=[str(reason) for reason in reasons],
         runtime=str(found.get("tensorflow") or ""),
     )
@@ -67,11 +76,31 @@ def _flag(artifact: Artifact | None, name: str) -> bool | None:
     return None if value is None else value == 1
 
 
-def _check(name: str, found: dict[str, Any]) -> SignatureCheck:
-    return SignatureCheck(
-        name=name,
-        ok=bool(found.get("ok")),
-        max_difference=to_float(found.get("max_difference")),
-        milliseconds=to_float(found.get("milliseconds")),
-        reason=str(found.get("reason") or ""),
-    )
+def read_quality(artifact: Artifact | None) -> Quality | None:
+    """Return the figures, or the reason for missing ones; None if the run had no SampleQuality or its file cannot be read."""
+    found = read_json(artifact.uri, QUALITY) if artifact is not None else {}
+    if not found:
+        return None
+    try:
+        return Quality.from_dict(found)
+    except (TypeError, ValueError) as error:
+        _log.warning("%s is not as it should be: %s", QUALITY, error)
+        return None
+
+
+def read_copies(artifact: Artifact | None, quality: Quality | None) -> list[CopyPair]:
+    """Return the stored near-copies, each beside its original; those with unreadable files are skipped."""
+    pairs = []
+    for copy in quality.copies.examples if artifact is not None and quality is not None and quality.copies else ():
+        try:
+            pictures = [_read_png(os.path.join(artifact.uri, name)) for name in (copy.generated_png, copy.training_png)]
+        except (OSError, tf.errors.OpError) as error:
+            _log.warning("a near-copy of %s cannot be shown: %s", copy.training, error)
+            continue
+        pairs.append(CopyPair(*pictures, copy.training, copy.distance))
+    return pairs
+
+
+def _read_png(path: str) -> np.ndarray:
+    """Read a PNG file as uint8 [h, w, c]."""
+    return tf.io.decode_png(tf.io.read_file(path)).numpy()

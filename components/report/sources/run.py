@@ -1,28 +1,26 @@
-"""Read the trainer's records: history, networks, KL per dimension; and the model's description."""
+"""Read the records of training and search: history, networks, KL per dimension, trials; and the model's description."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tfx.types import Artifact
 
-from components.report.data import TERMS, Code, Denoising, Epoch, Figures, Layer, ModelFacts, Training
-from components.report.sources.files import read_json, read_json_lines, to_float, to_int
+from components.report.data import Denoising, Epoch, Figures, Layer, ModelFacts, Search, Training, Trial, to_float, to_int
+from components.report.sources.files import build, read_json, read_json_lines
+from trainer.tuning.trials import FILE, HIGHER_IS_BETTER
 
 
 def read_training(uri: str) -> Training:
     """Read the `model_run` artifact at `uri`."""
-    networks = read_json(uri, "networks.json")
-    kl = read_json(uri, "kl_per_dimension.json").get("kl")
-    return Training(
-        epochs=[epoch for line in read_json_lines(uri, "history.jsonl") if (epoch := _epoch(line)) is not None],
-        encoder=[_layer(layer) for layer in networks.get("encoder", [])],
-        decoder=[_layer(layer) for layer in networks.get("decoder", [])],
-        kl_per_dimension=np.asarray(kl, np.float64) if kl else None,
-        denoising=_denoising(uri),
-    )
+    networks, kl = read_json(uri, "networks.json"), read_json(uri, "kl_per_dimension.json").get("kl")
+    encoder, decoder = ([_layer(layer) for layer in networks.get(name, [])] for name in ("encoder", "decoder"))
+    epochs = [_epoch(line) for line in read_json_lines(uri, "history.jsonl") if to_int(line.get("epoch")) is not None]
+    return Training(epochs, encoder, decoder, np.asarray(kl, np.float64) if kl else None, _denoising(uri))
 
 
 def _denoising(uri: str) -> Denoising | None:
@@ -41,45 +39,25 @@ def _denoising(uri: str) -> Denoising | None:
     )
 
 
-def _code(metrics: dict[str, Any]) -> Code:
-    code, compression = metrics.get("code") or {}, metrics.get("compression") or {}
-    return Code(
-        active_units=to_int(code.get("active_units")),
-        mutual_information=to_float(code.get("mutual_information")),
-        marginal_kl=to_float(code.get("marginal_kl")),
-        pictures=to_int(code.get("pictures")),
-        bits=to_float(compression.get("bits_per_picture")),
-        bits_per_pixel=to_float(compression.get("bits_per_pixel")),
-        rounded_psnr=to_float(compression.get("psnr")),
-        psnr=to_float((metrics.get("rebuilt") or {}).get("psnr")),
-        bits_per_dimension=to_float((metrics.get("eval") or {}).get("bits_per_dimension")),
-    )
-
-
 def read_model_facts(folder: str) -> ModelFacts:
     """Read the description beside the exported model in `folder`."""
     model, metrics = read_json(folder, "model.json"), read_json(folder, "metrics.json")
-    held_out = metrics.get("eval", {})
-    return ModelFacts(
-        image_shape=tuple(model.get("image_shape", (0, 0, 0))),
-        latent_dim=int(model.get("latent_dim", 0)),
-        network=str(model.get("network", "")),
-        likelihood=str(model.get("likelihood", "")),
-        parameters={str(name): int(n) for name, n in model.get("parameters", {}).items()},
-        pictures={str(split): int(n) for split, n in model.get("pictures", {}).items()},
-        figures=figures(held_out),
-        prior=str(model.get("prior", "standard_normal")),
-        density=str(model.get("density", "prior")),
-        conditional=bool(model.get("conditional")),
-        binarised=bool(model.get("binarised")),
-        code=_code(metrics),
-        importance_samples=to_int(held_out.get("importance_samples")),
-        seconds=to_float(metrics.get("seconds")),
-        images_per_second=to_float(metrics.get("images_per_second")),
-        epochs=to_int(metrics.get("epochs")),
-        best_epoch=to_int(metrics.get("best_epoch")),
-        mirroring=_mirroring(metrics.get("mirroring")),
-    )
+    held_out, compression = metrics.get("eval") or {}, metrics.get("compression") or {}
+    code = {
+        **(metrics.get("code") or {}),
+        "bits": compression.get("bits_per_picture"),
+        "bits_per_pixel": compression.get("bits_per_pixel"),
+        "rounded_psnr": compression.get("psnr"),
+        "psnr": (metrics.get("rebuilt") or {}).get("psnr"),
+        "bits_per_dimension": held_out.get("bits_per_dimension"),
+    }
+    from_several = {
+        "figures": figures(held_out),
+        "code": code,
+        "importance_samples": held_out.get("importance_samples"),
+        "mirroring": _mirroring(metrics.get("mirroring")),
+    }
+    return build(ModelFacts, {**metrics, **model, **from_several})
 
 
 def _mirroring(found: dict[str, Any] | None) -> str:
@@ -99,31 +77,36 @@ def known_labels(folder: str) -> list[str]:
 
 def figures(recorded: dict[str, Any]) -> Figures:
     """Return figures from a dictionary; a missing ELBO is computed from its terms."""
-    values = {term: to_float(recorded.get(term)) for term in TERMS}
-    if values["elbo"] is None and values["reconstruction"] is not None and values["kl"] is not None:
-        values["elbo"] = -(values["reconstruction"] + values["kl"])
-    return Figures(**values, pictures=to_int(recorded.get("pictures")))
+    found = build(Figures, recorded)
+    if found.elbo is None and found.reconstruction is not None and found.kl is not None:
+        return dataclasses.replace(found, elbo=-(found.reconstruction + found.kl))
+    return found
 
 
-def _epoch(line: dict[str, Any]) -> Epoch | None:
-    number = to_int(line.get("epoch"))
-    if number is None:
-        return None
-    return Epoch(
-        number=number,
-        train=figures(line.get("train") or {}),
-        held_out=figures(line.get("eval") or {}),
-        learning_rate=to_float(line.get("learning_rate")),
-        beta=to_float(line.get("beta")),
-    )
+def _epoch(line: dict[str, Any]) -> Epoch:
+    train, held_out = (figures(line.get(name) or {}) for name in ("train", "eval"))
+    return build(Epoch, {**line, "number": line["epoch"], "train": train, "held_out": held_out})
 
 
 def _layer(layer: dict[str, Any]) -> Layer:
-    shape = tuple(int(n) for n in layer.get("output_shape", ()) if n is not None)
-    return Layer(
-        name=str(layer.get("name", "")),
-        kind=str(layer.get("kind", "")),
-        output_shape=shape,
-        parameters=int(layer.get("parameters") or 0),
-        detail=str(layer.get("detail") or ""),
-    )
+    shape = [n for n in layer.get("output_shape", ()) if n is not None]
+    return build(Layer, {**layer, "output_shape": shape, "parameters": layer.get("parameters") or 0})
+
+
+def read_search(artifact: Artifact | None) -> Search | None:
+    """Return all trials, best first; None if the run had no search."""
+    found = read_json(artifact.uri, FILE) if artifact is not None else {}
+    if not found.get("trials"):
+        return None
+    objective = str(found.get("objective", "elbo"))
+    trials = [_trial(trial, objective) for trial in found["trials"]]
+    sign = -1 if HIGHER_IS_BETTER.get(objective, True) else 1
+    ranked = sorted(trials, key=lambda trial: (trial.score is None, sign * (trial.score or 0.0), trial.number))
+    pictures = found.get("pictures") or {}
+    return Search(objective, to_int(found.get("epochs")), to_int(pictures.get("train")), ranked)
+
+
+def _trial(found: dict[str, Any], objective: str) -> Trial:
+    failed = found.get("state") == "failed"
+    reason = found.get("reason") or "no reason was recorded" if failed else ""
+    return build(Trial, {**found, "reason": reason, "score": None if failed else found.get(objective)})

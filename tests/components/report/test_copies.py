@@ -11,7 +11,7 @@ import numpy as np
 from components.artifacts import Quality as QualityArtifact
 from components.report.data import CopyPair
 from components.report.page import render
-from components.report.sources.quality import read_copies
+from components.report.sources.gates import read_copies
 from components.sample_quality.figures import Copies, Copy, Quality
 from tests.components.report import fakes
 from tests.components.report.made import pictures, report

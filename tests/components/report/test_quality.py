@@ -11,7 +11,7 @@ import pytest
 
 from components.artifacts import Quality as QualityArtifact
 from components.report.page import render
-from components.report.sources.quality import read_quality
+from components.report.sources.gates import read_quality
 from components.sample_quality.figures import Distances, Quality, Reconstruction, Spread
 from tests.components.report import fakes
 from tests.components.report.made import report

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from components.report.data import Search, Trial
 from components.report.executor import gather
 from components.report.page import render
-from components.report.sources.search import read_search
+from components.report.sources.run import read_search
 from tests.components.report.fakes import artifact, write_artifacts
 from tests.components.report.made import report
 from tests.components.report.reading import Page
