@@ -37,7 +37,7 @@ pictures_in = click.argument("pictures", nargs=-1, type=PATH)
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many pictures.")
 @click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same pictures.")
 @click.option("--temperature", type=Finite(min=0), default=1.0, show_default=True, help="Below 1: more typical, less variety.")
-@click.option("--label", metavar="NAME", help="What of, for a model that was trained with model.conditional=true.")
+@click.option("--label", metavar="NAME", help="The label to draw, for a model trained with model.conditional=true.")
 @pictures_out
 def generate(
     work: Path, model: Path, version: int, count: int, seed: int, temperature: float, label: str | None, out: Path
@@ -97,7 +97,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
 @click.command(cls=ServingCommand)
 @model_options
 @pictures_in
-@click.option("--seed", type=SEED, default=7, show_default=True, help="Draws the two ends where no pictures are named.")
+@click.option("--seed", type=SEED, default=7, show_default=True, help="Seed of the two ends, if no pictures are named.")
 @click.option("--steps", type=click.IntRange(2, 10_000), default=10, show_default=True, help="Pictures, ends included.")
 @pictures_out
 def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...], seed: int, steps: int, out: Path) -> None:
@@ -125,7 +125,7 @@ def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...
 
 @click.command(cls=ServingCommand)
 @model_options
-@click.option("--axes", default="0,1", show_default=True, metavar="A,B", help="Grows to the right, and downwards.")
+@click.option("--axes", default="0,1", show_default=True, metavar="A,B", help="The latent axes: to the right, and downward.")
 @click.option("--steps", type=click.IntRange(2, 100), default=20, show_default=True, help="Pictures along each axis.")
 @pictures_out
 def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: Path) -> None:
@@ -153,7 +153,7 @@ def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: P
     type=click.Choice(["full", "model"]),
     default="full",
     show_default=True,
-    help="model: codes as whole numbers, no finer than the model knows them, and their length in bits.",
+    help="model: codes rounded to the model's precision, as integers, with their length in bits.",
 )
 @table_out
 def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], precision: str, out: Path) -> None:

@@ -31,7 +31,7 @@ def verify(folder: Path) -> None:
     try:
         sums = {**json.loads(path.read_text(encoding="utf-8"))["files"]}
     except FileNotFoundError:
-        raise InputError(f"the model in {folder} has no {MANIFEST}: nothing says that it is whole") from None
+        raise InputError(f"the model in {folder} has no {MANIFEST}: it cannot be verified") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged: push the model again, or take another version") from None
     added = sorted(_names(folder) - {*sums, MANIFEST})

@@ -20,18 +20,18 @@ def _shared(command: Callable) -> Callable:
     for option in reversed(
         (
             click.option(
-                "--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Whose server it is."
+                "--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="The kind of server."
             ),
             click.option("--host", metavar="URL", help="kfp: the server; else $KFP_HOST, else in a pod the cluster's own."),
             click.option(
-                "--namespace", metavar="NS", help="kfp with many users: whose; else $KFP_NAMESPACE, else in a pod its own."
+                "--namespace", metavar="NS", help="kfp: the user's namespace; else $KFP_NAMESPACE, else in a pod its own."
             ),
             click.option("--experiment", metavar="NAME", help="kfp: where runs are listed; else the pipeline's name."),
             click.option("--project", metavar="ID", help="vertex: the project; else $GOOGLE_CLOUD_PROJECT."),
             click.option("--region", metavar="NAME", help="vertex: the region; else $GOOGLE_CLOUD_REGION."),
             click.option("--parameter", "parameters", metavar="K=V", multiple=True, help="A parameter's value; may be repeated."),
             click.option("--pipeline-root", metavar="URI", help="Where outputs go; else what the file says, or the server."),
-            click.option("--service-account", metavar="NAME", help="Whom the tasks act as; else the server's default."),
+            click.option("--service-account", metavar="NAME", help="The tasks' service account; else the server's default."),
         )
     ):
         command = option(command)
@@ -42,7 +42,7 @@ def _shared(command: Callable) -> Callable:
 @click.argument("file", metavar="FILE.yaml")
 @_shared
 @click.option("--run-name", metavar="NAME", help="The run's name; else the pipeline's name and the time.")
-@click.option("--wait", is_flag=True, help="Waits for the run's end, and ends as its verdict says.")
+@click.option("--wait", is_flag=True, help="Wait for the run's end, and exit with its verdict's status.")
 def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
     """Run a compiled pipeline on a server. It is uploaded if the server does not have it.
 
@@ -94,10 +94,10 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
 @click.option("--every", metavar="INTERVAL", help="Or how often: 30m, 6h, 1d, 1d12h.")
 @click.option("--timezone", metavar="ZONE", help="vertex: the cron's time zone, such as Europe/Berlin; else UTC.")
 @click.option("--name", metavar="NAME", help="The schedule's name; else the pipeline's. The one that has it is replaced.")
-@click.option("--list", "list_them", is_flag=True, help="Lists the schedules.")
-@click.option("--pause", metavar="NAME", help="Stops a schedule from firing.")
-@click.option("--resume", metavar="NAME", help="Has it fire again, without the runs it has missed.")
-@click.option("--remove", metavar="NAME", help="Deletes it; its past runs stay.")
+@click.option("--list", "list_them", is_flag=True, help="List the schedules.")
+@click.option("--pause", metavar="NAME", help="Pause a schedule.")
+@click.option("--resume", metavar="NAME", help="Resume a schedule; missed runs are skipped.")
+@click.option("--remove", metavar="NAME", help="Delete a schedule; its past runs stay.")
 def schedule(file: str | None, list_them: bool, pause: str | None, resume: str | None, remove: str | None, **options: Any) -> None:
     """Run a compiled pipeline on a schedule, one run at a time.
 
@@ -209,7 +209,7 @@ def _check_file(file: str, options: dict[str, Any]) -> None:
     found = next((each for each in lint(package.path.read_text("utf-8"), target) if each.rule != "parameter"), None)
     if found is not None:
         more = f"darkroom lint {file}" + (" --target vertex" if target == "vertex" else "")
-        raise InputError(f"{file} cannot run there: {found}; all that is wrong says `{more}`")
+        raise InputError(f"{file} cannot run there: {found}; `{more}` lists all problems")
     fill_parameters(package, options["parameters"])
 
 

@@ -57,8 +57,8 @@ def refuse_timezone(timezone: str | None) -> None:
     """
     if timezone is not None and timezone.upper() not in ("UTC", "ETC/UTC"):
         raise InputError(
-            f"--timezone {timezone}: Kubeflow Pipelines takes none with a schedule, its controller goes by a time zone of its own, "
-            "UTC unless whoever runs it has set CRON_SCHEDULE_TIMEZONE: write --cron in that and leave --timezone out"
+            f"--timezone {timezone}: Kubeflow Pipelines schedules use the controller's time zone, UTC unless "
+            "CRON_SCHEDULE_TIMEZONE is set there: write --cron in that one, without --timezone"
         )
 
 
@@ -125,8 +125,8 @@ def every_as_cron(text: str) -> str:
     if seconds == 7 * _DAY:
         return "0 0 * * 0"
     raise InputError(
-        f"--every {text}: Vertex AI knows crons only, and none fires so: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30 minutes, "
-        "1, 2, 3, 4, 6, 8 or 12 hours, 1d and 7d can be said; else write --cron"
+        f"--every {text}: Vertex AI has only cron schedules, and none has this interval: use 1, 2, 3, 4, 5, 6, 10, 12, 15, 20 or 30 minutes, "
+        "1, 2, 3, 4, 6, 8 or 12 hours, 1d or 7d, or --cron"
     )
 
 
@@ -145,5 +145,7 @@ def _existing(timezone: str) -> str:
 
     names = {name.lower(): name for name in available_timezones()}
     if timezone.lower() not in names:
-        raise InputError(f"--timezone {timezone!r} is none: write a name of the IANA data base, such as Europe/Berlin or UTC")
+        raise InputError(
+            f"--timezone {timezone!r} is not a time zone: use a name of the IANA database, such as Europe/Berlin or UTC"
+        )
     return names[timezone.lower()]

@@ -120,13 +120,12 @@ def _check_together(config: Config) -> None:
     if config.preprocessing.depth not in (8, config.data.depth):
         raise InputError("preprocessing.depth is set by data.depth: leave it out, and set data.depth")
     if config.data.depth == 16 and config.tuning.trials and config.tuning.objective == "bits_per_dimension":
-        raise InputError("tuning.objective: bits_per_dimension is of 256 levels, and data.depth is 16; use elbo")
+        raise InputError("tuning.objective: bits_per_dimension needs 256 levels, but data.depth is 16; use elbo")
     model, training = config.model, config.training
     optimal = model.likelihood == "gaussian" and model.sigma == "optimal"
     if optimal and training.strategy == "mirrored" and training.jit_compile:
         raise InputError(
-            "model.sigma: optimal is summed over all replicas within a step, which training.jit_compile cannot under "
-            "training.strategy: mirrored; set one of the three otherwise"
+            "model.sigma: optimal, training.jit_compile and training.strategy: mirrored cannot be combined: change one of them"
         )
 
 

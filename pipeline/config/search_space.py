@@ -31,7 +31,7 @@ def checked_tuning(tuning: TuningConfig, config: TrainerConfig) -> TuningConfig:
     if not tuning.trials:
         return tuning
     if tuning.objective == "bits_per_dimension" and config.model.binarisation != "none":
-        raise InputError("tuning.objective: bits_per_dimension is of grey levels, and model.binarisation takes them away; use elbo")
+        raise InputError("tuning.objective: bits_per_dimension needs gray levels, which model.binarisation removes; use elbo")
     space = {name: _checked(name, domain, config) for name, domain in parse_space(tuning.space).items()}
     for name, domain in space.items():
         _check_comparable(name, domain, config, tuning.objective)

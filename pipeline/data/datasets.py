@@ -203,7 +203,7 @@ def _unpack_and_convert_cifar10(archive: Path, own: Path) -> None:
                         with open(Path(temporary) / Path(member.name).name, "wb") as file:
                             shutil.copyfileobj(tar.extractfile(member), file)
         except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-            raise InputError(f"{archive} cannot be unpacked ({error}): fetch it again") from error
+            raise InputError(f"{archive} cannot be unpacked ({error}): download it again") from error
         if not _has_batches(Path(temporary)):
             raise InputError(f"{archive} does not hold CIFAR-10's six batches: fetch the binary version")
         _convert_cifar10(Path(temporary), own)

@@ -203,7 +203,7 @@ def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[s
     for reason, count in seen.refused.most_common(5):
         yield f"left out: {count:,} of those looked at: {reason}"
     if sources.others:
-        yield f"passed over, for they are not called like pictures: {described(sources.others)}"
+        yield f"ignored, because their names are not those of pictures: {described(sources.others)}"
 
 
 def _splits(sources: Sources, config: DataConfig) -> str:

@@ -149,9 +149,9 @@ def _settle_mysql(workspace: Workspace, begun: Record | None, asked: MetadataCon
     found = mysql.owner(store)
     if found is None:
         if begun and begun.mysql.place != asked.place:
-            raise InputError(f"{workspace.root} was begun with {begun.mysql.place}, and {asked.place} is empty: ask for the former")
+            raise InputError(f"{workspace.root} was created with {begun.mysql.place}, and {asked.place} is empty: use the former")
         if mysql.is_used(store):
-            raise InputError(f"{asked.place} holds what is not Darkroom's: give this work folder an empty one by metadata.database")
+            raise InputError(f"{asked.place} has data of another program: name an empty database in metadata.database")
         _write_record(workspace, record)
         if mysql.claim(store, record.work, workspace.root) == record.work:
             return

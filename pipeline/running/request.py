@@ -112,7 +112,7 @@ def make_config(images: str, config: str | None, overrides: Sequence[str]) -> Co
     try:
         return _built(values, config, overrides, images, config or "the configuration", ASSUMED_HELD_OUT)
     except PicturesUnseen as error:
-        raise InputError(f"{error}; without a look at pictures, set {', '.join(INFERRED_FIELDS)}") from error
+        raise InputError(f"{error}; to go on without reading pictures, set {', '.join(INFERRED_FIELDS)}") from error
 
 
 def _built(

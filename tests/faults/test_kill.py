@@ -20,7 +20,7 @@ from tests.faults.table import THOROUGH
 
 WORDS = {
     START: "kill -9 at a component's start",
-    DONE: "kill -9 before ML Metadata knows of a component's end",
+    DONE: "kill -9 after a component's end, before ML Metadata records it",
     PUBLISHED: "kill -9 after a component's end",
 }
 SEED = 6  # of the random moments

@@ -56,7 +56,7 @@ def small_disk(lab):
 @pytest.mark.slow
 def test_the_disk_is_full_from_a_component_on(lab, small_disk, trial):
     """Each run goes on from where the last one failed, to find the disk full in the next component."""
-    trial("a full disk from a component on", len(COMPONENTS))
+    trial("the disk fills up when a component starts", len(COMPONENTS))
     with Watch(small_disk / "serving") as watch:
         for component in COMPONENTS:
             ended = lab.run({"moment": START, "component": component, "fill": str(small_disk)})
@@ -71,7 +71,7 @@ def test_the_disk_is_full_from_a_component_on(lab, small_disk, trial):
 
 @pytest.mark.slow
 def test_a_run_without_room_does_not_begin(lab, small_disk, trial):
-    trial("too little room for a run, before it begins")
+    trial("too little disk space at the start")
     lab.restore(TRAINED)
     with (small_disk / "filler").open("wb") as file:
         file.write(bytes(150 << 20))
@@ -84,7 +84,7 @@ def test_a_run_without_room_does_not_begin(lab, small_disk, trial):
 
 @pytest.mark.slow
 def test_a_run_on_a_full_disk_leaves_no_trace(lab, small_disk, trial):
-    trial("too little room for a run, before it begins")
+    trial("too little disk space at the start")
     lab.restore(TRAINED)
     before = sorted((small_disk / "runs").iterdir())
     fill(small_disk)
@@ -99,7 +99,7 @@ def test_a_run_on_a_full_disk_leaves_no_trace(lab, small_disk, trial):
 
 @pytest.mark.slow
 def test_a_retrain_whose_disk_fills_says_so_once(lab, small_disk, trial):
-    trial("a full disk from a component on")
+    trial("the disk fills up when a component starts")
     fault = {"moment": START, "component": "Trainer", "fill": str(small_disk)}
     ended = start_darkroom("retrain", *lab.arguments()[1:], fault=fault).wait()
     said = [line for line in ended.err.splitlines() if not line.startswith("warning: ")]
@@ -242,7 +242,7 @@ def test_a_clock_that_jumps_back(lab, clock, trial):
 @pytest.mark.slow
 def test_the_push_meets_a_full_disk(lab, small_disk, trial):
     """In the middle of it: after the model was copied and before ML Metadata knows."""
-    trial("a full disk from a component on")
+    trial("the disk fills up when a component starts")
     lab.restore(TRAINED)
     ended = lab.run({"moment": DONE, "component": "Pusher", "fill": str(small_disk)})
     assert ended.status in (0, 1) and len([line for line in ended.err.splitlines() if not line.startswith("warning: ")]) <= 1

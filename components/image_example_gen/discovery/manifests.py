@@ -117,8 +117,8 @@ def _row(path: str, number: int, values: Mapping[str, Any]) -> Row:
         raise InputError(f"{printable(path)}, line {number}, names no picture: its path is empty")
     side = split_named(str(split).strip()) if split not in (None, "") else None
     if split not in (None, "") and side is None:
-        raise InputError(f"{printable(path)}, line {number}: the split '{_shown(split)}' is none of train, eval (or val) and test")
+        raise InputError(f"{printable(path)}, line {number}: the split '{_shown(split)}' is not train, eval (or val) or test")
     row = Row(picture.strip(), "" if label is None else composed(str(label).strip()), side)
     if not (row.path + row.label).isprintable() and re.search("[\0\ud800-\udfff]", row.path + row.label):
-        raise InputError(f"{printable(path)}, line {number}: its path or label has a character in it that no text can have")
+        raise InputError(f"{printable(path)}, line {number}: its path or label has an invalid character")
     return row

@@ -54,8 +54,8 @@ class OwnSplits:
             return ()
         odd = "".join(letter if letter.isprintable() else "?" for letter in self._odd[:_SHOWN])
         if not self.found:
-            return (f"{what} is not used for splits: '{odd}' is none of train, eval and test",)
-        return (f"{what} says '{odd}', which is no split: trained on, where no name or folder says otherwise",)
+            return (f"{what} is not used for splits: '{odd}' is not train, eval or test",)
+        return (f"{what} says '{odd}', which is not a split: used for training, unless a name or folder gives a split",)
 
 
 def names_beside(folder: str, path: str, name: str, limit: int) -> tuple[str, ...] | None:

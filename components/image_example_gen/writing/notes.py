@@ -73,6 +73,6 @@ def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
         more = f" and {len(links) - 3:,} more" if links[3:] else ""
         verb = "links that lead" if links[1:] else "a link that leads"
         names = ", ".join(printable(path)[-30:] for path in links[:3])
-        yield f"not read: {names}{more}, {verb} out of the folder: data.follow_links=true lets them"
+        yield f"not read: {names}{more}, {verb} out of the folder: data.follow_links=true follows them"
     if sources.others:
-        yield f"passed over, for they are not called like pictures: {described(sources.others)}"
+        yield f"ignored, because their names are not those of pictures: {described(sources.others)}"

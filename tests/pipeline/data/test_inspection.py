@@ -32,7 +32,7 @@ def test_shows_what_a_run_would_take(folder, tmp_path):
     assert "sizes: 8x8 99%, 24x32 1%" in lines and "color: grey 99%, color 1%" in lines
     assert "splits: train, test from folders, eval by content" in lines
     assert "labels: 2: cat 60, dog 31" in lines
-    assert "passed over, for they are not called like pictures: 1 .txt" in lines
+    assert "ignored, because their names are not those of pictures: 1 .txt" in lines
     assert any(line.startswith("left out: page.zip: no zip archive") for line in lines)
     assert all(len(line) < 200 for line in lines)
     counted = ingest(folder, tmp_path / "out").summary

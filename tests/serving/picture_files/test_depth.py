@@ -85,7 +85,7 @@ def test_tiffs_of_floats(kind, compression, predictor, planar, tile, order):
     for depth, top in ((8, 255), (16, 65535)):
         file = read_picture_file(data, PictureOptions(depth=depth, range=(0.0, 1.0)))
         np.testing.assert_array_equal(pixels(file.data), np.rint(levels.astype(float) * top))
-    with pytest.raises(Refused, match="^floating-point levels: data.range says which are black and white$"):
+    with pytest.raises(Refused, match="^floating-point levels: set data.range to the values of black and white$"):
         read_picture_file(data)
 
 
@@ -169,7 +169,7 @@ def test_levels_above_white_are_refused():
     for data in (saved(np.array([[2]], np.uint8), "PNG"), saved(np.array([[[0, 2, 0]]], np.uint8), "BMP"), b"P5 1 1 255\n\x02"):
         with pytest.raises(Refused, match="^levels above data.levels, or below 0$"):
             read_picture_file(data, PictureOptions(levels=1))
-    with pytest.raises(Refused, match="whole numbers of 32 bits: data.levels says which is white"):
+    with pytest.raises(Refused, match="whole numbers of 32 bits: set data.levels to the level of white"):
         read_picture_file(saved(Image.fromarray(np.zeros((2, 2), np.int32)), "TIFF"))
 
 

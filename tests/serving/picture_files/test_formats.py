@@ -109,7 +109,7 @@ def test_pfm_is_of_floats_and_from_the_bottom(order):
     data = b"PF\n3 4\n%s1.0\n" % (b"-" if order == "<" else b"") + levels[::-1].astype(f"{order}f4").tobytes()
     file = read_picture_file(data, PictureOptions(range=(-1.0, 3.0)))
     np.testing.assert_array_equal(pixels(file), np.rint((levels.astype(float) + 1) / 4 * 255))
-    with pytest.raises(Refused, match=r"floating-point levels: data.range says which are black and white"):
+    with pytest.raises(Refused, match=r"floating-point levels: set data.range to the values of black and white"):
         read_picture_file(data)
     with pytest.raises(Refused, match="outside of data.range"):
         read_picture_file(data, PictureOptions(range=(0.0, 1.0)))

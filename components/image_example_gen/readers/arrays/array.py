@@ -118,7 +118,7 @@ class StreamArray(Array):
     def finish(self, stream: BinaryIO) -> None:
         """Read past the last value: gzip and zip compare their checksums only then."""
         if stream.read(1):
-            raise EOFError("it goes on behind its end")
+            raise EOFError("it has extra bytes after its end")
 
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
         if last:

@@ -224,7 +224,7 @@ def _matrix(stream: _Counted, order: str, path: str, at: int, length: int, compr
     kept = np.dtype(order + _STORED[kind])
     check_shape(shape, 8)
     if size != math.prod(shape) * kept.itemsize:
-        return name, "its length is not what its shape says: fetch it again"
+        return name, "its length is not what its shape says: download it again"
     place = {"element": at, "length": length, "offset": offset, "compressed": compressed}
     if number == _CHARACTERS:
         if len(shape) != 2 or math.prod(shape) > _MOST_TEXT:

@@ -59,7 +59,7 @@ def test_follows_links_but_not_in_circles_nor_out_of_the_folder(tmp_path):
     os.mkfifo(tmp_path / "pictures/pipe.png")
     sources, paths = found(tmp_path / "pictures")
     assert paths == ["2.png", "self.png", "within.png"]
-    why = "a link that leads out of the folder: data.follow_links lets it"
+    why = "a link that leads out of the folder: data.follow_links=true follows it"
     assert sources.left_out == (Rejected("linked", why), Rejected("out.png", why))
     sources, paths = found(tmp_path / "pictures", DataConfig(follow_links=True))
     assert paths == ["2.png", "linked/1.png", "out.png", "self.png", "within.png"] and not sources.left_out

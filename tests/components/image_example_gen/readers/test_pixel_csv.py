@@ -213,7 +213,7 @@ def test_levels_and_ranges(tmp_path):
     deep = labelled(pixels.astype(np.uint16) * 16, [0] * ROWS)
     refused = saved(tmp_path, text_of(deep, ["label", *PIXELS]))
     assert refused == Rejected(
-        "train.csv", "its levels go from 0 to 4080, not from 0 to 255: data.levels says which is white", ROWS
+        "train.csv", "its levels go from 0 to 4080, not from 0 to 255: set data.levels to the level of white", ROWS
     )
     config = DataConfig(levels=4080)
     np.testing.assert_array_equal(read(tmp_path, saved(tmp_path, text_of(deep), config=config), config)[0], pixels)

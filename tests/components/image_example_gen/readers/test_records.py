@@ -108,7 +108,7 @@ def test_what_is_refused(tmp_path):
     assert result.rejects == {
         "a.tfrecord#3": "a record that is no tf.Example",
         "a.tfrecord#4": "a record without a feature of pictures: data.record_image names it",
-        "a.tfrecord#5": "not a PNG, JPEG, GIF, WebP, BMP or TIFF picture, whatever the name says",
+        "a.tfrecord#5": "not a picture in a supported format, despite its name",
     }
 
 

@@ -42,7 +42,7 @@ def test_what_is_passed_over_or_left_out(tmp_path):
     (folder / "pages.tiff").write_bytes(_pages(3))
     (folder / "deep.png").write_bytes(encode(np.arange(256, dtype=np.uint16).reshape(16, 16) * 257))
     lines = said(folder, tmp_path / "out")
-    assert "passed over, for they are not called like pictures: 1 .txt" in lines
+    assert "ignored, because their names are not those of pictures: 1 .txt" in lines
     assert any(line.startswith("refused page.zip: no zip archive") for line in lines)
     assert any("data.pages=all" in line and line.startswith("1 picture has") for line in lines)
     assert any("data.depth=16" in line for line in lines)
@@ -53,13 +53,13 @@ def test_links_that_are_not_followed_are_named(tmp_path):
         write_pictures(tmp_path / label, 30, 30 * number)
     (tmp_path / "in/dog").symlink_to("../else/dog")
     lines = said(tmp_path / "in", tmp_path / "out")
-    assert "not read: dog, a link that leads out of the folder: data.follow_links=true lets them" in lines
+    assert "not read: dog, a link that leads out of the folder: data.follow_links=true follows them" in lines
     (tmp_path / "in/hen").symlink_to("../else/hen")
     (tmp_path / "in/bee").symlink_to("bees")
     for name in ("a.png", "b.png"):
         (tmp_path / "in" / name).symlink_to("../else/dog/0060.png")
     lines = said(tmp_path / "in", tmp_path / "2")
-    assert "not read: dog, hen, a.png and 1 more, links that lead out of the folder: data.follow_links=true lets them" in lines
+    assert "not read: dog, hen, a.png and 1 more, links that lead out of the folder: data.follow_links=true follows them" in lines
     assert "refused bee: a link that leads nowhere" in lines
 
 

@@ -236,7 +236,7 @@ def test_gzip_of_several_members_or_with_padding_is_read(tmp_path):
     [
         (lambda data: gzip.compress(data[:-5]), "bytes where its header says"),
         (lambda data: gzip.compress(data + b"x"), "it unpacks to more than"),
-        (lambda data: gzip.compress(data) + b"junk", "it goes on behind its end"),
+        (lambda data: gzip.compress(data) + b"junk", "it has extra bytes after its end"),
     ],
 )
 def test_gzip_of_another_length_than_its_header_says(tmp_path, change, words):

@@ -213,7 +213,7 @@ def test_pickles_are_never_loaded(tmp_path):
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (18446744073709551616, 6, 5), }", "1.8e+19 x 6 x 5, which no file"),
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (830000000000000000000000, 28, 28), }", "8.3e+23 x 28 x 28"),
         ("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 6, 5), }", "-1 x 6 x 5"),
-        ("{'descr': '|u1', 'fortran_order': False, 'shape': (4000, 6, 5), }", "fetch it again"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (4000, 6, 5), }", "download it again"),
         ("{'descr': '|O', 'fortran_order': False, 'shape': (4, 6, 5), }", "never loaded"),
         ("{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (4, 6, 5), }", "records of several fields"),
         ("{'descr': '|V9', 'fortran_order': False, 'shape': (4, 6, 5), }", "save plain numbers"),
