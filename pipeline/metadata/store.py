@@ -119,7 +119,7 @@ def settle(workspace: Workspace, asked: MetadataConfig) -> None:
         asked: The configuration.
 
     Raises:
-        InputError: The work folder was begun with another database, or the database belongs to another work folder, or it cannot
+        InputError: The work folder was created with another database, or the database belongs to another work folder, or it cannot
             be reached.
         WorkFolderBusy: Another program keeps `metadata.db` locked.
     """
@@ -127,14 +127,14 @@ def settle(workspace: Workspace, asked: MetadataConfig) -> None:
     if asked.host is None:
         if begun:
             raise InputError(
-                f"{workspace.root} was begun with {begun.mysql.place}: ask for that in the configuration's metadata section, or "
+                f"{workspace.root} was created with {begun.mysql.place}: name that in the configuration's metadata section, or "
                 "choose another --work"
             )
         wait_for_lock(workspace.metadata)
         return
     if begun is None and workspace.metadata.exists():
         raise InputError(
-            f"{workspace.root} was begun with its own metadata.db and cannot go on with {asked.place}: leave out metadata.host, or "
+            f"{workspace.root} was created with its own metadata.db and cannot go on with {asked.place}: leave out metadata.host, or "
             "choose another --work"
         )
     from common.quiet import quiet

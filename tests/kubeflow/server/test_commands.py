@@ -232,7 +232,10 @@ def test_what_is_left_ends_with_status_1(server, file):
         (["schedule", "--remove", "a", "--pipeline-root", "b"], "--pipeline-root belongs to FILE.yaml"),
         (["schedule", "--pause", ""], "--pause needs a schedule's name"),
         (["schedule", "FILE", "--cron", "0 0 3 * * *"], "6 fields, not five"),
-        (["schedule", "FILE", "--cron", "0 3 * * *", "--timezone", "Europe/Berlin"], "Kubeflow Pipelines takes none"),
+        (
+            ["schedule", "FILE", "--cron", "0 3 * * *", "--timezone", "Europe/Berlin"],
+            "Kubeflow Pipelines schedules use the controller's time zone",
+        ),
         (["schedule", "FILE", "--every", "10s"], "is no interval"),
         (["schedule", "FILE", "--cron", "0 3 * * *", "--parameter", "colour=red"], "has no parameters colour"),
         (["schedule", "none.yaml", "--cron", "0 3 * * *"], "cannot read none.yaml"),

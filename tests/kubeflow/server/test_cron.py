@@ -86,7 +86,7 @@ def test_a_leap_day_and_a_day_of_the_week_are_no_mistake():
 def test_time_zones():
     assert to_vertex("0 3 * * *", "europe/berlin") == "TZ=Europe/Berlin 0 3 * * *"
     assert to_kfp("0 3 * * *", "UTC") == "0 0 3 * * *"
-    with pytest.raises(InputError, match="its controller goes by a time zone of its own, UTC unless"):
+    with pytest.raises(InputError, match="use the controller's time zone, UTC unless"):
         to_kfp("0 3 * * *", "Europe/Berlin")
     with pytest.raises(InputError, match="IANA"):
         to_vertex("0 3 * * *", "Mars/Olympus")
@@ -120,7 +120,7 @@ def test_intervals_as_crons():
         fires = [when for when in minutes(datetime(2026, 3, 1), 15 * 24 * 60) if unix_fires(cron, when)]
         assert {later - sooner for sooner, later in itertools.pairwise(fires)} == {timedelta(seconds=parse_every(written))}
     for written in ("7m", "90m", "5h", "36h", "2d"):
-        with pytest.raises(InputError, match="knows crons only"):
+        with pytest.raises(InputError, match="has only cron schedules"):
             every_as_cron(written)
 
 

@@ -271,8 +271,8 @@ def test_an_older_releases_way_to_name_the_version(server, file):
         ({"cron": "0 3 * * *", "every": "1d"}, "either --cron"),
         ({"cron": "0 0 3 * * *"}, "not five"),
         ({"every": "10s"}, "no interval"),
-        ({"cron": "0 3 * * *", "timezone": "Europe/Berlin"}, "Kubeflow Pipelines takes none"),
-        ({"every": "1d", "timezone": "Europe/Berlin"}, "Kubeflow Pipelines takes none"),
+        ({"cron": "0 3 * * *", "timezone": "Europe/Berlin"}, "Kubeflow Pipelines schedules use the controller's time zone"),
+        ({"every": "1d", "timezone": "Europe/Berlin"}, "Kubeflow Pipelines schedules use the controller's time zone"),
     ],
 )
 def test_a_mistake_asks_the_server_nothing(server, file, when, words):

@@ -94,7 +94,7 @@ def test_a_schedule(server, file):
 
 def test_intervals_that_a_cron_can_say(server, file):
     assert vertex.schedule(file, PLACE, every="6h").when == "0 */6 * * *"
-    with pytest.raises(InputError, match="knows crons only"):
+    with pytest.raises(InputError, match="has only cron schedules"):
         vertex.schedule(file, PLACE, every="7h")
 
 

@@ -197,7 +197,7 @@ def test_how_picture_files_are_read_reaches_the_trainer():
         ({"preprocessing": {"depth": 16}}, "preprocessing.depth is set by data.depth"),
         (
             {"data": {"depth": 16}, "tuning": {"trials": 2, "objective": "bits_per_dimension"}},
-            "of 256 levels, and data.depth is 16",
+            "needs 256 levels, but data.depth is 16",
         ),
     ],
 )

@@ -77,14 +77,14 @@ def test_a_database_belongs_to_one_work_folder(tmp_path, asked):
 def test_a_work_folder_keeps_to_the_store_that_it_was_begun_with(tmp_path, asked, databases):
     workspace = Workspace.create(tmp_path / "work")
     settle(workspace, asked)
-    with pytest.raises(InputError, match=f"begun with the MySQL database {asked.database} at"):
+    with pytest.raises(InputError, match=f"created with the MySQL database {asked.database} at"):
         settle(workspace, MetadataConfig())
-    with pytest.raises(InputError, match=f"begun with the MySQL database {asked.database} at .* is empty"):
+    with pytest.raises(InputError, match=f"created with the MySQL database {asked.database} at .* is empty"):
         settle(workspace, changed(asked, database=next(databases)))
     before = Workspace.create(tmp_path / "file")
     settle(before, MetadataConfig())
     open_store(before)
-    with pytest.raises(InputError, match="begun with its own metadata.db"):
+    with pytest.raises(InputError, match="created with its own metadata.db"):
         settle(before, asked)
 
 
@@ -98,7 +98,7 @@ def test_a_database_of_others_is_left_alone(tmp_path, asked):
     kind = store.put_execution_type(pb.ExecutionType(name="Training"))
     store.put_executions([pb.Execution(type_id=kind, last_known_state=pb.Execution.RUNNING)])
     workspace = Workspace.create(tmp_path / "work")
-    with pytest.raises(InputError, match="not Darkroom's"):
+    with pytest.raises(InputError, match="has data of another program"):
         settle(workspace, asked)
     assert not exists(workspace)
 
@@ -249,5 +249,5 @@ def test_a_whole_run_then_one_from_the_cache_and_its_lineage(tmp_path, asked):
     lost = darkroom("lineage", 1, "--work", work, **{VARIABLE: "wrong"})
     assert lost.status == 2 and len(lost.err.splitlines()) == 1
     elsewhere = darkroom("run", *arguments[:-6])
-    assert elsewhere.status == 2 and "was begun with the MySQL database" in elsewhere.err
+    assert elsewhere.status == 2 and "was created with the MySQL database" in elsewhere.err
     assert len(list(work.glob("runs/*"))) == 5 and last_verdict(work)["outcome"] == "pushed"

@@ -147,7 +147,7 @@ def test_iso_brands(brands, kind):
 
 
 def test_a_film_is_no_picture():
-    with pytest.raises(Refused, match="not a PNG"):
+    with pytest.raises(Refused, match="not a picture in a supported format"):
         format_of(b"\0\0\0\x18ftypisom\0\0\0\0isommp41" + bytes(40))
 
 

@@ -45,7 +45,7 @@ def test_tables_in_all_their_spellings(tmp_path, name, text):
     [
         ("m.csv", "name,label\n1.png,cat\n", "has no column path (or url, file"),
         ("m.csv", "", "it has none"),
-        ("m.csv", "path,split\n1.png,train\n2.png,holdout\n", "line 3: the split 'holdout' is none of"),
+        ("m.csv", "path,split\n1.png,train\n2.png,holdout\n", "line 3: the split 'holdout' is not train, eval (or val) or test"),
         ("m.csv", "path,label\n,cat\n", "line 2, names no picture"),
         ("m.jsonl", '{"path": "1.png"}\n{"path"\n', "line 2, is not JSON"),
         ("m.jsonl", '["1.png"]\n', "line 1, is no JSON object"),

@@ -225,7 +225,7 @@ def test_what_an_archive_without_pictures_holds(tmp_path):
     assert reason_of(path, whole[: len(whole) // 2]).startswith(f"truncated at byte {len(whole) // 2:,}")
     assert reason_of(path, pack(path, {}).read_bytes()) == "an archive without files"
     assert reason_of(path, pack(path, {"a.txt": b"1", "b.TXT": b"1", "c": b"1"}).read_bytes()) == (
-        "holds no pictures but 2 .txt, 1 without a suffix"
+        "holds no pictures, only 2 .txt, 1 without a suffix"
     )
     assert reason_of(path, pack(path, {"deep/inner.zip": b"PK", "README.md": b"1"}).read_bytes()) == (
         "an archive within an archive (deep/inner.zip), which is not read: unpack it"

@@ -164,12 +164,12 @@ def test_words_that_are_no_splits_are_said(tmp_path, kind):
     MAKERS[kind](tmp_path, ["train"] * 5 + ["extra"] * 5 + ["test"] * 5)
     assert read_splits(tmp_path) == ({"train": 5, None: 5, "test": 5}, {"train", None, "test"})
     (note,) = find_sources(str(tmp_path)).notes
-    assert "says 'extra', which is no split" in note and len(note) < 200
+    assert "says 'extra', which is not a split" in note and len(note) < 200
     MAKERS[kind](tmp_path, ["first half", "second half"] * 5)
     sources = find_sources(str(tmp_path))
     assert sources.own_splits == {None} and sources.splits_from == ()
     if "labels" not in kind:  # such a column has the pictures' labels
-        words = "is not used for splits: '(first|second) half' is none of train|[Ss]plit is not used: data.array_labels"
+        words = "is not used for splits: '(first|second) half' is not train, eval or test|[Ss]plit is not used: data.array_labels"
         assert re.search(words, sources.notes[-1])
 
 

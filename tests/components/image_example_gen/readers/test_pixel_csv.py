@@ -220,7 +220,7 @@ def test_levels_and_ranges(tmp_path):
     signed = labelled(pixels.astype(int) - 128, [0] * ROWS)
     assert "from -128 to 127" in saved(tmp_path, text_of(signed, ["label", *PIXELS])).reason
     floats = text_of(labelled(pixels / 255, [0] * ROWS), ["label", *PIXELS])
-    assert saved(tmp_path, floats).reason.startswith("its numbers are fractions: data.range says")
+    assert saved(tmp_path, floats).reason.startswith("its numbers are fractions: set data.range")
     for low, high in ((0, 1), (-1, 1)):
         config = DataConfig(range=(low, high))
         data = text_of(labelled(low + pixels / 255 * (high - low), [0] * ROWS), ["label", *PIXELS])

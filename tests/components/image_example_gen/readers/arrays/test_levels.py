@@ -90,7 +90,7 @@ def test_other_integers_within_a_byte(tmp_path, dtype):
 @pytest.mark.parametrize("values, hint", [(PIXELS.astype(np.int32) * 16, "4095"), (PIXELS.astype(np.int16) - 128, "255")])
 def test_other_integers_beyond_a_byte(tmp_path, values, hint):
     save(tmp_path, values)
-    assert f"data.levels={hint} says which is white" in refused(tmp_path)
+    assert f"set data.levels={hint}, the level of white" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("low, high, hint", [(0, 1, "[0,1]"), (-1, 1, "[-1,1]"), (0, 255, "[0,255]"), (-3, 7, "[-3,7]")])
@@ -98,7 +98,7 @@ def test_other_integers_beyond_a_byte(tmp_path, values, hint):
 def test_floating_point_numbers(tmp_path, low, high, hint, dtype):
     levels = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
     save(tmp_path, (low + levels / 255 * (high - low)).astype(dtype))
-    assert refused(tmp_path) == f"holds floating-point numbers: data.range={hint} says which are black and white"
+    assert refused(tmp_path) == f"holds floating-point numbers: set data.range={hint} to the values of black and white"
     found = read(tmp_path, DataConfig(range=(low, high)))[0][..., 0]
     if dtype != np.float16:
         np.testing.assert_array_equal(found, levels)

@@ -146,7 +146,7 @@ def test_what_has_no_counterpart_is_said(tmp_path):
     (tmp_path / "train-images-idx4-ubyte").write_bytes(idx_bytes(PIXELS))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx_bytes(LABELS.astype(np.uint8)))
     labels, pictures = find(tmp_path)
-    assert "no pictures beside" in labels.reason and labels.pictures == 0
+    assert "no file of pictures has a matching name" in labels.reason and labels.pictures == 0
     assert pictures.notes == ("train-images-idx4-ubyte: no labels are read",)
     assert read_labels(tmp_path, pictures) == [""] * 40
 
