@@ -96,7 +96,7 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
 @click.option("--name", metavar="NAME", help="The schedule's name; else the pipeline's. The one that has it is replaced.")
 @click.option("--list", "list_them", is_flag=True, help="List the schedules.")
 @click.option("--pause", metavar="NAME", help="Pause a schedule.")
-@click.option("--resume", metavar="NAME", help="Resume a schedule; missed runs are skipped.")
+@click.option("--resume", metavar="NAME", help="Resume a schedule, without a run for each missed time.")
 @click.option("--remove", metavar="NAME", help="Delete a schedule; its past runs stay.")
 def schedule(file: str | None, list_them: bool, pause: str | None, resume: str | None, remove: str | None, **options: Any) -> None:
     """Run a compiled pipeline on a schedule, one run at a time.

@@ -96,7 +96,7 @@ def schedule(
     pipeline_root: str | None = None,
     service_account: str | None = None,
 ) -> Scheduled:
-    """Run a compiled pipeline repeatedly, one run at a time. Missed runs are not made up for.
+    """Run a compiled pipeline repeatedly, one run at a time. After missed times, one run starts, for the latest of them.
 
     Args:
         file: The compiled pipeline, which is uploaded if the server does not have it.
