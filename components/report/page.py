@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from components.report.data import ReportData
-from components.report.rendering import render_template
+from components.report.drawing.rendering import render_template
 from components.report.sections.architecture import networks
 from components.report.sections.copies import copies
 from components.report.sections.curves import curves

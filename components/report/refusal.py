@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from components.report.data import DataSet
 from components.report.drawing.pictures import fitting_uris
+from components.report.drawing.rendering import render_template
 from components.report.page import Section, render_document, render_section
-from components.report.rendering import render_template
 from components.report.sections.dataset import facts
 from components.report.sources.examples import View, matching_pictures, read_data_set
 from trainer.config import PreprocessingConfig

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from components.report.drawing.formatting import number, significant
-from components.report.drawing.markup import fragment, short, tag
+from components.report.drawing.formatting import short, significant
+from components.report.drawing.rendering import render_template
 
 WIDEST_PITCH = 72.0  # maximum pixels from bar to bar
 FEW = 6  # epochs: with fewer, all of them are shown
+FEW_DOTS = 15  # values: with at most so many, each is marked by a dot
 FLATTENS = 3.0  # how many times the first epochs may stretch the y axis
 MAX_HOVERS = 100  # bands with a hover title per chart: more would be too thin to hit, and would enlarge the page
 
@@ -87,19 +88,24 @@ def line_chart(
     """
     shown = [v for line in lines for v in line.values if is_number(v)] if from_zero else _worth_showing(lines)
     y = nice_scale(shown, height - 34, 24, ticks, from_zero=from_zero)
-    left = 14 + 7 * max(len(significant(t, 6)) for t in y.ticks)
-    x = Scale(xs[0], xs[-1], left, width - 14, ()) if len(xs) > 1 else Scale(xs[0] - 1, xs[0] + 1, left, width - 14, ())
-    return tag(
-        "svg",
-        tag("title", name),
-        _y_axis(y, left, width),
-        _x_axis(x, xs, x_name, width, height),
-        _mark(x, y, mark) if mark in xs else None,
-        _clipped([_line(xs, line, x, y) for line in lines], x, y),
-        _hover(xs, lines, x, y, unit, x_name),
-        viewBox=f"0 0 {width} {height}",
-        class_="chart",
-        role="img",
+    low, high = (xs[0], xs[-1]) if len(xs) > 1 else (xs[0] - 1, xs[0] + 1)
+    x = Scale(low, high, _left_margin(y), width - 14, ())
+    step = math.ceil(len(xs) / MAX_HOVERS)
+    values = lambda i: [f"{line.name} {significant(line.values[i], 6)} {unit}".rstrip() for line in lines]  # noqa: E731
+    points = [[(x(at), y(v)) if is_number(v) else None for at, v in zip(xs, line.values)] for line in lines]
+    return render_template(
+        "drawings/lines.html",
+        name=name,
+        width=width,
+        height=height,
+        x=x,
+        y=y,
+        labels=_labels(x, xs, width),
+        x_name=x_name,
+        mark=mark if mark in xs else None,
+        lines=[(line.style, _path(at), list(filter(None, at)) if len(xs) <= FEW_DOTS else []) for line, at in zip(lines, points)],
+        band=step * (x.end - x.start) / max(len(xs) - 1, 1),
+        bands=[(xs[i], "\n".join([f"{x_name} {xs[i]}", *values(i)])) for i in range(0, len(xs), step)],
     )
 
 
@@ -126,78 +132,24 @@ def starts_outside(lines: Sequence[Line]) -> float | None:
     return max(outside, key=lambda v: abs(v - shown[-1])) if outside else None
 
 
-def _clipped(drawn: list[Markup], x: Scale, y: Scale) -> Markup:
-    """Clip lines at the top and the bottom of the plot; a nested svg clips without an id."""
-    left, top, width, height = x.start - 4, y.end - 4, x.end - x.start + 8, y.start - y.end + 8
-    return tag(
-        "svg",
-        drawn,
-        x=left,
-        y=top,
-        width=width,
-        height=height,
-        overflow="hidden",
-        viewBox=" ".join(map(short, (left, top, width, height))),
-    )
+def _left_margin(y: Scale) -> int:
+    """Return the width of the labels of the y axis."""
+    return 14 + 7 * max(len(significant(tick, 6)) for tick in y.ticks)
 
 
-def _y_axis(y: Scale, left: float, width: int) -> list[Markup]:
-    return [
-        fragment(
-            tag("line", x1=left, x2=width - 14, y1=y(t), y2=y(t), class_="grid"),
-            tag("text", significant(t, 6), x=left - 8, y=y(t) + 4, text_anchor="end"),
-        )
-        for t in y.ticks
-    ]
-
-
-def _x_axis(x: Scale, xs: Sequence[int], name: str, width: int, height: int) -> list[Markup]:
-    base = height - 14
+def _labels(x: Scale, xs: Sequence[int], width: int) -> list[int]:
+    """Return the values to label on the x axis."""
     step = max(1, math.ceil(nice_step(max(len(xs) / max(width / 60, 2), 1e-9))))
     shown = [v for v in xs if v % step == 0] or [xs[-1]]
     if xs[0] not in shown and x(shown[0]) - x(xs[0]) > 30:
         shown.insert(0, xs[0])
-    labels = [tag("text", number(v), x=x(v), y=base, text_anchor="middle") for v in shown if x(v) < width - 60]
-    return [*labels, tag("text", name, x=width - 14, y=base, text_anchor="end", class_="axis-name")]
+    return [v for v in shown if x(v) < width - 60]
 
 
-def _line(xs: Sequence[int], line: Line, x: Scale, y: Scale) -> Markup:
-    """Draw a path through the values, broken at gaps, and dots if there are few values."""
-    path, pen_down = [], False
-    points = [(x(at), y(v)) if is_number(v) else None for at, v in zip(xs, line.values)]
-    for point in points:
-        if point is not None:
-            path.append(f"{'L' if pen_down else 'M'}{short(point[0])} {short(point[1])}")
-        pen_down = point is not None
-    dots = [tag("circle", cx=p[0], cy=p[1], r=2.5) for p in points if p is not None] if len(xs) <= 15 else []
-    return tag("g", tag("path", d="".join(path)), dots, class_=f"line {line.style}")
-
-
-def _mark(x: Scale, y: Scale, at: int) -> Markup:
-    """Draw a vertical line at the best epoch, labeled above the plot."""
-    line = tag("line", x1=x(at), x2=x(at), y1=y.end, y2=y.start)
-    name = tag("text", f"best: {at}", x=min(max(x(at), x.start + 22), x.end - 22), y=y.end - 8, text_anchor="middle")
-    return tag("g", line, name, class_="mark")
-
-
-def _hover(xs: Sequence[int], lines: Sequence[Line], x: Scale, y: Scale, unit: str, x_name: str) -> list[Markup]:
-    """Draw an invisible band for each x; its title shows the values."""
-    step = math.ceil(len(xs) / MAX_HOVERS)
-    band = step * (x.end - x.start) / max(len(xs) - 1, 1)
-    bands = []
-    for i in range(0, len(xs), step):
-        at = xs[i]
-        values = [f"{line.name} {significant(line.values[i], 6)} {unit}".rstrip() for line in lines]
-        bands.append(
-            tag(
-                "g",
-                tag("rect", x=max(x(at) - band / 2, x.start), y=y.end, width=band, height=y.start - y.end),
-                tag("line", x1=x(at), x2=x(at), y1=y.end, y2=y.start),
-                tag("title", "\n".join([f"{x_name} {at}", *values])),
-                class_="hover",
-            )
-        )
-    return bands
+def _path(points: Sequence[tuple[float, float] | None]) -> str:
+    """Return an SVG path through points, broken at gaps."""
+    pairs = zip([None, *points], points)
+    return "".join(f"{'L' if last else 'M'}{short(point[0])} {short(point[1])}" for last, point in pairs if point)
 
 
 def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Markup:
@@ -212,26 +164,8 @@ def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, heig
         threshold: A value in nats; drawn as a line.
     """
     y = nice_scale([*values, threshold], height - 26, 12, 4, from_zero=True)
-    left = 14 + 7 * max(len(significant(t, 6)) for t in y.ticks)
+    left = _left_margin(y)
     pitch = min((width - 14 - left) / max(len(values), 1), WIDEST_PITCH)
     bar = pitch if pitch < 3 else max(pitch - 8, pitch * 0.72)
-    bars = [
-        fragment(
-            tag(
-                "rect",
-                tag("title", f"latent dimension {label}: {significant(value)} nats"),
-                x=left + (i + 0.5) * pitch - bar / 2,
-                y=y(max(value, 0.0)),
-                width=bar,
-                height=y(0) - y(max(value, 0.0)),
-                rx=1.5 if pitch > 6 else None,
-                class_="bar" if value > threshold else "bar idle",
-            ),
-            tag("text", label, x=left + (i + 0.5) * pitch, y=height - 8, text_anchor="middle") if pitch > 22 else None,
-        )
-        for i, (value, label) in enumerate(zip(values, names))
-    ]
-    line = tag("line", x1=left, x2=width - 14, y1=y(threshold), y2=y(threshold), class_="threshold")
-    return tag(
-        "svg", tag("title", name), _y_axis(y, left, width), bars, line, viewBox=f"0 0 {width} {height}", class_="chart", role="img"
-    )
+    bars, sizes = list(zip(values, names)), {"width": width, "height": height, "left": left, "pitch": pitch, "bar": bar}
+    return render_template("drawings/bars.html", name=name, y=y, bars=bars, threshold=threshold, **sizes)

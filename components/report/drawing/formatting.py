@@ -87,3 +87,9 @@ def natural(text: str) -> list[tuple[bool, int, str]]:
 def size(shape: tuple[int, ...]) -> str:
     """Format a shape as `28 \u00d7 28 \u00d7 1`."""
     return " \u00d7 ".join(number(n) for n in shape)
+
+
+def short(value: float) -> str:
+    """Format a coordinate with at most two decimals and no trailing zeros."""
+    written = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if written == "-0" else written

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from markupsafe import Markup
 
 from components.report.data import Layer
-from components.report.drawing.formatting import number, size
-from components.report.drawing.markup import fragment, short, tag
+from components.report.drawing.formatting import number, short, size
+from components.report.drawing.rendering import render_template
 
 HEIGHT = 250
 MIDDLE = 112
@@ -27,32 +28,17 @@ def drawing(layers: list[Layer], name: str) -> Markup:
         layers: The layers in order; a final mean and log-variance are drawn as one slab in two parts.
         name: Title for screen readers.
     """
-    wide, narrow = (tag("div", _svg(layers, name, pitch), class_="scroll", tabindex=0) for pitch in (WIDE, NARROW))
-    return tag("div", tag("div", wide, class_="wide"), tag("div", narrow, class_="narrow"))
+    return render_template("drawings/network.html", name=name, height=HEIGHT, drawings=[_drawn(layers, p) for p in (WIDE, NARROW)])
 
 
-def _svg(layers: list[Layer], name: str, pitch: float) -> Markup:
-    """Draw the network with `pitch` pixels from slab to slab."""
+def _drawn(layers: list[Layer], pitch: float) -> dict[str, Any]:
+    """Return the parts of a drawing with `pitch` pixels from slab to slab."""
     columns = _columns(layers)
-    width = pitch * len(columns)
     centers = [pitch * (i + 0.5) for i in range(len(columns))]
     heights = _heights([max(1, math.prod(group[0].output_shape)) for group in columns])
-    funnels = [
-        _funnel(centers[i], heights[i], centers[i + 1], heights[i + 1], _slab_width(columns[i]), _slab_width(columns[i + 1]))
-        for i in range(len(columns) - 1)
-    ]
-    slabs = [_slab(group, x, h, i in (0, len(columns) - 1)) for i, (group, x, h) in enumerate(zip(columns, centers, heights))]
-    return tag(
-        "svg",
-        tag("title", name),
-        funnels,
-        slabs,
-        viewBox=f"0 0 {short(width)} {HEIGHT}",
-        width=width,
-        height=HEIGHT,
-        class_="network",
-        role="img",
-    )
+    places = list(zip(columns, centers, heights))
+    slabs = [_slab(*place, i in (0, len(columns) - 1)) for i, place in enumerate(places)]
+    return {"width": pitch * len(columns), "funnels": list(map(_funnel, places, places[1:])), "slabs": slabs}
 
 
 def _columns(layers: list[Layer]) -> list[list[Layer]]:
@@ -88,54 +74,27 @@ def _slab_width(group: list[Layer]) -> float:
     return _sheet_width(sheets) + (sheets - 1) * SHEET_PITCH
 
 
-def _funnel(x: float, height: float, next_x: float, next_height: float, width: float, next_width: float) -> Markup:
-    """Draw the trapezoid between two slabs."""
-    left, right = x + width / 2, next_x - next_width / 2
-    corners = (
-        (left, MIDDLE - height / 2),
-        (right, MIDDLE - next_height / 2),
-        (right, MIDDLE + next_height / 2),
-        (left, MIDDLE + height / 2),
-    )
-    return tag("polygon", points=" ".join(f"{short(a)},{short(b)}" for a, b in corners), class_="funnel")
+def _funnel(first: tuple[list[Layer], float, float], second: tuple[list[Layer], float, float]) -> str:
+    """Return the corners of the trapezoid between two slabs."""
+    left, right = first[1] + _slab_width(first[0]) / 2, second[1] - _slab_width(second[0]) / 2
+    corners = ((left, -first[2]), (right, -second[2]), (right, second[2]), (left, first[2]))
+    return " ".join(f"{short(x)},{short(MIDDLE + height / 2)}" for x, height in corners)
 
 
-def _slab(group: list[Layer], x: float, height: float, outer: bool) -> Markup:
-    """Draw a layer's slab with its output shape and kind below; the posterior's slab is split in two."""
-    layer, width, top = group[0], _slab_width(group), MIDDLE - height / 2
-    parts, gap = len(group), 4.0
+def _slab(group: list[Layer], x: float, height: float, outer: bool) -> dict[str, Any]:
+    """Return a layer's slab with its output shape and kind below; the posterior's slab is split in two."""
+    layer, parts, sheets, gap = group[0], len(group), _sheets(group[0]), 4.0
     each = (height - gap * (parts - 1)) / parts
-    style = "slab code" if parts > 1 or (outer and len(layer.output_shape) == 1) else "slab"
-    sheets = _sheets(layer)
-    boxes = [
-        tag(
-            "rect",
-            x=x - width / 2 + k * SHEET_PITCH,
-            y=top + i * (each + gap),
-            width=_sheet_width(sheets),
-            height=each,
-            rx=2,
-            class_=style,
-        )
-        for i in range(parts)
-        for k in range(sheets)
-    ]
-    kind = "μ, log σ²" if parts > 1 else SHORT_KINDS.get(layer.kind, layer.kind)
-    title = "\n".join(
-        f"{part.name}: {part.kind}, gives {size(part.output_shape)}, {number(part.parameters)} parameters" for part in group
-    )
-    below = MIDDLE + TALLEST / 2
-    lines = (
-        tag("text", _shape_label(layer, parts), x=x, y=below + 22, text_anchor="middle", class_="shape"),
-        tag("text", clipped(kind, 12), x=x, y=below + 38, text_anchor="middle", class_="kind"),
-    )
-    return tag("g", tag("title", title), fragment(*boxes), *lines)
-
-
-def _shape_label(layer: Layer, parts: int) -> str:
-    return ("2 × " if parts > 1 else "") + "×".join(str(n) for n in layer.output_shape)
-
-
-def clipped(text: str, limit: int) -> str:
-    """Shorten to at most `limit` characters, with an ellipsis if cut."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    left, top = x - _slab_width(group) / 2, MIDDLE - height / 2
+    described = [f"{one.name}: {one.kind}, gives {size(one.output_shape)}, {number(one.parameters)} parameters" for one in group]
+    return {
+        "title": "\n".join(described),
+        "boxes": [(left + k * SHEET_PITCH, top + i * (each + gap)) for i in range(parts) for k in range(sheets)],
+        "width": _sheet_width(sheets),
+        "height": each,
+        "style": "slab code" if parts > 1 or (outer and len(layer.output_shape) == 1) else "slab",
+        "x": x,
+        "below": MIDDLE + TALLEST / 2,
+        "shape": ("2 × " if parts > 1 else "") + "×".join(map(str, layer.output_shape)),
+        "kind": "μ, log σ²" if parts > 1 else SHORT_KINDS.get(layer.kind, layer.kind),
+    }

@@ -9,8 +9,7 @@ from html.parser import HTMLParser
 
 from PIL import Image
 
-from components.report.drawing.markup import VOID
-
+VOID = {"br", "img", "input", "meta"}  # written without an end tag
 FETCHED = {"src", "href", "srcset", "action", "poster", "data"}
 
 

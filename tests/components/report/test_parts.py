@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from markupsafe import Markup
 from PIL import Image
 
 from components.report.data import Layer
 from components.report.drawing import colors, formatting, networks
 from components.report.drawing.charts import Line, bar_chart, line_chart, nice_scale, starts_outside
-from components.report.drawing.markup import fragment, tag
 from components.report.drawing.pictures import aspect, fitting_rows, fitting_sheet, fitting_uris, png, sheet, shrink
 from components.report.drawing.projection import project, spread_apart, window
 from components.report.drawing.scatter import evenly, scatter
@@ -22,12 +21,16 @@ from tests.components.report.made import pictures
 from tests.components.report.reading import open_uri
 
 
-def test_markup_escapes_values_and_keeps_markup() -> None:
-    assert tag("p", "a < b", Markup("<br>"), None, 3, class_="x", data_n=1.50, title='"', hidden=True, id=None) == (
-        '<p class="x" data-n="1.5" title="&#34;" hidden>a &lt; b<br>3</p>'
-    )
-    assert fragment(["a", ("b", None)], "&") == "ab&amp;"
-    assert tag("img", src="x") == '<img src="x">'
+def test_drawings_escape_values_and_write_short_coordinates() -> None:
+    drawn = bar_chart([2 / 3, 1e-9], ['<b> & "', "2"], width=200, height=100, name="<loss>", threshold=0.05)
+    root = ElementTree.fromstring(drawn)
+    assert root.find("title").text == "<loss>" and '<b> & "' in [text.text for text in root.iter("text")]
+    written = [value for element in root.iter() for value in element.attrib.values()]
+    assert not [value for value in written if re.search(r"\d\.\d{3}|\de-|-0$|\.0$", value)]
+    assert (formatting.short(1.5), formatting.short(-0.001), formatting.short(2.0)) == ("1.5", "0", "2")
+    line = Line('a"<', '"<script>', [1.0, 2.0])
+    chart = ElementTree.fromstring(line_chart([1, 2], [line], width=200, height=100, name="x"))
+    assert next(g.get("class") for g in chart.iter("g")) == 'line a"<' and '"<script> 1' in "".join(chart.itertext())
 
 
 @pytest.mark.parametrize(

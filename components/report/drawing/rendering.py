@@ -1,4 +1,4 @@
-"""Render the templates in `templates/`. Every value is escaped, unless it is `Markup`."""
+"""Render the templates in `components/report/templates/`. Every value is escaped, unless it is `Markup`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from components.report.drawing import formatting, pictures
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: formatting.short(value) if isinstance(value, float) else value,  # coordinates of drawings
     )
     for function in (
         formatting.count,
@@ -35,7 +36,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def render_template(name: str, **values: object) -> Markup:
+def render_template(name: str, /, **values: object) -> Markup:
     """Return a template's text as markup.
 
     Args:
