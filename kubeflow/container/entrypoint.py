@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     # Imported here because it takes seconds, and prints noise.
     from common.errors import GateRefused, InputError
     from kubeflow.container.records import RUN_ENV, record_of, run_of
-    from kubeflow.container.verdict import last_words
+    from kubeflow.container.verdict import outcome_line
     from pipeline.verdict.outcomes import NodeOutcome
     from pipeline.verdict.status import Status
 
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
         leave_record(parsed.registry, run, record, sleep)
     found = record.get("error")
     if error is None:
-        result = last_words(outputs["verdict"].uri) if parsed.component in VERDICTS else record["said"]
+        result = outcome_line(outputs["verdict"].uri) if parsed.component in VERDICTS else record["said"]
         LOGGER.info("%s: %s", parsed.component, result or "done")
         return 0
     message = f"{parsed.component}: {Status(found['status']).word}: {'; '.join(found['reasons'])}"

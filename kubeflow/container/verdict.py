@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import logging
 import os
 from typing import Any
@@ -17,7 +16,7 @@ from common.errors import GateRefused
 from kubeflow.container.records import RUN_ENV, read_records, write_verdict
 from pipeline.reporting import webhook
 from pipeline.verdict.status import Status
-from pipeline.verdict.verdict import FILE
+from pipeline.verdict.verdict import FILE, parse_verdict
 from pipeline.verdict.verdict import Verdict as RunVerdict
 
 LOGGER = logging.getLogger("darkroom.verdict")
@@ -84,7 +83,7 @@ def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) 
     verdict.seconds = round(sum(record["seconds"] for record in records), 3)
     errors = [(record["name"], record["error"]) for record in records if "error" in record]
     if errors:
-        name, error = max(errors, key=lambda found: found[1]["status"] == Status.FAULT)
+        name, error = max(errors, key=lambda entry: entry[1]["status"] == Status.FAULT)
         reasons = error["reasons"] if error["gate"] else [f"{name}: {reason}" for reason in error["reasons"]]
         verdict.end(Status(error["status"]), error["gate"], reasons)
     elif not any(record["name"] == LAST_STEP for record in records):
@@ -94,11 +93,11 @@ def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) 
     return verdict
 
 
-def last_words(folder: str) -> str:
+def outcome_line(folder: str) -> str:
     """Return the outcome and its reasons as one line, from the verdict in the step's output folder."""
-    with open(os.path.join(folder, FILE), encoding="utf-8") as file:
-        verdict = json.load(file)
-    return f"{verdict['outcome']}: {'; '.join(verdict['reasons']) or 'a model is in service'}"
+    with open(os.path.join(folder, FILE), "rb") as file:
+        verdict = parse_verdict(file.read())
+    return f"{verdict.outcome}: {'; '.join(verdict.reasons) or 'a model is in service'}"
 
 
 def post(address: str, verdict: RunVerdict) -> None:
