@@ -17,10 +17,17 @@ from trainer.metrics.copies import near_copies, nearest_neighbors, nearest_pictu
 
 MAX_QUERIES = 5_000  # new and held-out pictures to look up; enough to know the share of copies within 1 %
 MAX_TRAINING = 60_000  # training pictures to look them up among
-SIDE = 16  # pixels, the longer side of the compared thumbnails: copies need not be equal pixel by pixel
+
+# `trainer.metrics.copies` compares thumbnails. Measured on copies of Fashion-MNIST (28x28) among 5,000 training pictures, without the
+# search by features: 60% of those shifted by a pixel were found, 29% of those blurred by 1 pixel, and 44% of those with noise of 20
+# levels. Without smoothing: 29%, 1% and 42%. With twice the smoothing: 67%, 77% and 26%. With a side of 8: 6%, 25% and 52%. With a
+# side of 28, which has three times the pixels: 97%, 28% and 40%. All exact and mirrored copies were found, and no other pictures.
+SIDE = 16  # pixels, the longer side: copies need not be equal pixel by pixel
 SMOOTHING = 0.7 / 16  # of the longer side, a Gaussian's standard deviation: a copy may be noisy or blurred
-COARSE_SIDE = 8  # of the thumbnails for finding candidates
+# More than `NEXT`, because the nearest picture is compared with the next ones. With 1, these are not the next ones: 7% of the held-out
+# pictures pass for copies.
 CANDIDATES = 6  # by features and by pixels, each also for the mirrored picture
+COARSE_SIDE = 8  # of the thumbnails for finding candidates
 SHOWN = 12  # copies that are named and shown
 FOLDER = "copies"
 
