@@ -1,6 +1,6 @@
 """How often the gates accept a model that is as good: the same pictures and configuration, trained with one seed after another.
 
-Each run is judged against the last accepted model, as a retraining is. A refusal here is a false alarm.
+Each run is judged against the last blessed model, as a retraining is. A refusal here is a false alarm.
 
 Run: python -m benchmarks.gate [--preset digits] [--images DIR] [--seeds 20] [--set FIELD=VALUE ...]
 """

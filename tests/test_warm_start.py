@@ -1,4 +1,4 @@
-"""Retraining that goes on from the last good model."""
+"""Retraining that goes on from the last blessed model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def trained(work: Path) -> dict:
 
 
 @pytest.mark.slow
-def test_new_pictures_start_from_the_last_good_model_and_the_same_ones_do_not_train_again(tmp_path):
+def test_new_pictures_start_from_the_last_blessed_model_and_the_same_ones_do_not_train_again(tmp_path):
     pictures, work = tmp_path / "discs", tmp_path / "work"
     run = ("run", "--images", pictures, "--work", work, *SETTINGS, *MARGIN)
     write_discs(pictures, 300)

@@ -115,11 +115,11 @@ def train(
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)
         training, mirroring = decide_augmentation(config.training, pictures)
-        started_anew = "there is no last good model of such pictures" if training.warm_start else ""
+        started_anew = "there is no last blessed model of such pictures" if training.warm_start else ""
         if start_from is not None:
             started_anew = load_weights(vae, start_from)
             if started_anew:
-                LOGGER.warning("training starts anew, not from the last good model: %s", started_anew)
+                LOGGER.warning("training starts anew, not from the last blessed model: %s", started_anew)
             else:
                 training = dataclasses.replace(training, kl_warmup="linear", kl_warmup_share=0.0)
         distance = feature_distance(training, pictures, checkpoint)

@@ -30,7 +30,7 @@ class ModelGate(DeclaredComponent):
         "forced_blessing": standard_artifacts.ModelBlessing,  # an earlier forced blessing of the same evaluation
         "withdrawal": standard_artifacts.ModelBlessing,  # the rollback that took this model out of service
         "features": Features,  # the feature space, with the accuracy of a classifier of the labels
-        "last_blessing": standard_artifacts.ModelBlessing,  # that of the last good model, with the accuracy then
+        "last_blessing": standard_artifacts.ModelBlessing,  # that of the last blessed model, with the accuracy then
         "quality": Quality,  # SampleQuality's figures for new pictures
     }
     PARAMETERS = {

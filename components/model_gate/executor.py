@@ -139,7 +139,7 @@ def judge_new_pictures(
 
 
 def label_failures(now: Description | None, last: types.Artifact | None, max_drop: float | None) -> list[str]:
-    """Return the reason to refuse a model if a classifier learns the labels far worse than at the last good model.
+    """Return the reason to refuse a model if a classifier learns the labels far worse than at the last blessed model.
 
     The drop must exceed `max_drop` and chance: three standard errors of the difference of two shares. Other sets of labels are not
     compared: more labels, or finer ones, are harder to distinguish.
@@ -155,7 +155,7 @@ def label_failures(now: Description | None, last: types.Artifact | None, max_dro
         return []
     return [
         f"the labels look shuffled: a classifier trained on them labels {now.accuracy:.1%} of {now.held_out:,} "
-        f"held-out pictures correctly, {before:.1%} at the last good model; "
+        f"held-out pictures correctly, {before:.1%} at the last blessed model; "
         f"evaluation.max_label_accuracy_drop allows a drop of {max_drop:.0%}"
     ]
 

@@ -216,7 +216,7 @@ def clock(tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_clock_that_jumps_back(lab, clock, trial):
-    """By two days, between two runs and back again: each is judged against the last good model, not the one of a later date."""
+    """By two days, between two runs and back again: each is judged against the last blessed model, not the one of a later date."""
     trial("a clock that jumps back", 2)
     lab.restore()
 

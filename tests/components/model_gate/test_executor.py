@@ -163,7 +163,9 @@ def test_labels_that_can_be_learned_far_worse_than_before_are_in_disorder(gate):
     blessing = gate(refused=False, learned=learned(0.5), last=last)
     assert blessing.get_int_custom_property("blessed") == 0
     (words,) = record(blessing)["failures"]
-    assert "labels 50.0% of 1,000 held-out pictures correctly, 95.0% at the last good model" in words and "a drop of 20%" in words
+    assert (
+        "labels 50.0% of 1,000 held-out pictures correctly, 95.0% at the last blessed model" in words and "a drop of 20%" in words
+    )
     forced = gate(refused=False, learned=learned(0.5), last=last, who="ada@engine", why="they are harder now")
     assert forced.get_int_custom_property("blessed") == 1 and record(forced)["failures"] == [words]
 

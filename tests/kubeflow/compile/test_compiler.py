@@ -104,14 +104,14 @@ def test_everything_runs_through_the_entrypoint_and_knows_its_name(plain):
 
 
 def test_the_names_that_are_known_beforehand_are_those_of_the_graph():
-    """All of them are in the graph of a search that begins with the weights of the last good model."""
+    """All of them are in the graph of a search that begins with the weights of the last blessed model."""
     values = load_values(preset_path("digits-search"))
     values["training"] = {**values.get("training", {}), "warm_start": True}
     assert set(containers(compiled(values=values)[0])) == set(COMPONENTS)
 
 
 @pytest.mark.parametrize(("target", "of_models"), [("kfp", True), ("vertex", False)])
-def test_what_gates_found_of_the_last_good_ones_reaches_the_gates_of_now(target, of_models):
+def test_what_gates_found_of_the_last_blessed_ones_reaches_the_gates_of_now(target, of_models):
     tasks = dict(tasks_of(compiled(target)[0]))
 
     def giver(task, key):
