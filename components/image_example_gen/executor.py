@@ -26,12 +26,13 @@ from components.image_example_gen.storage.files import join, printable
 from components.image_example_gen.writing.by_span import span_of
 from components.image_example_gen.writing.checks import check_read, check_splits, copies_of_a_few, refuse_copies
 from components.image_example_gen.writing.decode import ExampleDecoder
-from components.image_example_gen.writing.duplicates import distinct_of, drop_duplicates, find_duplicates, to_lines
-from components.image_example_gen.writing.ingest import METER, IngestUnit, records_name, rejects_name, tally_name
+from components.image_example_gen.writing.duplicates import distinct_of, drop_duplicates, find_duplicates
+from components.image_example_gen.writing.ingest import METER, RECORDS, REJECTS, TALLY, IngestUnit, to_lines
 from components.image_example_gen.writing.notes import notes_of
 from components.image_example_gen.writing.tally import Tally
 from components.image_example_gen.writing.units import ContainerUnit, FileUnit, plan_units
 
+Artifacts = dict[str, list[Artifact]]
 _LOGGER = logging.getLogger("darkroom.ingest")
 
 
@@ -42,12 +43,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         """Raise: `Do` writes each unit as a whole instead, which keeps the order."""
         raise NotImplementedError("ImageExampleGen writes its units in Do")
 
-    def Do(
-        self,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write Split-*/data_tfrecord-*, summary.json, rejects.jsonl and duplicates.jsonl to the `examples` artifact.
 
         Args:
@@ -81,16 +77,9 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
             folder = join(working, "by-path")
             rule = dataclasses.replace(rule, by_path=True)
             tallies = self._ingest(sources, units, ExampleDecoder(rule, config), folder)
-        total = Tally.total(tallies)
-        for left in sources.left_out:
-            total.reasons[left.reason] += left.pictures
-        check_read(total, sources, config, rejects)
+        check_read(_total(tallies, sources), sources, config, rejects)
         duplicates = [] if config.keep_duplicates else drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
-        total = Tally.total(tallies)
-        for left in sources.left_out:
-            total.reasons[left.reason] += left.pictures
-            if sources.span_depth:
-                total.add_to_span(span_of(printable(left.path), sources.span_depth), None)
+        total = _total(tallies, sources)
         check_splits(total, sources, config, rejects)
         _publish(examples, tallies, folder)
         _write_text(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
@@ -104,14 +93,24 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         METER.start(sources.count)
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, decoder, sources.span_depth))
-        return [Tally.from_json(_read_text(join(folder, tally_name(unit.index)))) for unit in units]
+        return [Tally.from_json(_read_text(join(folder, TALLY.format(unit.index)))) for unit in units]
+
+
+def _total(tallies: list[Tally], sources: Sources) -> Tally:
+    """Return the sum of the units' counts, and of the files that were left out before."""
+    total = Tally.total(tallies)
+    for left in sources.left_out:
+        total.reasons[left.reason] += left.pictures
+        if sources.span_depth:
+            total.add_to_span(span_of(printable(left.path), sources.span_depth), None)
+    return total
 
 
 def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
     """Return all rejects as `{"path": ..., "reason": ...}`, sorted by path."""
     rejects = [{"path": printable(left.path), "reason": left.reason} for left in sources.left_out]
     for unit in range(units):
-        rejects += map(json.loads, _read_text(join(folder, rejects_name(unit))).splitlines())
+        rejects += map(json.loads, _read_text(join(folder, REJECTS.format(unit))).splitlines())
     return sorted(rejects, key=lambda reject: reject["path"])
 
 
@@ -125,7 +124,7 @@ def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
         units = [index for index, tally in enumerate(tallies) if tally.pictures(split)]
         for number, index in enumerate(units):
             final = join(uri, f"data_tfrecord-{number:05d}-of-{len(units):05d}")
-            fileio.rename(join(folder, records_name(index, split)), final)
+            fileio.rename(join(folder, RECORDS.format(index, split)), final)
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
     # TFX has no other name for TFRecords; its readers detect compression by the files' names.
     examples_utils.set_file_format(examples, "tfrecords_gzip")

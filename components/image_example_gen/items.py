@@ -1,11 +1,22 @@
-"""The items that readers yield before decoding: picture files, blocks of pixels, and rejects."""
+"""The picture files that the survey finds, and the items that readers yield: picture files, blocks of pixels, and rejects."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Entry(NamedTuple):
+    """A picture file found by the survey."""
+
+    path: str  # relative to the folder; from a manifest also absolute, or a URI
+    size: int  # in bytes; -1 if unknown
+    label: str | None = None  # the label from a manifest; None if the path determines it
+    split: str | None = None  # the split from a manifest; None if the path determines it
 
 
 @dataclass(frozen=True)
@@ -38,3 +49,8 @@ class Rejected:
     reason: str  # the reason, in plain words
     pictures: int = 1  # number of pictures lost with it
     spoils: bool = False  # whether pictures read earlier from the same file must be discarded too, as after a wrong checksum
+
+
+def hash_of(text: str) -> int:
+    """Return a hash of a text as an integer; sums of such hashes identify sets."""
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest(), "big")

@@ -17,33 +17,8 @@ _NAMES = (
     | dict.fromkeys(("test", "testing"), "test")
 )
 # Words that only mean pictures: train_images and TestSet are names of splits, training_shoes is not.
-_VAGUE = frozenset(
-    [
-        "set",
-        "sets",
-        "subset",
-        "split",
-        "splits",
-        "data",
-        "dataset",
-        "image",
-        "images",
-        "img",
-        "imgs",
-        "picture",
-        "pictures",
-        "pic",
-        "pics",
-        "photo",
-        "photos",
-        "file",
-        "files",
-        "folder",
-        "dir",
-        "sample",
-        "samples",
-    ]
-)
+_PLURALS = ("set", "split", "image", "img", "picture", "pic", "photo", "file", "sample")
+_VAGUE = frozenset((*_PLURALS, *(f"{noun}s" for noun in _PLURALS), "subset", "data", "dataset", "folder", "dir"))
 _MEANINGS = _NAMES | {f"{name}{vague}": split for name, split in _NAMES.items() for vague in _VAGUE}
 _PREFIXES = {"t10k": "test"}
 _ANY = re.compile("t10k|" + "|".join(_NAMES), re.IGNORECASE)  # a fast filter: most of possibly millions of names contain none
@@ -111,13 +86,7 @@ class SplitRule:
         )
 
     def split_of(self, own: str | None, sha256: str, path: str) -> str:
-        """Return the split of a picture.
-
-        Args:
-            own: The split of its folder or file, or None for none.
-            sha256: The hash of its pixels, as hexadecimal digits.
-            path: Its path.
-        """
+        """Return the split of a picture, by its `own` split, from its folder or file, and the SHA-256 of its pixels in hex digits."""
         if self.heed_own and own not in (None, "train"):
             return own
         if self.by_path:

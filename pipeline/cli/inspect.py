@@ -29,7 +29,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     """
     from common.errors import InputError
     from common.quiet import hushed
-    from components.image_example_gen.storage.files import local_path
+    from components.image_example_gen.storage.plain import local_path
     from pipeline.config.inference import data_config
     from pipeline.config.loading import apply_overrides, build_config
     from pipeline.data.inspection import LOOKED_FOR

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.sources import Sources, described
-from components.image_example_gen.items import Block, Encoded
+from components.image_example_gen.items import Block, Encoded, Entry
 from components.image_example_gen.layout import composed
 from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
 from components.image_example_gen.readers.container import Container, read_guarded

@@ -14,7 +14,8 @@ from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES
 from components.image_example_gen.readers.arrays.names import ARRAY_SUFFIXES
 from components.image_example_gen.storage.archive_kinds import ARCHIVE_SUFFIXES
-from components.image_example_gen.storage.files import local_path, printable
+from components.image_example_gen.storage.files import printable
+from components.image_example_gen.storage.plain import local_path
 from pipeline.config.inference import INFERRED_FIELDS, PicturesUnseen, complete
 from pipeline.config.loading import apply_overrides, build_config, load_values, preset_names, preset_path
 from pipeline.config.schema import Config

@@ -59,11 +59,7 @@ class Containers:
             self.taken[number] = replace(each, split=split or each.split)
 
     def take(self, folder: str, file: FoundFile, config: DataConfig) -> None:
-        """Let the reader of one file inspect it. Any fault rejects only this file.
-
-        Raises:
-            InputError: The configuration does not fit the file.
-        """
+        """Let the reader of one file inspect it; a fault rejects only this file. Raise InputError if the configuration does not fit."""
         reader = next((reader for reader in READERS if reader.is_mine(file.path)), None)
         if reader is None:
             if _is_beside(file.path):
@@ -87,16 +83,7 @@ class Containers:
 
 
 def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig) -> Containers:
-    """Read the headers of container files.
-
-    Args:
-        folder: The folder that their paths are relative to.
-        files: The files.
-        config: How they are read.
-
-    Raises:
-        InputError: The configuration names something that none of them has.
-    """
+    """Read the headers of the container files in a folder. Raise InputError if the configuration names something that none has."""
     found = Containers()
     files = sorted(files, key=lambda file: file.path)
     for file in files:

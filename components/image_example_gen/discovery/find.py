@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.discovery.spans import has_spans
+from components.image_example_gen.items import Entry
 from components.image_example_gen.storage.files import is_file
 
 Finder = Callable[[str, DataConfig], Sources]  # such as `find_sources`, or one that remembers its results

@@ -19,13 +19,9 @@ _MOST = 199  # characters of a message
 
 
 def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -> Layout:
-    """Return the layout of all pictures.
+    """Return the layout of picture files and container files, without the `skipped` leading folders, which belong to a span.
 
-    Args:
-        files: The layout of the picture files.
-        containers: The container files. One that defines its splits itself, by its name or inside, counts only if its
-            folder agrees.
-        skipped: Number of leading folders of a path that belong to a span.
+    A container that defines its splits itself, by its name or inside, counts only if its folder agrees.
     """
     layout = copy.deepcopy(files)
     for container in containers:
@@ -37,7 +33,7 @@ def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -
 
 
 def check_filled(above: str, folder: str, filled: Collection[str | None], labels: Labels, left_out: Sequence[Rejected]) -> None:
-    """Raise if a folder with a split's name is empty: its pictures are missing, and must not be taken from elsewhere.
+    """Raise InputError if a split's folder is empty: its pictures are missing, and must not be taken from elsewhere.
 
     Args:
         above: The parent of the split folders.
@@ -45,9 +41,6 @@ def check_filled(above: str, folder: str, filled: Collection[str | None], labels
         filled: The splits that have pictures.
         labels: The rule that says which folders are splits.
         left_out: The files that cannot be read.
-
-    Raises:
-        InputError: There is such a folder.
     """
     split_of = split_named if all(split_named(name) for name, _ in labels.named) else split_in_name
     for entry in sorted(os.scandir(above), key=lambda entry: entry.name):

@@ -30,11 +30,7 @@ _kept: list[_Pass] = []  # the driver's last pass, until an executor takes it
 
 
 def list_for_executor(images: str, config: DataConfig) -> Sources:
-    """List the files as `find_sources` does, and keep the list for an executor in this process.
-
-    Raises:
-        InputError: There is nothing to read; see `find_sources`.
-    """
+    """List the files as `find_sources` does, also in its errors, and keep the list for an executor in this process."""
     while _kept:
         _kept.pop().listing.close()
     _kept.append(_listed_anew(images, config))
@@ -45,13 +41,7 @@ def list_for_executor(images: str, config: DataConfig) -> Sources:
 def listed(images: str, config: DataConfig, fingerprint: str | None) -> Iterator[tuple[Sources, Listing]]:
     """Yield the sources and the list of files that `list_for_executor` has kept, if they match; else list the files anew.
 
-    Args:
-        images: See `find_sources`.
-        config: How pictures are read.
-        fingerprint: The fingerprint that the driver has passed on; None for none.
-
-    Raises:
-        InputError: There is nothing to read; see `find_sources`.
+    They match by the fingerprint that the driver has passed on; None is none. For the errors see `find_sources`.
     """
     kept = _kept.pop() if _kept else None
     if kept and (kept.images, kept.config, kept.sources.fingerprint) != (images, config, fingerprint):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.manifests import Row
+from components.image_example_gen.items import Entry
 from components.image_example_gen.layout import composed
 
 _BUFFERED = 1 << 16  # bytes buffered per part before writing
@@ -50,19 +50,9 @@ class Listing:
         self._stream.write(f"{place(entry.path)}{text}\n")
 
     def divide(self, parts: int, folder: str, name: str) -> list[str]:
-        """Write the parts.
-
-        Args:
-            parts: Number of parts.
-            folder: The destination; every worker must be able to read it.
-            name: Prefix of the parts' file names.
-
-        Returns:
-            The parts' files.
-        """
+        """Write the list in `parts` files to a folder that every worker can read; return their paths, which begin with `name`."""
         self._stream.flush()
-        lines = self._path.open(encoding="ascii")
-        with lines:
+        with self._path.open(encoding="ascii") as lines:
             placed = ((_part_of(line, parts), line) for line in lines)
             return _divide(placed, parts, folder, name, self._folder.name)
 
@@ -72,13 +62,10 @@ def divide_rows(rows: Iterable[Row], parts: int, archives: Sequence[str], folder
 
     Args:
         rows: The lines; their paths are relative to the folder of pictures.
-        parts: Number of parts into which `Listing.divide` divides the picture files.
-        archives: The paths of the archives; the members of the first one belong to the first part after those, and so on.
-        folder: The destination; every worker must be able to read it.
-        name: Prefix of the parts' file names.
-
-    Returns:
-        The parts' files, `parts` for the picture files and one for each archive.
+        parts: Number of parts into which `Listing.divide` divides the picture files; one for each archive follows.
+        archives: The paths of the archives.
+        folder: See `Listing.divide`.
+        name: See `Listing.divide`.
     """
     places = {path: number for number, path in enumerate(archives, parts)}
 
@@ -106,7 +93,6 @@ def place(path: str) -> str:
 
 
 def _part_of(line: str, parts: int) -> int:
-    """Return the part that a line belongs to."""
     return int(line[:14], 16) * parts >> 56
 
 

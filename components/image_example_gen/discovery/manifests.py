@@ -15,6 +15,7 @@ from common.errors import InputError
 from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import split_named
 from components.image_example_gen.storage.files import one_line, open_file, printable
+from components.image_example_gen.storage.streams import Readable
 
 MANIFEST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 _COLUMNS = {
@@ -34,12 +35,11 @@ class Row:
 
 
 def read_manifest(path: str) -> Iterator[Row]:
-    """Yield the lines of a manifest one by one, because it may be larger than memory.
+    """Yield the lines of a manifest, a file or a URI, one by one, because it may be larger than memory.
 
-    Args:
-        path: A file or a URI. If it is CSV (.csv, or .tsv with tabs), its first line names the columns; if it is .jsonl or
-            .ndjson, each line is a JSON object. The columns are `path` (or uri, url, file, filename, image) and optionally
-            `label` (or class, category) and `split` (or set, subset).
+    If it is CSV (.csv, or .tsv with tabs), its first line names the columns; if it is .jsonl or .ndjson, each line is a JSON object.
+    The columns are `path` (or uri, url, file, filename, image) and optionally `label` (or class, category) and `split` (or set,
+    subset).
 
     Raises:
         InputError: The file cannot be read, has no column of paths, or has an invalid line, named by its number.
@@ -47,28 +47,13 @@ def read_manifest(path: str) -> Iterator[Row]:
     rows = _json_rows if path.lower().endswith((".jsonl", ".ndjson")) else _csv_rows
     try:
         # utf-8-sig: spreadsheets write a byte order mark at the start of CSV files.
-        with open_file(path) as binary, io.TextIOWrapper(_Readable(binary), "utf-8-sig", newline="") as stream:
+        with open_file(path) as binary, io.TextIOWrapper(Readable(binary.read), "utf-8-sig", newline="") as stream:
             yield from rows(path, stream)
     except UnicodeDecodeError as error:
         raise InputError(f"{printable(path)} is not UTF-8 text: {error.reason} at byte {error.start:,}") from error
     except (OSError, HTTPException, csv.Error) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise InputError(f"{printable(path)} cannot be read: {reason}") from error
-
-
-class _Readable(io.RawIOBase):
-    """Adapt any readable object to the stream type that TextIOWrapper needs."""
-
-    def __init__(self, stream: Any):
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def _csv_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
@@ -107,7 +92,6 @@ def columns_of(where: str, names: Any) -> dict[str, str]:
 
 
 def _shown(name: object) -> str:
-    """Return the first 20 characters of a name, in one line."""
     return "".join(letter if letter.isprintable() else "?" for letter in printable(str(name)))[:20]
 
 

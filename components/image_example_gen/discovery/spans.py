@@ -36,11 +36,10 @@ def has_spans(images: str) -> bool:
 
 
 def find_spans(images: str, window: int) -> tuple[str, list[Span]]:
-    """Find the folders of the last spans.
+    """Find the folders of the last `window` spans; of each, the highest version is used.
 
     Args:
         images: A path or URI with tokens, such as `/data/span-{SPAN}/pictures` or `s3://bucket/{YYYY}-{MM}-{DD}`.
-        window: Number of spans; of each, the highest version is used.
 
     Returns:
         The path before the first token, and the spans below it, oldest first; fewer than `window` if there are no more.
@@ -53,7 +52,7 @@ def find_spans(images: str, window: int) -> tuple[str, list[Span]]:
     if "span" not in expression.groupindex and not {"year", "month", "day"} <= expression.groupindex.keys():
         raise InputError(f"{images} needs {{SPAN}}, or all of {{YYYY}}, {{MM}} and {{DD}}, to know the order of its folders")
     latest: dict[int, Span] = {}
-    for folder in _folders(base, len(pattern)):
+    for folder in (_stored_folders if is_remote(base) else _local_folders)(base, len(pattern)):
         match = expression.fullmatch(folder)
         number = match and _number(match.groupdict())
         if match is None or number is None:
@@ -94,15 +93,12 @@ def _number(groups: dict[str, str | None]) -> int | None:
         return None
 
 
-def _folders(base: str, depth: int) -> Iterable[str]:
-    """Return the folders `depth` levels below `base`, relative to it."""
-    if not is_remote(base):
-        return _local_folders(base, "", depth)
-    # Object stores have no folders: derive them from file names.
+def _stored_folders(base: str, depth: int) -> Iterable[str]:
+    """Derive the folders `depth` levels below `base` from the names of files, because object stores have no folders."""
     return {"/".join(file.path.split("/")[:depth]) for file in list_files(base) if file.path.count("/") >= depth}
 
 
-def _local_folders(folder: str, prefix: str, depth: int) -> Iterator[str]:
+def _local_folders(folder: str, depth: int, prefix: str = "") -> Iterator[str]:
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
     except OSError as error:
@@ -111,4 +107,4 @@ def _local_folders(folder: str, prefix: str, depth: int) -> Iterator[str]:
         if depth == 1:
             yield f"{prefix}{name}"
         else:
-            yield from _local_folders(os.path.join(folder, name), f"{prefix}{name}/", depth - 1)
+            yield from _local_folders(os.path.join(folder, name), depth - 1, f"{prefix}{name}/")

@@ -17,7 +17,6 @@ from common.progress import report_progress
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.containers import Containers, find_containers, is_container
-from components.image_example_gen.discovery.entry import Entry, hash_of
 from components.image_example_gen.discovery.folders import check_filled, nothing_to_train_on, whole_layout
 from components.image_example_gen.discovery.manifests import Row, read_manifest
 from components.image_example_gen.discovery.sources import Sources, described
@@ -33,7 +32,7 @@ from components.image_example_gen.discovery.tables import (
     separated,
     unused,
 )
-from components.image_example_gen.items import Rejected
+from components.image_example_gen.items import Entry, Rejected, hash_of
 from components.image_example_gen.layout import Labels, Layout, merged
 from components.image_example_gen.names import is_picture, suffix_of
 from components.image_example_gen.readers.arrays.names import is_idx, is_idx_images, says_its_split
@@ -47,13 +46,7 @@ _HEAD = 1 << 20  # bytes of a table that decide whether it holds pixels or paths
 
 
 class Survey:
-    """Go through all files. Each method named `of_...` handles one kind of source.
-
-    Args:
-        images: See `find_sources`.
-        config: How pictures are read.
-        sink: Called with every picture file.
-    """
+    """Go through all files. Each method named `of_...` handles one kind of source. See `find_sources` for the arguments."""
 
     def __init__(self, images: str, config: DataConfig, sink: Callable[[Entry], None]):
         self.images, self.config, self.sink = images, config, sink
@@ -168,12 +161,7 @@ class Survey:
         self.print = (self.print + hash_of(f"{file.path}\0{file.size}\0{file.mtime_ns}")) % 2**256
 
     def add(self, entry: Entry, inside: str) -> None:
-        """Count a picture file and pass it on.
-
-        Args:
-            entry: The picture file.
-            inside: Its path without the span's folders.
-        """
+        """Count a picture file and pass it on; `inside` is its path without the span's folders."""
         self.count += 1
         self.bytes += max(entry.size, 0)
         self.layout.add(inside)

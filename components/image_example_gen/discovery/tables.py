@@ -14,13 +14,13 @@ import numpy as np
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.entry import hash_of
 from components.image_example_gen.discovery.manifests import MANIFEST_SUFFIXES, Row, columns_of, read_manifest
+from components.image_example_gen.items import hash_of
 from components.image_example_gen.layout import composed
 from components.image_example_gen.names import ending
 from components.image_example_gen.splits import SPLITS
+from components.image_example_gen.storage.archive_members import split_member
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file, printable, relative
-from components.image_example_gen.storage.members import split_member
 
 _METADATA = ("metadata.csv", "metadata.jsonl")
 _LOOKED_AT = 1 << 20  # bytes of a table searched for its columns
@@ -36,14 +36,9 @@ class Table:
     repeats: bool = False  # whether it, or a table beside it, lists a picture more than once; the last line counts
 
     def rows(self, folder: str, only: str = "") -> Iterator[Row]:
-        """Yield its lines, with paths relative to the folder of pictures.
+        """Yield its lines, with paths relative to the folder of pictures. Raise InputError if it cannot be read.
 
-        Args:
-            folder: The folder of pictures.
-            only: The common prefix of all pictures' paths if they lie in one archive; lines may omit it.
-
-        Raises:
-            InputError: The table cannot be read.
+        If all pictures lie in one archive, their paths begin with `only`, which lines may omit.
         """
         for row in read_manifest(self.path):
             path = self.above + separated(folder, relative(folder, row.path), only)
@@ -61,13 +56,7 @@ def is_table(path: str) -> bool:
 
 
 def label_tables(folder: str, found: Sequence[FoundFile], config: DataConfig) -> tuple[Table, ...]:
-    """Return the tables that labels come from.
-
-    Args:
-        folder: The folder of pictures.
-        found: The metadata files in it.
-        config: A label file or a pattern has priority over metadata files.
-    """
+    """Return the tables that labels come from: a configured label file or pattern has priority over the metadata files `found`."""
     if config.label_file:
         name = config.label_file
         path = name if is_remote(name) or os.path.isfile(name) else join(folder, name)
@@ -153,11 +142,7 @@ class Repeats:
         return [f"{count} different labels in {where}, {such}{path}: {first} and {second}{behind}"]
 
     def check_splits(self, table: str, rows: Callable[[], Iterable[Row]]) -> None:
-        """Raise if a table puts one picture into two splits: it would be used for both training and evaluation.
-
-        Raises:
-            InputError: There is such a picture.
-        """
+        """Raise InputError if a table puts one picture into two splits: it would be used for both training and evaluation."""
         *_, splits = self._differing()
         if len(splits):
             path, first, second = _example(rows(), splits, lambda row: row.split or "no split")
@@ -186,12 +171,7 @@ def _example(rows: Iterable[Row], hashes: np.ndarray, words: Callable[[Row], str
 
 
 def check(table: Table, folder: str, repeats: Repeats) -> tuple[int, set[str | None]]:
-    """Read a table to its end; return the sum of its lines' hashes, and the splits that it names.
-
-    Args:
-        table: The table.
-        folder: The folder of pictures.
-        repeats: Receives the lines, in addition to those of earlier tables.
+    """Read a table to its end; return the sum of its lines' hashes, and the splits that it names. Add its lines to `repeats`.
 
     Raises:
         InputError: The table cannot be read, a line is invalid, or a picture is in two splits.

@@ -31,11 +31,7 @@ _OTHERS = {
 
 
 class BrokenArchiveError(Exception):
-    """A file that is not an archive, is cut short or inconsistent, or cannot be read.
-
-    Args:
-        reason: The fault, in plain words.
-    """
+    """A file that is not an archive, is cut short or inconsistent, or cannot be read; `reason` is the fault in plain words."""
 
     def __init__(self, reason: str):
         super().__init__(reason)
@@ -84,21 +80,15 @@ def describe(head: bytes) -> str:
         return "an HTML page"
     packing = packing_of(head)
     if packing:
-        return describe_packing(packing)
+        return f"{'an' if packing == 'xz' else 'a'} {packing} file"
     if is_zip(head):
         return "a zip archive"
     found = next((words for magic, words in _OTHERS.items() if head.startswith(magic)), "")
     return found or ("a tar archive" if is_tar(head) else "")
 
 
-def describe_packing(packing: str) -> str:
-    """Return the name of a file compressed by `packing`."""
-    return f"{'an' if packing == 'xz' else 'a'} {packing} file"
-
-
-def beginning(head: bytes) -> str:
-    """Return the first bytes of a file in readable form: text if it is text, else hexadecimal digits."""
+def describe_anyway(head: bytes) -> str:
+    """Describe a file that starts with `head`; an unknown one by its first bytes: as text, else as hexadecimal digits."""
     first = head[:16]
-    if re.fullmatch(rb"[\t\r\n -~]+", first):
-        return repr(first.decode("ascii"))
-    return first[:8].hex(" ")
+    is_text = re.fullmatch(rb"[\t\r\n -~]+", first)
+    return describe(head) or f"it begins with {repr(first.decode('ascii')) if is_text else first[:8].hex(' ')}"

@@ -1,9 +1,12 @@
-"""Go through the files in a zip or tar archive as a stream; nothing is unpacked to disk."""
+"""Go through the files in a zip or tar archive as a stream, and open them; nothing is unpacked to disk."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
+import io
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
@@ -15,21 +18,19 @@ from components.image_example_gen.storage.archive_kinds import (
     HEAD,
     BrokenArchiveError,
     archive_suffix,
-    beginning,
-    describe,
+    describe_anyway,
+    is_archive,
     is_tar,
     is_zip,
     packing_of,
 )
-from components.image_example_gen.storage.plain import first_bytes, open_plain, seekable
+from components.image_example_gen.storage.plain import first_bytes, is_plain_file, is_remote, open_plain, seekable, stat_plain
 from components.image_example_gen.storage.stores import one_line
+from components.image_example_gen.storage.streams import Readable
 from components.image_example_gen.storage.tarlist import list_tar
-from components.image_example_gen.storage.ziplist import (
-    ZipEntry,
-    list_zip,
-    open_entry,
-)
+from components.image_example_gen.storage.ziplist import ZipEntry, list_zip, open_entry
 
+_PIECE = 1 << 16
 # Limits of an archive's decompressed size, in bytes: pictures are compressed already, and hardly shrink.
 MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
 
@@ -95,6 +96,61 @@ def check_encoding(encoding: str | None) -> None:
         ) from None
 
 
+def split_member(path: str) -> tuple[str, str] | None:
+    """Split a path that leads through an archive into the archive's path and the inner one; None for other paths.
+
+    On this machine and in stores, the archive must be a file, because a folder may be called pictures.tar. The web has no folders
+    to check, so there the name decides.
+    """
+    parts = path.split("/")
+    for at in range(3 if is_remote(path) else 0, len(parts) - 1):  # a host may be called pictures.zip
+        archive, name = "/".join(parts[: at + 1]), "/".join(parts[at + 1 :])
+        if name and is_archive(parts[at]) and is_plain_file(archive):
+            return archive, name
+    return None
+
+
+def open_member(archive: str, name: str) -> BinaryIO:
+    """Open a file in an archive, by its `Member.key`, as a stream that cannot seek.
+
+    The name is looked up only among the names in the archive. Raise OSError if it is not there, or cannot be read.
+    """
+    with contextlib.ExitStack() as stack:
+        member = stack.enter_context(_found(archive, name))
+        try:
+            inside = stack.enter_context(contextlib.closing(member.open()))
+        except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
+            raise _damaged() from error
+        return io.BufferedReader(_MemberStream(inside, member.size, stack.pop_all()), _PIECE)
+
+
+def size_of_member(archive: str, name: str) -> int:
+    """Return the decompressed size of a file in an archive. Raise OSError if there is no such file, or it cannot be read."""
+    with _found(archive, name) as member:
+        return member.size
+
+
+@contextlib.contextmanager
+def _found(archive: str, name: str) -> Iterator[Member]:
+    """Find a file in an archive; it can be opened within the context."""
+    try:
+        size, _ = stat_plain(archive)
+    except OSError:
+        raise
+    except Exception as error:  # each store raises its own errors
+        raise OSError(errno.EIO, "the store does not answer") from error
+    with contextlib.closing(walk(archive, size)) as members:
+        try:
+            member = next((member for member in members if name == member.key or member.refused == ENDLESS), None)
+        except BrokenArchiveError as error:
+            raise OSError(errno.EIO, f"its archive is {error.reason}") from error
+        if member is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{archive}/{name}")
+        if member.refused or member.size > allowed_size(size):
+            raise OSError(errno.EIO, member.refused or ENDLESS)
+        yield member
+
+
 def _entries(path: str, encoding: str | None) -> Iterator[tuple[int, Member | None]]:
     """Return the members, None for entries that are not files, each with the decompressed size of the archive up to its end."""
     head = first_bytes(path, HEAD)
@@ -106,8 +162,8 @@ def _entries(path: str, encoding: str | None) -> Iterator[tuple[int, Member | No
     if packing_of(head) or is_tar(head):
         return _tar_entries(path, encoding, called_zip)
     if called_zip:  # possibly a self-extracting one
-        return _zip_entries(path, encoding, describe(head) or f"it begins with {beginning(head)}")
-    raise BrokenArchiveError(reasons.NO_TAR.format(describe(head) or f"it begins with {beginning(head)}"))
+        return _zip_entries(path, encoding, describe_anyway(head))
+    raise BrokenArchiveError(reasons.NO_TAR.format(describe_anyway(head)))
 
 
 def _zip_entries(path: str, encoding: str | None, otherwise: str = "") -> Iterator[tuple[int, Member]]:
@@ -155,9 +211,7 @@ def _tar_entries(path: str, encoding: str | None, called_zip: bool) -> Iterator[
         raise BrokenArchiveError(reason) from error
 
 
-def _checked(
-    name: str, key: str, size: int, opened: Callable[[], BinaryIO] | None, refused: str, undecoded: bool = False
-) -> Member:
+def _checked(name: str, key: str, size: int, opened: Callable[[], BinaryIO] | None, refused: str, undecoded: bool) -> Member:
     plain = _with_slashes(name)
     name, key = plain, plain if key == name else _with_slashes(key)
     if (".." in name and ".." in name.split("/")) or name.startswith("/") or name[1:2] == ":":
@@ -166,7 +220,6 @@ def _checked(
 
 
 def _with_slashes(name: str) -> str:
-    """Return a name as a relative path with forward slashes, whichever system wrote it."""
     name = name.replace("\\", "/")
     return re.sub(r"(^|/)(\./)+", r"\1", name) if "./" in name else name
 
@@ -182,3 +235,29 @@ def _decoded(raw: bytes, encoding: str | None, otherwise: str) -> tuple[str, boo
         return (raw.decode(encoding), False) if encoding else (otherwise, True)
     except ValueError:
         return otherwise, True
+
+
+def _damaged() -> OSError:
+    return OSError(errno.EIO, reasons.MEMBER_DAMAGED)
+
+
+class _MemberStream(Readable):
+    """The bytes of a file in an archive; closing it closes the archive."""
+
+    def __init__(self, inside: BinaryIO, size: int, opened: contextlib.ExitStack):
+        self._inside, self._left, self._opened = inside, size, opened
+
+    def _read(self, most: int) -> bytes:
+        try:
+            data = self._inside.read(min(most, self._left))
+        except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
+            raise _damaged() from error
+        if not data and self._left:
+            raise _damaged()
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        if not self.closed:
+            self._opened.close()
+        super().close()

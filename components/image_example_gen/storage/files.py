@@ -6,7 +6,6 @@ import os
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from stat import S_ISDIR, S_ISREG
 from typing import BinaryIO
@@ -15,27 +14,10 @@ from common.errors import InputError
 from components.image_example_gen import reasons
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.names import is_passed_over, is_picture
-from components.image_example_gen.storage.members import open_member, size_of_member, split_member
-from components.image_example_gen.storage.plain import WEB, is_remote, local_path, open_plain, open_url, quoted, seekable
-from components.image_example_gen.storage.stores import is_stored_file, list_stored, one_line, stat_stored
+from components.image_example_gen.storage.archive_members import open_member, size_of_member, split_member
+from components.image_example_gen.storage.plain import is_plain_file, is_remote, local_path, open_plain, seekable, stat_plain
+from components.image_example_gen.storage.stores import list_stored, one_line
 from serving.picture_files import Refused
-
-__all__ = [
-    "FoundFile",
-    "is_file",
-    "is_remote",
-    "join",
-    "list_files",
-    "local_path",
-    "one_line",
-    "open_file",
-    "open_seekable",
-    "printable",
-    "quoted",
-    "read_bytes",
-    "relative",
-    "stat_file",
-]
 
 _PIECE = 1 << 24  # bytes read at once; Python allocates the whole requested size
 _REASONS = {FileNotFoundError: "there is no such file", PermissionError: "the server does not allow it"}
@@ -54,16 +36,22 @@ def list_files(folder: str, follow_links: bool = False) -> Iterator[FoundFile | 
     """Yield all files below `folder`, without opening any, in the order of the file system.
 
     Hidden files and folders, thumbnails and system files are left out. So is everything that is neither a file nor a folder: a pipe
-    would block its reader forever. No list is kept in memory, because the folder may have millions of files.
-
-    Args:
-        folder: A path, or a URI.
-        follow_links: Whether links may lead out of the folder; links within it are always followed.
+    would block its reader forever. No list is kept in memory, because the folder may have millions of files. Links within the folder
+    are always followed, those that lead out of it only if `follow_links`.
 
     Raises:
         InputError: `folder` does not exist, is not a folder or may not be read.
     """
-    return _list_remote(folder) if is_remote(folder) else _list_local(folder, follow_links)
+    if is_remote(folder):
+        yield from _list_remote(folder)
+        return
+    if not os.path.exists(folder):
+        raise InputError(f"the folder {printable(folder)} does not exist: check the path of the pictures")
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise InputError(f"the folder {printable(folder)} cannot be read: {error.strerror}") from error
+    yield from _walk(folder, None if follow_links else os.path.realpath(folder))
 
 
 def join(folder: str, path: str) -> str:
@@ -84,16 +72,10 @@ def relative(folder: str, path: str) -> str:
 
 
 def open_file(path: str) -> BinaryIO:
-    """Open a file for reading its stored bytes; also a file in an archive, by a path that leads through it.
-
-    Raises:
-        OSError: The file cannot be opened.
-    """
-    if is_remote(path):
-        inside = split_member(path)
-        return open_member(*inside) if inside else open_plain(path)
+    """Open a file, also one in an archive by a path that leads through it. Raise OSError if it cannot be opened."""
+    inside = split_member(path) if is_remote(path) else None
     try:
-        return open_plain(path)
+        return open_member(*inside) if inside else open_plain(path)
     except NotADirectoryError:
         inside = split_member(path)
         if inside is None:
@@ -102,12 +84,9 @@ def open_file(path: str) -> BinaryIO:
 
 
 def open_seekable(path: str) -> BinaryIO:
-    """Open a file for random access; a file on the web or in an archive is copied to a temporary file.
+    """Open a file for random access; one on the web or in an archive is copied to a temporary file, which deletes itself.
 
-    The copy deletes itself. Its size is bounded: `open_member` refuses files beyond an archive's limit.
-
-    Raises:
-        OSError: The file cannot be opened.
+    The copy's size is bounded: `open_member` refuses files beyond an archive's limit. Raise OSError if the file cannot be opened.
     """
     return seekable(open_file(path))
 
@@ -116,13 +95,13 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
     """Read a file. Raise Refused if the file cannot be read, or is larger than `max_megabytes`."""
     most = int(max_megabytes * 1e6)
     try:
-        if is_remote(path):
-            data = _read_stream(path, most + 1)
-        else:
-            try:
-                data = _read_local(path, most + 1)
-            except NotADirectoryError:  # possibly a file in an archive
-                data = _read_stream(path, most + 1)
+        try:
+            data = None if is_remote(path) else _read_local(path, most + 1)
+        except NotADirectoryError:  # possibly a file in an archive
+            data = None
+        if data is None:
+            with open_file(path) as stream:
+                data = stream.read(most + 1)
     except FileNotFoundError as error:
         raise Refused(reasons.GONE) from error
     except PermissionError as error:
@@ -140,12 +119,8 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
 
 def is_file(path: str) -> bool:
     """Return whether `path` names a file, also one in an archive, and not a folder; http(s) URLs always name files."""
-    if not is_remote(path):
-        return os.path.isfile(path) or _is_member(path)
-    if path.startswith(WEB):
-        return True
     try:
-        return is_stored_file(path) or _is_member(path)
+        return is_plain_file(path) or _is_member(path)
     except InputError:
         raise
     except Exception as error:  # each store raises its own errors
@@ -161,10 +136,9 @@ def _is_member(path: str) -> bool:
 
 
 def stat_file(folder: str, name: str) -> FoundFile:
-    """Return size and modification time of one file, wherever it is; -1 for facts that a web server does not report.
+    """Return the facts of one file, wherever it is; -1 for what a web server does not report.
 
-    Raises:
-        InputError: The file cannot be reached.
+    Raise InputError if the file cannot be reached.
     """
     path = join(folder, name)
     try:
@@ -172,16 +146,7 @@ def stat_file(folder: str, name: str) -> FoundFile:
         if inside:
             above, archive = posixpath.split(inside[0])
             return FoundFile(name, size_of_member(*inside), stat_file(above or ".", archive).mtime_ns)
-        if not is_remote(path):
-            found = os.stat(path)
-            return FoundFile(name, found.st_size, found.st_mtime_ns)
-        if path.startswith(WEB):
-            with open_url(path) as stream:
-                size, changed = (stream.headers.get(key) for key in ("Content-Length", "Last-Modified"))
-            seconds = parsedate_to_datetime(changed).timestamp() if changed else -1
-            return FoundFile(name, int(size or -1), int(seconds * 1_000_000_000))
-        size, seconds = stat_stored(path)
-        return FoundFile(name, size, int(seconds * 1_000_000_000))
+        return FoundFile(name, *stat_plain(path))
     except InputError:
         raise
     except Exception as error:  # each store raises its own errors
@@ -192,11 +157,6 @@ def stat_file(folder: str, name: str) -> FoundFile:
 def printable(path: str) -> str:
     r"""Return `path` as valid text for any file or terminal: bytes that are not UTF-8 are written as \xNN."""
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _read_stream(path: str, most: int) -> bytes:
-    with open_file(path) as stream:
-        return stream.read(most)
 
 
 def _read_local(path: str, most: int) -> bytes:
@@ -213,16 +173,6 @@ def _read_local(path: str, most: int) -> bytes:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)[:most]
     finally:
         os.close(file)
-
-
-def _list_local(folder: str, follow_links: bool) -> Iterator[FoundFile | Rejected]:
-    if not os.path.exists(folder):
-        raise InputError(f"the folder {printable(folder)} does not exist: check the path of the pictures")
-    try:
-        os.scandir(folder).close()
-    except OSError as error:
-        raise InputError(f"the folder {printable(folder)} cannot be read: {error.strerror}") from error
-    yield from _walk(folder, None if follow_links else os.path.realpath(folder))
 
 
 def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:

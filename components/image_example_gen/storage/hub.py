@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 
 from common.errors import InputError
+from components.image_example_gen.storage.streams import Readable
 
 SCHEME = "hf://"
 _URI = re.compile(r"hf://(?:datasets/)?([^/@]+(?:/[^/@]+)?)(?:@(refs/[^/]+/[^/]+|[^/]+))?(?:/(.*))?")
@@ -27,6 +28,15 @@ _BLOCK, _BLOCKS = 4 << 20, 6  # bytes per request, and number of cached blocks: 
 _TIMEOUT_SECONDS = 30
 _TRIES = 3
 _MOST_NAME = 2 * 96 + 1  # characters of owner/name
+_REASONS = {  # by the Hub's errors, the special ones first
+    "GatedRepoError": "the data set {name} is gated: accept its terms on its page on the Hub, and set HF_TOKEN",
+    "RepositoryNotFoundError": (
+        "there is no data set {name} on the Hugging Face Hub, or it is private: check the name, or set HF_TOKEN"
+    ),
+    "RevisionNotFoundError": "the data set {name} has no revision {revision!r}",
+    "EntryNotFoundError": "the data set {name} has no folder or file {path!r}",
+    "HFValidationError": "{name!r} is no name of a data set: write hf://owner/name",
+}
 
 
 @dataclass(frozen=True)
@@ -51,23 +61,13 @@ class HubPath:
         return cls(repository, unquote(revision) if revision else None, (path or "").strip("/"))
 
 
-class HubFile(io.RawIOBase):
-    """A file of a data set, read by ranges.
-
-    Args:
-        uri: The file.
-
-    Raises:
-        OSError: The file cannot be reached.
-    """
+class HubFile(Readable):
+    """A file of a data set, read by ranges. Raise OSError if it cannot be reached."""
 
     def __init__(self, uri: str):
         self.uri, self.place, self.size = uri, 0, 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._block(0)  # also sets the size
-
-    def readable(self) -> bool:
-        return True
 
     def seekable(self) -> bool:
         return True
@@ -82,14 +82,11 @@ class HubFile(io.RawIOBase):
         self.place = place
         return place
 
-    def readinto(self, buffer: Any) -> int:
-        if self.place >= self.size:
-            return 0
+    def _read(self, most: int) -> bytes:
         number, begin = divmod(self.place, _BLOCK)
-        piece = self._block(number)[begin : begin + len(buffer)]
-        buffer[: len(piece)] = piece
+        piece = self._block(number)[begin : begin + most] if self.place < self.size else b""
         self.place += len(piece)
-        return len(piece)
+        return piece
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:
@@ -111,8 +108,7 @@ def open_hub(uri: str) -> BinaryIO:
 def list_hub(folder: str) -> Iterator[tuple[str, int, float]]:
     """Yield the URI and the size in bytes of each file below a folder, and a number that changes with its content.
 
-    Raises:
-        InputError: There is no such data set, revision or folder, or it cannot be reached.
+    Raise InputError if there is no such data set, revision or folder, or it cannot be reached.
     """
     root, top = folder.rstrip("/"), HubPath.parse(folder)
     with _said(folder):
@@ -125,11 +121,7 @@ def list_hub(folder: str) -> Iterator[tuple[str, int, float]]:
 
 
 def stat_hub(uri: str) -> tuple[int, float]:
-    """Return the size in bytes of a file, and a number that changes with its content.
-
-    Raises:
-        InputError: The file cannot be reached.
-    """
+    """Return a file's size in bytes, and a number that changes with its content. Raise InputError if it cannot be reached."""
     found = _info(uri)
     if found is None:
         raise InputError(f"there is no file {uri}")
@@ -214,20 +206,9 @@ def _said(uri: str) -> Iterator[None]:
         raise
     except Exception as error:  # errors of the Hub, and of two HTTP libraries
         kinds = {kind.__name__ for kind in type(error).__mro__}
-        name = where.repository[:80]
-        if "GatedRepoError" in kinds:
-            reason = f"the data set {name} is gated: accept its terms on its page on the Hub, and set HF_TOKEN"
-        elif "RepositoryNotFoundError" in kinds:
-            reason = f"there is no data set {name} on the Hugging Face Hub, or it is private: check the name, or set HF_TOKEN"
-        elif "RevisionNotFoundError" in kinds:
-            reason = f"the data set {name} has no revision {(where.revision or 'main')[:40]!r}"
-        elif "EntryNotFoundError" in kinds:
-            reason = f"the data set {name} has no folder or file {where.path[:60]!r}"
-        elif "HFValidationError" in kinds:
-            reason = f"{name!r} is no name of a data set: write hf://owner/name"
-        else:
-            reason = f"{uri[:80]} cannot be reached: {_words(error)}"
-        raise InputError(reason) from None
+        reason = next((reason for kind, reason in _REASONS.items() if kind in kinds), "{uri} cannot be reached: {error}")
+        names = {"name": where.repository[:80], "revision": (where.revision or "main")[:40], "path": where.path[:60]}
+        raise InputError(reason.format(uri=uri[:80], error=_words(error), **names)) from None
 
 
 def _words(error: Exception) -> str:

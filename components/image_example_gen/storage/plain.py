@@ -11,11 +11,12 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from email.utils import mktime_tz, parsedate_tz
 from typing import BinaryIO
 
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
-from components.image_example_gen.storage.stores import one_line, open_stored
+from components.image_example_gen.storage.stores import is_stored_file, one_line, open_stored, stat_stored
 from components.image_example_gen.storage.streams import read_up_to
 
 TIMEOUT_SECONDS = 30
@@ -39,12 +40,30 @@ def open_plain(path: str) -> BinaryIO:
     return open_url(path) if path.startswith(WEB) else open_stored(path)
 
 
-def seekable(stream: BinaryIO) -> BinaryIO:
-    """Return `stream` if it supports seeking, else a temporary copy of it, which deletes itself.
+def is_plain_file(path: str) -> bool:
+    """Return whether there is such a file; the web is not asked, and has no folders."""
+    if not is_remote(path):
+        return os.path.isfile(path)
+    return path.startswith(WEB) or is_stored_file(path)
 
-    Raises:
-        OSError: The stream cannot be read.
-    """
+
+def stat_plain(path: str) -> tuple[int, int]:
+    """Return a file's size in bytes and modification time in nanoseconds since 1970; -1 for what a web server does not report."""
+    if not is_remote(path):
+        found = os.stat(path)
+        return found.st_size, found.st_mtime_ns
+    if path.startswith(WEB):
+        with open_url(path) as stream:
+            length, changed = (stream.headers.get(key) or "" for key in ("Content-Length", "Last-Modified"))
+        date = parsedate_tz(changed)
+        size, seconds = int(length) if length.isdigit() else -1, mktime_tz(date) if date else -1
+    else:
+        size, seconds = stat_stored(path)
+    return size, int(seconds * 1_000_000_000)
+
+
+def seekable(stream: BinaryIO) -> BinaryIO:
+    """Return `stream` if it supports seeking, else a temporary copy, which deletes itself. Raise OSError if it cannot be read."""
     if stream.seekable():
         return stream
     with stream, contextlib.ExitStack() as on_failure:
@@ -62,10 +81,9 @@ def first_bytes(path: str, count: int) -> bytes:
 
 
 def quoted(url: str) -> str:
-    """Return a URL with spaces and non-ASCII characters encoded as by browsers: the host by RFC 3490, the rest by %.
+    """Return a URL with spaces and other characters encoded as by browsers: the host by RFC 3490, the rest by %.
 
-    Raises:
-        OSError: The host's name is invalid.
+    Raise OSError if the host's name is invalid.
     """
     try:
         parts = urllib.parse.urlsplit(url)

@@ -29,10 +29,9 @@ def open_stored(uri: str) -> BinaryIO:
     try:
         if client is not None:
             return client.open(uri)
-        from apache_beam.io.filesystem import CompressionTypes
         from apache_beam.io.filesystems import FileSystems
 
-        return FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
+        return FileSystems.open(uri, compression_type="uncompressed")
     except OSError:
         raise
     except Exception as error:  # each store raises its own errors
@@ -55,34 +54,28 @@ def write_empty(uri: str) -> None:
 
 
 def create_stored(uri: str) -> BinaryIO:
-    """Open a file for writing, which replaces an existing one; it exists once the stream is closed.
-
-    At least one byte must be written; see `write_empty`.
-    """
+    """Open a file for writing, which replaces an existing one once it is closed; `write_empty` writes one without bytes."""
     client = _client(uri)
     if client is not None:
         return client.open(uri, "wb" if uri.startswith("s3:") else "w")
-    from apache_beam.io.filesystem import CompressionTypes
     from apache_beam.io.filesystems import FileSystems
 
-    return FileSystems.create(uri, compression_type=CompressionTypes.UNCOMPRESSED)
+    return FileSystems.create(uri, compression_type="uncompressed")
 
 
 def list_stored(folder: str) -> Iterator[tuple[str, int, float]]:
     """Yield path, size in bytes and modification time in seconds since 1970 of each file below a folder, in no order."""
     if folder.startswith(hub.SCHEME):
         yield from hub.list_hub(folder)
-        return
-    client = _client(folder)
-    if client is not None:
+    elif client := _client(folder):
         for path, (size, changed) in client.list_files(folder, with_metadata=True):
             yield path, size, changed
-        return
-    from apache_beam.io.filesystems import FileSystems
+    else:
+        from apache_beam.io.filesystems import FileSystems
 
-    # `match` would build the whole list.
-    for file in FileSystems.get_filesystem(folder)._list(folder):
-        yield file.path, file.size_in_bytes, file.last_updated_in_seconds
+        # `match` would build the whole list.
+        for file in FileSystems.get_filesystem(folder)._list(folder):
+            yield file.path, file.size_in_bytes, file.last_updated_in_seconds
 
 
 def is_stored_file(uri: str) -> bool:
@@ -116,10 +109,7 @@ def stat_stored(uri: str) -> tuple[int, float]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's message in one line; a long one is cut between words.
-
-    HTTP clients nest errors, and list attempts first: the innermost error has the cause.
-    """
+    """Return an error's message in one line: of nested errors the innermost, which has the cause; a long one is cut at a word."""
     if type(error).__name__ == "ClientAuthenticationError":  # Azure lists everything that it has tried
         return "there are no credentials: set AZURE_STORAGE_CONNECTION_STRING, or sign in by az login"
     inner: BaseException | None = error
@@ -173,9 +163,8 @@ def _check_bucket(bucket: str) -> None:
         settings = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS, retries={"max_attempts": 2})
         boto3.client("s3", config=settings).head_bucket(Bucket=bucket)
     except NoCredentialsError:
-        raise InputError(
-            f"s3://{bucket} needs credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        ) from None
+        keys = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        raise InputError(f"s3://{bucket} needs credentials: {keys}") from None
     except ClientError as error:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:  # 403 may mean that files can be read but not listed
             raise InputError(f"there is no bucket s3://{bucket}") from error

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import io
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import Any, BinaryIO
 
 _PIECE = 1 << 20
 _LARGE_PIECE = 1 << 24  # Python allocates the whole requested size, and a damaged header may request any size
 
 
+class Readable(io.RawIOBase):
+    """A stream of the bytes that `read`, or the method `_read` of a subclass, returns: at most as many as asked for, none at the end."""
+
+    def __init__(self, read: Callable[[int], bytes]):
+        self._read = read
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 def read_up_to(stream: BinaryIO, size: int) -> bytes:
     """Return `size` bytes, or fewer if the stream ends."""
     pieces, left = [], size
-    while left and (piece := stream.read(left)):
+    while left and (piece := stream.read(min(left, _LARGE_PIECE))):
         pieces.append(piece)
         left -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -20,14 +36,10 @@ def read_up_to(stream: BinaryIO, size: int) -> bytes:
 
 def read_fully(stream: BinaryIO, size: int) -> bytes:
     """Return `size` bytes. Raise EOFError if the stream has fewer bytes."""
-    pieces = []
-    while size:
-        piece = stream.read(min(size, _LARGE_PIECE))
-        if not piece:
-            raise EOFError("it ends too early")
-        pieces.append(piece)
-        size -= len(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    data = read_up_to(stream, size)
+    if len(data) != size:
+        raise EOFError("it ends too early")
+    return data
 
 
 def read_until_damage(stream: BinaryIO, size: int) -> tuple[bytes, Exception | None]:
@@ -44,11 +56,7 @@ def read_until_damage(stream: BinaryIO, size: int) -> tuple[bytes, Exception | N
 
 
 def skip(stream: BinaryIO, count: int) -> None:
-    """Skip `count` bytes of a stream; read them if it does not support seeking.
-
-    Raises:
-        EOFError: A stream that does not support seeking has fewer bytes.
-    """
+    """Skip `count` bytes. Raise EOFError if a stream that does not support seeking, which is read instead, has fewer."""
     if not count:
         return
     try:
@@ -60,7 +68,4 @@ def skip(stream: BinaryIO, count: int) -> None:
 
 def count_rest(stream: BinaryIO) -> int:
     """Return the number of remaining bytes of a stream."""
-    count = 0
-    while piece := stream.read(_PIECE):
-        count += len(piece)
-    return count
+    return sum(map(len, iter(lambda: stream.read(_PIECE), b"")))

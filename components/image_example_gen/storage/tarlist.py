@@ -20,14 +20,13 @@ from components.image_example_gen import reasons
 from components.image_example_gen.storage.archive_kinds import (
     HEAD,
     BrokenArchiveError,
-    beginning,
     describe,
-    describe_packing,
+    describe_anyway,
     is_tar,
     packing_of,
 )
 from components.image_example_gen.storage.stores import one_line
-from components.image_example_gen.storage.streams import read_up_to
+from components.image_example_gen.storage.streams import Readable, read_up_to
 from components.image_example_gen.storage.tar_header import BLOCK, TarHeader, read_header
 
 _MOST_HEADERS = 1 << 20  # bytes before one file
@@ -38,11 +37,7 @@ _PAX, _PAX_FOR_ALL = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE), tarfile.XGLTYPE
 _LONG_NAME, _LONG_LINK = tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK
 _HEADERS = (*_PAX, _PAX_FOR_ALL, _LONG_NAME, _LONG_LINK)
 _WITHOUT_DATA = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
-_UNPACKERS: dict[str, Callable[[Any], Any]] = {
-    "gzip": lambda stream: gzip.GzipFile(fileobj=stream),
-    "bzip2": bz2.BZ2File,
-    "xz": lzma.LZMAFile,
-}
+_UNPACKERS: dict[str, Callable[[Any], Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
 
 
 class TarEntry(NamedTuple):
@@ -57,24 +52,18 @@ class TarEntry(NamedTuple):
 
 
 def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
-    """Yield the entries of an archive, one by one.
-
-    Args:
-        stream: The archive from its beginning, possibly compressed; it is read once.
-
-    Raises:
-        BrokenArchiveError: It is not a tar archive, or is damaged.
-    """
+    """Yield the entries of an archive, which may be compressed and is read once. Raise BrokenArchiveError if it is none, or damaged."""
     inside = stored = _Source(_reader(stream), stream)
     packing = ""
     try:
-        head = stored.peek(HEAD)
+        head = stored_head = stored.peek(HEAD)
         packing = packing_of(head)
         if packing:
             inside = _Source(_UNPACKERS[packing](stored).read)
             head = inside.peek(HEAD)
         if not is_tar(head):
-            raise BrokenArchiveError(_no_tar(packing, head))
+            packed = reasons.PACKED_NO_TAR.format(describe(stored_head), describe(head) or "one file")
+            raise BrokenArchiveError(packed if packing else reasons.NO_TAR.format(describe_anyway(head)))
         yield from _entries(inside)
     except BrokenArchiveError:
         raise
@@ -88,12 +77,6 @@ def list_tar(stream: BinaryIO) -> Iterator[TarEntry]:
 
 class UnreadableError(OSError):
     """An error of a file's store while reading, unrelated to the file's content."""
-
-
-def _no_tar(packing: str, head: bytes) -> str:
-    if not packing:
-        return reasons.NO_TAR.format(describe(head) or f"it begins with {beginning(head)}")
-    return reasons.PACKED_NO_TAR.format(describe_packing(packing), describe(head) or "one file")
 
 
 def _entries(inside: _Source) -> Iterator[TarEntry]:
@@ -172,35 +155,16 @@ def _open(inside: _Source, begin: int, size: int) -> BinaryIO:
         raise OSError("it was opened before")
     if size <= _SMALL:
         return io.BytesIO(inside.exactly(size))
-    return io.BufferedReader(_Part(inside, size), _PIECE)
+    end = begin + size
+    return io.BufferedReader(Readable(lambda count: inside.exactly(min(count, end - inside.done, _SMALL))), _PIECE)
 
 
-class _Part(io.RawIOBase):
-    """The bytes of one file in an archive."""
-
-    def __init__(self, inside: _Source, size: int):
-        self._inside, self._left = inside, size
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count = min(len(buffer), self._left, _SMALL)
-        data = self._inside.exactly(count)
-        self._left -= count
-        buffer[:count] = data
-        return count
-
-
-class _Source(io.RawIOBase):
+class _Source(Readable):
     """A stream that counts the bytes read and supports lookahead."""
 
     def __init__(self, read: Callable[[int], bytes], stream: BinaryIO | None = None):
         self._read_next, self._ahead, self.done, self.header = read, b"", 0, 0
         self._stream = stream if stream is not None and stream.seekable() else None
-
-    def readable(self) -> bool:
-        return True
 
     def peek(self, count: int) -> bytes:
         """Return the next bytes without consuming them."""
@@ -216,10 +180,7 @@ class _Source(io.RawIOBase):
         self.done += len(data)
         return data
 
-    def readinto(self, buffer: Any) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+    _read = read
 
     def exactly(self, count: int) -> bytes:
         """Return the next bytes."""

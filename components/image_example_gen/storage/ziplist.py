@@ -13,17 +13,18 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
 
 from components.image_example_gen import reasons
 from components.image_example_gen.storage.archive_kinds import BrokenArchiveError
-from components.image_example_gen.storage.streams import read_up_to
+from components.image_example_gen.storage.streams import Readable, read_up_to
 
 _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _ENTRY_SIZE, _LOCAL_SIZE = 22, 56, 20, 46, 30
 _MOST_COMMENT = 1 << 16
 _NAME_IS_UTF_8, _ENCRYPTED, _PATCHED = 0x800, 0x1, 0x20
+_STORED, _DEFLATED, _BZIP2, _LZMA = 0, 8, 12, 14  # compression methods
 _LENGTHS = struct.Struct("<3H")  # of a name, its extra fields and a comment
 _LIST_PIECE = 1 << 18  # bytes of the list read at once: more than an entry can have
 _FIELDS = 64  # usual maximum of bytes in a header's extra fields
@@ -45,10 +46,7 @@ class ZipEntry(NamedTuple):
 
 
 def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
-    """Yield the files in an archive, in the order of its list. Others may read `stream` between two files.
-
-    Args:
-        stream: The archive; it supports seeking.
+    """Yield the files in an archive, a stream that supports seeking and that others may read between two files.
 
     Raises:
         BrokenArchiveError: It is not a zip archive, or its list is damaged.
@@ -75,11 +73,9 @@ def list_zip(stream: BinaryIO) -> Iterator[ZipEntry]:
 def open_entry(stream: BinaryIO, entry: ZipEntry) -> BinaryIO:
     """Open a file of an archive as a stream that ends where the list says, and raises OSError on damage.
 
-    Args:
-        stream: The archive; nothing else may read it meanwhile.
-        entry: The file.
+    Nothing else may read the archive meanwhile.
     """
-    small = entry.method in (0, 8) and entry.packed <= _PIECE and entry.size <= _MOST_AT_ONCE
+    small = entry.method in (_STORED, _DEFLATED) and entry.packed <= _PIECE and entry.size <= _MOST_AT_ONCE
     # The file's header repeats the name and has its own extra fields, whose lengths are only stated there.
     data = _read_at(stream, entry.at, _LOCAL_SIZE + (len(entry.raw_name) + _FIELDS + entry.packed if small else 0))
     if len(data) < _LOCAL_SIZE or not data.startswith(b"PK\x03\x04"):
@@ -154,7 +150,7 @@ def _entry(data: bytes, shift: int) -> ZipEntry:
         refused = reasons.MEMBER_ENCRYPTED
     elif made_by == 3 and stat.S_ISLNK(attributes >> 16):
         refused = reasons.MEMBER_LINK
-    elif flags & _PATCHED or method not in _METHODS:
+    elif flags & _PATCHED or method not in (_STORED, _DEFLATED, _BZIP2, _LZMA):
         refused = reasons.ZIP_METHOD
     return ZipEntry(raw.partition(b"\0")[0], utf_8, bool(flags & _NAME_IS_UTF_8), size, refused, packed, method, crc, at + shift)
 
@@ -174,51 +170,30 @@ def _read_at(stream: BinaryIO, at: int, count: int) -> bytes:
         raise BrokenArchiveError(reasons.ZIP_BEYOND.format(min(at, 10**18))) from error
 
 
-class _Stored:
-    """Pass bytes through unchanged."""
-
-    eof, needs_input = False, True
-
-    def decompress(self, data: bytes, most: int) -> bytes:
-        return data
-
-
 class _Deflated:
     """Decompress with zlib, with the interface of the other decompressors."""
 
     def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-
-    @property
-    def eof(self) -> bool:
-        return self._inflate.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._inflate.unconsumed_tail
+        self._inflate, self.eof, self.needs_input = zlib.decompressobj(-zlib.MAX_WBITS), False, True
 
     def decompress(self, data: bytes, most: int) -> bytes:
-        return self._inflate.decompress(self._inflate.unconsumed_tail + data, most)
+        data = self._inflate.decompress(self._inflate.unconsumed_tail + data, most)
+        self.eof, self.needs_input = self._inflate.eof, not self._inflate.unconsumed_tail
+        return data
 
 
-_METHODS: dict[int, Callable[[], Any] | None] = {0: _Stored, 8: _Deflated, 12: bz2.BZ2Decompressor, 14: None}
-
-
-class _Unpacked(io.RawIOBase):
+class _Unpacked(Readable):
     """A file of a zip archive as bytes: never longer than its header says, and an error if its checksum is wrong."""
 
     def __init__(self, stream: BinaryIO, at: int, entry: ZipEntry):
         self._stream, self._at, self._entry = stream, at, entry
         self._packed, self._left, self._crc = entry.packed, entry.size, 0
-        make = _METHODS[entry.method]
-        self._unpacker = make() if make else self._lzma()
+        make = {_DEFLATED: _Deflated, _BZIP2: bz2.BZ2Decompressor, _LZMA: self._lzma}.get(entry.method)
+        self._unpacker = make() if make else None
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
+    def _read(self, most: int) -> bytes:
         try:
-            data = self._next(min(len(buffer), _MOST_AT_ONCE))
+            data = self._next(min(most, _MOST_AT_ONCE))
         except OSError:
             raise
         except Exception as error:  # zlib, bz2 and lzma raise their own errors
@@ -229,11 +204,12 @@ class _Unpacked(io.RawIOBase):
             raise OSError("it is longer or shorter than its header says")
         if not self._left and self._crc != self._entry.crc:
             raise OSError("it disagrees with its checksum")
-        buffer[: len(data)] = data
-        return len(data)
+        return data
 
     def _next(self, most: int) -> bytes:
         """Return the next bytes; none at the end."""
+        if self._unpacker is None:
+            return self._take(min(_PIECE, most)) if self._left else b""
         while self._left and not self._unpacker.eof:
             hungry = self._unpacker.needs_input
             piece = self._take(min(_PIECE, most)) if hungry else b""

@@ -13,12 +13,7 @@ Rejects = list[dict[str, str]]
 
 
 def check_read(total: Tally, sources: Sources, config: DataConfig, rejects: Rejects) -> None:
-    """Check that enough pictures could be read.
-
-    Raises:
-        InputError: No picture could be read, or the label file names no picture.
-        GateRefused: More pictures were rejected than the configuration allows.
-    """
+    """Raise InputError if no picture could be read or the label file names none, GateRefused if too many were rejected."""
     where = printable(sources.folder)
     if total.mistake:
         raise InputError(total.mistake, rejects)
@@ -31,10 +26,8 @@ def check_read(total: Tally, sources: Sources, config: DataConfig, rejects: Reje
         raise GateRefused("data", [reason], rejects)
     if config.label_file and not total.found:
         such = f", such as {printable(sources.sample[0])}" if sources.sample else ""
-        raise InputError(
-            f"the label file {printable(config.label_file)} names none of the pictures in {where}: its "
-            f"paths must be relative to that folder{such}"
-        )
+        mistake = f"the label file {printable(config.label_file)} names none of the pictures in {where}"
+        raise InputError(f"{mistake}: its paths must be relative to that folder{such}")
 
 
 def copies_of_a_few(total: Tally, rule: SplitRule) -> bool:
@@ -44,11 +37,7 @@ def copies_of_a_few(total: Tally, rule: SplitRule) -> bool:
 
 
 def refuse_copies(total: Tally, distinct: int, sources: Sources, rejects: Rejects) -> None:
-    """Refuse pictures that are nearly all copies: a model would be evaluated on its own training pictures.
-
-    Raises:
-        GateRefused: Always.
-    """
+    """Raise GateRefused, because pictures are nearly all copies: a model would be evaluated on its own training pictures."""
     exposure, count = total.exposures.most_common(1)[0]
     like = f", {count / total.accepted:.0%} of them {exposure}" if exposure != "usual" else ""
     reason = (
@@ -73,11 +62,8 @@ def check_splits(total: Tally, sources: Sources, config: DataConfig, rejects: Re
             raise InputError(f"no picture is left for the split {split!r} of {where}: {reason}", rejects)
         if shares[split]:
             copies = f", of which {total.duplicates:,} are copies of others" if total.duplicates else ""
-            raise InputError(
-                f"the split {split!r} is empty: a share of {shares[split]:g} of the pictures in {where}{copies} took none; "
-                f"add pictures, raise data.{split}_share, or make a folder {split!r}",
-                rejects,
-            )
+            mistake = f"the split {split!r} is empty: a share of {shares[split]:g} of the pictures in {where}{copies} took none"
+            raise InputError(f"{mistake}; add pictures, raise data.{split}_share, or make a folder {split!r}", rejects)
 
 
 def _elsewhere(total: Tally) -> str:

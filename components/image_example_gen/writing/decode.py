@@ -13,31 +13,16 @@ import numpy as np
 
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.entry import Entry
-from components.image_example_gen.items import Block, Encoded, Rejected
+from components.image_example_gen.items import Block, Encoded, Entry, Rejected
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.storage.files import is_remote, join, local_path, printable, read_bytes
+from components.image_example_gen.writing import pictures
 from components.image_example_gen.writing.example import Row, serialize
-from components.image_example_gen.writing.pictures import (
-    ALIKE,
-    SMALL,
-    decode,
-    decode_alike,
-    digest_of,
-    encode_bmps,
-    encode_png,
-    exposure,
-    in_16_bits,
-    is_dim,
-    mean_and_std,
-    means_and_stds,
-    read_picture,
-)
 from components.image_example_gen.writing.units import ContainerUnit, FileUnit
 from serving.picture_files import PictureFile, Refused, all_pictures, read_picture_file
 
 # The load of one task: large enough to make its overhead negligible, small enough to hold several.
-_GROUP, _GROUP_BYTES = ALIKE, 4 << 20
+_GROUP, _GROUP_BYTES = pictures.ALIKE, 4 << 20
 _LARGE_BYTES = 1 << 20  # of pictures too large for that: few per task, or one thread would finish long after the others
 _THREADS = 2
 # Below this size, Python's share of the time is larger than the decoder's: two threads would wait for each other.
@@ -111,8 +96,7 @@ class ExampleDecoder:
 
     def _parts(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
         """Yield the pages or frames of a picture file if all of them are configured, else the file."""
-        config = self.config
-        found = None
+        config, found = self.config, None
         if isinstance(item, Encoded) and not item.reencoded_from:
             found = all_pictures(item.data, config.pictures, config.pages == "all", config.frames == "all")
         if found is None:
@@ -128,30 +112,26 @@ class ExampleDecoder:
     def _read(self, folder: str, entry: Entry) -> Encoded | Rejected:
         try:
             data = read_bytes(join(folder, entry.path), self.config.max_file_megabytes)
-        except Refused as refused:
-            return Rejected(entry.path, refused.reason)
         except _ANY as error:
-            return Rejected(entry.path, reasons.UNFORESEEN.format(type(error).__name__))
+            return _rejected(entry.path, error)
         return Encoded(entry.path, entry.label or "", entry.split, data)
 
     def _decode_group(self, group: Sequence[Encoded | Rejected]) -> Iterable[Decoded | Rejected]:
         return self._alike(group) or [self._decoded(item) for item in group]
 
     def _alike(self, group: Sequence[Encoded | Rejected]) -> Iterator[Decoded | Rejected] | None:
-        """Return examples of a whole group at once, or None if its pictures are not small, of one size, and valid.
-
-        They are decoded here, without Python's lock, and measured by the thread that consumes them: work that needs the lock is
-        best done by one thread.
-        """
-        if len(group) != ALIKE or any(isinstance(item, Rejected) or item.reencoded_from for item in group):
+        """Return examples of a whole group at once, or None if its pictures are not small, of one size, and valid."""
+        # They are decoded here, without Python's lock, and measured by the thread that consumes them: work that needs the lock is
+        # best done by one thread.
+        if len(group) != pictures.ALIKE or any(isinstance(item, Rejected) or item.reencoded_from for item in group):
             return None
         try:
             options = self.config.pictures
             files = [read_picture_file(item.data, options) for item in group]
-            pixels = decode_alike(files, options.depth)
+            pixels = pictures.decode_alike(files, options.depth)
             if pixels is None:
                 return None
-            moments = means_and_stds(pixels)
+            moments = pictures.means_and_stds(pixels)
         except _ANY:  # decoding them one by one will show the faulty one
             return None
         each = zip(group, files, pixels, moments, strict=True)
@@ -163,53 +143,47 @@ class ExampleDecoder:
         try:
             if item.reencoded_from:
                 file = PictureFile(item.data, "png", item.reencoded_from, said=getattr(item, "said", ()))
-                pixels = decode(file, self.config.depth)
+                pixels = pictures.decode(file, self.config.depth)
             else:
-                file, pixels = read_picture(item.data, self.config.pictures)
-            return self._measured(item.path, item.label, item.split, file, pixels, mean_and_std(pixels))
-        except Refused as refused:
-            return Rejected(printable(item.path), refused.reason)
+                file, pixels = pictures.read_picture(item.data, self.config.pictures)
+            return self._measured(item.path, item.label, item.split, file, pixels, pictures.mean_and_std(pixels))
         except _ANY as error:
-            return Rejected(printable(item.path), reasons.UNFORESEEN.format(type(error).__name__))
+            return _rejected(item.path, error)
 
     def _block(self, block: Block) -> Iterable[Decoded | Rejected]:
         pixels, channels = block.pixels, block.pixels.shape[-1]
         try:
             if channels == 2 or pixels.itemsize > 1:
-                files = [PictureFile(encode_png(one), "png") for one in pixels]
+                files = [PictureFile(pictures.encode_png(one), "png") for one in pixels]
             else:
-                files = [PictureFile(data, "bmp") for data in encode_bmps(pixels)]
+                files = [PictureFile(data, "bmp") for data in pictures.encode_bmps(pixels)]
             if self.config.depth == 16 and pixels.itemsize == 1:
-                pixels = in_16_bits(pixels)
-            moments = means_and_stds(pixels)
+                pixels = pictures.in_16_bits(pixels)
+            moments = pictures.means_and_stds(pixels)
         except _ANY as error:
-            reason = reasons.UNFORESEEN.format(type(error).__name__)
-            return [Rejected(printable(f"{block.path}#{block.first + n}"), reason) for n in range(len(pixels))]
+            return [_rejected(f"{block.path}#{block.first + n}", error) for n in range(len(pixels))]
         each = enumerate(zip(block.labels, files, pixels, moments, strict=True), block.first)
         found = (self._measured(f"{block.path}#{number}", label, block.split, *rest) for number, (label, *rest) in each)
-        return found if pixels[0].size <= SMALL else list(found)  # as in `_alike`
+        return found if pixels[0].size <= pictures.SMALL else list(found)  # as in `_alike`
 
     def _measured(
         self, path: str, label: str, split: str | None, file: PictureFile, pixels: np.ndarray, moments: tuple[float, float]
     ) -> Decoded | Rejected:
         try:
-            digest = digest_of(pixels)
-            sha256 = digest.hex()
+            digest = pictures.digest_of(pixels)
+            sha256, names = digest.hex(), (printable(label), printable(path))
             row = Row(
-                file.data,
-                file.format,
-                file.reencoded_from,
-                printable(label),
-                printable(path),
-                sha256,
-                *pixels.shape,
-                *moments,
-                exposure(*moments),
+                file.data, file.format, file.reencoded_from, *names, sha256, *pixels.shape, *moments, pictures.exposure(*moments)
             )
-            said = (*file.said, "dim") if is_dim(pixels, moments[0]) else file.said
+            said = (*file.said, "dim") if pictures.is_dim(pixels, moments[0]) else file.said
             return Decoded(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
         except _ANY as error:
-            return Rejected(printable(path), reasons.UNFORESEEN.format(type(error).__name__))
+            return _rejected(path, error)
+
+
+def _rejected(path: str, error: Exception) -> Rejected:
+    known = isinstance(error, Refused)
+    return Rejected(printable(path), error.reason if known else reasons.UNFORESEEN.format(type(error).__name__))
 
 
 def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list]:
@@ -226,10 +200,7 @@ def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list
 
 
 def _in_order(work: Iterable[Callable[[], Iterable]], threads: int) -> Iterator:
-    """Yield the results of all tasks, run on several threads, in order; only a few are held at a time.
-
-    If a task returns a generator, it is consumed here.
-    """
+    """Yield the results of tasks on several threads, in order, a few at a time; a generator that a task returns is consumed here."""
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future[Iterable]] = deque()
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from common.features import PREFIX
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join
 from components.image_example_gen.writing.example import Row
-from components.image_example_gen.writing.ingest import RecordWriters, digests_name, records_name
+from components.image_example_gen.writing.ingest import DIGESTS, RECORDS, RecordWriters
 from components.image_example_gen.writing.tally import Tally
 
 _PRECEDENCE = np.array([SPLITS.index(split) for split in ("test", "eval", "train")]).argsort()  # of indices in SPLITS
@@ -33,16 +32,12 @@ class Duplicates:
 
 
 def find_duplicates(folder: str, units: int) -> Duplicates:
-    """Find duplicates by the hashes that the workers wrote; memory is about forty bytes per picture.
+    """Find duplicates by the hashes that the workers of `units` units wrote; memory is about forty bytes per picture.
 
     Of several, the one in test is kept, because test figures are compared with published ones. The next choices are the one in
     eval, and then the first.
-
-    Args:
-        folder: The folder of the workers' files.
-        units: Number of units.
     """
-    parts = [_load(join(folder, digests_name(unit))) for unit in range(units)]
+    parts = [_load(join(folder, DIGESTS.format(unit))) for unit in range(units)]
     ends = np.cumsum([len(splits) for _, splits in parts])
     hashes, splits = (np.concatenate(column) for column in zip(*parts))
     del parts
@@ -65,17 +60,12 @@ def find_duplicates(folder: str, units: int) -> Duplicates:
 
 def distinct_of(folder: str, units: int) -> int:
     """Return the number of distinct pictures by the workers' hashes."""
-    hashes = np.concatenate([_load(join(folder, digests_name(unit)))[0] for unit in range(units)])
+    hashes = np.concatenate([_load(join(folder, DIGESTS.format(unit)))[0] for unit in range(units)])
     return len(np.unique(hashes, axis=0))
 
 
 def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally]) -> list[dict[str, str]]:
-    """Rewrite the files without duplicates, and subtract them from the counts.
-
-    Args:
-        folder: The folder of the workers' files.
-        duplicates: The examples to leave out.
-        tallies: The counts of the units.
+    """Rewrite the workers' files without duplicates, and subtract them from the counts of the units.
 
     Returns:
         Each removed picture as `{"path": ..., "kept": ...}`, sorted by path.
@@ -99,13 +89,8 @@ def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally
                 tallies[unit].duplicates += 1
                 listed.append({"path": _path(record), "kept": kept[positions[position]]})
         if not left:
-            tf.io.gfile.remove(join(folder, records_name(unit, split)))
+            tf.io.gfile.remove(join(folder, RECORDS.format(unit, split)))
     return sorted(listed, key=lambda line: line["path"])
-
-
-def to_lines(listed: Sequence[dict[str, str]]) -> str:
-    """Return JSON lines."""
-    return "".join(json.dumps(line) + "\n" for line in listed)
 
 
 def _load(path: str) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +101,7 @@ def _load(path: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _records(folder: str, place: Place) -> Iterator[bytes]:
-    return tf.data.TFRecordDataset(join(folder, records_name(*place))).as_numpy_iterator()
+    return tf.data.TFRecordDataset(join(folder, RECORDS.format(*place))).as_numpy_iterator()
 
 
 def _path(record: bytes) -> str:

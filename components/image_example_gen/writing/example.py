@@ -30,17 +30,11 @@ def serialize(row: Row) -> bytes:
     """Serialize a picture as tf.Example, with one value for every feature; equal pictures give equal bytes.
 
     The result has the same bytes as `tf.train.Example.SerializeToString(deterministic=True)`, in a thirtieth of the time: creating
-    a message per feature takes longer than decoding a small picture. Parts that most pictures share are cached.
-
-    Args:
-        row: The values; a feature's name is `image/` and the field's name.
-
-    Returns:
-        A tf.Example: integers as int64_list, `mean` and `std` as float_list, all others as bytes_list.
+    a message per feature takes longer than decoding a small picture. Parts that most pictures share are cached. A feature's name is
+    `image/` and the field's name; integers are int64_list, `mean` and `std` float_list, all others bytes_list.
     """
-    channels, exposure_to_label, reencoded_from, width = _shared(
-        row.channels, row.exposure, row.format, row.height, row.label, row.reencoded_from, row.width
-    )
+    shared = (row.channels, row.exposure, row.format, row.height, row.label, row.reencoded_from, row.width)
+    channels, exposure_to_label, reencoded_from, width = _shared(*shared)
     path, sha256 = row.path.encode(), row.sha256.encode()
     features = (  # in the order of their names, as in deterministic serialization
         channels,
@@ -68,9 +62,7 @@ _FLOAT = struct.Struct("<f")
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _shared(
-    channels: int, exposure: str, kind: str, height: int, label: str, reencoded_from: str, width: int
-) -> tuple[bytes, bytes, bytes, bytes]:
+def _shared(channels: int, exposure: str, kind: str, height: int, label: str, reencoded_from: str, width: int) -> tuple[bytes, ...]:
     """Return the features that many pictures share: those before `encoded`, before `mean`, before `sha256` and the last."""
     middle = _text("exposure", exposure) + _text("format", kind) + _number("height", height) + _text("label", label)
     return _number("channels", channels), middle, _text("reencoded_from", reencoded_from), _number("width", width)
@@ -90,8 +82,7 @@ def _number(name: str, value: int) -> bytes:
 def _before(name: str, kind: bytes, size: int) -> bytes:
     """Return the bytes before a value of `size` bytes in an entry of the map in `tf.train.Features`.
 
-    An entry is a key and a `tf.train.Feature`, which holds a list, which holds the value: packed numbers and a single text
-    have the same form.
+    An entry is a key and a `tf.train.Feature`, which holds a list, which holds the value: packed numbers and one text alike.
     """
     value = _FIRST + _varint(size)
     feature = kind + _varint(len(value) + size) + value

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import apache_beam as beam
@@ -27,7 +27,7 @@ from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join
 from components.image_example_gen.writing.by_span import span_of
-from components.image_example_gen.writing.decode import Decoded, ExampleDecoder
+from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.tally import Tally
 from components.image_example_gen.writing.units import ContainerUnit, FileUnit, read_told
 
@@ -36,24 +36,9 @@ _LENGTH, _CHECKSUM, _MASK_DELTA = struct.Struct("<Q"), struct.Struct("<I"), 0xA2
 _WRITTEN_AT_ONCE = 1 << 20
 
 
-def records_name(unit: int, split: str) -> str:
-    """Return the name of the file with a unit's examples of one split."""
-    return f"{unit:05d}-{split}"
-
-
-def tally_name(unit: int) -> str:
-    """Return the name of the file with a unit's counts."""
-    return f"{unit:05d}.json"
-
-
-def rejects_name(unit: int) -> str:
-    """Return the name of the file with a unit's rejects."""
-    return f"{unit:05d}.jsonl"
-
-
-def digests_name(unit: int) -> str:
-    """Return the name of the file with the hashes of a unit's pictures: uint8 [n, 33], SHA-256 and the split's index in SPLITS."""
-    return f"{unit:05d}.npy"
+# The names of a unit's files: its examples of one split, its counts, its rejects, and the hashes of its pictures: uint8 [n, 33],
+# SHA-256 and the split's index in SPLITS.
+RECORDS, TALLY, REJECTS, DIGESTS = "{:05d}-{}", "{:05d}.json", "{:05d}.jsonl", "{:05d}.npy"
 
 
 class Meter:
@@ -86,23 +71,18 @@ METER = Meter()
 class IngestUnit(beam.DoFn):
     """Decode a unit's pictures, and write their examples, their hashes, rejects and counts to a folder.
 
-    Args:
-        folder: The destination.
-        decoder: The decoder of examples.
-        span_depth: Number of leading folders of a path that belong to its span; 0 without spans.
+    Of a path, the first `span_depth` folders belong to its span; 0 without spans.
     """
 
     def __init__(self, folder: str, decoder: ExampleDecoder, span_depth: int = 0):
         super().__init__()
-        self._folder = folder
-        self._decoder = decoder
-        self._span_depth = span_depth
+        self._folder, self._decoder, self._span_depth = folder, decoder, span_depth
 
     def process(self, unit: FileUnit | ContainerUnit) -> None:
         """Read one unit. A worker that repeats it writes the same files again."""
         told = read_told(unit.told)
         tally = Tally(told=len(told))
-        rejects: list[str] = []
+        rejects: list[dict[str, str]] = []
         digests: list[bytes] = []
         try:
             with RecordWriters(self._folder, unit.index) as writers:
@@ -117,9 +97,11 @@ class IngestUnit(beam.DoFn):
                         raise _SpoiledError(item)
                     if refused:
                         tally.reasons[item.reason] += item.pictures
-                        rejects.append(_line(item))
+                        rejects.append({"path": item.path, "reason": item.reason})
                     else:
-                        self._write(item, writers, digests, tally)
+                        writers.write(item.split, item.record)
+                        digests.append(item.digest + bytes([SPLITS.index(item.split)]))
+                        tally.add(item.split, item.row)
                         if item.said:
                             tally.said.update(item.said)
                     METER.count(rejected=refused)
@@ -127,22 +109,23 @@ class IngestUnit(beam.DoFn):
             item, digests = spoiled.item, []
             lost = tally.accepted + tally.rejected + item.pictures
             tally = Tally(told=len(told), reasons=Counter({item.reason: lost}))
-            rejects = [_line(item)]
+            rejects = [{"path": item.path, "reason": item.reason}]
             if self._span_depth:
                 tally.add_to_span(span_of(item.path, self._span_depth), None)
         except InputError as mistake:
             # Beam would wrap the error's message: the executor raises it again instead.
             tally = Tally(mistake=str(mistake))
         hashes = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 33)
-        _write(join(self._folder, digests_name(unit.index)), lambda stream: np.save(stream, hashes, allow_pickle=False))
-        _write(join(self._folder, rejects_name(unit.index)), lambda stream: stream.write("".join(rejects).encode()))
-        _write(join(self._folder, tally_name(unit.index)), lambda stream: stream.write(tally.to_json().encode()))
+        self._write(DIGESTS, unit.index, lambda stream: np.save(stream, hashes, allow_pickle=False))
+        self._write(REJECTS, unit.index, lambda stream: stream.write(to_lines(rejects).encode()))
+        self._write(TALLY, unit.index, lambda stream: stream.write(tally.to_json().encode()))
 
-    @staticmethod
-    def _write(item: Decoded, writers: RecordWriters, digests: list[bytes], tally: Tally) -> None:
-        writers.write(item.split, item.record)
-        digests.append(item.digest + bytes([SPLITS.index(item.split)]))
-        tally.add(item.split, item.row)
+    def _write(self, name: str, index: int, write: Callable[[tf.io.gfile.GFile], object]) -> None:
+        path = join(self._folder, name.format(index))
+        temporary = f"{path}.{uuid.uuid4().hex}"
+        with tf.io.gfile.GFile(temporary, "wb") as stream:
+            write(stream)
+        tf.io.gfile.rename(temporary, path, overwrite=True)
 
 
 class _SpoiledError(Exception):
@@ -153,8 +136,9 @@ class _SpoiledError(Exception):
         self.item = item
 
 
-def _line(item: Rejected) -> str:
-    return json.dumps({"path": item.path, "reason": item.reason}) + "\n"
+def to_lines(listed: Sequence[dict[str, str]]) -> str:
+    """Return JSON lines."""
+    return "".join(json.dumps(line) + "\n" for line in listed)
 
 
 class RecordWriters:
@@ -166,9 +150,7 @@ class RecordWriters:
     """
 
     def __init__(self, folder: str, index: int):
-        self._folder = folder
-        self._index = index
-        self._suffix = uuid.uuid4().hex
+        self._folder, self._index, self._suffix = folder, index, uuid.uuid4().hex
         self._files: dict[str, tf.io.gfile.GFile] = {}
         self._waiting: dict[str, list[bytes]] = {}
         self._sizes: dict[str, int] = {}
@@ -176,7 +158,7 @@ class RecordWriters:
     def write(self, split: str, record: bytes) -> None:
         """Write an example."""
         if split not in self._files:
-            self._files[split] = tf.io.gfile.GFile(self._temporary(split), "wb")
+            self._files[split] = tf.io.gfile.GFile(f"{self._final(split)}.{self._suffix}", "wb")
             self._waiting[split], self._sizes[split] = [], 0
         self._waiting[split] += (_length(len(record)), record, _checksum(record))
         self._sizes[split] += len(record)
@@ -196,12 +178,11 @@ class RecordWriters:
                 self._flush(split)
             file.close()
         if kind is None:
-            for split in self._files:
-                final = join(self._folder, records_name(self._index, split))
-                tf.io.gfile.rename(self._temporary(split), final, overwrite=True)
+            for final in map(self._final, self._files):
+                tf.io.gfile.rename(f"{final}.{self._suffix}", final, overwrite=True)
 
-    def _temporary(self, split: str) -> str:
-        return join(self._folder, f"{records_name(self._index, split)}.{self._suffix}")
+    def _final(self, split: str) -> str:
+        return join(self._folder, RECORDS.format(self._index, split))
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -215,10 +196,3 @@ def _checksum(data: bytes) -> bytes:
     """Return the masked CRC-32C of a TFRecord file (tensorflow/core/lib/hash/crc32c.h)."""
     crc = google_crc32c.value(data)
     return _CHECKSUM.pack(((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF)
-
-
-def _write(path: str, write: Callable[[tf.io.gfile.GFile], object]) -> None:
-    temporary = f"{path}.{uuid.uuid4().hex}"
-    with tf.io.gfile.GFile(temporary, "wb") as stream:
-        write(stream)
-    tf.io.gfile.rename(temporary, path, overwrite=True)

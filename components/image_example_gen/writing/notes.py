@@ -23,16 +23,7 @@ _SAID = {  # by the names in `Decoded.said`
 
 
 def notes_of(total: Tally, sources: Sources, config: DataConfig) -> list[str]:
-    """Describe the interpretation of the pictures, and skipped content.
-
-    Args:
-        total: The counts of all units.
-        sources: The sources found.
-        config: How they were read.
-
-    Returns:
-        Lines, the first about splits and labels.
-    """
+    """Describe the interpretation of the pictures, and skipped content, in lines; the first is about splits and labels."""
     return [f"{_splits(total, sources, config)}; {_labels(total)}", *sources.notes, *_read(total, sources, config)]
 
 
@@ -66,9 +57,8 @@ def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
         yield f"refused {printable(left.path)}: {left.reason}"
     if whole[_SHOWN_FILES:]:
         yield f"refused {len(whole) - _SHOWN_FILES:,} more files, see the list"
-    links = sorted(
-        (left.path for left in sources.left_out if left.reason == reasons.LINK_OUT), key=is_picture
-    )  # folders, then files
+    links = [left.path for left in sources.left_out if left.reason == reasons.LINK_OUT]
+    links.sort(key=is_picture)  # folders, then files
     if links:
         more = f" and {len(links) - 3:,} more" if links[3:] else ""
         verb = "links that lead" if links[1:] else "a link that leads"

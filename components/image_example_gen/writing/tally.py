@@ -15,16 +15,12 @@ _SIZES_SHOWN = 20
 _SIZES_COUNTED = 10_000  # distinct sizes; further ones are counted together
 
 
-def _per_split() -> dict[str, Counter[str]]:
-    return {split: Counter() for split in SPLITS}
-
-
 @dataclass
 class Tally:
     """Counts of pictures."""
 
     # for each split, the pictures of each label, '' for those without
-    labels: dict[str, Counter[str]] = field(default_factory=_per_split)
+    labels: dict[str, Counter[str]] = field(default_factory=lambda: {split: Counter() for split in SPLITS})
     formats: Counter[str] = field(default_factory=Counter)  # pictures of each file format, as stored
     reencoded: Counter[str] = field(default_factory=Counter)  # pictures that were re-encoded, by original format
     exposures: Counter[str] = field(default_factory=Counter)
@@ -72,19 +68,15 @@ class Tally:
     @classmethod
     def from_json(cls, text: str) -> Tally:
         """Invert `to_json`."""
-        values = json.loads(text)
-        values["labels"] = {split: Counter(counts) for split, counts in values["labels"].items()}
-        counters = ("formats", "reencoded", "exposures", "sizes", "reasons", "said")
-        spans = {span: {name: Counter(counts) for name, counts in each.items()} for span, each in values["spans"].items()}
-        return cls(**values | {"spans": spans} | {name: Counter(values[name]) for name in counters})
+        return cls.total([cls(**json.loads(text))])  # as counters
 
     @classmethod
     def total(cls, tallies: Iterable[Tally]) -> Tally:
         """Return the sum of tallies."""
         result = cls()
         for tally in tallies:
-            for split in SPLITS:
-                result.labels[split].update(tally.labels[split])
+            for split, counts in tally.labels.items():
+                result.labels[split].update(counts)
             for name in ("formats", "reencoded", "exposures", "sizes", "reasons", "said"):
                 getattr(result, name).update(getattr(tally, name))
             for name in ("duplicates", "told", "found"):
@@ -96,12 +88,7 @@ class Tally:
         return result
 
     def summary(self, seconds: float, others: Counter[str]) -> dict[str, object]:
-        """Return the content of summary.json.
-
-        Args:
-            seconds: The duration of ingestion.
-            others: Files without picture names, by suffix.
-        """
+        """Return the content of summary.json, with the duration of ingestion, and files without picture names by suffix."""
         splits = [split for split in SPLITS if self.pictures(split)]
         named = {split: {label: n for label, n in sorted((+self.labels[split]).items()) if label} for split in splits}
         return {

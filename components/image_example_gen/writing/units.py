@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.listing import Listing, divide_rows, read_part
 from components.image_example_gen.discovery.manifests import Row
 from components.image_example_gen.discovery.sources import Sources
-from components.image_example_gen.items import Block, Encoded, Rejected
+from components.image_example_gen.items import Block, Encoded, Entry, Rejected
 from components.image_example_gen.layout import Labels, composed
 from components.image_example_gen.readers.archives import ArchivePictures
 from components.image_example_gen.readers.container import Container, read_guarded
@@ -73,14 +72,8 @@ def read_told(part: str) -> dict[str, tuple[str, str | None]]:
 def plan_units(sources: Sources, listing: Listing, config: DataConfig, working: str) -> list[FileUnit | ContainerUnit]:
     """Divide all pictures into units of about `config.pictures_per_shard` or fewer; the same sources give the same plan.
 
-    Args:
-        sources: The sources found.
-        listing: The picture files.
-        config: How they are read.
-        working: A folder that all workers can access.
-
-    Raises:
-        InputError: The label file cannot be read.
+    The lists of their files are written to `working`, a folder that all workers can access. Raise InputError if the label file
+    cannot be read.
     """
     size = config.pictures_per_shard
     parts = -(-sources.files // size)

@@ -16,7 +16,7 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.ingest import IngestUnit
-from components.image_example_gen.writing.pictures import hash_of
+from components.image_example_gen.writing.pictures import digest_of
 from tests.components.image_example_gen.ingestion import (
     BEAM_ARGS,
     Ingested,
@@ -71,7 +71,7 @@ def test_every_feature_of_an_example(mixed):
         "image/channels": 3,
         "image/label": b"odd",
         "image/path": b"odd/colour.jpg",
-        "image/sha256": hash_of(pixels).encode(),
+        "image/sha256": digest_of(pixels).hex().encode(),
         "image/mean": pytest.approx(pixels.mean()),
         "image/std": pytest.approx(pixels.std()),
         "image/exposure": b"usual",

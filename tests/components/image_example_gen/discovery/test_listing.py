@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.listing import Listing, divide_rows, place, read_part
 from components.image_example_gen.discovery.manifests import Row
+from components.image_example_gen.items import Entry
 
 ENTRIES = [
     Entry(f"{number % 7}/ü\udcff {number}.png", number, *((f"l{number}", "eval") if number % 3 else ())) for number in range(1000)

@@ -16,7 +16,7 @@ from common.errors import InputError
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.discovery.manifests import Row, read_manifest
-from components.image_example_gen.storage import files
+from components.image_example_gen.storage import plain
 from tests.components.image_example_gen.ingestion import encode, ingest, picture, write_pictures
 
 ROWS = [Row("a/1.png", "cat", "train"), Row("b,2.png", "", None), Row("s3://bucket/ü.png", "dog", "eval")]
@@ -203,7 +203,7 @@ def test_hosts_with_letters_outside_ascii():
         ("http://b\u00fccher.de:80/\u00e4 b.png?x=1", "http://xn--bcher-kva.de:80/%C3%A4%20b.png?x=1"),
         ("https://me@b\u00fccher.de/x", "https://me@xn--bcher-kva.de/x"),
     ):
-        assert files.quoted(url) == expected
+        assert plain.quoted(url) == expected
     with pytest.raises(InputError, match="no address on the web"):
         find_sources("http://a..\u00fc/list.csv")
 

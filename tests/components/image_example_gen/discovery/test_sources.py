@@ -10,10 +10,9 @@ import pytest
 
 from common.errors import InputError
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.discovery.entry import Entry
 from components.image_example_gen.discovery.find import find_sources
 from components.image_example_gen.discovery.sources import Sources
-from components.image_example_gen.items import Rejected
+from components.image_example_gen.items import Entry, Rejected
 from components.image_example_gen.readers.arrays.idx import write_idx
 from tests.components.image_example_gen.ingestion import picture, write_idx_pair, write_pictures
 

@@ -175,15 +175,15 @@ def test_a_fault_of_one_picture_is_its_own(monkeypatch):
     """Whatever the libraries raise, the others of its group become examples."""
     group = items(ALIKE, 8, 8)
     expected = list(DECODER._decode_group(group))
-    measured = decode.mean_and_std
+    measured = decode.pictures.mean_and_std
 
     def faulty(pixels):
         if (pixels[..., 0] == picture(17)).all():
             raise IndexError("tuple index out of range")
         return measured(pixels)
 
-    monkeypatch.setattr(decode, "mean_and_std", faulty)
-    monkeypatch.setattr(decode, "decode_alike", lambda *_: 1 / 0)
+    monkeypatch.setattr(decode.pictures, "mean_and_std", faulty)
+    monkeypatch.setattr(decode.pictures, "decode_alike", lambda *_: 1 / 0)
     found = list(DECODER._decode_group(group))
     assert found[17] == Rejected("17.png", "it cannot be read: IndexError")
     assert found[:17] + found[18:] == expected[:17] + expected[18:]
@@ -191,7 +191,7 @@ def test_a_fault_of_one_picture_is_its_own(monkeypatch):
 
 def test_in_16_bits_all_formats_are_of_one_scale():
     levels = picture(3, 8, 8, 3)
-    deep = Encoded("d", "", None, decode.encode_png(levels.astype(np.uint16) * 257))
+    deep = Encoded("d", "", None, decode.pictures.encode_png(levels.astype(np.uint16) * 257))
     found = decoded_of(Encoded("a", "", None, encode(levels)), Encoded("b", "", None, encode(levels, "BMP")), deep, depth=16)
     assert len({item.digest for item in found}) == 1 and {item.row.mean for item in found} == {levels.mean()}
     block = decode.Block("c", 0, ["x"], None, levels[np.newaxis])

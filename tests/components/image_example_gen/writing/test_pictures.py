@@ -11,7 +11,6 @@ from components.image_example_gen.writing.pictures import (
     encode_bmps,
     encode_png,
     exposure,
-    hash_of,
     mean_and_std,
     means_and_stds,
     read_picture,
@@ -78,8 +77,8 @@ def test_pixels_as_bmp_are_decoded_as_they_were(height, width, channels):
 
 def test_hash_is_of_the_pixels_with_their_shape():
     pixels = picture(5, 4, 9, 1)
-    assert hash_of(pixels) == hash_of(decode(encode_png(pixels))[1]) == hash_of(np.asfortranarray(pixels))
-    assert hash_of(pixels) != hash_of(pixels.reshape(6, 6, 1))
+    assert digest_of(pixels) == digest_of(decode(encode_png(pixels))[1]) == digest_of(np.asfortranarray(pixels))
+    assert digest_of(pixels) != digest_of(pixels.reshape(6, 6, 1))
     assert len(digest_of(pixels)) == 32
 
 
