@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from pipeline.verdict.status import Status, in_one_line
+from common.lines import in_one_line
+from pipeline.verdict.status import Status
 
 
 class Group(click.Group):

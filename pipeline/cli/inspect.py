@@ -28,6 +28,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     The command lists all files, and reads the headers of a sample of the pictures.
     """
     from common.errors import InputError
+    from common.lines import in_one_line
     from common.quiet import hushed
     from components.image_example_gen.storage.plain import local_path
     from pipeline.config.inference import data_config
@@ -35,7 +36,6 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     from pipeline.data.inspection import LOOKED_FOR
     from pipeline.data.inspection import inspect as look
     from pipeline.running.request import read_values
-    from pipeline.verdict.status import in_one_line
 
     if not images:
         raise InputError("PATH must not be empty; is a variable of your shell unset?")

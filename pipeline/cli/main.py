@@ -31,11 +31,9 @@ for command in (*run.COMMANDS, *history.COMMANDS, *maintenance.COMMANDS, inspect
 
 
 def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] = ()) -> None:
-    """Run a command of this package, a command of `serving` for pushed models, or one of `more`.
+    """Run a command of this package, a command of `serving` for pushed models, or one of `more`: those of the packages above.
 
-    Args:
-        arguments: The arguments without the program name; None takes those of this process.
-        more: The commands of the packages above this one.
+    `arguments` come without the program name; None takes those of this process.
     """
     use_utf8(arguments)
     from pipeline.cli import backup

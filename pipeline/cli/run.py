@@ -161,11 +161,7 @@ def keep(context: click.Context, cron: str | None, keeper: str | None, yes: bool
 
 
 def agreed(question: str) -> bool:
-    """Return True if the user at the terminal agrees.
-
-    Raises:
-        InputError: Standard input or output is not a terminal.
-    """
+    """Return True if the user at the terminal agrees; raise InputError if there is no terminal."""
     from common.errors import InputError
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

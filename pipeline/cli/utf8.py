@@ -16,9 +16,6 @@ def use_utf8(arguments: Sequence[str] | None) -> None:
     Python chooses the encoding once, at its start: under LC_ALL=C a folder `größe` would be bytes that no library accepts as a
     path. A program that calls `darkroom` with arguments other than its own is not restarted. Text that the encoding of standard
     output or standard error cannot represent is written as escape sequences.
-
-    Args:
-        arguments: The arguments of the command; None for those of this program.
     """
     anew = sys.getfilesystemencoding() != "utf-8" and tuple(sys.orig_argv[1:3]) != _OPTION
     if anew and sys.executable and _is_whole_program(arguments):

@@ -11,15 +11,7 @@ VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def filled(text: str, field: str) -> str:
-    """Return a configuration value with each `${NAME}` replaced by that environment variable.
-
-    Args:
-        text: The value.
-        field: The name of the field, for the message.
-
-    Raises:
-        InputError: A variable is not set.
-    """
+    """Return the value of a configuration field with each `${NAME}` replaced by that environment variable, or raise InputError."""
 
     def value(match: re.Match[str]) -> str:
         found = os.environ.get(match[1], "").strip()

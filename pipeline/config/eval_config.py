@@ -56,7 +56,6 @@ def picture_limits(config: EvaluationConfig) -> PictureLimits:
 
 
 def _metric(name: str, threshold: config_pb2.MetricThreshold | None = None) -> config_pb2.MetricConfig:
-    """Return a metric that is computed for every slice. Its threshold, if any, applies to all pictures together."""
     metric = config_pb2.MetricConfig(class_name=name)
     if threshold is not None and threshold != config_pb2.MetricThreshold():
         metric.per_slice_thresholds.add(slicing_specs=[OVERALL], threshold=threshold)

@@ -83,9 +83,6 @@ def complete(
             the pictures.
         find: Lists the pictures; see `find_sources`.
 
-    Returns:
-        The values, with none of these fields open.
-
     Raises:
         PicturesUnseen: There are no pictures.
     """
@@ -172,10 +169,7 @@ def choose_spatial(size: tuple[int, int, int], sections: dict[str, dict[str, Any
 
 
 def epochs_for(pictures: int, batch_size: int, network: str = "dense") -> int:
-    """Return the number of epochs.
-
-    It gives about `STEPS` steps, or for the spatial network about `SPATIAL_PICTURES` pictures seen.
-    """
+    """Return the number of epochs: about `STEPS` steps, or for the spatial network about `SPATIAL_PICTURES` pictures seen."""
     if network == "spatial":
         return min(MAX_SPATIAL_EPOCHS, max(1, round(SPATIAL_PICTURES / max(pictures, 1))))
     return min(MAX_EPOCHS, max(MIN_EPOCHS, round(STEPS * batch_size / pictures)))
@@ -204,7 +198,7 @@ def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, in
             continue
         for item in itertools.islice(read_guarded(container, sources.folder, 0, container.count, config), LOOKED_AT):
             if isinstance(item, Encoded):
-                yield from filter(None, (header_shape(item.data),))
+                yield from filter(None, (picture_shape(item.data),))
             elif isinstance(item, Block):
                 yield item.pixels.shape[1:]
                 break
@@ -213,9 +207,4 @@ def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, in
             data = read_bytes(join(sources.folder, path), config.max_file_megabytes)
         except Refused:
             continue
-        yield from filter(None, (header_shape(data),))
-
-
-def header_shape(data: bytes) -> tuple[int, int, int] | None:
-    """Return the height, width and channels of a picture file from its header, turned upright; None if it cannot be read."""
-    return picture_shape(data)
+        yield from filter(None, (picture_shape(data),))

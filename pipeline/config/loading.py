@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import difflib
 import math
@@ -18,11 +19,7 @@ from pipeline.config.search_space import checked_tuning
 
 
 def load_values(path: Path) -> dict[str, Any]:
-    """Read a configuration file, unvalidated.
-
-    Raises:
-        InputError: The file cannot be read, or is not a YAML mapping.
-    """
+    """Return the unvalidated values of a configuration file; raise InputError if it cannot be read, or is not a YAML mapping."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -41,12 +38,8 @@ def load_values(path: Path) -> dict[str, Any]:
 
 
 def apply_overrides(values: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
-    """Apply `--set key.key=value` to a configuration's values; each value is read as YAML.
-
-    Raises:
-        InputError: An override does not have that form.
-    """
-    values = _copy(values)
+    """Apply `--set key.key=value` to values; each value is read as YAML. Raise InputError if an override has another form."""
+    values = copy.deepcopy(values)
     for override in overrides:
         name, equals, text = override.partition("=")
         keys = name.strip().split(".")
@@ -71,9 +64,6 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     Args:
         values: Values as read from YAML.
         source: The origin of the values, for the message.
-
-    Returns:
-        The configuration.
 
     Raises:
         InputError: A field is unknown or its value is not allowed; one line that names every such field.
@@ -109,11 +99,7 @@ def _endless(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
 
 
 def _check_together(config: Config) -> None:
-    """Check combinations of fields across sections.
-
-    Raises:
-        InputError: Two fields contradict each other.
-    """
+    """Raise InputError if fields of different sections contradict each other."""
     lowest, highest = config.evaluation.min_kl, config.evaluation.max_kl
     if None not in (lowest, highest) and lowest > highest:
         raise InputError(f"evaluation.min_kl, {lowest:g}, is above evaluation.max_kl, {highest:g}: no model has both")
@@ -155,10 +141,6 @@ def _words(error: Mapping[str, Any]) -> str:
     if error["loc"][:2] == ("notify", "webhook"):  # a secret
         return f"{error['msg'][0].lower()}{error['msg'][1:]}"
     return f"{error['msg'][0].lower()}{error['msg'][1:]}, not {error['input']!r}"
-
-
-def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _copy(item) if isinstance(item, Mapping) else item for key, item in values.items()}
 
 
 def preset_names() -> Iterator[str]:

@@ -18,12 +18,7 @@ _ADAPTERS: dict[str, TypeAdapter] = {name: TypeAdapter(kind) for name, kind in S
 def checked_tuning(tuning: TuningConfig, config: TrainerConfig) -> TuningConfig:
     """Return the search with its complete space: every value is allowed, and has the type of its field.
 
-    Args:
-        tuning: The configured search.
-        config: The configuration that values are applied to.
-
-    Returns:
-        The search with each field under its full name; unchanged if there are no trials.
+    Each field gets its full name. Without trials, the search is returned unchanged.
 
     Raises:
         InputError: A field is unknown, a value is not allowed, or trials cannot be compared; one line.

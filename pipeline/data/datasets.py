@@ -95,15 +95,13 @@ CIFAR10_PICTURES = 10_000  # in each batch
 def prepare_dataset(name: str, data_root: str | None, work: str) -> PreparedDataset:
     """Find the files of a data set, or download them into WORK/datasets/<name>/.
 
+    Existing files are not written again, so that their fingerprint stays the same.
+
     Args:
         name: One of `DATASETS`.
         data_root: A folder of data sets. The files are in it or in its subfolder <name>. None takes the folder that the
             environment variable DARKROOM_DATASETS names, if any.
         work: The work folder.
-
-    Returns:
-        The folder to read and the names of its labels. Existing files are not written again, so that their fingerprint stays the
-        same.
 
     Raises:
         InputError: The name is unknown, or the files can be neither found nor downloaded.

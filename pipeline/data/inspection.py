@@ -18,8 +18,8 @@ from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
 from components.image_example_gen.readers.container import Container, read_guarded
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join, printable, read_bytes
-from pipeline.config.inference import INFERRED_FIELDS, LOOKED_AT, complete, header_shape
-from serving.picture_files import Refused
+from pipeline.config.inference import INFERRED_FIELDS, LOOKED_AT, complete
+from serving.picture_files import Refused, picture_shape
 
 _SHOWN, _WIDTH = 10, 200
 _FEW = 20  # pictures sampled from each container file, if there are many such files
@@ -63,15 +63,12 @@ class Look:
 
 
 def inspect(images: str, config: DataConfig, values: Mapping[str, Any] | None = None) -> list[str]:
-    """Inspect the input of a run.
+    """Return lines that describe the input of a run.
 
     Args:
         images: The pictures, as `darkroom run` takes them.
         config: How they are read.
         values: The configuration's values, for a last line with the settings of a run; see `chosen`.
-
-    Returns:
-        Lines to print.
 
     Raises:
         InputError: There is nothing that a run could read.
@@ -102,7 +99,7 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
     for path in sources.sample[:LOOKED_AT]:
         try:
             data = read_bytes(join(sources.folder, path), config.max_file_megabytes)
-            shape = header_shape(data)
+            shape = picture_shape(data)
             seen.copies[hashlib.sha256(data).digest()] += 1
         except Refused as refused:
             seen.refused[refused.reason] += 1
@@ -119,15 +116,12 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
 
 
 def chosen(values: Mapping[str, Any], images: str, find: Finder = find_sources) -> str:
-    """Return the line that shows the settings of a run: those given, and those inferred from the pictures.
+    """Return the line with the fields of `CHOSEN` as --set takes them: those given, and those inferred from the pictures.
 
     Args:
         values: The configuration's values, which have been validated.
         images: The pictures, as `darkroom run` takes them.
         find: Lists the pictures.
-
-    Returns:
-        The fields of `CHOSEN` as --set takes them.
 
     Raises:
         InputError: There is nothing that a run could read.
@@ -150,7 +144,7 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
                 seen.add(item.pixels.shape[1:])
                 seen.labels[label] += 1
         elif isinstance(item, Encoded):
-            taken, shape = 1, header_shape(item.data)
+            taken, shape = 1, picture_shape(item.data)
             seen.copies[hashlib.sha256(item.data).digest()] += 1
             if item.label or not sources.tables:  # pictures of a table are counted by its rows
                 seen.labels[item.label] += 1

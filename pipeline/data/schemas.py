@@ -28,11 +28,7 @@ def default_schema() -> Path:
 
 
 def read_schema(path: Path) -> schema_pb2.Schema:
-    """Read a schema in TFDV's text format.
-
-    Raises:
-        InputError: The file cannot be read, or is not a schema.
-    """
+    """Read a schema in TFDV's text format; raise InputError if the file cannot be read, or is not a schema."""
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -54,11 +50,7 @@ def schema_of(config: Path | None) -> Path:
 
 
 def last_statistics(work: Path) -> Path:
-    """Return the folder of the last statistics of a work folder, from an accepted or a refused run.
-
-    Raises:
-        InputError: There are no statistics.
-    """
+    """Return the folder of the last statistics of a work folder, from an accepted or a refused run, or raise InputError."""
     folder = work / "artifacts" / "StatisticsGen" / "statistics"
     numbered = [path for path in folder.glob("*") if path.name.isdecimal() and list(path.glob("Split-*/FeatureStats.pb"))]
     if not numbered:
@@ -67,11 +59,9 @@ def last_statistics(work: Path) -> Path:
 
 
 def propose(schema: schema_pb2.Schema, statistics: Path) -> schema_pb2.Schema:
-    """Return a schema that requires the properties of the pictures: their labels, and the ranges of their sizes and channels.
+    """Return a copy of a schema that requires the properties of the pictures: their labels, and the ranges of sizes and channels.
 
-    Args:
-        schema: The schema to start from; other features stay as they are.
-        statistics: A folder from `last_statistics`.
+    `statistics` is a folder from `last_statistics`. Other features stay as they are.
     """
     from components.data_gate.statistics import range_of, values_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.importer import Importer
@@ -28,42 +28,52 @@ class Source(NamedTuple):
 NONE = Source(None, None)
 
 
-class Environment(Protocol):
-    """The interface of `Local` and `Cluster`."""
+class Environment:
+    """The base of `Local` and `Cluster`.
+
+    Attributes:
+        registry: The folder where runs leave data for later runs; '' if it is not needed.
+        checkpoints: Where training saves its progress; '' for nowhere.
+    """
 
     registry: str
     checkpoints: str
 
     def schema(self) -> Source:
         """Return the curated schema, which people write; it is not inferred from the data that it validates."""
+        raise NotImplementedError
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
         """Return the statistics of the last accepted pictures, the baseline for drift."""
+        raise NotImplementedError
 
     def starting_point(self, examples: BaseChannel) -> Source:
         """Return the last blessed model, to start training from."""
+        raise NotImplementedError
 
     def last_model(self, candidate: BaseChannel) -> Source:
         """Return the last blessed model, the baseline for the new one."""
+        raise NotImplementedError
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
         """Return the blessing that a person forced on this evaluation, which stays valid."""
+        return NONE
 
     def withdrawal(self, candidate: BaseChannel) -> Source:
         """Return the record of a rollback that took this model out of service."""
+        return NONE
 
     def last(self, before: BaseNode) -> BaseNode | None:
         """Return a final node that fails after a refusal, or None if the caller detects refusals."""
+        return None
 
 
 @dataclass(frozen=True)
-class Local:
+class Local(Environment):
     """One machine: ML Metadata provides the history.
 
     Attributes:
         schema_folder: A folder that contains only the curated schema, `schema.pbtxt`.
-        checkpoints: Where training saves its progress; '' for nowhere.
-        registry: Not needed.
     """
 
     schema_folder: str
@@ -71,53 +81,41 @@ class Local:
     registry: str = ""
 
     def schema(self) -> Source:
-        """See `Environment`."""
         node = Importer(source_uri=self.schema_folder, artifact_type=standard_artifacts.Schema).with_id("Schema")
         return Source(node, node.outputs["result"])
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
-        """See `Environment`."""
         statistics, blessing = Channel(type=standard_artifacts.ExampleStatistics), Channel(type=DataBlessing)
         return _resolved(
             "LastStatistics", "subject", LatestBlessedOther, subject=statistics, blessing=blessing, candidate=candidate
         )
 
     def starting_point(self, examples: BaseChannel) -> Source:
-        """See `Environment`."""
         return _resolved("StartingPoint", "model", StartingPoint, model=_models(), blessing=_blessings(), examples=examples)
 
     def last_model(self, candidate: BaseChannel) -> Source:
-        """See `Environment`."""
         config = {"same_protocol": True}
         return _resolved(
             "LastModel", "subject", LatestBlessedOther, config, subject=_models(), blessing=_blessings(), candidate=candidate
         )
 
     def forced_blessing(self, evaluation: BaseChannel) -> Source:
-        """See `Environment`."""
         return _resolved("ForcedBlessing", "blessing", ForcedBlessing, evaluation=evaluation, blessing=_blessings())
 
     def withdrawal(self, candidate: BaseChannel) -> Source:
-        """See `Environment`."""
         return _resolved("Withdrawal", "blessing", Withdrawal, candidate=candidate, blessing=_blessings())
-
-    def last(self, before: BaseNode) -> BaseNode | None:
-        """See `Environment`."""
-        return None
 
 
 @dataclass(frozen=True)
-class Cluster:
+class Cluster(Environment):
     """Kubeflow Pipelines or Vertex AI: the registry provides the history. Blessings cannot be forced there.
 
     Attributes:
         schema_text: The curated schema in TFDV's text format.
-        registry: The folder where runs leave data for later runs.
         push_to: The folder that models are pushed to.
         verdict: The component that fails if a gate refused the model.
         resolver: Whether a resolver provides the last blessed model: Vertex AI has two resolvers, open-source Kubeflow Pipelines
             has none. It returns the last blessed model of any protocol.
-        checkpoints: Not used: the folders of a pod are deleted with it.
     """
 
     schema_text: str
@@ -128,21 +126,17 @@ class Cluster:
     checkpoints: str = ""
 
     def schema(self) -> Source:
-        """See `Environment`."""
         node = CuratedSchema(text=self.schema_text).with_id("Schema")
         return Source(node, node.outputs["schema"])
 
     def last_statistics(self, candidate: BaseChannel) -> Source:
-        """See `Environment`."""
         node = LastStatistics(registry=self.registry)
         return Source(node, node.outputs["statistics"], node.outputs["blessing"])
 
     def starting_point(self, examples: BaseChannel) -> Source:
-        """See `Environment`."""
         return self._last("StartingPoint", None)
 
     def last_model(self, candidate: BaseChannel) -> Source:
-        """See `Environment`."""
         return self._last("LastModel", candidate)
 
     def _last(self, name: str, candidate: BaseChannel | None) -> Source:
@@ -151,27 +145,16 @@ class Cluster:
             return Source(node, node.outputs["model"], node.outputs["blessing"])
         return _resolved(name, "model", LatestBlessedModelStrategy, model=_models(), model_blessing=_blessings())
 
-    def forced_blessing(self, evaluation: BaseChannel) -> Source:
-        """See `Environment`."""
-        return NONE
-
-    def withdrawal(self, candidate: BaseChannel) -> Source:
-        """See `Environment`."""
-        return NONE
-
     def last(self, before: BaseNode) -> BaseNode | None:
-        """See `Environment`."""
         self.verdict.add_upstream_node(before)
         return self.verdict
 
 
 def _models() -> Channel:
-    """Return a channel of all models."""
     return Channel(type=standard_artifacts.Model)
 
 
 def _blessings() -> Channel:
-    """Return a channel of all model blessings."""
     return Channel(type=standard_artifacts.ModelBlessing)
 
 

@@ -39,20 +39,16 @@ class Contents:
     pushed: frozenset[int]
 
     def __str__(self) -> str:
-        """Return the contents as text."""
         latest = f", models up to version {max(self.pushed)}" if self.pushed else ""
         return f"{len(self.executions):,} executions of {self.runs:,} run{'s' * (self.runs != 1)}{latest}"
 
 
 def backup(out: Path, workspace: Workspace) -> Contents:
-    """Copy `metadata.db` in its current state, also while a run writes to it.
+    """Copy `metadata.db` in its current state, also while a run writes to it, and return the contents of the copy.
 
     Args:
         out: The file to write. It is complete and sound afterwards, or not changed. Or a stream, such as - or a FIFO.
         workspace: The work folder.
-
-    Returns:
-        The contents of the copy.
 
     Raises:
         InputError: There is nothing to copy, or `out` cannot be written.
@@ -87,11 +83,7 @@ def backup(out: Path, workspace: Workspace) -> Contents:
 
 
 def _check_place(out: Path, workspace: Workspace) -> None:
-    """Raise an error if a backup cannot be written to `out`, or would overwrite another file.
-
-    Raises:
-        InputError: One of these is the case.
-    """
+    """Raise InputError if a backup cannot be written to `out`, or would overwrite another file."""
     if out.suffix in (".gz", ".tgz", ".zip", ".tar"):
         raise InputError(
             f"a backup is one SQLite file and no archive: call it {out.name.partition('.')[0]}.db in place of {out.name}"
@@ -114,21 +106,14 @@ def _beside(out: Path, own: str | None) -> Path:
 def keep_copy(workspace: Workspace) -> None:
     """Keep a copy of the sound database beside it, at the end of a run. A MySQL database is not copied.
 
-    Raises:
-        InputError: The copy cannot be written.
-        StoreDamaged: The database is damaged; the earlier copy stays.
-        WorkFolderBusy: Another program keeps it locked.
+    The errors are those of `backup`; the earlier copy then stays.
     """
     if read_record(workspace) is None:
         backup(workspace.root / COPY, workspace)
 
 
 def check(workspace: Workspace) -> None:
-    """Check before a run that the database is sound, or does not exist yet.
-
-    Raises:
-        StoreDamaged: The database is damaged.
-    """
+    """Raise StoreDamaged if the database of a run is damaged; it need not exist."""
     if not workspace.metadata.is_file():
         return
     why = fault(workspace.metadata)

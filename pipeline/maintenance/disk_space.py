@@ -26,12 +26,6 @@ _ALMOST = 1e6  # bytes; with less left, any failure counts as a full disk
 def check_room(workspace: Workspace, images: str, config: Config, find: Finder = find_sources) -> None:
     """Compare the space that a run needs with the free space, for artifacts and for temporary decoded pixels.
 
-    Args:
-        workspace: The work folder.
-        images: Where the pictures are.
-        config: The configuration.
-        find: Lists the pictures.
-
     Raises:
         DiskFull: There is not enough space.
         InputError: There are no pictures.
@@ -51,12 +45,7 @@ def check_room(workspace: Workspace, images: str, config: Config, find: Finder =
 
 
 def check_record(workspace: Workspace, images: str, config: Config, find: Finder = find_sources) -> None:
-    """Check that there is space for the record of a run, before it is created. The error is that of `check_room`.
-
-    Raises:
-        DiskFull: There is not enough space.
-        InputError: There are no pictures.
-    """
+    """Check that there is space for the record of a run, before it is created; the errors are those of `check_room`."""
     if shutil.disk_usage(workspace.root).free < _ALMOST:
         check_room(workspace, images, config, find)
 

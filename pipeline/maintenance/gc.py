@@ -148,7 +148,6 @@ def carry_out(workspace: Workspace, found: Plan) -> None:
 
 
 def _mark_deleted(workspace: Workspace, artifacts: list[int]) -> None:
-    """Mark artifacts as deleted in ML Metadata."""
     store = open_store(workspace)
     gone = store.get_artifacts_by_id(artifacts) if artifacts else []
     for artifact in gone:

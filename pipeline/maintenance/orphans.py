@@ -29,16 +29,10 @@ def highest(workspace: Workspace) -> int:
 
 
 def put_away(workspace: Workspace) -> list[int]:
-    """Set aside, before a run, the folders whose ids the database has not assigned yet.
+    """Set aside, before a run, the folders whose ids the database has not assigned yet, and return the ids.
 
     TFX accepts an existing folder for a new execution, and would add the new files to the old ones. A search for the latest
-    folder would also find an old one.
-
-    Args:
-        workspace: The work folder; the run holds its lock.
-
-    Returns:
-        The ids.
+    folder would also find an old one. The caller holds the lock of the work folder.
     """
     from ml_metadata.metadata_store import ListOptions
     from ml_metadata.metadata_store.metadata_store import OrderByField
@@ -55,15 +49,7 @@ def put_away(workspace: Workspace) -> list[int]:
 
 
 def set_aside(workspace: Workspace, unknown: Callable[[int], bool]) -> list[int]:
-    """Move the folders of executions out of the pipeline's root.
-
-    Args:
-        workspace: The work folder.
-        unknown: Returns True for an execution id that ML Metadata does not know.
-
-    Returns:
-        The ids of the moved folders.
-    """
+    """Move the folders of executions whose id is `unknown` out of the pipeline's root, and return the ids."""
     found = {path: number for path, number in folders(workspace.artifacts).items() if unknown(number)}
     aside = workspace.root / ASIDE / datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
     for path in found:
@@ -73,15 +59,7 @@ def set_aside(workspace: Workspace, unknown: Callable[[int], bool]) -> list[int]
 
 
 def bring_back(workspace: Workspace, known: Collection[int]) -> list[int]:
-    """Move folders that were set aside back, for a database that knows them again.
-
-    Args:
-        workspace: The work folder.
-        known: The executions that ML Metadata knows.
-
-    Returns:
-        The ids of the moved folders.
-    """
+    """Move folders of known executions that were set aside back, for a database that knows them again; return the ids."""
     moved = set()
     for aside in sorted((workspace.root / ASIDE).glob("*"), reverse=True):
         for path, number in folders(aside).items():

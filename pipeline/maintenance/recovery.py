@@ -16,15 +16,9 @@ LOGGER = logging.getLogger(__name__)
 
 
 def clear(workspace: Workspace) -> list[int]:
-    """End the executions of killed runs, and remove their outputs.
+    """End the executions of killed runs, remove their outputs `NODE/KEY/EXECUTION`, and return their ids.
 
     Call it only if no run holds the work folder: every execution that is marked as running has then been killed.
-
-    Args:
-        workspace: The work folder, with outputs in `artifacts` as `NODE/KEY/EXECUTION`.
-
-    Returns:
-        The ids of the executions.
     """
     for path in unfinished_paths(workspace):
         remove(path)
@@ -69,12 +63,9 @@ def remove(path: Path) -> None:
 
 
 def rename_and_empty(folder: Path) -> Path:
-    """Rename a folder so that nothing uses it as a result, and remove its content.
+    """Rename a folder so that nothing uses it as a result, remove its content, and return its new path.
 
     The empty folder tells `clear` which artifact is gone, until it is marked as deleted in ML Metadata.
-
-    Returns:
-        The folder under its new name.
     """
     renamed = folder.with_name(REMOVING + known_as(folder).name)
     if renamed != folder:

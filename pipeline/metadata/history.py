@@ -12,11 +12,7 @@ BEGUN = "begun.json"  # marks a run whose components run in separate processes; 
 
 
 def last_run(work: str) -> str:
-    """Return the id of the last run of a work folder.
-
-    Raises:
-        InputError: No run has ended there.
-    """
+    """Return the id of the last run of a work folder; raise InputError if no run has ended there."""
     runs = sorted(path.parent.name for path in Path(work).glob(f"runs/*/{FILE}"))
     if not runs:
         raise InputError(f"no run has ended in {work}: do `{command('run', work)}` first")
@@ -43,11 +39,7 @@ def blessed_by(forced: dict[str, str]) -> str:
 
 
 def describe_run(run_id: str, work: str) -> list[str]:
-    """Return how a run ended, in a few lines, or that it has not ended.
-
-    Raises:
-        InputError: There is no such run, or its verdict is damaged.
-    """
+    """Return how a run ended, in a few lines, or that it has not ended; the errors are those of `show`."""
     folder = run_folder(run_id, work)
     verdict = read_verdict(folder)
     return _unended(folder) if verdict is None else _ended(folder, verdict)
@@ -74,11 +66,7 @@ def show(run_id: str, work: str) -> list[str]:
 
 
 def run_folder(run_id: str, work: str) -> Path:
-    """Return the folder of a run.
-
-    Raises:
-        InputError: There is no such run.
-    """
+    """Return the folder of a run, or raise InputError."""
     folder = Path(work, "runs", run_id)
     if Path(run_id).name != run_id or not folder.is_dir():
         raise InputError(f"no run {run_id} in {work}: runs are listed by `{command('runs', work)}`")

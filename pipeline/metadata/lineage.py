@@ -76,15 +76,7 @@ class Lineage:
 
 
 def lineage(workspace: Workspace, version: int) -> Lineage:
-    """Return the origin of a pushed model.
-
-    Args:
-        workspace: The work folder.
-        version: The version of the model.
-
-    Raises:
-        InputError: ML Metadata does not know the version.
-    """
+    """Return the origin of a pushed model; raise InputError if ML Metadata does not know its version."""
     if not exists(workspace):
         raise InputError(f"there is no {workspace.metadata}: nothing was run in that work folder yet")
     store = open_store(workspace)
@@ -158,10 +150,7 @@ def maker_of(store: MetadataStore, artifact: int) -> metadata_store_pb2.Executio
 
 
 def makers_of(store: MetadataStore, artifact: int) -> set[int]:
-    """Return the executions that led to an artifact, back to the pictures.
-
-    The executions of the model that training started from are left out.
-    """
+    """Return the executions that led to an artifact, back to the pictures, without those of the model that training began with."""
     maker = maker_of(store, artifact)
     found = {maker.id}
     for key, given in inputs_of(store, maker).items():
@@ -194,14 +183,9 @@ def _baseline(store: MetadataStore, model: int) -> str:
 
 
 def examples_of(workspace: Workspace, statistics: str) -> str:
-    """Return the examples from which statistics were computed.
+    """Return the URI of the examples from which statistics were computed, given the URI of the statistics.
 
-    Args:
-        workspace: The work folder.
-        statistics: The URI of the statistics.
-
-    Returns:
-        The URI of the examples; '' if it is unknown, or they have been deleted.
+    It is '' if the examples are unknown, or have been deleted.
     """
     store = open_store(workspace)
     made = {artifact.id for artifact in store.get_artifacts_by_uri(statistics)}

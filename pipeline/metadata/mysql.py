@@ -23,12 +23,9 @@ PASSWORD = "MYSQL_PWD"  # the variable from which MySQL's client takes a missing
 
 
 def connection(config: MetadataConfig) -> ConnectionConfig:
-    """Return TFX's settings for the connection to the database.
+    """Return TFX's settings for the connection to the database; raise InputError if the password's variable is not set.
 
     The password is passed in the environment, because TFX logs the connection and compiles it into the pipeline.
-
-    Raises:
-        InputError: The variable that holds the password is not set.
     """
     from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -48,11 +45,7 @@ def connection(config: MetadataConfig) -> ConnectionConfig:
 
 
 def open_store(config: MetadataConfig) -> MetadataStore:
-    """Open the database, and create its tables if it is empty.
-
-    Raises:
-        InputError: It cannot be reached or used; one line with the reason.
-    """
+    """Open the database, and create its tables if it is empty; raise InputError if it cannot be used, one line with the reason."""
     from ml_metadata.metadata_store import metadata_store
 
     settings = connection(config)
@@ -64,11 +57,7 @@ def open_store(config: MetadataConfig) -> MetadataStore:
 
 
 def _greet(config: MetadataConfig) -> None:
-    """Check the server's greeting. ML Metadata's client reports an absent server and a wrong password with the same message.
-
-    Raises:
-        InputError: The server does not answer, rejects this machine, is not MySQL, or lacks the configured TLS.
-    """
+    """Check the server's greeting. ML Metadata's client reports an absent server and a wrong password with the same message."""
     try:
         with socket.create_connection((config.host, config.port), timeout=TIMEOUT) as server:
             greeting = server.recv(512)
@@ -108,12 +97,7 @@ def owner(store: MetadataStore) -> tuple[str, str] | None:
 
 
 def claim(store: MetadataStore, work: str, folder: Path) -> str:
-    """Record that a database belongs to a work folder.
-
-    Args:
-        store: The database.
-        work: The id of the work folder.
-        folder: The path of the work folder.
+    """Record that a database belongs to the work folder with the id `work`.
 
     Returns:
         The id of the owner from now on: that of another work folder if it was faster.

@@ -42,11 +42,7 @@ class PastRun:
 
 
 def list_runs(work: str) -> list[PastRun]:
-    """Return the runs of a work folder, oldest first.
-
-    Raises:
-        InputError: There is no such folder, or nothing was run in it.
-    """
+    """Return the runs of a work folder, oldest first; raise InputError if nothing was run there."""
     folders = sorted(path for path in Path(work, "runs").glob("*") if path.is_dir())
     if not folders:
         raise InputError(f"nothing was run in {work} yet: do `{command('run', work)}` first")

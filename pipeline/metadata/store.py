@@ -51,8 +51,7 @@ def exists(workspace: Workspace) -> bool:
 def connection(workspace: Workspace) -> ConnectionConfig:
     """Return TFX's settings for the connection to a work folder's database. A missing file is created.
 
-    Raises:
-        InputError: The database is in MySQL, and the password is not set.
+    Raise InputError if the database is in MySQL, and the password is not set.
     """
     from ml_metadata.proto import metadata_store_pb2 as pb
 
@@ -96,11 +95,7 @@ def damaged(workspace: Workspace, why: str) -> StoreDamaged:
 
 
 def read_record(workspace: Workspace) -> Record | None:
-    """Return the location of a work folder's database; None if it is `metadata.db`.
-
-    Raises:
-        InputError: The record is damaged.
-    """
+    """Return the location of a work folder's database; None if it is `metadata.db`. Raise InputError if the record is damaged."""
     path = workspace.root / RECORD
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -112,11 +107,7 @@ def read_record(workspace: Workspace) -> Record | None:
 
 
 def settle(workspace: Workspace, asked: MetadataConfig) -> None:
-    """Check before a run that the configured database belongs to the work folder and can be used. Record a new MySQL database.
-
-    Args:
-        workspace: The work folder; the run holds its lock.
-        asked: The configuration.
+    """Check before a run, which holds the folder's lock, that the database can be used. Record a new MySQL database.
 
     Raises:
         InputError: The work folder was created with another database, or the database belongs to another work folder, or it cannot

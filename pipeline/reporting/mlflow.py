@@ -46,11 +46,7 @@ class NotRecorded(RuntimeError):
 
 
 def check(config: Config) -> None:
-    """Check before a run for errors that would otherwise appear only after hours of training.
-
-    Raises:
-        InputError: MLflow is configured but not installed, or cannot open the address.
-    """
+    """Raise InputError before a run, not after hours of training, if MLflow is not installed or cannot open the address."""
     uri = config.mlflow.tracking_uri
     if uri is None:
         return
@@ -75,7 +71,7 @@ def evaluated(verdict: Verdict) -> bool:
 
 
 def record(config: Config, verdict: Verdict, folder: Path, seconds: float = SECONDS) -> None:
-    """Record parameters, metrics, the history of training, and the report in MLflow.
+    """Record parameters, metrics, the history of training, and the report in MLflow, within a time limit.
 
     Args:
         config: The run's configuration; `mlflow.tracking_uri` is set.

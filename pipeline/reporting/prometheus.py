@@ -27,27 +27,17 @@ Metric: TypeAlias = tuple[str, str, Sequence[str], Mapping[Key, float | None]]  
 
 
 def write_metrics(workspace: Workspace) -> None:
-    """Write the file, completely or not at all.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Write the file, completely or not at all; raise OSError if it cannot be written."""
     write_to_textfile(str(workspace.root / FILE), Metrics(workspace, time.time()))
 
 
 class Metrics:
-    """The metrics of a work folder, as a collector of prometheus_client. All are gauges with the label `work`.
-
-    Args:
-        workspace: The work folder.
-        now: The current time in seconds since 1970.
-    """
+    """The metrics of a work folder at a time in seconds since 1970, as a collector of prometheus_client. All are gauges."""
 
     def __init__(self, workspace: Workspace, now: float):
         self.workspace, self.now = workspace, now
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield all metrics that have a value."""
         for name, text, labels, values in self._metrics():
             family = gauge(self.workspace.root.name, name, text, labels, values)
             if family.samples:
@@ -74,14 +64,9 @@ class Metrics:
 
 
 def gauge(work: str, name: str, text: str, labels: Sequence[str], values: Mapping[Key, float | None]) -> GaugeMetricFamily:
-    """Return a metric.
+    """Return a metric with the label `work` and others.
 
-    Args:
-        work: The value of the label `work`.
-        name: The name without `darkroom_`.
-        text: The description.
-        labels: The names of the other labels.
-        values: The value for each combination of the other labels; None is left out.
+    `values` has the value for each combination of the other labels; None is left out.
     """
     family = GaugeMetricFamily(f"darkroom_{name}", text, labels=["work", *labels])
     for key, value in values.items():

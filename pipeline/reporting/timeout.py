@@ -9,11 +9,8 @@ from collections.abc import Callable
 def within(seconds: float, work: Callable[[], object]) -> None:
     """Call `work`, and wait for it at most the given seconds. A late call is left running in its thread.
 
-    The timeouts of sockets do not suffice: they apply to each read, and a name lookup has none.
-
-    Raises:
-        TimeoutError: The call did not finish in time.
-        Exception: The exception that `work` raised.
+    The timeouts of sockets do not suffice: they apply to each read, and a name lookup has none. Raise the exception of `work`, or
+    TimeoutError if it did not finish in time.
     """
     errors: list[BaseException] = []
 

@@ -25,8 +25,7 @@ class NotPosted(RuntimeError):
 class _Stay(urllib.request.HTTPRedirectHandler):
     """Follow no redirect: the verdict is sent only to the configured host."""
 
-    def redirect_request(self, *_: Any) -> None:
-        """See the base class."""
+    def redirect_request(self, *_: Any) -> None: ...
 
 
 def post(address: str, verdict: Verdict, seconds: float = SECONDS) -> None:
@@ -56,12 +55,7 @@ def post(address: str, verdict: Verdict, seconds: float = SECONDS) -> None:
 
 
 def post_verdict(config: NotifyConfig, verdict: Verdict) -> None:
-    """Post the verdict to the configured address.
-
-    Raises:
-        NotPosted: It could not be posted.
-        InputError: A variable that the address names is not set.
-    """
+    """Post the verdict to the configured address, or raise NotPosted, or InputError if a variable of the address is not set."""
     address = filled(config.webhook or "", "notify.webhook")
     if not allowed(address):
         raise NotPosted("with its variables it is no https:// address; http:// is for localhost alone")

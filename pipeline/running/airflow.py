@@ -149,7 +149,7 @@ def _launcher(folder: Path) -> type:
 
 
 def _begin(asked: dict[str, Any]) -> str:
-    """Run the task Begin: begin a run, and return its id for the other tasks."""
+    """Begin a run, and return its id for the other tasks."""
     from airflow.exceptions import AirflowSkipException
 
     from pipeline.running.request import make_request
@@ -162,7 +162,7 @@ def _begin(asked: dict[str, Any]) -> str:
 
 
 def _conclude(folder: Path) -> None:
-    """Run the task Verdict: end the run."""
+    """End the run."""
     from airflow.exceptions import AirflowFailException
 
     from pipeline.running.stepwise import conclude

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.text import Text
 
 from common import progress
-from pipeline.verdict.status import escaped
+from common.lines import escaped
 
 MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
 NAME_WIDTH = 18
@@ -102,7 +102,6 @@ class ProgressHandler(logging.Handler):
         self._display = display
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
         value = getattr(record, "progress", None)
         if value is not None:
             self._display.progress(value)

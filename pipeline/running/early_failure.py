@@ -22,11 +22,7 @@ def notifying_of_failure(asked: Mapping[str, Any], warn: Callable[[str], object]
     """Within the context, notify the configured recipients of an exception, and raise it again.
 
     A run notifies on its own: it ends with a status, and its errors do not reach this context. Another run that holds the work
-    folder is not a failure.
-
-    Args:
-        asked: The command's options.
-        warn: Called with one line for each notification that failed.
+    folder is not a failure. `warn` gets one line for each notification that failed.
     """
     try:
         yield

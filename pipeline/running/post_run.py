@@ -24,15 +24,9 @@ Step = tuple[str, Callable[[], None]]  # the consequence of a failure, and the s
 
 
 def after_run(request: Request, workspace: Workspace, verdict: Verdict) -> list[str]:
-    """Write the metrics, send notifications, and record the run in MLflow.
+    """Write the metrics, send notifications, and record the run in MLflow; return one line for each step that failed.
 
-    Args:
-        request: The request of the run.
-        workspace: The work folder.
-        verdict: The verdict of the run, which has been written.
-
-    Returns:
-        One line for each step that failed.
+    The verdict of the run has been written.
     """
     config, folder = request.config, workspace.run(verdict.run)
     steps = [_metrics(workspace)]
@@ -54,17 +48,7 @@ def renew_metrics(workspace: Workspace) -> list[str]:
 
 
 def never_began(error: Exception, notify: NotifyConfig, title: str, images: str) -> list[str]:
-    """Notify of a run that could not begin.
-
-    Args:
-        error: The reason.
-        notify: The configuration of the notification.
-        title: The subject of the pictures.
-        images: The configured location of the pictures.
-
-    Returns:
-        One line for each notification that failed.
-    """
+    """Notify of a run that could not begin because of an error; return one line for each notification that failed."""
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     verdict = Verdict(run="", title=title, images=images, started=now)
     verdict.end(*ending_of(error))

@@ -143,11 +143,7 @@ def title_of(images: str) -> str:
 
 
 def checked_reason(why: str | None) -> str:
-    """Return the reason for a forced blessing as one line; empty if none is requested.
-
-    Raises:
-        InputError: The reason contains no words.
-    """
+    """Return the reason for a forced blessing as one line; '' if none is requested. Raise InputError if it has no words."""
     if why is None:
         return ""
     words = " ".join(why.split())
@@ -157,11 +153,7 @@ def checked_reason(why: str | None) -> str:
 
 
 def read_values(config: str | None) -> dict[str, Any]:
-    """Return the values of a configuration file or of an included configuration; empty if none is named.
-
-    Raises:
-        InputError: There is no such configuration.
-    """
+    """Return the values of a configuration file or an included configuration, or raise InputError; empty if none is named."""
     if config is None:
         return {}
     path = Path(config).expanduser()

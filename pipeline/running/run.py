@@ -17,6 +17,7 @@ from typing import IO
 
 from common.errors import GateRefused, InputError, MachineFault
 from common.lean_imports import lean_imports
+from common.lines import in_one_line
 from common.quiet import quiet
 from components.pusher.versions import in_service
 from pipeline.config.schema import Config
@@ -32,7 +33,7 @@ from pipeline.running.request import Request
 from pipeline.running.signals import interruptible
 from pipeline.verdict.nodes import NODES, summarize
 from pipeline.verdict.outcomes import NodeOutcome
-from pipeline.verdict.status import Status, in_one_line
+from pipeline.verdict.status import Status
 from pipeline.verdict.verdict import FILE, Ending, Verdict, ending_of
 from pipeline.workspace.layout import DiskFull, Workspace, command
 from pipeline.workspace.scratch import remove_own, scratch
@@ -46,12 +47,6 @@ INTERRUPTED = Ending(Status.INTERRUPTED, None, ["the next run goes on from the l
 
 def run(request: Request) -> Status:
     """Run the pipeline. Every outcome has an exit status, a verdict file and a last line.
-
-    Args:
-        request: The request of the run.
-
-    Returns:
-        The exit status.
 
     Raises:
         DiskFull: There is not enough space for the record of the run.
@@ -74,8 +69,7 @@ def run(request: Request) -> Status:
 def new_record(workspace: Workspace, config: Config) -> str:
     """Create the folder of a new run with its configuration, and return the run's id.
 
-    Raises:
-        DiskFull: There is not enough space; no folder is left behind.
+    Raise DiskFull, and leave no folder behind, if there is not enough space.
     """
     run_id = ""
     try:
@@ -107,12 +101,9 @@ def make_ready(request: Request, workspace: Workspace) -> int:
 
 
 def place_schema(path: str | None, workspace: Workspace) -> Path:
-    """Copy the curated schema to a folder named by its content, from which the pipeline imports it.
+    """Copy the curated schema to a folder named by its content, from which the pipeline imports it, or raise InputError.
 
     The importer identifies a schema by its location, so that an edited one needs another folder.
-
-    Raises:
-        InputError: There is no such schema, or the file is not a schema.
     """
     from pipeline.data.schemas import default_schema, read_schema
 
@@ -191,11 +182,7 @@ class Run:
             remove_own()
 
     def execute(self) -> None:
-        """Run the graph, and check that the model is in service.
-
-        Raises:
-            GateRefused: A gate refused.
-        """
+        """Run the graph, and check that the model is in service; raise GateRefused if a gate refused."""
         self.make_ready()
         self.run_graph()
         self.check_gates()
@@ -259,11 +246,9 @@ class Run:
         run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self, self.only)
 
     def started(self, name: str) -> None:
-        """See `pipeline.verdict.outcomes.Observer`."""
         self.display.started(name)
 
     def finished(self, outcome: NodeOutcome) -> None:
-        """See `pipeline.verdict.outcomes.Observer`."""
         again = any(step["name"] == outcome.name for step in self.verdict.components)
         if again and outcome.state == "cached":  # a second run of the graph, only for the push
             return
@@ -324,11 +309,7 @@ class Run:
             self.say_why(*ending)
 
     def write_down(self) -> None:
-        """Write the verdict, and the lists of rejected and duplicate pictures.
-
-        Raises:
-            OSError: A file cannot be written.
-        """
+        """Write the verdict, and the lists of rejected and duplicate pictures, or raise OSError."""
         self.verdict.write(self.workspace.run(self.run_id) / FILE)
         rejects = self.workspace.rejects(self.run_id)
         if self.rejects:

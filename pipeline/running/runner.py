@@ -25,7 +25,7 @@ OUTPUT_EVENTS = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLA
 def run_pipeline(
     pipeline: Pipeline, run_id: str, orchestrator: str, observer: Observer, only: str | None = None
 ) -> dict[str, NodeOutcome]:
-    """Run a pipeline to its end.
+    """Run a pipeline to its end, and return the outcome of each component. An exception of a component is raised unchanged.
 
     Args:
         pipeline: The pipeline.
@@ -33,12 +33,6 @@ def run_pipeline(
         orchestrator: `local` or `beam`.
         observer: Notified of the start and the end of each component.
         only: The id of the only node to run, after the nodes before it were run under the same `run_id`; None runs all.
-
-    Returns:
-        The outcome of each component.
-
-    Raises:
-        Exception: The exception that a component raised, unchanged.
     """
     outcomes: dict[str, NodeOutcome] = {}
 

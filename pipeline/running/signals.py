@@ -45,11 +45,8 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[threading.Event]:
     """Within the context, the first of `SIGNALS` raises KeyboardInterrupt in the main thread.
 
     Later signals are ignored, even after the context: a terminal that is closed sends several, and none may interrupt the orderly
-    end. If the main thread is in C++ code and does not return in time, `last_words` is called from another thread and the process
-    exits.
-
-    Args:
-        last_words: Reports how the run ended.
+    end. If the main thread is in C++ code and does not return in time, `last_words`, which reports how the run ended, is called
+    from another thread and the process exits.
 
     Yields:
         An event that is set after a signal: libraries may turn the KeyboardInterrupt into another exception.

@@ -48,14 +48,7 @@ class Begun:
 
 
 def begin(request: Request, tell: Callable[[str], object]) -> str | None:
-    """Begin a run if something is new.
-
-    Args:
-        request: The request of the run.
-        tell: Called with the one line to print if nothing is new.
-
-    Returns:
-        The id of the run; None if nothing is new.
+    """Begin a run if something is new, and return its id; otherwise `tell` one line, and return None.
 
     Raises:
         InputError: There are no pictures, or the work folder or the schema cannot be used.
@@ -79,12 +72,7 @@ def begin(request: Request, tell: Callable[[str], object]) -> str | None:
 
 
 def run_node(work: Path, run_id: str, node: str) -> None:
-    """Run a node, after the nodes before it were run.
-
-    Raises:
-        WorkFolderBusy: Another run holds the work folder.
-        Exception: The exception that the component raised.
-    """
+    """Run a node, after the nodes before it. Raise its exception, or WorkFolderBusy if another run holds the work folder."""
     with Workspace(work).lock():
         _Piece(*_parts(work, run_id), sys.stdout, sys.stderr, node).run_graph()
 
@@ -92,11 +80,7 @@ def run_node(work: Path, run_id: str, node: str) -> None:
 def conclude(work: Path, run_id: str) -> tuple[Status, list[str]]:
     """End a run after its nodes were run, or one of them failed: write the verdict and the report, and print the last line.
 
-    Returns:
-        The status, and the reasons if nothing was pushed.
-
-    Raises:
-        WorkFolderBusy: Another run holds the work folder.
+    Return the status, and the reasons if nothing was pushed. Raise WorkFolderBusy if another run holds the work folder.
     """
     with Workspace(work).lock():
         run, begun = _Pieces(*_parts(work, run_id), sys.stdout, sys.stderr), _begun(work, run_id)
@@ -114,11 +98,9 @@ class _Piece(Run):
         super().__init__(request, workspace, run_id, schema, out, err)
         self.only = node
 
-    def started(self, name: str) -> None:
-        """See `pipeline.verdict.outcomes.Observer`."""
+    def started(self, name: str) -> None: ...
 
     def finished(self, outcome: NodeOutcome) -> None:
-        """See `pipeline.verdict.outcomes.Observer`."""
         with (self.workspace.run(self.run_id) / NODES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(_packed(outcome), default=str) + "\n")
 

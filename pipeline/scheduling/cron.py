@@ -38,14 +38,11 @@ _EPOCH = datetime.datetime(2000, 1, 1)
 
 
 def parse_cron(text: str, option: str = "--cron") -> str:
-    """Parse a cron expression.
+    """Return a cron expression as five numeric fields with single spaces; Sunday is 0.
 
     Args:
         text: Five fields, or one of @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually.
         option: The name of the option, for the message.
-
-    Returns:
-        Five numeric fields with single spaces; Sunday is 0.
 
     Raises:
         InputError: The text is not a cron expression, or names no existing date.
@@ -75,14 +72,9 @@ def parse_cron(text: str, option: str = "--cron") -> str:
 
 
 def on_calendar(cron: str) -> list[str]:
-    """Translate a cron expression to systemd.
+    """Return the values of systemd's OnCalendar= for a cron expression from `parse_cron`.
 
-    Args:
-        cron: Five fields, from `parse_cron`.
-
-    Returns:
-        The values of OnCalendar=: one expression, or two if a day of the month or a day of the week suffices. A single expression
-        of systemd requires both.
+    They are one expression, or two if a day of the month or a day of the week suffices: a single expression requires both.
     """
     minutes, hours, days, months, _ = (_systemd_values(field, index) for index, field in enumerate(cron.split()))
     _, _, day, month, weekday = cron.split()

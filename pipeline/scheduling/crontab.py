@@ -20,10 +20,9 @@ def available() -> bool:
 
 
 def line(job: Job) -> str:
-    """Return the crontab line of a job. Cron takes a plain % as a line break, and the text after it as input.
+    """Return the crontab line of a job; raise InputError if it is longer than cron allows.
 
-    Raises:
-        InputError: The line is longer than cron allows.
+    Cron takes a plain % as a line break, and the text after it as input.
     """
     variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in job.environment.items())
     log = shlex.quote(str(job.work / "retrain.log"))
@@ -54,11 +53,7 @@ def how_to_set(job: Job) -> str:
 
 
 def install(job: Job) -> None:
-    """Write the job's line in place of the earlier one, or at the end.
-
-    Raises:
-        InputError: The crontab cannot be read or written.
-    """
+    """Write the job's line in place of the earlier one, or at the end; raise InputError if the crontab cannot be changed."""
     before = _read()
     others = _others(before, job.work)
     text = "".join(others)
@@ -66,14 +61,7 @@ def install(job: Job) -> None:
 
 
 def remove(work: Path) -> list[str]:
-    """Remove the line of a work folder.
-
-    Returns:
-        The removed lines.
-
-    Raises:
-        InputError: The crontab cannot be read or written.
-    """
+    """Remove the line of a work folder, and return the removed lines; raise InputError if the crontab cannot be changed."""
     if not available():
         return []
     before = _read()

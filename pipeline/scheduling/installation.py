@@ -50,11 +50,7 @@ def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Call
 
 
 def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
-    """Return the name of the keeper of the job.
-
-    Raises:
-        InputError: No keeper, or not the requested one, is available.
-    """
+    """Return the name of the keeper of the job; raise InputError if none, or not the requested one, is available."""
     there = [name for name in ([keeper] if keeper else KEEPERS) if KEEPERS[name].available()]
     if there:
         return there[0]
@@ -70,11 +66,7 @@ def where(keeper: str, job: Job) -> str:
 
 
 def uninstall(work: Path, tell: Callable[[str], object]) -> None:
-    """Remove what was installed for a work folder, and print it.
-
-    Raises:
-        InputError: It cannot be removed.
-    """
+    """Remove what was installed for a work folder, and print it; raise InputError if it cannot be removed."""
     work = work.expanduser().absolute()
     gone = [line for module in KEEPERS.values() for line in module.remove(work)]
     for line in gone:

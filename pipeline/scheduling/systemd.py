@@ -65,11 +65,7 @@ def folder() -> Path:
 
 
 def units(job: Job) -> dict[Path, str]:
-    """Return the unit files of a job by path.
-
-    Raises:
-        InputError: A unit cannot represent the job.
-    """
+    """Return the unit files of a job by path; raise InputError if a unit cannot represent the job."""
     if str(job.folder) != str(job.folder).rstrip(" \\"):
         raise InputError(
             f"{str(job.folder)!r} ends in a space or backslash, which systemd cannot represent: run the command from another folder"
@@ -98,11 +94,7 @@ def how_to_set(job: Job) -> str:
 
 
 def install(job: Job) -> None:
-    """Write the units in place of earlier ones, and start the timer.
-
-    Raises:
-        InputError: They cannot be written, or systemd rejects them.
-    """
+    """Write the units in place of earlier ones, and start the timer; raise InputError if this fails."""
     try:
         folder().mkdir(parents=True, exist_ok=True)
         for path, text in units(job).items():
@@ -117,13 +109,9 @@ def install(job: Job) -> None:
 
 
 def remove(work: Path) -> list[str]:
-    """Stop the timer of a work folder, and delete its units. A run that is active continues.
+    """Stop the timer of a work folder, delete its units, and return the deleted files. A run that is active continues.
 
-    Returns:
-        The deleted files.
-
-    Raises:
-        InputError: They cannot be deleted.
+    Raise InputError if a unit cannot be deleted.
     """
     base = folder() / name(work)
     link = folder() / "timers.target.wants" / f"{base.name}.timer"

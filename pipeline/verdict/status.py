@@ -7,10 +7,6 @@ import sys
 from contextlib import suppress
 from enum import IntEnum
 
-from common.lines import escaped, in_one_line
-
-__all__ = ["Status", "escaped", "in_one_line", "leave"]
-
 
 class Status(IntEnum):
     """The exit status of a command."""

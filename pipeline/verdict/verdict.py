@@ -92,14 +92,7 @@ class Verdict:
         self.status, self.outcome, self.gate, self.reasons = int(status), status.word, gate, list(reasons or ())
 
     def add(self, name: str, state: str, seconds: float, parts: Mapping[str, Any]) -> None:
-        """Add a finished component.
-
-        Args:
-            name: Its id.
-            state: `done`, `cached` or `failed`.
-            seconds: Its duration in seconds.
-            parts: Its fields of the verdict: see `pipeline.verdict.nodes.Summary`. Other names are ignored.
-        """
+        """Add a finished component with its fields of the verdict; see `pipeline.verdict.nodes.Summary`. Ignore other names."""
         step = {"name": name, "state": state, "seconds": round(seconds, 3)}
         self.components = [other for other in self.components if other["name"] != name] + [step]
         for part, value in parts.items():
@@ -120,11 +113,7 @@ class Verdict:
 
 
 def read_verdict(folder: Path) -> Verdict | None:
-    """Return the verdict of a run from its folder; None if the run has not ended.
-
-    Raises:
-        DamagedVerdict: The file is not a verdict.
-    """
+    """Return the verdict of a run from its folder; None if the run has not ended. Raise DamagedVerdict if it is not a verdict."""
     try:
         return parse_verdict((folder / FILE).read_bytes())
     except FileNotFoundError:
@@ -134,11 +123,7 @@ def read_verdict(folder: Path) -> Verdict | None:
 
 
 def parse_verdict(content: bytes) -> Verdict:
-    """Return a verdict from the content of `verdict.json`, of this or an earlier version.
-
-    Raises:
-        ValueError: The content is not a verdict.
-    """
+    """Return a verdict from the content of `verdict.json`, of this or an earlier version; raise ValueError if it is none."""
     values = json.loads(content)
     try:
         Status(values["status"])
@@ -158,12 +143,7 @@ def read_verdicts(runs: Iterable[Path]) -> list[Verdict]:
 
 
 def ending_of(error: BaseException, limit: int = 300) -> Ending:
-    """Return how a run ends that raises an exception.
-
-    Args:
-        error: The exception.
-        limit: The maximum length of the message of an unexpected exception.
-    """
+    """Return how a run ends that raises an exception; `limit` bounds the message of an unexpected exception, in characters."""
     if isinstance(error, GateRefused):
         return Ending(Status.REFUSED, error.gate, error.reasons)
     if isinstance(error, InputError):

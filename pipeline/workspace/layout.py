@@ -10,7 +10,6 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -28,15 +27,21 @@ class DiskFull(MachineFault):
     """There is not enough disk space: exit status 1."""
 
 
-@dataclass(frozen=True)
 class Workspace:
     """The parts of a work folder; see `docs/work-folder.md`.
 
     Attributes:
         root: The work folder, absolute.
+        metadata: The database of ML Metadata.
+        artifacts: The pipeline's root.
+        checkpoints: The checkpoints of an unfinished training.
+        serving: The pushed models, one folder per version.
+        report: The report of the last run.
     """
 
-    root: Path
+    def __init__(self, root: Path):
+        self.root, self.metadata, self.artifacts = root, root / "metadata.db", root / "artifacts"
+        self.checkpoints, self.serving, self.report = root / "checkpoints", root / "serving", root / "report"
 
     @classmethod
     def create(cls, root: Path) -> Workspace:
@@ -60,40 +65,11 @@ class Workspace:
 
     @classmethod
     def open(cls, root: str | Path) -> Workspace:
-        """Open a folder that a run has created.
-
-        Raises:
-            InputError: There is no such folder.
-        """
+        """Open a folder that a run has created; raise InputError if there is no such folder."""
         folder = Path(root).expanduser().absolute()
         if not folder.is_dir():
             raise InputError(f"there is no work folder {root}: `{command('run', root)}` makes it")
         return cls(folder)
-
-    @property
-    def metadata(self) -> Path:
-        """The database of ML Metadata."""
-        return self.root / "metadata.db"
-
-    @property
-    def artifacts(self) -> Path:
-        """The pipeline's root."""
-        return self.root / "artifacts"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The checkpoints of an unfinished training."""
-        return self.root / "checkpoints"
-
-    @property
-    def serving(self) -> Path:
-        """The pushed models, one folder per version."""
-        return self.root / "serving"
-
-    @property
-    def report(self) -> Path:
-        """The report of the last run."""
-        return self.root / "report"
 
     def run(self, run_id: str) -> Path:
         """Return the folder of one run."""
@@ -161,11 +137,7 @@ def command(words: str, work: str | Path) -> str:
 
 
 def _hold(file: IO[str]) -> None:
-    """Take the lock. A call of `held` in another process may hold it for a moment.
-
-    Raises:
-        BlockingIOError: Another run holds it.
-    """
+    """Take the lock, or raise BlockingIOError. A call of `held` in another process may hold it for a moment."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -19,10 +19,8 @@ _own: list[Path] = []  # the folder of this process, if it has one
 def scratch() -> Iterator[Path]:
     """Within the context, put all temporary files of this process and its children in a new folder, and remove it afterwards.
 
-    Folders that killed processes of this user have left are removed first.
-
-    Yields:
-        The folder; the existing one if there already is one.
+    Folders that killed processes of this user have left are removed first. Yield the folder; the existing one if there already is
+    one.
     """
     if _own:
         yield _own[-1]

@@ -7,13 +7,13 @@ import math
 
 import pytest
 
+from common.lines import in_one_line
 from components.evaluation.results import MARGIN
 from components.model_gate.config import PictureLimits
 from components.model_gate.pictures import PictureJudgement, accumulated_rise, judge_pictures
 from components.sample_quality.figures import Copies, Distances, Quality, Spread
 from pipeline.config.eval_config import picture_limits
 from pipeline.config.schema import EvaluationConfig
-from pipeline.verdict.status import in_one_line
 
 DEFAULTS = picture_limits(EvaluationConfig())
 MADE = Distances(14.0, 9.5, 1.0, 0.98, 0.2, 1.6, 0.8, "classifier", "a" * 64, "b" * 64, 1000, 0.9, 0.45)

@@ -8,7 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from pipeline.verdict.status import Status, in_one_line
+from common.lines import in_one_line
+from pipeline.verdict.status import Status
 
 SCRIPT = """
     import atexit
