@@ -83,11 +83,7 @@ def main(arguments: list[str]) -> None:
 
 
 def find_engine(commands: Sequence[str] = ENGINES) -> str:
-    """Return the first command whose `info` succeeds.
-
-    Raises:
-        NotExamined: None of them does.
-    """
+    """Return the first command whose `info` succeeds, or raise NotExamined."""
     reasons = []
     for command in commands:
         done = _call([command, "info"])
@@ -98,15 +94,12 @@ def find_engine(commands: Sequence[str] = ENGINES) -> str:
 
 
 def examine(image: str, engine: list[str], environment: dict[str, str] | None = None) -> list[str]:
-    """Return the problems of an image.
+    """Return the problems of an image, one line each.
 
     Args:
         image: The name of the image.
         engine: The command of the engine.
         environment: The environment of the engine; None takes this process's.
-
-    Returns:
-        The problems, one line each.
 
     Raises:
         NotExamined: The engine has no such image, or cannot start a container of it.

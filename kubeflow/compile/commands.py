@@ -68,14 +68,9 @@ def compile_command(target: str, images: str, config: str | None, overrides: Seq
 
 
 def check_out(out: str, inputs: Mapping[str, str | Path | None]) -> None:
-    """Refuse to overwrite an input file.
+    """Raise InputError if the file to write is one of the input files, under any name, or a hard link to it.
 
-    Args:
-        out: The file to write; it need not exist.
-        inputs: Input files by option or field. Values that are not paths of existing files are ignored.
-
-    Raises:
-        InputError: `out` is one of them, under any name, or a hard link to it.
+    `inputs` has the input files by option or field. Values that are not paths of existing files are ignored.
     """
     for name, given in inputs.items():
         same = False

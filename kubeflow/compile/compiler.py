@@ -120,11 +120,7 @@ def _rename_components(spec: Document) -> None:
 
 
 def check(config: Config, images: str, target: Target) -> None:
-    """Check for errors that would otherwise appear hours later.
-
-    Raises:
-        InputError: There is such an error.
-    """
+    """Raise InputError for errors that would otherwise appear hours later."""
     cluster = config.cluster
     _check_resources(cluster, COMPONENTS)
     name = name_of(config)
@@ -190,11 +186,9 @@ class _Plain(yaml.SafeDumper):
     """Write YAML without aliases, and quote strings that some parsers read as another type."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """See the base class."""
         return True
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
-        """See the base class."""
         return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if is_plain(data) or "\n" in data else "'")
 
 
@@ -214,10 +208,9 @@ def check_suffix(path: Path) -> None:
 
 
 def write(documents: list[Document], target: Target, path: Path) -> None:
-    """Write the file completely or not at all, or write to a pipe or standard output. See `common.writing.written`.
+    """Write the file completely or not at all, or write to a pipe or standard output; see `common.writing.written`.
 
-    Raises:
-        InputError: It cannot be written, or is not called *.yaml, which Kubeflow Pipelines requires.
+    Raise InputError if it cannot be written, or is not called *.yaml, which Kubeflow Pipelines requires.
     """
     check_suffix(path)
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from operator import itemgetter
 from typing import Any, Literal
 
 import yaml
@@ -14,21 +16,13 @@ Target = Literal["kfp", "vertex"]
 
 
 def lint(text: str, target: Target = "kfp") -> list[Violation]:
-    """Check a compiled pipeline.
-
-    Args:
-        text: The text of the file.
-        target: Where it will run: open-source Kubeflow Pipelines, or Vertex AI, which accepts more.
-
-    Returns:
-        The violations; empty if the pipeline can run.
-    """
+    """Return the violations of a compiled pipeline, given the text of its file; none if it can run on the target."""
     spec, problems = _parsed(text, target)
     if spec is None:
         return problems
-    rules = EVERYWHERE + (VERTEX if target == "vertex" else OPEN_SOURCE)
+    rules = {**EVERYWHERE, **(VERTEX if target == "vertex" else OPEN_SOURCE)}
     # Sorted, because maps of protocol buffers have no order.
-    return problems + [violation for rule in rules for violation in sorted(rule(spec), key=lambda found: found.where)]
+    return problems + [Violation(name, *found) for name, rule in rules.items() for found in sorted(rule(spec), key=itemgetter(0))]
 
 
 def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Violation]]:
@@ -39,25 +33,19 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         return None, [Violation("not-yaml", "the file", f"is not YAML: {problem}")]
     spec = documents[0] if documents else None
-    problems = list(_more(documents[1:], target))
+    problems = [Violation("documents", *found) for found in _more(documents[1:], target)]
     if isinstance(spec, dict) and "pipelineSpec" in spec:
         if target == "kfp":
-            problems.append(
-                Violation(
-                    "wrapped",
-                    "the file",
-                    "is a PipelineJob, which only Vertex AI accepts: give the runner an output_filename that ends in .yaml, "
-                    "so that it writes a PipelineSpec",
-                )
-            )
+            hint = "give the runner an output_filename that ends in .yaml, so that it writes a PipelineSpec"
+            problems.append(Violation("wrapped", "the file", f"is a PipelineJob, which only Vertex AI accepts: {hint}"))
         spec = spec["pipelineSpec"]
     if not (isinstance(spec, dict) and isinstance(spec.get("root"), dict) and "dag" in spec["root"] and "pipelineInfo" in spec):
-        return None, [
-            *problems,
-            Violation("no-pipeline", "the file", "holds no PipelineSpec: it has no root.dag or no pipelineInfo"),
-        ]
-    if target == "kfp" and not problems and _is_json(text):
-        problems.append(Violation("json", "the file", "is JSON, which Kubeflow Pipelines refuses: write YAML"))
+        reason = "holds no PipelineSpec: it has no root.dag or no pipelineInfo"
+        return None, [*problems, Violation("no-pipeline", "the file", reason)]
+    if target == "kfp" and not problems:
+        with suppress(ValueError):
+            json.loads(text)
+            problems.append(Violation("json", "the file", "is JSON, which Kubeflow Pipelines refuses: write YAML"))
     if target == "kfp":
         problems += misread(text)
     try:
@@ -67,16 +55,14 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
         return None, [*problems, Violation("no-pipeline", "the file", f"is not a valid PipelineSpec: {reason}")]
 
 
-def _more(documents: list[Any], target: Target) -> Iterator[Violation]:
+def _more(documents: list[Any], target: Target) -> Iterator[tuple[str, str]]:
     """Yield problems of further documents in a file. Only a platform document for Kubernetes is allowed."""
     for number, document in enumerate(documents, start=2):
         platform = isinstance(document, dict) and set(document) == {"platforms"} and isinstance(document["platforms"], dict)
         if number > 2 or not platform:
-            yield Violation(
-                "documents", f"document {number}", "is neither the pipeline nor its platform document, and would be refused"
-            )
+            yield f"document {number}", "is neither the pipeline nor its platform document, and would be refused"
         elif target == "vertex":
-            yield Violation("documents", f"document {number}", "is for Kubernetes, which Vertex AI does not support: leave it out")
+            yield f"document {number}", "is for Kubernetes, which Vertex AI does not support: leave it out"
 
 
 def _laid_out(spec: dict[str, Any]) -> dict[str, Any]:
@@ -97,11 +83,3 @@ def _laid_out(spec: dict[str, Any]) -> dict[str, Any]:
     # In PipelineSpec the deployment is a free-form struct. Read it as its own message type.
     deployment = read(spec.get("deploymentSpec") or {}, pipeline_spec_pb2.PipelineDeploymentConfig())
     return read({**spec, "deploymentSpec": {}}, pipeline_spec_pb2.PipelineSpec()) | {"deploymentSpec": deployment}
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +44,7 @@ class Package:
 
 
 def read_package(file: str | Path) -> Package:
-    """Read a compiled pipeline.
-
-    Raises:
-        InputError: The file is not a compiled pipeline.
-    """
+    """Read a compiled pipeline; raise InputError if the file is none."""
     path = Path(file)
     if path.suffix not in (".yaml", ".yml"):
         raise InputError(f"{path} does not end in .yaml: a pipeline as it is compiled is wanted")
@@ -65,7 +61,7 @@ def read_package(file: str | Path) -> Package:
     return Package(
         path=path,
         name=name,
-        version=_digest(documents),
+        version=fingerprint(*documents),
         parameters=definitions,
         pipeline_root=spec.get("defaultPipelineRoot") or "",
         platform=len(documents) == 2,
@@ -75,14 +71,13 @@ def read_package(file: str | Path) -> Package:
 
 
 def fill_parameters(package: Package, given: Sequence[str]) -> dict[str, Any]:
-    """Return a value for every parameter of a pipeline: the given value, or its default.
+    """Return a value for every parameter of a pipeline, as a JSON type: the given value, or its default.
+
+    An optional parameter without a default or a given value is left out.
 
     Args:
         package: The pipeline.
         given: NAME=VALUE for each given value. Lists and structs are JSON.
-
-    Returns:
-        The values as JSON types. An optional parameter without a default or a given value is left out.
 
     Raises:
         InputError: A value is missing, unknown, given twice or of another type.
@@ -108,8 +103,8 @@ def fill_parameters(package: Package, given: Sequence[str]) -> dict[str, Any]:
 
 
 def fingerprint(*parts: Any) -> str:
-    """Return twelve hexadecimal digits that are the same for equal JSON values."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
+    """Return twelve hexadecimal digits that are the same for equal JSON values, however their file is formatted."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()[:12]
 
 
 def _documents(path: Path) -> list[Any]:
@@ -147,12 +142,6 @@ def _steps_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _digest(documents: list[Any]) -> str:
-    """Return the name of the version. It depends on the content of the file, not on the formatting of its YAML."""
-    text = json.dumps(documents, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def _split(given: Sequence[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for each in given:
@@ -165,44 +154,44 @@ def _split(given: Sequence[str]) -> dict[str, str]:
     return values
 
 
-def _converted(name: str, text: str, kind: str) -> Any:
-    """Return a parameter's value parsed from its text."""
-    wanted = {
-        "NUMBER_INTEGER": "a whole number",
-        "NUMBER_DOUBLE": "a number",
-        "BOOLEAN": "true or false",
-        "LIST": 'a JSON list such as ["a", "b"]',
-        "STRUCT": 'a JSON object such as {"a": 1}',
-    }
-    try:
-        return _parsed(text, kind)
-    except ValueError:
-        raise InputError(f"--parameter {name}: {text!r} is not {wanted.get(kind, kind)}") from None
-
-
-def _parsed(text: str, kind: str) -> Any:
-    if kind == "NUMBER_INTEGER":
-        number = int(text)
-        if abs(number) > _EXACT:
-            raise ValueError(text)
-        return number
-    if kind == "NUMBER_DOUBLE":
-        value = float(text)
-        if not math.isfinite(value):
-            raise ValueError(text)
-        return value
-    if kind == "BOOLEAN":
-        return {"true": True, "false": False}.get(text.lower()) if text.lower() in ("true", "false") else _refuse(text)
-    if kind in ("LIST", "STRUCT"):
-        read = json.loads(text, parse_constant=_refuse)
-        return read if isinstance(read, list if kind == "LIST" else dict) else _refuse(text)
-    if kind == "STRING":
-        return text
-    return _refuse(text)
-
-
 def _refuse(text: str) -> Any:
     raise ValueError(text)
+
+
+def _json(kind: type) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value = json.loads(text, parse_constant=_refuse)
+        return value if isinstance(value, kind) else _refuse(text)
+
+    return parse
+
+
+def _integer(text: str) -> int:
+    return int(text) if abs(int(text)) <= _EXACT else _refuse(text)
+
+
+def _double(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _refuse(text)
+
+
+# By the type of a parameter: how its text is parsed, and what it must be.
+_PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "STRING": (str, "text"),
+    "NUMBER_INTEGER": (_integer, "a whole number"),
+    "NUMBER_DOUBLE": (_double, "a number"),
+    "BOOLEAN": (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
+    "LIST": (_json(list), 'a JSON list such as ["a", "b"]'),
+    "STRUCT": (_json(dict), 'a JSON object such as {"a": 1}'),
+}
+
+
+def _converted(name: str, text: str, kind: str) -> Any:
+    """Return a parameter's value parsed from its text."""
+    parse, wanted = _PARSERS.get(kind, (_refuse, kind))
+    try:
+        return parse(text)
+    except (ValueError, KeyError):
+        raise InputError(f"--parameter {name}: {text!r} is not {wanted}") from None
 
 
 def _whole(default: Any, kind: str) -> Any:

@@ -37,14 +37,10 @@ TRY_ENV = "DARKROOM_TRY"  # index of this process among the attempts in one pod,
 
 
 def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Run one component. The arguments are those of `kubeflow.compile.compiler`, followed by those of TFX's compiler.
+    """Run one component, and return the exit status; see `pipeline.verdict.status`.
 
-    Args:
-        arguments: The arguments; None takes those of this process.
-        sleep: The function that waits between attempts.
-
-    Returns:
-        The exit status: see `pipeline.verdict.status`.
+    The arguments are those of `kubeflow.compile.compiler`, followed by those of TFX's compiler; None takes those of this process.
+    `sleep` waits between attempts.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _log_to(sys.stdout)
@@ -144,11 +140,7 @@ def leave_record(registry: str, run: str, record: dict[str, Any], sleep: Callabl
 
 
 def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_args: list[str]) -> dict[str, Any]:
-    """Run TFX's executor on a corrected invocation, and return the outputs in the form of `NodeOutcome`.
-
-    Raises:
-        Exception: The exception that the component raised.
-    """
+    """Run TFX's executor on a corrected invocation, and return the outputs in the form of `NodeOutcome`."""
     from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
     from tfx.orchestration.kubeflow.v2 import compiler_utils
     from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
@@ -242,8 +234,7 @@ def to_uri(folder: str) -> str:
 def run_driver(invocation: dict[str, Any]) -> dict[str, Any]:
     """Do the work of the driver of `ImageExampleGen`: find the latest span and the fingerprint of the files.
 
-    Returns:
-        The corresponding properties of the examples.
+    Return the corresponding properties of the examples.
     """
     from tfx.components.example_gen import utils
     from tfx.types import standard_component_specs as specs

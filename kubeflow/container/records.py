@@ -16,17 +16,10 @@ RUN_ENV = "DARKROOM_RUN"  # the run's id, for components run by `kubeflow.entryp
 
 
 def run_of(uri: str, pipeline: str) -> str:
-    """Return the run's id, which is part of the URI of each artifact.
+    """Return the run's id, which is part of the URI of each artifact; raise ValueError if the URI has neither of these forms.
 
     The URI is <root>/<pipeline>/<run>/<task>/.../<key> on Kubeflow Pipelines (backend/src/v2/driver/driver.go, RootDAG), and
     <root>/<project>/<pipeline>-<time>/<task>/<key> on Vertex AI.
-
-    Args:
-        uri: The URI of an artifact.
-        pipeline: The name of the pipeline.
-
-    Raises:
-        ValueError: The URI has neither form.
     """
     parts = uri.rstrip("/").split("/")
     for place in range(len(parts) - 3, -1, -1):

@@ -8,11 +8,11 @@ import os
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils, standard_artifacts
-from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from common.errors import GateRefused
+from components.declaration import DeclaredComponent, Parameter
 from kubeflow.container.records import RUN_ENV, read_records, write_verdict
 from pipeline.reporting import webhook
 from pipeline.verdict.status import Status
@@ -21,22 +21,14 @@ from pipeline.verdict.verdict import Verdict as RunVerdict
 
 LOGGER = logging.getLogger("darkroom.verdict")
 LAST_STEP = "Report"
+Artifacts = dict[str, list[types.Artifact]]
 
 
 class Executor(base_executor.BaseExecutor):
     """The executor of `Verdict`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
-        """Write the verdict.
-
-        Raises:
-            GateRefused: A gate refused the model. The steps succeeded, but the run did not.
-        """
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
+        """Write the verdict; raise GateRefused if a gate refused the model. The steps succeeded, but the run did not."""
         verdict = _leave(exec_properties, output_dict)
         if verdict.status == Status.REFUSED:
             raise GateRefused(verdict.gate, verdict.reasons)
@@ -45,17 +37,12 @@ class Executor(base_executor.BaseExecutor):
 class NotificationExecutor(base_executor.BaseExecutor):
     """The executor of `Notification`."""
 
-    def Do(
-        self,
-        input_dict: dict[str, list[types.Artifact]],
-        output_dict: dict[str, list[types.Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> None:
+    def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
         """Write the verdict, because a run may fail before `Verdict`, and post it."""
         post(os.environ.get(exec_properties["webhook_env"], ""), _leave(exec_properties, output_dict))
 
 
-def _leave(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Artifact]]) -> RunVerdict:
+def _leave(exec_properties: dict[str, Any], output_dict: Artifacts) -> RunVerdict:
     """Write the verdict on this run to the registry and to the output's folder. A run that is retried gets a new one."""
     registry, run = exec_properties["registry"], os.environ[RUN_ENV]
     verdict = summed_up(run, exec_properties["title"], exec_properties["images"], read_records(registry, run))
@@ -68,14 +55,7 @@ def _leave(exec_properties: dict[str, Any], output_dict: dict[str, list[types.Ar
 
 
 def summed_up(run: str, title: str, images: str, records: list[dict[str, Any]]) -> RunVerdict:
-    """Return the verdict on a run from the records of its steps.
-
-    Args:
-        run: The run's id.
-        title: The subject of the pictures.
-        images: Where the pictures came from.
-        records: See `kubeflow.container.records.record_of`.
-    """
+    """Return the verdict on a run from the records of its steps; see `kubeflow.container.records.record_of`."""
     now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
     verdict = RunVerdict(run=run, title=title, images=images, started=min((r.get("started", now) for r in records), default=now))
     for record in records:
@@ -111,53 +91,24 @@ def post(address: str, verdict: RunVerdict) -> None:
         LOGGER.warning("the verdict could not be posted: %s", error)
 
 
-class VerdictSpec(ComponentSpec):
-    """Outputs and parameters of `Verdict`."""
-
-    PARAMETERS = {name: ExecutionParameter(type=str) for name in ("registry", "title", "images")}
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {"verdict": ChannelParameter(type=standard_artifacts.String)}
-
-
-class Verdict(base_component.BaseComponent):
+class Verdict(DeclaredComponent):
     """Write the verdict after the last step, and fail if a gate refused the model, so that the run fails too.
 
     An exit handler cannot do this: on Kubeflow Pipelines it is a hook, and its result does not change the state of the run.
-
-    Args:
-        registry: Where the steps leave their records.
-        title: The subject of the pictures.
-        images: Where the pictures came from.
     """
 
-    SPEC_CLASS = VerdictSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(self, *, registry: str, title: str, images: str):
-        channel = types.Channel(type=standard_artifacts.String)
-        super().__init__(spec=VerdictSpec(registry=registry, title=title, images=images, verdict=channel))
-
-
-class NotificationSpec(ComponentSpec):
-    """Outputs and parameters of `Notification`."""
-
-    PARAMETERS = VerdictSpec.PARAMETERS | {"webhook_env": ExecutionParameter(type=str)}
-    INPUTS: dict[str, ChannelParameter] = {}
-    OUTPUTS = {"verdict": ChannelParameter(type=standard_artifacts.String)}
+    EXECUTOR = Executor
+    PARAMETERS = {
+        "registry": Parameter(str),  # where the steps leave their records
+        "title": Parameter(str),  # the subject of the pictures
+        "images": Parameter(str),  # where the pictures came from
+    }
+    OUTPUTS = {"verdict": standard_artifacts.String}
 
 
-class Notification(base_component.BaseComponent):
-    """The exit handler. It runs after all other steps, whether they succeeded or not, and posts the verdict of every run.
+class Notification(DeclaredComponent):
+    """The exit handler. It runs after all other steps, whether they succeeded or not, and posts the verdict of every run."""
 
-    Args:
-        registry, title, images: See `Verdict`.
-        webhook_env: The environment variable with the address that the verdict is posted to.
-    """
-
-    SPEC_CLASS = NotificationSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(NotificationExecutor)
-
-    def __init__(self, *, registry: str, title: str, images: str, webhook_env: str):
-        channel = types.Channel(type=standard_artifacts.String)
-        spec = NotificationSpec(registry=registry, title=title, images=images, webhook_env=webhook_env, verdict=channel)
-        super().__init__(spec=spec)
+    EXECUTOR = NotificationExecutor
+    PARAMETERS = Verdict.PARAMETERS | {"webhook_env": Parameter(str)}  # the variable with the address
+    OUTPUTS = Verdict.OUTPUTS

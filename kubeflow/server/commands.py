@@ -129,16 +129,11 @@ def schedule(file: str | None, list_them: bool, pause: str | None, resume: str |
     module, where = _backend(options)
     if action == "list":
         _tell_schedules(module.list_schedules(where))
-    elif action == "pause":
-        module.pause(name, where)
-        click.echo(f"paused: {name}")
-    elif action == "resume":
-        module.resume(name, where)
-        click.echo(f"resumed: {name}")
-    elif action == "remove":
-        _, left = module.remove(name, where)
-        _end_if_left(left)
-        click.echo(f"removed: {name}")
+    elif action != "schedule":
+        done = getattr(module, action)(name, where)
+        if action == "remove":
+            _end_if_left(done[1])
+        click.echo(f"{action}d: {name}")
     else:
         when = {key: options[key] for key in ("cron", "every", "timezone", "name")}
         only = ("experiment",) if options["target"] == "kfp" else ()

@@ -114,14 +114,18 @@ class Retry:
 
 
 def poll(
-    send: Callable[[], _T], pause: float, patience: float, sleep: Callable[[float], None], clock: Callable[[], float]
+    send: Callable[[], _T],
+    pause: float = 10.0,
+    patience: float = 600.0,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[_T]:
     """Poll a server for hours, while it may be unavailable for minutes, and yield each answer.
 
     Args:
         send: Sends the request.
         pause: Seconds between two requests.
-        patience: Seconds without an answer after which to give up.
+        patience: Seconds without an answer after which to give up: enough to restore port forwarding or to move a server.
         sleep, clock: The functions that wait, and that return the time in seconds.
 
     Raises:
@@ -142,13 +146,7 @@ def poll(
 
 
 class Connection:
-    """A connection to a server of Kubeflow Pipelines.
-
-    Args:
-        host: The URL of the server.
-        credentials: The credentials of the requests.
-        retry: How to retry requests.
-    """
+    """A connection to the server of Kubeflow Pipelines at the URL `host`."""
 
     def __init__(self, host: str, credentials: Credentials, retry: Retry):
         self.host = host
@@ -168,15 +166,7 @@ class Connection:
         return self._services[name]
 
     def call(self, service: str, method: str, **arguments: Any) -> Any:
-        """Send a request that may safely be sent twice.
-
-        Args:
-            service: A service of kfp_server_api.
-            method: A method of the service.
-            arguments: The arguments of the method.
-
-        Returns:
-            The answer as a model of kfp_server_api.
+        """Send a request that may safely be sent twice: a method of a service of kfp_server_api. Return the answer as its model.
 
         Raises:
             InputError: The server refuses the request.
@@ -185,21 +175,11 @@ class Connection:
         return self.retry.call(lambda: self._once(service, method, arguments))
 
     def make(self, look_up: Callable[[], Any], service: str, method: str, **arguments: Any) -> Any:
-        """Create an object, and never two of it.
-
-        Args:
-            look_up: Returns the object if it exists, else None.
-            service, method, arguments: See `call`.
-        """
+        """Create an object, and never two of it. `look_up` returns the object if it exists, else None; see `call`."""
         return self.retry.make(lambda: self._once(service, method, arguments), look_up)
 
     def pages(self, service: str, method: str, items: str, **arguments: Any) -> Iterator[Any]:
-        """Yield all items of a paged list.
-
-        Args:
-            service, method, arguments: See `call`.
-            items: The field of the answer that contains the list.
-        """
+        """Yield all items of a paged list, which the field `items` of an answer contains; see `call`."""
         token = ""
         while True:
             page = self.call(service, method, page_token=token, page_size=100, **arguments)

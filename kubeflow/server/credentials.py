@@ -64,12 +64,12 @@ def find_credentials(environment: Mapping[str, str], host: str) -> Credentials:
     if token:
         return _of_token("the token in KFP_TOKEN", lambda: token)
     if file:
-        return _of_token("the token in KFP_TOKEN_FILE", lambda: _read(Path(file)))
+        return _of_token("the token in KFP_TOKEN_FILE", lambda: _read(file, "KFP_TOKEN_FILE"))
     if client:
         return _of_token("the token for KFP_IAP_CLIENT_ID", _iap_token(client))
     pod_token = environment.get("KF_PIPELINES_SA_TOKEN_PATH") or _POD_TOKEN
     if in_a_pod(environment) and _in_cluster(host) and Path(pod_token).exists():
-        return _of_token("the pod's service account", _pod_token(pod_token))
+        return _of_token("the pod's service account", lambda: _read(pod_token, "the pod's token"))  # the kubelet renews the file
     return Credentials("a request without a token (KFP_TOKEN, KFP_TOKEN_FILE and KFP_IAP_CLIENT_ID are unset)")
 
 
@@ -99,11 +99,11 @@ def _of_token(described: str, token: Callable[[], str]) -> Credentials:
     return Credentials(described, checked)
 
 
-def _read(path: Path) -> str:
+def _read(path: str, name: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read KFP_TOKEN_FILE, {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+        raise InputError(f"cannot read {name}, {path}: {getattr(error, 'strerror', None) or 'it is no text'}") from None
 
 
 def _iap_token(client: str) -> Callable[[], str]:
@@ -127,25 +127,6 @@ def _iap_token(client: str) -> Callable[[], str]:
         except GoogleAuthError as error:
             raise InputError(f"cannot get a token for KFP_IAP_CLIENT_ID: {_line(error)}") from None
         return credentials.token
-
-    return token
-
-
-def _pod_token(path: str) -> Callable[[], str]:
-    """Return a function that reads the token of the pod's service account with kfp's own reader. The kubelet renews its file."""
-    from types import SimpleNamespace
-
-    from kfp.client.set_volume_credentials import ServiceAccountTokenVolumeCredentials
-
-    reader = ServiceAccountTokenVolumeCredentials(path)
-
-    def token() -> str:
-        holder = SimpleNamespace(api_key={})
-        try:
-            reader.refresh_api_key_hook(holder)
-        except OSError as error:
-            raise InputError(f"cannot read the pod's token, {path}: {error.strerror}") from None
-        return holder.api_key["authorization"]
 
     return token
 

@@ -23,9 +23,7 @@ _MINUTE, _HOUR, _DAY = 60, 60 * 60, 24 * 60 * 60
 def parse_cron(text: str) -> str:
     """Parse a user's cron expression; see `pipeline.scheduling.cron`.
 
-    Raises:
-        InputError: The text is not a cron expression, names no existing date, or contains a time zone or an interval, which other
-            options take.
+    A time zone or an interval in it raises InputError too: other options take them.
     """
     zone = re.match(r"\s*(?:CRON_)?TZ=(\S*)", text)
     if zone:
@@ -38,23 +36,15 @@ def parse_cron(text: str) -> str:
 def to_kfp(text: str, timezone: str | None = None) -> str:
     """Return the cron expression for Kubeflow Pipelines: six fields, at second 0.
 
-    Args:
-        text: A user's cron expression.
-        timezone: None or "UTC". CronSchedule of the API v2beta1 has no time zone, and robfig/cron 1 has no prefix `TZ=`.
-
-    Raises:
-        InputError: The text is not a cron expression, or the time zone is not UTC.
+    `timezone` is None or "UTC": CronSchedule of the API v2beta1 has no time zone, and robfig/cron 1 has no prefix `TZ=`. Anything
+    else raises InputError, like a text that is not a cron expression.
     """
     refuse_timezone(timezone)
     return f"0 {parse_cron(text)}"
 
 
 def refuse_timezone(timezone: str | None) -> None:
-    """Refuse a time zone that Kubeflow Pipelines cannot use.
-
-    Raises:
-        InputError: The time zone is not UTC.
-    """
+    """Raise InputError for a time zone that Kubeflow Pipelines cannot use: any but UTC."""
     if timezone is not None and timezone.upper() not in ("UTC", "ETC/UTC"):
         raise InputError(
             f"--timezone {timezone}: Kubeflow Pipelines schedules use the controller's time zone, UTC unless "
@@ -63,11 +53,7 @@ def refuse_timezone(timezone: str | None) -> None:
 
 
 def to_vertex(text: str, timezone: str | None = None) -> str:
-    """Return the cron expression for Vertex AI: five fields, after `TZ=...` if there is a time zone.
-
-    Raises:
-        InputError: The text is not a cron expression, or there is no such time zone.
-    """
+    """Return the cron expression for Vertex AI: five fields, after `TZ=...` if there is a time zone; or raise InputError."""
     cron = parse_cron(text)
     if timezone is None:
         return cron
@@ -86,14 +72,7 @@ def from_kfp(six: str) -> str | None:
 
 
 def parse_every(text: str) -> int:
-    """Parse an interval such as 30m, 6h, 1d or 1d12h.
-
-    Returns:
-        The interval in seconds, at least 60.
-
-    Raises:
-        InputError: The text is not an interval, or is less than a minute.
-    """
+    """Return the seconds of an interval such as 30m, 6h, 1d or 1d12h; raise InputError if it is none, or less than a minute."""
     found = _DURATION.fullmatch(text.strip())
     if not found or not any(found.groups()):
         raise InputError(f"--every {text!r} is no interval: write days, hours and minutes, such as 30m, 6h, 1d or 1d12h")
@@ -105,10 +84,7 @@ def parse_every(text: str) -> int:
 
 
 def every_as_cron(text: str) -> str:
-    """Return the cron expression that fires at an interval, because Vertex AI has no intervals.
-
-    Returns:
-        Five fields, counted from midnight.
+    """Return the cron expression that fires at an interval, because Vertex AI has no intervals: five fields, counted from midnight.
 
     Raises:
         InputError: The text is not an interval, or does not divide an hour, a day or a week evenly, so that no cron fires at it.

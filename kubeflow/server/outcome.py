@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
+from common.lines import in_one_line
 from common.quiet import hushed
 from components.baselines import store
 from kubeflow.compile.packages import Package
 from kubeflow.server.submission import Ending
 from pipeline.reporting.timeout import within
-from pipeline.verdict.status import Status, in_one_line
+from pipeline.verdict.status import Status
 from pipeline.verdict.verdict import FILE, Verdict, parse_verdict
 
 RUNS = "runs"  # as in `components.baselines.registry`, whose import takes many seconds
@@ -47,15 +48,13 @@ class Outcome:
 def outcome_of(ending: Ending, package: Package, run_id: str, seconds: float = SECONDS) -> Outcome:
     """Return how a run ended, from its verdict if that can be read.
 
+    Without a verdict, a run in which only gates failed counts as refused; for any other the state decides.
+
     Args:
         ending: The state of the run, and its failed tasks.
         package: The compiled pipeline that was run.
         run_id: The server's id of the run, which is also the name of the run's folder and records.
         seconds: The time limit for reading the verdict.
-
-    Returns:
-        The outcome in the verdict. Without a verdict, a run in which only gates failed counts as refused; for any other the state
-        decides.
     """
     if not package.registry:
         return _by_state(ending, package, "")
@@ -68,11 +67,7 @@ def outcome_of(ending: Ending, package: Package, run_id: str, seconds: float = S
 
 
 def read_verdict(place: str, seconds: float = SECONDS) -> Verdict:
-    """Read a verdict with this machine's own credentials.
-
-    Args:
-        place: Its path or URI.
-        seconds: The time limit.
+    """Read a verdict from a path or URI, with this machine's own credentials and within a time limit.
 
     Raises:
         NotRead: It does not exist, the store cannot be reached from here, or the file is not a verdict.

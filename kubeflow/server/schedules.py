@@ -7,7 +7,8 @@ are disabled and deleted, so that there is always one in force. Older ones that 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -143,12 +144,11 @@ def schedule(
         no_catchup=True,
         mode="ENABLE",
     )
-    made = connection.make(
-        lambda: next((each for each in _of_name(connection, name) if each.description == mark), None),
-        "RecurringRun",
-        "create_recurring_run",
-        body=body,
-    )
+
+    def look_up() -> Any | None:
+        return next((each for each in _of_name(connection, name) if each.description == mark), None)
+
+    made = connection.make(look_up, "RecurringRun", "create_recurring_run", body=body)
     _check_in_force(connection, made.recurring_run_id, name)
     woken = bool(older) and not any(map(_fires, older))
     removed, left = _delete(connection, older)
@@ -156,10 +156,7 @@ def schedule(
 
 
 def pause(name: str, connection: Connection) -> list[str]:
-    """Stop a schedule from firing, without deleting it.
-
-    Returns:
-        The ids of the recurring runs of this name.
+    """Stop a schedule from firing, without deleting it, and return the ids of the recurring runs of this name.
 
     Raises:
         InputError: There is no such schedule.
@@ -172,10 +169,7 @@ def pause(name: str, connection: Connection) -> list[str]:
 
 
 def resume(name: str, connection: Connection) -> str:
-    """Make a schedule fire again. Of several with the same name only the newest is resumed, because two would run twice.
-
-    Returns:
-        The id of the recurring run.
+    """Make a schedule fire again, and return its id. Of several with the same name only the newest is resumed, not to run twice.
 
     Raises:
         InputError: There is no such schedule.
@@ -188,24 +182,12 @@ def resume(name: str, connection: Connection) -> str:
 
 
 def remove(name: str, connection: Connection) -> tuple[list[str], list[Left]]:
-    """Delete a schedule; its past runs stay.
-
-    Returns:
-        The ids of the deleted recurring runs, and those that could not be deleted.
-
-    Raises:
-        InputError: There is no such schedule.
-    """
+    """Delete a schedule, or raise InputError if there is none; its past runs stay. The result is that of `delete_all`."""
     return _delete(connection, _required(connection, name))
 
 
 def list_schedules(connection: Connection) -> list[Listed]:
-    """Return all schedules, sorted by name.
-
-    Raises:
-        InputError: The server refuses.
-        ServerFault: The server fails.
-    """
+    """Return all schedules, sorted by name; raise InputError if the server refuses, and ServerFault if it fails."""
     names: dict[tuple[str, str], str] = {}
     found = sorted(_all(connection), key=lambda each: (each.display_name, each.created_at))
     return [_listed(connection, each, names) for each in found]
@@ -237,9 +219,13 @@ def _of_name(connection: Connection, name: str) -> list[Any]:
 
 
 def _required(connection: Connection, name: str) -> list[Any]:
-    found = _of_name(connection, name)
+    return required(name, _of_name(connection, name), lambda: [each.display_name for each in _all(connection)])
+
+
+def required(name: str, found: list[Any], all_names: Callable[[], Iterable[str]]) -> list[Any]:
+    """Return the schedules found under a name; raise InputError if there is none, with all names."""
     if not found:
-        others = sorted({each.display_name for each in _all(connection)})
+        others = sorted(set(all_names()))
         raise InputError(f"there is no schedule {name!r}; there are: {', '.join(others) or 'none at all'}")
     return found
 
@@ -250,13 +236,7 @@ def _fires(recurring: Any) -> bool:
 
 
 def _is_same(
-    recurring: Any,
-    version: Version,
-    trigger: Any,
-    values: dict[str, Any],
-    root: str,
-    account: str | None,
-    experiment_id: str,
+    recurring: Any, version: Version, trigger: Any, values: dict[str, Any], root: str, account: str | None, experiment_id: str
 ) -> bool:
     """Return True if a recurring run already does what is requested."""
     config = recurring.runtime_config
@@ -294,19 +274,27 @@ def _check_in_force(connection: Connection, id: str, name: str) -> None:
 
 def _delete(connection: Connection, recurring: Sequence[Any]) -> tuple[list[str], list[Left]]:
     """Disable and delete recurring runs, and continue after a failure."""
+
+    def delete(each: Any) -> None:
+        connection.call("RecurringRun", "disable_recurring_run", recurring_run_id=each.recurring_run_id)
+        each.mode = "DISABLE"
+        connection.call("RecurringRun", "delete_recurring_run", recurring_run_id=each.recurring_run_id)
+
+    return delete_all(recurring, lambda each: each.recurring_run_id, _fires, delete)
+
+
+def delete_all(
+    schedules: Sequence[Any], id_of: Callable[[Any], str], fires: Callable[[Any], bool], delete: Callable[[Any], object]
+) -> tuple[list[str], list[Left]]:
+    """Delete schedules, and continue after a failure; return the ids of the deleted ones, and those that are left."""
     removed, left = [], []
-    for each in recurring:
-        id, fires = each.recurring_run_id, _fires(each)
+    for each in schedules:
         try:
-            connection.call("RecurringRun", "disable_recurring_run", recurring_run_id=id)
-            fires = False
-            connection.call("RecurringRun", "delete_recurring_run", recurring_run_id=id)
-        except NotFound:
-            removed.append(id)  # deleted by an attempt whose answer was lost, or by another user
+            with suppress(NotFound):  # deleted by an attempt whose answer was lost, or by another user
+                delete(each)
+            removed.append(id_of(each))
         except (InputError, ServerFault) as error:
-            left.append(Left(id, fires, str(error)))
-        else:
-            removed.append(id)
+            left.append(Left(id_of(each), fires(each), str(error)))
     return removed, left
 
 
@@ -340,12 +328,7 @@ def _version_name(connection: Connection, recurring: Any, names: dict[tuple[str,
 
 def _last_run(connection: Connection, recurring: Any) -> datetime | None:
     predicate = {"operation": "EQUALS", "key": "recurring_run_id", "stringValue": recurring.recurring_run_id}
-    page = connection.call(
-        "Run",
-        "list_runs",
-        experiment_id=recurring.experiment_id,
-        filter=json.dumps({"predicates": [predicate]}),
-        sort_by="created_at desc",
-        page_size=1,
-    )
+    filter = json.dumps({"predicates": [predicate]})
+    last = {"filter": filter, "sort_by": "created_at desc", "page_size": 1}
+    page = connection.call("Run", "list_runs", experiment_id=recurring.experiment_id, **last)
     return page.runs[0].created_at if page.runs else None

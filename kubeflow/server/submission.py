@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +13,6 @@ from common.errors import InputError
 from kubeflow.compile.packages import Package, fill_parameters, read_package
 from kubeflow.server.connection import Connection, ServerFault, poll
 
-PATIENCE = 600.0  # seconds without an answer, enough to restore port forwarding or to move a server
 _EXPERIMENT = 128  # maximum bytes of a name; 2.17 answers 500 to longer ones (backend/src/apiserver/validation/length.go)
 _ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
@@ -131,12 +129,7 @@ def submit(
 
 
 def ensure_version(connection: Connection, package: Package) -> Version:
-    """Upload a pipeline, or a version of it, unless the server has it.
-
-    Raises:
-        InputError: The server refuses it.
-        ServerFault: The server fails.
-    """
+    """Upload a pipeline, or a version of it, unless the server has it; raise InputError if it refuses, ServerFault if it fails."""
     import kfp_server_api as api
 
     def pipelines(find: Callable[..., list[Any]]) -> Any | None:
@@ -167,12 +160,7 @@ def ensure_version(connection: Connection, package: Package) -> Version:
 
 
 def ensure_experiment(connection: Connection, name: str) -> str:
-    """Return the id of an experiment, which is created if missing.
-
-    Raises:
-        InputError: Its name is too long, or the server refuses it.
-        ServerFault: The server fails.
-    """
+    """Return the id of an experiment, which is created if missing. The errors are those of `ensure_version`."""
     import kfp_server_api as api
 
     if len(name.encode()) > _EXPERIMENT:
@@ -181,12 +169,8 @@ def ensure_experiment(connection: Connection, name: str) -> str:
     def there() -> Any | None:
         return next(iter(connection.named("Experiment", "list_experiments", "experiments", name, **_namespace(connection))), None)
 
-    found = there() or connection.make(
-        there,
-        "Experiment",
-        "create_experiment",
-        body=api.V2beta1Experiment(display_name=name, namespace=connection.namespace),
-    )
+    body = api.V2beta1Experiment(display_name=name, namespace=connection.namespace)
+    found = there() or connection.make(there, "Experiment", "create_experiment", body=body)
     return found.experiment_id
 
 
@@ -202,38 +186,41 @@ def new_mark(package: Package) -> str:
     return f"darkroom, version {package.version}, submission {uuid.uuid4().hex}"
 
 
-def wait_for(
-    connection: Connection,
-    run_id: str,
-    *,
-    pause: float = 10.0,
-    patience: float = PATIENCE,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-    tell: Callable[[str], None] = lambda state: None,
-) -> Ending:
+def wait_for(connection: Connection, run_id: str, tell: Callable[[str], None] = lambda state: None, **polling: Any) -> Ending:
     """Wait until a run ends.
 
     Args:
         connection: The server.
         run_id: The run.
-        pause, patience, sleep, clock: See `kubeflow.server.connection.poll`.
         tell: Called with each new state.
+        **polling: See `kubeflow.server.connection.poll`.
 
     Raises:
         InputError: There is no such run, or the server denies access.
         ServerFault: The server fails, or has not answered for long; the run continues.
     """
-    last = None
-    for run in poll(lambda: connection.call("Run", "get_run", run_id=run_id), pause, patience, sleep, clock):
+
+    def state_of(run: Any) -> str | None:
         if run.state is None and run.error:
             raise ServerFault(f"{connection.host} cannot tell how run {run_id} is: {run.error.message}")
-        if run.state and run.state != last:
-            last = run.state
-            tell(last)
-        if last in _ENDED:
-            return _ending(run)
-    raise AssertionError("poll never ends")
+        return run.state
+
+    return _ending(last_answer(poll(lambda: connection.call("Run", "get_run", run_id=run_id), **polling), state_of, _ENDED, tell))
+
+
+def last_answer(
+    answers: Iterator[Any], state_of: Callable[[Any], str | None], ended: Collection[str], tell: Callable[[str], None]
+) -> Any:
+    """Tell each new state of a run, and return the answer in which it has ended."""
+    last = None
+    for answer in answers:
+        state = state_of(answer)
+        if state and state != last:
+            last = state
+            tell(state)
+        if last in ended:
+            return answer
+    raise AssertionError("the answers never end")
 
 
 def _ending(run: Any) -> Ending:

@@ -9,7 +9,6 @@ The library creates the bucket of the pipeline root if it does not exist.
 from __future__ import annotations
 
 import os
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,8 @@ from common.errors import InputError
 from kubeflow.compile.packages import Package, fill_parameters, fingerprint, read_package
 from kubeflow.server.connection import Conflict, LostAnswer, NotFound, Retry, ServerFault, poll
 from kubeflow.server.cron import every_as_cron, parse_cron, to_vertex
-from kubeflow.server.schedules import Left, Listed, Scheduled
-from kubeflow.server.submission import PATIENCE, Ending, Submission, Version
+from kubeflow.server.schedules import Left, Listed, Scheduled, delete_all, required
+from kubeflow.server.submission import Ending, Submission, Version, last_answer
 
 _LABEL = "darkroom-fingerprint"
 _SLUG = 106  # characters of the name in a job's id, which has at most 128 and also contains the version and a number
@@ -43,11 +42,7 @@ def find_place(
     environment: Mapping[str, str] | None = None,
     retry: Retry | None = None,
 ) -> Place:
-    """Return the project and region from the options, or else from GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_REGION.
-
-    Raises:
-        InputError: One of them is missing.
-    """
+    """Return the project and region of the options, else of GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_REGION, or raise InputError."""
     environment = os.environ if environment is None else environment
     project = project or environment.get("GOOGLE_CLOUD_PROJECT")
     region = region or environment.get("GOOGLE_CLOUD_REGION")
@@ -67,15 +62,10 @@ def submit(
     run_name: str | None = None,
     service_account: str | None = None,
 ) -> Submission:
-    """Run a compiled pipeline on Vertex AI.
+    """Run a compiled pipeline, without a platform document, on Vertex AI.
 
-    Args:
-        file: The compiled pipeline, without a platform document.
-        place: The project and region.
-        parameters: NAME=VALUE for each given value; every other parameter gets the file's default.
-        pipeline_root: The root of outputs, gs://...; None takes that of the file.
-        run_name: The displayed name; None takes the pipeline's.
-        service_account: The service account of the run's tasks; None leaves it to the project.
+    The arguments are those of `kubeflow.server.submission.submit`. The pipeline root is gs://..., and the default of the run's name
+    the pipeline's.
 
     Raises:
         InputError: The package is not installed, the arguments or the file are not valid, or Vertex AI refuses.
@@ -92,35 +82,16 @@ def submit(
     return Submission(job_id, _run_url(place, job_id), run_name or package.name, _version(package), root)
 
 
-def wait_for(
-    run_id: str,
-    place: Place,
-    *,
-    pause: float = 30.0,
-    patience: float = PATIENCE,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.monotonic,
-    tell: Callable[[str], None] = lambda state: None,
-) -> Ending:
+def wait_for(run_id: str, place: Place, tell: Callable[[str], None] = lambda state: None, **polling: Any) -> Ending:
     """Wait until a run ends; see `kubeflow.server.submission.wait_for`."""
-    library = _library()
+    answers = poll(partial(_get_job, _library(), place, run_id), **{"pause": 30.0, **polling})
+    job = last_answer(answers, lambda job: _state_of(job.gca_resource), ("SUCCEEDED", "FAILED", "CANCELLED"), tell).gca_resource
+    failed = sorted({task.task_name for task in job.job_detail.task_details if task.state.name == "FAILED"})
+    return Ending(_state_of(job), " ".join(job.error.message.split()), tuple(failed))
 
-    def look() -> Any:
-        return place.retry.call(
-            lambda: _asked(lambda: library.PipelineJob.get(run_id, project=place.project, location=place.region))
-        )
 
-    last = None
-    for job in poll(look, pause, patience, sleep, clock):
-        state = job.gca_resource.state.name.removeprefix("PIPELINE_STATE_")
-        if state != last:
-            last = state
-            tell(state)
-        if state in ("SUCCEEDED", "FAILED", "CANCELLED"):
-            tasks = job.gca_resource.job_detail.task_details
-            failed = sorted({task.task_name for task in tasks if task.state.name == "FAILED"})
-            return Ending(state, " ".join(job.gca_resource.error.message.split()), tuple(failed))
-    raise AssertionError("poll never ends")
+def _state_of(job: Any) -> str:
+    return job.state.name.removeprefix("PIPELINE_STATE_")
 
 
 def schedule(
@@ -263,9 +234,13 @@ def _asked(ask: Callable[[], Any]) -> Any:
         raise InputError(f"google-cloud-aiplatform refuses: {_line(error)}") from None
 
 
+def _get_job(library: Any, place: Place, job_id: str) -> Any:
+    return place.retry.call(lambda: _asked(lambda: library.PipelineJob.get(job_id, project=place.project, location=place.region)))
+
+
 def _there(library: Any, place: Place, job_id: str) -> str | None:
     try:
-        place.retry.call(lambda: _asked(lambda: library.PipelineJob.get(job_id, project=place.project, location=place.region)))
+        _get_job(library, place, job_id)
     except NotFound:
         return None
     return job_id
@@ -288,11 +263,7 @@ def _findable(name: str) -> str:
 
 def _required(place: Place, name: str) -> list[Any]:
     name, library = _findable(name), _library()
-    found = _of_name(library, place, name)
-    if not found:
-        others = sorted({each.gca_resource.display_name for each in _all(library, place)})
-        raise InputError(f"there is no schedule {name!r}; there are: {', '.join(others) or 'none at all'}")
-    return found
+    return required(name, _of_name(library, place, name), lambda: [each.gca_resource.display_name for each in _all(library, place)])
 
 
 def _active(schedule: Any) -> bool:
@@ -311,19 +282,11 @@ def _check_active(place: Place, schedule: Any) -> None:
 
 
 def _delete(place: Place, schedules: Sequence[Any]) -> tuple[list[str], list[Left]]:
-    """Delete schedules, and continue after a failure."""
-    removed, left = [], []
-    for each in schedules:
-        name = each.gca_resource.name
-        try:
-            place.retry.call(partial(_asked, each.delete))
-        except NotFound:
-            removed.append(name)
-        except (InputError, ServerFault) as error:
-            left.append(Left(name, _active(each), str(error)))
-        else:
-            removed.append(name)
-    return removed, left
+    return delete_all(schedules, _id_of, _active, lambda schedule: place.retry.call(partial(_asked, schedule.delete)))
+
+
+def _id_of(schedule: Any) -> str:
+    return schedule.gca_resource.name
 
 
 def _listed(schedule: Any) -> Listed:
