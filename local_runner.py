@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from kubeflow.compile.commands import COMMANDS as COMPILE_COMMANDS
-from kubeflow.server.commands import COMMANDS as CLUSTER_COMMANDS
 from pipeline.cli import main as cli
+
+CLUSTER_COMMANDS = {"kubeflow.compile.commands": ("compile", "lint"), "kubeflow.server.commands": ("submit", "schedule")}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The arguments without the program name; None takes those of this process.
     """
-    cli.main(arguments, (*COMPILE_COMMANDS, *CLUSTER_COMMANDS))
+    cli.main(arguments, CLUSTER_COMMANDS)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,11 +18,25 @@ from pipeline.verdict.status import Status
 
 
 class Group(click.Group):
-    """A click group that ends a user's mistake with one line and status 2, and lists commands in the order of their use."""
+    """A click group that ends a user's mistake with one line and status 2, and lists commands in the order of their use.
+
+    `modules` has the names of commands by the module whose COMMANDS contain them. A module is imported when its command is used.
+    """
+
+    def __init__(self, *arguments: Any, modules: Mapping[str, Sequence[str]] | None = None, **options: Any):
+        super().__init__(*arguments, **options)
+        self.modules = dict(modules or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which they were added."""
-        return list(self.commands)
+        return [*self.commands, *(name for names in self.modules.values() for name in names)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of a name, or None."""
+        for module, names in self.modules.items():
+            if cmd_name in names:
+                return next(each for each in importlib.import_module(module).COMMANDS if each.name == cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and turn its errors into a message and an exit status."""

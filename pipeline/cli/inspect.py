@@ -52,3 +52,6 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
             raise
     for line in lines:
         click.echo(in_one_line(line))
+
+
+COMMANDS = (inspect,)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
-from pipeline.cli import history, maintenance, run
 from pipeline.cli.group import Group
-from pipeline.cli.inspect import inspect
 from pipeline.cli.utf8 import use_utf8
 
+MODULES = {
+    "pipeline.cli.run": ("run", "retrain"),
+    "pipeline.cli.history": ("report", "runs", "lineage"),
+    "pipeline.cli.maintenance": ("rollback", "gc"),
+    "pipeline.cli.inspect": ("inspect",),
+    "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "encode", "score"),
+    "pipeline.cli.schema": ("schema",),
+    "pipeline.cli.backup": ("backup", "restore"),
+}
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+
+@click.group(cls=Group, modules=MODULES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="darkroom-tfx", prog_name="darkroom")
 def cli() -> None:
     """Train a variational autoencoder on a folder of pictures, and serve a model that generates new ones.
@@ -26,20 +34,11 @@ def cli() -> None:
     """
 
 
-for command in (*run.COMMANDS, *history.COMMANDS, *maintenance.COMMANDS, inspect):
-    cli.add_command(command)
-
-
-def main(arguments: Sequence[str] | None = None, more: Sequence[click.Command] = ()) -> None:
+def main(arguments: Sequence[str] | None = None, more: Mapping[str, Sequence[str]] | None = None) -> None:
     """Run a command of this package, a command of `serving` for pushed models, or one of `more`: those of the packages above.
 
     `arguments` come without the program name; None takes those of this process.
     """
     use_utf8(arguments)
-    from pipeline.cli import backup
-    from pipeline.cli.schema import schema
-    from serving import commands as serving
-
-    for command in (*serving.COMMANDS, schema, *backup.COMMANDS, *more):
-        cli.add_command(command)
+    cli.modules.update(more or {})
     cli(args=arguments, prog_name="darkroom")

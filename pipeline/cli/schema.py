@@ -118,3 +118,6 @@ def _schemas(work: Path, config: Path | None) -> tuple[object, object]:
     old = read_schema(schema_of(config))
     with quiet(Path(os.devnull)):
         return old, propose(old, statistics)
+
+
+COMMANDS = (schema,)
