@@ -8,8 +8,33 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 
 from annotated_types import Ge, Gt
+from pydantic import AfterValidator
 
 EVERY = "default"  # the key of the resources of all components that are not named
+
+
+def _matching(pattern: str, rule: str, repeat: bool = True) -> AfterValidator:
+    """Return a validator of text that a cluster would reject only later. With `repeat`, its message repeats the value."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"{rule}, not {value!r}" if repeat else rule)
+        return value
+
+    return AfterValidator(check)
+
+
+PipelineName = Annotated[str, _matching(r"[a-z0-9][a-z0-9-]{0,127}", "must be of small letters, digits and hyphens")]
+Image = Annotated[str, _matching(r"\S+", "must be an image's name without spaces")]
+Root = Annotated[str, _matching(r"(minio|s3|gs)://[^/\s]\S*", "must be a URI of minio://, s3:// or gs://")]
+_FOLDER_RULE = "must be a URI of s3://, gs:// or azfs://, or an absolute path of a volume"
+Folder = Annotated[str, _matching(r"((minio|s3|gs|azfs)://[^/]|/)(?s:.*)", _FOLDER_RULE)]
+_NAME_RULE = "must be a Kubernetes name of small letters, digits, hyphens and dots"
+KubernetesName = Annotated[str, _matching(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", _NAME_RULE)]
+MountPath = Annotated[str, _matching(r"/(?s:.*)", "must be an absolute path in the container")]
+# The value may be the secret itself in place of the variable's name.
+_VARIABLE_RULE = "must be the name of an environment variable, such as DARKROOM_WEBHOOK"
+Variable = Annotated[str, _matching(r"[A-Za-z_][A-Za-z0-9_]*", _VARIABLE_RULE, repeat=False)]
 
 
 @dataclass(frozen=True)
@@ -49,8 +74,8 @@ class SecretKeys:
         env: The environment variable of each key of the Secret.
     """
 
-    name: str
-    env: Mapping[str, str]
+    name: KubernetesName
+    env: Mapping[str, Variable]
 
 
 @dataclass(frozen=True)
@@ -62,8 +87,8 @@ class Volume:
         path: An absolute path in the container.
     """
 
-    claim: str
-    path: str
+    claim: KubernetesName
+    path: MountPath
 
 
 @dataclass(frozen=True)
@@ -93,11 +118,11 @@ class ClusterConfig:
             Take it from a secret: everyone who knows such an address can post to it.
     """
 
-    name: str | None = None
-    image: str | None = None
-    root: str = "minio://mlpipeline/v2/artifacts"
-    push_to: str | None = None
-    registry: str | None = None
+    name: PipelineName | None = None
+    image: Image | None = None
+    root: Root = "minio://mlpipeline/v2/artifacts"
+    push_to: Folder | None = None
+    registry: Folder | None = None
     resources: Mapping[str, Resources] = field(default_factory=dict)
     caching: bool = True
     retries: Annotated[int, Ge(0)] = 2
@@ -105,42 +130,7 @@ class ClusterConfig:
     secrets: tuple[SecretKeys, ...] = ()
     volumes: tuple[Volume, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
-    webhook_env: str = "DARKROOM_WEBHOOK"
-
-    def __post_init__(self) -> None:
-        """Check values that a cluster would reject only later.
-
-        Raises:
-            ValueError: A name or a location is not valid; with a message for the user.
-        """
-        if not re.fullmatch(r"(minio|s3|gs)://[^/\s]\S*", self.root):
-            raise ValueError(f"cluster.root must be a URI of minio://, s3:// or gs://, not {self.root!r}")
-        for where, value in (("push_to", self.push_to), ("registry", self.registry)):
-            if value is not None and not re.match(r"((minio|s3|gs|azfs)://[^/]+|/)", value):
-                raise ValueError(
-                    f"cluster.{where} must be a URI of s3://, gs:// or azfs://, or an absolute path of a volume, not {value!r}"
-                )
-        if self.name is not None and not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,127}", self.name):
-            raise ValueError(f"cluster.name must be of small letters, digits and hyphens, not {self.name!r}")
-        if self.image is not None and not re.fullmatch(r"\S+", self.image):
-            raise ValueError(f"cluster.image must be an image's name without spaces, not {self.image!r}")
-        self._check_kubernetes()
-
-    def _check_kubernetes(self) -> None:
-        variables = {"webhook_env": [self.webhook_env]}
-        variables |= {f"secrets, {secret.name}": list(secret.env.values()) for secret in self.secrets}
-        for where, names in variables.items():
-            for name in names:
-                if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-                    # The message does not repeat the value: it may be the secret itself in place of the variable's name.
-                    raise ValueError(f"cluster.{where}: the name of an environment variable is wanted, such as DARKROOM_WEBHOOK")
-        claims = [("secrets", secret.name) for secret in self.secrets] + [("volumes", volume.claim) for volume in self.volumes]
-        for where, name in claims:
-            if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name):
-                raise ValueError(f"cluster.{where}: {name!r} is no Kubernetes name: small letters, digits, hyphens and dots")
-        for volume in self.volumes:
-            if not volume.path.startswith("/"):
-                raise ValueError(f"cluster.volumes: {volume.path!r} must be an absolute path in the container")
+    webhook_env: Variable = "DARKROOM_WEBHOOK"
 
     def push_folder(self, name: str) -> str:
         """Return the folder that the models of the named pipeline are pushed to."""

@@ -31,11 +31,7 @@ class MetadataConfig:
     tls: bool = False
 
     def __post_init__(self) -> None:
-        """Check values that a server would reject with an unclear message.
-
-        Raises:
-            ValueError: A name is not valid; with a message for the user.
-        """
+        """Check values that a server would reject with an unclear message: raise ValueError, with a message for the user."""
         if self.host is not None and not re.fullmatch(r"[\w.:-]+", self.host):
             raise ValueError(f"metadata.host must be a name or an address such as db.example.org, not {self.host!r}")
         if not re.fullmatch(r"\w{1,64}", self.database, re.ASCII):

@@ -20,11 +20,7 @@ class MlflowConfig:
     experiment: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse passwords, because configurations are written to files.
-
-        Raises:
-            ValueError: The address contains a password, or is malformed; the message does not contain the password.
-        """
+        """Refuse passwords, because configurations are written to files: raise ValueError, whose message has no password."""
         try:
             password = urlsplit(self.tracking_uri or "").password
         except ValueError:

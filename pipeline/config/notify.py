@@ -31,11 +31,7 @@ class NotifyConfig:
     on: tuple[Outcome, ...] = ("pushed", "refused", "failed", "invalid")
 
     def __post_init__(self) -> None:
-        """Check values that would otherwise fail only at the end of a run.
-
-        Raises:
-            ValueError: The command is empty, or the address is not valid; with a message for the user, without the address.
-        """
+        """Check values that would otherwise fail only at the end of a run: raise ValueError, whose message has no address."""
         try:
             empty = self.command is not None and not any(self.words)
         except ValueError as error:

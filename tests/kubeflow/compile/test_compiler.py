@@ -283,14 +283,14 @@ def test_names_that_a_cluster_takes():
 @pytest.mark.parametrize(
     ("cluster", "words"),
     [
-        ({"push_to": "models"}, "cluster.push_to must be a URI"),
-        ({"push_to": "http://a/b"}, "cluster.push_to must be a URI"),
-        ({"root": "/tmp/x"}, "cluster.root must be a URI"),
-        ({"root": "http://x/y"}, "cluster.root must be a URI"),
+        ({"push_to": "models"}, "cluster.push_to: must be a URI"),
+        ({"push_to": "http://a/b"}, "cluster.push_to: must be a URI"),
+        ({"root": "/tmp/x"}, "cluster.root: must be a URI"),
+        ({"root": "http://x/y"}, "cluster.root: must be a URI"),
         ({"volumes": [{"claim": "v", "path": "data"}]}, "must be an absolute path in the container"),
-        ({"volumes": [{"claim": "My Claim", "path": "/data"}]}, "is no Kubernetes name"),
-        ({"secrets": [{"name": "Bad Name!", "env": {"A": "B"}}]}, "is no Kubernetes name"),
-        ({"secrets": [{"name": "s", "env": {"A": "1X Y"}}]}, "the name of an environment variable is wanted"),
+        ({"volumes": [{"claim": "My Claim", "path": "/data"}]}, "must be a Kubernetes name"),
+        ({"secrets": [{"name": "Bad Name!", "env": {"A": "B"}}]}, "must be a Kubernetes name"),
+        ({"secrets": [{"name": "s", "env": {"A": "1X Y"}}]}, "must be the name of an environment variable"),
         ({"image": "my image:latest"}, "cluster.image"),
     ],
 )
@@ -300,7 +300,7 @@ def test_what_a_cluster_would_refuse_is_refused_here(cluster, words):
 
 
 def test_a_secret_in_the_place_of_a_variables_name_is_refused_and_not_repeated():
-    with pytest.raises(InputError, match="the name of an environment variable is wanted") as refused:
+    with pytest.raises(InputError, match="must be the name of an environment variable") as refused:
         build_config({"cluster": {"webhook_env": "https://hooks.example.com/very-secret"}})
     assert "very-secret" not in str(refused.value)
 
