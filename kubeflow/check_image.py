@@ -37,19 +37,12 @@ class NotExamined(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """The requirements on an image.
+    """The requirements on an image."""
 
-    Attributes:
-        largest: Maximum size in gigabytes of 10^9 bytes, uncompressed.
-        entrypoint: Its ENTRYPOINT.
-        folders: Folders that any user can write to.
-        commands: Commands that end with status 0 without the network.
-    """
-
-    largest: float
-    entrypoint: list[str]
-    folders: tuple[str, ...]
-    commands: tuple[str, ...]
+    largest: float  # maximum size in gigabytes of 10^9 bytes, uncompressed
+    entrypoint: list[str]  # its ENTRYPOINT
+    folders: tuple[str, ...]  # folders that any user can write to
+    commands: tuple[str, ...]  # commands that end with status 0 without the network
 
 
 KINDS = {  # by the label TITLE

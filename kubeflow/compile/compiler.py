@@ -241,12 +241,8 @@ def _complete_container(name: str, container: Document, cluster: ClusterConfig) 
     if cluster.retries and name not in FINAL:
         container["command"] += [f"--retries={cluster.retries}", f"--pause={cluster.backoff_seconds}"]
     given = cluster.resources_of(name)
-    resources: Document = {
-        "cpuLimit": float(given.cpu),
-        "cpuRequest": float(given.cpu),
-        "memoryLimit": float(given.memory_gb),
-        "memoryRequest": float(given.memory_gb),
-    }
+    amounts = {"cpu": float(given.cpu), "memory": float(given.memory_gb)}
+    resources: Document = {f"{name}{bound}": amount for name, amount in amounts.items() for bound in ("Limit", "Request")}
     if given.gpus:
         resources["accelerator"] = {"type": given.gpu_kind or USUAL_GPU, "count": str(given.gpus)}
     container["resources"] = resources

@@ -66,11 +66,7 @@ def _more(documents: list[Any], target: Target) -> Iterator[tuple[str, str]]:
 
 
 def _laid_out(spec: dict[str, Any]) -> dict[str, Any]:
-    """Return a spec in the form of the published PipelineSpec messages, without empty values.
-
-    Raises:
-        ValueError: It does not conform to the messages.
-    """
+    """Return a spec in the form of the published PipelineSpec messages, without empty values, or raise ValueError."""
     from google.protobuf import json_format
     from kfp.pipeline_spec import pipeline_spec_pb2
 

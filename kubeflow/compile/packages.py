@@ -20,27 +20,17 @@ _EXACT = 2**53  # the server stores numbers as doubles, which are exact only up 
 
 @dataclass(frozen=True)
 class Package:
-    """A compiled pipeline.
+    """A compiled pipeline."""
 
-    Attributes:
-        path: Its file.
-        name: The name of the pipeline.
-        version: The name of this version, which depends on the content and not on its formatting.
-        parameters: The definitions of its parameters.
-        pipeline_root: The default root of its outputs, '' if it has none.
-        platform: Whether the file has a second document, for a platform.
-        registry: Where its steps leave their records; '' if its containers name no registry, as in other projects' pipelines.
-        steps: The names of the tasks that run a container, except those that run however the others end.
-    """
-
-    path: Path
-    name: str
-    version: str
-    parameters: Mapping[str, Mapping[str, Any]]
-    pipeline_root: str
-    platform: bool
+    path: Path  # its file
+    name: str  # the name of the pipeline
+    version: str  # the name of this version, which depends on the content and not on its formatting
+    parameters: Mapping[str, Mapping[str, Any]]  # the definitions of its parameters
+    pipeline_root: str  # the default root of its outputs, '' if it has none
+    platform: bool  # whether the file has a second document, for a platform
+    # Where its steps leave their records; '' if its containers name no registry, as in other projects' pipelines
     registry: str = ""
-    steps: tuple[str, ...] = ()
+    steps: tuple[str, ...] = ()  # the names of the tasks that run a container, except those that run however the others end
 
 
 def read_package(file: str | Path) -> Package:

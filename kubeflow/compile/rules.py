@@ -29,17 +29,11 @@ Problems = Iterator[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Violation:
-    """A problem of a compiled pipeline.
+    """A problem of a compiled pipeline."""
 
-    Attributes:
-        rule: A short name of the rule.
-        where: The task, the executor or the part.
-        message: What happens on the cluster, and what to do, in a sentence.
-    """
-
-    rule: str
-    where: str
-    message: str
+    rule: str  # a short name of the rule
+    where: str  # the task, the executor or the part
+    message: str  # what happens on the cluster, and what to do, in a sentence
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message} [{self.rule}]"
@@ -323,7 +317,7 @@ def misread(text: str) -> Iterator[Violation]:
 Rules = Mapping[str, Callable[[Part], Problems]]
 EVERYWHERE: Rules = {"reference": references, "condition": conditions}
 VERTEX: Rules = {
-    "accelerator": partial(accelerators, pattern=r"[A-Z0-9_]+", hint="no type of Vertex AI: use one such as NVIDIA_TESLA_T4"),
+    "accelerator": partial(accelerators, pattern=r"[A-Z0-9_]+", hint="no type of Vertex AI: use one such as NVIDIA_TESLA_T4")
 }
 OPEN_SOURCE: Rules = {
     "schema": schema_version,

@@ -45,13 +45,10 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     _log_to(sys.stdout)
     parser = argparse.ArgumentParser(prog="python -m kubeflow.entrypoint", description=__doc__.partition("\n")[0])
-    parser.add_argument("--component", required=True)
-    parser.add_argument("--registry", required=True)
-    parser.add_argument("--pipeline", required=True)
+    for name in ("--component", "--registry", "--pipeline", "--executor_class_path", "--json_serialized_invocation_args"):
+        parser.add_argument(name, required=True)
     parser.add_argument("--retries", type=int, default=0)
     parser.add_argument("--pause", type=int, default=60)
-    parser.add_argument("--executor_class_path", required=True)
-    parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args", default="{}")
     parsed, beam_args = parser.parse_known_args(arguments)
 

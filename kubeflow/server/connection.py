@@ -115,6 +115,7 @@ class Retry:
 
 def poll(
     send: Callable[[], _T],
+    *,
     pause: float = 10.0,
     patience: float = 600.0,
     sleep: Callable[[float], None] = time.sleep,
@@ -265,10 +266,7 @@ class Connection:
 
 
 def connect(
-    host: str | None = None,
-    namespace: str | None = None,
-    environment: Mapping[str, str] | None = None,
-    retry: Retry | None = None,
+    host: str | None = None, namespace: str | None = None, environment: Mapping[str, str] | None = None, retry: Retry | None = None
 ) -> Connection:
     """Find the server, and check that it answers.
 

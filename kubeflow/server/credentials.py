@@ -19,15 +19,10 @@ _POD_NAMESPACE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 @dataclass
 class Credentials:
-    """The credentials of requests.
+    """The credentials of requests."""
 
-    Attributes:
-        described: Their description without the secret.
-        token: Returns the current token; None if there is none.
-    """
-
-    described: str
-    token: Callable[[], str] | None = field(default=None, repr=False)
+    described: str  # their description without the secret
+    token: Callable[[], str] | None = field(default=None, repr=False)  # returns the current token; None if there is none
     _seen: set[str] = field(default_factory=set, repr=False)
 
     def refresh(self, configuration: Any) -> None:

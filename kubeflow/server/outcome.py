@@ -30,19 +30,12 @@ class NotRead(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended.
+    """How a run ended."""
 
-    Attributes:
-        status: The exit status of `darkroom submit --wait`.
-        why: The reasons if the status is not 0; else ''.
-        place: Where the verdict was read; '' if it was not.
-        note: Why it was not read; '' if it was, or if the pipeline writes none.
-    """
-
-    status: Status
-    why: str = ""
-    place: str = ""
-    note: str = ""
+    status: Status  # the exit status of `darkroom submit --wait`
+    why: str = ""  # the reasons if the status is not 0; else ''
+    place: str = ""  # where the verdict was read; '' if it was not
+    note: str = ""  # why it was not read; '' if it was, or if the pipeline writes none
 
 
 def outcome_of(ending: Ending, package: Package, run_id: str, seconds: float = SECONDS) -> Outcome:

@@ -34,54 +34,31 @@ class Left:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """The result of `schedule`.
+    """The result of `schedule`."""
 
-    Attributes:
-        name: The name of the schedule.
-        id: The recurring run in force.
-        when: Its cron expression with seconds, or its interval.
-        version: The version that it runs.
-        made: Whether it is new; otherwise the same schedule already existed.
-        removed: Ids of the older ones of that name that were deleted.
-        left: Those that could not be deleted.
-        woken: Whether an existing schedule of that name had been paused.
-        root: The root of its runs' outputs; '' leaves it to the server.
-    """
-
-    name: str
-    id: str
-    when: str
-    version: Version
-    made: bool
-    removed: list[str] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    woken: bool = False
-    root: str = ""
+    name: str  # the name of the schedule
+    id: str  # the recurring run in force
+    when: str  # its cron expression with seconds, or its interval
+    version: Version  # the version that it runs
+    made: bool  # whether it is new; otherwise the same schedule already existed
+    removed: list[str] = field(default_factory=list)  # ids of the older ones of that name that were deleted
+    left: list[Left] = field(default_factory=list)  # those that could not be deleted
+    woken: bool = False  # whether an existing schedule of that name had been paused
+    root: str = ""  # the root of its runs' outputs; '' leaves it to the server
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A schedule as listed by the server.
+    """A schedule as listed by the server."""
 
-    Attributes:
-        name: Its name.
-        id: The id of the recurring run.
-        cron: Six fields, seconds first; None for an interval.
-        written: In the user's notation: five fields, or an interval such as `every 6h`; None if that cannot represent it.
-        enabled: Whether it fires.
-        version: The name of the version, or its id if it has no name any more.
-        last: When its last run was created; None before the first.
-        next: When its next run is due; None, because the API v2beta1 does not return it.
-    """
-
-    name: str
-    id: str
-    cron: str | None
-    written: str | None
-    enabled: bool
-    version: str
-    last: datetime | None
-    next: datetime | None = None
+    name: str  # its name
+    id: str  # the id of the recurring run
+    cron: str | None  # six fields, seconds first; None for an interval
+    written: str | None  # in the user's notation: five fields, or an interval such as `every 6h`; None if that cannot represent it
+    enabled: bool  # whether it fires
+    version: str  # the name of the version, or its id if it has no name any more
+    last: datetime | None  # when its last run was created; None before the first
+    next: datetime | None = None  # when its next run is due; None, because the API v2beta1 does not return it
 
 
 def schedule(
@@ -107,9 +84,6 @@ def schedule(
         timezone: None or UTC.
         name: The name of the schedule; None takes the pipeline's. Other schedules of this name are replaced.
         parameters, experiment, pipeline_root, service_account: See `kubeflow.server.submission.submit`.
-
-    Returns:
-        The schedule in force, and the older ones that remain.
 
     Raises:
         InputError: The arguments or the file are not valid, or the server refuses.
@@ -156,12 +130,7 @@ def schedule(
 
 
 def pause(name: str, connection: Connection) -> list[str]:
-    """Stop a schedule from firing, without deleting it, and return the ids of the recurring runs of this name.
-
-    Raises:
-        InputError: There is no such schedule.
-        ServerFault: The server fails.
-    """
+    """Stop a schedule from firing, without deleting it; return its ids. The errors are those of `schedule`."""
     found = _required(connection, name)
     for each in found:
         connection.call("RecurringRun", "disable_recurring_run", recurring_run_id=each.recurring_run_id)
@@ -169,11 +138,9 @@ def pause(name: str, connection: Connection) -> list[str]:
 
 
 def resume(name: str, connection: Connection) -> str:
-    """Make a schedule fire again, and return its id. Of several with the same name only the newest is resumed, not to run twice.
+    """Make a schedule fire again, and return its id. The errors are those of `schedule`.
 
-    Raises:
-        InputError: There is no such schedule.
-        ServerFault: The server fails, or the schedule still does not fire.
+    Of several with the same name only the newest is resumed, because two would run twice.
     """
     newest = max(_required(connection, name), key=lambda each: each.created_at)
     connection.call("RecurringRun", "enable_recurring_run", recurring_run_id=newest.recurring_run_id)

@@ -19,53 +19,32 @@ _ENDED = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a pipeline on a server.
+    """A version of a pipeline on a server."""
 
-    Attributes:
-        pipeline_id: The id of the pipeline on the server.
-        version_id: The id of the version.
-        name: The name of the version, derived from the content.
-        uploaded: Whether it was uploaded now.
-    """
-
-    pipeline_id: str
-    version_id: str
-    name: str
-    uploaded: bool
+    pipeline_id: str  # the id of the pipeline on the server
+    version_id: str  # the id of the version
+    name: str  # the name of the version, derived from the content
+    uploaded: bool  # whether it was uploaded now
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A run that a server has accepted.
+    """A run that a server has accepted."""
 
-    Attributes:
-        run_id: Its id.
-        url: Its page in the user interface.
-        name: Its name.
-        version: The version that it runs.
-        root: The root of its outputs; '' leaves it to the server.
-    """
-
-    run_id: str
-    url: str
-    name: str
-    version: Version
-    root: str = ""
+    run_id: str  # its id
+    url: str  # its page in the user interface
+    name: str  # its name
+    version: Version  # the version that it runs
+    root: str = ""  # the root of its outputs; '' leaves it to the server
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended.
+    """How a run ended."""
 
-    Attributes:
-        state: The state in the server's terms.
-        why: The server's message, if any.
-        failed: The names of the tasks that failed.
-    """
-
-    state: str
-    why: str
-    failed: tuple[str, ...] = ()
+    state: str  # the state in the server's terms
+    why: str  # the server's message, if any
+    failed: tuple[str, ...] = ()  # the names of the tasks that failed
 
     @property
     def well(self) -> bool:
@@ -83,7 +62,7 @@ def submit(
     run_name: str | None = None,
     service_account: str | None = None,
 ) -> Submission:
-    """Run a compiled pipeline. It is uploaded if the server does not have it.
+    """Run a compiled pipeline, uploaded if the server does not have it. The returned run may not have begun.
 
     Args:
         file: The compiled pipeline.
@@ -94,9 +73,6 @@ def submit(
             server decides.
         run_name: The name of the run; None combines the pipeline's name and the time.
         service_account: The Kubernetes service account of the run's pods; None leaves it to the server.
-
-    Returns:
-        The run, which has not ended and may not have begun.
 
     Raises:
         InputError: The file or the parameters are not valid, or the server refuses.

@@ -37,10 +37,7 @@ class Place:
 
 
 def find_place(
-    project: str | None = None,
-    region: str | None = None,
-    environment: Mapping[str, str] | None = None,
-    retry: Retry | None = None,
+    project: str | None = None, region: str | None = None, environment: Mapping[str, str] | None = None, retry: Retry | None = None
 ) -> Place:
     """Return the project and region of the options, else of GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_REGION, or raise InputError."""
     environment = os.environ if environment is None else environment
@@ -76,8 +73,7 @@ def submit(
     job_id = f"{_slug(package.name)}-{package.version}-{uuid.uuid4().hex[:8]}"
     job = _job(library, place, package, values, root, job_id=job_id, display_name=run_name or package.name)
     place.retry.make(
-        lambda: _asked(lambda: job.submit(service_account=service_account)) or job_id,
-        lambda: _there(library, place, job_id),
+        lambda: _asked(lambda: job.submit(service_account=service_account)) or job_id, lambda: _there(library, place, job_id)
     )
     return Submission(job_id, _run_url(place, job_id), run_name or package.name, _version(package), root)
 

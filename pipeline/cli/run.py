@@ -11,40 +11,25 @@ import click
 
 from pipeline.verdict.status import leave
 
+_OPTIONS = (
+    click.option("--images", metavar="DIR|FILE|URI", help="The pictures: a folder, archive, arrays, TFRecords or a manifest."),
+    click.option("--dataset", metavar="NAME", help="A data set: digits (default), mnist, fashion-mnist or cifar10."),
+    click.option("--data-root", metavar="DIR", help="Folder of data sets. Default: $DARKROOM_DATASETS, else they are downloaded."),
+    click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of a preset."),
+    click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Set a field of the configuration. Repeatable."),
+    click.option("--work", metavar="DIR", help="The work folder. Default: work/ and the name of the data set or folder."),
+    click.option(
+        "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="What runs the graph."
+    ),
+    click.option(
+        "--beam-arg", "beam_args", metavar="ARG", multiple=True, help="An argument for Beam: --runner=FlinkRunner. Repeatable."
+    ),
+)
+
 
 def asks_for_a_run(command: Callable) -> Callable:
     """Add the options of a command that runs the pipeline."""
-    options = (
-        click.option(
-            "--images",
-            metavar="DIR|FILE|URI",
-            help="Path or URI of the pictures: a folder, archive, arrays, TFRecords or a manifest.",
-        ),
-        click.option("--dataset", metavar="NAME", help="A data set: digits (default), mnist, fashion-mnist or cifar10."),
-        click.option(
-            "--data-root", metavar="DIR", help="Folder of data sets. Default: $DARKROOM_DATASETS; otherwise they are downloaded."
-        ),
-        click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of a preset."),
-        click.option(
-            "--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Set a field of the configuration. Repeatable."
-        ),
-        click.option("--work", metavar="DIR", help="The work folder. Default: work/ and the name of the data set or folder."),
-        click.option(
-            "--orchestrator",
-            type=click.Choice(["local", "beam"]),
-            default="local",
-            show_default=True,
-            help="The program that runs the graph.",
-        ),
-        click.option(
-            "--beam-arg",
-            "beam_args",
-            metavar="ARG",
-            multiple=True,
-            help="An argument for Beam, such as --runner=FlinkRunner. Repeatable.",
-        ),
-    )
-    for option in reversed(options):
+    for option in reversed(_OPTIONS):
         command = option(command)
     return command
 

@@ -34,13 +34,7 @@ SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # field
 # Settings of the spatial network, for values that the configuration leaves open. Measured; see docs/quality.md.
 SPATIAL: dict[str, dict[str, Any]] = {
     "model": {"likelihood": "discretized_logistic_mixture", "mixtures": 3, "latent_channels": 8},
-    "training": {
-        "batch_size": 16,
-        "learning_rate": 2e-3,
-        "beta": 0.2,
-        "weight_average": 0.999,
-        "importance_samples": 10,
-    },
+    "training": {"batch_size": 16, "learning_rate": 2e-3, "beta": 0.2, "weight_average": 0.999, "importance_samples": 10},
     "generation": {"density": "flow", "pixels": "mode"},
 }
 SMALL_PATCHES = 48  # sides up to this many pixels are cut into patches of 4, longer sides into patches of 8
@@ -68,12 +62,7 @@ class PicturesUnseen(InputError):
     """The configuration leaves fields open that are inferred from the pictures, and there are no pictures."""
 
 
-def complete(
-    values: Mapping[str, Any],
-    images: str,
-    judged_by: int | None = None,
-    find: Finder = find_sources,
-) -> dict[str, Any]:
+def complete(values: Mapping[str, Any], images: str, judged_by: int | None = None, find: Finder = find_sources) -> dict[str, Any]:
     """Fill in the size, channels, network, training settings and the Evaluator's margins where the configuration leaves them open.
 
     Args:

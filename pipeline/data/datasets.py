@@ -12,10 +12,10 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -32,30 +32,19 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class PreparedDataset:
-    """A data set that is ready to read.
+    """A data set that is ready to read."""
 
-    Attributes:
-        folder: The folder of its pictures, for `ImageExampleGen`.
-        label_names: The names of its labels 0, 1, 2 ...
-    """
-
-    folder: str
-    label_names: tuple[str, ...]
+    folder: str  # the folder of its pictures, for `ImageExampleGen`
+    label_names: tuple[str, ...]  # the names of its labels 0, 1, 2 ...
 
 
 @dataclass(frozen=True)
 class Source:
-    """The source of a data set.
+    """The source of a data set."""
 
-    Attributes:
-        url: The folder of its files, ending in a slash.
-        files: The SHA-256 of each file by its name.
-        label_names: The names of its labels.
-    """
-
-    url: str
-    files: dict[str, str]
-    label_names: tuple[str, ...]
+    url: str  # the folder of its files, ending in a slash
+    files: dict[str, str]  # the SHA-256 of each file by its name
+    label_names: tuple[str, ...]  # the names of its labels
 
 
 _FASHION_MNIST_STATE = "b2617bb6d3ffa2e429640350f613e3291e10b141"
@@ -255,7 +244,7 @@ def _fetch(url: str, path: Path) -> None:
     reported, done = 0.0, 0
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, open(path, "wb") as file:
         total = int(response.headers.get("Content-Length") or 0)
-        for block in _blocks(response):
+        for block in iter(partial(response.read, _BLOCK), b""):
             file.write(block)
             done += len(block)
             if time.monotonic() - reported > 0.2 or done == total:
@@ -266,14 +255,9 @@ def _fetch(url: str, path: Path) -> None:
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
-        for block in _blocks(file):
+        for block in iter(partial(file.read, _BLOCK), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    while block := stream.read(_BLOCK):
-        yield block
 
 
 DATASETS: dict[str, Callable[[Path, list[Path]], PreparedDataset]] = {

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich import filesize
+
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.sources import Sources, described
@@ -29,31 +31,21 @@ LOOKED_FOR = (
     "files of many: .zip .tar .tar.gz ..., IDX, .npy .npz .mat .h5 .parquet .arrow .tfrecord .tfrec, CIFAR's .bin, .csv of pixels",
 )
 
-
 CHOSEN = (*INFERRED_FIELDS, "model.network", "evaluation.max_drop")  # the fields shown as --set arguments
 
 
 @dataclass
 class Look:
-    """The results of inspecting a sample of the pictures.
+    """The results of inspecting a sample of the pictures."""
 
-    Attributes:
-        pictures: The number of pictures in the sample.
-        sizes: Their number by height and width.
-        channels: Their number by channels.
-        labels: The number of pictures by label: all picture files, and the sampled pictures of container files.
-        refused: The reasons why some of them cannot be read.
-        all_labels: Whether `labels` counts every picture.
-        copies: The number of sampled picture files by a hash of their bytes.
-    """
-
-    pictures: int = 0
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
-    channels: Counter[int] = field(default_factory=Counter)
+    pictures: int = 0  # the number of pictures in the sample
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)  # their number by height and width
+    channels: Counter[int] = field(default_factory=Counter)  # their number by channels
+    # The number of pictures by label: all picture files, and the sampled pictures of container files
     labels: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    all_labels: bool = True
-    copies: Counter[bytes] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)  # the reasons why some of them cannot be read
+    all_labels: bool = True  # whether `labels` counts every picture
+    copies: Counter[bytes] = field(default_factory=Counter)  # the number of sampled picture files by a hash of their bytes
 
     def add(self, shape: tuple[int, int, int]) -> None:
         """Count a picture by its height, width and channels."""
@@ -172,7 +164,7 @@ def _count_table(sources: Sources, seen: Look) -> None:
 
 
 def _lines(sources: Sources, config: DataConfig, seen: Look, suffixes: Counter[str]) -> Iterator[str]:
-    yield f"{sources.count:,} pictures in {printable(sources.folder)}, {_size(sources.bytes)}"
+    yield f"{sources.count:,} pictures in {printable(sources.folder)}, {filesize.decimal(sources.bytes)}"
     if sources.files:
         yield f"files: {described(suffixes)}"
     if sources.containers:
@@ -233,11 +225,3 @@ def _more(count: int) -> str:
 
 def _cut(line: str) -> str:
     return line if len(line) < _WIDTH else f"{line[: _WIDTH - 2]}…"
-
-
-def _size(count: int) -> str:
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:,.0f} {unit}" if unit == "bytes" else f"{count:,.1f} {unit}"
-        count /= 1000
-    raise AssertionError("not reached")

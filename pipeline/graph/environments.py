@@ -29,15 +29,10 @@ NONE = Source(None, None)
 
 
 class Environment:
-    """The base of `Local` and `Cluster`.
+    """The base of `Local` and `Cluster`."""
 
-    Attributes:
-        registry: The folder where runs leave data for later runs; '' if it is not needed.
-        checkpoints: Where training saves its progress; '' for nowhere.
-    """
-
-    registry: str
-    checkpoints: str
+    registry: str  # the folder where runs leave data for later runs; '' if it is not needed
+    checkpoints: str  # where training saves its progress; '' for nowhere
 
     def schema(self) -> Source:
         """Return the curated schema, which people write; it is not inferred from the data that it validates."""
@@ -70,13 +65,9 @@ class Environment:
 
 @dataclass(frozen=True)
 class Local(Environment):
-    """One machine: ML Metadata provides the history.
+    """One machine: ML Metadata provides the history."""
 
-    Attributes:
-        schema_folder: A folder that contains only the curated schema, `schema.pbtxt`.
-    """
-
-    schema_folder: str
+    schema_folder: str  # a folder that contains only the curated schema, `schema.pbtxt`
     checkpoints: str = ""
     registry: str = ""
 
@@ -108,20 +99,14 @@ class Local(Environment):
 
 @dataclass(frozen=True)
 class Cluster(Environment):
-    """Kubeflow Pipelines or Vertex AI: the registry provides the history. Blessings cannot be forced there.
+    """Kubeflow Pipelines or Vertex AI: the registry provides the history. Blessings cannot be forced there."""
 
-    Attributes:
-        schema_text: The curated schema in TFDV's text format.
-        push_to: The folder that models are pushed to.
-        verdict: The component that fails if a gate refused the model.
-        resolver: Whether a resolver provides the last blessed model: Vertex AI has two resolvers, open-source Kubeflow Pipelines
-            has none. It returns the last blessed model of any protocol.
-    """
-
-    schema_text: str
+    schema_text: str  # the curated schema in TFDV's text format
     registry: str
-    push_to: str
-    verdict: BaseNode
+    push_to: str  # the folder that models are pushed to
+    verdict: BaseNode  # the component that fails if a gate refused the model
+    # Whether a resolver provides the last blessed model: Vertex AI has two resolvers, open-source Kubeflow Pipelines has none. It
+    # returns the last blessed model of any protocol.
     resolver: bool = False
     checkpoints: str = ""
 

@@ -13,46 +13,38 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import infra_validator_pb2, pusher_pb2, trainer_pb2, transform_pb2
 from tfx.types import Channel
 
-import common.errors
 import components.data_gate.statistics
 import components.decisions
-import components.evaluation.results
 import components.feature_extractor
-import components.feature_extractor.description
 import components.image_example_gen
 import components.model_gate
 import components.pusher
 import components.report
 import components.sample_quality
-import components.sample_quality.figures
 import components.serving_check
 import components.tuner
-import serving.c_api
-import serving.manifest
-import serving.picture_files
-import serving.saved_model
-import serving.signatures
 import trainer.config
-import trainer.data
-import trainer.features
-import trainer.golden
-import trainer.metrics
-import trainer.preprocessing
-import trainer.tuning.trials
+from common import errors
 from common.code_hash import code_hash
 from components.data_gate.component import DataGate
+from components.evaluation import results
 from components.evaluator.executor import ReportedEvaluation
+from components.feature_extractor import description
 from components.feature_extractor.component import FeatureExtractor
 from components.image_example_gen.component import ImageExampleGen
 from components.model_gate.component import ModelGate
 from components.pusher.executor import AtomicPush
 from components.report.component import Report
+from components.sample_quality import figures
 from components.sample_quality.component import SampleQuality
 from components.serving_check.component import ServingCheck
 from components.tuner.component import Tuner
 from pipeline.config.eval_config import evaluation_config, picture_limits
 from pipeline.config.schema import Config, ServingCheckConfig
 from pipeline.graph.environments import NONE, Environment
+from serving import c_api, manifest, picture_files, saved_model, signatures
+from trainer import data, features, golden, metrics, preprocessing
+from trainer.tuning import trials
 
 
 def create_pipeline(
@@ -92,9 +84,7 @@ def create_pipeline(
         The pipeline.
     """
     # Converts pictures to tf.Examples in splits. Pictures that cannot be decoded are rejected here, so that no later step fails.
-    example_gen = ImageExampleGen(
-        images=images, config=config.data, code=code_hash(components.image_example_gen, serving.picture_files)
-    )
+    example_gen = ImageExampleGen(images=images, config=config.data, code=code_hash(components.image_example_gen, picture_files))
     # Computes statistics of each feature: sizes, labels, brightness, contrast.
     statistics_gen = StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=components.data_gate.statistics.options()
@@ -128,7 +118,7 @@ def create_pipeline(
         disable_statistics=True,
         custom_config={
             "preprocessing": config.trainer().to_dict()["preprocessing"],
-            "code": code_hash(trainer.config, trainer.preprocessing),
+            "code": code_hash(trainer.config, preprocessing),
         },
     )
     transform.add_upstream_node(data_gate)
@@ -148,7 +138,7 @@ def create_pipeline(
         base_model=starting_point.channel,
         custom_config={
             "trainer": config.trainer().to_dict(),
-            "code": code_hash(trainer, serving.manifest),
+            "code": code_hash(trainer, manifest),
             "checkpoints": environment.checkpoints,
         },
     )
@@ -158,7 +148,7 @@ def create_pipeline(
         examples=example_gen.outputs["examples"],
         transform_graph=transform.outputs["transform_graph"],
         split=judged_on,
-        code=code_hash(components.feature_extractor, trainer.data, trainer.features, trainer.preprocessing),
+        code=code_hash(components.feature_extractor, data, features, preprocessing),
     )
     # Finds the last blessed model.
     last_model = environment.last_model(train.outputs["model"])
@@ -172,16 +162,8 @@ def create_pipeline(
         split=judged_on,
         seed=config.training.seed,
         code=code_hash(
-            components.sample_quality,
-            components.feature_extractor,
-            common.errors,
-            serving.c_api,
-            serving.saved_model,
-            serving.signatures,
-            trainer.data,
-            trainer.features,
-            trainer.metrics,
-            trainer.preprocessing,
+            *(components.sample_quality, components.feature_extractor, errors, c_api, saved_model, signatures),
+            *(data, features, metrics, preprocessing),
         ),
     )
     # Evaluates the model on pictures that were not used in training, and blesses it or not.
@@ -212,13 +194,7 @@ def create_pipeline(
         picture_limits=picture_limits(config.evaluation),
         who=bless_who,
         why=bless_why,
-        code=code_hash(
-            components.model_gate,
-            components.decisions,
-            components.evaluation.results,
-            components.feature_extractor.description,
-            components.sample_quality.figures,
-        ),
+        code=code_hash(components.model_gate, components.decisions, results, description, figures),
     )
     # Runs the exported model as a server does.
     check, infra_blessing = serving_check(config.serving_check, example_gen, train)
@@ -246,15 +222,7 @@ def create_pipeline(
         config=config.essence(),
         seed=config.training.seed,
         code=code_hash(
-            components.report,
-            components.decisions,
-            components.evaluation.results,
-            components.sample_quality.figures,
-            serving.c_api,
-            serving.saved_model,
-            serving.signatures,
-            trainer.preprocessing,
-            trainer.tuning.trials,
+            components.report, components.decisions, results, figures, c_api, saved_model, signatures, preprocessing, trials
         ),
     )
     nodes = [
@@ -314,15 +282,7 @@ def serving_check(config: ServingCheckConfig, example_gen: BaseComponent, train:
             model=train.outputs["model"],
             model_run=train.outputs["model_run"],
             timeout_seconds=config.timeout_seconds,
-            code=code_hash(
-                components.serving_check,
-                components.decisions,
-                serving.c_api,
-                common.errors,
-                serving.manifest,
-                serving.signatures,
-                trainer.golden,
-            ),
+            code=code_hash(components.serving_check, components.decisions, c_api, errors, manifest, signatures, golden),
         )
         return check, check.outputs["blessing"]
     check = InfraValidator(
@@ -333,8 +293,7 @@ def serving_check(config: ServingCheckConfig, example_gen: BaseComponent, train:
             local_docker=infra_validator_pb2.LocalDockerConfig(),
         ),
         request_spec=infra_validator_pb2.RequestSpec(
-            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=["evaluate"]),
-            num_examples=4,
+            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(signature_names=["evaluate"]), num_examples=4
         ),
         validation_spec=infra_validator_pb2.ValidationSpec(max_loading_time_seconds=config.timeout_seconds, num_tries=2),
     )

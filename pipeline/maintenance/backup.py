@@ -26,17 +26,11 @@ PATIENCE = 30.0  # seconds to wait for a lock; a run locks its database only for
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of a database.
+    """The contents of a database."""
 
-    Attributes:
-        executions: The ids of all executions.
-        runs: The number of runs.
-        pushed: The versions that the runs pushed.
-    """
-
-    executions: frozenset[int]
-    runs: int
-    pushed: frozenset[int]
+    executions: frozenset[int]  # the ids of all executions
+    runs: int  # the number of runs
+    pushed: frozenset[int]  # the versions that the runs pushed
 
     def __str__(self) -> str:
         latest = f", models up to version {max(self.pushed)}" if self.pushed else ""
@@ -162,23 +156,16 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
         moved = orphans.set_aside(workspace, lambda number: number not in found.executions)
         back = orphans.bring_back(workspace, found.executions)
         gone = _mark_gone(workspace)
-    lines = [f"restored {database} from {source}: {found}"]
-    lines += [f"the database that was there is {before}"] if before else []
-    lines += (
-        [f"files of {len(moved):,} executions that it does not know were moved to {workspace.root / orphans.ASIDE}"]
-        if moved
-        else []
-    )
-    lines += (
-        [f"files of {len(back):,} executions that it knows were brought back from {workspace.root / orphans.ASIDE}"] if back else []
-    )
-    lines += [f"files of {gone:,} artifacts that it knows are not there any more: they count as deleted"] if gone else []
-    served = versions(workspace.serving)
-    unknown = [number for number in served if number not in found.pushed]
-    if unknown:
-        names = ", ".join(map(str, unknown))
-        lines.append(f"in serving/ there stay versions that it does not know: {names}; version {served[-1]} is in service")
-    return lines
+    aside, served = workspace.root / orphans.ASIDE, versions(workspace.serving)
+    unknown = [str(number) for number in served if number not in found.pushed]
+    lines = {
+        f"the database that was there is {before}": before,
+        f"files of {len(moved):,} executions that it does not know were moved to {aside}": moved,
+        f"files of {len(back):,} executions that it knows were brought back from {aside}": back,
+        f"files of {gone:,} artifacts that it knows are not there any more: they count as deleted": gone,
+        f"in serving/ there stay versions that it does not know: {', '.join(unknown)}; version {max(served, default=0)} is in service": unknown,
+    }
+    return [f"restored {database} from {source}: {found}", *(line for line, happened in lines.items() if happened)]
 
 
 def fault(database: Path) -> str | None:

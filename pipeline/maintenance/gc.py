@@ -27,19 +27,12 @@ KEPT_OF_A_RUN = (VERDICT, "config.yaml")  # kept of every run, for `darkroom run
 
 @dataclass
 class Plan:
-    """The files, folders and artifacts to remove.
+    """The files, folders and artifacts to remove."""
 
-    Attributes:
-        root: The work folder.
-        sizes: The files and folders to remove, with their bytes.
-        known: Those of them that ML Metadata records as results.
-        artifacts: Ids of the artifacts to mark as deleted in ML Metadata.
-    """
-
-    root: Path
-    sizes: dict[Path, int] = field(default_factory=dict)
-    known: list[Path] = field(default_factory=list)
-    artifacts: list[int] = field(default_factory=list)
+    root: Path  # the work folder
+    sizes: dict[Path, int] = field(default_factory=dict)  # the files and folders to remove, with their bytes
+    known: list[Path] = field(default_factory=list)  # those of them that ML Metadata records as results
+    artifacts: list[int] = field(default_factory=list)  # ids of the artifacts to mark as deleted in ML Metadata
 
     @property
     def bytes(self) -> int:

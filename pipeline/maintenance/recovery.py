@@ -48,7 +48,7 @@ def clear(workspace: Workspace) -> list[int]:
 
 def unfinished_paths(workspace: Workspace) -> list[Path]:
     """Return files that a killed process was writing and that ML Metadata does not record."""
-    temporary = (f"{UNFINISHED_REPORT}*", ".metadata.db.*", "metrics.prom.*", "runs/*/verdict.tmp")
+    temporary = (f"{UNFINISHED_REPORT}*", ".metadata.db.*", "metrics.prom.*", ".*.part", "runs/*/.*.part")
     return [*(path for each in temporary for path in workspace.root.glob(each)), *workspace.serving.glob(f"{UNFINISHED_PUSH}*")]
 
 

@@ -26,24 +26,16 @@ _NODE = "Rollback"
 
 @dataclass(frozen=True)
 class PutBack:
-    """The record of a rollback.
+    """The record of a rollback."""
 
-    Attributes:
-        version: The version that was put back.
-        became: Its new version number: servers take the highest.
-        instead_of: The version that was in service.
-        withdrawn: The versions of models first pushed after it, which are not pushed again automatically.
-        who, why, when: See `RolledBack`.
-        taken_back: Versions that were withdrawn together with it, and are no longer withdrawn.
-    """
-
-    version: int
-    became: int
-    instead_of: int
-    withdrawn: list[int]
-    who: str
+    version: int  # the version that was put back
+    became: int  # its new version number: servers take the highest
+    instead_of: int  # the version that was in service
+    withdrawn: list[int]  # the versions of models first pushed after it, which are not pushed again automatically
+    who: str  # see `RolledBack`
     why: str
     when: str
+    # Versions that were withdrawn together with it, and are no longer withdrawn
     taken_back: list[int] = field(default_factory=list)
 
     def __str__(self) -> str:

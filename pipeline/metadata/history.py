@@ -77,10 +77,7 @@ def _unended(folder: Path) -> list[str]:
     dead = folder.name in killed(Workspace.open(folder.parent.parent))
     ended = "it was killed, or the machine went down" if dead else "it is active"
     files = {"configuration": folder / "config.yaml", "log": folder / "log.txt"}
-    return [
-        f"run {folder.name} has not ended: {ended}",
-        *(f"{title}: {file}" for title, file in files.items() if file.is_file()),
-    ]
+    return [f"run {folder.name} has not ended: {ended}", *(f"{title}: {file}" for title, file in files.items() if file.is_file())]
 
 
 def _ended(folder: Path, verdict: Verdict) -> list[str]:

@@ -21,37 +21,22 @@ _INPUTS = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INP
 
 @dataclass(frozen=True)
 class Lineage:
-    """The origin of a pushed model.
+    """The origin of a pushed model."""
 
-    Attributes:
-        version: Its version.
-        run: The run that trained it.
-        images: Where its pictures were.
-        fingerprint: The fingerprint of all input files.
-        span: The latest span of the pictures, 0 without spans.
-        spans: The folders of all spans, earliest first; empty if the examples have been deleted.
-        pictures: The number of pictures by split; empty if the examples have been deleted.
-        config: The configuration of the Trainer, and the values of data, validation and evaluation that differ from the defaults.
-        code: Hash of the trainer's code.
-        examples: The folder of the examples.
-        artifact: The folder of the model artifact.
-        started_from: The model that training started from; '' for none.
-        judged_against: The last blessed model that it was compared with; '' for none.
-    """
-
-    version: int
-    run: str
-    images: str
-    fingerprint: str
-    span: int
-    pictures: dict[str, int]
+    version: int  # its version
+    run: str  # the run that trained it
+    images: str  # where its pictures were
+    fingerprint: str  # the fingerprint of all input files
+    span: int  # the latest span of the pictures, 0 without spans
+    pictures: dict[str, int]  # the number of pictures by split; empty if the examples have been deleted
+    # The configuration of the Trainer, and the values of data, validation and evaluation that differ from the defaults
     config: dict[str, Any]
-    code: str
-    examples: str
-    artifact: str
-    started_from: str
-    judged_against: str
-    spans: tuple[str, ...] = ()
+    code: str  # hash of the trainer's code
+    examples: str  # the folder of the examples
+    artifact: str  # the folder of the model artifact
+    started_from: str  # the model that training started from; '' for none
+    judged_against: str  # the last blessed model that it was compared with; '' for none
+    spans: tuple[str, ...] = ()  # the folders of all spans, earliest first; empty if the examples have been deleted
 
     def lines(self) -> list[str]:
         """Return the lineage as text."""

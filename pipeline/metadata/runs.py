@@ -16,29 +16,17 @@ HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "baseline", "ve
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run, read from its verdict.
+    """A run, read from its verdict."""
 
-    Attributes:
-        id: Its id, which is the time of its start.
-        outcome: `pushed`, `refused (data)` and so on; `unended` if it was killed, or is active.
-        span: The latest span that it read; None without spans, or if it ended earlier.
-        pictures: The number of pictures that it read; None if it ended earlier.
-        elbo: The ELBO of its model on held-out pictures, nats per picture.
-        baseline: The ELBO of the last blessed model on the same pictures, nats per picture.
-        version: The version that it pushed.
-        seconds: Its duration in seconds.
-        gone: Whether that version has been removed since.
-    """
-
-    id: str
-    outcome: str
-    span: int | None = None
-    pictures: int | None = None
-    elbo: float | None = None
-    baseline: float | None = None
-    version: int | None = None
-    seconds: float | None = None
-    gone: bool = False
+    id: str  # its id, which is the time of its start
+    outcome: str  # `pushed`, `refused (data)` and so on; `unended` if it was killed, or is active
+    span: int | None = None  # the latest span that it read; None without spans, or if it ended earlier
+    pictures: int | None = None  # the number of pictures that it read; None if it ended earlier
+    elbo: float | None = None  # the ELBO of its model on held-out pictures, nats per picture
+    baseline: float | None = None  # the ELBO of the last blessed model on the same pictures, nats per picture
+    version: int | None = None  # the version that it pushed
+    seconds: float | None = None  # its duration in seconds
+    gone: bool = False  # whether that version has been removed since
 
 
 def list_runs(work: str) -> list[PastRun]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import InputError, MachineFault
+from common.writing import write_text
 from pipeline.config.metadata import MetadataConfig
 from pipeline.metadata import mysql
 from pipeline.workspace.layout import WorkFolderBusy, Workspace, command
@@ -32,15 +33,10 @@ class StoreDamaged(MachineFault):
 
 @dataclass(frozen=True)
 class Record:
-    """The location of a work folder's database, if it is not its `metadata.db`. Stored in the file `metadata.json`.
+    """The location of a work folder's database, if it is not its `metadata.db`. Stored in the file `metadata.json`."""
 
-    Attributes:
-        work: The id of the work folder in the database.
-        mysql: The MySQL database.
-    """
-
-    work: str
-    mysql: MetadataConfig
+    work: str  # the id of the work folder in the database
+    mysql: MetadataConfig  # the MySQL database
 
 
 def exists(workspace: Workspace) -> bool:
@@ -160,9 +156,7 @@ def _settle_mysql(workspace: Workspace, begun: Record | None, asked: MetadataCon
 
 def _write_record(workspace: Workspace, record: Record) -> None:
     """Write the record, completely or not at all; it contains no password."""
-    fresh = workspace.root / f".{RECORD}.new"
-    fresh.write_text(json.dumps({"work": record.work, **asdict(record.mysql)}, indent=2) + "\n", encoding="utf-8")
-    fresh.replace(workspace.root / RECORD)
+    write_text(json.dumps({"work": record.work, **asdict(record.mysql)}, indent=2) + "\n", workspace.root / RECORD)
 
 
 def wait_for_lock(database: Path) -> None:

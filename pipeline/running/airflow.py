@@ -49,10 +49,7 @@ def darkroom_dag(
 
     Args:
         work: The work folder as an absolute path, which every worker must be able to access.
-        images: Where the pictures are. Give this or `dataset`. These arguments are those of `darkroom retrain`.
-        dataset: See `darkroom retrain`.
-        data_root: See `darkroom retrain`.
-        config: See `darkroom retrain`.
+        images, dataset, data_root, config: The options of `darkroom retrain`. Give `images` or `dataset`.
         overrides: The values of --set, such as "training.epochs=20".
         name: The DAG's id.
         schedule: A cron expression, @daily ..., or None for manual runs only.

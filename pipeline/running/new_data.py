@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from common.quiet import hushed
+from common.writing import write_text
 from pipeline.metadata.history import killed
 from pipeline.running.post_run import looked, renew_metrics
 from pipeline.running.request import Request
@@ -23,23 +24,14 @@ SETTLED = (Status.PUSHED, Status.REFUSED)
 
 @dataclass(frozen=True)
 class State:
-    """The inputs of a run, and how it ended.
+    """The inputs of a run, and how it ended."""
 
-    Attributes:
-        pictures: The fingerprint of all input files of the last spans: names, sizes and modification times.
-        config: SHA-256 of the configuration, without the sections `metadata`, `notify` and `mlflow`.
-        count: The number of pictures.
-        span: The number of the latest span, 0 without spans.
-        status: The exit status of the run; None before its end.
-        first: The number of the earliest span.
-    """
-
-    pictures: str
-    config: str
-    count: int
-    span: int
-    status: int | None = None
-    first: int = 0
+    pictures: str  # the fingerprint of all input files of the last spans: names, sizes and modification times
+    config: str  # SHA-256 of the configuration, without the sections `metadata`, `notify` and `mlflow`
+    count: int  # the number of pictures
+    span: int  # the number of the latest span, 0 without spans
+    status: int | None = None  # the exit status of the run; None before its end
+    first: int = 0  # the number of the earliest span
 
 
 def retrain(request: Request, tell: Callable[[str], object]) -> Status:
@@ -104,9 +96,4 @@ def read(work: Path) -> State | None:
 
 def write(work: Path, state: State) -> None:
     """Write the record, completely or not at all."""
-    fresh = work / f".{RECORD}.new"
-    try:
-        fresh.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
-        fresh.replace(work / RECORD)
-    finally:
-        fresh.unlink(missing_ok=True)
+    write_text(json.dumps(asdict(state), indent=2) + "\n", work / RECORD)

@@ -29,29 +29,18 @@ ASSUMED_HELD_OUT = 1000  # assumed number of held-out pictures for margins on a 
 
 @dataclass(frozen=True)
 class Request:
-    """The request of a run.
+    """The request of a run."""
 
-    Attributes:
-        images: Where the pictures are: an absolute path or a URI.
-        config: The configuration.
-        work: The work folder.
-        orchestrator: `local` or `beam`.
-        enable_cache: Whether unchanged results are taken from earlier runs.
-        beam_args: Arguments for the components that run on Beam.
-        accept_drift: Whether the pictures may differ from earlier ones.
-        bless: The reason to bless the model even if the model gate refuses it; empty for no such request.
-        find: Lists the pictures to plan the run; `make_request` passes a function that lists them only once. The run itself lists
-            them again, because they may have changed since.
-    """
-
-    images: str
-    config: Config
-    work: Path
-    orchestrator: str = "local"
-    enable_cache: bool = True
-    beam_args: Sequence[str] = ()
-    accept_drift: bool = False
-    bless: str = ""
+    images: str  # where the pictures are: an absolute path or a URI
+    config: Config  # the configuration
+    work: Path  # the work folder
+    orchestrator: str = "local"  # `local` or `beam`
+    enable_cache: bool = True  # whether unchanged results are taken from earlier runs
+    beam_args: Sequence[str] = ()  # arguments for the components that run on Beam
+    accept_drift: bool = False  # whether the pictures may differ from earlier ones
+    bless: str = ""  # the reason to bless the model even if the model gate refuses it; empty for no such request
+    # Lists the pictures to plan the run; `make_request` passes a function that lists them only once. The run itself lists them
+    # again, because they may have changed since.
     find: Finder = field(default=find_sources, compare=False, repr=False)
 
 

@@ -32,19 +32,12 @@ NODES = "nodes.jsonl"
 
 @dataclass(frozen=True)
 class Begun:
-    """A run that has begun.
+    """A run that has begun."""
 
-    Attributes:
-        images: Where its pictures are.
-        schema: The folder of its schema.
-        state: The state that the next `darkroom retrain` compares with.
-        began: The start time in seconds since 1970.
-    """
-
-    images: str
-    schema: str
-    state: dict[str, Any]
-    began: float
+    images: str  # where its pictures are
+    schema: str  # the folder of its schema
+    state: dict[str, Any]  # the state that the next `darkroom retrain` compares with
+    began: float  # the start time in seconds since 1970
 
 
 def begin(request: Request, tell: Callable[[str], object]) -> str | None:

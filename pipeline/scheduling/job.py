@@ -39,22 +39,14 @@ _PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]*@")  # for example https://user:pas
 
 @dataclass(frozen=True)
 class Job:
-    """A run that is repeated on a schedule.
+    """A run that is repeated on a schedule."""
 
-    Attributes:
-        cron: The schedule: five numeric fields.
-        command: The program and its arguments, with absolute paths.
-        work: The work folder, absolute; there is one job per work folder.
-        folder: The folder in which it was installed and runs, so that relative paths in --set and --beam-arg stay valid.
-        environment: Its environment variables, in addition to those that the keeper sets.
-        lacks: Variables that its configuration refers to and that it does not get, each with the field that refers to it.
-    """
-
-    cron: str
-    command: tuple[str, ...]
-    work: Path
-    folder: Path
-    environment: Mapping[str, str]
+    cron: str  # the schedule: five numeric fields
+    command: tuple[str, ...]  # the program and its arguments, with absolute paths
+    work: Path  # the work folder, absolute; there is one job per work folder
+    folder: Path  # the folder in which it was installed and runs, so that relative paths in --set and --beam-arg stay valid
+    environment: Mapping[str, str]  # its environment variables, in addition to those that the keeper sets
+    # Variables that its configuration refers to and that it does not get, each with the field that refers to it
     lacks: Mapping[str, str] = field(default_factory=dict)
 
 

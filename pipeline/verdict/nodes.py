@@ -24,21 +24,13 @@ SERVING = "Format-Serving"  # where TFX keeps a servable model in a Model artifa
 
 @dataclass(frozen=True)
 class Summary:
-    """What a finished node contributes to its run.
+    """What a finished node contributes to its run."""
 
-    Attributes:
-        text: A few words for the console.
-        parts: Fields of the verdict by name; see `pipeline.verdict.verdict.Verdict`.
-        gate: The gate that refused; None if none did.
-        reasons: Its reasons, one sentence each.
-        notes: Notes for the console on how the pictures were read, one line each.
-    """
-
-    text: str = ""
-    parts: Mapping[str, Any] = field(default_factory=dict)
-    gate: str | None = None
-    reasons: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    text: str = ""  # a few words for the console
+    parts: Mapping[str, Any] = field(default_factory=dict)  # fields of the verdict by name; see `pipeline.verdict.verdict.Verdict`
+    gate: str | None = None  # the gate that refused; None if none did
+    reasons: list[str] = field(default_factory=list)  # its reasons, one sentence each
+    notes: list[str] = field(default_factory=list)  # notes for the console on how the pictures were read, one line each
 
 
 def summarize(outcome: NodeOutcome) -> Summary:

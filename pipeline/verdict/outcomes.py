@@ -10,34 +10,21 @@ State = Literal["done", "cached", "failed"]
 
 @dataclass(frozen=True)
 class Output:
-    """An output artifact of a component.
+    """An output artifact of a component."""
 
-    Attributes:
-        uri: Its URI.
-        properties: Its properties, including custom ones.
-    """
-
-    uri: str
-    properties: dict[str, Any]
+    uri: str  # its URI
+    properties: dict[str, Any]  # its properties, including custom ones
 
 
 @dataclass(frozen=True)
 class NodeOutcome:
-    """The outcome of a component.
+    """The outcome of a component."""
 
-    Attributes:
-        name: The component's id.
-        state: `done`, `cached` or `failed`.
-        seconds: Its duration in seconds.
-        outputs: Its artifacts by key.
-        error: The exception if it failed.
-    """
-
-    name: str
-    state: State
-    seconds: float
-    outputs: dict[str, Output] = field(default_factory=dict)
-    error: BaseException | None = None
+    name: str  # the component's id
+    state: State  # `done`, `cached` or `failed`
+    seconds: float  # its duration in seconds
+    outputs: dict[str, Output] = field(default_factory=dict)  # its artifacts by key
+    error: BaseException | None = None  # the exception if it failed
 
 
 class Observer(Protocol):

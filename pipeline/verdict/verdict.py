@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import GateRefused, InputError, MachineFault
+from common.writing import write_text
 from pipeline.verdict.status import Status
 
 FILE = "verdict.json"
@@ -22,70 +23,45 @@ class DamagedVerdict(InputError):
 
 
 class Ending(NamedTuple):
-    """How a run ends.
+    """How a run ends."""
 
-    Attributes:
-        status: The exit status.
-        gate: The gate that refused.
-        reasons: The reasons why nothing was pushed, one sentence each.
-    """
-
-    status: Status
-    gate: str | None = None
-    reasons: Sequence[str] = ()
+    status: Status  # the exit status
+    gate: str | None = None  # the gate that refused
+    reasons: Sequence[str] = ()  # the reasons why nothing was pushed, one sentence each
 
 
 @dataclass
 class Verdict:
-    """How a run ended. The fields are those of `verdict.json`, described in `docs/verdict.md`.
+    """How a run ended. The fields are those of `verdict.json`, described in `docs/verdict.md`."""
 
-    Attributes:
-        run: The run's id.
-        title: The subject of the pictures.
-        images: Where the pictures came from.
-        started: Local time, ISO 8601.
-        schema: Version of this format.
-        seconds: Duration of the run in seconds.
-        status: The exit status.
-        outcome: The exit status as one word.
-        gate: The gate that refused.
-        reasons: The reasons why nothing was pushed, one sentence each.
-        data: The number of pictures by split, of rejected pictures, and of pictures left out as copies of others.
-        drift: The divergence from the last accepted pictures by feature; empty without a baseline.
-        tuning: The result of the hyperparameter search; empty without a search.
-        figures: The model's metrics on held-out pictures, nats per picture.
-        baseline: The metrics of the last blessed model on the same pictures; empty without one.
-        quality: How close generated and reconstructed pictures are to held-out ones: the content of quality.json.
-        blessed_by: `who`, `why` and `when`, if a person forced the blessing of a model that the model gate had refused.
-        overruled: The reasons of the model gate in that case, one sentence each.
-        unjudged: Bounds on new pictures that the model gate could not apply, one sentence each.
-        model: The model artifact, and its version and folder if it was pushed.
-        components: Name, state and seconds of each component.
-        report: The page of the report.
-    """
-
-    run: str
-    title: str
-    images: str
-    started: str
-    schema: int = 1
-    seconds: float = 0.0
-    status: int = Status.FAULT
-    outcome: str = Status.FAULT.word
-    gate: str | None = None
-    reasons: list[str] = field(default_factory=list)
+    run: str  # the run's id
+    title: str  # the subject of the pictures
+    images: str  # where the pictures came from
+    started: str  # local time, ISO 8601
+    schema: int = 1  # version of this format
+    seconds: float = 0.0  # duration of the run in seconds
+    status: int = Status.FAULT  # the exit status
+    outcome: str = Status.FAULT.word  # the exit status as one word
+    gate: str | None = None  # the gate that refused
+    reasons: list[str] = field(default_factory=list)  # the reasons why nothing was pushed, one sentence each
+    # The number of pictures by split, of rejected pictures, and of pictures left out as copies of others
     data: dict[str, Any] = field(default_factory=dict)
+    # The divergence from the last accepted pictures by feature; empty without a baseline
     drift: dict[str, float] = field(default_factory=dict)
-    tuning: dict[str, Any] = field(default_factory=dict)
-    figures: dict[str, float] = field(default_factory=dict)
+    tuning: dict[str, Any] = field(default_factory=dict)  # the result of the hyperparameter search; empty without a search
+    figures: dict[str, float] = field(default_factory=dict)  # the model's metrics on held-out pictures, nats per picture
+    # The metrics of the last blessed model on the same pictures; empty without one
     baseline: dict[str, float] = field(default_factory=dict)
+    # How close generated and reconstructed pictures are to held-out ones: the content of quality.json
     quality: dict[str, Any] = field(default_factory=dict)
+    # `who`, `why` and `when`, if a person forced the blessing of a model that the model gate had refused
     blessed_by: dict[str, str] | None = None
-    overruled: list[str] = field(default_factory=list)
+    overruled: list[str] = field(default_factory=list)  # the reasons of the model gate in that case, one sentence each
+    # Bounds on new pictures that the model gate could not apply, one sentence each
     unjudged: list[str] = field(default_factory=list)
-    model: dict[str, Any] = field(default_factory=dict)
-    components: list[dict[str, Any]] = field(default_factory=list)
-    report: str | None = None
+    model: dict[str, Any] = field(default_factory=dict)  # the model artifact, and its version and folder if it was pushed
+    components: list[dict[str, Any]] = field(default_factory=list)  # name, state and seconds of each component
+    report: str | None = None  # the page of the report
 
     def end(self, status: Status, gate: str | None = None, reasons: Sequence[str] | None = ()) -> None:
         """Set how the run ended."""
@@ -107,9 +83,7 @@ class Verdict:
 
     def write(self, path: Path) -> None:
         """Write `verdict.json`, completely or not at all."""
-        fresh = path.with_suffix(".tmp")
-        fresh.write_text(self.to_json(), encoding="utf-8")
-        fresh.replace(path)
+        write_text(self.to_json(), path)
 
 
 def read_verdict(folder: Path) -> Verdict | None:

@@ -27,7 +27,7 @@ def nobody_waits(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     connect = connection.connect
     monkeypatch.setattr(connection, "connect", lambda host, namespace: connect(host, namespace, retry=Retry(sleep=lambda _: None)))
-    monkeypatch.setitem(submission.wait_for.__kwdefaults__, "sleep", lambda _: None)
+    monkeypatch.setitem(connection.poll.__kwdefaults__, "sleep", lambda _: None)
 
 
 @pytest.fixture(params=RELEASES)
@@ -138,7 +138,7 @@ def test_a_wait_where_the_registry_is_out_of_reach(server, tmp_path, failed, sta
 
 
 def test_a_wait_that_nobody_answers_says_that_the_run_goes_on(server, file, monkeypatch):
-    monkeypatch.setitem(submission.wait_for.__kwdefaults__, "patience", 0)
+    monkeypatch.setitem(connection.poll.__kwdefaults__, "patience", 0)
     server.fail("get_run", 503, times=99)
     status, out, complaint = typed("submit", file, "--wait")
     (run,) = server.runs

@@ -277,7 +277,7 @@ def test_patience_begins_anew_with_each_answer():
     def sleep(seconds):
         now[0] += seconds
 
-    seen = poll(look, 10, 600, sleep, lambda: now[0])
+    seen = poll(look, pause=10, patience=600, sleep=sleep, clock=lambda: now[0])
     assert (next(seen), next(seen)) == ("a", "b")
     with pytest.raises(Unavailable, match="nobody, and nobody has answered for 10 minutes"):
         next(seen)
