@@ -176,7 +176,6 @@ _PARSERS: Mapping[str, tuple[Callable[[str], Any], str]] = {
 
 
 def _converted(name: str, text: str, kind: str) -> Any:
-    """Return a parameter's value parsed from its text."""
     parse, wanted = _PARSERS.get(kind, (_refuse, kind))
     try:
         return parse(text)

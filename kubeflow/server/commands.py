@@ -8,34 +8,23 @@ from typing import Any
 import click
 
 from common.errors import InputError
-from pipeline.cli.group import fail
+from pipeline.cli.group import fail, with_options
 from pipeline.verdict.status import Status
 
 _KFP_ONLY = ("host", "namespace", "experiment")
 _VERTEX_ONLY = ("project", "region")
 
-
-def _shared(command: Callable) -> Callable:
-    """Add the options that both commands have."""
-    for option in reversed(
-        (
-            click.option(
-                "--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="The kind of server."
-            ),
-            click.option("--host", metavar="URL", help="kfp: the server; else $KFP_HOST, else in a pod the cluster's own."),
-            click.option(
-                "--namespace", metavar="NS", help="kfp: the user's namespace; else $KFP_NAMESPACE, else in a pod its own."
-            ),
-            click.option("--experiment", metavar="NAME", help="kfp: where runs are listed; else the pipeline's name."),
-            click.option("--project", metavar="ID", help="vertex: the project; else $GOOGLE_CLOUD_PROJECT."),
-            click.option("--region", metavar="NAME", help="vertex: the region; else $GOOGLE_CLOUD_REGION."),
-            click.option("--parameter", "parameters", metavar="K=V", multiple=True, help="A parameter's value; may be repeated."),
-            click.option("--pipeline-root", metavar="URI", help="Where outputs go; else what the file says, or the server."),
-            click.option("--service-account", metavar="NAME", help="The tasks' service account; else the server's default."),
-        )
-    ):
-        command = option(command)
-    return command
+_shared = with_options(
+    click.option("--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="The kind of server."),
+    click.option("--host", metavar="URL", help="kfp: the server; else $KFP_HOST, else in a pod the cluster's own."),
+    click.option("--namespace", metavar="NS", help="kfp: the user's namespace; else $KFP_NAMESPACE, else in a pod its own."),
+    click.option("--experiment", metavar="NAME", help="kfp: where runs are listed; else the pipeline's name."),
+    click.option("--project", metavar="ID", help="vertex: the project; else $GOOGLE_CLOUD_PROJECT."),
+    click.option("--region", metavar="NAME", help="vertex: the region; else $GOOGLE_CLOUD_REGION."),
+    click.option("--parameter", "parameters", metavar="K=V", multiple=True, help="A parameter's value; may be repeated."),
+    click.option("--pipeline-root", metavar="URI", help="Where outputs go; else what the file says, or the server."),
+    click.option("--service-account", metavar="NAME", help="The tasks' service account; else the server's default."),
+)
 
 
 @click.command()
@@ -160,7 +149,6 @@ def _one_action(file: str | None, list_them: bool, named: dict[str, str | None])
 
 
 def _check_target(options: dict[str, Any]) -> None:
-    """Refuse options of the other target."""
     wrong = _VERTEX_ONLY if options["target"] == "kfp" else _KFP_ONLY
     given = [f"--{key}" for key in wrong if options[key] is not None]
     if given:
@@ -224,7 +212,6 @@ def _backend(options: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _wait(waiter: Callable[[], Any], file: str, run: Any) -> None:
-    """Wait for the run, and end the command with its outcome."""
     from kubeflow.compile.packages import read_package
     from kubeflow.server.connection import ServerFault
     from kubeflow.server.outcome import outcome_of

@@ -1,12 +1,8 @@
-"""Translate the cron expression that a user writes for Kubeflow Pipelines and Vertex AI.
+"""Translate the user's cron expression, five fields as in crontab(5), for Kubeflow Pipelines and Vertex AI.
 
-The user writes five fields, as in crontab(5): minute, hour, day of month, month, day of week. Kubeflow Pipelines takes six fields,
-seconds first, in the dialect of robfig/cron 1, where days of the week are 0 to 6. Its server also accepts five fields, but reads
-them as seconds, minutes, hours, day of month and month. Every cron expression must therefore pass through this module.
-
-If both the day of the month and the day of the week are restricted, either of them suffices. A field that begins with `*`, such as
-`*/2`, does not count as restricted. Both crontab(5) and robfig/cron 1 follow this rule. Expressions in which they differ are
-refused. The meaning of such a `*/2` on Vertex AI is not known.
+Kubeflow Pipelines takes six fields, seconds first, in the dialect of robfig/cron 1, where days of the week are 0 to 6. Its server
+reads five fields as seconds, minutes, hours, day of month and month, so that every expression must pass through this module. Of
+two restricted days either suffices, as in `pipeline.scheduling.cron`; what a day such as `*/2` means on Vertex AI is not known.
 """
 
 from __future__ import annotations

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -73,6 +74,11 @@ class Group(click.Group):
                 fail(f"{error.filename}: {error.strerror}", Status.MISTAKE)
             words = " ".join(f"{type(error).__name__}: {error}".split())
             fail(f"{words} (DARKROOM_TRACEBACK=1 shows where)", Status.FAULT)
+
+
+def with_options(*options: Callable) -> Callable:
+    """Return a decorator that adds options to a command."""
+    return lambda command: functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
 def fail(message: str, status: Status) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline.cli.group import with_options
 from pipeline.verdict.status import leave
 
-_OPTIONS = (
+asks_for_a_run = with_options(
     click.option("--images", metavar="DIR|FILE|URI", help="The pictures: a folder, archive, arrays, TFRecords or a manifest."),
     click.option("--dataset", metavar="NAME", help="A data set: digits (default), mnist, fashion-mnist or cifar10."),
     click.option("--data-root", metavar="DIR", help="Folder of data sets. Default: $DARKROOM_DATASETS, else they are downloaded."),
@@ -25,13 +25,6 @@ _OPTIONS = (
         "--beam-arg", "beam_args", metavar="ARG", multiple=True, help="An argument for Beam: --runner=FlinkRunner. Repeatable."
     ),
 )
-
-
-def asks_for_a_run(command: Callable) -> Callable:
-    """Add the options of a command that runs the pipeline."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 @click.command()

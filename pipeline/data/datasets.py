@@ -240,7 +240,6 @@ def _download(source: Source, name: str, folder: Path) -> Path:
 
 
 def _fetch(url: str, path: Path) -> None:
-    """Download `url` to `path`, and report progress."""
     reported, done = 0.0, 0
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response, open(path, "wb") as file:
         total = int(response.headers.get("Content-Length") or 0)

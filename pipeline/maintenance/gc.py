@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import InputError
-from components.decisions import RolledBack
+from components.decisions import BLESSED, SUBJECT_ID, RolledBack
 from components.pusher.versions import versions
 from pipeline.maintenance.disk_space import disk_full
 from pipeline.maintenance.recovery import known_as, remove, rename_and_empty, unfinished_paths
@@ -176,7 +177,6 @@ def _pushed_by(workspace: Workspace, kept_versions: list[int]) -> set[str]:
 
 def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> tuple[set[int], set[str]]:
     """Return the ids of the needed artifacts and executions."""
-    from components.decisions import BLESSED, SUBJECT_ID
     from pipeline.metadata.lineage import makers_of, pushed_models
 
     executions = {
@@ -188,11 +188,11 @@ def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> t
     kept_models = {model for version, model in pushed_models(store).items() if version in kept_versions}
     executions |= {execution for model in kept_models for execution in makers_of(store, model)}
     needed = {event.artifact_id for event in store.get_events_by_execution_ids(executions)} if executions else set()
-    blessings = [*_of(store, "ModelBlessing"), *_of(store, "darkroom.DataBlessing")]
-    for kind in ("ModelBlessing", "darkroom.DataBlessing"):
-        blessed = [b for b in _of(store, kind) if b.custom_properties[BLESSED].int_value and b.state != b.DELETED]
+    by_kind = [_of(store, kind) for kind in ("ModelBlessing", "darkroom.DataBlessing")]
+    for blessings in by_kind:
+        blessed = [b for b in blessings if b.custom_properties[BLESSED].int_value and b.state != b.DELETED]
         needed |= {blessing.custom_properties[SUBJECT_ID].int_value for blessing in blessed[-1:]}
-    for blessing in blessings:  # blessings of kept artifacts, and decisions of people
+    for blessing in itertools.chain(*by_kind):  # blessings of kept artifacts, and decisions of people
         if blessing.custom_properties[SUBJECT_ID].int_value in needed or RolledBack.property("who") in blessing.custom_properties:
             needed.add(blessing.id)
     return needed, {str(execution) for execution in executions}

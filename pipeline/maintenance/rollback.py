@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common.errors import InputError
-from components.decisions import EVALUATION_ID, RECORD, WEIGHTS_SUM, RolledBack
+from components.decisions import BLESSED, EVALUATION_ID, RECORD, SUBJECT_ID, WEIGHTS_SUM, RolledBack
 from components.pusher.versions import versions
 from pipeline.metadata.store import exists, open_store
 from pipeline.workspace.layout import Workspace
@@ -116,8 +116,6 @@ def _first_pushes(pushes: dict[int, int]) -> dict[int, int]:
 
 def _withdrawn(store: MetadataStore) -> dict[int, str]:
     """Return the models that their last rollback took out of service, with its time."""
-    from components.decisions import BLESSED, SUBJECT_ID
-
     last: dict[int, pb.Artifact] = {}
     for blessing in sorted(store.get_artifacts_by_type("ModelBlessing"), key=lambda blessing: blessing.id):
         if RolledBack.property("who") in blessing.custom_properties:
@@ -158,7 +156,6 @@ def _decide(
     from ml_metadata.proto import metadata_store_pb2 as pb
 
     from components.baselines.resolvers import weights_sum
-    from components.decisions import BLESSED, SUBJECT_ID
 
     kind = store.get_artifact_type("ModelBlessing").id
     execution = pb.Execution(
@@ -177,14 +174,8 @@ def _decide(
             json.dumps({"blessed": bool(blessed), "rolled_back": asdict(decision)}, indent=2) + "\n", encoding="utf-8"
         )
         blessing = pb.Artifact(type_id=kind, uri=str(folder), state=pb.Artifact.LIVE)
-        properties = {
-            BLESSED: blessed,
-            SUBJECT_ID: model_id,
-            EVALUATION_ID: 0,
-            WEIGHTS_SUM: weights_sum(str(folders[model_id])),
-            **decision.properties(),
-        }
-        _set(blessing.custom_properties, properties)
+        properties = {BLESSED: blessed, SUBJECT_ID: model_id, EVALUATION_ID: 0, WEIGHTS_SUM: weights_sum(str(folders[model_id]))}
+        _set(blessing.custom_properties, properties | decision.properties())
         pairs.append((blessing, _event(pb.Event.OUTPUT, "blessing", number)))
     context = store.get_context_by_type_and_name("pipeline", PIPELINE)
     id_, _, _ = store.put_execution(execution, pairs, [context], reuse_context_if_already_exist=True)
@@ -192,7 +183,6 @@ def _decide(
 
 
 def _record_push(store: MetadataStore, execution: int, target: Path) -> None:
-    """Record the new version in ML Metadata."""
     from ml_metadata.proto import metadata_store_pb2 as pb
 
     pushed = pb.Artifact(type_id=store.get_artifact_type("PushedModel").id, uri=str(target), state=pb.Artifact.LIVE)

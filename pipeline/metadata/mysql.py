@@ -75,7 +75,6 @@ def _greet(config: MetadataConfig) -> None:
 
 
 def _words(error: str, config: MetadataConfig) -> str:
-    """Return a readable message for an error of ML Metadata that occurs when it opens a database."""
     if "mysql_real_connect" in error:
         password = f"the password in {config.password_env} is wrong" if config.password_env else "it needs a password"
         tls = "" if config.tls else "it asks for TLS (metadata.tls), "

@@ -1,8 +1,7 @@
 """Build a DAG for Airflow: the same graph, one task per component, through TFX's AirflowDagRunner.
 
-TFX's runner creates the tasks and their order. Tasks do not use its launcher: it does not know the compiled form of the graph, it
-names outputs by their keys alone, so that two blessings of one run collide, and it does not find the records of `darkroom run`.
-Instead, each task runs one node in the same way as `darkroom run`, on the same work folder.
+TFX's runner creates the tasks and their order. Its launcher does not know the compiled form of the graph, confuses two blessings of
+one run, and does not find the records of `darkroom run`; so each task runs one node as `darkroom run` does, on its work folder.
 """
 
 from __future__ import annotations
@@ -159,7 +158,6 @@ def _begin(asked: dict[str, Any]) -> str:
 
 
 def _conclude(folder: Path) -> None:
-    """End the run."""
     from airflow.exceptions import AirflowFailException
 
     from pipeline.running.stepwise import conclude

@@ -122,7 +122,6 @@ class _Pieces(Run):
 
 
 def _parts(work: Path, run_id: str) -> tuple[Request, Workspace, str, Path]:
-    """Return the arguments of a `Run`."""
     workspace, begun = Workspace(work), _begun(work, run_id)
     config = build_config(load_values(workspace.run(run_id) / "config.yaml"))
     return Request(begun.images, config, work), workspace, run_id, Path(begun.schema)
@@ -133,7 +132,6 @@ def _begun(work: Path, run_id: str) -> Begun:
 
 
 def _packed(outcome: NodeOutcome) -> dict[str, Any]:
-    """Return an outcome as JSON values."""
     error = outcome.error
     refusal = vars(error) if isinstance(error, (GateRefused, InputError)) else {}
     kind = type(error).__name__ if error is not None else None
