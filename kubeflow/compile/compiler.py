@@ -20,7 +20,6 @@ from pipeline.config.schema import Config
 from pipeline.running.run import LOCAL_BEAM
 
 Target = Literal["kfp", "vertex"]
-TARGETS = ("kfp", "vertex")
 ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
 # Never retried: the result would be the same.
 FINAL = ("DataGate", "Verdict", "Notification")

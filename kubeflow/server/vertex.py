@@ -115,7 +115,7 @@ def schedule(
     print_now = fingerprint(package.version, values, root, service_account, when)
     library = _library()
     older = _of_name(library, place, name)
-    same = next((each for each in older if _active(each) and _print_of(each) == print_now), None)
+    same = next((each for each in older if _active(each) and _job_of(each).labels.get(_LABEL) == print_now), None)
     if same is not None:
         removed, left = _delete(place, [each for each in older if each is not same])
         return Scheduled(name, same.gca_resource.name, when, _version(package), False, removed, left, root=root)
@@ -266,8 +266,8 @@ def _active(schedule: Any) -> bool:
     return schedule.gca_resource.state.name == "ACTIVE"
 
 
-def _print_of(schedule: Any) -> str | None:
-    return schedule.gca_resource.create_pipeline_job_request.pipeline_job.labels.get(_LABEL)
+def _job_of(schedule: Any) -> Any:
+    return schedule.gca_resource.create_pipeline_job_request.pipeline_job
 
 
 def _check_active(place: Place, schedule: Any) -> None:
@@ -287,14 +287,13 @@ def _id_of(schedule: Any) -> str:
 
 def _listed(schedule: Any) -> Listed:
     found = schedule.gca_resource
-    job = found.create_pipeline_job_request.pipeline_job
     return Listed(
         name=found.display_name,
         id=found.name,
         cron=found.cron,
         written=_without_zone(found.cron),
         enabled=_active(schedule),
-        version=job.labels.get(_LABEL, ""),
+        version=_job_of(schedule).labels.get(_LABEL, ""),
         last=found.last_scheduled_run_response.scheduled_run_time if "last_scheduled_run_response" in found else None,
         next=found.next_run_time if "next_run_time" in found else None,
     )

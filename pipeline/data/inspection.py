@@ -53,6 +53,15 @@ class Look:
         self.sizes[shape[0], shape[1]] += 1
         self.channels[shape[2]] += 1
 
+    def add_file(self, data: bytes) -> None:
+        """Count a picture file by the shape in its header."""
+        shape = picture_shape(data)
+        self.copies[hashlib.sha256(data).digest()] += 1
+        if shape is None:
+            self.refused["no picture that can be read"] += 1
+        else:
+            self.add(shape)
+
 
 def inspect(images: str, config: DataConfig, values: Mapping[str, Any] | None = None) -> list[str]:
     """Return lines that describe the input of a run.
@@ -90,16 +99,9 @@ def look_at(sources: Sources, config: DataConfig) -> Look:
     seen = Look()
     for path in sources.sample[:LOOKED_AT]:
         try:
-            data = read_bytes(join(sources.folder, path), config.max_file_megabytes)
-            shape = picture_shape(data)
-            seen.copies[hashlib.sha256(data).digest()] += 1
+            seen.add_file(read_bytes(join(sources.folder, path), config.max_file_megabytes))
         except Refused as refused:
             seen.refused[refused.reason] += 1
-            continue
-        if shape is None:
-            seen.refused["no picture that can be read"] += 1
-        else:
-            seen.add(shape)
     limit = LOOKED_AT if len(sources.containers) <= LOOKED_AT // _FEW else _FEW
     for container in sources.containers[:_SHOWN]:
         _look_into(container, sources, config, seen, limit)
@@ -136,14 +138,10 @@ def _look_into(container: Container, sources: Sources, config: DataConfig, seen:
                 seen.add(item.pixels.shape[1:])
                 seen.labels[label] += 1
         elif isinstance(item, Encoded):
-            taken, shape = 1, picture_shape(item.data)
-            seen.copies[hashlib.sha256(item.data).digest()] += 1
+            taken = 1
             if item.label or not sources.tables:  # pictures of a table are counted by its rows
                 seen.labels[item.label] += 1
-            if shape is None:
-                seen.refused["no picture that can be read"] += 1
-            else:
-                seen.add(shape)
+            seen.add_file(item.data)
         else:
             taken = 1
             seen.refused[item.reason] += 1
