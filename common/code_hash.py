@@ -8,13 +8,9 @@ from types import ModuleType
 
 
 def code_hash(*packages: ModuleType) -> str:
-    """Return a hash of every source and data file of the given packages.
+    """Return a hash of modules, and of all files below packages: 16 hex digits of a SHA-256 over file names and contents.
 
-    Args:
-        packages: Packages or modules. For a package, all files below it are hashed.
-
-    Returns:
-        The first 16 hex digits of a SHA-256 over file names and contents. It does not depend on the installation path.
+    It does not depend on the installation path.
     """
     digest = hashlib.sha256()
     for package in sorted(packages, key=lambda p: p.__name__):

@@ -11,11 +11,7 @@ MAX_DIGITS = 15  # longer numbers use scientific notation
 
 
 def figure(n: float) -> str:
-    """Return a number formatted for a sentence, for example 1,234,567 or 8.3e+23.
-
-    Args:
-        n: Any number, including NumPy scalars.
-    """
+    """Return a number, also a NumPy scalar, formatted for a sentence, for example 1,234,567 or 8.3e+23."""
     number = int(n) if isinstance(n, Integral) else float(n)
     if number != number or abs(number) == float("inf"):
         return f"{number}"
@@ -27,10 +23,8 @@ def figure(n: float) -> str:
 class InputError(ValueError):
     """A mistake of the user in an argument, the configuration or the input. Ends the run with exit status 2.
 
-    The message is one line for the user: what was wrong, where, and what to do.
-
     Args:
-        message: The message.
+        message: One line for the user: what was wrong, where, and what to do.
         rejects: Pictures rejected before the error, as `{"path": ..., "reason": ...}`, so that they are still listed.
     """
 
@@ -40,10 +34,7 @@ class InputError(ValueError):
 
 
 class MachineFault(RuntimeError):
-    """A fault of the machine that the program recognizes. Ends the run with exit status 1.
-
-    The message is one line for the user: what is wrong, where, and what to do.
-    """
+    """A fault of the machine that the program recognizes. Ends the run with exit status 1. The message is as of `InputError`."""
 
 
 class GateRefused(RuntimeError):

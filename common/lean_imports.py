@@ -16,12 +16,7 @@ from typing import Any
 ABSENT = frozenset({"IPython", "matplotlib", "sklearn", "bson", "pymongo", "google.cloud.bigquery", "google.cloud.pubsub"})
 # Modules whose contents are used only by functions that a run rarely or never calls: a Kubernetes server for InfraValidator, and
 # plots in notebooks. They are loaded when they are used.
-DEFERRED = frozenset(
-    {
-        "tfx.components.infra_validator.model_server_runners.kubernetes_runner",
-        "tensorflow_model_analysis.view",
-    }
-)
+DEFERRED = frozenset({"tfx.components.infra_validator.model_server_runners.kubernetes_runner", "tensorflow_model_analysis.view"})
 
 
 @contextmanager

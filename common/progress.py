@@ -32,13 +32,11 @@ class Progress:
 
 def report_progress(step: str, *, done: int, total: int | None = None, unit: str = "images", **figures: float) -> None:
     """Log the progress of `step`. The `progress` attribute of the record holds the numbers. See `Progress` for the arguments."""
-    change = _change.get()
-    progress = Progress(step, done, total, unit, figures)
-    progress = change(progress) if change else progress
+    progress = _change.get()(Progress(step, done, total, unit, figures))
     logging.getLogger(LOGGER).info("%s", progress, extra={"progress": progress})
 
 
-_change: ContextVar[Callable[[Progress], Progress] | None] = ContextVar("change", default=None)
+_change: ContextVar[Callable[[Progress], Progress]] = ContextVar("change", default=lambda progress: progress)
 
 
 @contextmanager

@@ -15,11 +15,7 @@ from typing import IO
 
 
 class Outlived(io.TextIOBase):
-    """A stream that ignores write errors, so that a run continues after its reader has gone.
-
-    Args:
-        fd: A file descriptor, which stays open.
-    """
+    """A stream to a file descriptor, which stays open. It ignores write errors: a run continues after its reader has gone."""
 
     encoding = "utf-8"
 
@@ -45,10 +41,7 @@ class Outlived(io.TextIOBase):
 
 @contextmanager
 def quiet(log: Path) -> Iterator[tuple[IO[str], IO[str]]]:
-    """Redirect all output of this process to a log file, including what C++ libraries write to the file descriptors.
-
-    Args:
-        log: The log file, which is appended to.
+    """Append all output of this process to a log file, including what C++ libraries write to the file descriptors.
 
     Yields:
         Streams that still reach the terminal: standard output and standard error.

@@ -27,12 +27,9 @@ _DESCRIPTOR = re.compile(r"(?:/dev/fd|/proc/(?P<process>\d+)(?:/task/\d+)?/fd)/(
 
 
 def followed(out: str | Path) -> Path:
-    """Return the path that `out` refers to after following links. The path need not exist.
+    """Return the path, which need not exist, that `out` refers to after following links. Raise OSError if they form a cycle.
 
     Links in /proc to the open files of a process are not followed: they mean the open file, not its path.
-
-    Raises:
-        OSError: The links form a cycle.
     """
     path = Path(out)
     for _ in range(_MAX_LINKS):
@@ -76,8 +73,7 @@ def shown(out: str | Path) -> str:
 def written(out: str | Path) -> Iterator[BinaryIO]:
     """Yield a file to fill, which replaces `out` at the end. If an exception is raised, `out` does not change.
 
-    Args:
-        out: The target. Missing folders are created. A replaced file keeps its permissions and its owner.
+    Missing folders are created. A replaced file keeps its permissions and its owner.
 
     Raises:
         BrokenPipeError: The pipe has no reader any more.
@@ -118,19 +114,18 @@ def send(content: BinaryIO, out: str | Path) -> None:
         finally:
             os.close(descriptor)
         return
-    stream = {1: sys.stdout, 2: sys.stderr}.get(number)
-    if stream is None and number in (1, 2):
+    if number not in (1, 2):
+        _copy(content, number)
+        return
+    stream = sys.stdout if number == 1 else sys.stderr
+    if stream is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    if stream is not None:
-        stream.flush()  # earlier output comes first
-        with suppress(io.UnsupportedOperation):
-            number = stream.fileno()
-            stream = None
-    if stream is not None:  # a Python stream in place of the process's descriptor
+    stream.flush()  # earlier output comes first
+    try:
+        _copy(content, stream.fileno())
+    except io.UnsupportedOperation:  # a Python stream in place of the process's descriptor
         shutil.copyfileobj(content, stream.buffer)
         stream.flush()
-    else:
-        _copy(content, number)
 
 
 def put(part: Path, path: Path) -> None:
@@ -150,11 +145,7 @@ def put(part: Path, path: Path) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Raise an error if the file exists and is write-protected. A rename would replace it all the same.
-
-    Raises:
-        PermissionError: The file is write-protected.
-    """
+    """Raise PermissionError if the file exists and is write-protected. A rename would replace it all the same."""
     if path.exists() and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
@@ -168,10 +159,7 @@ def beside(path: Path) -> Path:
 def filled(out: str | Path) -> Iterator[Path]:
     """Yield a new folder, whose files move to the folder `out` at the end. If an exception is raised, `out` does not change.
 
-    An existing folder is filled, not replaced: it may be a mount, or the working folder of a shell.
-
-    Args:
-        out: A folder, a link to a folder, or an unused name.
+    An existing folder, also behind a link, is filled and not replaced: it may be a mount, or the working folder of a shell.
     """
     with _named(out):
         path = followed(out)

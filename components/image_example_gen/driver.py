@@ -17,10 +17,7 @@ class ImageExampleGenDriver(FileBasedDriver):
     """A driver that runs before the cache lookup, so that a missing folder is reported at once."""
 
     def resolve_exec_properties(
-        self,
-        exec_properties: dict[str, Any],
-        pipeline_info: data_types.PipelineInfo,
-        component_info: data_types.ComponentInfo,
+        self, exec_properties: dict[str, Any], pipeline_info: data_types.PipelineInfo, component_info: data_types.ComponentInfo
     ) -> dict[str, Any]:
         """Add the fingerprint of all files to read, and the latest span.
 

@@ -16,7 +16,9 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.types import standard_component_specs as specs
+from tfx.utils import io_utils
 
+from components.artifacts import Artifacts
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.handover import listed
 from components.image_example_gen.discovery.sources import Sources
@@ -32,7 +34,6 @@ from components.image_example_gen.writing.notes import notes_of
 from components.image_example_gen.writing.tally import Tally
 from components.image_example_gen.writing.units import ContainerUnit, FileUnit, plan_units
 
-Artifacts = dict[str, list[Artifact]]
 _LOGGER = logging.getLogger("darkroom.ingest")
 
 
@@ -82,8 +83,8 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         total = _total(tallies, sources)
         check_splits(total, sources, config, rejects)
         _publish(examples, tallies, folder)
-        _write_text(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
-        _write_text(join(examples.uri, "duplicates.jsonl"), to_lines(duplicates))
+        io_utils.write_string_file(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
+        io_utils.write_string_file(join(examples.uri, "duplicates.jsonl"), to_lines(duplicates))
         _write_summary(examples.uri, total, sources, config, time.monotonic() - started)
         fileio.rmtree(working)
 
@@ -93,7 +94,7 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         METER.start(sources.count)
         with self._make_beam_pipeline() as pipeline:
             _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, decoder, sources.span_depth))
-        return [Tally.from_json(_read_text(join(folder, TALLY.format(unit.index)))) for unit in units]
+        return [Tally.from_json(io_utils.read_string_file(join(folder, TALLY.format(unit.index)))) for unit in units]
 
 
 def _total(tallies: list[Tally], sources: Sources) -> Tally:
@@ -110,7 +111,7 @@ def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
     """Return all rejects as `{"path": ..., "reason": ...}`, sorted by path."""
     rejects = [{"path": printable(left.path), "reason": left.reason} for left in sources.left_out]
     for unit in range(units):
-        rejects += map(json.loads, _read_text(join(folder, REJECTS.format(unit))).splitlines())
+        rejects += map(json.loads, io_utils.read_string_file(join(folder, REJECTS.format(unit))).splitlines())
     return sorted(rejects, key=lambda reject: reject["path"])
 
 
@@ -132,20 +133,10 @@ def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
 
 def _write_summary(uri: str, total: Tally, sources: Sources, config: DataConfig, seconds: float) -> None:
     summary = total.summary(seconds, sources.others) | {"notes": notes_of(total, sources, config)}
-    _write_text(join(uri, "summary.json"), json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    io_utils.write_string_file(join(uri, "summary.json"), json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     pictures = ", ".join(f"{count:,} {split}" for split, count in summary["pictures"].items())
     _LOGGER.info("ingested %s pictures in %.1f s; refused %d", pictures, seconds, total.rejected)
     for reason, count in total.reasons.most_common():
         _LOGGER.warning("refused %d: %s", count, reason)
     for note in summary["notes"]:
         _LOGGER.info("%s", note)
-
-
-def _read_text(path: str) -> str:
-    with fileio.open(path) as stream:
-        return stream.read()
-
-
-def _write_text(path: str, text: str) -> None:
-    with fileio.open(path, "w") as stream:
-        stream.write(text)
