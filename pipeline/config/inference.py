@@ -20,7 +20,6 @@ from components.image_example_gen.config import DataConfig
 from components.image_example_gen.discovery.find import Finder, find_sources
 from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.items import Block, Encoded
-from components.image_example_gen.readers.container import read_guarded
 from components.image_example_gen.splits import SplitRule
 from components.image_example_gen.storage.files import join, read_bytes
 from serving.picture_files import Refused, picture_shape
@@ -185,7 +184,7 @@ def _shapes(sources: Sources, config: DataConfig) -> Iterator[tuple[int, int, in
         if container.picture_shape:
             yield container.picture_shape
             continue
-        for item in itertools.islice(read_guarded(container, sources.folder, 0, container.count, config), LOOKED_AT):
+        for item in itertools.islice(container.read(sources.folder, 0, container.count, config), LOOKED_AT):
             if isinstance(item, Encoded):
                 yield from filter(None, (picture_shape(item.data),))
             elif isinstance(item, Block):

@@ -17,7 +17,7 @@ from components.image_example_gen.discovery.sources import Sources, described
 from components.image_example_gen.items import Block, Encoded, Entry
 from components.image_example_gen.layout import composed
 from components.image_example_gen.names import OTHER_SUFFIXES, PICTURE_SUFFIXES
-from components.image_example_gen.readers.container import Container, read_guarded
+from components.image_example_gen.readers.container import Container
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join, printable, read_bytes
 from pipeline.config.inference import INFERRED_FIELDS, LOOKED_AT, complete
@@ -131,7 +131,7 @@ def _written(values: Mapping[str, Any], section: str, name: str) -> str:
 
 def _look_into(container: Container, sources: Sources, config: DataConfig, seen: Look, limit: int) -> None:
     left = limit
-    for item in read_guarded(container, sources.folder, 0, container.count, config):
+    for item in container.read(sources.folder, 0, container.count, config):
         if isinstance(item, Block):
             taken = min(len(item.pixels), left)
             for label in item.labels[:taken]:

@@ -13,12 +13,11 @@ from common.errors import InputError
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Rejected
-from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.container import Container, blocks_and_rejects, unreadable
 from components.image_example_gen.readers.own_labels import check_label_names, names_beside
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
-from components.image_example_gen.storage.streams import count_rest, read_up_to, skip
-from serving.picture_files import Refused, check_size
+from components.image_example_gen.storage.streams import count_rest, read_fully, read_up_to, skip
 
 _BLOCK_BYTES = 1 << 20  # of records read at once
 _SAMPLE = 32  # records whose labels show at first whether a file has the expected format
@@ -27,23 +26,14 @@ _NAMES_BYTES = 1 << 16  # of a file of names
 
 @dataclass(frozen=True)
 class _Format:
-    """The layout of a record: labels of one byte each, then three planes of pixels.
+    """The layout of a record: labels of one byte each, then three planes of pixels."""
 
-    Attributes:
-        title: Name of the data set.
-        side: Height and width.
-        labels: Number of values of each label, in order.
-        names: The file of names for each label.
-        transposed: Whether the planes are stored by column.
-        label: Index of the label that is used unless `data.label_column` names another.
-    """
-
-    title: str
-    side: int
-    labels: tuple[int, ...]
-    names: tuple[str, ...]
-    transposed: bool = False
-    label: int = 0
+    title: str  # name of the data set
+    side: int  # height and width
+    labels: tuple[int, ...]  # number of values of each label, in order
+    names: tuple[str, ...]  # the file of names for each label
+    transposed: bool = False  # whether the planes are stored by column
+    label: int = 0  # index of the label that is used unless `data.label_column` names another
 
     @property
     def record(self) -> int:
@@ -54,7 +44,7 @@ class _Format:
 _CIFAR_10 = _Format("CIFAR-10", 32, (10,), ("batches.meta.txt",))
 _CIFAR_100 = _Format("CIFAR-100", 32, (20, 100), ("coarse_label_names.txt", "fine_label_names.txt"), label=1)
 _STL_10 = _Format("STL-10", 96, (), ("class_names.txt",), transposed=True)
-_STL_LABELS = 10
+_STL_LABELS = (10,)
 _FORMATS = (
     (re.compile(r"data_batch_\d+\.bin|test_batch\.bin", re.IGNORECASE), _CIFAR_10),
     (re.compile(r"(train|test)\.bin", re.IGNORECASE), _CIFAR_100),
@@ -64,35 +54,18 @@ _BESIDE = re.compile(r"(batches\.meta|(fine|coarse)_label_names|class_names|fold
 
 
 @dataclass(frozen=True)
-class CifarPictures(FileContainer):
-    """The pictures of one binary file; see `Container`.
-
-    Attributes:
-        layout: The layout of its records.
-        column: Index of the label among a record's labels.
-        names: The names of the labels, by number; empty if there are none.
-        labels: The separate file of labels, if there is one; else ''.
-    """
+class CifarPictures(Container):
+    """The pictures of one binary file; see `Container`."""
 
     layout: _Format
-    column: int = 0
-    names: tuple[str, ...] = ()
-    labels: str = ""
+    column: int = 0  # index of the label among a record's labels
+    names: tuple[str, ...] = ()  # of the labels, by number; empty if there are none
+    labels: str = ""  # the separate file of labels, if there is one; else ''
 
-    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
-        """Yield the pictures from `start` to `stop`, about a megabyte at a time, and rejects.
-
-        Raises:
-            InputError: `data.label_names` does not name all labels.
-        """
-        try:
-            check_size((self.layout.side, self.layout.side), config.max_megapixels)
-        except Refused as refused:
-            yield from (Rejected(f"{self.path}#{number}", refused.reason) for number in range(start, stop))
-            return
+    def _items(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Rejected]:
         at = start
-        for records, told in self._records(folder, start, stop):
-            yield from self._pictures(at, records, told, config.label_names)
+        for records, labels in self._records(folder, start, stop):
+            yield from self._pictures(at, records, labels, config.label_names)
             at += len(records)
         if at < stop:
             yield Rejected(f"{self.path}#{at}", reasons.CIFAR_CUT_SHORT, stop - at)
@@ -102,7 +75,7 @@ class CifarPictures(FileContainer):
         size = self.layout.record
         step = max(1, _BLOCK_BYTES // size)
         try:
-            told = self._told(folder, start, stop)
+            labels = self._labels_beside(folder, start, stop) if self.labels else None
             with open_file(join(folder, self.path)) as stream:
                 skip(stream, start * size)
                 for at in range(start, stop, step):
@@ -110,51 +83,34 @@ class CifarPictures(FileContainer):
                     data = read_up_to(stream, wanted * size)
                     found = len(data) // size
                     records = np.frombuffer(data, np.uint8, found * size).reshape(found, size)
-                    yield records, None if told is None else told[at - start : at - start + found]
+                    yield records, None if labels is None else labels[at - start : at - start + found]
                     if found < wanted:
                         return
         except Exception:  # each store raises its own errors; the caller reports the missing pictures
             return
 
-    def _told(self, folder: str, start: int, stop: int) -> np.ndarray | None:
-        if not self.labels:
-            return None
+    def _labels_beside(self, folder: str, start: int, stop: int) -> np.ndarray:
         with open_file(join(folder, self.labels)) as stream:
             skip(stream, start)
-            told = np.frombuffer(read_up_to(stream, stop - start), np.uint8)
-        if len(told) < stop - start:
-            raise EOFError
-        return told
+            return np.frombuffer(read_fully(stream, stop - start), np.uint8)
 
-    def _pictures(self, at: int, records: np.ndarray, told: np.ndarray | None, names: Sequence[str]) -> Iterator[Block | Rejected]:
-        layout = self.layout
-        planes = records[:, len(layout.labels) :].reshape(-1, 3, layout.side, layout.side)
+    def _pictures(
+        self, at: int, records: np.ndarray, beside: np.ndarray | None, names: Sequence[str]
+    ) -> Iterator[Block | Rejected]:
+        layout, width = self.layout, len(self.layout.labels)
+        planes = records[:, width:].reshape(-1, 3, layout.side, layout.side)
         pixels = np.ascontiguousarray(planes.transpose((0, 3, 2, 1) if layout.transposed else (0, 2, 3, 1)))
-        if layout.labels:
-            values = records[:, self.column].astype(int)
-            bad = (records[:, : len(layout.labels)] >= layout.labels).any(axis=1)
-        elif told is not None:
-            values = told.astype(int) - 1
-            bad = (values < 0) | (values >= _STL_LABELS)
-        else:
-            yield Block(self.path, at, [""] * len(pixels), self.split, pixels)
-            return
-        sound = values[~bad]
-        if len(sound):
-            check_label_names(self.path, int(sound.min()), int(sound.max()), names)
-        texts = [self._text(value, names) for value in values.tolist()]
-        first = 0
-        for last in [*np.flatnonzero(bad).tolist(), len(bad)]:
-            if first < last:
-                yield Block(self.path, at + first, texts[first:last], self.split, pixels[first:last])
-            if last < len(bad):
-                yield Rejected(f"{self.path}#{at + last}", reasons.CIFAR_LABEL)
-            first = last + 1
-
-    def _text(self, value: int, names: Sequence[str]) -> str:
-        names = names or self.names
-        # STL-10's labels start at 1.
-        return names[value] if 0 <= value < len(names) else str(value + (not self.layout.labels))
+        texts, refused = [""] * len(pixels), {}
+        if width or beside is not None:
+            labels = records[:, :width].astype(int) if width else beside[:, np.newaxis].astype(int) - 1  # STL-10's start at 1
+            bad = ((labels < 0) | (labels >= (layout.labels or _STL_LABELS))).any(axis=1)
+            refused = dict.fromkeys(np.flatnonzero(bad).tolist(), reasons.CIFAR_LABEL)
+            values = labels[:, self.column]
+            if not bad.all():
+                check_label_names(self.path, int(values[~bad].min()), int(values[~bad].max()), names)
+            names = names or self.names
+            texts = [names[value] if 0 <= value < len(names) else str(value + (not width)) for value in values.tolist()]
+        yield from blocks_and_rejects(self.path, at, texts, [self.split] * len(pixels), pixels, refused)
 
 
 def is_mine(path: str) -> bool:
@@ -168,29 +124,14 @@ def is_beside(path: str) -> bool:
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> CifarPictures | Rejected:
-    """Return the pictures of a file; only a few records are read.
-
-    Args:
-        folder: The folder that the file's path is relative to.
-        file: The file, whose name `is_mine` accepts.
-        config: `label_column` 0 selects the coarse label of CIFAR-100.
-
-    Raises:
-        InputError: `data.label_column` names a label that CIFAR-100 does not have.
-    """
+    """Inspect a file that `is_mine` accepts, by a few records. Raise InputError if it has no label `data.label_column`."""
     layout = _format_of(file.path)
     try:
-        return _inspect(folder, file, layout, config)
-    except InputError:
-        raise
+        with open_file(join(folder, file.path)) as stream:
+            head = read_up_to(stream, _SAMPLE * layout.record)
+            size = file.size if file.size >= 0 else len(head) + count_rest(stream)
     except Exception as error:  # each store raises its own errors
-        return Rejected(file.path, reasons.UNREADABLE.format(getattr(error, "strerror", None) or type(error).__name__)[:110])
-
-
-def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) -> CifarPictures | Rejected:
-    with open_file(join(folder, file.path)) as stream:
-        head = read_up_to(stream, _SAMPLE * layout.record)
-        size = file.size if file.size >= 0 else len(head) + count_rest(stream)
+        return unreadable(file, error)
     if not size:
         return Rejected(file.path, reasons.EMPTY)
     if size % layout.record:
@@ -199,58 +140,40 @@ def _inspect(folder: str, file: FoundFile, layout: _Format, config: DataConfig) 
     sample = np.frombuffer(head, np.uint8, len(head) // layout.record * layout.record).reshape(-1, layout.record)
     if layout.labels and (sample[:, : len(layout.labels)] >= layout.labels).any(axis=1).mean() > 0.5:
         return Rejected(file.path, reasons.CIFAR_LABELS.format(layout.title), count)
-    column, labels, notes = layout.label, "", ()
-    if len(layout.labels) > 1:
-        column, notes = _column(file.path, config.label_column)
-    names, wrong = _names(folder, file.path, layout, column)
-    if wrong:
-        notes += (wrong,)
-    if layout is _STL_10:
-        labels, wrong = _labels_beside(folder, file.path, count)
-        if wrong:
-            return Rejected(file.path, wrong, count)
-        if not labels and not _is_unlabeled(file.path):
-            notes += (f"{file.path}: no {_labels_name(file.path)} beside it: its pictures have no labels",)
-    split = split_in_name(posixpath.basename(file.path).rsplit(".", 1)[0]) or "train"
-    return CifarPictures(file.path, split, count, layout, column, names, labels, notes=notes)
-
-
-def _column(path: str, wanted: int | None) -> tuple[int, tuple[str, ...]]:
-    if wanted is not None and wanted > 1:
-        raise InputError(f"data.label_column is {wanted}: CIFAR-100 has the labels 0 (coarse) and 1 (fine)")
-    if wanted == 0:
-        return 0, (f"{path}: the fine labels are not used: data.label_column=1 takes them",)
-    return 1, (f"{path}: the coarse labels are not used: data.label_column=0 takes them",)
-
-
-def _labels_beside(folder: str, path: str, count: int) -> tuple[str, str]:
-    """Return the file of labels, '' if there is none, and its fault, '' for none."""
-    if _is_unlabeled(path):
-        return "", ""
-    labels = posixpath.join(posixpath.dirname(path), _labels_name(path))
-    try:
-        with open_file(join(folder, labels)) as stream:
-            found = count_rest(stream)
-    except Exception:  # each store has its own error for a missing file
-        return "", ""
-    return (labels, "") if found == count else ("", reasons.STL_LABELS.format(count, found, _labels_name(path)))
-
-
-def _labels_name(path: str) -> str:
-    return re.sub("x(?=[.]bin$)", lambda match: "y", posixpath.basename(path), flags=re.IGNORECASE)
-
-
-def _is_unlabeled(path: str) -> bool:
-    return posixpath.basename(path).lower().startswith("unlabeled")
-
-
-def _names(folder: str, path: str, layout: _Format, column: int) -> tuple[tuple[str, ...], str]:
-    """Return the names of the labels in the file beside, empty if there is no such file; and its fault."""
-    names = names_beside(folder, path, layout.names[column], _NAMES_BYTES)
-    expected = layout.labels[column] if layout.labels else _STL_LABELS
+    column, notes = layout.label, []
+    if layout is _CIFAR_100:
+        if config.label_column is not None:
+            column = config.label_column
+        if column > 1:
+            raise InputError(f"data.label_column is {column}: CIFAR-100 has the labels 0 (coarse) and 1 (fine)")
+        notes.append(f"the {('fine', 'coarse')[column]} labels are not used: data.label_column={1 - column} takes them")
+    names, expected = names_beside(folder, file.path, layout.names[column], _NAMES_BYTES), (layout.labels or _STL_LABELS)[column]
     if names is not None and len(names) != expected:
-        return (), f"{path}: {layout.names[column]} beside it has not {expected} names: labels are numbers"
-    return names or (), ""
+        names = ()
+        notes.append(f"{layout.names[column]} beside it has not {expected} names: labels are numbers")
+    labels, stem = "", posixpath.basename(file.path).rsplit(".", 1)[0]
+    if layout is _STL_10 and not stem.lower().startswith("unlabeled"):
+        labels_name = re.sub("x(?=[.]bin$)", "y", posixpath.basename(file.path), flags=re.IGNORECASE)
+        labels = posixpath.join(posixpath.dirname(file.path), labels_name)
+        found = _size_of(join(folder, labels))
+        if found is None:
+            labels = ""
+            notes.append(f"no {labels_name} beside it: its pictures have no labels")
+        elif found != count:
+            return Rejected(file.path, reasons.STL_LABELS.format(count, found, labels_name), count)
+    return CifarPictures(
+        *(file.path, split_in_name(stem) or "train", count, layout, column, names or (), labels),
+        notes=tuple(f"{file.path}: {note}" for note in notes),
+        picture_shape=(layout.side, layout.side, 3),
+    )
+
+
+def _size_of(path: str) -> int | None:
+    try:
+        with open_file(path) as stream:
+            return count_rest(stream)
+    except Exception:  # each store has its own error for a missing file
+        return None
 
 
 def _format_of(path: str) -> _Format | None:

@@ -25,20 +25,23 @@ _SCHEMA = {  # message: its fields, numbered from 1, each a scalar type or a mes
 }
 _REPEATED = ("BytesList", "FloatList", "Int64List", "FeatureList")
 _MAPS = ("Features", "FeatureLists")  # keyed by name
-_ONE_OF = ("Feature",)
 
 
 def _messages() -> tuple[type[Message], type[Message]]:
     file = FileDescriptorProto(name=f"{_PACKAGE}/example.proto", package=_PACKAGE, syntax="proto3")
     for name, fields in _SCHEMA.items():
         message = file.message_type.add(name=name)
-        if name in _ONE_OF:
+        if name == "Feature":
             message.oneof_decl.add(name="kind")
         for number, (field, kind) in enumerate(fields.items(), 1):
             if name in _MAPS:
-                kind = _add_entry(message, field, str(kind))
+                entry = message.nested_type.add(name=f"{kind}Entry")
+                entry.options.map_entry = True
+                _add_field(entry, "key", 1, FieldDescriptorProto.TYPE_STRING, False)
+                _add_field(entry, "value", 2, kind, False)
+                kind = f"{name}.{kind}Entry"
             added = _add_field(message, field, number, kind, name in _REPEATED or name in _MAPS)
-            if name in _ONE_OF:
+            if name == "Feature":
                 added.oneof_index = 0
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
@@ -55,16 +58,6 @@ def _add_field(message: DescriptorProto, name: str, number: int, kind: int | str
     else:
         field.type = kind
     return field
-
-
-def _add_entry(message: DescriptorProto, field: str, kind: str) -> str:
-    """Add the message type of a map's entries, and return its name."""
-    words = "".join(word.capitalize() for word in field.split("_"))
-    entry = message.nested_type.add(name=f"{words}Entry")
-    entry.options.map_entry = True
-    _add_field(entry, "key", 1, FieldDescriptorProto.TYPE_STRING, False)
-    _add_field(entry, "value", 2, kind, False)
-    return f"{message.name}.{entry.name}"
 
 
 EXAMPLE, SEQUENCE_EXAMPLE = _messages()

@@ -12,9 +12,9 @@ import numpy as np
 
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
-from components.image_example_gen.readers.beginnings import with_names
+from components.image_example_gen.readers.beginnings import square_of, with_names
 from components.image_example_gen.readers.example_messages import EXAMPLE, SEQUENCE_EXAMPLE
-from components.image_example_gen.readers.own_labels import SPLIT_NAMES, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, rank, split_said
 
 # In order of priority; case is ignored. The first ones are this project's own.
 IMAGE_NAMES = (
@@ -29,7 +29,7 @@ _HEIGHTS = ("image/height", "height", "rows", "h")
 _WIDTHS = ("image/width", "width", "cols", "w")
 _CHANNELS = ("image/channels", "image/depth", "channels", "depth", "num_channels")
 _SIGNATURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8")  # raw pixels rarely start with these
-_MOST_CHANNELS = 4
+_MAX_CHANNELS = 4
 _SHOWN = 40  # characters of a feature's name
 _SMALLEST_SQUARE = 4  # pixels per side; fewer bytes may be anything
 
@@ -38,19 +38,12 @@ Features = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Found:
-    """The content of an example.
+    """The content of an example."""
 
-    Attributes:
-        data: The bytes of its picture.
-        shape: Height, width and channels of raw pixels; None for a picture file.
-        label: The label as text; '' for none.
-        split: Its own split, or None.
-    """
-
-    data: bytes
-    shape: tuple[int, int, int] | None
-    label: str
-    split: str | None = None
+    data: bytes  # the bytes of its picture
+    shape: tuple[int, int, int] | None  # height, width and channels of raw pixels; None for a picture file
+    label: str  # the label as text; '' for none
+    split: str | None = None  # its own split, or None
 
 
 def features_of(record: bytes) -> Features | str:
@@ -65,14 +58,7 @@ def features_of(record: bytes) -> Features | str:
 
 
 def read_features(features: Features, config: DataConfig, own: Sequence[str], split_from: str = "") -> Found | str:
-    """Return the picture, the label and the split of an example, or why it is rejected.
-
-    Args:
-        features: Its features.
-        config: How it is read.
-        own: Names of integer labels, from a file beside it.
-        split_from: The feature with the split; '' for none.
-    """
+    """Return picture, label (by the names `own`, if it is a number) and split of an example, or why it is rejected."""
     name, label_from = names_of(features, config)
     if name is None:
         return reasons.NO_FEATURE
@@ -91,15 +77,9 @@ def names_of(features: Features, config: DataConfig) -> tuple[str | None, str | 
     """
     images, labels = _candidates(frozenset(features), config.record_image, config.record_label)
     image = next((name for name in images if features[name].bytes_list.value), None)
-    number = None
-    for name in labels:
-        if name == image:
-            continue
-        if features[name].bytes_list.value:
-            return image, name
-        if number is None and features[name].int64_list.value:
-            number = name
-    return image, number
+    labels = [name for name in labels if name != image]
+    label = next((name for name in labels if features[name].bytes_list.value), None)
+    return image, label or next((name for name in labels if features[name].int64_list.value), None)
 
 
 @functools.lru_cache(1024)
@@ -112,9 +92,7 @@ def _candidates(there: frozenset[str], image: str | None, label: str | None) -> 
 
 def _called(there: frozenset[str], usual: Sequence[str]) -> tuple[str, ...]:
     """Return the features with usual names in order; of two that differ only in case, lower case comes first."""
-    places = {name: place for place, name in enumerate(usual)}
-    found = (name for name in there if name.casefold() in places)
-    return tuple(sorted(found, key=lambda name: (places[name.casefold()], name.casefold() != name, name)))
+    return tuple(sorted((name for name in there if name.casefold() in usual), key=lambda name: (*rank(name, usual), name)))
 
 
 def numbers_name(features: Features, config: DataConfig) -> str:
@@ -175,16 +153,13 @@ def _label(features: Features, name: str | None, config: DataConfig, own: Sequen
     if name is None:
         return "", 0
     values = features[name].bytes_list.value or features[name].int64_list.value
-    if len(values) > 1:
-        if config.label_column is None or config.label_column >= len(values):
-            return "", len(values)
-        values = values[config.label_column : config.label_column + 1]
-    if not values:
-        return "", 0
-    if isinstance(values[0], bytes):
-        return values[0].decode("utf-8", "replace"), 0
-    names = config.label_names or own
-    return (names[values[0]] if 0 <= values[0] < len(names) else str(values[0])), 0
+    column = config.label_column if len(values) > 1 else 0
+    if column is None or column >= len(values):
+        return "", len(values)
+    value, names = values[column], config.label_names or own
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace"), 0
+    return (names[value] if 0 <= value < len(names) else str(value)), 0
 
 
 def _shape(features: Features, name: str, data: bytes, config: DataConfig) -> tuple[int, int, int] | None:
@@ -192,19 +167,16 @@ def _shape(features: Features, name: str, data: bytes, config: DataConfig) -> tu
     if not data or data.startswith(_SIGNATURES):
         return None
     if config.shape is not None:
-        return config.shape if math.prod(config.shape) == len(data) and config.shape[2] <= _MOST_CHANNELS else None
+        return config.shape if math.prod(config.shape) == len(data) and config.shape[2] <= _MAX_CHANNELS else None
     height, width, channels = (_number(features, names) for names in (_HEIGHTS, _WIDTHS, _CHANNELS))
     if height > 0 and width > 0:
         channels = channels or len(data) // (height * width)
-        fits = 0 < channels <= _MOST_CHANNELS and height * width * channels == len(data)
+        fits = 0 < channels <= _MAX_CHANNELS and height * width * channels == len(data)
         return (height, width, channels) if fits else None
     if "raw" not in name and config.record_image is None:  # a damaged picture may happen to have as many bytes as a square
         return None
-    for channels in (1, 3):
-        side = math.isqrt(len(data) // channels)
-        if side >= _SMALLEST_SQUARE and side * side * channels == len(data):
-            return side, side, channels
-    return None
+    square = square_of(len(data))
+    return square if square and square[0] >= _SMALLEST_SQUARE else None
 
 
 def _number(features: Features, names: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import posixpath
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from common.errors import InputError
 from components.image_example_gen.splits import split_named
@@ -28,45 +29,48 @@ def _split_said(text: str) -> str | None:
     return _OF_KAGGLE.get(word) or split_named(word)
 
 
+def rank(name: str, usual: Sequence[str]) -> tuple[int, bool]:
+    """Return the rank of a name among the usual ones, ignoring case; of two equal ones, lower case comes first."""
+    small = name.casefold()
+    return usual.index(small) if small in usual else len(usual), small != name
+
+
 class OwnSplits:
     """Collect the splits of one file's pictures in bounded memory."""
 
     def __init__(self) -> None:
         self._splits: set[str | None] = set()
-        self._odd = ""
+        self._unknown = ""
 
     def add(self, texts: Iterable[str | None]) -> None:
         """Add the texts of some pictures; None and '' for none."""
         for text in texts:
             split = split_said(text) if text else None
             self._splits.add(split)
-            if split is None and not self._odd and text and text.strip():
-                self._odd = text.strip()
+            if split is None and not self._unknown and text and text.strip():
+                self._unknown = text.strip()
 
     @property
     def found(self) -> frozenset[str | None]:
         """The splits, with None if some pictures have none; empty if no picture has one."""
         return frozenset(self._splits) if self._splits - {None} else frozenset()
 
+    def facts(self, path: str, what: str, notes: Iterable[str] = ()) -> dict[str, Any]:
+        """Return the fields `row_splits` and `notes` of the container of a file."""
+        return {"row_splits": self.found, "notes": tuple(f"{path}: {note}" for note in (*notes, *self.notes(what)))}
+
     def notes(self, what: str) -> tuple[str, ...]:
         """Return a note if `what`, such as "the column split", has values that are not splits."""
-        if not self._odd:
+        if not self._unknown:
             return ()
-        odd = "".join(letter if letter.isprintable() else "?" for letter in self._odd[:_SHOWN])
+        unknown = "".join(letter if letter.isprintable() else "?" for letter in self._unknown[:_SHOWN])
         if not self.found:
-            return (f"{what} is not used for splits: '{odd}' is not train, eval or test",)
-        return (f"{what} says '{odd}', which is not a split: used for training, unless a name or folder gives a split",)
+            return (f"{what} is not used for splits: '{unknown}' is not train, eval or test",)
+        return (f"{what} says '{unknown}', which is not a split: used for training, unless a name or folder gives a split",)
 
 
 def names_beside(folder: str, path: str, name: str, limit: int) -> tuple[str, ...] | None:
-    """Return the names of the labels 0, 1, 2 ... in a file, one per line; None if there is no such file.
-
-    Args:
-        folder: The folder that `path` is relative to.
-        path: The file of images that it lies beside.
-        name: Its name.
-        limit: Maximum number of bytes to read.
-    """
+    """Return the names of the labels 0, 1, 2 ... in the file `name` beside a file of images, one per line; None if there is none."""
     try:
         with open_file(join(folder, posixpath.join(posixpath.dirname(path), name))) as stream:
             text = read_up_to(stream, limit).decode("utf-8-sig", "replace")
@@ -76,17 +80,7 @@ def names_beside(folder: str, path: str, name: str, limit: int) -> tuple[str, ..
 
 
 def check_label_names(path: str, lowest: int, largest: int, names: Sequence[str]) -> None:
-    """Check that `data.label_names`, if it is set, names the labels from `lowest` to `largest`.
-
-    Args:
-        path: The file with the labels, for the message.
-        lowest: The lowest of its labels.
-        largest: The largest of its labels.
-        names: The value of `data.label_names`; empty if not set.
-
-    Raises:
-        InputError: `names` is set, but does not name all labels.
-    """
+    """Raise InputError if `data.label_names` is set, but does not name the labels from `lowest` to `largest`."""
     if not names or 0 <= lowest <= largest < len(names):
         return
     shown = str(largest if lowest >= 0 else lowest)

@@ -36,19 +36,13 @@ def is_mine(path: str) -> bool:
 
 
 def is_pickle(path: str, head: bytes) -> bool:
-    """Return whether a file has a pickle's name and starts like one.
-
-    Args:
-        path: The file's path.
-        head: Its first bytes; a few hundred are enough.
-    """
+    """Return whether a file has a pickle's name and starts like one; a few hundred bytes are enough."""
     if not is_mine(path):
         return False
     if head.startswith(b"PK\x03\x04"):  # the zip format of torch.save
         return b"data.pkl" in head
     unpacked = _unpacked(head)
-    old = _SUFFIXED.fullmatch(posixpath.basename(path)) and _OLD.match(unpacked)
-    return bool(_BINARY.match(unpacked) or old)
+    return bool(_BINARY.match(unpacked) or (_SUFFIXED.fullmatch(posixpath.basename(path)) and _OLD.match(unpacked)))
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> Rejected | None:

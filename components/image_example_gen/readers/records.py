@@ -18,8 +18,8 @@ from common.errors import InputError
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Block, Encoded, Rejected
-from components.image_example_gen.readers.beginnings import described_beginning
-from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.beginnings import GZIP, described_beginning, open_unpacked, starts_with
+from components.image_example_gen.readers.container import Container
 from components.image_example_gen.readers.features import (
     Found,
     describe_missing,
@@ -34,13 +34,12 @@ from components.image_example_gen.readers.features import (
 from components.image_example_gen.readers.own_labels import OwnSplits, names_beside
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_file
-from components.image_example_gen.storage.streams import read_fully, read_up_to
+from components.image_example_gen.storage.streams import read_fully, read_up_to, skip
 
 _NAME = re.compile(r".*\.tfrec(ord)?s?([-.]\d+-of-\d+)?(\.gz)?|.*[-_.]tfrec(ord)?s?[-.]\d+-of-\d+(\.gz)?", re.IGNORECASE)
 # Names that other files have as well: shards as of ImageNet (train-00000-of-01024), and those of object detection.
 _MAYBE = re.compile(r"(.*[-_.])?\d+-of-\d+(\.gz)?|.*\.(records?|tfr)(\.gz)?", re.IGNORECASE)
-_GZIP = b"\x1f\x8b\x08"
-_PIECE = 1 << 20
+_GZIP = b"\x1f\x8b\x08"  # hardly any record is so long that its header starts like that
 _MASK_DELTA = 0xA282EAD8  # of the checksums: tensorflow/core/lib/hash/crc32c.h
 _BLOCK, _BLOCK_BYTES = 256, 4 << 20  # of raw pixels that are yielded together
 _END = object()
@@ -49,32 +48,28 @@ _MAX_NAMES = 1 << 22  # bytes of a file of labels' names
 
 
 @dataclass(frozen=True)
-class RecordPictures(FileContainer):
-    """The pictures of one TFRecord file; see `Container`.
+class RecordPictures(Container):
+    """The pictures of one TFRecord file; see `Container`."""
 
-    Attributes:
-        label: The feature with the first record's label if it is a number; else ''.
-        split_from: The feature with a record's own split; '' for none.
-    """
+    damaged_here = reasons.RECORDS_DAMAGED
 
-    label: str = ""
-    split_from: str = ""
+    label: str = ""  # the feature with the first record's label if it is a number; else ''
+    split_from: str = ""  # the feature with a record's own split; '' for none
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Return one unit: a record's position is known only from the previous one."""
         return [(0, self.count)]
 
-    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
-        """Yield the pictures in order, and rejects."""
+    def _items(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
         names = ()
         if self.label and not config.label_names:  # TFDS writes them beside its records
             names = names_beside(folder, self.path, f"{self.label.replace('/', '-')}{_NAMES}", _MAX_NAMES) or ()
         waiting: list[Found] = []  # raw pixels of one shape; the last one has index `behind` - 1
-        behind = 0  # index of the next record
+        behind, failure = 0, None
         try:
-            for number, record in enumerate(_records(join(folder, self.path), int(config.max_file_megabytes * 1e6))):
+            for number, record in enumerate(_records(join(folder, self.path), _max_bytes(config))):
                 found = _read(record, config, names, self.split_from)
-                if waiting and (not _is_pixels(found) or _is_full(waiting) or not _are_alike(found, waiting[0])):
+                if waiting and not _goes_on(waiting, found):
                     yield self._block(waiting, number)
                     waiting = []
                 if _is_pixels(found):
@@ -84,14 +79,12 @@ class RecordPictures(FileContainer):
                 else:
                     yield Rejected(f"{self.path}#{number}", found)
                 behind = number + 1
-            if waiting:
-                yield self._block(waiting, behind)
-        except InputError:
-            raise
-        except Exception:  # errors of a store or of gzip, whatever the file holds
-            if waiting:
-                yield self._block(waiting, behind)
-            yield Rejected(self.path, reasons.RECORDS_DAMAGED, max(stop - behind, 1))
+        except Exception as error:  # errors of a store or of gzip, whatever the file holds
+            failure = error
+        if waiting:
+            yield self._block(waiting, behind)
+        if failure is not None:
+            raise failure
 
     def _block(self, found: list[Found], behind: int) -> Block:
         split = found[0].split or self.split
@@ -113,18 +106,12 @@ def is_mine(path: str) -> bool:
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | Rejected | None:
-    """Count a file's records, and inspect the first; return None if neither the name nor the bytes are those of a TFRecord file.
-
-    Args:
-        folder: The folder that the file's path is relative to.
-        file: The file. The caller interprets the folders that contain it.
-        config: Which features are read.
-    """
+    """Count a file's records, and inspect the first; return None if neither the name nor the bytes are those of a TFRecord file."""
     path = join(folder, file.path)
     if not _NAME.fullmatch(posixpath.basename(path)) and _is_another(path):
         return None
     try:
-        with contextlib.closing(_records(path, int(config.max_file_megabytes * 1e6))) as records:
+        with contextlib.closing(_records(path, _max_bytes(config))) as records:
             first = next(records, _END)
     except InputError:
         raise
@@ -138,18 +125,16 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> RecordPictures | R
         missing = describe_missing(first, features, config)
         if missing:
             return Rejected(file.path, missing)
-        label, notes = numbers_name(features, config), notes_of(features, config)
-        split_from = split_name(features, config)
+        label, split_from, notes = numbers_name(features, config), split_name(features, config), notes_of(features, config)
     count, splits = _count(path, split_from, config)
-    notes = tuple(f"{file.path}: {note}" for note in (*notes, *splits.notes(f"the feature {split_from}")))
-    split = split_in_name(posixpath.basename(file.path))
-    return RecordPictures(file.path, split, count, label, split_from, row_splits=splits.found, notes=notes)
+    facts = splits.facts(file.path, f"the feature {split_from}", notes)
+    return RecordPictures(file.path, split_in_name(posixpath.basename(file.path)), count, label, split_from, **facts)
 
 
 def _is_another(path: str) -> bool:
     """Return whether a file does not start like a TFRecord, with a length and its checksum; False if empty or unreadable."""
     try:
-        with _unpacked(path) as (stream, _):
+        with _unpacked(path) as stream:
             header = read_up_to(stream, 12)
             if header:
                 _check(header[:8], header[8:], _BadHeaderError)
@@ -176,12 +161,10 @@ def _is_pixels(found: Found | str) -> bool:
     return isinstance(found, Found) and found.shape is not None
 
 
-def _are_alike(one: Found, other: Found) -> bool:
-    return (one.shape, one.split) == (other.shape, other.split)
-
-
-def _is_full(waiting: Sequence[Found]) -> bool:
-    return len(waiting) >= _BLOCK or len(waiting) * len(waiting[0].data) >= _BLOCK_BYTES
+def _goes_on(block: Sequence[Found], found: Found | str) -> bool:
+    """Return whether a block has room for raw pixels of one shape and split."""
+    full = len(block) >= _BLOCK or len(block) * len(block[0].data) >= _BLOCK_BYTES
+    return not full and _is_pixels(found) and (found.shape, found.split) == (block[0].shape, block[0].split)
 
 
 def _reason(path: str, size: int, error: Exception) -> str:
@@ -191,7 +174,7 @@ def _reason(path: str, size: int, error: Exception) -> str:
             head = stream.read(64)
     except Exception:
         return reasons.UNREADABLE_FILE.format(type(error).__name__)
-    if not head or isinstance(error, _BadHeaderError) or (isinstance(error, gzip.BadGzipFile) and head[:2] != b"\x1f\x8b"):
+    if not head or isinstance(error, _BadHeaderError) or (isinstance(error, gzip.BadGzipFile) and not head.startswith(GZIP)):
         return described_beginning(head, "TFRecord file")
     if isinstance(error, EOFError):
         return reasons.RECORDS_TRUNCATED.format(f" at byte {size:,}," if size > 0 else "")
@@ -199,13 +182,10 @@ def _reason(path: str, size: int, error: Exception) -> str:
 
 
 def _count(path: str, split_from: str, config: DataConfig) -> tuple[int, OwnSplits]:
-    """Return the number of readable records, and their splits; damage after them is reported when the file is read.
-
-    Records are skipped without reading them, unless they contain splits.
-    """
+    """Return the number of readable records, which are skipped unless they contain splits, and their splits."""
     count, splits = 0, OwnSplits()
     with contextlib.suppress(Exception):
-        for record in _records(path, int(config.max_file_megabytes * 1e6) if split_from else 0):
+        for record in _records(path, _max_bytes(config) if split_from else 0):
             count += 1
             features = features_of(record) if record else ""
             if not isinstance(features, str):
@@ -213,49 +193,33 @@ def _count(path: str, split_from: str, config: DataConfig) -> tuple[int, OwnSpli
     return count, splits
 
 
-def _records(path: str, most: int) -> Iterator[bytes | None]:
-    """Yield the records of a file on any store; None for each skipped record of more than `most` bytes.
+def _max_bytes(config: DataConfig) -> int:
+    return int(config.max_file_megabytes * 1e6)
 
-    The format is in tensorflow/core/lib/io/record_writer.h.
-    """
-    with _unpacked(path) as (unpacked, packed):
-        while True:
-            header = unpacked.read(12)
-            if not header:
-                return
+
+def _records(path: str, max_bytes: int) -> Iterator[bytes | None]:
+    """Yield the records of a file (format: tensorflow/core/lib/io/record_writer.h); None for each of more than `max_bytes`."""
+    with _unpacked(path) as stream:
+        while header := stream.read(12):
             if len(header) < 12:
-                header += read_fully(unpacked, 12 - len(header))
+                header += read_fully(stream, 12 - len(header))
             _check(header[:8], header[8:], _BadHeaderError)
             (length,) = struct.unpack("<Q", header[:8])
-            if length > most:
-                _pass_over(unpacked, length + 4, not packed)
+            if length <= max_bytes:
+                data = read_fully(stream, length)
+                _check(data, read_fully(stream, 4), _BadRecordError)
+                yield data
+            elif length < 1 << 62:
+                skip(stream, length + 3)
+                read_fully(stream, 1)  # a seek goes on behind the end
                 yield None
-                continue
-            data = read_fully(unpacked, length)
-            _check(data, read_fully(unpacked, 4), _BadRecordError)
-            yield data
+            else:
+                raise EOFError
 
 
-@contextlib.contextmanager
-def _unpacked(path: str) -> Iterator[tuple[BinaryIO, bool]]:
-    """Open a file, decompressed, and return whether it is compressed.
-
-    Names do not tell: TensorFlow's option GZIP leaves the name unchanged, and browsers may decompress. No record is so long that its header starts like a gzip file.
-    """
-    with open_file(path) as begin:
-        packed = read_up_to(begin, len(_GZIP)) == _GZIP
-    with open_file(path) as stream:
-        yield (gzip.GzipFile(fileobj=stream) if packed else stream), packed
-
-
-def _pass_over(stream: BinaryIO, size: int, may_seek: bool) -> None:
-    """Skip `size` bytes."""
-    if may_seek and size < 1 << 62 and stream.seekable():
-        stream.seek(size - 1, 1)
-        read_fully(stream, 1)
-        return
-    for piece in range(0, size, _PIECE):
-        read_fully(stream, min(_PIECE, size - piece))
+def _unpacked(path: str) -> contextlib.AbstractContextManager[BinaryIO]:
+    """Open a file, decompressed: TensorFlow's option GZIP leaves the name unchanged, and browsers may decompress."""
+    return open_unpacked(path, starts_with(path, _GZIP))
 
 
 def _check(data: bytes, checksum: bytes, error: type[_BadRecordError]) -> None:

@@ -15,10 +15,10 @@ from components.image_example_gen.storage.archive_members import Member
 _CLASS, _JSON = "cls", "json"
 _ENDS = {"cls": _CLASS, "cls.txt": _CLASS, "json": _JSON}
 _KEYS = ("label", "class", "cls", "class_name", "label_name")  # case is ignored
-_MOST_BYTES = 1 << 20  # of a file with a label
-_MOST_LETTERS = 200  # of a label: longer ones are captions
+_MAX_BYTES = 1 << 20  # of a file with a label
+_MAX_LETTERS = 200  # of a label: longer ones are captions
 _LOOKED_INTO = 32  # JSON files inspected for labels
-_MOST_PICTURES = 100  # of one sample that are held back until its label is found
+_MAX_PICTURES = 100  # of one sample that are held back until its label is found
 
 
 @functools.lru_cache(4)  # called several times for one file
@@ -35,22 +35,17 @@ def kind_of(name: str) -> str:
 
 
 def read_beside(member: Member, names: Sequence[str]) -> tuple[str, str]:
-    """Return the label and the split in a file of an archive; '' for none.
-
-    Args:
-        member: The file.
-        names: Names of the labels 0, 1, 2 ...; empty: the numbers themselves are the names.
-    """
+    """Return the label, with the `names` of the labels 0, 1, 2 ..., and the split in a file of an archive; '' for none."""
     split = ""
-    if member.open is None or member.size > _MOST_BYTES:
+    if member.open is None or member.size > _MAX_BYTES:
         return "", ""
     try:
         with member.open() as stream:
-            text = stream.read(_MOST_BYTES).decode("utf-8-sig").strip()
+            text = stream.read(_MAX_BYTES).decode("utf-8-sig").strip()
         label, split = _in_json(json.loads(text)) if kind_of(member.name) == _JSON else (text, "")
     except Exception:  # parsers raise many types of errors on arbitrary bytes
         return "", ""
-    if not 0 < len(label) <= _MOST_LETTERS or not label.isprintable():
+    if not 0 < len(label) <= _MAX_LETTERS or not label.isprintable():
         return "", split
     number = int(label) if label.isascii() and label.isdigit() else -1
     return (names[number] if 0 <= number < len(names) else label), split
@@ -74,7 +69,7 @@ class LabelSurvey:
         self._beside: set[str] = set()  # kinds, and "picture", of the current sample
         self._looked_into = 0
         self._used: set[str] = set()
-        self._lonely = 0  # class files without a picture beside them
+        self.unused = 0  # class files without a picture of the same name
         self._classes = 0  # class files of the current sample
         self._split = ""  # split of the current sample
         self._say_splits = False  # whether any inspected file has a split: then all files are inspected
@@ -89,11 +84,15 @@ class LabelSurvey:
         kind = kind_of(member.name)
         if is_picture(member.name):
             self._beside.add("picture")
-        elif kind:
-            self._classes += kind == _CLASS
-            label, split = ("", "") if kind == _CLASS else self._look_into(member)
+        elif kind == _CLASS:
+            self._classes += 1
+            self._beside.add(kind)
+        elif kind and (self._looked_into < _LOOKED_INTO or self._say_splits):
+            self._looked_into += 1
+            label, split = read_beside(member, ())
+            self._say_splits |= split != ""
             self._split = split or self._split
-            if kind == _CLASS or label:
+            if label:
                 self._beside.add(kind)
 
     def used(self) -> frozenset[str]:
@@ -101,43 +100,23 @@ class LabelSurvey:
         self._close()
         return frozenset(self._used)
 
-    @property
-    def unused(self) -> int:
-        """The number of class files without a picture of the same name."""
-        return self._lonely
-
-    def _look_into(self, member: Member) -> tuple[str, str]:
-        if self._looked_into >= _LOOKED_INTO and not self._say_splits:
-            return "", ""
-        self._looked_into += 1
-        label, split = read_beside(member, ())
-        self._say_splits |= split != ""
-        return label, split
-
     def _close(self) -> None:
         if "picture" in self._beside:
             self._used |= self._beside - {"picture"}
             self.splits.add([self._split])
         else:
-            self._lonely += self._classes
+            self.unused += self._classes
         self._beside, self._classes, self._split = set(), 0, ""
 
 
 @dataclass
 class Sample:
-    """Hold back the pictures of a sample until it ends, because its label may follow them.
+    """Hold back the pictures of a sample until it ends, because its label may follow them."""
 
-    Attributes:
-        kinds: The kinds of files that labels are taken from; if empty, no picture waits for a label.
-        names: Names of the labels 0, 1, 2 ...
-        most: Maximum number of bytes to hold back.
-        says_splits: Whether JSON files beside pictures contain their splits.
-    """
-
-    kinds: Collection[str]
-    names: Sequence[str]
-    most: float
-    says_splits: bool = False
+    kinds: Collection[str]  # the kinds of files that labels are taken from; if empty, no picture waits for a label
+    names: Sequence[str]  # of the labels 0, 1, 2 ...
+    max_bytes: float  # maximum number of bytes to hold back
+    says_splits: bool = False  # whether JSON files beside pictures contain their splits
     _key: str = ""
     _split: str | None = None
     _labels: dict[str, str] = field(default_factory=dict)
@@ -164,7 +143,7 @@ class Sample:
         """Add a picture of the current sample; yield pictures that are not held back."""
         self._held.append(item)
         self._bytes += len(item.data) if isinstance(item, Encoded) else 0
-        if not self._waits or len(self._held) > _MOST_PICTURES or self._bytes > self.most:
+        if not self._waits or len(self._held) > _MAX_PICTURES or self._bytes > self.max_bytes:
             yield from self.release()
 
     def release(self) -> Iterator[Encoded | Rejected]:

@@ -12,7 +12,7 @@ from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.items import Block, Encoded, Entry, Rejected
 from components.image_example_gen.layout import Labels, composed
 from components.image_example_gen.readers.archives import ArchivePictures
-from components.image_example_gen.readers.container import Container, read_guarded
+from components.image_example_gen.readers.container import Container
 from components.image_example_gen.storage.files import printable
 
 
@@ -53,7 +53,7 @@ class ContainerUnit:
     def read(self, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
         """Yield the pictures, and rejects; no content of the file raises an error."""
         told = read_told(self.told)
-        for item in read_guarded(self.container, self.folder, self.start, self.stop, config):
+        for item in self.container.read(self.folder, self.start, self.stop, config):
             if self.told and isinstance(item, Encoded):
                 label, split = told.get(composed(item.path), ("" if self.only_told else item.label, None))
                 item = replace(item, label=label, split=split or item.split)

@@ -9,41 +9,37 @@ import math
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 
 from common.errors import figure
 from components.image_example_gen import reasons
-from components.image_example_gen.storage.files import join, one_line, printable
+from components.image_example_gen.storage.files import one_line, printable
 from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
-MOST_ARRAYS = 10_000  # in one file
+MAX_ARRAYS = 10_000  # in one file
 # Limits of decompression. dSprites expands to 116 times its size, an array of zeros to 1,030 times.
-_MOST_EXPANSION, _ALWAYS_ALLOWED = 500, 256 << 20
+_MAX_EXPANSION, _ALWAYS_ALLOWED = 500, 256 << 20
 _REASON_LENGTH = 118
 
 
 @dataclass(frozen=True)
 class Array(abc.ABC):
-    """An array in a file.
+    """An array in a file."""
 
-    Attributes:
-        path: Path of the file, relative to the folder.
-        name: The array's name in the file; '' if the file is the array.
-        shape: The shape as known to the person who saved it.
-        dtype: The dtype of its values. Variable-length text is `U`; variable-length picture files are `V`.
-        turned: Whether the first axis changes fastest, as in MATLAB and Fortran.
-        matlab: Whether it is from MATLAB, where the pictures usually are the last axis.
-    """
+    sliced: ClassVar[bool] = False  # whether rows along the last stored axis can be read without reading everything
 
-    path: str
-    name: str
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    turned: bool = False
-    matlab: bool = False
+    path: str  # path of the file, relative to the folder
+    name: str  # the array's name in the file; '' if the file is the array
+    shape: tuple[int, ...]  # the shape as known to the person who saved it
+    dtype: np.dtype  # the dtype of its values. Variable-length text is `U`; variable-length picture files are `V`
+    turned: bool = False  # whether the first axis changes fastest, as in MATLAB and Fortran
+    matlab: bool = False  # whether it is from MATLAB, where the pictures usually are the last axis
+    packed: bool = False  # whether it can only be read from its beginning
+    chunk: int = 1  # number of rows that are best read together
+    value_names: tuple[tuple[int, str], ...] = ()  # the names of its integer values, if the file has them
 
     @property
     def title(self) -> str:
@@ -65,51 +61,16 @@ class Array(abc.ABC):
         """Size of all values in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
-    @property
-    def packed(self) -> bool:
-        """True if it can only be read from its beginning."""
-        return False
-
-    @property
-    def chunk(self) -> int:
-        """Number of rows that are best read together."""
-        return 1
-
-    @property
-    def value_names(self) -> tuple[tuple[int, str], ...]:
-        """The names of its integer values, if the file has them."""
-        return ()
-
-    @property
-    def sliced(self) -> bool:
-        """True if rows along the last stored axis can be read without reading everything."""
-        return False
-
     @abc.abstractmethod
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
-        """Yield the rows `start` to `stop`, at most `step` at a time, each along the first axis of the yielded array.
-
-        Args:
-            folder: The folder that the path is relative to.
-            start: The first row.
-            stop: One past the last row.
-            step: Maximum number of rows to hold.
-            last: Whether rows are along the last stored axis instead of the first.
-
-        Raises:
-            Exception: Any type, if the file is damaged; the rows before the damage have been yielded.
-        """
+        """Yield rows along the first or `last` stored axis, at most `step` at a time; those before damage, then any error."""
 
 
 @dataclass(frozen=True)
 class StreamArray(Array):
-    """An array whose values are consecutive in a stream.
+    """An array whose values are consecutive in a stream."""
 
-    Attributes:
-        kept_as: The dtype in the file if it differs from the array's; else None.
-    """
-
-    kept_as: np.dtype | None = None
+    kept_as: np.dtype | None = None  # the dtype in the file if it differs from the array's; else None
 
     @abc.abstractmethod
     def opened(self, folder: str, whole: bool) -> contextlib.AbstractContextManager[BinaryIO]:
@@ -124,61 +85,44 @@ class StreamArray(Array):
         if last:
             yield from self._across(folder, start, stop, step)
             return
-        shape, kept = self.stored[1:], self.kept_as or self.dtype
-        size = math.prod(shape) * kept.itemsize
-        whole = start == 0 and stop == self.stored[0]
+        size = math.prod(self.stored[1:]) * (self.kept_as or self.dtype).itemsize
         at = start
-        try:
-            with self.opened(folder, whole) as stream:
-                skip(stream, start * size)
-                while at < stop:
-                    count = min(step, stop - at)
-                    values = np.frombuffer(read_fully(stream, count * size), kept).reshape(count, *shape)
-                    yield self._values(values)
-                    at += count
-                if stop == self.stored[0]:
-                    self.finish(stream)
-                return
-        except Exception:
-            if at == stop:
-                raise
-        yield from self._one_by_one(folder, at, stop, size, whole)
-
-    def _one_by_one(self, folder: str, at: int, stop: int, size: int, whole: bool) -> Iterator[np.ndarray]:
-        """Yield the rows before the damage, after a block of rows could not be read."""
-        with self.opened(folder, whole) as stream:
-            skip(stream, at * size)
-            for _ in range(at, stop):
-                values = np.frombuffer(read_slowly(stream, size), self.kept_as or self.dtype)
-                yield self._values(values.reshape(1, *self.stored[1:]))
+        for read, rows_at_once in ((read_fully, step), (read_slowly, 1)):  # rows before damage can be read one by one
+            try:
+                with self.opened(folder, start == 0 and stop == self.stored[0]) as stream:
+                    skip(stream, at * size)
+                    while at < stop:
+                        count = min(rows_at_once, stop - at)
+                        yield self._values(read(stream, count * size), count)
+                        at += count
+                    if stop == self.stored[0]:
+                        self.finish(stream)
+                    return
+            except Exception:
+                if at == stop or read is read_slowly:
+                    raise
 
     def _across(self, folder: str, start: int, stop: int, step: int) -> Iterator[np.ndarray]:
         """Yield rows that lie across the file; all of it is read first, see `check_size_across`."""
-        kept = self.kept_as or self.dtype
         with self.opened(folder, True) as stream:
-            data = read_fully(stream, math.prod(self.shape) * kept.itemsize)
+            data = read_fully(stream, math.prod(self.shape) * (self.kept_as or self.dtype).itemsize)
             self.finish(stream)
-        values = np.moveaxis(np.frombuffer(data, kept).reshape(self.stored), -1, 0)
+        values = np.moveaxis(self._values(data, self.stored[0]), -1, 0)
         for at in range(start, stop, step):
-            yield self._values(values[at : min(at + step, stop)])
+            yield values[at : min(at + step, stop)]
 
-    def _values(self, values: np.ndarray) -> np.ndarray:
-        return values if self.kept_as is None else values.astype(self.dtype)
+    def _values(self, data: bytes, rows: int) -> np.ndarray:
+        values = np.frombuffer(data, self.kept_as or self.dtype).reshape(rows, *self.stored[1:])
+        return values.astype(self.dtype, copy=False)
 
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """The arrays of one file.
+    """The arrays of one file."""
 
-    Attributes:
-        path: Path of the file, relative to the folder.
-        arrays: The readable arrays.
-        unread: The names of the other arrays, with reasons.
-    """
-
-    path: str
-    arrays: tuple[Array, ...]
-    unread: tuple[tuple[str, str], ...] = ()
+    path: str  # path of the file, relative to the folder
+    arrays: tuple[Array, ...]  # the readable arrays
+    unread: tuple[tuple[str, str], ...] = ()  # the names of the other arrays, with reasons
 
 
 def check_shape(shape: Sequence[int], itemsize: int) -> None:
@@ -189,8 +133,8 @@ def check_shape(shape: Sequence[int], itemsize: int) -> None:
 
 def check_expansion(array: Array, size: int) -> None:
     """Raise if an array expands to far more than a file of `size` bytes plausibly holds; -1 is an unknown size."""
-    if size >= 0 and array.bytes > max(_MOST_EXPANSION * size, _ALWAYS_ALLOWED):
-        raise Refused(reasons.EXPANDS.format(figure(array.bytes), _MOST_EXPANSION))
+    if size >= 0 and array.bytes > max(_MAX_EXPANSION * size, _ALWAYS_ALLOWED):
+        raise Refused(reasons.EXPANDS.format(figure(array.bytes), _MAX_EXPANSION))
 
 
 def check_size_across(array: Array, max_megabytes: float) -> None:
@@ -229,11 +173,6 @@ def reason_of(error: Exception) -> str:
 def is_of_storage(error: Exception) -> bool:
     """Return whether an error is due to a disk or a server, not to the file's content; an invalid seek is due to the content."""
     return isinstance(error, OSError) and bool(error.strerror) and error.errno != errno.EINVAL
-
-
-def full_path(folder: str, array: Array) -> str:
-    """Return the path of the array's file."""
-    return join(folder, array.path)
 
 
 def read_slowly(stream: BinaryIO, size: int) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.image_example_gen import reasons
-from components.image_example_gen.readers.arrays.array import Array, ArrayFile, check_expansion, check_shape, full_path
+from components.image_example_gen.readers.arrays.array import Array, ArrayFile, check_expansion, check_shape
 from components.image_example_gen.readers.arrays.hdf5_process import Hdf5DamagedError, ask
 from components.image_example_gen.storage.files import FoundFile, is_remote, join, open_file
 from serving.picture_files import Refused
@@ -24,44 +24,20 @@ _HELD = 16 << 20  # bytes read at once for large chunks
 
 @dataclass(frozen=True)
 class Hdf5Array(Array):
-    """A dataset.
+    """A dataset."""
 
-    Attributes:
-        chunks: The shape of its chunks in file order; () if it is not chunked.
-        address: The dataset's full name in the file.
-        kept: The dtype in the file.
-        copied: Whether the file must be copied to be read, as from a store.
-        enumeration: The names of its numbers, if they are an enumeration.
-    """
+    chunks: tuple[int, ...] = ()  # the shape of its chunks in file order; () if it is not chunked
+    address: str = ""  # the dataset's full name in the file
+    kept: str = ""  # the dtype in the file
 
-    chunks: tuple[int, ...] = ()
-    address: str = ""
-    kept: str = ""
-    copied: bool = False
-    enumeration: tuple[tuple[int, str], ...] = ()
-
-    @property
-    def value_names(self) -> tuple[tuple[int, str], ...]:
-        return self.enumeration
-
-    @property
-    def packed(self) -> bool:
-        return self.copied
-
-    @property
-    def chunk(self) -> int:
-        return self.chunks[0] if self.chunks else 1
-
-    @property
-    def sliced(self) -> bool:
-        return True
+    sliced = True
 
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
         axis = len(self.stored) - 1 if last else 0
         held = self._rows_held(axis)
         held *= max(1, step // held)
         request = {"do": "rows", "address": self.address, "axis": axis}
-        with _local(full_path(folder, self)) as path:
+        with _local(join(folder, self.path)) as path:
             for at in range(start, stop, held):
                 end = min(at + held, stop)
                 answer, data = ask({**request, "path": path, "start": at, "stop": end})
@@ -82,7 +58,7 @@ class Hdf5Values(Hdf5Array):
     """A dataset of variable-length values: text (dtype U) or picture files (V)."""
 
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
-        with _local(full_path(folder, self)) as path:
+        with _local(join(folder, self.path)) as path:
             for at in range(start, stop, step):
                 request = {"do": "values", "address": self.address, "path": path, "start": at, "stop": min(at + step, stop)}
                 answer, data = ask(request)
@@ -97,7 +73,7 @@ class Hdf5Values(Hdf5Array):
 @contextlib.contextmanager
 def _local(path: str) -> Iterator[str]:
     """Yield a local path of the file; a remote file or archive member is copied to a temporary file."""
-    if _is_local(path):
+    if not is_remote(path) and os.path.isfile(path):
         yield os.path.abspath(path)
         return
     with tempfile.NamedTemporaryFile(suffix=".h5") as copy:
@@ -105,10 +81,6 @@ def _local(path: str) -> Iterator[str]:
             shutil.copyfileobj(stream, copy, 1 << 20)
         copy.flush()
         yield copy.name
-
-
-def _is_local(path: str) -> bool:
-    return not is_remote(path) and os.path.isfile(path)
 
 
 def is_hdf5(path: str) -> bool:
@@ -119,37 +91,33 @@ def is_hdf5(path: str) -> bool:
 
 
 def inspect_hdf5(folder: str, file: FoundFile) -> ArrayFile:
-    """List the datasets of an HDF5 file, those in groups with the groups' names.
-
-    Raises:
-        Refused: The file is not HDF5, or is damaged.
-    """
+    """List the datasets of an HDF5 file, those in groups with the groups' names. Raise Refused if it is not HDF5, or damaged."""
     path = join(folder, file.path)
     if not is_hdf5(path):
         raise Refused(reasons.NO_HDF5)
     try:
         with _local(path) as local:
             answer, _ = ask({"do": "inspect", "path": local})
+            copied = local != os.path.abspath(path)
     except Hdf5DamagedError as error:
         raise Refused(str(error)) from error
     arrays: list[Array] = []
     unread = [(name, reason) for name, reason in answer["unread"]]
     for found in answer["found"]:
         try:
-            arrays.append(_array(file.path, found, not _is_local(path)))
+            arrays.append(_array(file.path, found, copied))
         except Refused as refused:
             unread.append((found["name"], refused.reason))
     return ArrayFile(file.path, tuple(arrays), tuple(unread))
 
 
 def _array(path: str, found: dict, copied: bool) -> Hdf5Array:
-    turned, dtype = found["matlab"], np.dtype(found["dtype"])
+    turned, dtype, chunks = found["matlab"], np.dtype(found["dtype"]), tuple(found["chunks"])
     shape = tuple(found["shape"][::-1] if turned else found["shape"])
     check_shape(shape, dtype.itemsize)
-    kind = Hdf5Values if found["heap"] else Hdf5Array
-    chunks = tuple(found["chunks"])
     names = tuple((number, name) for number, name in found["names"])
-    array = kind(path, found["name"], shape, dtype, turned, turned, chunks, found["address"], found["kept"], copied, names)
+    facts = (turned, turned, copied, chunks[0] if chunks else 1, names, chunks, found["address"], found["kept"])
+    array = (Hdf5Values if found["heap"] else Hdf5Array)(path, found["name"], shape, dtype, *facts)
     if dtype.itemsize:
         check_expansion(array, max(found["bytes"], 1))
     return array

@@ -5,6 +5,7 @@ It imports only NumPy and h5py, to start quickly. `hdf5_process` starts it, and 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import math
@@ -18,22 +19,17 @@ import h5py
 import numpy as np
 
 from components.image_example_gen import reasons
-from components.image_example_gen.readers.arrays.hdf5_heap import NotReadError, check_heap, heap_values
+from components.image_example_gen.readers.arrays.hdf5_heap import NotReadError, check_heap, filters_of, heap_values
 
 _REPLY = struct.Struct("<IQ")  # lengths of the JSON and of the bytes after it
 _FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf; others would load plugins
-_DEEPEST, _MOST_FOUND = 16, 10_000  # nesting of groups; number of groups and datasets
-_MOST_CHUNK = 1 << 29
-_MOST_ATTRIBUTE = 64
-_MOST_NAMES, _MOST_LETTERS = 10_000, 200  # of an enumeration
-_MOST_MEMORY = 8 << 30
+_DEEPEST, _MAX_FOUND = 16, 10_000  # nesting of groups; number of groups and datasets
+_MAX_CHUNK = 1 << 29
+_MAX_ATTRIBUTE = 64
+_MAX_NAMES, _MAX_LETTERS = 10_000, 200  # of an enumeration
+_MAX_MEMORY = 8 << 30
 _OPEN = 4  # open files
-_MATLAB_NUMBERS = {
-    b"logical",
-    b"double",
-    b"single",
-    *(f"{sign}int{bits}".encode() for sign in ("", "u") for bits in (8, 16, 32, 64)),
-}
+_MATLAB_NUMBERS = b"logical double single int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
 
 
 def serve() -> None:
@@ -57,13 +53,11 @@ def serve() -> None:
 
 def _bound() -> None:
     """Limit the memory that a damaged header can request, and disable core dumps, if the system supports it."""
-    try:
+    with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    except (ImportError, ValueError, OSError):
-        return
+        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
 
 
 def _answer(request: dict[str, Any], files: dict[tuple, h5py.File]) -> tuple[dict[str, Any], bytes | memoryview]:
@@ -98,10 +92,9 @@ def _opened(path: str, files: dict[tuple, h5py.File]) -> h5py.File:
 def _inspect(file: h5py.File) -> dict[str, Any]:
     found, unread = [], []
     for name, dataset in _datasets(file):
-        if isinstance(dataset, str):
-            unread.append((name, dataset))
-            continue
         try:
+            if isinstance(dataset, str):
+                raise NotReadError(dataset)
             found.append(_described(name, dataset))
         except NotReadError as error:
             unread.append((name, str(error)))
@@ -118,8 +111,8 @@ def _datasets(opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset | str]]:
         prefix, group, depth = waiting.pop(0)
         for key in group:
             name = f"{prefix}{key}"
-            if len(visited) > _MOST_FOUND:
-                raise NotReadError(reasons.HDF5_MANY.format(_MOST_FOUND))
+            if len(visited) > _MAX_FOUND:
+                raise NotReadError(reasons.HDF5_MANY.format(_MAX_FOUND))
             try:
                 link = group.get(key, getlink=True)
                 if isinstance(link, h5py.ExternalLink):
@@ -148,31 +141,20 @@ def _described(name: str, dataset: h5py.Dataset) -> dict[str, Any]:
     matlab = _attribute(dataset, "MATLAB_class")
     dtype = _dtype(dataset, matlab)
     chunks = dataset.chunks or ()
-    if chunks and math.prod(chunks) * max(dataset.dtype.itemsize, 1) > _MOST_CHUNK:
+    if chunks and math.prod(chunks) * max(dataset.dtype.itemsize, 1) > _MAX_CHUNK:
         raise NotReadError(reasons.HDF5_CHUNKS)
     heap = dataset.dtype.kind == "O"
     if heap:
         check_heap(dataset.file, dataset)
-    return {
-        "name": name,
-        "address": dataset.name,
-        "shape": dataset.shape,
-        "dtype": dtype.str,
-        "kept": dataset.dtype.str,
-        "chunks": chunks,
-        "matlab": matlab is not None,
-        "heap": heap,
-        "names": _names(dataset),
-        "bytes": dataset.id.get_storage_size(),
-    }
+    dtypes = {"dtype": dtype.str, "kept": dataset.dtype.str, "matlab": matlab is not None, "heap": heap, "names": _names(dataset)}
+    sizes = {"shape": dataset.shape, "chunks": chunks, "bytes": dataset.id.get_storage_size()}
+    return {"name": name, "address": dataset.name, **dtypes, **sizes}
 
 
 def _names(dataset: h5py.Dataset) -> list[tuple[int, str]]:
     """Return the names of an enumeration's numbers; empty for other types, and for too many names to be labels."""
     names = h5py.check_enum_dtype(dataset.dtype) or {}
-    if len(names) > _MOST_NAMES:
-        return []
-    return sorted((int(number), str(name)[:_MOST_LETTERS]) for name, number in names.items())
+    return sorted((int(number), str(name)[:_MAX_LETTERS]) for name, number in names.items()) if len(names) <= _MAX_NAMES else []
 
 
 def _attribute(dataset: h5py.Dataset, name: str) -> bytes | int | None:
@@ -181,7 +163,7 @@ def _attribute(dataset: h5py.Dataset, name: str) -> bytes | int | None:
         return None
     kind = h5py.h5a.open(dataset.id, name.encode()).get_type()
     text = isinstance(kind, h5py.h5t.TypeStringID) and not kind.is_variable_str()
-    if not (text or isinstance(kind, h5py.h5t.TypeIntegerID)) or kind.get_size() > _MOST_ATTRIBUTE:
+    if not (text or isinstance(kind, h5py.h5t.TypeIntegerID)) or kind.get_size() > _MAX_ATTRIBUTE:
         return None
     value = dataset.attrs[name]
     return bytes(value) if text else int(value)
@@ -193,12 +175,9 @@ def _check_storage(dataset: h5py.Dataset) -> None:
         raise NotReadError(reasons.HDF5_EXTERNAL)
     if dataset.is_virtual:
         raise NotReadError(reasons.HDF5_VIRTUAL)
-    plist = dataset.id.get_create_plist()
-    for index in range(plist.get_nfilters()):
-        number, _, _, label = plist.get_filter(index)
+    for number, _, _, label in filters_of(dataset):
         if number not in _FILTERS:
-            label = label.decode("utf-8", "replace") or number
-            raise NotReadError(reasons.HDF5_FILTER.format(label))
+            raise NotReadError(reasons.HDF5_FILTER.format(label.decode("utf-8", "replace") or number))
 
 
 def _dtype(dataset: h5py.Dataset, matlab: bytes | int | None) -> np.dtype:

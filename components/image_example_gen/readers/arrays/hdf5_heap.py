@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from components.image_example_gen import reasons
+from components.image_example_gen.storage.streams import read_fully
 
 if TYPE_CHECKING:
     import h5py
 
 _PLACE = np.dtype([("size", "<u4"), ("address", "<u8"), ("index", "<u4")])
 _HEAP, _OBJECT = struct.Struct("<4sB3xQ"), struct.Struct("<H6xQ")
-_MOST_HEAP, _MOST_CHUNK = 1 << 29, 1 << 26  # bytes; Python allocates the whole requested size
+_MAX_HEAP, _MAX_CHUNK = 1 << 29, 1 << 26  # bytes; Python allocates the whole requested size
 _DEFLATE, _SHUFFLE, _CHECKSUM = 1, 2, 3  # filters
 
 
@@ -29,31 +30,25 @@ class NotReadError(Exception):
     """Why part of a file is not read, in plain words."""
 
 
+def filters_of(dataset: h5py.Dataset) -> list[tuple]:
+    """Return number, flags, parameters and name of each filter that packs a dataset, in order."""
+    plist = dataset.id.get_create_plist()
+    return [plist.get_filter(index) for index in range(plist.get_nfilters())]
+
+
 def check_heap(opened: h5py.File, dataset: h5py.Dataset) -> None:
     """Raise if a dataset of variable-length values is stored in an unsupported way."""
     import h5py
 
-    plist = dataset.id.get_create_plist()
-    filters = {plist.get_filter(index)[0] for index in range(plist.get_nfilters())}
+    filters = {number for number, *_ in filters_of(dataset)}
     if len(dataset.shape) != 1 or opened.id.get_create_plist().get_sizes() != (8, 8):
         raise NotReadError(reasons.HDF5_SEVERAL_DIMENSIONS)
-    if filters - {_DEFLATE, _SHUFFLE, _CHECKSUM} or plist.get_layout() == h5py.h5d.COMPACT:
+    if filters - {_DEFLATE, _SHUFFLE, _CHECKSUM} or dataset.id.get_create_plist().get_layout() == h5py.h5d.COMPACT:
         raise NotReadError(reasons.HDF5_PACKED_VALUES)
 
 
 def heap_values(opened: h5py.File, dataset: h5py.Dataset, stream: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
-    """Yield the values `start` to `stop` of a dataset that passes `check_heap`.
-
-    Args:
-        opened: The file.
-        dataset: The dataset.
-        stream: The same file, as bytes.
-        start: The first value.
-        stop: One past the last value.
-
-    Raises:
-        Exception: The file is damaged.
-    """
+    """Yield the values `start` to `stop` of a dataset that passes `check_heap`, from the bytes of its file (`stream`)."""
     base = opened.userblock_size
     address, values = None, {}
     for place in _places(dataset, stream, start, stop):
@@ -77,7 +72,7 @@ def _places(dataset: h5py.Dataset, stream: BinaryIO, start: int, stop: int) -> I
             yield from np.zeros(stop - start, _PLACE)
             return
         stream.seek(offset + start * _PLACE.itemsize)
-        yield from np.frombuffer(_read(stream, (stop - start) * _PLACE.itemsize), _PLACE)
+        yield from np.frombuffer(read_fully(stream, (stop - start) * _PLACE.itemsize), _PLACE)
         return
     (rows,) = dataset.chunks
     for begin in range(start // rows * rows, stop, rows):
@@ -90,13 +85,11 @@ def _chunk(dataset: h5py.Dataset, stream: BinaryIO, begin: int, rows: int) -> np
     if info.byte_offset is None:
         return np.zeros(rows, _PLACE)
     length = rows * _PLACE.itemsize
-    if info.size > _MOST_CHUNK or length > _MOST_CHUNK:
+    if info.size > _MAX_CHUNK or length > _MAX_CHUNK:
         raise ValueError("a chunk is too large")
     stream.seek(info.byte_offset)
-    data = _read(stream, info.size)
-    plist = dataset.id.get_create_plist()
-    for index in reversed(range(plist.get_nfilters())):
-        number = plist.get_filter(index)[0]
+    data = read_fully(stream, info.size)
+    for index, (number, *_) in reversed(list(enumerate(filters_of(dataset)))):
         if info.filter_mask >> index & 1:
             continue
         if number == _DEFLATE:
@@ -111,10 +104,10 @@ def _chunk(dataset: h5py.Dataset, stream: BinaryIO, begin: int, rows: int) -> np
 def _heap(stream: BinaryIO, at: int) -> dict[int, memoryview]:
     """Return the values of the heap at a position in the file, by index."""
     stream.seek(at)
-    mark, version, size = _HEAP.unpack(_read(stream, _HEAP.size))
-    if mark != b"GCOL" or version != 1 or not _HEAP.size <= size <= _MOST_HEAP:
+    mark, version, size = _HEAP.unpack(read_fully(stream, _HEAP.size))
+    if mark != b"GCOL" or version != 1 or not _HEAP.size <= size <= _MAX_HEAP:
         raise ValueError("no heap")
-    data = memoryview(_read(stream, size - _HEAP.size))
+    data = memoryview(read_fully(stream, size - _HEAP.size))
     values, at = {}, 0
     while at + _OBJECT.size <= len(data):
         index, length = _OBJECT.unpack_from(data, at)
@@ -124,10 +117,3 @@ def _heap(stream: BinaryIO, at: int) -> dict[int, memoryview]:
         values[index] = data[at : at + length]
         at += length + -length % 8
     return values
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if len(data) < size:
-        raise EOFError("it ends too early")
-    return data

@@ -6,6 +6,7 @@ A request is a line of JSON. An answer is the lengths of a JSON text and of a by
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import selectors
@@ -39,7 +40,6 @@ class _Process:
         self.owner = 0
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
-        """Return the answer; see `ask`."""
         with self.lock:
             try:
                 return self._answer(self._started(), request)
@@ -48,7 +48,6 @@ class _Process:
                 raise
 
     def stop(self) -> None:
-        """End the process."""
         if self.process is not None and self.owner == os.getpid():
             self.process.kill()
             self.process.communicate()
@@ -85,12 +84,7 @@ atexit.register(_PROCESS.stop)
 
 
 def ask(request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
-    """Send a request to the process, and return its answer as JSON and bytes.
-
-    Raises:
-        Refused: The requested data are not supported.
-        Hdf5DamagedError: The file is damaged.
-    """
+    """Return the process's answer to a request. Raise Hdf5DamagedError if the file is damaged, Refused if it is not supported."""
     answer, data = _PROCESS.ask(request)
     if "refused" in answer:
         raise Refused(answer["refused"])
@@ -101,12 +95,10 @@ def ask(request: dict[str, Any]) -> tuple[dict[str, Any], bytearray]:
 
 def _widen(descriptor: int) -> None:
     """Enlarge a pipe to hold a block of pixels, so that the two processes wait less often, if the system supports it."""
-    try:
+    with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl
 
         fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIECE)
-    except (ImportError, AttributeError, OSError):
-        return
 
 
 def _read(process: subprocess.Popen, size: int, end: float) -> bytearray:

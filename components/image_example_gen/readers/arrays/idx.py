@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import math
 import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,87 +15,43 @@ import numpy as np
 
 from common.errors import figure
 from components.image_example_gen import reasons
-from components.image_example_gen.readers.arrays.array import (
-    ArrayFile,
-    StreamArray,
-    check_expansion,
-    check_shape,
-    full_path,
-)
+from components.image_example_gen.readers.arrays.array import ArrayFile, StreamArray, check_expansion, check_shape
+from components.image_example_gen.readers.beginnings import GZIP, open_unpacked, starts_with
 from components.image_example_gen.storage.files import FoundFile, join, open_file
 from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 _UNSIGNED_BYTES = b"\x00\x00\x08"
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
-_GZIP = b"\x1f\x8b"
 _PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
 class IdxArray(StreamArray):
-    """The array of an IDX file.
-
-    Attributes:
-        gzipped: Whether the file is gzip-compressed, whatever its name.
-    """
-
-    gzipped: bool = False
-
-    @property
-    def packed(self) -> bool:
-        return self.gzipped
+    """The array of an IDX file."""
 
     @contextlib.contextmanager
     def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
-        with open_idx(full_path(folder, self), self.gzipped) as stream:
-            skip(stream, header_size(len(self.shape)))
+        with open_unpacked(join(folder, self.path), self.packed) as stream:
+            skip(stream, 4 + 4 * len(self.shape))
             yield stream
 
 
 def inspect_idx(folder: str, file: FoundFile) -> ArrayFile:
-    """Read an IDX file's header and check it against the file's size.
-
-    Raises:
-        Refused: The file is not IDX, or is longer or shorter than its header says.
-    """
+    """Read an IDX file's header. Raise Refused if it is not IDX, or the file is longer or shorter than it says."""
     path = join(folder, file.path)
-    packed = starts_like_gzip(path)
-    with open_idx(path, packed) as stream:
+    packed = starts_with(path, GZIP)
+    with open_unpacked(path, packed) as stream:
         magic = stream.read(4)
         magic += read_fully(stream, 4 - len(magic)) if magic else b""
         if not magic or magic[:2] != b"\0\0" or magic[2] not in _DTYPES or not 0 < magic[3] <= 4:
             raise Refused(reasons.NO_IDX.format(magic.hex()) if magic else reasons.EMPTY)
         header = read_fully(stream, 4 * magic[3])
     shape = struct.unpack(f">{magic[3]}I", header)
-    array = IdxArray(file.path, "", shape, np.dtype(_DTYPES[magic[2]]), gzipped=packed)
+    array = IdxArray(file.path, "", shape, np.dtype(_DTYPES[magic[2]]), packed=packed)
     check_shape(shape, array.dtype.itemsize)
     _check_length(path, file.size, array)
     return ArrayFile(file.path, (array,))
-
-
-@contextlib.contextmanager
-def open_idx(path: str, packed: bool | None = None) -> Iterator[BinaryIO]:
-    """Open an IDX file, decompressed, at its header.
-
-    Args:
-        path: The file.
-        packed: Whether it is gzip-compressed; None: detect it by the first bytes.
-    """
-    packed = starts_like_gzip(path) if packed is None else packed
-    with open_file(path) as stream:
-        yield gzip.GzipFile(fileobj=stream) if packed else stream
-
-
-def starts_like_gzip(path: str) -> bool:
-    """Return whether a file's first bytes are those of gzip; browsers decompress files without renaming them."""
-    with open_file(path) as stream:
-        return stream.read(2) == _GZIP
-
-
-def header_size(rank: int) -> int:
-    """Return the number of bytes before the data of an IDX file with `rank` dimensions."""
-    return 4 + 4 * rank
 
 
 def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None:
@@ -105,7 +60,7 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
     Args:
         path: The destination; gzip-compressed if the name ends in .gz, without a timestamp: the same data gives the same bytes.
         shape: The shape of the data, entries first.
-        blocks: The bytes of the data, in any number of pieces.
+        blocks: The data, unsigned bytes, in any number of pieces.
     """
     temporary = path.with_name(f"{path.name}.part")
     with contextlib.ExitStack() as stack:
@@ -120,22 +75,28 @@ def write_idx(path: Path, shape: Sequence[int], blocks: Iterable[bytes]) -> None
 
 def _check_length(path: str, size: int, array: IdxArray) -> None:
     """Raise if a file is longer or shorter than its header says."""
-    expected = header_size(len(array.shape)) + math.prod(array.shape) * array.dtype.itemsize
-    if not array.gzipped:
+    expected = 4 + 4 * len(array.shape) + array.bytes
+    if not array.packed:
         if size >= 0 and size != expected:
             raise Refused(reasons.OTHER_LENGTH.format(figure(size), figure(expected)))
         return
     check_expansion(array, size)
-    stated = _stated_length(path, size)
-    if stated is not None and stated != expected % 2**32:
-        _check_unpacked(path, size, expected)
+    if size < 0:
+        return
+    with open_file(path) as stream:
+        if not stream.seekable():
+            return
+        stream.seek(max(size - 4, 0))
+        trailer = stream.read(4)  # the length modulo 2**32
+    if int.from_bytes(trailer, "little") != expected % 2**32:
+        _check_unpacked(path, expected)
 
 
-def _check_unpacked(path: str, size: int, expected: int) -> None:
+def _check_unpacked(path: str, expected: int) -> None:
     """Raise if a compressed file expands to more or fewer bytes than its header says; this reads the whole file."""
     count = 0
     try:
-        with open_idx(path, True) as stream:
+        with open_unpacked(path, True) as stream:
             while piece := stream.read(min(_PIECE, expected + 1 - count)):
                 count += len(piece)
     except gzip.BadGzipFile:
@@ -143,15 +104,3 @@ def _check_unpacked(path: str, size: int, expected: int) -> None:
     if count != expected:
         more = reasons.UNPACKS_TO_MORE.format(figure(expected))
         raise Refused(more if count > expected else reasons.UNPACKS_TO.format(f"{count:,}", figure(expected)))
-
-
-def _stated_length(path: str, size: int) -> int | None:
-    """Return the length modulo 2**32 stated at the end of a gzip file; None if the end cannot be reached."""
-    if size < 0:
-        return None
-    with open_file(path) as stream:
-        if not stream.seekable():
-            return None
-        stream.seek(max(size - 4, 0))
-        trailer = stream.read(4)
-    return struct.unpack("<I", trailer)[0] if len(trailer) == 4 else 0

@@ -1,7 +1,8 @@
-"""Labels stored in arrays: numbers, one-hot rows, several columns, and text."""
+"""Labels and splits stored in arrays: numbers, one-hot rows, several columns, and text."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from common.errors import InputError
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array
-from components.image_example_gen.readers.own_labels import check_label_names
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, OwnSplits, check_label_names, split_said
 from components.image_example_gen.storage.files import join, printable
 from serving.picture_files import Refused
 
@@ -23,39 +24,25 @@ _LONGEST = 1 << 16  # maximum bytes of a text that can be a label
 
 @dataclass(frozen=True)
 class LabelArray:
-    """An array with the labels of pictures.
-
-    Attributes:
-        array: The array.
-        last: Whether its rows lie along the last stored axis.
-        column: The column to use, if there are several.
-        one_hot: Whether each row has a single 1, whose column is the label.
-        own_names: The file's names of the labels 0, 1, 2 ...; () for none.
-    """
+    """An array with the labels of pictures."""
 
     array: Array
-    last: bool = False
-    column: int = 0
-    one_hot: bool = False
-    own_names: tuple[str, ...] = ()
+    last: bool = False  # whether its rows lie along the last stored axis
+    column: int = 0  # the column to use, if there are several
+    one_hot: bool = False  # whether each row has a single 1, whose column is the label
+    own_names: tuple[str, ...] = ()  # the file's names of the labels 0, 1, 2 ...; () for none
 
     def texts(self, folder: str, start: int, stop: int, names: Sequence[str]) -> Iterator[str | None]:
-        """Yield the labels of the pictures `start` to `stop`; None for a row that is not a label.
-
-        Raises:
-            InputError: `names` is not empty, but does not name all labels.
-            Exception: Any type, if the file is damaged.
-        """
+        """Yield the labels `start` to `stop`; None for a row that is not one. Raise InputError if `names` are too few."""
         blocks = self.array.rows(folder, start, stop, _step(self.array), self.last)
         return itertools.chain.from_iterable(self._named(block, folder, names) for block in blocks)
 
     def _named(self, block: np.ndarray, folder: str, names: Sequence[str]) -> list[str | None]:
         block = block.reshape(len(block), -1)
-        if self.one_hot:
-            sound = _is_one_hot(block)
-            values = np.argmax(block, axis=1)
-            return [text if good else None for text, good in zip(self._texts(values, folder, names), sound, strict=True)]
-        return self._texts(block[:, self.column], folder, names)
+        if not self.one_hot:
+            return self._texts(block[:, self.column], folder, names)
+        texts = self._texts(np.argmax(block, axis=1), folder, names)
+        return [text if good else None for text, good in zip(texts, _is_one_hot(block), strict=True)]
 
     def _texts(self, values: np.ndarray, folder: str, names: Sequence[str]) -> list[str]:
         if values.dtype.kind == "S":
@@ -66,16 +53,14 @@ class LabelArray:
         if values.dtype.kind == "f":
             whole = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2**53)
             if not whole.all():
-                return [str(int(value)) if one else _of_float(value) for value, one in zip(values, whole, strict=True)]
+                return [str(int(value)) if one else "" if np.isnan(value) else str(value) for value, one in zip(values, whole)]
             values = values.astype(np.int64)
         if names:
             if len(values):
                 check_label_names(join(folder, self.array.path), int(values.min()), int(values.max()), names)
             return [names[value] for value in values.tolist()]
         own = dict(() if self.one_hot else self.array.value_names) or dict(enumerate(self.own_names))
-        if own:
-            return [own.get(value) or str(value) for value in values.tolist()]
-        return [str(value) for value in values.tolist()]
+        return [own.get(value) or str(value) for value in values.tolist()]
 
 
 def can_be_labels(array: Array) -> bool:
@@ -92,28 +77,15 @@ def row_count(array: Array) -> int:
     return array.shape[1] if _is_row(array) else array.shape[0]
 
 
-def has_rows(array: Array, count: int) -> bool:
-    """Return whether an array of labels has `count` rows."""
-    return row_count(array) == count
-
-
 def columns_of(array: Array) -> int:
     """Return the number of labels per row."""
     return int(np.prod(array.shape, dtype=np.int64)) // max(row_count(array), 1)
 
 
 def label_array(folder: str, array: Array, config: DataConfig, column: int | None = None) -> LabelArray | None:
-    """Return an array as labels; None if each row has several and nothing determines which one to use.
+    """Return an array as labels; None if each row has several and neither `data.label_column` nor `column` names the one to use.
 
-    Args:
-        folder: The folder that the array's path is relative to.
-        array: The array.
-        config: How labels are read.
-        column: The column to use for this kind of file, unless the configuration sets one.
-
-    Raises:
-        InputError: The configuration names a column that does not exist.
-        Refused: The rows lie across the file, which is too large for that.
+    Raise InputError if that column does not exist, and Refused if rows lie across a file too large for that.
     """
     columns = columns_of(array)
     last = array.turned and len(array.shape) > 1 and not _is_row(array)
@@ -121,11 +93,10 @@ def label_array(folder: str, array: Array, config: DataConfig, column: int | Non
         raise Refused(reasons.LABELS_ACROSS)
     if columns == 1:
         return LabelArray(array, last)
-    if config.label_column is not None:
-        if config.label_column >= columns:
-            where = printable(join(folder, array.title))
-            raise InputError(f"data.label_column={config.label_column}: {where} has {columns} columns, 0 to {columns - 1}")
-        return LabelArray(array, last, config.label_column)
+    column = column if config.label_column is None else config.label_column
+    if config.label_column is not None and column >= columns:
+        where = printable(join(folder, array.title))
+        raise InputError(f"data.label_column={column}: {where} has {columns} columns, 0 to {columns - 1}")
     if column is not None:
         return LabelArray(array, last, column)
     labels = LabelArray(array, last, one_hot=True)
@@ -147,6 +118,36 @@ def read_names(folder: str, array: Array) -> tuple[str, ...]:
     return tuple(text or "" for text in labels.texts(folder, 0, array.shape[0], ()))
 
 
+def is_of_splits(folder: str, array: Array, config: DataConfig) -> bool:
+    """Return whether an array has a split's name and its first values contain splits. False if it is configured as labels."""
+    if not config.heeds_splits or array.name == (config.array_labels or "").strip("/"):
+        return False
+    if array.name.rpartition("/")[2].casefold() not in SPLIT_NAMES:
+        return False
+    if not can_be_labels(array) or columns_of(array) != 1 or not (array.dtype.kind in "SU" or array.value_names):
+        return False
+    try:
+        texts = label_array(folder, array, config).texts(folder, 0, min(row_count(array), _LOOKED_AT), ())
+        return any(text and split_said(text) for text in texts)
+    except Exception:  # whatever the file holds: reported when it is read
+        return False
+
+
+def find_splits(folder: str, arrays: Sequence[Array], count: int, config: DataConfig) -> tuple[LabelArray | None, OwnSplits]:
+    """Return the array of splits for `count` pictures, None for none, and its splits."""
+    of_as_many = (array for array in arrays if can_be_labels(array) and row_count(array) == count)
+    array = next((array for array in of_as_many if is_of_splits(folder, array, config)), None)
+    splits = OwnSplits()
+    if array is None:
+        return None, splits
+    found = label_array(folder, array, config)
+    texts = found.texts(folder, 0, count, ())
+    with contextlib.suppress(Exception):  # whatever the file holds: reported when it is read
+        while part := set(itertools.islice(texts, _LOOKED_AT)):
+            splits.add(part)
+    return found, splits
+
+
 def _is_row(array: Array) -> bool:
     return array.matlab and len(array.shape) == 2 and array.shape[0] == 1
 
@@ -154,12 +155,10 @@ def _is_row(array: Array) -> bool:
 def _first_rows(folder: str, labels: LabelArray) -> np.ndarray | None:
     """Return the first rows, or None if they cannot be read."""
     array = labels.array
-    try:
-        count = min(_LOOKED_AT, row_count(array))
+    count = min(_LOOKED_AT, row_count(array))
+    with contextlib.suppress(Exception):
         for block in array.rows(folder, 0, count, min(count, _step(array)), labels.last):
             return block.reshape(len(block), -1)
-    except Exception:
-        return None
     return None
 
 
@@ -169,10 +168,6 @@ def _is_one_hot(rows: np.ndarray) -> np.ndarray:
         return np.zeros(len(rows), bool)
     ones = rows == 1
     return (ones | (rows == 0)).all(axis=1) & (ones.sum(axis=1) == 1)
-
-
-def _of_float(value: np.floating) -> str:
-    return "" if np.isnan(value) else str(value)
 
 
 def _step(array: Array) -> int:

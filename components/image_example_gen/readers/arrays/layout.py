@@ -11,6 +11,7 @@ import numpy as np
 from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.readers.arrays.array import Array, dimensions
+from components.image_example_gen.readers.beginnings import square_of
 from serving.picture_files import Refused
 
 _FIRST_CHANNELS = (1, 3, 4)  # numbers of channels that occur before height and width in practice
@@ -19,19 +20,12 @@ _ONE_PICTURE = 8  # minimum side; [n, 8, 3] and larger is one picture [h, w, 3],
 
 @dataclass(frozen=True)
 class Layout:
-    """The axes of an array.
+    """The axes of an array."""
 
-    Attributes:
-        axes: A letter for each axis of the array's shape: n, h, w, c; `*` for pictures as rows of numbers.
-        count: The number of pictures.
-        picture: Height, width and channels.
-        inner: The order of the numbers in such a row.
-    """
-
-    axes: str
-    count: int
-    picture: tuple[int, int, int]
-    inner: str = "hwc"
+    axes: str  # a letter for each axis of the array's shape: n, h, w, c; `*` for pictures as rows of numbers
+    count: int  # the number of pictures
+    picture: tuple[int, int, int]  # height, width and channels
+    inner: str = "hwc"  # the order of the numbers in such a row
 
     @property
     def values(self) -> int:
@@ -43,12 +37,7 @@ class Layout:
         return len(self.axes) > 1 and (self.axes[::-1] if array.turned else self.axes).endswith("n")
 
     def pictures(self, rows: np.ndarray, turned: bool) -> np.ndarray:
-        """Return rows of an array, whose first axis is the pictures, as [n, h, w, c].
-
-        Args:
-            rows: The values as they are stored.
-            turned: Whether the array's axes are stored in reverse.
-        """
+        """Return stored values, whose first axis is the pictures, as [n, h, w, c]; `turned` if the other axes are reversed."""
         letters = (self.axes[::-1] if turned else self.axes).replace("n", "")
         if letters == "*":
             letters = self.inner
@@ -61,16 +50,7 @@ class Layout:
 
 
 def layout_of(array: Array, config: DataConfig, counts: Collection[int] = ()) -> Layout:
-    """Identify the axes of an array of pictures.
-
-    Args:
-        array: The array.
-        config: How pictures are read.
-        counts: The possible numbers of labels, for arrays with several candidates for the axis of pictures.
-
-    Raises:
-        Refused: It is not an array of pictures.
-    """
+    """Identify the axes of an array, by `counts` of labels if several may be the pictures. Raise Refused if it has none."""
     shape = array.shape
     if array.dtype.kind not in "biuf":
         raise Refused(reasons.NOT_NUMBERS.format(array.shown))
@@ -88,12 +68,7 @@ def layout_of(array: Array, config: DataConfig, counts: Collection[int] = ()) ->
 
 
 def has_planes(rows: np.ndarray, picture: tuple[int, int, int]) -> bool:
-    """Return whether rows of numbers hold one channel after the other, as in CIFAR, by comparing the smoothness of both orders.
-
-    Args:
-        rows: Array of shape [n, h * w * c].
-        picture: Height, width and channels.
-    """
+    """Return whether rows [n, h * w * c] hold one channel after the other, as in CIFAR, by the smoothness of both orders."""
     height, width, channels = picture
     if channels == 1 or height < 2:
         return False
@@ -109,7 +84,8 @@ def _axes_of_rows(array: Array, config: DataConfig, counts: Collection[int]) -> 
     if config.shape is not None and array.matlab and rows == math.prod(config.shape):
         return "*n"
     if config.shape is None and length > 4:
-        raise Refused(reasons.ROWS_OF_NUMBERS.format(array.shown, length, _shape_hint(length)))
+        hint = "[{},{},{}]".format(*(square_of(length) or ("height", "width", "channels")))
+        raise Refused(reasons.ROWS_OF_NUMBERS.format(array.shown, length, hint))
     raise Refused(reasons.ROWS_NOT_OF_SHAPE.format(array.shown, dimensions(array.shape)))
 
 
@@ -135,12 +111,3 @@ def _axes_of_color(array: Array, config: DataConfig, counts: Collection[int]) ->
     if third in _FIRST_CHANNELS and second == array.shape[0]:
         return "hwcn"
     raise Refused(reasons.CHANNELS.format(array.shown, dimensions((last,))))
-
-
-def _shape_hint(length: int) -> str:
-    """Suggest height, width and channels for rows of `length` numbers."""
-    for channels in (1, 3):
-        side = math.isqrt(length // channels)
-        if side * side * channels == length:
-            return f"[{side},{side},{channels}]"
-    return "[height,width,channels]"

@@ -12,39 +12,26 @@ from components.image_example_gen.config import DataConfig
 from serving.picture_files import Refused
 
 _TOLERANCE = 1e-6  # of the range: the rounding error of float32
-_MOST_TABLE = 65_535
+_MAX_TABLE = 65_535
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The values seen in part of an array.
+    """The values seen in part of an array."""
 
-    Attributes:
-        least: The smallest value.
-        largest: The largest value.
-        pictures: The number of pictures seen; 0 for none, for example if the file is damaged.
-    """
-
-    least: float = 0.0
-    largest: float = 0.0
-    pictures: int = 0
+    least: float = 0.0  # the smallest value
+    largest: float = 0.0  # the largest value
+    pictures: int = 0  # the number of pictures seen; 0 for none, for example if the file is damaged
 
 
 @dataclass(frozen=True)
 class Levels:
-    """The conversion of an array's numbers to levels.
+    """The conversion of an array's numbers to levels."""
 
-    Attributes:
-        white: The integer that is white.
-        low: The floating-point number that is black; `low` and `high` are set only for floating-point arrays.
-        high: The floating-point number that is white.
-        deep: Whether 16 bits are kept.
-    """
-
-    white: int = 255
-    low: float | None = None
-    high: float | None = None
-    deep: bool = False
+    white: int = 255  # the integer that is white
+    low: float | None = None  # the floating-point number that is black; `low` and `high` are set only for floating-point arrays
+    high: float | None = None  # the floating-point number that is white
+    deep: bool = False  # whether 16 bits are kept
 
     def apply(self, values: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
         """Return the levels of pictures, uint8 or uint16, and the reasons for rejected ones, by index."""
@@ -66,7 +53,7 @@ class Levels:
         values = np.clip(values, 0, min(self.white, np.iinfo(values.dtype).max))
         if self.white == top:
             return values.astype(dtype)
-        if self.white <= _MOST_TABLE:
+        if self.white <= _MAX_TABLE:
             return np.rint(np.arange(self.white + 1, dtype=np.int64) * top / self.white).astype(dtype)[values]
         return np.rint(values.astype(np.float64) * top / self.white).astype(dtype)
 
@@ -87,11 +74,7 @@ class Levels:
 
 
 def look(blocks: Iterable[np.ndarray], enough: int) -> Seen:
-    """Return the range of the first `enough` pictures; of floating-point numbers, only the first block is read.
-
-    Reading stops as soon as more blocks cannot change the decision. Damage also stops it, and is reported later when the array
-    is read.
-    """
+    """Return the range of the first `enough` pictures, or of a part that settles it: the first block of floating-point numbers."""
     seen = Seen()
     try:
         for values in blocks:
@@ -114,17 +97,7 @@ def needs_look(dtype: np.dtype, config: DataConfig) -> bool:
 
 
 def levels_of(dtype: np.dtype, seen: Seen, title: str, config: DataConfig) -> tuple[Levels, tuple[str, ...]]:
-    """Return the conversion of an array's numbers to levels, and notes on it.
-
-    Args:
-        dtype: The dtype of the values.
-        seen: The values seen.
-        title: The array's name for messages.
-        config: How pictures are read.
-
-    Raises:
-        Refused: The configuration must define the levels.
-    """
+    """Return the conversion of numbers to levels, and notes on the array `title`. Raise Refused if only the user knows it."""
     if dtype.kind == "f":
         if config.range is None:
             raise Refused(reasons.FLOATS_WITHOUT_RANGE.format(_range(seen)))

@@ -17,13 +17,12 @@ import numpy as np
 
 from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.array import (
-    MOST_ARRAYS,
+    MAX_ARRAYS,
     Array,
     ArrayFile,
     StreamArray,
     check_expansion,
     check_shape,
-    full_path,
     reason_of,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
@@ -37,35 +36,23 @@ _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _CHARACTERS = 4
 _OTHERS = {1: "cells", 2: "a struct", 3: "an object", 5: "a sparse matrix", 16: "a function", 17: "an object"}
-_MOST_DIMENSIONS, _MOST_NAME, _MOST_TEXT = 32, 1 << 12, 1 << 20
+_MAX_DIMENSIONS, _MAX_NAME, _MAX_TEXT = 32, 1 << 12, 1 << 20
 _PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
 class MatArray(StreamArray):
-    """A numeric variable of a .mat file.
+    """A numeric variable of a .mat file."""
 
-    Attributes:
-        element: Offset of its element's data in the file.
-        length: Length of that data in bytes.
-        offset: Offset of the first value in the decompressed data.
-        compressed: Whether the data is a zlib stream.
-    """
-
-    element: int = 0
-    length: int = 0
-    offset: int = 0
-    compressed: bool = False
-
-    @property
-    def packed(self) -> bool:
-        return self.compressed
+    element: int = 0  # offset of its element's data in the file
+    length: int = 0  # length of that data in bytes
+    offset: int = 0  # offset of the first value in the decompressed data
 
     @contextlib.contextmanager
     def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
-        with open_seekable(full_path(folder, self)) as stream:
+        with open_seekable(join(folder, self.path)) as stream:
             stream.seek(self.element)
-            inside = _Inflated(stream, self.length) if self.compressed else stream
+            inside = _Inflated(stream, self.length) if self.packed else stream
             skip(inside, self.offset)
             yield inside
 
@@ -77,13 +64,9 @@ class MatArray(StreamArray):
 
 @dataclass(frozen=True)
 class MatText(MatArray):
-    """A variable of characters: texts of one length, one per row.
+    """A variable of characters: texts of one length, one per row."""
 
-    Attributes:
-        width: Length of the texts.
-    """
-
-    width: int = 1
+    width: int = 1  # length of the texts
 
     def rows(self, folder: str, start: int, stop: int, step: int, last: bool = False) -> Iterator[np.ndarray]:
         with self.opened(folder, True) as stream:
@@ -99,7 +82,7 @@ class _Inflated:
 
     def __init__(self, stream: BinaryIO, length: int):
         self.stream, self.left = stream, length
-        self.zlib = zlib.decompressobj()
+        self.zlib, self.count = zlib.decompressobj(), 0
 
     def read(self, size: int) -> bytes:
         """Return `size` bytes, fewer at the end."""
@@ -113,6 +96,9 @@ class _Inflated:
         """Return up to `size` bytes, and read no more of the file than needed."""
         return self._piece(size, 64)
 
+    def tell(self) -> int:
+        return self.count
+
     def _piece(self, size: int, step: int) -> bytes:
         """Return the next bytes; none at the end."""
         while not self.zlib.eof:
@@ -121,6 +107,7 @@ class _Inflated:
                 data = self.stream.read(min(step, self.left))
                 self.left -= len(data)
             piece = self.zlib.decompress(data, size)
+            self.count += len(piece)
             if piece:
                 return piece
             if not data:
@@ -129,11 +116,7 @@ class _Inflated:
 
 
 def inspect_mat(folder: str, file: FoundFile) -> ArrayFile:
-    """List the numeric variables of a .mat file of version 5.
-
-    Raises:
-        Refused: The file has another version, or is not a .mat file.
-    """
+    """List the numeric variables of a .mat file of version 5. Raise Refused if it is another version, or not a .mat file."""
     arrays: list[Array] = []
     unread: list[tuple[str, str]] = []
     with open_seekable(join(folder, file.path)) as stream:
@@ -142,8 +125,8 @@ def inspect_mat(folder: str, file: FoundFile) -> ArrayFile:
         order = _byte_order(stream.read(_HEADER))
         at = _HEADER
         while at < size:
-            if len(arrays) + len(unread) > MOST_ARRAYS:
-                raise Refused(reasons.MATLAB_VARIABLES.format(MOST_ARRAYS))
+            if len(arrays) + len(unread) > MAX_ARRAYS:
+                raise Refused(reasons.MATLAB_VARIABLES.format(MAX_ARRAYS))
             stream.seek(at)
             try:
                 kind, length, _ = _tag(stream, order)
@@ -164,11 +147,9 @@ def inspect_mat(folder: str, file: FoundFile) -> ArrayFile:
 
 
 def _check(array: MatArray, size: int) -> None:
-    if array.compressed:
+    if array.packed:
         check_expansion(array, size)
-        return
-    stored = math.prod(array.shape) * array.kept_as.itemsize if array.kept_as else array.bytes
-    if array.element + array.offset + stored > size:
+    elif array.element + array.offset + math.prod(array.shape) * (array.kept_as or array.dtype).itemsize > size:
         raise Refused(reasons.CUT_SHORT)
 
 
@@ -198,8 +179,8 @@ def _variable(stream: BinaryIO, order: str, path: str, kind: int, at: int, lengt
         return None
     try:
         if kind == _MATRIX:
-            return _matrix(_Counted(stream), order, path, at, length, False)
-        inside = _Counted(_Inflated(stream, length))
+            return _matrix(stream, order, path, at, length, False)
+        inside = _Inflated(stream, length)
         if _tag(inside, order)[0] != _MATRIX:
             return None
         return _matrix(inside, order, path, at, length, True)
@@ -207,11 +188,11 @@ def _variable(stream: BinaryIO, order: str, path: str, kind: int, at: int, lengt
         return "", reason_of(error)
 
 
-def _matrix(stream: _Counted, order: str, path: str, at: int, length: int, compressed: bool) -> MatArray | tuple[str, str]:
+def _matrix(stream: BinaryIO | _Inflated, order: str, path: str, at: int, length: int, packed: bool) -> MatArray | tuple[str, str]:
     flags = struct.unpack(f"{order}I", _element(stream, order, 16)[:4])[0]
-    dims = _element(stream, order, 4 * _MOST_DIMENSIONS)
+    dims = _element(stream, order, 4 * _MAX_DIMENSIONS)
     shape = struct.unpack(f"{order}{len(dims) // 4}i", dims[: len(dims) // 4 * 4])
-    name = _element(stream, order, _MOST_NAME).decode("latin1")
+    name = _element(stream, order, _MAX_NAME).decode("latin1")
     number = flags & 0xFF
     if number in _OTHERS:
         return name, f"it holds {_OTHERS[number]}, which is not read"
@@ -220,39 +201,28 @@ def _matrix(stream: _Counted, order: str, path: str, at: int, length: int, compr
     kind, size, data = _tag(stream, order)
     if (number not in _CLASSES and number != _CHARACTERS) or kind not in _STORED:
         return name, reasons.NO_NUMBERS
-    offset = stream.count if data is None else stream.count - 4
+    offset = stream.tell() - (0 if packed else at) - (0 if data is None else 4)
     kept = np.dtype(order + _STORED[kind])
     check_shape(shape, 8)
     if size != math.prod(shape) * kept.itemsize:
         return name, "its length is not what its shape says: download it again"
-    place = {"element": at, "length": length, "offset": offset, "compressed": compressed}
+    place = {"element": at, "length": length, "offset": offset, "packed": packed}
     if number == _CHARACTERS:
-        if len(shape) != 2 or math.prod(shape) > _MOST_TEXT:
+        if len(shape) != 2 or math.prod(shape) > _MAX_TEXT:
             return name, "it holds text of more than two dimensions or a million letters: it is not read"
         dtype = np.dtype(f"U{max(shape[1], 1)}")
         return MatText(path, name, shape[:1], dtype, matlab=True, kept_as=kept, width=shape[1], **place)
     dtype = np.dtype("?") if flags & _LOGICAL else np.dtype(order + _CLASSES[number])
-    return MatArray(path, name, shape, dtype, True, True, None if kept == dtype else kept, **place)
+    kept = None if kept == dtype else kept
+    return MatArray(path, name, shape, dtype, turned=True, matlab=True, kept_as=kept, **place)
 
 
-class _Counted:
-    """A stream that counts the bytes read."""
-
-    def __init__(self, stream: BinaryIO | _Inflated):
-        self.stream, self.count = stream, 0
-
-    def read(self, size: int) -> bytes:
-        data = self.stream.read(size)
-        self.count += len(data)
-        return data
-
-
-def _element(stream: _Counted, order: str, most: int) -> bytes:
+def _element(stream: BinaryIO | _Inflated, order: str, max_size: int) -> bytes:
     """Return the data of a small element, and skip its padding."""
     _, length, data = _tag(stream, order)
     if data is not None:
         return data
-    if length > most:
+    if length > max_size:
         raise Refused(reasons.MATLAB_HEADER)
     data = read_fully(stream, length)
     read_fully(stream, -length % 8)

@@ -8,17 +8,30 @@ import re
 from components.image_example_gen.splits import split_in_name, split_of_prefix
 
 ARRAY_SUFFIXES = (".npy", ".npz", ".mat", ".h5", ".hdf5", ".hdf")
-_TYPES = "(ubyte|byte|short|int|long|float|double)"
-_IDX_IMAGES = re.compile(rf"(?P<prefix>.*?)[-_.]?images?[-.]idx[34]-{_TYPES}(?P<gzip>\.gz)?", re.IGNORECASE)
-_IDX_LABELS = re.compile(rf"(?P<prefix>.*?)[-_.]?labels?[-.]idx[12]-{_TYPES}(?P<gzip>\.gz)?", re.IGNORECASE)
-_PICTURE_WORDS = frozenset(
-    ("x", "image", "images", "img", "imgs", "picture", "pictures", "data", "pixels", "photo", "photos", "face", "faces")
+_IDX = re.compile(
+    r"(?P<prefix>.*?)[-_.]?((?P<images>images?[-.]idx[34])|labels?[-.]idx[12])-(ubyte|byte|short|int|long|float|double)(\.gz)?",
+    re.IGNORECASE,
 )
+_PICTURE_WORDS = {
+    "x",
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "picture",
+    "pictures",
+    "data",
+    "pixels",
+    "photo",
+    "photos",
+    "face",
+    "faces",
+}
 # In order of priority, if several arrays have names of labels.
 _LABEL_WORDS = ("labels", "label", "y", "targets", "target", "classes", "class", "ans", "answers", "lbl", "lbls", "digit")
-_SHARED_WORDS = frozenset(("data", "set"))
-_NEVER_PICTURES = frozenset(("latent", "latents", "embedding", "embeddings"))
-_NAMING_WORDS = frozenset(("classes", "names", "categories"))
+_IGNORED_WORDS = _PICTURE_WORDS.union(_LABEL_WORDS, ("data", "set"))  # where names of pictures and their labels are compared
+_NEVER_PICTURES = {"latent", "latents", "embedding", "embeddings"}
+_NAMING_WORDS = {"classes", "names", "categories"}
 
 
 def is_array(path: str) -> bool:
@@ -28,43 +41,31 @@ def is_array(path: str) -> bool:
 
 def is_idx(path: str) -> bool:
     """Return whether a file has the name of an IDX file of pictures or labels."""
-    return is_idx_images(path) or is_idx_labels(path)
+    return _idx(path) is not None
 
 
 def is_idx_images(path: str) -> bool:
     """Return whether a file has the name of an IDX file of pictures."""
-    return bool(_IDX_IMAGES.fullmatch(posixpath.basename(path)))
+    match = _idx(path)
+    return bool(match and match["images"])
 
 
 def is_idx_labels(path: str) -> bool:
     """Return whether a file has the name of an IDX file of labels."""
-    return bool(_IDX_LABELS.fullmatch(posixpath.basename(path)))
-
-
-def split_of_idx(path: str) -> str | None:
-    """Return the split in an IDX file's name, or None."""
-    match = _IDX_IMAGES.fullmatch(posixpath.basename(path))
-    return split_of_prefix(match["prefix"]) if match else None
-
-
-def idx_key(path: str) -> tuple[str, str]:
-    """Return the key that an IDX file of pictures shares with that of its labels: folder and prefix."""
-    folder, name = posixpath.split(path)
-    match = _IDX_IMAGES.fullmatch(name) or _IDX_LABELS.fullmatch(name)
-    return folder, match["prefix"].lower()
+    return is_idx(path) and not is_idx_images(path)
 
 
 def says_its_split(path: str) -> bool:
     """Return whether a container file's name defines the split of its pictures; IDX files of labels need none."""
     if is_idx(path):
-        return not is_idx_images(path) or split_of_idx(path) is not None
+        return is_idx_labels(path) or split_of_array(path, "") is not None
     return split_in_name(posixpath.basename(path)) is not None
 
 
 def split_of_array(path: str, name: str) -> str | None:
     """Return the split in the name of an array, or else of its file; or None."""
-    if is_idx(path):
-        return split_of_idx(path)
+    if match := _idx(path):
+        return split_of_prefix(match["prefix"]) if match["images"] else None
     return split_in_name(name.replace("/", "_")) or split_in_name(stem_of(path))
 
 
@@ -75,12 +76,14 @@ def stem_of(path: str) -> str:
 
 def file_key(path: str) -> tuple[str, ...]:
     """Return the key that a file of pictures shares with one of their labels: folder, and the rest of the name."""
-    return (posixpath.dirname(path), *_rest(stem_of(path)))
+    if match := _idx(path):
+        return "idx", posixpath.dirname(path), match["prefix"].lower()
+    return (posixpath.dirname(path), *array_key(stem_of(path)))
 
 
 def array_key(name: str) -> tuple[str, ...]:
     """Return the key that an array of pictures shares with its labels in the same file."""
-    return _rest(name)
+    return tuple(word for word in _words(name) if word not in _IGNORED_WORDS)
 
 
 def label_rank(name: str) -> int | None:
@@ -91,12 +94,12 @@ def label_rank(name: str) -> int | None:
 
 def is_called_labels(name: str) -> bool:
     """Return whether a name is that of labels and not that of pictures."""
-    return _is_labels(name) and not _is_pictures(name)
+    return label_rank(name) is not None and _PICTURE_WORDS.isdisjoint(_words(name))
 
 
 def is_called_pictures(name: str) -> bool:
     """Return whether a name is that of pictures and not that of labels."""
-    return _is_pictures(name) and not _is_labels(name)
+    return label_rank(name) is None and not _PICTURE_WORDS.isdisjoint(_words(name))
 
 
 def is_no_pictures(name: str) -> bool:
@@ -115,14 +118,5 @@ def _words(name: str) -> list[str]:
     return [word for word in re.split(r"[-_./\s]+", name.lower()) if word]
 
 
-def _is_labels(name: str) -> bool:
-    return label_rank(name) is not None
-
-
-def _is_pictures(name: str) -> bool:
-    return bool(_PICTURE_WORDS.intersection(_words(name)))
-
-
-def _rest(name: str) -> tuple[str, ...]:
-    dropped = _PICTURE_WORDS.union(_LABEL_WORDS, _SHARED_WORDS)
-    return tuple(word for word in _words(name) if word not in dropped)
+def _idx(path: str) -> re.Match[str] | None:
+    return _IDX.fullmatch(posixpath.basename(path))

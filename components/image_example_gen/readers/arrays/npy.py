@@ -15,13 +15,12 @@ import numpy as np
 from common.errors import figure
 from components.image_example_gen import reasons
 from components.image_example_gen.readers.arrays.array import (
-    MOST_ARRAYS,
+    MAX_ARRAYS,
     Array,
     ArrayFile,
     StreamArray,
     check_expansion,
     check_shape,
-    full_path,
     reason_of,
 )
 from components.image_example_gen.storage.files import FoundFile, join, open_file, open_seekable
@@ -29,7 +28,7 @@ from components.image_example_gen.storage.streams import read_fully, skip
 from serving.picture_files import Refused
 
 _MAGIC = b"\x93NUMPY"
-_MOST_HEADER = 10_000  # bytes; NumPy's own limit
+_MAX_HEADER = 10_000  # bytes; NumPy's own limit
 _ENCRYPTED = 1
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip member: lengths of its name and of its extra field
 # A header is a Python literal. Evaluating a damaged one can crash Python, so regular expressions find its three values.
@@ -42,25 +41,14 @@ _SHAPE = re.compile(r"'shape': *\(((?: *-?\d{1,30}L? *,)* *(?:-?\d{1,30}L? *)?)\
 
 @dataclass(frozen=True)
 class NpyArray(StreamArray):
-    """The array of a .npy file, or of a member of a .npz file.
+    """The array of a .npy file, or of a member of a .npz file."""
 
-    Attributes:
-        offset: Offset of the first value in the .npy data.
-        member: The member's name in the .npz file; '' in a .npy file.
-        compressed: Whether the member is compressed.
-    """
-
-    offset: int = 0
-    member: str = ""
-    compressed: bool = False
-
-    @property
-    def packed(self) -> bool:
-        return self.compressed
+    offset: int = 0  # offset of the first value in the .npy data
+    member: str = ""  # the member's name in the .npz file; '' in a .npy file
 
     @contextlib.contextmanager
     def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
-        path = full_path(folder, self)
+        path = join(folder, self.path)
         if not self.member:
             with open_file(path) as stream:
                 skip(stream, self.offset)
@@ -68,12 +56,14 @@ class NpyArray(StreamArray):
             return
         with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive:
             info = archive.getinfo(self.member)
-            if self.compressed or whole:
+            if self.packed or whole:
                 with archive.open(info) as inside:
                     skip(inside, self.offset)
                     yield inside
                 return
-            begin = _data_begin(stream, info)
+            stream.seek(info.header_offset)
+            lengths = _LOCAL_HEADER.unpack(read_fully(stream, _LOCAL_HEADER.size))
+            begin = info.header_offset + _LOCAL_HEADER.size + sum(lengths)
             stream.seek(begin + self.offset)
             yield _Bounded(stream, begin + info.file_size)
 
@@ -92,27 +82,19 @@ class _Bounded:
 
 
 def inspect_npy(folder: str, file: FoundFile) -> ArrayFile:
-    """Read the header of a .npy file and check it against the file's size.
-
-    Raises:
-        Refused: It is not a .npy file, or holds less than its header says.
-    """
+    """Read the header of a .npy file. Raise Refused if it is not a .npy file, or holds less than its header says."""
     with open_file(join(folder, file.path)) as stream:
         return ArrayFile(file.path, (_array(stream, file.path, file.size),))
 
 
 def inspect_npz(folder: str, file: FoundFile) -> ArrayFile:
-    """Read the headers of all arrays in a .npz file; an unusable array does not hide the others.
-
-    Raises:
-        Exception: It is not a .npz file.
-    """
+    """Read the headers of all arrays in a .npz file; an unusable array does not hide the others."""
     arrays: dict[str, Array] = {}
     unread: dict[str, str] = {}
     with open_seekable(join(folder, file.path)) as stream, _opened(stream, file.size) as archive:
         members = [name for name in dict.fromkeys(archive.namelist()) if name.endswith(".npy")]
-        if len(members) > MOST_ARRAYS:
-            raise Refused(reasons.NPZ_ARRAYS.format(len(members), MOST_ARRAYS))
+        if len(members) > MAX_ARRAYS:
+            raise Refused(reasons.NPZ_ARRAYS.format(len(members), MAX_ARRAYS))
         for member in members:
             try:
                 arrays[member] = _member(archive, member, file)
@@ -141,12 +123,12 @@ def _member(archive: zipfile.ZipFile, member: str, file: FoundFile) -> NpyArray:
     return array
 
 
-def _array(stream: BinaryIO, path: str, size: int, member: str = "", compressed: bool = False) -> NpyArray:
+def _array(stream: BinaryIO, path: str, size: int, member: str = "", packed: bool = False) -> NpyArray:
     text, offset = _header(stream)
     shape, fortran, dtype = _parsed(text)
     check_shape(shape, dtype.itemsize)
-    turned = fortran and len(shape) > 1
-    array = NpyArray(path, member.removesuffix(".npy"), shape, dtype, turned, False, None, offset, member, compressed)
+    turned, name = fortran and len(shape) > 1, member.removesuffix(".npy")
+    array = NpyArray(path, name, shape, dtype, turned, packed=packed, offset=offset, member=member)
     if 0 <= size < offset + array.bytes:
         raise Refused(reasons.OTHER_LENGTH.format(figure(size), figure(offset + array.bytes)))
     return array
@@ -159,7 +141,7 @@ def _header(stream: BinaryIO) -> tuple[str, int]:
         raise Refused(reasons.NO_NUMPY)
     length_size = 2 if begin[6] == 1 else 4
     length = int.from_bytes(read_fully(stream, length_size), "little")
-    if length > _MOST_HEADER:
+    if length > _MAX_HEADER:
         raise Refused(reasons.NO_NUMPY_LENGTH.format(length))
     text = read_fully(stream, length).decode("utf-8" if begin[6] == 3 else "latin1")
     return text, 8 + length_size + length
@@ -182,10 +164,3 @@ def _parsed(header: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     if dtype.kind not in "biufSU":
         raise Refused(reasons.NUMPY_TYPE.format(dtype.name))
     return tuple(int(length) for length in re.findall(r"-?\d+", shape[1])), order[1] == "True", dtype
-
-
-def _data_begin(stream: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Return the offset of a member's bytes in the zip file."""
-    stream.seek(info.header_offset)
-    name, extra = _LOCAL_HEADER.unpack(read_fully(stream, _LOCAL_HEADER.size))
-    return info.header_offset + _LOCAL_HEADER.size + name + extra

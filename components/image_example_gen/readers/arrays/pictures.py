@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import abc
 import itertools
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -17,125 +18,54 @@ from components.image_example_gen.readers.arrays.array import Array, is_of_stora
 from components.image_example_gen.readers.arrays.labels import LabelArray
 from components.image_example_gen.readers.arrays.layout import Layout
 from components.image_example_gen.readers.arrays.levels import Levels
-from components.image_example_gen.readers.container import Container
+from components.image_example_gen.readers.container import Container, blocks_and_rejects
 from components.image_example_gen.readers.own_labels import split_said
-from serving.picture_files import Refused, check_size
+from serving.picture_files import Refused
 
 _BLOCK_BYTES = 1 << 20  # of pixels read at once
 _FILES = 16  # picture files read at once
-_FILE_SIGNATURES = (
-    (0, b"\x89PNG\r\n"),
-    (0, b"\xff\xd8\xff"),
-    (0, b"GIF8"),
-    (0, b"BM"),
-    (0, b"II*\0"),
-    (0, b"MM\0*"),
-    (0, b"RIFF"),
-    (0, b"qoif"),
-    (4, b"ftyp"),
-    (4, b"jP  "),
-    *((0, b"P%d" % number) for number in range(1, 7)),
-)
+_FILE_SIGNATURES = re.compile(rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|BM|II\*\0|MM\0\*|RIFF|qoif|P[1-6]|.{4}(ftyp|jP  )", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class ArrayContainer(Container):
-    """The pictures of one array; see `Container`.
-
-    Attributes:
-        array: The array.
-        layout: The array's axes.
-        labels: The array with their labels, or None.
-        splits: The array with their splits, or None.
-    """
+    """The pictures of one array; see `Container`."""
 
     array: Array
     layout: Layout
-    labels: LabelArray | None = None
-    split: str | None = None
-    notes: tuple[str, ...] = ()
-    splits: LabelArray | None = None
-    row_splits: frozenset[str | None] = frozenset()
-
-    @property
-    def path(self) -> str:
-        """Path of the file, relative to the folder."""
-        return self.array.path
+    labels: LabelArray | None = None  # the array with their labels
+    splits: LabelArray | None = field(default=None, kw_only=True)  # the array with their splits
 
     @property
     def name(self) -> str:
-        """The prefix of its pictures' names; an index follows."""
         return self.array.title
-
-    @property
-    def count(self) -> int:
-        """The number of pictures."""
-        return self.layout.count
-
-    @property
-    def packed(self) -> bool:
-        """True if it can only be read from its beginning, or as a whole."""
-        return self.array.packed or (self.layout.is_last(self.array) and not self.array.sliced)
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Divide the pictures into ranges of at most `size`, in whole chunks if chunks are smaller."""
-        if self.packed:
+        if self.array.packed or (self.layout.is_last(self.array) and not self.array.sliced):
             return [(0, self.count)]
-        chunk = self.array.chunk
-        size = size // chunk * chunk or size
-        return [(start, min(start + size, self.count)) for start in range(0, self.count, size)]
+        return super().units(size // self.array.chunk * self.array.chunk or size)
 
-    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
-        """Yield the pictures `start` to `stop`, about a megabyte at a time, and rejects.
-
-        Raises:
-            InputError: The configuration does not name all labels.
-        """
-        at = start
-        labels = itertools.repeat("")
+    def _items(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
+        """Yield about a megabyte at a time."""
+        at, labels, splits = start, itertools.repeat(""), itertools.repeat(self.split)
         if self.labels is not None:
             labels = self.labels.texts(folder, start, stop, config.label_names)
-        said = itertools.repeat("") if self.splits is None else self.splits.texts(folder, start, stop, ())
+        if self.splits is not None:
+            splits = (split_said(text or "") or self.split for text in self.splits.texts(folder, start, stop, ()))
         try:
-            self.check(config)
             for values in self.array.rows(folder, start, stop, self.step, self.layout.is_last(self.array)):
-                texts = list(itertools.islice(labels, len(values)))
-                if len(texts) < len(values):
-                    raise EOFError("the labels end too early")
-                if self.splits is None:
-                    yield from self.items(at, values, texts, config)
-                else:
-                    yield from self._by_split(at, values, texts, list(itertools.islice(said, len(values))), config)
+                texts, own = (list(itertools.islice(each, len(values))) for each in (labels, splits))
+                if min(len(texts), len(own)) < len(values):
+                    raise EOFError("the labels or splits end too early")
+                yield from self.convert(at, values, texts, own, config)
                 at += len(values)
-        except Refused as refused:
-            yield from (Rejected(f"{self.name}#{number}", refused.reason) for number in range(at, stop))
-        except InputError:
+        except (InputError, Refused):
             raise
         except Exception as error:
             broken = reasons.ARRAY_UNREADABLE if is_of_storage(error) else reasons.ARRAY_DAMAGED
             unknown = at == stop  # somewhere in the data already read
             yield Rejected(self.name, reasons.ARRAY_CHECKSUM if unknown else broken, stop - at, spoils=unknown)
-
-    def _by_split(
-        self, at: int, values: np.ndarray, texts: Sequence[str | None], said: Sequence[str | None], config: DataConfig
-    ) -> Iterator[Block | Encoded | Rejected]:
-        """Yield pictures with their own splits: consecutive ones of one split together."""
-        if len(said) < len(values):
-            raise EOFError("the splits end too early")
-        first = 0
-        for split, run in itertools.groupby(said, lambda text: split_said(text or "")):
-            last = first + len(list(run))
-            for item in self.items(at + first, values[first:last], texts[first:last], config):
-                yield item if isinstance(item, Rejected) else replace(item, split=split or self.split)
-            first = last
-
-    @abc.abstractmethod
-    def check(self, config: DataConfig) -> None:
-        """Raise if the header says that the pictures are too large, before any is read.
-
-        Raises:
-            Refused: They are too large.
-        """
 
     @property
     @abc.abstractmethod
@@ -143,91 +73,65 @@ class ArrayContainer(Container):
         """Maximum number of pictures to hold."""
 
     @abc.abstractmethod
-    def items(
-        self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig
+    def convert(
+        self, at: int, values: np.ndarray, texts: Sequence[str | None], splits: Sequence[str | None], config: DataConfig
     ) -> Iterator[Block | Encoded | Rejected]:
-        """Yield the items of pictures that were read together.
-
-        Args:
-            at: The index of the first one.
-            values: The values as they are stored.
-            texts: Their labels; None for a rejected picture.
-            config: How pictures are read.
-        """
+        """Yield pictures that were read together: those from `at` on, of which `texts` are the labels, None for a reject."""
 
 
 @dataclass(frozen=True)
 class ArrayPictures(ArrayContainer):
-    """Pictures stored as numbers.
-
-    Attributes:
-        levels: The conversion to levels.
-    """
+    """Pictures stored as numbers."""
 
     levels: Levels = field(default_factory=Levels)
-
-    @property
-    def picture_shape(self) -> tuple[int, int, int]:
-        """Height, width and channels."""
-        return self.layout.picture
-
-    def check(self, config: DataConfig) -> None:
-        check_size(self.picture_shape[:2], config.max_megapixels)
 
     @property
     def step(self) -> int:
         return max(1, _BLOCK_BYTES // max(self.layout.values * self.array.dtype.itemsize, 1))
 
-    def items(self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig) -> Iterator[Block | Rejected]:
+    def convert(
+        self, at: int, values: np.ndarray, texts: Sequence[str | None], splits: Sequence[str | None], config: DataConfig
+    ) -> Iterator[Block | Rejected]:
         pixels, refused = self.levels.apply(self.layout.pictures(values, self.array.turned))
         if None in texts:
             refused |= {place: reasons.NOT_ONE_OF_SEVERAL for place, text in enumerate(texts) if text is None}
-        first = 0
-        for place in (*sorted(refused), len(values)):
-            if place > first:
-                yield Block(self.name, at + first, texts[first:place], self.split, pixels[first:place])
-            if place < len(values):
-                yield Rejected(f"{self.name}#{at + place}", refused[place])
-            first = place + 1
+        yield from blocks_and_rejects(self.name, at, texts, splits, pixels, refused)
 
 
 @dataclass(frozen=True)
 class FilePictures(ArrayContainer):
     """Pictures stored as picture files, one per element."""
 
-    def check(self, config: DataConfig) -> None:
-        """Do nothing: the decoder checks each file."""
-
     @property
     def step(self) -> int:
         return _FILES
 
-    def items(self, at: int, values: np.ndarray, texts: Sequence[str | None], config: DataConfig) -> Iterator[Encoded | Rejected]:
-        most = config.max_file_megabytes * 1e6
-        for number, (value, text) in enumerate(zip(values, texts, strict=True), at):
+    def convert(
+        self, at: int, values: np.ndarray, texts: Sequence[str | None], splits: Sequence[str | None], config: DataConfig
+    ) -> Iterator[Encoded | Rejected]:
+        for number, (value, text, split) in enumerate(zip(values, texts, splits, strict=True), at):
             path = f"{self.name}#{number}"
-            if value.nbytes > most:
+            if value.nbytes > config.max_file_megabytes * 1e6:
                 yield Rejected(path, reasons.TOO_LARGE.format(config.max_file_megabytes))
             elif text is None:
                 yield Rejected(path, reasons.NOT_ONE_OF_SEVERAL)
             else:
-                yield Encoded(path, text, self.split, value.tobytes())
+                yield Encoded(path, text, split, value.tobytes())
 
 
 def holds_files(folder: str, array: Array) -> bool:
     """Return whether the first element of an array starts like a picture file."""
     try:
         for values in array.rows(folder, 0, 1, 1):
-            begin = values[0].tobytes()[:16]
-            return any(begin[at : at + len(mark)] == mark for at, mark in _FILE_SIGNATURES)
+            return _FILE_SIGNATURES.match(values[0].tobytes()[:16]) is not None
     except Exception:
         return False
     return False
 
 
-def first_pictures(folder: str, pictures: ArrayPictures, most: int, most_bytes: int) -> Iterator[np.ndarray]:
-    """Return the stored values of the first pictures, at most `most` pictures and `most_bytes` bytes."""
+def first_pictures(folder: str, pictures: ArrayPictures, max_pictures: int, max_bytes: int) -> Iterator[np.ndarray]:
+    """Yield the stored values of the first pictures, within both limits."""
     row = max(1, pictures.layout.values * pictures.array.dtype.itemsize)
-    count = min(pictures.count, most, max(1, most_bytes // row))
+    count = min(pictures.count, max_pictures, max(1, max_bytes // row))
     step = max(1, min(_BLOCK_BYTES // row, count))
     return pictures.array.rows(folder, 0, count, step, pictures.layout.is_last(pictures.array))

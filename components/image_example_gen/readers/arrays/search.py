@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,21 +14,12 @@ from components.image_example_gen.items import Rejected
 from components.image_example_gen.readers.arrays.array import ArrayFile, check_size_across, reason_of, shortened
 from components.image_example_gen.readers.arrays.hdf5 import inspect_hdf5, is_hdf5
 from components.image_example_gen.readers.arrays.idx import inspect_idx
-from components.image_example_gen.readers.arrays.labels import LabelArray
+from components.image_example_gen.readers.arrays.labels import LabelArray, find_splits
 from components.image_example_gen.readers.arrays.layout import has_planes
 from components.image_example_gen.readers.arrays.levels import Levels, Seen, levels_of, look, needs_look
 from components.image_example_gen.readers.arrays.mat import inspect_mat
-from components.image_example_gen.readers.arrays.names import (
-    file_key,
-    idx_key,
-    is_array,
-    is_idx,
-    is_idx_images,
-    is_idx_labels,
-    split_of_array,
-)
+from components.image_example_gen.readers.arrays.names import file_key, is_array, is_idx, is_idx_images, split_of_array
 from components.image_example_gen.readers.arrays.npy import inspect_npy, inspect_npz
-from components.image_example_gen.readers.arrays.own_splits import find_splits
 from components.image_example_gen.readers.arrays.pictures import ArrayContainer, ArrayPictures, FilePictures, first_pictures
 from components.image_example_gen.readers.arrays.selection import (
     Candidates,
@@ -39,7 +31,7 @@ from components.image_example_gen.readers.arrays.selection import (
     unused_notes,
 )
 from components.image_example_gen.storage.files import FoundFile, join, printable
-from serving.picture_files import Refused
+from serving.picture_files import Refused, check_size
 
 _LOOKED_AT, _LOOKED_AT_BYTES = 512, 64 << 20  # pictures whose levels are inspected before all are read
 
@@ -47,15 +39,8 @@ _LOOKED_AT, _LOOKED_AT_BYTES = 512, 64 << 20  # pictures whose levels are inspec
 def find_arrays(folder: str, files: Sequence[FoundFile], config: DataConfig) -> list[ArrayContainer | Rejected]:
     """Return the arrays of pictures among `files`, with their labels, and the rejected files; sorted by path.
 
-    Headers are read, and enough pixels to determine the white level. A fault rejects only its own file.
-
-    Args:
-        folder: The folder that the files' paths are relative to.
-        files: All files; those without an array's name are ignored.
-        config: How pictures are read.
-
-    Raises:
-        InputError: The configuration names an array or a column that does not exist.
+    Headers are read, and enough pixels to determine the white level. A fault rejects only its own file. Raise InputError if the
+    configuration names an array or a column that does not exist.
     """
     search = _Search(folder, sorted((file for file in files if is_array(file.path)), key=lambda file: file.path), config)
     return sorted(search.run(), key=lambda found: (found.path, getattr(found, "name", "")))
@@ -75,16 +60,16 @@ class _Search:
         sound, copies = _without_copies([file for file in inspected if isinstance(file, ArrayFile)])
         found = [candidates(self.folder, file, self.config) for file in sound]
         self.check_names([one.file for one in found])
-        labels = {_labels_key(one.file.path): one.file for one in reversed(found) if one.only_labels}
-        broken = {_labels_key(file.path): file for file in inspected if isinstance(file, Rejected)}
+        labels = {file_key(one.file.path): one.file for one in reversed(found) if one.only_labels}
+        broken = {file_key(file.path): file for file in inspected if isinstance(file, Rejected) and not is_idx_images(file.path)}
         yield from (file for file in inspected if isinstance(file, Rejected))
         used = set()
         for one in found:
             path = one.file.path
             if one.only_labels:
                 continue
-            beside = labels.get(_pictures_key(path)) or self._labels_elsewhere(path, found, labels)
-            damaged = broken.get(_pictures_key(path))
+            beside = labels.get(file_key(path)) or self._labels_elsewhere(path, found, labels)
+            damaged = broken.get(file_key(path))
             for item in self.pictures_of(one, beside, damaged):
                 if isinstance(item, ArrayContainer) and path in copies:
                     item = replace(item, notes=(*item.notes, copies[path]))
@@ -99,8 +84,8 @@ class _Search:
         """Return IDX labels in another folder, if they are the only ones without pictures of the same name beside them."""
         if not is_idx_images(path):
             return None
-        with_pictures = {_pictures_key(one.file.path) for one in found if is_idx_images(one.file.path)}
-        prefix = _pictures_key(path)[-1]
+        with_pictures = {file_key(one.file.path) for one in found if is_idx_images(one.file.path)}
+        prefix = file_key(path)[-1]
         alone = [file for key, file in labels.items() if key[0] == "idx" and key not in with_pictures and key[-1] == prefix]
         return alone[0] if len(alone) == 1 else None
 
@@ -114,50 +99,43 @@ class _Search:
         if damaged is not None and damaged.path != path:
             reason = reasons.LABELS_UNUSABLE.format(printable(posixpath.basename(damaged.path)))
             return [Rejected(path, shortened(reason), sum(picked.layout.count for picked in chosen))]
-        labels = [self.labels_of(picked, found, chosen, beside) for picked in chosen]
+        labels: list[LabelArray | Exception | None] = []
+        for picked in chosen:
+            try:
+                labels.append(pick_labels(self.folder, picked, found, chosen, beside, self.config))
+            except InputError:
+                raise
+            except Exception as error:
+                labels.append(error)
         own = [find_splits(self.folder, found.file.arrays, picked.layout.count, self.config) for picked in chosen]
         used = [each for each in (*labels, *(array for array, _ in own)) if isinstance(each, LabelArray)]
         items: list[ArrayContainer | Rejected] = []
         for picked, each, (array, splits) in zip(chosen, labels, own, strict=True):
             try:
-                if isinstance(each, Refused):
+                if isinstance(each, Exception):
                     raise each
                 notes = tuple(dict.fromkeys(unused_notes(picked, found, chosen, used, beside)))
                 pictures = self.pictures(picked, each, notes)
-                said = splits.notes(f"{printable(array.array.name)}") if array else ()
-                said = tuple(f"{printable(path)}: {note}" for note in said)
-                rows = splits.found if array else frozenset()
-                items.append(replace(pictures, splits=array, row_splits=rows, notes=(*pictures.notes, *said)))
+                if array:
+                    facts = splits.facts(printable(path), printable(array.array.name))
+                    pictures = replace(pictures, splits=array, row_splits=splits.found, notes=pictures.notes + facts["notes"])
+                items.append(pictures)
             except Exception as error:
                 items.append(Rejected(path, reason_of(error), picked.layout.count))
         return items
-
-    def labels_of(
-        self, picked: Picked, found: Candidates, chosen: Sequence[Picked], beside: ArrayFile | None
-    ) -> LabelArray | Refused | None:
-        """Return the labels of an array of pictures, None for none, or why they cannot be used.
-
-        Raises:
-            InputError: The configuration names a column that does not exist.
-        """
-        try:
-            return pick_labels(self.folder, picked, found, chosen, beside, self.config)
-        except InputError:
-            raise
-        except Exception as error:
-            return Refused(reason_of(error))
 
     def pictures(self, picked: Picked, labels: LabelArray | None, notes: tuple[str, ...]) -> ArrayContainer:
         """Return one array of pictures with its labels."""
         array, layout = picked.array, picked.layout
         if layout.is_last(array):
             check_size_across(array, self.config.max_file_megabytes)
-        split, title = split_of_array(array.path, array.name), printable(array.title)
+        title = printable(array.title)
         if labels is None:
             notes = (f"{title}: no labels are read", *notes)
+        facts = (array.path, split_of_array(array.path, array.name), layout.count, array, layout, labels)
         if array.dtype.kind == "V":
-            return FilePictures(array, layout, labels, split, notes)
-        pictures = ArrayPictures(array, layout, labels, split)
+            return FilePictures(*facts, notes=notes)
+        pictures = ArrayPictures(*facts, picture_shape=layout.picture)
         if "*" in layout.axes:
             pictures, note = self.arranged(pictures)
             notes += note
@@ -179,16 +157,11 @@ class _Search:
     def levels(self, pictures: ArrayPictures) -> tuple[Levels, tuple[str, ...]]:
         """Return the conversion of numbers to levels, and notes on it."""
         seen = Seen()
-        if needs_look(pictures.array.dtype, self.config) and not self._are_too_large(pictures):
-            seen = look(first_pictures(self.folder, pictures, _LOOKED_AT, _LOOKED_AT_BYTES), _LOOKED_AT)
+        if needs_look(pictures.array.dtype, self.config):
+            with contextlib.suppress(Refused):  # too large to be read
+                check_size(pictures.layout.picture[:2], self.config.max_megapixels)
+                seen = look(first_pictures(self.folder, pictures, _LOOKED_AT, _LOOKED_AT_BYTES), _LOOKED_AT)
         return levels_of(pictures.array.dtype, seen, printable(pictures.name), self.config)
-
-    def _are_too_large(self, pictures: ArrayPictures) -> bool:
-        try:
-            pictures.check(self.config)
-        except Refused:
-            return True
-        return False
 
     def check_names(self, files: Sequence[ArrayFile]) -> None:
         """Raise if the configuration names an array that no file has."""
@@ -228,21 +201,12 @@ def _inspect(folder: str, file: FoundFile) -> ArrayFile:
     return inspect_hdf5(folder, file)
 
 
-def _labels_key(path: str) -> tuple:
-    """Return the key that a file of labels shares with the file of its pictures."""
-    return ("idx", *idx_key(path)) if is_idx_labels(path) else () if is_idx(path) else file_key(path)
-
-
-def _pictures_key(path: str) -> tuple:
-    return ("idx", *idx_key(path)) if is_idx_images(path) else file_key(path)
-
-
 def _without_copies(files: Sequence[ArrayFile]) -> tuple[list[ArrayFile], dict[str, str]]:
     """Drop compressed IDX files beside an uncompressed copy; return the rest, and notes for the kept files."""
     kept: dict[tuple, ArrayFile] = {}
     copies: dict[str, str] = {}
     for file in sorted(files, key=lambda file: (is_idx(file.path) and file.path.lower().endswith(".gz"), file.path)):
-        key = (is_idx_images(file.path), *idx_key(file.path)) if is_idx(file.path) else (file.path,)
+        key = (is_idx_images(file.path), *file_key(file.path)) if is_idx(file.path) else (file.path,)
         if key in kept:
             note = f"{printable(file.path)} is not read: {printable(posixpath.basename(kept[key].path))} is the same"
             copies[kept[key].path] = note

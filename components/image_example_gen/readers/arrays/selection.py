@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from common.errors import figure
 from components.image_example_gen import reasons
@@ -14,7 +15,7 @@ from components.image_example_gen.readers.arrays.labels import (
     are_classes,
     can_be_labels,
     columns_of,
-    has_rows,
+    is_of_splits,
     label_array,
     read_names,
     row_count,
@@ -32,22 +33,16 @@ from components.image_example_gen.readers.arrays.names import (
     split_of_array,
     stem_of,
 )
-from components.image_example_gen.readers.arrays.own_splits import is_of_splits
 from components.image_example_gen.readers.arrays.pictures import holds_files
 from components.image_example_gen.storage.files import printable
 from serving.picture_files import Refused
 
-_MOST_NAMES = 10_000  # of labels
+_MAX_NAMES = 10_000  # of labels
 
 
 @dataclass(frozen=True)
 class Picked:
-    """An array of pictures.
-
-    Attributes:
-        array: The array.
-        layout: Its axes.
-    """
+    """An array of pictures."""
 
     array: Array
     layout: Layout
@@ -55,17 +50,11 @@ class Picked:
 
 @dataclass
 class Candidates:
-    """The candidates for pictures in a file.
-
-    Attributes:
-        file: The file.
-        pictures: The arrays that may be pictures.
-        reasons: The other arrays, with reasons.
-    """
+    """The candidates for pictures in a file."""
 
     file: ArrayFile
-    pictures: list[Picked] = field(default_factory=list)
-    reasons: list[tuple[Array, str]] = field(default_factory=list)
+    pictures: list[Picked] = field(default_factory=list)  # the arrays that may be pictures
+    reasons: list[tuple[Array, str]] = field(default_factory=list)  # the other arrays, with reasons
 
     @property
     def only_labels(self) -> bool:
@@ -76,13 +65,7 @@ class Candidates:
 
 
 def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
-    """Sort the arrays of a file into candidates for pictures and others.
-
-    Args:
-        folder: The folder that the file's path is relative to.
-        file: The file.
-        config: How pictures are read.
-    """
+    """Sort the arrays of a file into candidates for pictures and others."""
     found = Candidates(file)
     if is_idx_labels(file.path):
         return found
@@ -100,13 +83,10 @@ def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
 
 
 def pick_pictures(found: Candidates, config: DataConfig) -> list[Picked]:
-    """Return the arrays of a file that are read as pictures: one of each split.
-
-    Raises:
-        Refused: There is none, or there are several and no way to choose.
-    """
+    """Return the arrays of a file to read as pictures: one of each split. Raise Refused if there is none, or no way to choose."""
+    pictures = found.pictures
     if config.array is not None:
-        named = [picked for picked in found.pictures if same_name(picked.array, config.array)]
+        named = [picked for picked in pictures if same_name(picked.array, config.array)]
         if named:
             return named
         for array, reason in found.reasons:
@@ -115,11 +95,12 @@ def pick_pictures(found: Candidates, config: DataConfig) -> list[Picked]:
         for name, reason in found.file.unread:
             if name == config.array:
                 raise Refused(f"{printable(name)}: {reason}")
-    pictures = [picked for picked in found.pictures if not _is_ruled_out(picked, config)]
+        pictures = [picked for picked in pictures if not is_no_pictures(picked.array.name or stem_of(picked.array.path))]
     if not pictures:
         raise Refused(_why_none(found))
-    chosen = []
-    for _, group in _by_split(pictures):
+    chosen, split = [], lambda picked: split_of_array("", picked.array.name) or ""
+    for _, group in itertools.groupby(sorted(pictures, key=split), split):
+        group = list(group)
         if len(group) > 1 and not _needs_range(group[0], config) and any(_needs_range(one, config) for one in group):
             group = [one for one in group if not _needs_range(one, config)]
         called = [one for one in group if is_called_pictures(one.array.name)]
@@ -136,17 +117,8 @@ def pick_labels(
 ) -> LabelArray | None:
     """Return the labels of an array of pictures, or None.
 
-    Args:
-        folder: The folder that paths are relative to.
-        picked: The pictures.
-        found: All candidates in their file.
-        chosen: All arrays of pictures that are read from it.
-        beside: The file of labels with a matching name, or None.
-        config: How labels are read.
-
-    Raises:
-        InputError: The configuration names a column that does not exist.
-        Refused: The labels with the matching name do not fit.
+    `chosen` are all arrays of pictures that are read from its file, and `beside` is the file of labels with a matching name. Raise
+    InputError if the configuration names a column that does not exist, and Refused if the labels with the matching name do not fit.
     """
     pictures = {one.array.name for one in chosen}
     others = [array for array in found.file.arrays if array.name not in pictures and can_be_labels(array)]
@@ -155,15 +127,15 @@ def pick_labels(
     if config.array_labels is not None:
         named = [array for array in (*others, *outside) if same_name(array, config.array_labels)]
         if named:
-            return _named(folder, _fitting(picked, named[0]), others, config)
+            return _named(folder, picked, named[0], others, config)
     alike = _alike(picked.array, others)
     if alike:
-        return _named(folder, _fitting(picked, alike[0]), others, config)
+        return _named(folder, picked, alike[0], others, config)
     only = _only(folder, picked, others, config)
     if only is not None or not outside:
         return only
-    alike = _alike(picked.array, outside) or sorted(outside, key=lambda array: not has_rows(array, picked.layout.count))
-    return _named(folder, _fitting(picked, alike[0]), outside, config)
+    alike = _alike(picked.array, outside) or sorted(outside, key=lambda array: row_count(array) != picked.layout.count)
+    return _named(folder, picked, alike[0], outside, config)
 
 
 def unused_notes(
@@ -175,7 +147,7 @@ def unused_notes(
         file, name = printable(array.path), array.shown
         if array in used or names_labels(array.name) and array.dtype.kind in "SU":
             continue
-        if can_be_labels(array) and has_rows(array, picked.layout.count):
+        if can_be_labels(array) and row_count(array) == picked.layout.count:
             yield f"{file}: {name} is not used: data.array_labels={name} takes labels from it"
         elif any(array is one.array for one in found.pictures):
             yield f"{file}: {name} is not read: data.array={name} takes pictures from it"
@@ -198,18 +170,6 @@ def _layout(folder: str, array: Array, config: DataConfig, counts: set[int]) -> 
     return layout_of(array, config, counts)
 
 
-def _is_ruled_out(picked: Picked, config: DataConfig) -> bool:
-    """Return whether an array is excluded by its name, in a file without the configured array."""
-    return config.array is not None and is_no_pictures(picked.array.name or stem_of(picked.array.path))
-
-
-def _by_split(pictures: Sequence[Picked]) -> list[tuple[str, list[Picked]]]:
-    groups: dict[str, list[Picked]] = {}
-    for one in pictures:
-        groups.setdefault(split_of_array("", one.array.name) or "", []).append(one)
-    return sorted(groups.items())
-
-
 def _needs_range(picked: Picked, config: DataConfig) -> bool:
     return picked.array.dtype.kind == "f" and config.range is None
 
@@ -226,26 +186,22 @@ def _why_none(found: Candidates) -> str:
 def _alike(pictures: Array, others: Sequence[Array]) -> list[Array]:
     """Return the arrays with names of labels that otherwise match the pictures' name, the most likely first."""
     key = array_key(pictures.name)
-    alike = [(label_rank(array.name), array) for array in others if array_key(array.name) == key]
-    return [array for rank, array in sorted((pair for pair in alike if pair[0] is not None), key=lambda pair: pair[0])]
-
-
-def _fitting(picked: Picked, array: Array) -> Array:
-    if not has_rows(array, picked.layout.count):
-        here, there = figure(picked.layout.count), figure(row_count(array))
-        raise Refused(reasons.OTHER_COUNT.format(here, array.shown, there))
-    return array
+    alike = [array for array in others if array_key(array.name) == key and label_rank(array.name) is not None]
+    return sorted(alike, key=lambda array: label_rank(array.name))
 
 
 def _only(folder: str, picked: Picked, others: Sequence[Array], config: DataConfig) -> LabelArray | None:
     """Return the only array with as many rows that can be labels, under any name; None if there are none or several."""
-    of_as_many = [array for array in others if has_rows(array, picked.layout.count)]
+    of_as_many = [array for array in others if row_count(array) == picked.layout.count]
     found = [label_array(folder, array, config) for array in of_as_many]
     found = [labels for labels in found if labels is not None and are_classes(folder, labels)]
     return _with_names(folder, found[0], others) if len(found) == 1 else None
 
 
-def _named(folder: str, array: Array, others: Sequence[Array], config: DataConfig) -> LabelArray:
+def _named(folder: str, picked: Picked, array: Array, others: Sequence[Array], config: DataConfig) -> LabelArray:
+    if row_count(array) != picked.layout.count:
+        here, there = figure(picked.layout.count), figure(row_count(array))
+        raise Refused(reasons.OTHER_COUNT.format(here, array.shown, there))
     column = 0 if is_idx_labels(array.path) and "qmnist" in array.path.lower() else None
     labels = label_array(folder, array, config, column)
     if labels is None:
@@ -255,13 +211,8 @@ def _named(folder: str, array: Array, others: Sequence[Array], config: DataConfi
 
 def _with_names(folder: str, labels: LabelArray, others: Sequence[Array]) -> LabelArray:
     """Return the labels with the names that the file defines."""
-    found = [
-        array
-        for array in others
-        if array is not labels.array and array.dtype.kind in "SU" and len(array.shape) == 1 and names_labels(array.name)
-    ]
-    if len(found) != 1 or labels.array.dtype.kind not in "biuf" or not found[0].shape[0] <= _MOST_NAMES:
+    if labels.array.dtype.kind not in "biuf" or is_idx(labels.array.path):
         return labels
-    if is_idx(labels.array.path):
-        return labels
-    return LabelArray(labels.array, labels.last, labels.column, labels.one_hot, read_names(folder, found[0]))
+    found = [array for array in others if array.dtype.kind in "SU" and len(array.shape) == 1 and names_labels(array.name)]
+    few = len(found) == 1 and found[0].shape[0] <= _MAX_NAMES
+    return replace(labels, own_names=read_names(folder, found[0])) if few else labels

@@ -22,8 +22,6 @@ from components.image_example_gen.readers.columnar.columns import (
     choose_columns,
     label_texts,
     load_pyarrow,
-    row_splits,
-    split_texts,
     take_pictures,
 )
 from components.image_example_gen.readers.columnar.messages import (
@@ -37,7 +35,7 @@ from components.image_example_gen.readers.columnar.messages import (
     read_messages,
     width_of,
 )
-from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.container import Container
 from components.image_example_gen.readers.own_labels import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
@@ -49,32 +47,27 @@ if TYPE_CHECKING:
 ARROW_SUFFIXES = (".arrow", ".feather")
 _BESIDE = re.compile(r"(cache-.*|.*indices)\.arrow")  # written by Hugging Face beside pictures: cached copies, and row orders
 _READ_AT_ONCE = 4 << 20
-_MOST_ROWS_PER_BYTE = 8
+_MAX_ROWS_PER_BYTE = 8
 
 
 @dataclass(frozen=True)
-class ArrowPictures(FileContainer):
+class ArrowPictures(Container):
     """The pictures of one Arrow file, as far as it can be read; see `Container`."""
 
-    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
-        """Yield the pictures in order, and rejects; after a damaged batch, continue with the next one."""
-        place = start
-        try:
-            with open_seekable(join(folder, self.path)) as stream:
-                reader = _Reader(stream, config)
-                first = 0
-                for message in reader.messages():
-                    begin, end = max(start, first), min(stop, first + message.rows)
-                    if begin < end:
-                        yield from self._batch(reader, message, first, begin, end)
-                        place = end
-                    first += message.rows
-                    if first >= stop != self.count:  # the last unit reads on, so that damage after the last row is reported once
-                        return
-        except InputError:
-            raise
-        except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
-            yield Rejected(self.path, reasons.ARROW_CUT, max(stop - place, 1))
+    damaged_here = reasons.ARROW_CUT
+
+    def _items(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
+        """Yield like `read`; after a damaged batch, continue with the next one."""
+        with open_seekable(join(folder, self.path)) as stream:
+            reader = _Reader(stream, config)
+            first = 0
+            for message in reader.messages():
+                begin, end = max(start, first), min(stop, first + message.rows)
+                if begin < end:
+                    yield from self._batch(reader, message, first, begin, end)
+                first += message.rows
+                if first >= stop != self.count:  # the last unit reads on, so that damage after the last row is reported once
+                    return
 
     def _batch(self, reader: _Reader, message: Message, first: int, begin: int, end: int) -> Iterator[Encoded | Rejected]:
         config, place = reader.config, begin
@@ -110,10 +103,11 @@ class _Reader:
     def rows(self, message: Message, begin: int, end: int) -> Iterator[list[TableRow]]:
         """Yield rows of a batch, a few megabytes at a time."""
         batch = Batch(self.stream, message, message.header)
-        present, file = self._is_valid(batch, self.columns.image), np.zeros(batch.rows, bool)
-        if self.columns.file:
-            file = self._is_valid(batch, self.columns.file)
-        labels, splits = self._labels(batch)[begin:end], self._splits(batch)[begin:end]
+        present = self._is_valid(batch, self.columns.image)
+        file = self._is_valid(batch, self.columns.file) if self.columns.file else np.zeros(batch.rows, bool)
+        columns = self.columns
+        labels = self._texts(batch, columns.label, self.config.label_names, columns.names)[begin:end]
+        splits = self._texts(batch, columns.split, (), columns.split_names)[begin:end]
         offsets, data = self._offsets(batch, self.columns.image)
         for start, stop in _pieces(offsets, begin, end):
             piece = data(int(offsets[start]), int(offsets[stop]))
@@ -128,10 +122,7 @@ class _Reader:
         """Collect the splits in the rows of a batch."""
         path = self.columns.split
         batch = Batch(self.stream, message, message.header)
-        kind, node, buffer = self._place(path)
-        is_dictionary = load_pyarrow().types.is_dictionary(kind)
-        values = _array(batch, kind.index_type if is_dictionary else kind, node, buffer).unique().to_pylist()
-        splits.add(split_texts(self._looked_up(values, path) if is_dictionary else values, self.columns.split_names))
+        splits.add(label_texts(self._looked_up(self._column(batch, path).unique(), path), (), self.columns.split_names))
 
     def _take_schema(self, message: Message) -> None:
         if message.kind != SCHEMA or message.header.number(0, "h"):
@@ -171,29 +162,25 @@ class _Reader:
             found &= batch.is_valid(node, buffer)
         return found
 
-    def _labels(self, batch: Batch) -> list[str]:
-        if not self.columns.label:
-            return [""] * batch.rows
-        return label_texts(self._values(batch, self.columns.label), self.config.label_names, self.columns.names)
-
-    def _splits(self, batch: Batch) -> list[str | None]:
-        if not self.columns.split:
-            return [None] * batch.rows
-        return row_splits(self._values(batch, self.columns.split), self.columns.split_names)
+    def _texts(self, batch: Batch, path: tuple[str, ...], given: Sequence[str], own: Sequence[str]) -> list[str]:
+        return label_texts(self._values(batch, path), given, own) if path else [""] * batch.rows
 
     def _values(self, batch: Batch, path: tuple[str, ...]) -> list[Any]:
         """Return a column of text or numbers, with None also where its parent is null."""
-        kind, node, buffer = self._place(path)
-        if load_pyarrow().types.is_dictionary(kind):
-            values = self._looked_up(_array(batch, kind.index_type, node, buffer).to_pylist(), path)
-        else:
-            values = _array(batch, kind, node, buffer).to_pylist()
-        present = self._is_valid(batch, path).tolist()
+        values, present = self._looked_up(self._column(batch, path), path), self._is_valid(batch, path).tolist()
         return [value if there else None for value, there in zip(values, present, strict=True)]
 
-    def _looked_up(self, places: Sequence[int | None], path: tuple[str, ...]) -> list[Any]:
+    def _column(self, batch: Batch, path: tuple[str, ...]) -> pa.Array:
+        """Return a column of text or numbers, or of indices of a dictionary."""
+        kind, node, buffer = self._place(path)
+        return _array(batch, kind.index_type if load_pyarrow().types.is_dictionary(kind) else kind, node, buffer)
+
+    def _looked_up(self, values: pa.Array, path: tuple[str, ...]) -> list[Any]:
+        """Return values, those of a dictionary if the column has one."""
+        if not load_pyarrow().types.is_dictionary(self._place(path)[0]):
+            return values.to_pylist()
         entries = self.entries.get(self.dictionaries.get(path, -1), [])
-        return [None if place is None else entries[place] for place in places]
+        return [None if place is None else entries[place] for place in values.to_pylist()]
 
     def _offsets(self, batch: Batch, path: Sequence[str]) -> tuple[np.ndarray, Any]:
         """Return the offsets of pictures in their buffer, and a function that reads a part of it."""
@@ -222,13 +209,7 @@ def is_mine(path: str) -> bool:
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> ArrowPictures | Rejected:
-    """Read a file's schema, and the headers of its batches.
-
-    Args:
-        folder: The folder that the file's path is relative to.
-        file: The file. The caller interprets the folders that contain it.
-        config: Which columns are read.
-    """
+    """Read a file's schema, and the headers of its batches."""
     try:
         with open_seekable(join(folder, file.path)) as stream:
             head = stream.read(64)
@@ -260,13 +241,12 @@ def _found(reader: _Reader, head: bytes, file: FoundFile) -> ArrowPictures | Rej
         return Rejected(file.path, reasons.ARROW_SCHEMA_CUT if known else described_beginning(head, "Arrow file"))
     if isinstance(reader.columns, str):
         return Rejected(file.path, reader.columns or reasons.ARROW_SCHEMA)
-    if count > reader.size * _MOST_ROWS_PER_BYTE:
+    if count > reader.size * _MAX_ROWS_PER_BYTE:
         return Rejected(file.path, reasons.ARROW_ROWS.format(reader.size))
     if not count:
         return Rejected(file.path, reasons.ARROW_TRUNCATED.format(reader.size) if broken else reasons.ARROW_EMPTY)
-    notes = (*reader.columns.notes, *splits.notes(f"the column {''.join(reader.columns.split)}"))
-    notes = tuple(f"{file.path}: {note}" for note in notes)
-    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, row_splits=splits.found, notes=notes)
+    facts = splits.facts(file.path, f"the column {''.join(reader.columns.split)}", reader.columns.notes)
+    return ArrowPictures(file.path, split_in_name(posixpath.basename(file.path)), count, **facts)
 
 
 def _pieces(offsets: np.ndarray, begin: int, end: int) -> Iterator[tuple[int, int]]:

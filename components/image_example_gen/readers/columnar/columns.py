@@ -16,7 +16,7 @@ from components.image_example_gen import reasons
 from components.image_example_gen.config import DataConfig
 from components.image_example_gen.items import Encoded, Rejected
 from components.image_example_gen.readers.beginnings import with_names
-from components.image_example_gen.readers.own_labels import SPLIT_NAMES, split_said
+from components.image_example_gen.readers.own_labels import SPLIT_NAMES, rank, split_said
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,30 +30,20 @@ LABEL_NAMES = (
 
 _PYTHON_TYPE = "arrow.py_extension_type"
 _Kinds = dict[str, Any]  # the types of columns, by name
-TableRow = tuple["bytes | None", bool, str, "str | None"]  # a picture's bytes, whether the row names a file, label, split
+TableRow = tuple["bytes | None", bool, str, str]  # a picture's bytes, whether the row names a file, label, split
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns to read. Each is a path: a column's name, followed by names of nested fields.
+    """The columns to read. Each is a path: a column's name, followed by names of nested fields."""
 
-    Attributes:
-        image: The column with picture files' bytes.
-        file: The column with the names of these files; () if there is none.
-        label: The column with their labels; () if there is none.
-        names: The file's names of integer labels.
-        split: The column with the pictures' splits; () if there is none, or if splits are ignored.
-        split_names: The file's names of integer splits.
-        notes: Notes for the user, one line each.
-    """
-
-    image: tuple[str, ...]
-    file: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    split: tuple[str, ...] = ()
-    split_names: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    image: tuple[str, ...]  # the column with picture files' bytes
+    file: tuple[str, ...] = ()  # the column with the names of these files; () if there is none
+    label: tuple[str, ...] = ()  # the column with their labels; () if there is none
+    names: tuple[str, ...] = ()  # the file's names of integer labels
+    split: tuple[str, ...] = ()  # the column with the pictures' splits; () if there is none, or if splits are ignored
+    split_names: tuple[str, ...] = ()  # the file's names of integer splits
+    notes: tuple[str, ...] = ()  # notes for the user, one line each
 
     @property
     def paths(self) -> list[tuple[str, ...]]:
@@ -94,13 +84,14 @@ def load_pyarrow() -> Any:
 def choose_columns(schema: pa.Schema, config: DataConfig) -> Columns | str:
     """Return the columns of pictures and labels, or the reason for having none, in under 120 characters.
 
-    Pictures are in the column named by `data.record_image`, else in the first that the metadata calls an image, else in
-    the first with a usual name, else in the only one of bytes. Labels are in the column named by `data.record_label`,
-    else in the first with a usual name; columns with names or text have priority over plain numbers.
+    Pictures are in the column named by `data.record_image`, else in the first that the metadata calls an image, else in the first
+    with a usual name, else in the only one of bytes. Labels are in the column named by `data.record_label`, else in the first with
+    a usual name; columns with names or text have priority over plain numbers.
     """
     features = _features(schema)
-    kinds = {field.name: field.type for field in reversed(list(schema))}  # of columns with the same name, keep the first
-    kinds = dict(reversed(kinds.items()))
+    kinds: _Kinds = {}
+    for field in schema:
+        kinds.setdefault(field.name, field.type)
     image = _image(kinds, config.record_image, features)
     if isinstance(image, str):
         return image
@@ -128,31 +119,13 @@ def find_array(batch: Any, path: Sequence[str]) -> pa.Array:
 
 def label_texts(values: Iterable[Any], given: Sequence[str], own: Sequence[str]) -> list[str]:
     """Return labels as text: '' for none; integers by the given names, else by the file's own, else as digits."""
-    return [_label_text(value, given or own, bool(own)) for value in values]
-
-
-def split_texts(values: Iterable[Any], names: Sequence[str]) -> list[str]:
-    """Return the values of a column of splits as text: '' for none; integers by their names."""
-    return label_texts(values, (), names)
-
-
-def row_splits(values: Iterable[Any], names: Sequence[str]) -> list[str | None]:
-    """Return the splits in a column, None for none."""
-    return [split_said(text) if text else None for text in split_texts(values, names)]
+    return ["" if value == -1 and own else _label_text(value, given or own) for value in values]  # Hugging Face hides labels as -1
 
 
 def take_pictures(
     path: str, first: int, rows: Iterable[TableRow], split: str | None, most_megabytes: float
 ) -> Iterator[Encoded | Rejected]:
-    """Yield the pictures of rows.
-
-    Args:
-        path: Path of the file.
-        first: The index of the first row.
-        rows: For each row: the picture's bytes, whether it names a file, its label, and its split.
-        split: The split of rows without one.
-        most_megabytes: A larger picture is rejected.
-    """
+    """Yield the pictures of rows, whose first has index `first`; `split` is the split of rows without one."""
     for number, (data, names_file, label, own) in enumerate(rows, first):
         name = f"{path}#{number}"
         if not data:
@@ -160,16 +133,16 @@ def take_pictures(
         elif len(data) > most_megabytes * 1e6:
             yield Rejected(name, reasons.TOO_LARGE.format(most_megabytes))
         else:
-            yield Encoded(name, label, own or split, data)
+            yield Encoded(name, label, split_said(own) or split, data)
 
 
-def _label_text(value: Any, names: Sequence[str], hides: bool) -> str:
-    if value is None or (hides and value == -1):  # Hugging Face's test sets hide their labels in this way
+def _label_text(value: Any, names: Sequence[str]) -> str:
+    if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int):
-        return str(names[value]) if 0 <= value < len(names) else str(value)
+    if isinstance(value, int) and 0 <= value < len(names):
+        return str(names[value])
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
@@ -189,9 +162,9 @@ def _image(kinds: _Kinds, named: str | None, features: dict[str, dict]) -> Colum
         words = f"the column {named} holds no pictures" if path else f"no column {named}"
         return found or with_names(f"{words}; it has ", kinds, ": data.record_image names one")
     by_type = [name for name, feature in features.items() if feature.get("_type") == "Image" and name in kinds]
-    by_name = sorted((name for name in kinds if name.casefold() in IMAGE_NAMES), key=lambda name: _rank(name, IMAGE_NAMES))
+    by_name = sorted((name for name in kinds if name.casefold() in IMAGE_NAMES), key=lambda name: rank(name, IMAGE_NAMES))
     of_bytes = [name for name in kinds if _picture_at(kinds, (name,))]
-    by_type.sort(key=lambda name: _rank(name, IMAGE_NAMES))
+    by_type.sort(key=lambda name: rank(name, IMAGE_NAMES))
     for names in (by_type, by_name, of_bytes if len(of_bytes) == 1 else []):
         fitting = {name: found for name in names if (found := _picture_at(kinds, (name,)))}
         if fitting:
@@ -214,7 +187,7 @@ def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[
             notes.append(f"the column {name} is not used for labels: it holds no single text or whole number")
             continue
         speaks = named or not _is_number(kind)
-        found.append((not speaks, _rank(name, LABEL_NAMES), index, name))
+        found.append((not speaks, rank(name, LABEL_NAMES), index, name))
     found.sort()
     others = (f"the column {name} is not used: data.record_label names it" for *_, name in found[1:])
     return tuple(name for *_, name in found[:1]), (*others, *notes)
@@ -223,7 +196,7 @@ def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[
 def _usual_split(kinds: _Kinds, features: dict[str, dict], taken: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the column of splits, which holds text or named numbers; and notes on one that does not."""
     usual = (name for name in kinds if name.casefold() in SPLIT_NAMES and name not in taken)
-    for name in sorted(usual, key=lambda name: _rank(name, SPLIT_NAMES)):
+    for name in sorted(usual, key=lambda name: rank(name, SPLIT_NAMES)):
         if _is_of_splits(name, kinds[name], features):
             return (name,), ()
         if name.casefold() == SPLIT_NAMES[0]:
@@ -244,12 +217,6 @@ def _names_of(features: dict[str, dict], label: tuple[str, ...]) -> tuple[str, .
         feature = feature.get(name) if isinstance(feature, dict) else None
     names = feature.get("names") if label and isinstance(feature, dict) else None
     return tuple(map(str, names)) if isinstance(names, list) else ()
-
-
-def _rank(name: str, usual: Sequence[str]) -> tuple[int, bool]:
-    """Return the rank of a name among the usual ones, ignoring case; of two equal ones, lower case comes first."""
-    small = name.casefold()
-    return usual.index(small) if small in usual else len(usual), small != name
 
 
 def _path_to(kinds: _Kinds, named: str) -> tuple[str, ...]:

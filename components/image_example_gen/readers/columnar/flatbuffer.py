@@ -11,15 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """A table within a message.
+    """A table within a message."""
 
-    Attributes:
-        data: The message.
-        place: Offset of the table in it.
-    """
-
-    data: bytes
-    place: int
+    data: bytes  # of the message
+    place: int  # offset of the table in it
 
     @classmethod
     def root(cls, data: bytes) -> Table:

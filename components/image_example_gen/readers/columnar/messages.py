@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 FILE_MAGIC = b"ARROW1\0\0"
 SCHEMA, DICTIONARY, BATCH = 1, 2, 3  # kinds of messages, from format/Message.fbs
 _CODECS = {0: "lz4", 1: "zstd"}  # from the same file
-_MOST_HEADER, _MOST_UNPACKED = 64 << 20, 1 << 30
+_BUFFERS = {  # number of a column's own buffers: its types
+    1: ("struct", "fixed_size_list"),
+    2: ("list", "large_list", "map", "dictionary", "primitive", "decimal", "fixed_size_binary"),
+    3: ("binary", "string", "large_binary", "large_string"),
+}
+_MAX_HEADER, _MAX_UNPACKED = 64 << 20, 1 << 30
 
 
 class BrokenError(ValueError):
@@ -32,21 +37,13 @@ class BrokenError(ValueError):
 
 @dataclass(frozen=True)
 class Message:
-    """A message of a stream.
+    """A message of a stream."""
 
-    Attributes:
-        kind: SCHEMA, DICTIONARY, BATCH or another number.
-        data: Its header, a flatbuffer.
-        body: Offset of its body in the file.
-        size: Size of the body in bytes.
-        start: Offset of the message in the file.
-    """
-
-    kind: int
-    data: bytes
-    body: int
-    size: int
-    start: int
+    kind: int  # SCHEMA, DICTIONARY, BATCH or another number
+    data: bytes  # its header, a flatbuffer
+    body: int  # offset of its body in the file
+    size: int  # size of the body in bytes
+    start: int  # offset of the message in the file
 
     @property
     def header(self) -> Table:
@@ -63,15 +60,7 @@ class Message:
 
 
 def read_messages(stream: BinaryIO, size: int) -> Iterator[Message]:
-    """Yield a file's messages without reading their bodies.
-
-    Args:
-        stream: The file.
-        size: Its size in bytes.
-
-    Raises:
-        BrokenError: The file is cut short, or the next bytes are not a message.
-    """
+    """Yield the messages of a file of `size` bytes without their bodies. Raise BrokenError if it is cut short or damaged."""
     stream.seek(0)
     place = 8 if stream.read(8) == FILE_MAGIC else 0
     while place < size:
@@ -83,7 +72,7 @@ def read_messages(stream: BinaryIO, size: int) -> Iterator[Message]:
         (length,) = struct.unpack_from("<i", begin, prefix - 4)
         if length == 0:
             return
-        if not 0 < length <= min(_MOST_HEADER, size - place - prefix):
+        if not 0 < length <= min(_MAX_HEADER, size - place - prefix):
             raise BrokenError("a header is longer than the file")
         stream.seek(place + prefix)
         message = _message(read_fully(stream, length), place, place + prefix + length)
@@ -103,13 +92,7 @@ def _message(data: bytes, start: int, body: int) -> Message:
 
 
 class Batch:
-    """A batch of rows, or a dictionary's entries, whose buffers are read one by one.
-
-    Args:
-        stream: The file.
-        message: The message.
-        header: The header of the batch in it.
-    """
+    """A batch of rows, or a dictionary's entries, whose buffers are read one by one; `header` describes it in the message."""
 
     def __init__(self, stream: BinaryIO, message: Message, header: Table):
         self.stream, self.message = stream, message
@@ -130,7 +113,7 @@ class Batch:
         begin, length = self.place(index)
         if not length:
             return b""
-        if length > _MOST_UNPACKED:
+        if length > _MAX_UNPACKED:
             raise BrokenError("a buffer is too large")
         self.stream.seek(begin)
         data = read_fully(self.stream, length)
@@ -139,7 +122,7 @@ class Batch:
         (unpacked,) = struct.unpack_from("<q", data)
         if unpacked == -1:
             return data[8:]
-        if not 0 <= unpacked <= _MOST_UNPACKED:
+        if not 0 <= unpacked <= _MAX_UNPACKED:
             raise BrokenError("a buffer unpacks to too much")
         return load_pyarrow().Codec(self.codec).decompress(data[8:], unpacked, asbytes=True) if unpacked else b""
 
@@ -154,28 +137,16 @@ class Batch:
 
 
 def width_of(kind: pa.DataType) -> tuple[int, int]:
-    """Return the number of nodes and buffers of a column, including nested ones.
-
-    Raises:
-        BrokenError: The type is not supported here.
-    """
+    """Return the number of nodes and buffers of a column, including nested ones. Raise BrokenError for types not supported here."""
     types = load_pyarrow().types
     if isinstance(kind, load_pyarrow().BaseExtensionType):
         return width_of(kind.storage_type)
     if types.is_null(kind):
         return 1, 0
-    inside = [kind.field(index).type for index in range(kind.num_fields)]
-    if types.is_struct(kind) or types.is_fixed_size_list(kind):
-        own = 1
-    elif types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
-        own = 2
-    elif types.is_union(kind):
+    own = next((count for count, names in _BUFFERS.items() if any(getattr(types, f"is_{name}")(kind) for name in names)), None)
+    if types.is_union(kind):
         own = 1 if kind.mode == "sparse" else 2
-    elif types.is_binary(kind) or types.is_string(kind) or types.is_large_binary(kind) or types.is_large_string(kind):
-        own = 3
-    elif types.is_dictionary(kind) or types.is_primitive(kind) or types.is_decimal(kind) or types.is_fixed_size_binary(kind):
-        own = 2
-    else:
+    if own is None:
         raise BrokenError("a column of a type that is not known")
-    widths = [width_of(each) for each in inside]
+    widths = [width_of(kind.field(index).type) for index in range(kind.num_fields)]
     return 1 + sum(nodes for nodes, _ in widths), own + sum(buffers for _, buffers in widths)

@@ -20,12 +20,10 @@ from components.image_example_gen.readers.columnar.columns import (
     find_array,
     label_texts,
     load_pyarrow,
-    row_splits,
-    split_texts,
     take_pictures,
 )
 from components.image_example_gen.readers.columnar.thrift import nesting_of
-from components.image_example_gen.readers.container import FileContainer
+from components.image_example_gen.readers.container import Container
 from components.image_example_gen.readers.own_labels import OwnSplits
 from components.image_example_gen.splits import split_in_name
 from components.image_example_gen.storage.files import FoundFile, join, open_seekable
@@ -37,24 +35,22 @@ if TYPE_CHECKING:
 
 PARQUET_SUFFIXES = (".parquet", ".pq")
 _MAGIC = b"PAR1"
-_BATCH_BYTES, _MOST_ROWS = 4 << 20, 1024
+_BATCH_BYTES, _MAX_ROWS = 4 << 20, 1024
 _BUFFER = 1 << 20  # read at once per column: a row group's column may have hundreds of megabytes
 # A row needs at least an eighth of a byte, and pictures are compressed already. Files beyond these limits are wrong or a bomb.
-_MOST_ROWS_PER_BYTE, _MOST_EXPANSION, _ALWAYS_ALLOWED = 8, 100, 256 << 20
+_MAX_ROWS_PER_BYTE, _MAX_EXPANSION, _ALWAYS_ALLOWED = 8, 100, 256 << 20
 _SHORT = 40  # maximum characters of a value in a footer's statistics that is surely not truncated
-_MOST_LEVELS = 100  # of nested structures
-_MOST_LIST = 100_000  # entries of a list in the footer, such as row groups
+_MAX_LEVELS = 100  # of nested structures
+_MAX_LIST = 100_000  # entries of a list in the footer, such as row groups
 
 
 @dataclass(frozen=True)
-class ParquetPictures(FileContainer):
-    """The pictures of one Parquet file; see `Container`.
+class ParquetPictures(Container):
+    """The pictures of one Parquet file; see `Container`."""
 
-    Attributes:
-        groups: Number of rows of each row group.
-    """
+    damaged_here = reasons.PARQUET_DAMAGED
 
-    groups: tuple[int, ...]
+    groups: tuple[int, ...]  # number of rows of each row group
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Return ranges of whole row groups with about `size` pictures each: a part of a group cannot be read by itself."""
@@ -66,21 +62,14 @@ class ParquetPictures(FileContainer):
             stop += rows
         return [*found, (start, stop)] if stop > start else found
 
-    def read(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
-        """Yield the pictures in order, and rejects; after a damaged row group, continue with the next one."""
-        place = start
-        try:
-            with open_seekable(join(folder, self.path)) as stream:
-                file = _opened(stream)
-                columns = choose_columns(file.schema_arrow, config)
-                for group, (begin, rows) in enumerate(zip(accumulate(self.groups, initial=0), self.groups)):
-                    if start <= begin < stop:
-                        yield from self._group(file, group, begin, columns, config)
-                        place = begin + rows
-        except InputError:
-            raise
-        except Exception:  # pyarrow, stores and Python raise many types of errors on damaged files
-            yield Rejected(self.path, reasons.PARQUET_DAMAGED, max(stop - place, 1))
+    def _items(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
+        """Yield like `read`; after a damaged row group, continue with the next one."""
+        with open_seekable(join(folder, self.path)) as stream:
+            file = _opened(stream)
+            columns = choose_columns(file.schema_arrow, config)
+            for group, begin in zip(range(len(self.groups)), accumulate(self.groups, initial=0)):
+                if start <= begin < stop:
+                    yield from self._group(file, group, begin, columns, config)
 
     def _group(
         self, file: pq.ParquetFile, group: int, first: int, columns: Columns, config: DataConfig
@@ -107,13 +96,7 @@ def is_mine(path: str) -> bool:
 
 
 def find(folder: str, file: FoundFile, config: DataConfig) -> ParquetPictures | Rejected:
-    """Read a file's footer.
-
-    Args:
-        folder: The folder that the file's path is relative to.
-        file: The file. The caller interprets the folders that contain it.
-        config: Which columns are read.
-    """
+    """Read a file's footer."""
     try:
         with open_seekable(join(folder, file.path)) as stream:
             return _wrong(stream, file) or _found(stream, file, config)
@@ -145,7 +128,7 @@ def _check_nesting(stream: BinaryIO) -> None:
     stream.seek(-8, 2)
     length = int.from_bytes(stream.read(4), "little")
     stream.seek(-8 - length, 2)
-    if nesting_of(read_fully(stream, length)) > _MOST_LEVELS:
+    if nesting_of(read_fully(stream, length)) > _MAX_LEVELS:
         raise ValueError("columns are nested too deeply")
 
 
@@ -157,18 +140,15 @@ def _found(stream: BinaryIO, file: FoundFile, config: DataConfig) -> ParquetPict
         return Rejected(file.path, columns)
     metadata = parquet.metadata
     groups = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
-    if any(rows < 0 for rows in groups) or sum(groups) > size * _MOST_ROWS_PER_BYTE:
+    if any(rows < 0 for rows in groups) or sum(groups) > size * _MAX_ROWS_PER_BYTE:
         return Rejected(file.path, reasons.PARQUET_ROWS.format(size))
     if not sum(groups):
         return Rejected(file.path, reasons.PARQUET_EMPTY)
     unpacked = sum(_unpacked(parquet, group, columns) for group in range(len(groups)))
-    if unpacked > max(size * _MOST_EXPANSION, _ALWAYS_ALLOWED):
-        return Rejected(file.path, reasons.PARQUET_EXPANDS.format(_MOST_EXPANSION))
-    splits = _own_splits(parquet, columns)
-    notes = (*columns.notes, *splits.notes(f"the column {''.join(columns.split)}"))
-    notes = tuple(f"{file.path}: {note}" for note in notes)
-    split = split_in_name(posixpath.basename(file.path))
-    return ParquetPictures(file.path, split, sum(groups), groups, row_splits=splits.found, notes=notes)
+    if unpacked > max(size * _MAX_EXPANSION, _ALWAYS_ALLOWED):
+        return Rejected(file.path, reasons.PARQUET_EXPANDS.format(_MAX_EXPANSION))
+    facts = _own_splits(parquet, columns).facts(file.path, f"the column {''.join(columns.split)}", columns.notes)
+    return ParquetPictures(file.path, split_in_name(posixpath.basename(file.path)), sum(groups), groups, **facts)
 
 
 def _own_splits(file: pq.ParquetFile, columns: Columns) -> OwnSplits:
@@ -176,13 +156,13 @@ def _own_splits(file: pq.ParquetFile, columns: Columns) -> OwnSplits:
     splits = OwnSplits()
     for group in range(file.metadata.num_row_groups) if columns.split else ():
         try:
-            statistics = _chunk(file, group, columns.split).statistics
+            statistics = _chunks(file, group, columns.split)[0].statistics
             if _is_one_value(statistics):
-                splits.add(split_texts([statistics.min], columns.split_names))
+                splits.add(label_texts([statistics.min], (), columns.split_names))
                 continue
-            for batch in file.iter_batches(_MOST_ROWS, row_groups=[group], columns=[*columns.split], use_threads=False):
+            for batch in file.iter_batches(_MAX_ROWS, row_groups=[group], columns=[*columns.split], use_threads=False):
                 batch.validate(full=True)
-                splits.add(split_texts(find_array(batch, columns.split).unique().to_pylist(), columns.split_names))
+                splits.add(label_texts(find_array(batch, columns.split).unique().to_pylist(), (), columns.split_names))
         except Exception:  # errors of pyarrow or a store: reported when the file is read
             continue
     return splits
@@ -194,17 +174,17 @@ def _opened(stream: BinaryIO) -> pq.ParquetFile:
 
     _check_nesting(stream)
     stream.seek(0)
-    return pq.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False, thrift_container_size_limit=_MOST_LIST)
+    return pq.ParquetFile(stream, buffer_size=_BUFFER, pre_buffer=False, thrift_container_size_limit=_MAX_LIST)
 
 
 def _rows(batch: pa.RecordBatch, columns: Columns, config: DataConfig) -> Iterator[TableRow]:
     images = find_array(batch, columns.image)
     files = find_array(batch, columns.file).is_valid().to_pylist() if columns.file else [False] * len(images)
-    labels = find_array(batch, columns.label).to_pylist() if columns.label else [None] * len(images)
-    labels = label_texts(labels, config.label_names, columns.names)
-    splits = find_array(batch, columns.split).to_pylist() if columns.split else [None] * len(images)
-    for image, file, label, split in zip(images, files, labels, row_splits(splits, columns.split_names)):
-        yield image.as_py(), file, label, split
+    labels, splits = (
+        find_array(batch, path).to_pylist() if path else [None] * len(images) for path in (columns.label, columns.split)
+    )
+    texts = label_texts(labels, config.label_names, columns.names), label_texts(splits, (), columns.split_names)
+    return zip((image.as_py() for image in images), files, *texts)
 
 
 def _is_one_value(statistics: pq.Statistics | None) -> bool:
@@ -214,24 +194,22 @@ def _is_one_value(statistics: pq.Statistics | None) -> bool:
     return statistics.min == statistics.max and len(str(statistics.min)) <= _SHORT
 
 
-def _chunk(file: pq.ParquetFile, group: int, path: Sequence[str]) -> pq.ColumnChunkMetaData:
+def _chunks(file: pq.ParquetFile, group: int, path: Sequence[str]) -> list[pq.ColumnChunkMetaData]:
     """Return the footer's metadata of a column in a row group."""
     metadata, wanted = file.metadata.row_group(group), ".".join(path)
     chunks = (metadata.column(number) for number in range(metadata.num_columns))
-    return next(chunk for chunk in chunks if chunk.path_in_schema == wanted)
+    return [chunk for chunk in chunks if chunk.path_in_schema == wanted]
 
 
 def _unpacked(file: pq.ParquetFile, group: int, columns: Columns) -> int:
     """Return the decompressed size of a row group's pictures in bytes, according to the footer."""
-    metadata, wanted = file.metadata.row_group(group), ".".join(columns.image)
-    chunks = (metadata.column(number) for number in range(metadata.num_columns))
-    return sum(max(chunk.total_uncompressed_size, 0) for chunk in chunks if chunk.path_in_schema == wanted)
+    return sum(max(chunk.total_uncompressed_size, 0) for chunk in _chunks(file, group, columns.image))
 
 
 def _batch_rows(file: pq.ParquetFile, group: int, columns: Columns) -> int:
     """Return the number of rows to read at once, so that they have few megabytes whatever the pictures' size."""
     each = _unpacked(file, group, columns) // max(file.metadata.row_group(group).num_rows, 1)
-    return min(max(_BATCH_BYTES // max(each, 1), 1), _MOST_ROWS)
+    return min(max(_BATCH_BYTES // max(each, 1), 1), _MAX_ROWS)
 
 
 def _first_words(error: Exception) -> str:

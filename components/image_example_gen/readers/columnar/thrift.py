@@ -11,21 +11,16 @@ from collections.abc import Iterator
 
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _SCHEMA, _CHILDREN = 2, 5  # fields of FileMetaData and of SchemaElement
-_MOST_NESTED = 64  # nested structures of the footer itself
+_MAX_NESTED = 64  # nested structures of the footer itself
 
 
 def nesting_of(footer: bytes) -> int:
-    """Return the maximum nesting depth of groups of columns.
-
-    Raises:
-        ValueError: The footer is invalid.
-        IndexError: The footer is cut short.
-    """
+    """Return the maximum nesting depth of groups of columns. Raise ValueError or IndexError if the footer is damaged."""
     reader = _Reader(footer)
     for field, kind in reader.fields():
         if field == _SCHEMA and kind == _LIST:
             return _deepest(reader)
-        reader.skip(kind)
+        reader.value(kind)
     raise ValueError("a footer without a schema")
 
 
@@ -36,18 +31,12 @@ def _deepest(reader: _Reader) -> int:
     open_groups: list[int] = []  # number of remaining columns of each open group
     deepest = 0
     for _ in range(count):
-        children = 0
-        for field, kind in reader.fields():
-            if field == _CHILDREN:
-                number = reader.varint()
-                children = number >> 1 if not number & 1 else 0
-            else:
-                reader.skip(kind)
+        children = {field: reader.value(kind) for field, kind in reader.fields()}.get(_CHILDREN, 0)
         while open_groups and not open_groups[-1]:
             open_groups.pop()
         if open_groups:
             open_groups[-1] -= 1
-        if children:
+        if children > 0:
             open_groups.append(children)
             deepest = max(deepest, len(open_groups))
     return deepest
@@ -64,62 +53,49 @@ class _Reader:
         return self.data[self.place - 1]
 
     def varint(self) -> int:
-        number = shift = 0
-        while True:
+        number = 0
+        for shift in range(0, 64, 7):
             byte = self.byte()
             number |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return number
-            shift += 7
-            if shift > 63:
-                raise ValueError("a number that is too long")
+        raise ValueError("a number that is too long")
 
     def fields(self) -> Iterator[tuple[int, int]]:
-        """Yield the id and the type of each field of a structure; read or skip its value before the next one."""
+        """Yield the id and the type of each field of a structure; read its value before the next one."""
         field = 0
         while (header := self.byte()) != _STOP:
-            if header >> 4:
-                field += header >> 4
-            else:
-                field = self.varint() >> 1
+            field = field + (header >> 4) if header >> 4 else self.varint() >> 1
             yield field, header & 15
 
     def list_header(self) -> tuple[int, int]:
         """Return the type and the number of a list's entries."""
         header = self.byte()
-        count = header >> 4
-        return header & 15, self.varint() if count == 15 else count
+        return header & 15, self.varint() if header >> 4 == 15 else header >> 4
 
-    def skip(self, kind: int, nested: int = 0, in_list: bool = False) -> None:
-        """Skip a value."""
-        if nested > _MOST_NESTED or self.place > len(self.data):
+    def value(self, kind: int, nested: int = 0, in_list: bool = False) -> int:
+        """Return an integer; skip any other value, and return 0."""
+        if nested > _MAX_NESTED or self.place > len(self.data):
             raise ValueError("a structure that is nested too deeply, or breaks off")
-        if kind in (_TRUE, _FALSE):
-            self.place += in_list
-        elif kind == _BYTE:
-            self.place += 1
-        elif kind < _DOUBLE:
-            self.varint()
-        elif kind == _DOUBLE:
-            self.place += 8
-        elif kind == _BINARY:
-            size = self.varint()
-            self.place += size
-        elif kind in (_LIST, _SET):
+        if _BYTE < kind < _DOUBLE:
+            number = self.varint()
+            return number >> 1 ^ -(number & 1)
+        if kind in (_LIST, _SET):
             inner, count = self.list_header()
             for _ in range(count):
-                self.skip(inner, nested + 1, in_list=True)
+                self.value(inner, nested + 1, in_list=True)
         elif kind == _MAP:
-            self._skip_map(nested)
+            count = self.varint()
+            kinds = self.byte() if count else 0
+            for _ in range(count):
+                self.value(kinds >> 4, nested + 1, in_list=True)
+                self.value(kinds & 15, nested + 1, in_list=True)
         elif kind == _STRUCT:
             for _, inner in self.fields():
-                self.skip(inner, nested + 1)
+                self.value(inner, nested + 1)
         else:
-            raise ValueError("a value of a kind that is not known")
-
-    def _skip_map(self, nested: int) -> None:
-        count = self.varint()
-        kinds = self.byte() if count else 0
-        for _ in range(count):
-            self.skip(kinds >> 4, nested + 1, in_list=True)
-            self.skip(kinds & 15, nested + 1, in_list=True)
+            size = self.varint() if kind == _BINARY else {_TRUE: int(in_list), _FALSE: int(in_list), _BYTE: 1, _DOUBLE: 8}.get(kind)
+            if size is None:
+                raise ValueError("a value of a kind that is not known")
+            self.place += size
+        return 0

@@ -3,67 +3,45 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-FEWEST_NAMED, FEWEST = 16, 49  # minimum pixels per row: with a header that numbers them, and without
+from components.image_example_gen.readers.beginnings import square_of
+
+MIN_NUMBERED_PIXELS, MIN_PIXELS = 16, 49  # minimum pixels per row: with a header that numbers them, and without
 NUMBER = re.compile(rb"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _BOM = b"\xef\xbb\xbf"
 _SAMPLE = 24  # rows that determine the layout
 _LABELS = ("label", "labels", "class", "classes", "target", "targets", "y", "emotion", "category", "digit", "letter", "character")
 _USAGES = ("usage", "split", "set", "subset", "partition")
 _INDEXES = ("", "id", "index", "idx", "unnamed: 0", "image_id", "imageid", "no", "row")
-_SPLIT_WORDS = frozenset(
-    ("training", "publictest", "privatetest", "train", "test", "testing", "eval", "val", "valid", "validation", "dev")
-)
+_SPLIT_WORDS = {"training", "publictest", "privatetest", "train", "test", "testing", "eval", "val", "valid", "validation", "dev"}
 _SEPARATORS = (b",", b";", b"\t", b"|", b" ")
-_FEWEST_FOR_LAST = 20  # minimum rows to recognize the label in the last column
+_MIN_ROWS_FOR_LAST = 20  # minimum rows to recognize the label in the last column
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of a file's rows.
+    """The layout of a file's rows."""
 
-    Attributes:
-        separator: The separator of columns.
-        newline: The end of a row.
-        offset: Offset of the first row of data in bytes.
-        columns: Number of columns per row.
-        pixels: The columns of pixels, in order; if `packed`, the one with all of them.
-        length: Number of pixels per row.
-        label: The column of the label, or None.
-        usage: The column of the split, or None.
-        packed: Whether one column holds all pixels, separated by blanks.
-        trailing: Whether a separator ends each row.
-        guessed: Whether the column of the label is inferred only from its position.
-        unused: The names of unused columns.
-    """
-
-    separator: bytes
+    separator: bytes  # the separator of columns
     newline: bytes
-    offset: int
-    columns: int
-    pixels: tuple[int, ...] = ()
-    length: int = 0
-    label: int | None = None
-    usage: int | None = None
-    packed: bool = False
-    trailing: bool = False
-    guessed: bool = False
-    unused: tuple[str, ...] = ()
+    offset: int  # offset of the first row of data in bytes
+    columns: int  # number of columns per row
+    pixels: tuple[int, ...] = ()  # the columns of pixels, in order; if `packed`, the one with all of them
+    length: int = 0  # number of pixels per row
+    label: int | None = None  # the column of the label, or None
+    usage: int | None = None  # the column of the split, or None
+    packed: bool = False  # whether one column holds all pixels, separated by blanks
+    trailing: bool = False  # whether a separator ends each row
+    guessed: bool = False  # whether the column of the label is inferred only from its position
+    unused: tuple[str, ...] = ()  # the names of unused columns
 
 
 def layout_of(head: bytes, label_column: int | None = None, wanted: int | None = None) -> Layout | None:
-    """Return the layout of a file, or None if it is not a CSV of pixels.
-
-    Args:
-        head: Its first bytes, decompressed; they must include a header and a row.
-        label_column: The column of the label, if configured.
-        wanted: The number of pixels per row, if configured.
-    """
+    """Return the layout by the first bytes, decompressed, with a header and a row at least; None if it is not a CSV of pixels."""
     if b"\0" in head[:4096]:
         return None
     offset = len(_BOM) if head.startswith(_BOM) else 0
@@ -72,27 +50,24 @@ def layout_of(head: bytes, label_column: int | None = None, wanted: int | None =
     if len(lines) > 2:
         lines.pop()  # the rest, or a row that is cut off
     separator = _separator(lines)
-    rows = [
-        (offset + sum(len(line) + 1 for line in lines[:place]), fields_of(line.strip(b"\r\n"), separator))
-        for place, line in enumerate(lines)
-        if line.strip()
-    ]
+    ends = itertools.accumulate((len(line) + 1 for line in lines), initial=offset)  # the first one is the start
+    places = itertools.pairwise(ends)
+    rows = [(*place, fields_of(line.strip(b"\r\n"), separator)) for place, line in zip(places, lines) if line.strip()]
     if not rows:
         return None
-    columns = Counter(len(fields) for _, fields in rows[1:] or rows).most_common(1)[0][0]
-    while len(rows) > 2 and len(rows[0][1]) != columns:  # a comment, a title, Excel's sep=
+    columns = Counter(len(fields) for *_, fields in rows[1:] or rows).most_common(1)[0][0]
+    while len(rows) > 2 and len(rows[0][2]) != columns:  # a comment, a title, Excel's sep=
         rows.pop(0)
-    rows = [rows[0], *(row for row in rows[1:] if len(row[1]) == columns)]
-    trailing = columns > FEWEST_NAMED and all(fields[-1] == b"" for _, fields in rows if len(fields) == columns)
-    layout = Layout(separator, newline, rows[0][0], columns - trailing, trailing=trailing)
-    names = _header([fields[: layout.columns] for _, fields in rows])
+    start, end, _ = rows[0]
+    data = [rows[0][2], *(fields for *_, fields in rows[1:] if len(fields) == columns)]
+    trailing = columns > MIN_NUMBERED_PIXELS and all(fields[-1] == b"" for fields in data if len(fields) == columns)
+    data = [fields[: columns - trailing] for fields in data]
+    layout = Layout(separator, newline, start, columns - trailing, trailing=trailing)
+    names = _header(data)
     if names is not None:
         names = [*names, *[""] * (layout.columns - len(names))]
-        # A header without a row: data would start where it ends.
-        start = rows[0][0] + len(lines[_place(lines, rows[0][0] - offset)]) + 1
-        layout = replace(layout, offset=min(start, len(head)))
-        rows = rows[1:]
-    data = [fields[: layout.columns] for _, fields in rows]
+        layout = replace(layout, offset=min(end, len(head)))  # a header without a row: data would start where it ends
+        data = data[1:]
     if not data:
         return None
     return _packed(layout, names, data) or _wide(layout, names, data, label_column, wanted)
@@ -121,33 +96,12 @@ def _closing(line: bytes, begin: int) -> int:
     return end
 
 
-def side_of(length: int) -> tuple[int, int, int] | None:
-    """Return height, width and channels of a square picture of `length` numbers, or None if it cannot be square."""
-    for channels in (1, 3):
-        side = math.isqrt(length // channels)
-        if length and side * side * channels == length:
-            return side, side, channels
-    return None
-
-
-def _place(lines: Sequence[bytes], offset: int) -> int:
-    at = 0
-    for place, line in enumerate(lines):
-        if at == offset:
-            return place
-        at += len(line) + 1
-    return 0
-
-
 def _separator(lines: Sequence[bytes]) -> bytes:
-    """Return the most frequent separator in a row of data; blanks count only if they are not inside a column."""
+    """Return the most frequent separator in a row of data; blanks count only if there is no other, since a column may have some."""
     full = [line.strip() for line in lines if line.strip()][-8:]
     counts = {mark: sorted(line.count(mark) for line in full)[len(full) // 2] if full else 0 for mark in _SEPARATORS}
     others = [mark for mark in _SEPARATORS[:-1] if counts[mark]]
-    if others and counts[b" "] > 4 * max(counts[mark] for mark in others):
-        # one column of many numbers separated by blanks
-        return max(others, key=lambda mark: counts[mark])
-    if others and counts[b" "] <= max(counts.values()):
+    if others:
         return max(others, key=lambda mark: counts[mark])
     return b" " if counts[b" "] else b","
 
@@ -161,15 +115,15 @@ def _header(rows: Sequence[Sequence[bytes]]) -> list[str] | None:
     first, rest = rows[0], rows[1:]
     numbers = [field for field in first if _is_number(field)]
     names = [_name(field) for field in first]
-    if len(first) <= 32 and any(len(field.split()) >= FEWEST_NAMED for field in first):
+    if len(first) <= 32 and any(len(field.split()) >= MIN_NUMBERED_PIXELS for field in first):
         return None  # packed, without a header
     if len(numbers) < len(first) / 2:
         return names
     # pandas numbers unnamed columns, and makes duplicate numbers in a row taken as names unique: 0, 0.1, 0.2.
     whole = [int(field) for field in numbers if field.isdigit() and len(field) < 9]
-    counted = len(whole) >= FEWEST_NAMED and len(whole) >= len(numbers) - 1 and _are_counted(whole)
-    told_apart = sum(b"." in field for field in first) > len(first) / 4 and rest and not any(b"." in field for field in rest[0])
-    if counted or told_apart:
+    counted = len(whole) >= max(MIN_NUMBERED_PIXELS, len(numbers) - 1) and whole == list(range(whole[0], whole[0] + len(whole)))
+    made_unique = sum(b"." in field for field in first) > len(first) / 4 and rest and not any(b"." in field for field in rest[0])
+    if counted or made_unique:
         return names if len(numbers) < len(first) else [""] * len(first)
     return names if len(first) - len(numbers) and any(name in _LABELS for name in names) else None
 
@@ -180,10 +134,6 @@ def _name(field: bytes) -> str:
     return name if len(name) <= 80 else f"{name[:60]}...{name[-16:]}"
 
 
-def _are_counted(whole: Sequence[int]) -> bool:
-    return all(after - before == 1 for before, after in itertools.pairwise(whole))
-
-
 def _packed(layout: Layout, names: Sequence[str] | None, data: Sequence[Sequence[bytes]]) -> Layout | None:
     """Return a layout with all pixels of a picture in one column, as in FER2013."""
     if layout.columns > 32 or layout.separator == b" ":
@@ -191,7 +141,7 @@ def _packed(layout: Layout, names: Sequence[str] | None, data: Sequence[Sequence
     for column in range(layout.columns):
         lengths = Counter(len(fields[column].split()) for fields in data if all(map(_is_number, fields[column].split())))
         length, rows = lengths.most_common(1)[0] if lengths else (0, 0)
-        if length >= FEWEST_NAMED and 2 * rows >= len(data):
+        if length >= MIN_NUMBERED_PIXELS and 2 * rows >= len(data):
             break
     else:
         return None
@@ -208,7 +158,7 @@ def _wide(
 ) -> Layout | None:
     """Return a layout with one column per pixel."""
     numeric = [2 * sum(map(_is_number, column)) >= len(data) for column in zip(*data, strict=True)]
-    if sum(numeric) < FEWEST_NAMED or (label_column is not None and label_column >= layout.columns):
+    if sum(numeric) < MIN_NUMBERED_PIXELS or (label_column is not None and label_column >= layout.columns):
         return None
     if names and any(names):
         return _by_names(layout, names, data, numeric, label_column, wanted)
@@ -222,7 +172,7 @@ def _wide(
     elif label is None and not _fits(sum(numeric), wanted) and _fits(sum(numeric) - 1, wanted):
         label, guessed = _first_or_last(data), True
     pixels = tuple(column for column in columns if numeric[column] and column not in (label, usage))
-    if len(pixels) < FEWEST or len(texts) > 2:
+    if len(pixels) < MIN_PIXELS or len(texts) > 2:
         return None
     return replace(layout, pixels=pixels, length=len(pixels), label=label, usage=usage, guessed=guessed)
 
@@ -240,16 +190,15 @@ def _by_names(
     label = label_column if label_column is not None else _named(names, _LABELS, others)
     numbers = tuple(column for column in others if column != label and numeric[column] and names[column] not in _INDEXES)
     pixels = tuple(column for column in numbers if re.search(r"\d", names[column]))
-    if len(pixels) < max(FEWEST_NAMED, 0.9 * len(others) - 1) or len({re.sub(r"\d+", "", names[at]) for at in pixels}) > 8:
+    if len(pixels) < max(MIN_NUMBERED_PIXELS, 0.9 * len(others) - 1) or len({re.sub(r"\d+", "", names[at]) for at in pixels}) > 8:
         pixels = numbers  # names without numbers: a table of many measurements rarely has a square number of columns
-        if len(pixels) < FEWEST or not _fits(len(pixels), wanted):
+        if len(pixels) < MIN_PIXELS or not _fits(len(pixels), wanted):
             return None
-    rest = [column for column in others if column not in {*pixels, label} and names[column] not in _INDEXES]
-    if label is None and len(rest) == 1:
-        label, rest = rest[0], []
-    return replace(
-        layout, pixels=pixels, length=len(pixels), label=label, usage=usage, unused=tuple(names[column] for column in rest)
-    )
+    left = [column for column in others if column not in {*pixels, label} and names[column] not in _INDEXES]
+    if label is None and len(left) == 1:
+        label, left = left[0], []
+    unused = tuple(names[column] for column in left)
+    return replace(layout, pixels=pixels, length=len(pixels), label=label, usage=usage, unused=unused)
 
 
 def _named(names: Sequence[str], wanted: Sequence[str], columns: Sequence[int]) -> int | None:
@@ -260,20 +209,16 @@ def _usage(names: Sequence[str] | None, data: Sequence[Sequence[bytes]], columns
     """Return the column of the split: by its name if there are names, else by its values."""
     if names:
         return _named(names, _USAGES, columns)
-    return next((column for column in columns if all(said(fields[column]) in _SPLIT_WORDS for fields in data)), None)
-
-
-def said(field: bytes) -> str:
-    """Return a field as a word in lower case."""
-    return field[:80].decode("utf-8", "replace").strip().casefold()
+    values = {column: {fields[column][:80].decode("utf-8", "replace").strip().casefold() for fields in data} for column in columns}
+    return next((column for column in columns if values[column] <= _SPLIT_WORDS), None)
 
 
 def _fits(length: int, wanted: int | None) -> bool:
-    return length == wanted if wanted is not None else side_of(length) is not None
+    return length == wanted if wanted is not None else square_of(length) is not None
 
 
 def _first_or_last(data: Sequence[Sequence[bytes]]) -> int:
     """Return the first column; the last if only that one has few distinct values, as in the UCI digits."""
     first, last = ({fields[place] for fields in data} for place in (0, -1))
     few = 1 < len(last) <= len(data) / 2 and all(len(field) < 3 for field in last)
-    return len(data[0]) - 1 if few and len(first) == 1 and len(data) >= _FEWEST_FOR_LAST else 0
+    return len(data[0]) - 1 if few and len(first) == 1 and len(data) >= _MIN_ROWS_FOR_LAST else 0

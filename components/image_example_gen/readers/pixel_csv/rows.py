@@ -9,37 +9,24 @@ import numpy as np
 
 from components.image_example_gen.readers.pixel_csv.layout import NUMBER, Layout, fields_of
 
-MOST_DIGITS = 9  # of an integer in a block that NumPy parses
+MAX_DIGITS = 9  # of an integer in a block that NumPy parses
 _LONGEST_LABEL = 256  # bytes
 _NEWLINE, _NINE, _ZERO = 10, 57, 48
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a file.
+    """Some rows of a file."""
 
-    Attributes:
-        count: Number of rows, including invalid ones.
-        good: The indices of rows with a number for each pixel.
-        numbers: Their numbers, [len(good), pixels]: integers, or float64.
-        labels: Their labels as written; empty without labels.
-        usages: Their splits as written; empty without splits.
-    """
-
-    count: int
-    good: np.ndarray
-    numbers: np.ndarray
-    labels: list[bytes]
-    usages: list[bytes]
+    count: int  # number of rows, including invalid ones
+    good: np.ndarray  # the indices of rows with a number for each pixel
+    numbers: np.ndarray  # their numbers, [len(good), pixels]: integers, or float64
+    labels: list[bytes]  # their labels as written; empty without labels
+    usages: list[bytes]  # their splits as written; empty without splits
 
 
 def parse_rows(block: bytes, layout: Layout) -> Rows:
-    """Return the rows of a text that ends with the end of a row, without blank ones.
-
-    Args:
-        block: The text.
-        layout: Its layout.
-    """
+    """Return the rows of a text that ends with the end of a row, without blank ones."""
     lines = rows_of(block, layout.newline)
     cut = _cutter(layout)
     places, texts, labels, usages = [], [], [], []
@@ -153,12 +140,12 @@ def _whole(text: bytes, mark: bytes, rows: int, length: int) -> np.ndarray | Non
     digits = np.empty(len(ends), np.int32 if len(text) < 2**31 else np.int64)
     digits[0] = ends[0]
     digits[1:] = ends[1:] - ends[:-1] - 1
-    most = int(digits.max())
-    if digits.min() < 1 or most > MOST_DIGITS:
+    longest = int(digits.max())
+    if digits.min() < 1 or longest > MAX_DIGITS:
         return None
-    numbers = (letters[ends - 1] - _ZERO).astype(np.uint16 if most <= 4 else np.int32)
+    numbers = (letters[ends - 1] - _ZERO).astype(np.uint16 if longest <= 4 else np.int32)
     longer = np.flatnonzero(digits > 1)
-    for place in range(2, most + 1):
+    for place in range(2, longest + 1):
         longer = longer[digits[longer] >= place]
         numbers[longer] += (letters[ends[longer] - place] - _ZERO).astype(numbers.dtype) * numbers.dtype.type(10 ** (place - 1))
     return numbers.reshape(rows, length)

@@ -152,7 +152,7 @@ def test_folders_that_the_archive_lies_in_are_no_part_of_a_class(tmp_path):
 @pytest.mark.parametrize("bound", ["pictures", "bytes"])
 def test_a_sample_without_end_is_not_held_back(tmp_path, monkeypatch, bound):
     if bound == "pictures":
-        monkeypatch.setattr(webdataset, "_MOST_PICTURES", 5)
+        monkeypatch.setattr(webdataset, "_MAX_PICTURES", 5)
     members = [*((f"1.{number}.png", png(number)) for number in range(40)), ("1.cls", b"x")]
     config = DataConfig(max_file_megabytes=0.001 if bound == "bytes" else 1)
     labels = list(labels_in(shard(tmp_path / "x.tar", members), config).values())
