@@ -70,7 +70,7 @@ class OwnSplits:
 
 
 def names_beside(folder: str, path: str, name: str, limit: int) -> tuple[str, ...] | None:
-    """Return the names of the labels 0, 1, 2 ... in the file `name` beside a file of images, one per line; None if there is none."""
+    """Return the names of the labels 0, 1, 2 ..., one per line of the file `name` beside images; None if there is none."""
     try:
         with open_file(join(folder, posixpath.join(posixpath.dirname(path), name))) as stream:
             text = read_up_to(stream, limit).decode("utf-8-sig", "replace")

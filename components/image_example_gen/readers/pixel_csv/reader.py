@@ -106,7 +106,7 @@ def is_mine(path: str) -> bool:
 
 
 def is_pixels(path: str, head: bytes) -> bool:
-    """Return whether a CSV holds pixels, and is no other table, by its first bytes; a megabyte is enough for all but very long rows."""
+    """Return whether a CSV holds pixels, by its first stored bytes; a megabyte is enough for all but very long rows."""
     if not is_mine(path):
         return False
     try:
