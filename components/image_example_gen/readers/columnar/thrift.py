@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
+_INTEGERS = (0, 4, 5, 6)  # 0 ends a structure, but pyarrow reads it as a number elsewhere
 _SCHEMA, _CHILDREN = 2, 5  # fields of FileMetaData and of SchemaElement
 _MAX_NESTED = 64  # nested structures of the footer itself
 
@@ -77,7 +78,7 @@ class _Reader:
         """Return an integer; skip any other value, and return 0."""
         if nested > _MAX_NESTED or self.place > len(self.data):
             raise ValueError("a structure that is nested too deeply, or breaks off")
-        if _BYTE < kind < _DOUBLE:
+        if kind in _INTEGERS:
             number = self.varint()
             return number >> 1 ^ -(number & 1)
         if kind in (_LIST, _SET):
