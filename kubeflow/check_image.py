@@ -121,13 +121,13 @@ def examine(image: str, engine: list[str], environment: dict[str, str] | None = 
     problems = [] if size <= kind.largest else [f"{image} has {size:.2f} GB, more than {kind.largest}"]
     if user.split(":")[0] in ("0", "root"):
         problems.append("it runs as root")
-    variables = {one.partition("=")[0] for one in config.get("Env") or ()}
+    variables = {item.partition("=")[0] for item in config.get("Env") or ()}
     problems += [f"the variable {name} is set" for name in UNWANTED if name in variables]
     entrypoint = config.get("Entrypoint") or []
     if entrypoint != kind.entrypoint:
         problems.append(f"its ENTRYPOINT is {entrypoint}, not {kind.entrypoint}")
     for each in (user, ANYBODY):
-        problems += [f"{each}: {one}" for one in _closed(run(each, closed_script(kind.folders)))]
+        problems += [f"{each}: {item}" for item in _closed(run(each, closed_script(kind.folders)))]
         for command in kind.commands:
             begun = time.monotonic()
             done = run(each, command)

@@ -84,7 +84,7 @@ def fill_parameters(package: Package, given: Sequence[str]) -> dict[str, Any]:
         if name in values:
             filled[name] = _converted(name, values[name], kind)
         elif "defaultValue" in definition:
-            filled[name] = _whole(definition["defaultValue"], kind)
+            filled[name] = _default_value(definition["defaultValue"], kind)
         elif not definition.get("isOptional"):
             missing.append(name)
     if missing:
@@ -113,10 +113,10 @@ def _registry_of(deployment: Mapping[str, Any]) -> str:
     """Return the registry that `kubeflow.compile.compiler` writes to each container's command."""
     for executor in (deployment.get("executors") or {}).values():
         container = executor.get("container") if isinstance(executor, dict) else None
-        words = [*(container.get("command") or ()), *(container.get("args") or ())] if isinstance(container, dict) else []
-        for word in words:
-            if isinstance(word, str) and word.startswith("--registry="):
-                return word.removeprefix("--registry=")
+        command = [*(container.get("command") or ()), *(container.get("args") or ())] if isinstance(container, dict) else []
+        for argument in command:
+            if isinstance(argument, str) and argument.startswith("--registry="):
+                return argument.removeprefix("--registry=")
     return ""
 
 
@@ -183,6 +183,6 @@ def _converted(name: str, text: str, kind: str) -> Any:
         raise InputError(f"--parameter {name}: {text!r} is not {wanted}") from None
 
 
-def _whole(default: Any, kind: str) -> Any:
+def _default_value(default: Any, kind: str) -> Any:
     """Return a default value. Compilers write whole numbers as 5.0, which becomes 5."""
     return int(default) if kind == "NUMBER_INTEGER" and isinstance(default, float) and default.is_integer() else default

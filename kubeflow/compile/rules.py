@@ -168,7 +168,7 @@ def references(spec: Part) -> Problems:
 def _named(task: Part) -> set[str]:
     """Return the tasks that a task waits for."""
     given = [*_at(task, "inputs", "artifacts").values(), *_at(task, "inputs", "parameters").values()]
-    sources = [one[key] for one in given for key in ("taskOutputArtifact", "taskOutputParameter") if key in one]
+    sources = [value[key] for value in given for key in ("taskOutputArtifact", "taskOutputParameter") if key in value]
     return {*task.get("dependentTasks", ()), *(source["producerTask"] for source in sources)}
 
 

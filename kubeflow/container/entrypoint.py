@@ -174,7 +174,7 @@ def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_a
 
 def artifacts_of(part: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Return the artifacts of an invocation's inputs or outputs, each with its key."""
-    return [(key, one) for key, many in part.get("artifacts", {}).items() for one in many.get("artifacts", ())]
+    return [(key, artifact) for key, many in part.get("artifacts", {}).items() for artifact in many.get("artifacts", ())]
 
 
 def fill_in_types(invocation: dict[str, Any], spec: dict[str, Any]) -> None:

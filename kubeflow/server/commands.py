@@ -139,8 +139,8 @@ def _one_action(file: str | None, list_them: bool, named: dict[str, str | None])
     if file is not None:
         actions.append(("schedule", ""))
     if len(actions) > 1:
-        words = ["FILE.yaml" if action == "schedule" else f"--{action}" for action, _ in actions]
-        raise InputError(f"{' and '.join(words)} do not go together: one thing at a time")
+        options = ["FILE.yaml" if action == "schedule" else f"--{action}" for action, _ in actions]
+        raise InputError(f"{' and '.join(options)} do not go together: one thing at a time")
     if not actions:
         raise InputError("say what: FILE.yaml with --cron or --every, or --list, --pause NAME, --resume NAME, --remove NAME")
     if actions[0][0] in named and not actions[0][1].strip():
@@ -252,8 +252,8 @@ def _tell_scheduled(done: Any) -> None:
 
 def _end_if_left(left: Sequence[Any]) -> None:
     if left:
-        each = "; ".join(f"{one.id}{' STILL FIRES' if one.fires else ' is disabled'}: {one.why}" for one in left)
-        fail(f"could not delete all that was to go, repeat --remove or delete it in the user interface: {each}", Status.FAULT)
+        remaining = "; ".join(f"{item.id}{' STILL FIRES' if item.fires else ' is disabled'}: {item.why}" for item in left)
+        fail(f"could not delete all that was to go, repeat --remove or delete it in the user interface: {remaining}", Status.FAULT)
 
 
 def _tell_schedules(schedules: Sequence[Any]) -> None:

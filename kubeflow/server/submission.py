@@ -120,11 +120,11 @@ def ensure_version(connection: Connection, package: Package) -> Version:
     )
 
     def versions(find: Callable[..., list[Any]]) -> Any | None:
-        of = {"pipeline_id": pipeline.pipeline_id}
-        return next(iter(find("Pipeline", "list_pipeline_versions", "pipeline_versions", package.version, **of)), None)
+        scope = {"pipeline_id": pipeline.pipeline_id}
+        return next(iter(find("Pipeline", "list_pipeline_versions", "pipeline_versions", package.version, **scope)), None)
 
-    there = versions(connection.named)
-    version = there or connection.make(
+    existing = versions(connection.named)
+    version = existing or connection.make(
         lambda: versions(connection.named) or versions(connection.renamed),
         "PipelineUpload",
         "upload_pipeline_version",
@@ -132,7 +132,7 @@ def ensure_version(connection: Connection, package: Package) -> Version:
         name=package.version,
         pipelineid=pipeline.pipeline_id,
     )
-    return Version(pipeline.pipeline_id, version.pipeline_version_id, package.version, there is None)
+    return Version(pipeline.pipeline_id, version.pipeline_version_id, package.version, existing is None)
 
 
 def ensure_experiment(connection: Connection, name: str) -> str:
@@ -142,11 +142,11 @@ def ensure_experiment(connection: Connection, name: str) -> str:
     if len(name.encode()) > _EXPERIMENT:
         raise InputError(f"--experiment takes {len(name.encode())} bytes, at most {_EXPERIMENT} are kept: {name}")
 
-    def there() -> Any | None:
+    def look_up() -> Any | None:
         return next(iter(connection.named("Experiment", "list_experiments", "experiments", name, **_namespace(connection))), None)
 
     body = api.V2beta1Experiment(display_name=name, namespace=connection.namespace)
-    found = there() or connection.make(there, "Experiment", "create_experiment", body=body)
+    found = look_up() or connection.make(look_up, "Experiment", "create_experiment", body=body)
     return found.experiment_id
 
 

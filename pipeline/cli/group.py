@@ -72,8 +72,8 @@ class Group(click.Group):
                 raise
             if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
                 fail(f"{error.filename}: {error.strerror}", Status.MISTAKE)
-            words = " ".join(f"{type(error).__name__}: {error}".split())
-            fail(f"{words} (DARKROOM_TRACEBACK=1 shows where)", Status.FAULT)
+            message = " ".join(f"{type(error).__name__}: {error}".split())
+            fail(f"{message} (DARKROOM_TRACEBACK=1 shows where)", Status.FAULT)
 
 
 def with_options(*options: Callable) -> Callable:

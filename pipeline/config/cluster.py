@@ -147,5 +147,5 @@ class ClusterConfig:
         values of all components.
         """
         nothing = Resources()
-        rest = self.resources.get(EVERY, nothing).over(DEFAULT)
-        return self.resources.get(component, nothing).over(DEFAULTS.get(component, nothing)).over(rest)
+        usual = self.resources.get(EVERY, nothing).over(DEFAULT)
+        return self.resources.get(component, nothing).over(DEFAULTS.get(component, nothing)).over(usual)

@@ -72,7 +72,7 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
     try:
         built = _ADAPTER.validate_python({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {_words(e)}" for e in error.errors()]
+        problems = [f"{'.'.join(map(str, e['loc']))}: {_message(e)}" for e in error.errors()]
         raise InputError(f"in {source}: {'; '.join(problems)}") from None
     endless = list(_endless(built))
     if endless:
@@ -135,7 +135,7 @@ def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
             _check_names(default, value, f"{prefix}{name}.", source)
 
 
-def _words(error: Mapping[str, Any]) -> str:
+def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "value_error":  # a section's own message
         return str(error["ctx"]["error"])
     if error["loc"][:2] == ("notify", "webhook"):  # a secret

@@ -55,8 +55,8 @@ def _allowed(name: str, value: Any, config: TrainerConfig) -> Any:
     try:
         validated = getattr(_ADAPTERS[section].validate_python(values), field)
     except ValidationError as error:
-        words = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise InputError(f"tuning.space.{name}: {words[0].lower()}{words[1:]}, not {value!r}") from None
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise InputError(f"tuning.space.{name}: {message[0].lower()}{message[1:]}, not {value!r}") from None
     return validated[0] if is_width else validated
 
 
@@ -68,8 +68,8 @@ def _check_comparable(name: str, domain: Domain, config: TrainerConfig, objectiv
             same = dataclasses.replace(changed.model, likelihood=config.model.likelihood)
             changed = dataclasses.replace(changed, model=same)
         if changed.protocol() != config.protocol():
-            what = objective.replace("elbo", "ELBO").replace("_", " ")
+            metric = objective.replace("elbo", "ELBO").replace("_", " ")
             hint = "; compare likelihoods by tuning.objective: bits_per_dimension" if name == "model.likelihood" else ""
             raise InputError(
-                f"tuning.space.{name}: the {what} of {value!r} and of {field_value(config, name)!r} cannot be compared{hint}"
+                f"tuning.space.{name}: the {metric} of {value!r} and of {field_value(config, name)!r} cannot be compared{hint}"
             )

@@ -85,8 +85,8 @@ def inspect(images: str, config: DataConfig, values: Mapping[str, Any] | None = 
     sources = find_sources(images, config, take)
     seen = look_at(sources, config)
     if not sources.tables:
-        for (path, told), count in places.items():
-            seen.labels[sources.labels.of(path)[0] if told is None else told] += count
+        for (path, given_label), count in places.items():
+            seen.labels[sources.labels.of(path)[0] if given_label is None else given_label] += count
     else:
         seen.all_labels = False
         _count_table(sources, seen)
@@ -193,9 +193,9 @@ def _splits(sources: Sources, config: DataConfig) -> str:
     own = [split for split in SPLITS if config.heeds_splits and split in sources.own_splits]
     shares = {"eval": config.eval_share, "test": config.test_share}
     by_content = [split for split in SPLITS if split not in own and shares.get(split, 1)]
-    words = [f"{', '.join(own)} from {' and '.join(sources.splits_from) or 'file names'}"] if own else []
-    words += [f"{', '.join(by_content)} by content"] if by_content else []
-    return f"splits: {', '.join(words)}"
+    parts = [f"{', '.join(own)} from {' and '.join(sources.splits_from) or 'file names'}"] if own else []
+    parts += [f"{', '.join(by_content)} by content"] if by_content else []
+    return f"splits: {', '.join(parts)}"
 
 
 def _labels(seen: Look) -> str:

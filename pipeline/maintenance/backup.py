@@ -155,14 +155,14 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
             _into_place(copy, followed(database))
         moved = orphans.set_aside(workspace, lambda number: number not in found.executions)
         back = orphans.bring_back(workspace, found.executions)
-        gone = _mark_gone(workspace)
+        missing = _mark_gone(workspace)
     aside, served = workspace.root / orphans.ASIDE, versions(workspace.serving)
     unknown = [str(number) for number in served if number not in found.pushed]
     lines = {
         f"the database that was there is {before}": before,
         f"files of {len(moved):,} executions that it does not know were moved to {aside}": moved,
         f"files of {len(back):,} executions that it knows were brought back from {aside}": back,
-        f"files of {gone:,} artifacts that it knows are not there any more: they count as deleted": gone,
+        f"files of {missing:,} artifacts that it knows are not there any more: they count as deleted": missing,
         f"in serving/ there stay versions that it does not know: {', '.join(unknown)}; version {max(served, default=0)} is in service": unknown,
     }
     return [f"restored {database} from {source}: {found}", *(line for line, happened in lines.items() if happened)]
@@ -262,11 +262,11 @@ def _mark_gone(workspace: Workspace) -> int:
 
     with _opened(workspace.metadata) as store:
         known = store.execute("SELECT id, uri FROM Artifact WHERE state = ?", (Artifact.LIVE,)).fetchall()
-        gone = [id_ for id_, uri in known if uri and Path(uri).is_relative_to(workspace.artifacts) and not Path(uri).exists()]
+        missing = [id_ for id_, uri in known if uri and Path(uri).is_relative_to(workspace.artifacts) and not Path(uri).exists()]
         store.execute("BEGIN IMMEDIATE")
-        store.executemany("UPDATE Artifact SET state = ? WHERE id = ?", [(Artifact.DELETED, id_) for id_ in gone])
+        store.executemany("UPDATE Artifact SET state = ? WHERE id = ?", [(Artifact.DELETED, id_) for id_ in missing])
         store.execute("COMMIT")
-    return len(gone)
+    return len(missing)
 
 
 def _last_id(database: Path) -> int:

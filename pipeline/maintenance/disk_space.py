@@ -38,9 +38,11 @@ def check_room(workspace: Workspace, images: str, config: Config, find: Finder =
     for folder, needed in ((workspace.root, kept + pixels if same else kept), *(() if same else ((temporary, pixels),))):
         free = shutil.disk_usage(folder).free
         if free < needed:
-            what = f"for {sources.count:,} pictures" if folder == workspace.root else "for decoded pixels (TMPDIR says where else)"
+            purpose = (
+                f"for {sources.count:,} pictures" if folder == workspace.root else "for decoded pixels (TMPDIR says where else)"
+            )
             raise DiskFull(
-                f"{folder} has {_size(free)} left and this run needs about {_size(needed)}, {what}: {_what_to_do(workspace.root)}"
+                f"{folder} has {_size(free)} left and this run needs about {_size(needed)}, {purpose}: {_what_to_do(workspace.root)}"
             )
 
 
@@ -53,10 +55,10 @@ def check_record(workspace: Workspace, images: str, config: Config, find: Finder
 def disk_full(error: BaseException, folder: Path) -> str:
     """Return the message for a failure caused by a full disk, or '' for any other failure."""
     free = shutil.disk_usage(folder).free
-    told = any(
-        getattr(cause, "errno", None) in _FULL or any(words in str(cause).lower() for words in _WORDS) for cause in _causes(error)
+    is_full = any(
+        getattr(cause, "errno", None) in _FULL or any(phrase in str(cause).lower() for phrase in _WORDS) for cause in _causes(error)
     )
-    if not told and free >= _ALMOST:
+    if not is_full and free >= _ALMOST:
         return ""
     goes_on = "the next run goes on from the last finished component"
     return f"the disk of {folder} is full, {_size(free)} are left: {_what_to_do(folder)}; {goes_on}"

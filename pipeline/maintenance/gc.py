@@ -76,30 +76,30 @@ def plan(workspace: Workspace, keep: int) -> Plan:
     if not exists(workspace):
         raise InputError(f"nothing was run in {workspace.root} yet")
     store, found = open_store(workspace), Plan(workspace.root)
-    runs, there = _kept_runs(store, workspace, keep), versions(workspace.serving)
-    needed, executions = _needed(store, runs, there[-keep:])
+    runs, pushed = _kept_runs(store, workspace, keep), versions(workspace.serving)
+    needed, executions = _needed(store, runs, pushed[-keep:])
     live = [artifact for artifact in store.get_artifacts() if artifact.state != artifact.DELETED]
-    old = {str(workspace.serving / str(version)) for version in there[:-keep]}
-    gone = [
+    old = {str(workspace.serving / str(version)) for version in pushed[:-keep]}
+    obsolete = [
         artifact
         for artifact in live
         if artifact.uri in old
         or (artifact.id not in needed and Path(artifact.uri).is_relative_to(workspace.artifacts))
         or (Path(artifact.uri).parent == workspace.serving and not Path(artifact.uri).exists())
     ]
-    found.artifacts = [artifact.id for artifact in gone]
+    found.artifacts = [artifact.id for artifact in obsolete]
     kept = {artifact.uri for artifact in live if artifact.id in needed}
     for folder in _artifact_folders(workspace):
         system = folder.parent.parent.name == ".system"
         if folder.name not in executions if system else str(folder) not in kept:
             found.add(folder)
-    for version in there[:-keep]:
+    for version in pushed[:-keep]:
         found.add(workspace.serving / str(version))
-    uris = {artifact.uri for artifact in gone}
+    uris = {artifact.uri for artifact in obsolete}
     found.known = [path for path in found.sizes if path.is_relative_to(workspace.artifacts) and str(known_as(path)) in uris]
     for path in unfinished_paths(workspace):
         found.add(path)
-    kept_runs = runs | _pushed_by(workspace, there[-keep:])
+    kept_runs = runs | _pushed_by(workspace, pushed[-keep:])
     for run in workspace.runs():
         if run.name not in kept_runs:
             for path in (*run.iterdir(), *workspace.root.glob(f"rejects/{run.name}*.jsonl")):
@@ -143,11 +143,11 @@ def carry_out(workspace: Workspace, found: Plan) -> None:
 
 def _mark_deleted(workspace: Workspace, artifacts: list[int]) -> None:
     store = open_store(workspace)
-    gone = store.get_artifacts_by_id(artifacts) if artifacts else []
-    for artifact in gone:
+    obsolete = store.get_artifacts_by_id(artifacts) if artifacts else []
+    for artifact in obsolete:
         artifact.state = artifact.DELETED
-    if gone:
-        store.put_artifacts(gone)
+    if obsolete:
+        store.put_artifacts(obsolete)
 
 
 def megabytes(size: int) -> str:
@@ -188,7 +188,7 @@ def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> t
     kept_models = {model for version, model in pushed_models(store).items() if version in kept_versions}
     executions |= {execution for model in kept_models for execution in makers_of(store, model)}
     needed = {event.artifact_id for event in store.get_events_by_execution_ids(executions)} if executions else set()
-    by_kind = [_of(store, kind) for kind in ("ModelBlessing", "darkroom.DataBlessing")]
+    by_kind = [_artifacts_of_type(store, kind) for kind in ("ModelBlessing", "darkroom.DataBlessing")]
     for blessings in by_kind:
         blessed = [b for b in blessings if b.custom_properties[BLESSED].int_value and b.state != b.DELETED]
         needed |= {blessing.custom_properties[SUBJECT_ID].int_value for blessing in blessed[-1:]}
@@ -198,7 +198,7 @@ def _needed(store: MetadataStore, runs: set[str], kept_versions: list[int]) -> t
     return needed, {str(execution) for execution in executions}
 
 
-def _of(store: MetadataStore, kind: str) -> list[Artifact]:
+def _artifacts_of_type(store: MetadataStore, kind: str) -> list[Artifact]:
     """Return the artifacts of a type, oldest first."""
     return sorted(store.get_artifacts_by_type(kind), key=lambda artifact: artifact.id)
 

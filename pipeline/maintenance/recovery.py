@@ -29,11 +29,11 @@ def clear(workspace: Workspace) -> list[int]:
 
     store, artifacts = open_store(workspace), workspace.artifacts
     for folder in (*artifacts.glob(f"*/{REMOVING}*"), *artifacts.glob(f"*/*/{REMOVING}*")):
-        gone = store.get_artifacts_by_uri(str(known_as(folder)))
-        for artifact in gone:
+        missing = store.get_artifacts_by_uri(str(known_as(folder)))
+        for artifact in missing:
             artifact.state = metadata_store_pb2.Artifact.DELETED
-        if gone:
-            store.put_artifacts(gone)
+        if missing:
+            store.put_artifacts(missing)
         remove(folder)
     running = store.get_executions(ListOptions(filter_query="last_known_state = NEW OR last_known_state = RUNNING"))
     for execution in running:

@@ -61,21 +61,21 @@ def rollback(workspace: Workspace, version: int | None, decision: RolledBack) ->
     from serving.manifest import verify
 
     with workspace.lock():
-        there = versions(workspace.serving)
-        if not there or not exists(workspace):
+        served = versions(workspace.serving)
+        if not served or not exists(workspace):
             raise InputError(f"nothing was pushed in {workspace.root} yet")
         store = open_store(workspace)
         pushes = pushed_models(store)
         if version is None:
-            version = _one_before(store, there, pushes)
-        _check(version, there, pushes)
+            version = _one_before(store, served, pushes)
+        _check(version, served, pushes)
         folder = workspace.serving / str(version)
         verify(folder)
-        model, current = pushes[version], there[-1]
+        model, current = pushes[version], served[-1]
         first = _first_pushes(pushes)
-        withdrawn = [number for number in there if number in pushes and first[pushes[number]] > first[model]]
+        withdrawn = [number for number in served if number in pushes and first[pushes[number]] > first[model]]
         together = _withdrawn_with(store, model)
-        back = [number for number in there if pushes.get(number) in together and first[pushes[number]] < first[model]]
+        back = [number for number in served if pushes.get(number) in together and first[pushes[number]] < first[model]]
         folders = {pushes[number]: workspace.serving / str(number) for number in (*withdrawn, *back, version)}
         execution = _decide(store, workspace, model, folders, set(map(pushes.get, withdrawn)), decision, current)
         target = push(folder, workspace.serving)
@@ -97,10 +97,10 @@ def rollbacks(work: Path) -> list[PutBack]:
     return [PutBack(**json.loads(line)) for line in lines]
 
 
-def _one_before(store: MetadataStore, there: list[int], pushes: dict[int, int]) -> int:
+def _one_before(store: MetadataStore, served: list[int], pushes: dict[int, int]) -> int:
     """Return the version to put back if the user names none."""
-    current, withdrawn = pushes.get(there[-1]), _withdrawn(store)
-    others = [version for version in reversed(there) if version in pushes and pushes[version] != current]
+    current, withdrawn = pushes.get(served[-1]), _withdrawn(store)
+    others = [version for version in reversed(served) if version in pushes and pushes[version] != current]
     for version in others:
         if pushes[version] not in withdrawn:
             return version
@@ -133,13 +133,13 @@ def _withdrawn_with(store: MetadataStore, model: int) -> set[int]:
     return {other for other, when in withdrawn.items() if when == withdrawn.get(model)} - {model}
 
 
-def _check(version: int, there: list[int], pushes: dict[int, int]) -> None:
-    if version not in there:
-        raise InputError(f"there is no version {version}: there are {', '.join(map(str, there))}")
+def _check(version: int, served: list[int], pushes: dict[int, int]) -> None:
+    if version not in served:
+        raise InputError(f"there is no version {version}: there are {', '.join(map(str, served))}")
     if version not in pushes:
         raise InputError(f"ML Metadata does not know version {version}: it was not pushed by a run of this folder")
-    if pushes[version] == pushes.get(there[-1]):
-        same = "" if version == there[-1] else f": version {there[-1]} is the same model"
+    if pushes[version] == pushes.get(served[-1]):
+        same = "" if version == served[-1] else f": version {served[-1]} is the same model"
         raise InputError(f"version {version} is in service already{same}")
 
 

@@ -88,8 +88,8 @@ def _ended(folder: Path, verdict: Verdict) -> list[str]:
         lines.append(f"held-out ELBO {verdict.figures['elbo']:.2f} nats per picture")
     version = verdict.model.get("version")
     if version is not None:
-        gone = "" if is_served(folder.parent.parent, version) else ", which has been removed since"
-        lines.append(f"model: version {version}, {verdict.model['path']}{gone}")
+        removed = "" if is_served(folder.parent.parent, version) else ", which has been removed since"
+        lines.append(f"model: version {version}, {verdict.model['path']}{removed}")
     page = folder / "report" / "index.html"
     missing = "removed since, for example by `darkroom gc`" if verdict.report else "none was made"
     lines.append(f"report: {page if page.is_file() else missing}")

@@ -53,7 +53,7 @@ def open_store(config: MetadataConfig) -> MetadataStore:
     try:
         return metadata_store.MetadataStore(settings)
     except RuntimeError as error:
-        raise InputError(_words(str(error), config)) from None
+        raise InputError(_message(str(error), config)) from None
 
 
 def _greet(config: MetadataConfig) -> None:
@@ -74,7 +74,7 @@ def _greet(config: MetadataConfig) -> None:
         raise InputError(f"the server of {config.place} does not support TLS, which metadata.tls requires")
 
 
-def _words(error: str, config: MetadataConfig) -> str:
+def _message(error: str, config: MetadataConfig) -> str:
     if "mysql_real_connect" in error:
         password = f"the password in {config.password_env} is wrong" if config.password_env else "it needs a password"
         tls = "" if config.tls else "it asks for TLS (metadata.tls), "

@@ -75,7 +75,7 @@ def open_store(workspace: Workspace) -> MetadataStore:
     try:
         return metadata_store.MetadataStore(connection(workspace))
     except RuntimeError as error:
-        why = next((words for words in ("file is not a database", "database disk image is malformed") if words in str(error)), None)
+        why = next((text for text in ("file is not a database", "database disk image is malformed") if text in str(error)), None)
         raise damaged(workspace, why) if why else error from None
 
 

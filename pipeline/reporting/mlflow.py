@@ -91,8 +91,8 @@ def record(config: Config, verdict: Verdict, folder: Path, seconds: float = SECO
     try:
         within(seconds, lambda: _record(uri, config, verdict, folder))
     except Exception as error:
-        words = " ".join(str(error).replace(uri, config.mlflow.tracking_uri or "").split())
-        raise NotRecorded(f"{type(error).__name__}: {_cause(words)}"[:300]) from None
+        message = " ".join(str(error).replace(uri, config.mlflow.tracking_uri or "").split())
+        raise NotRecorded(f"{type(error).__name__}: {_cause(message)}"[:300]) from None
 
 
 def is_folder(uri: str) -> bool:
@@ -100,10 +100,10 @@ def is_folder(uri: str) -> bool:
     return uri.startswith("file:") or not re.match(r"[\w+.-]+:", uri) and uri != "databricks"
 
 
-def _cause(words: str) -> str:
+def _cause(message: str) -> str:
     """Return the innermost of several nested error messages, which names the cause."""
-    inner = re.search(r"<[\w.]+ object at 0x[0-9a-f]+>: ([^<]+?)['\")]*$", words)
-    return inner[1] if inner else words
+    inner = re.search(r"<[\w.]+ object at 0x[0-9a-f]+>: ([^<]+?)['\")]*$", message)
+    return inner[1] if inner else message
 
 
 def _record(uri: str, config: Config, verdict: Verdict, folder: Path) -> None:

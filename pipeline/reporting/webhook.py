@@ -51,7 +51,7 @@ def post(address: str, verdict: Verdict, seconds: float = SECONDS) -> None:
     try:
         within(seconds, send)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise NotPosted(_words(error, seconds)) from None
+        raise NotPosted(_reason(error, seconds)) from None
 
 
 def post_verdict(config: NotifyConfig, verdict: Verdict) -> None:
@@ -62,7 +62,7 @@ def post_verdict(config: NotifyConfig, verdict: Verdict) -> None:
     post(address, verdict)
 
 
-def _words(error: Exception, seconds: float) -> str:
+def _reason(error: Exception, seconds: float) -> str:
     """Return the reason without the exception's own text, which may contain the address or text from the server."""
     if isinstance(error, urllib.error.HTTPError):
         phrase = http.client.responses.get(error.code, "")

@@ -87,11 +87,11 @@ def in_short(value: progress.Progress) -> str:
     if not value.figures:
         return f"{value.step} {value.done:,}" + (f" of {value.total:,}" if value.total else "") + f" {value.unit}"
     share = f"{value.done / value.total:4.0%}  " if value.total else ""
-    words = []
+    parts = []
     for name, number in value.figures.items():
         text = f"{number:,.0f}" if number == int(number) or abs(number) >= 1000 else f"{number:,.2f}"
-        words.append(f"{text} {name}" if "/" in name else f"{name} {text}")
-    return share + "  ".join(words)
+        parts.append(f"{text} {name}" if "/" in name else f"{name} {text}")
+    return share + "  ".join(parts)
 
 
 class ProgressHandler(logging.Handler):

@@ -135,10 +135,10 @@ def checked_reason(why: str | None) -> str:
     """Return the reason for a forced blessing as one line; '' if none is requested. Raise InputError if it has no words."""
     if why is None:
         return ""
-    words = " ".join(why.split())
-    if not re.search(r"\w", words) or words.startswith("-"):
+    reason = " ".join(why.split())
+    if not re.search(r"\w", reason) or reason.startswith("-"):
         raise InputError(f"--bless needs a reason, which the verdict records, and not {why!r}")
-    return words
+    return reason
 
 
 def read_values(config: str | None) -> dict[str, Any]:

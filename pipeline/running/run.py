@@ -343,7 +343,7 @@ class Run:
         """Print the last lines of a run that pushed no model."""
         self.say_report()
         folder = self.workspace.run(self.run_id)
-        what = f"refused by the {gate} gate" if gate else status.word
+        outcome = f"refused by the {gate} gate" if gate else status.word
         for reason in reasons[1:]:
             self.complaints.line(f"  {in_one_line(reason)}")
         if any("drifted" in reason for reason in reasons):
@@ -354,7 +354,7 @@ class Run:
             self.complaints.line(f"  --bless overrules only the model gate, not the {gate} gate")
         more = f"; {len(reasons) - 1} more above" if reasons[1:] else ""
         log = "" if status in (Status.MISTAKE, Status.INTERRUPTED) else f" (see {shown(folder)})"
-        self.complaints.line(in_one_line(f"{what}: {reasons[0]}{more}{log}"), style="bold red")
+        self.complaints.line(in_one_line(f"{outcome}: {reasons[0]}{more}{log}"), style="bold red")
 
 
 def whoami() -> str:

@@ -66,10 +66,10 @@ def remove(work: Path) -> list[str]:
         return []
     before = _read()
     others = _others(before, work)
-    gone = [each.rstrip("\n") for each in before if each not in others]
-    if gone:
+    removed = [each.rstrip("\n") for each in before if each not in others]
+    if removed:
         _write("".join(others))
-    return gone
+    return removed
 
 
 def _others(lines: list[str], work: Path) -> list[str]:
@@ -85,17 +85,17 @@ def _read() -> list[str]:
     done = _crontab("-l")
     if done.returncode == 0:
         return [each for each in _text(done.stdout).replace("\n", "\n\0").split("\0") if each]
-    said = _said(done)
-    if "no crontab for" in said or "No such file" in said:
+    message = _message(done)
+    if "no crontab for" in message or "No such file" in message:
         return []
-    raise InputError(f"cannot read the crontab: {said}")
+    raise InputError(f"cannot read the crontab: {message}")
 
 
 def _write(text: str) -> None:
     """Replace the crontab; remove it if `text` is empty."""
     done = _crontab("-", text.encode("utf-8", "surrogateescape")) if text else _crontab("-r")
     if done.returncode != 0:
-        raise InputError(f"cannot write the crontab: {_said(done)}")
+        raise InputError(f"cannot write the crontab: {_message(done)}")
 
 
 def _crontab(argument: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -105,7 +105,7 @@ def _crontab(argument: str, given: bytes = b"") -> subprocess.CompletedProcess[b
         raise InputError(f"cannot run crontab: {error.strerror}") from None
 
 
-def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+def _message(done: subprocess.CompletedProcess[bytes]) -> str:
     return " ".join(_text(done.stderr or done.stdout).split()) or f"crontab ended with status {done.returncode}"
 
 

@@ -40,8 +40,8 @@ def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Call
         tell("nothing was written")
         return
     for other, module in KEEPERS.items():
-        for gone in module.remove(job.work) if other != chosen else ():
-            tell(f"removed, because it would run twice: {gone}")
+        for removed in module.remove(job.work) if other != chosen else ():
+            tell(f"removed, because it would run twice: {removed}")
     KEEPERS[chosen].install(job)
     tell(f"installed; to remove it: darkroom retrain --uninstall --work {shlex.quote(str(job.work))}")
     tell(f"output of the runs: {where(chosen, job)}")
@@ -51,9 +51,9 @@ def install(job: Job, keeper: str | None, agreed: Callable[[], bool], tell: Call
 
 def choose(job: Job, keeper: str | None, tell: Callable[[str], object]) -> str:
     """Return the name of the keeper of the job; raise InputError if none, or not the requested one, is available."""
-    there = [name for name in ([keeper] if keeper else KEEPERS) if KEEPERS[name].available()]
-    if there:
-        return there[0]
+    available = [name for name in ([keeper] if keeper else KEEPERS) if KEEPERS[name].available()]
+    if available:
+        return available[0]
     if keeper:
         raise InputError(f"--with {keeper}: {ABSENT[keeper]}")
     tell(crontab.line(job))
@@ -68,8 +68,8 @@ def where(keeper: str, job: Job) -> str:
 def uninstall(work: Path, tell: Callable[[str], object]) -> None:
     """Remove what was installed for a work folder, and print it; raise InputError if it cannot be removed."""
     work = work.expanduser().absolute()
-    gone = [line for module in KEEPERS.values() for line in module.remove(work)]
-    for line in gone:
+    removed = [line for module in KEEPERS.values() for line in module.remove(work)]
+    for line in removed:
         tell(f"removed: {line}")
-    if not gone:
+    if not removed:
         tell(f"nothing was installed for {work}")

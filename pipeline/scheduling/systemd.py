@@ -73,8 +73,8 @@ def units(job: Job) -> dict[Path, str]:
     named = {"mark": f"By darkroom retrain --install, for {job.work}", "work": _plain(str(job.work))}
     variables = [f"Environment={_quoted(f'{variable}={value}')}" for variable, value in job.environment.items()]
     # systemd expands no variables in the path of the program, so that a dollar sign there must not be escaped.
-    words = [_quoted(job.command[0]), *(_quoted(word).replace("$", "$$") for word in job.command[1:])]
-    service = SERVICE.format(**named, folder=_plain(str(job.folder)), environment="\n".join(variables), command=" ".join(words))
+    arguments = [_quoted(job.command[0]), *(_quoted(word).replace("$", "$$") for word in job.command[1:])]
+    service = SERVICE.format(**named, folder=_plain(str(job.folder)), environment="\n".join(variables), command=" ".join(arguments))
     timer = TIMER.format(**named, calendar="\n".join(f"OnCalendar={when}" for when in on_calendar(job.cron)))
     base = folder() / name(job.work)
     return {base.with_name(f"{base.name}.service"): service, base.with_name(f"{base.name}.timer"): timer}
@@ -102,10 +102,10 @@ def install(job: Job) -> None:
     except OSError as error:
         raise InputError(f"cannot write to {folder()}: {error.strerror}") from None
     timer = f"{name(job.work)}.timer"
-    for words in (["daemon-reload"], ["enable", timer], ["restart", timer]):
-        done = _systemctl(*words)
+    for arguments in (["daemon-reload"], ["enable", timer], ["restart", timer]):
+        done = _systemctl(*arguments)
         if done.returncode != 0:
-            raise InputError(f"systemctl --user {' '.join(words)}: {' '.join(done.stderr.split())}")
+            raise InputError(f"systemctl --user {' '.join(arguments)}: {' '.join(done.stderr.split())}")
 
 
 def remove(work: Path) -> list[str]:
@@ -115,20 +115,20 @@ def remove(work: Path) -> list[str]:
     """
     base = folder() / name(work)
     link = folder() / "timers.target.wants" / f"{base.name}.timer"
-    there = [path for path in (base.with_name(f"{base.name}.service"), base.with_name(f"{base.name}.timer")) if path.exists()]
-    if not there:
+    existing = [path for path in (base.with_name(f"{base.name}.service"), base.with_name(f"{base.name}.timer")) if path.exists()]
+    if not existing:
         return []
     answers = available()
     if answers:
         _systemctl("disable", "--now", f"{base.name}.timer")
     try:
-        for path in (*there, link):
+        for path in (*existing, link):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"cannot delete {error.filename}: {error.strerror}") from None
     if answers:
         _systemctl("daemon-reload")
-    return [str(path) for path in there]
+    return [str(path) for path in existing]
 
 
 def lingers() -> bool:

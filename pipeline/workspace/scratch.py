@@ -52,10 +52,10 @@ def remove_own() -> None:
     """Remove the folder of this process, if it has one, even if threads are still active."""
     while _own:
         folder = _own.pop()
-        gone = folder.with_name(f"{folder.name}.gone")
+        renamed = folder.with_name(f"{folder.name}.gone")
         with suppress(OSError):  # after the rename nothing more is written to it
-            folder.rename(gone)
-        for each in (gone, folder):
+            folder.rename(renamed)
+        for each in (renamed, folder):
             shutil.rmtree(each, ignore_errors=True)
 
 
