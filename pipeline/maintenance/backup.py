@@ -157,13 +157,14 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
         back = orphans.bring_back(workspace, found.executions)
         missing = _mark_gone(workspace)
     aside, served = workspace.root / orphans.ASIDE, versions(workspace.serving)
-    unknown = [str(number) for number in served if number not in found.pushed]
+    unknown = ", ".join(str(number) for number in served if number not in found.pushed)
+    current = max(served, default=None)
     lines = {
         f"the database that was there is {before}": before,
         f"files of {len(moved):,} executions that it does not know were moved to {aside}": moved,
         f"files of {len(back):,} executions that it knows were brought back from {aside}": back,
         f"files of {missing:,} artifacts that it knows are not there any more: they count as deleted": missing,
-        f"in serving/ there stay versions that it does not know: {', '.join(unknown)}; version {max(served, default=0)} is in service": unknown,
+        f"in serving/ there stay versions that it does not know: {unknown}; version {current} is in service": unknown,
     }
     return [f"restored {database} from {source}: {found}", *(line for line, happened in lines.items() if happened)]
 
