@@ -187,10 +187,10 @@ class Session:
 
     def _output(self, name: str) -> _Output:
         operation, _, index = name.partition(":")
-        found = self._c.TF_GraphOperationByName(self._graph, operation.encode())
-        if not found:
+        handle = self._c.TF_GraphOperationByName(self._graph, operation.encode())
+        if not handle:
             raise TensorFlowError(INVALID_ARGUMENT, f"the graph has no tensor {name}")
-        return _Output(found, int(index or 0))
+        return _Output(handle, int(index or 0))
 
     def _tensor(self, value: np.ndarray | bytes | Sequence[bytes], dtype: int) -> int:
         """Copy `value` into a new tensor of `dtype`. The caller deletes it."""
@@ -206,7 +206,7 @@ class Session:
         if isinstance(value, np.ndarray) and value.ndim == 0:
             value = value.item()
         dimensions, values = ((), [value]) if isinstance(value, bytes) else ((len(value),), value)
-        if not all(isinstance(one, bytes) for one in values):
+        if not all(isinstance(item, bytes) for item in values):
             raise TypeError("a string tensor takes bytes or a list of bytes")
         shape = (c_int64 * len(dimensions))(*dimensions)
         tensor = self._c.TF_AllocateTensor(_STRING, shape, len(dimensions), _TSTRING_BYTES * len(values))

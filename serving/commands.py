@@ -252,9 +252,9 @@ def _write_table(header: list[str], rows: list, out: Path, answers: PictureAnswe
     _say_written(_counted(len(rows), "row"), out, "", len(answers.unreadable))
 
 
-def _say_written(what: str, out: Path, slash: str, skipped: int) -> None:
+def _say_written(content: str, out: Path, slash: str, skipped: int) -> None:
     """Report the output on standard error if the output itself goes to standard output, else on standard output."""
-    click.echo(f"wrote {what} to {escaped(shown(out))}{slash}{_skipped(skipped)}", err=is_standard_output(out))
+    click.echo(f"wrote {content} to {escaped(shown(out))}{slash}{_skipped(skipped)}", err=is_standard_output(out))
 
 
 def _warn(answers: PictureAnswers) -> None:

@@ -42,11 +42,13 @@ def verify(folder: Path) -> None:
         )
     for name, expected in sums.items():
         try:
-            found = _sum(folder / name)
+            checksum = _sum(folder / name)
         except OSError as error:
-            what = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
-            raise InputError(f"the model in {folder} is not whole: {name} {what}; push it again, or take another version") from None
-        if found != expected:
+            problem = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+            raise InputError(
+                f"the model in {folder} is not whole: {name} {problem}; push it again, or take another version"
+            ) from None
+        if checksum != expected:
             raise InputError(
                 f"the model in {folder} has been changed since it was exported: {name} has another SHA-256 than {MANIFEST} says; "
                 "push it again, or take another version"

@@ -36,24 +36,24 @@ def list_pictures(names: Sequence[str | Path], leave_out: Callable[[Path, str], 
         Traceback (most recent call last):
         common.errors.InputError: name the pictures: files, or folders of them
     """
-    found: list[Path] = []
+    pictures: list[Path] = []
     for path in map(Path, names):
         if path.is_dir():
             left: list[tuple[Path, str]] = []
             inside = sorted(_pictures_in(path, left))
             if not inside:
-                why = f"{left[0][0]}: {left[0][1]}" if left else "files called *.png, *.jpg, *.webp, *.tif and so on"
-                raise InputError(f"there are no pictures in {path}: {why}")
+                reason = f"{left[0][0]}: {left[0][1]}" if left else "files called *.png, *.jpg, *.webp, *.tif and so on"
+                raise InputError(f"there are no pictures in {path}: {reason}")
             for each, reason in sorted(left):
                 leave_out(each, reason)
-            found += inside
+            pictures += inside
         elif path.exists():
-            found.append(path)
+            pictures.append(path)
         else:
             raise InputError(f"there is no picture or folder {path}")
-    if not found:
+    if not pictures:
         raise InputError("name the pictures: files, or folders of them")
-    return found
+    return pictures
 
 
 def _pictures_in(top: Path, left: list[tuple[Path, str]]) -> Iterator[Path]:
@@ -103,9 +103,9 @@ def as_the_model_sees(
     background = tuple(preprocessing.get("background", (255, 255, 255)))
     resample = _FILTERS[preprocessing.get("resize", "lanczos3")]
     try:
-        with Image.open(io.BytesIO(read_picture_file(path.read_bytes(), options or PictureOptions()).data)) as found:
+        with Image.open(io.BytesIO(read_picture_file(path.read_bytes(), options or PictureOptions()).data)) as source:
             # Pillow would clip 16 bits to 8; TensorFlow scales them.
-            image = Image.fromarray((np.asarray(found) >> 8).astype(np.uint8)) if found.mode.startswith("I;16") else found
+            image = Image.fromarray((np.asarray(source) >> 8).astype(np.uint8)) if source.mode.startswith("I;16") else source
             opaque = Image.new("RGBA", image.size, background)
             opaque.alpha_composite(image.convert("RGBA"))
             plain = opaque.convert("RGB")

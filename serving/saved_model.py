@@ -46,8 +46,8 @@ class SavedModel:
 
     def offers(self, signature: str, input_name: str | None = None) -> bool:
         """Return True if the model has a signature, and the signature has this input."""
-        found = self.signatures.get(signature)
-        return found is not None and (input_name is None or input_name in found.inputs)
+        declared = self.signatures.get(signature)
+        return declared is not None and (input_name is None or input_name in declared.inputs)
 
     def shape(self, signature: str, name: str) -> tuple[int | None, ...]:
         """Return the declared shape of an input or output; None for a dimension of any size.
@@ -55,11 +55,11 @@ class SavedModel:
         Raises:
             InputError: The model has no such signature, input or output.
         """
-        found = self.signatures.get(signature)
-        tensors = {**found.inputs, **found.outputs} if found else {}
-        if found is None or name not in tensors:
+        declared = self.signatures.get(signature)
+        tensors = {**declared.inputs, **declared.outputs} if declared else {}
+        if declared is None or name not in tensors:
             raise InputError(f"the model in {self.folder} has no `{name}` of `{signature}`")
-        return found.shapes[tensors[name]]
+        return declared.shapes[tensors[name]]
 
     def call(self, signature: str, **inputs: Any) -> dict[str, Any]:
         """Call a signature by the names of its inputs, and return all outputs by name. Strings are bytes or lists of bytes.
@@ -69,12 +69,12 @@ class SavedModel:
             TensorFlowError: The model refuses the request, or the machine cannot answer it.
             TypeError: An input has another type than the signature declares.
         """
-        found = self.signatures.get(signature)
-        if found is None or set(found.inputs) != set(inputs):
+        declared = self.signatures.get(signature)
+        if declared is None or set(declared.inputs) != set(inputs):
             raise InputError(f"the model in {self.folder} does not answer `{signature}` of {', '.join(inputs)}")
-        feeds = {found.inputs[name]: value for name, value in inputs.items()}
+        feeds = {declared.inputs[name]: value for name, value in inputs.items()}
         try:
-            return dict(zip(found.outputs, self._session.run(feeds, list(found.outputs.values()))))
+            return dict(zip(declared.outputs, self._session.run(feeds, list(declared.outputs.values()))))
         except TensorFlowError as error:
             if error.code != FAILED_PRECONDITION:
                 raise

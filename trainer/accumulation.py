@@ -73,8 +73,8 @@ class BatchGradients:
 
         def add(first: tf.Tensor, totals: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
             part = [values[first : first + self.part] for values in pictures]
-            found = of_part(*part, tf.random.experimental.stateless_fold_in(drop_seed, first))
-            return first + self.part, [total + value for total, value in zip(totals, found, strict=True)]
+            results = of_part(*part, tf.random.experimental.stateless_fold_in(drop_seed, first))
+            return first + self.part, [total + value for total, value in zip(totals, results, strict=True)]
 
         _, totals = tf.while_loop(lambda first, _: first < count, add, (tf.constant(0), zeros), parallel_iterations=1)
         return totals

@@ -76,7 +76,7 @@ class Checkpoint:
         try:
             with np.load(self.path, allow_pickle=False) as saved:
                 state = json.loads(saved[_STATE].tobytes())
-                found = [saved[f"variable/{i}"] for i in range(sum(name.startswith("variable/") for name in saved.files))]
+                values = [saved[f"variable/{i}"] for i in range(sum(name.startswith("variable/") for name in saved.files))]
                 best = [saved[f"best/{i}"] for i in range(sum(name.startswith("best/") for name in saved.files))]
                 course = Course(best_weights=best, **state)
         except FileNotFoundError:
@@ -84,10 +84,10 @@ class Checkpoint:
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             LOGGER.warning("training starts anew, its checkpoint %s cannot be read: %s", self.path, error)
             return None
-        if [np.shape(value) for value in found] != [np.shape(value) for value in variables]:
+        if [np.shape(value) for value in values] != [np.shape(value) for value in variables]:
             LOGGER.warning("training starts anew, its checkpoint %s is of another model", self.path)
             return None
-        return course, found
+        return course, values
 
 
 def training_key(arguments: dict[str, Any], records: Sequence[str]) -> str:

@@ -231,9 +231,9 @@ class TrainerConfig:
         *values, depth = dataclasses.astuple(self.preprocessing)
         # 8 bits are left out, as before other depths existed: figures stay comparable to those of earlier models.
         pixels = (*values, depth) if depth != 8 else tuple(values)
-        how = self.model.likelihood + (", binarised" if self.model.binarisation == "dynamic" else "")
+        likelihood = self.model.likelihood + (", binarised" if self.model.binarisation == "dynamic" else "")
         given = ", given the label" if self.model.conditional else ""
-        return f"{how}{given} on {pixels}, K = {self.training.importance_samples}"
+        return f"{likelihood}{given} on {pixels}, K = {self.training.importance_samples}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, for JSON."""

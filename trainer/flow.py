@@ -162,12 +162,12 @@ class _Fit:
         return [*self.flow.network.trainable_variables, *self.optimizer.variables]
 
     def _resume(self, checkpoint: Checkpoint | None) -> Course:
-        found = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
-        if found is None:
+        saved = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
+        if saved is None:
             return Course()
-        for variable, value in zip(self._changing(), found[1]):
+        for variable, value in zip(self._changing(), saved[1]):
             variable.assign(value)
-        return found[0]
+        return saved[0]
 
     def _many_updates(self, count: tf.Tensor) -> tf.Tensor:
         """Make `count` updates and return their mean loss, float32 []."""
@@ -184,8 +184,8 @@ class _Fit:
         t = (tf.range(BATCH, dtype=tf.float32) + tf.random.stateless_uniform([BATCH], seeds[2]))[:, tf.newaxis] / BATCH
         labels = None
         if self.shares is not None:
-            seen = tf.random.stateless_uniform([BATCH, 1], seeds[3]) >= LABELS_HIDDEN
-            labels = tf.where(seen, tf.gather(self.shares, chosen), 0.0)
+            shown = tf.random.stateless_uniform([BATCH, 1], seeds[3]) >= LABELS_HIDDEN
+            labels = tf.where(shown, tf.gather(self.shares, chosen), 0.0)
         variables = self.flow.network.trainable_variables
         raw = [variable.value for variable in variables]
         with tf.GradientTape() as tape:

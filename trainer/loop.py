@@ -163,10 +163,10 @@ class Loop:
 
     def _resume(self, checkpoint: Checkpoint | None, history: History) -> Course:
         """Load the checkpoint, and restore all variables and the history. Return a new course if there is no checkpoint."""
-        found = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
-        if found is None:
+        saved = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
+        if saved is None:
             return Course()
-        course, values = found
+        course, values = saved
         _assign(self._changing(), values)
         for line in course.lines:
             history.write(**line)

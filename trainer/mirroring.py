@@ -77,11 +77,11 @@ def decide_augmentation(config: TrainingConfig, pictures: Pictures) -> tuple[Tra
     if "auto" not in config.augmentation:
         return config, None
     report_progress("comparing mirror images", done=0, total=min(MAX_PICTURES, len(pictures)))
-    found = test_mirrors(pictures.levels, pictures.labels)
-    report_progress("comparing mirror images", done=found.pictures, total=found.pictures)
-    LOGGER.info("training pictures are %s", f"not mirrored: {found.reason}" if found.hurts else "mirrored as well")
-    kinds = ["mirrored" if kind == "auto" else kind for kind in config.augmentation if kind != "auto" or not found.hurts]
-    return dataclasses.replace(config, augmentation=tuple(dict.fromkeys(kinds))), found
+    mirror_test = test_mirrors(pictures.levels, pictures.labels)
+    report_progress("comparing mirror images", done=mirror_test.pictures, total=mirror_test.pictures)
+    LOGGER.info("training pictures are %s", f"not mirrored: {mirror_test.reason}" if mirror_test.hurts else "mirrored as well")
+    kinds = ["mirrored" if kind == "auto" else kind for kind in config.augmentation if kind != "auto" or not mirror_test.hurts]
+    return dataclasses.replace(config, augmentation=tuple(dict.fromkeys(kinds))), mirror_test
 
 
 def mirrors_hurt(levels: np.ndarray, labels: Sequence[object] | None = None, seed: int = 0) -> bool:
@@ -137,8 +137,8 @@ def edge_directions(levels: np.ndarray) -> np.ndarray:
     for angle in 2 * np.pi * (np.arange(_DIRECTIONS) + 0.5) / _DIRECTIONS:
         along = np.maximum(0.0, np.float32(np.cos(angle)) * right + np.float32(np.sin(angle)) * down)
         directions.append((along * (along / strength) ** 3).reshape(cells).mean(axis=(2, 4)))
-    found = np.sqrt(np.stack(directions, axis=-1))
-    return found / (np.sqrt(np.square(found).sum(axis=(1, 2, 3), keepdims=True)) + 1e-6)
+    responses = np.sqrt(np.stack(directions, axis=-1))
+    return responses / (np.sqrt(np.square(responses).sum(axis=(1, 2, 3), keepdims=True)) + 1e-6)
 
 
 def mirrored_directions(features: np.ndarray) -> np.ndarray:
@@ -173,8 +173,8 @@ def _label_drop(features: np.ndarray, labels: Sequence[object]) -> float:
     for train, held_out in _folds(len(names)):
         mean, scale = features[train].mean(axis=0), features[train].std(axis=0) + 1e-3
         classifier = RidgeClassifier(alpha=_PENALTY * len(train)).fit((features[train] - mean) / scale, names[train])
-        found, found_mirrored = (classifier.predict((seen[held_out] - mean) / scale) for seen in (features, mirrored))
-        lost[held_out] = (found == names[held_out]).astype(float) - (found_mirrored == names[held_out])
+        predicted, predicted_mirrored = (classifier.predict((rows[held_out] - mean) / scale) for rows in (features, mirrored))
+        lost[held_out] = (predicted == names[held_out]).astype(float) - (predicted_mirrored == names[held_out])
     return max(0.0, float(lost.mean() - 3.0 * lost.std() / math.sqrt(len(lost))))
 
 

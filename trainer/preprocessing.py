@@ -26,7 +26,7 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in custom_config["preprocessing"].items()}
     config = PreprocessingConfig(**values)
     encoded = tf.reshape(inputs[ENCODED], [-1])
-    levels = tf.map_fn(lambda one: decode_levels(one, config), encoded, fn_output_signature=level_type(config.depth))
+    levels = tf.map_fn(lambda image: decode_levels(image, config), encoded, fn_output_signature=level_type(config.depth))
     return {PIXELS: tf.ensure_shape(scale(levels), [None, *config.image_shape])}
 
 

@@ -104,17 +104,21 @@ class VampPrior(keras.layers.Layer):
         pseudo_inputs: Images to start from, float32 [K, h, w, c] in [0, 1].
         encode: The encoder, from images to the posterior's mean and log-variance, each [K, d].
         labels: Number of labels; 0 for a model that is not conditional.
-        of: Labels of the images, int [K], below 0 for none. None if no image has a label.
+        input_labels: Labels of the images, int [K], below 0 for none. None if no image has a label.
     """
 
     def __init__(
-        self, pseudo_inputs: np.ndarray, encode: Callable[[tf.Tensor], Posterior], labels: int = 0, of: np.ndarray | None = None
+        self,
+        pseudo_inputs: np.ndarray,
+        encode: Callable[[tf.Tensor], Posterior],
+        labels: int = 0,
+        input_labels: np.ndarray | None = None,
     ):
         super().__init__(name="vampprior")
         inside = np.clip(pseudo_inputs, 0.02, 0.98)  # a learned sigmoid keeps them in [0, 1]
         initial = keras.initializers.Constant(np.log(inside / (1 - inside)))
         self.pseudo_inputs = self.add_weight(shape=pseudo_inputs.shape, initializer=initial, name="pseudo_inputs")
-        same = np.zeros((labels, 1)) if of is None else np.arange(labels)[:, np.newaxis] == of
+        same = np.zeros((labels, 1)) if input_labels is None else np.arange(labels)[:, np.newaxis] == input_labels
         start = keras.initializers.Constant(np.broadcast_to(LIKELIER * same, (labels, len(pseudo_inputs))))
         self.label_logits = (
             self.add_weight(shape=(labels, len(pseudo_inputs)), initializer=start, name="label_logits") if labels else None
@@ -124,8 +128,8 @@ class VampPrior(keras.layers.Layer):
 
     def components(self) -> Posterior:
         """Return the means and log-variances of the mixture's components, each float32 [K, d]."""
-        of, components = _COMPONENTS.get()
-        return tuple(map(tf.constant, components)) if of is self else self._encode(tf.sigmoid(self.pseudo_inputs.value))
+        owner, components = _COMPONENTS.get()
+        return tuple(map(tf.constant, components)) if owner is self else self._encode(tf.sigmoid(self.pseudo_inputs.value))
 
     def weights_of(self, labels: tf.Tensor) -> tf.Tensor:
         """Return the components' weights by shares of labels, float32 [n, labels] -> [n, K]. They are equal without a label."""

@@ -86,9 +86,9 @@ class VAE(keras.Model):
         self.prior: StandardNormal | VampPrior = StandardNormal()
         if config.prior == "vampprior":
             chosen = np.resize(data.examples, (config.pseudo_inputs, *image_shape))
-            of = np.full(len(data.examples), UNLABELLED) if data.example_labels is None else data.example_labels
-            of = np.resize(of, config.pseudo_inputs)
-            self.prior = VampPrior(chosen, lambda x: self._encode_top(x, None)[:2], self.labels, of)
+            input_labels = np.full(len(data.examples), UNLABELLED) if data.example_labels is None else data.example_labels
+            input_labels = np.resize(input_labels, config.pseudo_inputs)
+            self.prior = VampPrior(chosen, lambda x: self._encode_top(x, None)[:2], self.labels, input_labels)
         self.label_units = LabelUnits(self.labels, self.top_dim) if self.labels and config.prior == "standard_normal" else None
         networks = [network for network in (self.encoder, self.lower_encoder, self.decoder) if network is not None]
         self._layer_sizes = tuple(itertools.chain.from_iterable(map(layer_sizes, networks)))

@@ -47,7 +47,7 @@ class PictureFile:
         format: Their format: png, jpeg, gif or bmp.
         reencoded_from: The original format if `data` is a PNG made from it, else ''.
         area: Height times width according to the header; 0 if not determined.
-        said: Notes for the user. `pages` and `frames`: further pages or frames were skipped; `deep`: only the upper 8 bits of the
+        notes: Notes for the user. `pages` and `frames`: further pages or frames were skipped; `deep`: only the upper 8 bits of the
             levels are used; `profile`: the colors were converted to sRGB.
     """
 
@@ -55,7 +55,7 @@ class PictureFile:
     format: str
     reencoded_from: str = ""
     area: int = field(default=0, compare=False)
-    said: tuple[str, ...] = field(default=(), compare=False)
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)

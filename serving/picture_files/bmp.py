@@ -70,9 +70,9 @@ def _palette(data: bytes, header: _Header) -> np.ndarray:
     entry = 3 if header.size == 12 else 4
     start = 14 + header.size
     count = min(header.used or 2**header.bits, max(header.pixels_at - start, 0) // entry, 256)
-    found = np.frombuffer(data, np.uint8, count * entry, start).reshape(count, entry)
+    entries = np.frombuffer(data, np.uint8, count * entry, start).reshape(count, entry)
     palette = np.zeros((256, 3), np.uint8)
-    palette[:count] = found[:, 2::-1]
+    palette[:count] = entries[:, 2::-1]
     return palette
 
 
@@ -102,7 +102,7 @@ def _channel(numbers: np.ndarray, mask: int) -> np.ndarray:
 def _run_lengths(data: bytes, header: _Header) -> np.ndarray:
     """Return the color indices of a run-length encoded picture; skipped pixels are 0."""
     width, height, four = header.width, abs(header.height), header.compression == _RLE4
-    found = np.zeros((height, width), np.uint8)
+    indices = np.zeros((height, width), np.uint8)
     at, x, y, runs = header.pixels_at, 0, 0, 0
     while y < height:
         runs += 1
@@ -125,7 +125,7 @@ def _run_lengths(data: bytes, header: _Header) -> np.ndarray:
             run = np.frombuffer(part, np.uint8)
             run = np.stack([run >> 4, run & 15], axis=1).reshape(-1) if four else run
             run = np.resize(run, number)[: max(width - x, 0)]
-            found[y, x : x + len(run)] = run
+            indices[y, x : x + len(run)] = run
             x += number
             at += 0 if count else length + length % 2  # padded to an even number of bytes
-    return found
+    return indices

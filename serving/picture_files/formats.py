@@ -22,7 +22,7 @@ _SIGNATURES = {
     b"qoif": "qoi",
 }
 _SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
-_MOST_JUNK = 1 << 16  # bytes
+_MAX_JUNK = 1 << 16  # bytes
 _NETPBM = re.compile(rb"P(?:([1-6])[\s#]|([fF])\s)")
 _AVIF = {b"avif", b"avis"}
 _HEIF = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1", b"mif2"}
@@ -43,8 +43,8 @@ def format_of(data: bytes) -> str:
         return "webp"
     if data[4:8] == b"ftyp" and (kind := _iso_format(data)):
         return kind
-    if found := _NETPBM.match(data):
-        return "pnm" if found[1] else "pfm"
+    if netpbm := _NETPBM.match(data):
+        return "pnm" if netpbm[1] else "pfm"
     if data[:1024].lstrip()[:4] == b"<svg":
         raise Refused(reasons.SVG)
     raise Refused(reasons.NO_PICTURE)
@@ -57,7 +57,7 @@ def without_junk(data: bytes) -> bytes:
     """
     if data[:2] != b"\xff\xd8" or data[2:3] == b"\xff":
         return data
-    segment = _SEGMENT.search(data, 2, _MOST_JUNK)
+    segment = _SEGMENT.search(data, 2, _MAX_JUNK)
     return data[:2] + data[segment.start() :] if segment else data
 
 

@@ -115,8 +115,8 @@ def _page(image: Image | None, place: int, tags: Tags, data: bytes, options: Pic
     if is_deep(tags):
         samples = tiff_samples(data, tags, options)
         if samples is not None:
-            png, said = from_samples(samples, options)
-            return PictureFile(png, "png", "tiff", said=tuple(sorted(said)))
+            png, notes = from_samples(samples, options)
+            return PictureFile(png, "png", "tiff", notes=tuple(sorted(notes)))
     if image is None:
         raise damaged("tiff")
     with without_warnings():
@@ -127,5 +127,5 @@ def _page(image: Image | None, place: int, tags: Tags, data: bytes, options: Pic
 
 def _made(image: Image, kind: str, bits: int, options: PictureOptions) -> PictureFile:
     samples = pillow_samples(image, kind, bits) if options.levels is not None else None
-    png, said = from_samples(samples, options) if samples is not None else from_pillow(image, kind, bits, options)
-    return PictureFile(png, "png", kind, said=tuple(sorted(said)))
+    png, notes = from_samples(samples, options) if samples is not None else from_pillow(image, kind, bits, options)
+    return PictureFile(png, "png", kind, notes=tuple(sorted(notes)))

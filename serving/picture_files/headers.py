@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from serving.picture_files.base import check_size, damaged
 
-_MOST_PROFILE = 8 << 20  # bytes; printer profiles have one or two million
+_MAX_PROFILE = 8 << 20  # bytes; printer profiles have one or two million
 _GREYS = b"".join(bytes((level, level, level, 0)) for level in range(256))
 
 
@@ -63,7 +63,7 @@ def png_profile(data: bytes) -> bytes | None:
     if chunk is None:
         return None
     try:
-        unpacked = zlib.decompressobj().decompress(chunk[chunk.index(b"\0", 0, 80) + 2 :], _MOST_PROFILE)
+        unpacked = zlib.decompressobj().decompress(chunk[chunk.index(b"\0", 0, 80) + 2 :], _MAX_PROFILE)
     except (ValueError, zlib.error):
         return None
     return unpacked or None

@@ -19,12 +19,12 @@ def apply_matrix(levels: np.ndarray, profile: bytes) -> np.ndarray | None:
 
     Return None if the color profile is not of this kind, or is for other channels.
     """
-    found = _parsed(profile)
+    parsed = _parsed(profile)
     channels = levels.shape[2]
     colors = channels - 1 + channels % 2
-    if found is None or len(found[0]) != colors:
+    if parsed is None or len(parsed[0]) != colors:
         return None
-    curves, matrix = found
+    curves, matrix = parsed
     converted = levels.copy()
     for row in converted:
         linear = np.stack([curve(row[:, c] / 65535.0) for c, curve in enumerate(curves)], axis=1)

@@ -19,10 +19,10 @@ _COMMENT = re.compile(rb"#[^\n\r]*")
 
 def netpbm_header(data: bytes) -> tuple[int, int, int]:
     """Return a file's width, height and channels."""
-    found = _SIZE.match(data)
-    if found is None:
+    header = _SIZE.match(data)
+    if header is None:
         raise damaged("pnm" if data[1:2].isdigit() else "pfm")
-    return int(found[2]), int(found[3]), 3 if found[1] in b"36F" else 1
+    return int(header[2]), int(header[3]), 3 if header[1] in b"36F" else 1
 
 
 def read_netpbm(data: bytes, max_megapixels: float) -> Samples:

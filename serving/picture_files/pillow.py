@@ -73,8 +73,8 @@ def orientation(data: bytes, kind: str, max_megapixels: float) -> int:
 def orientation_of(image: Image) -> int:
     """Return the Exif orientation of an open image, 1 to 8; 1 (upright) if it is missing or invalid."""
     try:
-        found = image.getexif().get(_ORIENTATION, 1)
-        return found if found in range(1, 9) else 1
+        value = image.getexif().get(_ORIENTATION, 1)
+        return value if value in range(1, 9) else 1
     except UNREADABLE:
         return 1
 

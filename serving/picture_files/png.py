@@ -55,8 +55,8 @@ def read_deep_png(data: bytes, max_megapixels: float) -> np.ndarray:
         key = image.info.get("transparency")
     if key is None or levels.shape[2] not in (1, 3):
         return levels
-    seen = (levels != np.array(key)).any(axis=2, keepdims=True)
-    return np.concatenate([levels, 65535 * seen.astype(np.uint16)], axis=2)
+    opaque = (levels != np.array(key)).any(axis=2, keepdims=True)
+    return np.concatenate([levels, 65535 * opaque.astype(np.uint16)], axis=2)
 
 
 def _pixels(data: bytes, max_megapixels: float, rawmode: str | None) -> np.ndarray:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # A profile that changes no color by more levels counts as sRGB: programs write sRGB profiles that differ by rounding.
 _ALIKE = 3
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
-_MOST_BYTES = 8 << 20
+_MAX_BYTES = 8 << 20
 
 
 def is_foreign(profile: bytes | None) -> bool:
@@ -31,10 +31,10 @@ def to_srgb(image: Image, profile: bytes | None) -> Image | None:
 
     Return None if there is nothing to convert: the profile is missing, sRGB, broken, or is for other channels than the picture has.
     """
-    found = _conversion(profile) if profile else None
-    if found is None:
+    conversion = _conversion(profile) if profile else None
+    if conversion is None:
         return None
-    transform, space = found
+    transform, space = conversion
     bands = image.mode.removesuffix("A")
     if bands != space and (bands, space) != ("L", "RGB"):
         return None
@@ -55,7 +55,7 @@ def _conversion(profile: bytes) -> tuple[ImageCmsTransform, str] | None:
     """Return the transform to sRGB and its input mode; None if the profile is sRGB or broken."""
     from PIL import ImageCms
 
-    if len(profile) > _MOST_BYTES:
+    if len(profile) > _MAX_BYTES:
         return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -40,9 +40,9 @@ def read_picture_file(data: bytes, options: PictureOptions = DEFAULT, anew: bool
     kind = format_of(data)
     try:
         if not anew and options.levels is None and kind in _KEPT:
-            found = _KEPT[kind](data, options)
-            if found is not None:
-                return found
+            kept = _KEPT[kind](data, options)
+            if kept is not None:
+                return kept
         return remake(data, kind, options)
     except Refused:
         raise
@@ -54,7 +54,7 @@ def _kept_png(data: bytes, options: PictureOptions) -> PictureFile | None:
     """Return a PNG unchanged, or None if TensorFlow would not decode it correctly."""
     area = check_size(png_size(data), options.max_megapixels)
     check_png_chunks(data)
-    said: tuple[str, ...] = ("deep",) if data[24] == 16 and options.depth == 8 else ()
+    notes: tuple[str, ...] = ("deep",) if data[24] == 16 and options.depth == 8 else ()
     if data[37:41] != b"IDAT":  # other chunks precede the pixels
         pixels_at = max(data.find(b"IDAT", 33), 0)
         if png_has_color_key(data, pixels_at):
@@ -62,10 +62,10 @@ def _kept_png(data: bytes, options: PictureOptions) -> PictureFile | None:
         if options.icc == "convert" and data.find(b"iCCP", 33, pixels_at) > 0 and is_foreign(png_profile(data)):
             return None
         if data.find(b"acTL", 33, pixels_at) > 0 and png_has_frames(data):
-            said += ("frames",)
+            notes += ("frames",)
     if data.find(b"eXIf") >= 0 and orientation(data, "png", options.max_megapixels) != 1:
         return None
-    return PictureFile(data, "png", area=area, said=said)
+    return PictureFile(data, "png", area=area, notes=notes)
 
 
 def _kept_jpeg(data: bytes, options: PictureOptions) -> PictureFile | None:
@@ -91,7 +91,7 @@ def _kept_gif(data: bytes, options: PictureOptions) -> PictureFile | None:
     with opened(data, "gif", options.max_megapixels) as image:
         if image.is_animated:
             file = remake(data, "gif", options)
-            return PictureFile(file.data, file.format, file.reencoded_from, said=(*file.said, "frames"))
+            return PictureFile(file.data, file.format, file.reencoded_from, notes=(*file.notes, "frames"))
         plain = "transparency" not in image.info and image.tile[0].extents == (0, 0, *image.size)
     return PictureFile(data, "gif") if plain else None
 

@@ -42,10 +42,10 @@ def remake(data: bytes, kind: str, options: PictureOptions) -> PictureFile:
     tags = first_page(data) if kind == "tiff" else None
     samples = _samples(data, kind, tags, options)
     if samples is not None:
-        png, said = from_samples(samples, options)
+        png, notes = from_samples(samples, options)
     else:
-        png, said = _by_pillow(data, kind, bits_in(data, kind, tags), options)
-    return PictureFile(png, "png", kind, said=tuple(sorted({*said, *rest_of(data, kind)})))
+        png, notes = _by_pillow(data, kind, bits_in(data, kind, tags), options)
+    return PictureFile(png, "png", kind, notes=tuple(sorted({*notes, *rest_of(data, kind)})))
 
 
 def _by_pillow(data: bytes, kind: str, bits: int, options: PictureOptions) -> tuple[bytes, set[str]]:
@@ -102,17 +102,17 @@ def bits_in(data: bytes, kind: str, tags: Tags | None = None) -> int:
 
 def _samples(data: bytes, kind: str, tags: Tags | None, options: PictureOptions) -> Samples | None:
     """Return the levels if they have more bits than Pillow keeps or must be scaled; None if Pillow's own levels are right."""
-    most = options.max_megapixels
+    max_megapixels = options.max_megapixels
     if kind in ("pnm", "pfm"):
-        return read_netpbm(data, most)
+        return read_netpbm(data, max_megapixels)
     if kind == "tiff" and tags is not None and is_deep(tags):
         return tiff_samples(data, tags, options)
     if kind == "png" and data[24] == 16 and (options.depth == 16 or options.levels):
-        turned = orientation(data, kind, most) if b"eXIf" in data else 1
-        return Samples(read_deep_png(data, most), 65535, turned, png_profile(data))
+        turned = orientation(data, kind, max_megapixels) if b"eXIf" in data else 1
+        return Samples(read_deep_png(data, max_megapixels), 65535, turned, png_profile(data))
     if options.levels is None:
         return None
-    with opened(data, kind, most) as image:
+    with opened(data, kind, max_megapixels) as image:
         return pillow_samples(image, kind, bits_in(data, kind, tags))
 
 
@@ -151,19 +151,19 @@ def pillow_samples(image: Image, kind: str, bits: int) -> Samples | None:
 
 
 def from_samples(samples: Samples, options: PictureOptions) -> tuple[bytes, set[str]]:
-    """Return levels as a PNG file, and the notes on them (see `PictureFile.said`)."""
+    """Return levels as a PNG file, and the notes on them (see `PictureFile.notes`)."""
     levels = samples.to_levels(options)
-    said = {"deep"} if samples.cuts(options) else set()
+    notes = {"deep"} if samples.cuts(options) else set()
     if options.icc == "convert" and profiles.is_foreign(samples.profile):
         converted = profiles.levels_to_srgb(levels, samples.profile)
         if converted is not None:
-            said |= {"profile"} | ({"deep"} if converted.itemsize < levels.itemsize else set())
+            notes |= {"profile"} | ({"deep"} if converted.itemsize < levels.itemsize else set())
             levels = converted
-    return write_png(levels), said
+    return write_png(levels), notes
 
 
 def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> tuple[bytes, set[str]]:
-    """Return an open picture at the wanted page or frame as a PNG file, and the notes on it (see `PictureFile.said`)."""
+    """Return an open picture at the wanted page or frame as a PNG file, and the notes on it (see `PictureFile.notes`)."""
     _loaded(image, kind)
     try:
         profile = image.info.get("icc_profile") if options.icc == "convert" else None
@@ -171,7 +171,7 @@ def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> 
         if "transparency" in upright.info:
             upright = with_alpha(upright, bits)
         converted = _converted(upright, profile) if profiles.is_foreign(profile) else None
-        said = {"profile"} if converted is not None else set()
+        notes = {"profile"} if converted is not None else set()
         upright = upright if converted is None else converted
         if upright.mode.startswith("I;16"):
             upright = upright if upright.mode == "I;16" else upright.convert("I").convert("I;16")
@@ -182,11 +182,11 @@ def from_pillow(image: Image, kind: str, bits: int, options: PictureOptions) -> 
     if upright.mode not in _HELD:
         raise Refused(reasons.PIXEL_KIND.format(NAMES[kind]))
     if bits > 8 and (options.depth == 8 or upright.mode != "I;16"):
-        said.add("deep")
+        notes.add("deep")
     buffer = io.BytesIO()
     # Save no profile: TensorFlow ignores it. Compress fast: the bytes are for a disk, not for a network.
     upright.save(buffer, "PNG", compress_level=1, icc_profile=None)
-    return buffer.getvalue(), said
+    return buffer.getvalue(), notes
 
 
 def _loaded(image: Image, kind: str) -> None:

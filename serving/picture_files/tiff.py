@@ -18,8 +18,8 @@ _ORIENTATION, _CHANNELS, _STRIP_ROWS, _COUNTS, _PLANES, _PREDICTOR = 274, 277, 2
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_COUNTS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 322, 323, 324, 325, 338, 339, 34675
 _WHOLE, _SIGNED, _FLOAT = 1, 2, 3  # values of _SAMPLE_FORMAT
 _LOSSLESS = {1, 5, 8, 32946, 32773, 34925, 50000}  # none, LZW, Deflate (two codes), PackBits, LZMA, Zstandard
-_MOST_PAGES = 1_000_000
-_MOST_ENTRIES = 1024
+_MAX_PAGES = 1_000_000
+_MAX_ENTRIES = 1024
 
 
 class Tags:
@@ -57,11 +57,11 @@ def directories(data: bytes) -> Iterator[Tags]:
     count_format, next_format, entry = ("Q", "Q", 20) if big else ("H", "I", 12)
     at = struct.unpack_from(order + next_format, data, 8 if big else 4)[0]
     seen: set[int] = set()
-    while at and at not in seen and len(seen) < _MOST_PAGES:
+    while at and at not in seen and len(seen) < _MAX_PAGES:
         seen.add(at)
         count = struct.unpack_from(order + count_format, data, at)[0]
         first = at + struct.calcsize(order + count_format)
-        if count > _MOST_ENTRIES:
+        if count > _MAX_ENTRIES:
             raise damaged("tiff")
         yield Tags(data, order, dict(filter(None, (_entry(data, first + n * entry, order, big) for n in range(count)))))
         at = struct.unpack_from(order + next_format, data, first + count * entry)[0]
@@ -166,8 +166,8 @@ def _unpredicted(blocks: np.ndarray, predictor: int, channels: int, size: int, o
     """Undo the predictor: differences of levels (TIFF 6.0, section 14), or of the bytes of floats (Technical Note 3)."""
     height, across, row = blocks.shape
     if predictor == 2:
-        words = blocks.view(f"{order}u{size}").astype(f"u{size}").reshape(height, across, -1, channels)
-        return np.cumsum(words, axis=2, dtype=words.dtype).astype(f"{order}u{size}").reshape(height, across, -1)
+        differences = blocks.view(f"{order}u{size}").astype(f"u{size}").reshape(height, across, -1, channels)
+        return np.cumsum(differences, axis=2, dtype=differences.dtype).astype(f"{order}u{size}").reshape(height, across, -1)
     if predictor == 3:
         summed = np.cumsum(blocks.reshape(height, across, -1, channels), axis=2, dtype=np.uint8)
         planes = summed.reshape(height, across, size, row // size)  # the highest bytes of all floats come first

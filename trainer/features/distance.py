@@ -62,11 +62,11 @@ class FeatureDistance:
 
     def maps(self, x: tf.Tensor) -> list[tf.Tensor]:
         """Return each layer's feature maps, float32 [n, rows, columns, filters], of images float32 [n, h, w, c] in [0, 1]."""
-        found, x = [], 2.0 * x - 1.0
+        maps, x = [], 2.0 * x - 1.0
         for layer in self.convolutions:
             x = tf.nn.relu(tf.nn.conv2d(x, layer.kernel, layer.stride, "SAME") + layer.bias)
-            found.append(x)
-        return found
+            maps.append(x)
+        return maps
 
     def numbers(self, height: int, width: int) -> int:
         """Return the number of values of the maps of two images. It determines memory in training."""

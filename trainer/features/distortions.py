@@ -103,9 +103,9 @@ def shuffle_patches(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.concat([beside, pictures[:, rows * tall :]], axis=1)
 
 
-def _noisy(pictures: tf.Tensor, seed: tf.Tensor, least: float, most: float) -> tf.Tensor:
+def _noisy(pictures: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
     seeds = tf.random.experimental.stateless_split(seed, 2)
-    return pictures + _uniform(pictures, seeds[0], least, most) * tf.random.stateless_normal(pictures.shape, seeds[1])
+    return pictures + _uniform(pictures, seeds[0], low, high) * tf.random.stateless_normal(pictures.shape, seeds[1])
 
 
 def _blended(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -114,6 +114,6 @@ def _blended(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return share * pictures + (1 - share) * tf.roll(pictures, 1, axis=0)
 
 
-def _uniform(pictures: tf.Tensor, seed: tf.Tensor, least: float, most: float) -> tf.Tensor:
+def _uniform(pictures: tf.Tensor, seed: tf.Tensor, low: float, high: float) -> tf.Tensor:
     """Draw a number for each image, float32 [n, 1, 1, 1]."""
-    return tf.random.stateless_uniform([pictures.shape[0], 1, 1, 1], seed, least, most)
+    return tf.random.stateless_uniform([pictures.shape[0], 1, 1, 1], seed, low, high)

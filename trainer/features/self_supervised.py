@@ -80,7 +80,7 @@ def train(levels: np.ndarray, seed: int) -> SelfSupervised:
         pictures = scale(batch)
         turned, turns = distortions.turn(pictures)
         distorted, kinds = distortions.distort(turned, seeds[0])
-        views = [distortions.view(pictures[: BATCH // 2], one) for one in (seeds[1], seeds[2])]
+        views = [distortions.view(pictures[: BATCH // 2], view_seed) for view_seed in (seeds[1], seeds[2])]
         with tf.GradientTape() as tape:
             features = network(tf.concat([distorted, *views], axis=0), training=True)
             loss = heads.loss(features, kinds, turns)
@@ -156,7 +156,7 @@ def _scale(network: keras.Model, levels: np.ndarray, seed: int) -> None:
 def _build(shape: tuple[int, int, int], seed: int) -> keras.Model:
     initial = (keras.initializers.HeNormal(seed=1000 * seed + i) for i in range(6))
     longest = max(shape[:2])
-    layers = next(found for side, found in LAYERS.items() if longest <= side)
+    layers = next(layout for side, layout in LAYERS.items() if longest <= side)
     picture = keras.Input(shape)
     x = keras.layers.Rescaling(2.0, -1.0)(picture)
     for filters, stride in layers:

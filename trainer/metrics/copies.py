@@ -76,11 +76,11 @@ def nearest_neighbors(queries: np.ndarray, references: np.ndarray, k: int) -> tu
     for start in range(0, len(queries), rows):
         block = queries[start : start + rows]
         squared = lengths - 2 * (block @ references.T)
-        found = np.argpartition(squared, k - 1, axis=1)[:, :k]
+        neighbors = np.argpartition(squared, k - 1, axis=1)[:, :k]
         # Exact differences: differences of squares lose all digits if an image occurs twice.
-        exact = np.linalg.norm(block[:, np.newaxis] - references[found], axis=2)
+        exact = np.linalg.norm(block[:, np.newaxis] - references[neighbors], axis=2)
         order = np.argsort(exact, axis=1, kind="stable")
-        indices[start : start + rows] = np.take_along_axis(found, order, axis=1)
+        indices[start : start + rows] = np.take_along_axis(neighbors, order, axis=1)
         distances[start : start + rows] = np.take_along_axis(exact, order, axis=1)
     return indices, distances
 
@@ -98,12 +98,12 @@ def nearest_pictures(pictures: np.ndarray, training: np.ndarray, candidates: np.
     rows = max(1, BLOCK_BYTES // (4 * values))
     for start in range(0, len(pictures), rows):
         part = slice(start, start + rows)
-        found = np.sort(candidates[part], axis=1)
-        distances = _aligned_distances(pictures[part], training[found])
-        distances[:, 1:][found[:, 1:] == found[:, :-1]] = np.inf  # a repeated index
+        indices = np.sort(candidates[part], axis=1)
+        distances = _aligned_distances(pictures[part], training[indices])
+        distances[:, 1:][indices[:, 1:] == indices[:, :-1]] = np.inf  # a repeated index
         order = np.argsort(distances, axis=1, kind="stable")
         nearest = np.take_along_axis(distances, order, axis=1)[:, : NEXT + 1]
-        index[part] = np.take_along_axis(found, order, axis=1)[:, 0]
+        index[part] = np.take_along_axis(indices, order, axis=1)[:, 0]
         others = np.ma.masked_invalid(nearest[:, 1:]).mean(axis=1).filled(0.0)
         relative[part] = nearest[:, 0] / np.maximum(others, np.finfo(np.float32).tiny)
     return Nearest(index, relative)
@@ -137,6 +137,6 @@ def _views(pictures: np.ndarray, margins: list[int]) -> np.ndarray:
 def _shifted(pictures: np.ndarray, axis: int, margin: int, shift: float) -> np.ndarray:
     """Return the part within a margin, shifted along an axis. A shift by half a pixel gives the mean of both neighbors."""
     side = pictures.shape[axis] - 2 * margin
-    first, last = (margin + int(whole) for whole in (np.floor(shift), np.ceil(shift)))
+    first, last = (margin + int(pixels) for pixels in (np.floor(shift), np.ceil(shift)))
     taken = [pictures.take(range(start, start + side), axis=axis) for start in (first, last)]
     return taken[0] if first == last else (taken[0] + taken[1]) / 2

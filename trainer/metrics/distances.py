@@ -102,7 +102,7 @@ def label_divergence(first: np.ndarray, second: np.ndarray) -> float:
     from scipy.spatial.distance import jensenshannon
 
     labels = int(max(first.max(), second.max())) + 1
-    shares = [np.bincount(one, minlength=labels) / len(one) for one in (first, second)]
+    shares = [np.bincount(label_set, minlength=labels) / len(label_set) for label_set in (first, second)]
     return float(jensenshannon(*shares, base=2) ** 2)
 
 

@@ -39,11 +39,11 @@ def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) ->
     n = min(len(first), len(second), MAX_ROWS)
     if n < FOLDS:
         raise ValueError(f"a two-sample test takes at least {FOLDS} pictures on either side, not {n}")
-    sets = [np.asarray(one, np.float32)[np.random.default_rng(seed).permutation(len(one))[:n]] for one in (first, second)]
+    sets = [np.asarray(rows, np.float32)[np.random.default_rng(seed).permutation(len(rows))[:n]] for rows in (first, second)]
     part = np.arange(n) % FOLDS
     right = []
     for fold in range(FOLDS):
-        train, test = (np.concatenate([one[chosen] for one in sets]) for chosen in (part != fold, part == fold))
+        train, test = (np.concatenate([rows[chosen] for rows in sets]) for chosen in (part != fold, part == fold))
         is_second = [np.repeat([False, True], len(rows) // 2) for rows in (train, test)]
         right.append(_fit(train, is_second[0], seed).predict(test) == is_second[1])
     return float(np.concatenate(right).mean())

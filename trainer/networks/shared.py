@@ -102,22 +102,22 @@ def posterior_heads(features: keras.KerasTensor, latent_dim: int) -> tuple[keras
 
 
 class Bounded(keras.layers.Layer):
-    """Bound values softly to (-most, most), and leave small ones almost unchanged: most * tanh(x / most), of any shape.
+    """Bound values softly to (-limit, limit), and leave small ones almost unchanged: limit * tanh(x / limit), of any shape.
 
     Without the bound, one unusual image could give a log-variance whose exponential is infinite, and the training would be lost.
     """
 
-    def __init__(self, most: float, **kwargs: Any):
+    def __init__(self, limit: float, **kwargs: Any):
         super().__init__(**kwargs)
-        self.most = most
+        self.limit = limit
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Bound the inputs, of any shape."""
-        return self.most * keras.ops.tanh(inputs / self.most)
+        return self.limit * keras.ops.tanh(inputs / self.limit)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, for Keras."""
-        return {**super().get_config(), "most": self.most}
+        return {**super().get_config(), "limit": self.limit}
 
 
 def small() -> keras.initializers.Initializer:

@@ -42,13 +42,13 @@ class _ConfigurationFirst:
         """Return the values of the next trial; see `keras_tuner.Oracle`."""
         if not self.trials:
             return {"status": "RUNNING", "values": {hp.name: hp.default for hp in self.hyperparameters.space}}
-        found = super().populate_space(trial_id)
-        for hp in self.hyperparameters.space if found.get("values") else ():
+        proposal = super().populate_space(trial_id)
+        for hp in self.hyperparameters.space if proposal.get("values") else ():
             if hasattr(hp, "max_value"):  # the Gaussian process may exceed the maximum of an integer by 1
-                found["values"][hp.name] = min(found["values"][hp.name], hp.max_value)
+                proposal["values"][hp.name] = min(proposal["values"][hp.name], hp.max_value)
         tried = [trial.hyperparameters.values for trial in self.trials.values()]
         # A Gaussian process repeats a proposal that it is certain of, although the result would be the same.
-        return found if found.get("values") not in tried else RandomSearchOracle.populate_space(self, trial_id)
+        return proposal if proposal.get("values") not in tried else RandomSearchOracle.populate_space(self, trial_id)
 
 
 class _Random(_ConfigurationFirst, RandomSearchOracle):

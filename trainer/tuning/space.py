@@ -169,6 +169,6 @@ def _parse_range(name: str, plain: Mapping[str, Any]) -> Range:
         raise InputError(f"{name}: min must be above 0 on a log scale, not {made.min:g}")
     least = 1 if made.scale == "log" else 0
     if made.step is not None and made.step <= least:
-        what = "a factor above 1" if least else "above 0"
-        raise InputError(f"{name}.step must be {what} on a {made.scale} scale, not {made.step:g}")
+        requirement = "a factor above 1" if least else "above 0"
+        raise InputError(f"{name}.step must be {requirement} on a {made.scale} scale, not {made.step:g}")
     return made

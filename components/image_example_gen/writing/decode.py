@@ -41,14 +41,14 @@ class Decoded(NamedTuple):
     record: bytes  # the serialized example
     # notes for the user. `pages` or `frames`: those after the first were skipped; `deep`: bits of its levels were cut; `dim`: its
     # levels are 0 and 1, of 255; `profile`: its color profile was converted
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Part(Encoded):
     """A page or frame, which was read already, with its notes."""
 
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class ExampleDecoder:
             if isinstance(part, Refused):
                 yield Rejected(path, part.reason)
             else:
-                yield _Part(path, item.label, item.split, part.data, part.reencoded_from, part.said)
+                yield _Part(path, item.label, item.split, part.data, part.reencoded_from, part.notes)
 
     def _read(self, folder: str, entry: Entry) -> Encoded | Rejected:
         try:
@@ -142,7 +142,7 @@ class ExampleDecoder:
             return replace(item, path=printable(item.path))
         try:
             if item.reencoded_from:
-                file = PictureFile(item.data, "png", item.reencoded_from, said=getattr(item, "said", ()))
+                file = PictureFile(item.data, "png", item.reencoded_from, notes=getattr(item, "notes", ()))
                 pixels = pictures.decode(file, self.config.depth)
             else:
                 file, pixels = pictures.read_picture(item.data, self.config.pictures)
@@ -175,8 +175,8 @@ class ExampleDecoder:
             row = Row(
                 file.data, file.format, file.reencoded_from, *names, sha256, *pixels.shape, *moments, pictures.exposure(*moments)
             )
-            said = (*file.said, "dim") if pictures.is_dim(pixels, moments[0]) else file.said
-            return Decoded(self.rule.split_of(split, sha256, path), digest, row, serialize(row), said)
+            notes = (*file.notes, "dim") if pictures.is_dim(pixels, moments[0]) else file.notes
+            return Decoded(self.rule.split_of(split, sha256, path), digest, row, serialize(row), notes)
         except _ANY as error:
             return _rejected(path, error)
 

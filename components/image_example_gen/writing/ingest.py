@@ -102,8 +102,8 @@ class IngestUnit(beam.DoFn):
                         writers.write(item.split, item.record)
                         digests.append(item.digest + bytes([SPLITS.index(item.split)]))
                         tally.add(item.split, item.row)
-                        if item.said:
-                            tally.said.update(item.said)
+                        if item.notes:
+                            tally.notes.update(item.notes)
                     METER.count(rejected=refused)
         except _SpoiledError as spoiled:
             item, digests = spoiled.item, []

@@ -13,7 +13,7 @@ from components.image_example_gen.storage.files import printable
 from components.image_example_gen.writing.tally import Tally
 
 _SHOWN_LABELS, _SHOWN_FILES = 8, 5
-_SAID = {  # by the names in `Decoded.said`
+_NOTES = {  # by the names in `Decoded.notes`
     "pages": "{} more pages than the first, which are not read: data.pages=all reads them",
     "frames": "{} more frames than the first, which are not read: data.frames=all reads them",
     "deep": "{} more than 8 bits a level, of which 8 are used: data.depth=16 keeps 16",
@@ -45,8 +45,8 @@ def _labels(total: Tally) -> str:
 
 
 def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
-    for name, words in _SAID.items():
-        count = total.said[name]
+    for name, words in _NOTES.items():
+        count = total.notes[name]
         if count:
             yield words.format(f"{count:,} picture{'s have' if count > 1 else ' has'}")
     if config.label_file and total.found < total.accepted + total.rejected:

@@ -26,7 +26,7 @@ class Tally:
     exposures: Counter[str] = field(default_factory=Counter)
     sizes: Counter[str] = field(default_factory=Counter)  # pictures of each size, written as 28x28x1: height, width, channels
     reasons: Counter[str] = field(default_factory=Counter)  # rejected pictures by reason
-    said: Counter[str] = field(default_factory=Counter)  # pictures by note; see `decode.Decoded`
+    notes: Counter[str] = field(default_factory=Counter)  # pictures by note; see `decode.Decoded`
     duplicates: int = 0  # pictures left out as equal to another one
     told: int = 0  # pictures that the label file names
     found: int = 0  # the number of those that exist
@@ -77,7 +77,7 @@ class Tally:
         for tally in tallies:
             for split, counts in tally.labels.items():
                 result.labels[split].update(counts)
-            for name in ("formats", "reencoded", "exposures", "sizes", "reasons", "said"):
+            for name in ("formats", "reencoded", "exposures", "sizes", "reasons", "notes"):
                 getattr(result, name).update(getattr(tally, name))
             for name in ("duplicates", "told", "found"):
                 setattr(result, name, getattr(result, name) + getattr(tally, name))

@@ -33,8 +33,8 @@ def test_a_png_of_16_bits_is_kept(channels):
     levels = noise(channels)
     for data in (write_png(levels), tf.io.encode_png(levels).numpy()):
         file = read_picture_file(data, DEEP)
-        assert file.data == data and file.said == ()
-        assert read_picture_file(data).data == data and read_picture_file(data).said == ("deep",)
+        assert file.data == data and file.notes == ()
+        assert read_picture_file(data).data == data and read_picture_file(data).notes == ("deep",)
         np.testing.assert_array_equal(pixels(read_picture_file(data, DEEP, anew=True).data), levels)
 
 
@@ -69,7 +69,7 @@ def test_tiffs_of_16_bits(channels, compression, predictor, planar, tile, order)
     levels = noise(channels)
     data = tiff(levels, order=order, compression=compression, predictor=predictor, planar=planar, tile=tile)
     file = read_picture_file(data, DEEP)
-    assert (file.reencoded_from, file.said) == ("tiff", ())
+    assert (file.reencoded_from, file.notes) == ("tiff", ())
     np.testing.assert_array_equal(pixels(file.data), levels)
     assert picture_shape(data) == levels.shape
 
@@ -106,9 +106,9 @@ def test_16_bits_as_libtiff_packs_them(packed):
 
 def test_what_8_bits_cut_is_said():
     for data in (tiff(noise(3)), tiff(noise(1)), b"P5 2 1 65535\n\0\0\x80\x80", saved(noise(1)[..., 0], "JPEG2000")):
-        assert read_picture_file(data).said == ("deep",)
-        assert read_picture_file(data, DEEP).said == ()
-    assert read_picture_file(saved(noise(3, np.uint8), "TIFF")).said == ()
+        assert read_picture_file(data).notes == ("deep",)
+        assert read_picture_file(data, DEEP).notes == ()
+    assert read_picture_file(saved(noise(3, np.uint8), "TIFF")).notes == ()
 
 
 def test_white_is_zero_and_alpha_that_is_multiplied_in():

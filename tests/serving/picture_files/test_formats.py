@@ -43,7 +43,7 @@ def turned(how: int) -> Image.Exif:
 def test_formats_are_known_by_their_bytes_and_become_png(kind, options, found, off):
     data = saved(SMOOTH, kind, **options)
     file = read_picture_file(data)
-    assert (format_of(data), file.format, file.reencoded_from, file.said) == (found, "png", found, ())
+    assert (format_of(data), file.format, file.reencoded_from, file.notes) == (found, "png", found, ())
     assert np.abs(pixels(file).astype(int) - SMOOTH).max() <= off
     assert picture_shape(data) == SMOOTH.shape
     with pytest.raises(Refused, match="million pixels"):

@@ -40,14 +40,14 @@ def test_all_in_their_order(kind):
     found = parts(data)
     assert [int(pixels(part)[0, 0, 0]) for part in found] == list(LEVELS)
     assert {(part.format, part.reencoded_from) for part in found} == {("png", kind.lower())}
-    assert read_picture_file(data).said == (("pages",) if kind == "TIFF" else ("frames",))
+    assert read_picture_file(data).notes == (("pages",) if kind == "TIFF" else ("frames",))
     assert parts(data, pages=kind != "TIFF", frames=kind == "TIFF") is None  # the other of the two is asked for
 
 
 @pytest.mark.parametrize("kind", [*ANIMATED, "TIFF", "JPEG", "BMP"])
 def test_a_file_of_one_picture_has_no_parts(kind):
     data = saved(FRAMES[0], kind)
-    assert parts(data) is None and read_picture_file(data).said == ()
+    assert parts(data) is None and read_picture_file(data).notes == ()
 
 
 def test_what_is_no_picture_has_no_parts():

@@ -41,7 +41,7 @@ def test_colors_become_those_of_srgb_by_the_formula(kind, primaries, gamma, foun
     if kind == "JPEG2000":  # Pillow writes no profile there
         return
     file = read_picture_file(data)
-    assert (file.format, file.reencoded_from, file.said) == ("png", kind.lower(), ("profile",))
+    assert (file.format, file.reencoded_from, file.notes) == ("png", kind.lower(), ("profile",))
     assert np.abs(pixels(file.data) - exact).max() < 1.6
     assert np.abs(exact - pixels(read_picture_file(data, PictureOptions(icc="ignore")).data)).max() > 10
     assert "icc_profile" not in Image.open(io.BytesIO(file.data)).info
@@ -72,7 +72,7 @@ def test_variants_of_srgb_are_srgb(found):
         data = saved(COLOR, kind, icc_profile=found)
         assert b"ICC" in data or b"iCCP" in data
         file = read_picture_file(data)
-        assert file.data == data and file.said == ()
+        assert file.data == data and file.notes == ()
 
 
 def test_others_are_foreign():
@@ -86,7 +86,7 @@ def test_a_profile_in_several_segments_of_a_jpeg():
     padding = struct.pack(">I", len(padding)) + padding[4:]
     data = saved(COLOR, "JPEG", icc_profile=padding)
     assert data.count(b"ICC_PROFILE\0") == 2
-    assert read_picture_file(data).said == ("profile",)
+    assert read_picture_file(data).notes == ("profile",)
     second = data.rindex(b"ICC_PROFILE\0")
     lost = data[: second + 12] + b"\x07" + data[second + 13 :]  # another number: not all of it is there
     assert read_picture_file(lost).data == lost
@@ -107,7 +107,7 @@ def test_alpha_and_palettes_keep_what_they_are():
 def test_grey_stays_grey(space):
     grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
     file = read_picture_file(saved(grey, "PNG", icc_profile=profile(SRGB, 1.0, space)))
-    assert file.said == ("profile",)
+    assert file.notes == ("profile",)
     assert np.abs(pixels(file.data) - 255 * encoded(grey / 255)).max() < 1.6
 
 
@@ -119,16 +119,16 @@ def test_cmyk_goes_through_its_profile(kind):
     file = read_picture_file(saved(image, kind, icc_profile=ink_profile(), **({"quality": 100} if kind == "JPEG" else {})))
     lightness = 100 * (1 - np.asarray(image)[..., 3] / 255)
     light = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
-    assert file.said == ("profile",) and file.reencoded_from == kind.lower()
+    assert file.notes == ("profile",) and file.reencoded_from == kind.lower()
     assert np.abs(pixels(file.data) - 255 * encoded(light)[..., None]).max() < 3
-    assert read_picture_file(saved(image, kind)).said == ()
+    assert read_picture_file(saved(image, kind)).notes == ()
 
 
 def test_a_profile_of_other_channels_is_none():
     cmyk = Image.fromarray(COLOR).convert("CMYK")
     plain = read_picture_file(saved(cmyk, "TIFF"))
     file = read_picture_file(saved(cmyk, "TIFF", icc_profile=ADOBE))
-    assert file.data == plain.data and file.said == ()
+    assert file.data == plain.data and file.notes == ()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
@@ -136,7 +136,7 @@ def test_a_profile_of_other_channels_is_none():
 def test_a_broken_profile_changes_nothing(kind, broken):
     without, file = (read_picture_file(saved(COLOR, kind, **more)) for more in ({}, {"icc_profile": broken}))
     np.testing.assert_array_equal(pixels(file.data), pixels(without.data))
-    assert file.said == ()
+    assert file.notes == ()
 
 
 @pytest.mark.parametrize("chunk", [b"x" * 30, b"name\0\0" + b"garbage", b"name\0\0" + zlib.compress(bytes(100 << 20)), b""])
@@ -154,8 +154,8 @@ def test_sixteen_bits_keep_their_precision():
     data = plain[:33] + struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) + plain[33:]
     file = read_picture_file(data, PictureOptions(depth=16))
     exact = converted(deep.astype(float), SWAPPED, 461 / 256, 65535.0)
-    assert file.said == ("profile",) and np.abs(read_deep_png(file.data, 50.0) - exact).max() < 60
-    assert set(read_picture_file(data).said) == {"deep", "profile"}
+    assert file.notes == ("profile",) and np.abs(read_deep_png(file.data, 50.0) - exact).max() < 60
+    assert set(read_picture_file(data).notes) == {"deep", "profile"}
     wide = tiff(deep, more={34675: list(struct.unpack(f"<{len(WILD) // 4}I", WILD[: len(WILD) // 4 * 4]))})
     found = read_picture_file(wide, PictureOptions(depth=16))
-    assert found.said == ("profile",) and np.abs(read_deep_png(found.data, 50.0) - exact).max() < 60
+    assert found.notes == ("profile",) and np.abs(read_deep_png(found.data, 50.0) - exact).max() < 60

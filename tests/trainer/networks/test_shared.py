@@ -47,4 +47,4 @@ def test_log_variances_stay_where_their_exponentials_are_numbers() -> None:
     _, log_variance = keras.Model(features, posterior_heads(features, 4))(1e9 * tf.ones([2, 3]))
     assert np.isfinite(tf.exp(log_variance)).all()
     again = Bounded.from_config(Bounded(3.0, name="b").get_config())
-    assert again.most == 3.0 and again.name == "b"
+    assert again.limit == 3.0 and again.name == "b"

@@ -114,13 +114,13 @@ def test_what_a_person_should_know_of_a_picture():
         encode(np.zeros((8, 8), np.uint8)),
     ]
     found = decoded_of(*(Encoded(str(place), "", None, data) for place, data in enumerate(files)))
-    assert [item.said for item in found] == [("pages",), ("frames",), ("deep",), ("dim",), (), ()]
+    assert [item.notes for item in found] == [("pages",), ("frames",), ("deep",), ("dim",), (), ()]
 
 
 def test_masks_are_scaled_where_their_white_is_said():
     mask = picture(1, 8, 8) % 2
     (found,) = decoded_of(Encoded("mask.png", "", None, encode(mask)), levels=1)
-    assert found.said == () and found.row.mean == 255 * mask.mean() and found.row.reencoded_from == "png"
+    assert found.notes == () and found.row.mean == 255 * mask.mean() and found.row.reencoded_from == "png"
 
 
 def test_pages_and_frames_are_pictures_of_their_own():
@@ -135,7 +135,7 @@ def test_pages_and_frames_are_pictures_of_their_own():
         *((f"b.tiff#{page}", "y", "tiff") for page in range(3)),
         *((f"c.webp#{frame}", "z", "webp") for frame in range(3)),
     ]
-    assert {item.said for item in found} == {()} and found[1].split == "test"
+    assert {item.notes for item in found} == {()} and found[1].split == "test"
     assert [item.digest for item in found[1:4]] == [item.digest for item in found[4:]]
     assert [item.row.path for item in decoded_of(*files, frames="all")][1:3] == ["b.tiff", "c.webp#0"]
     assert [item.row.path for item in decoded_of(*files)] == ["a.png", "b.tiff", "c.webp"]
