@@ -73,8 +73,8 @@ class StreamArray(Array):
     kept_as: np.dtype | None = None  # the dtype in the file if it differs from the array's; else None
 
     @abc.abstractmethod
-    def opened(self, folder: str, whole: bool) -> contextlib.AbstractContextManager[BinaryIO]:
-        """Open the stream at the first value; `whole` announces that all of it will be read, for the checksums."""
+    def opened(self, folder: str, all_rows: bool) -> contextlib.AbstractContextManager[BinaryIO]:
+        """Open the stream at the first value; `all_rows` announces that all of it will be read, for the checksums."""
 
     def finish(self, stream: BinaryIO) -> None:
         """Read past the last value: gzip and zip compare their checksums only then."""

@@ -189,8 +189,8 @@ def _dtype(dataset: h5py.Dataset, matlab: bytes | int | None) -> np.dtype:
         return np.dtype("?") if matlab == b"logical" and dtype.itemsize == 1 else dtype
     if h5py.check_string_dtype(dtype):
         return np.dtype("U") if dtype.kind == "O" else dtype
-    of = h5py.check_vlen_dtype(dtype)
-    if (of is not None and of == np.uint8) or (dtype.kind == "V" and not dtype.fields and not dtype.subdtype):
+    element = h5py.check_vlen_dtype(dtype)
+    if (element is not None and element == np.uint8) or (dtype.kind == "V" and not dtype.fields and not dtype.subdtype):
         return np.dtype("V")
     if dtype.kind not in "biuf":
         raise NotReadError(reasons.HDF5_RECORDS if dtype.kind in "VO" else reasons.HDF5_TYPE.format(dtype.name))

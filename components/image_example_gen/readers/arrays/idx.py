@@ -31,7 +31,7 @@ class IdxArray(StreamArray):
     """The array of an IDX file."""
 
     @contextlib.contextmanager
-    def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
+    def opened(self, folder: str, all_rows: bool) -> Iterator[BinaryIO]:
         with open_unpacked(join(folder, self.path), self.packed) as stream:
             skip(stream, 4 + 4 * len(self.shape))
             yield stream

@@ -51,9 +51,9 @@ class LabelArray:
             return values.tolist()
         values = values.astype(np.uint8) if values.dtype.kind == "b" else values
         if values.dtype.kind == "f":
-            whole = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2**53)
-            if not whole.all():
-                return [str(int(value)) if one else "" if np.isnan(value) else str(value) for value, one in zip(values, whole)]
+            integral = np.isfinite(values) & (values == np.floor(values)) & (np.abs(values) < 2**53)
+            if not integral.all():
+                return [str(int(value)) if one else "" if np.isnan(value) else str(value) for value, one in zip(values, integral)]
             values = values.astype(np.int64)
         if names:
             if len(values):

@@ -49,7 +49,7 @@ class MatArray(StreamArray):
     offset: int = 0  # offset of the first value in the decompressed data
 
     @contextlib.contextmanager
-    def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
+    def opened(self, folder: str, all_rows: bool) -> Iterator[BinaryIO]:
         with open_seekable(join(folder, self.path)) as stream:
             stream.seek(self.element)
             inside = _Inflated(stream, self.length) if self.packed else stream

@@ -47,7 +47,7 @@ class NpyArray(StreamArray):
     member: str = ""  # the member's name in the .npz file; '' in a .npy file
 
     @contextlib.contextmanager
-    def opened(self, folder: str, whole: bool) -> Iterator[BinaryIO]:
+    def opened(self, folder: str, all_rows: bool) -> Iterator[BinaryIO]:
         path = join(folder, self.path)
         if not self.member:
             with open_file(path) as stream:
@@ -56,7 +56,7 @@ class NpyArray(StreamArray):
             return
         with open_seekable(path) as stream, zipfile.ZipFile(stream) as archive:
             info = archive.getinfo(self.member)
-            if self.packed or whole:
+            if self.packed or all_rows:
                 with archive.open(info) as inside:
                     skip(inside, self.offset)
                     yield inside

@@ -103,7 +103,7 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> ParquetPictures | 
     except InputError:
         raise
     except OSError as error:
-        return Rejected(file.path, reasons.PARQUET_UNREADABLE.format(_first_words(error)))
+        return Rejected(file.path, reasons.PARQUET_UNREADABLE.format(_short_reason(error)))
     except Exception:
         return Rejected(file.path, reasons.PARQUET_FOOTER)
 
@@ -212,7 +212,7 @@ def _batch_rows(file: pq.ParquetFile, group: int, columns: Columns) -> int:
     return min(max(_BATCH_BYTES // max(each, 1), 1), _MAX_ROWS)
 
 
-def _first_words(error: Exception) -> str:
+def _short_reason(error: Exception) -> str:
     words = " ".join(str(getattr(error, "strerror", None) or error).split())
     words = "".join(letter if letter.isprintable() else "?" for letter in words)  # Arrow's messages quote bytes of the file
     return words if len(words) < 70 else f"{words[:66]} ..."

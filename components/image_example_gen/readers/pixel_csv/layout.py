@@ -112,7 +112,7 @@ def _is_number(field: bytes) -> bool:
 
 def _header(rows: Sequence[Sequence[bytes]]) -> list[str] | None:
     """Return the names of the columns: empty texts if the first row has numbers that are not data; None if it is data."""
-    first, rest = rows[0], rows[1:]
+    first, others = rows[0], rows[1:]
     numbers = [field for field in first if _is_number(field)]
     names = [_name(field) for field in first]
     if len(first) <= 32 and any(len(field.split()) >= MIN_NUMBERED_PIXELS for field in first):
@@ -120,9 +120,11 @@ def _header(rows: Sequence[Sequence[bytes]]) -> list[str] | None:
     if len(numbers) < len(first) / 2:
         return names
     # pandas numbers unnamed columns, and makes duplicate numbers in a row taken as names unique: 0, 0.1, 0.2.
-    whole = [int(field) for field in numbers if field.isdigit() and len(field) < 9]
-    counted = len(whole) >= max(MIN_NUMBERED_PIXELS, len(numbers) - 1) and whole == list(range(whole[0], whole[0] + len(whole)))
-    made_unique = sum(b"." in field for field in first) > len(first) / 4 and rest and not any(b"." in field for field in rest[0])
+    indices = [int(field) for field in numbers if field.isdigit() and len(field) < 9]
+    start = indices[0] if indices else 0
+    counted = len(indices) >= max(MIN_NUMBERED_PIXELS, len(numbers) - 1) and indices == list(range(start, start + len(indices)))
+    dotted = sum(b"." in field for field in first) > len(first) / 4
+    made_unique = dotted and others and not any(b"." in field for field in others[0])
     if counted or made_unique:
         return names if len(numbers) < len(first) else [""] * len(first)
     return names if len(first) - len(numbers) and any(name in _LABELS for name in names) else None

@@ -259,9 +259,9 @@ def _pixels(numbers: np.ndarray, levels: Levels) -> tuple[np.ndarray, dict[int, 
         return levels.apply(numbers.astype(np.float64))
     fractions: dict[int, str] = {}
     if numbers.dtype.kind == "f":
-        whole = np.floor(numbers)
-        fractions = dict.fromkeys(np.flatnonzero((numbers != whole).any(axis=1)).tolist(), reasons.CSV_FRACTION)
-        numbers = np.clip(whole, -1, _HIGHEST).astype(np.int64)
+        floors = np.floor(numbers)
+        fractions = dict.fromkeys(np.flatnonzero((numbers != floors).any(axis=1)).tolist(), reasons.CSV_FRACTION)
+        numbers = np.clip(floors, -1, _HIGHEST).astype(np.int64)
     pixels, refused = levels.apply(numbers)
     return pixels, refused | fractions
 
@@ -280,7 +280,7 @@ def _blocks(path: str, packed: bool, layout: Layout, offset: int, size: int = _B
     """Yield the text from `offset` on in pieces that end at the end of a row, each with its offset."""
     with open_unpacked(path, packed) as unpacked:
         skip(unpacked, offset)
-        rest: list[bytes] = []
+        unfinished: list[bytes] = []
         error = None
         while error is None:
             piece, error = read_until_damage(unpacked, size)
@@ -288,15 +288,15 @@ def _blocks(path: str, packed: bool, layout: Layout, offset: int, size: int = _B
                 break
             end = piece.rfind(layout.newline) + 1
             if not end:
-                rest.append(piece)
-                if len(rest) * size > _MAX_ROW:
+                unfinished.append(piece)
+                if len(unfinished) * size > _MAX_ROW:
                     raise OSError("a row has no end")
                 continue
-            block = b"".join((*rest, piece[:end]))
-            rest = [piece[end:]]
+            block = b"".join((*unfinished, piece[:end]))
+            unfinished = [piece[end:]]
             yield offset, block
             offset += len(block)
         if error is not None:
             raise error
-        if last := b"".join(rest):
+        if last := b"".join(unfinished):
             yield offset, last

@@ -112,10 +112,10 @@ def _numbers(texts: Sequence[bytes], mark: bytes, length: int) -> tuple[np.ndarr
     text = b"\n".join(texts) + b"\n"
     if mark != b" " and b" " in text:
         text = text.replace(mark + b" ", mark)
-    whole = text
+    integers = text
     if b".0" + mark in texts[0]:  # 0.0: pandas writes a column in this form if it once had a missing number
-        whole = text.replace(b".0" + mark, mark).replace(b".0\n", b"\n")
-    numbers = None if b"." in whole else _whole(whole, mark, len(texts), length)
+        integers = text.replace(b".0" + mark, mark).replace(b".0\n", b"\n")
+    numbers = None if b"." in integers else _whole(integers, mark, len(texts), length)
     if numbers is None:
         numbers = _by_arrow(text, mark, len(texts), length)
     if numbers is None:
