@@ -15,7 +15,7 @@ from components.image_example_gen.readers.container import Container, splits_of
 from components.image_example_gen.splits import split_in_name, split_named
 from components.image_example_gen.storage.files import join, printable
 
-_MOST = 199  # characters of a message
+_MAX_LINE = 199  # characters of a message
 
 
 def whole_layout(files: Layout, containers: Sequence[Container], skipped: int) -> Layout:
@@ -69,7 +69,7 @@ def nothing_to_train_on(images: str, own: Collection[str | None], left_out: Sequ
 
 def shortened(line: str) -> str:
     """Shorten a line to under 200 characters."""
-    return line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
+    return line if len(line) <= _MAX_LINE else f"{line[: _MAX_LINE - 1]}…"
 
 
 def _unread(left_out: Sequence[Rejected]) -> str:

@@ -32,9 +32,9 @@ from components.image_example_gen.storage.ziplist import ZipEntry, list_zip, ope
 
 _PIECE = 1 << 16
 # Limits of an archive's decompressed size, in bytes: pictures are compressed already, and hardly shrink.
-MOST_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
+MAX_EXPANSION, ALWAYS_ALLOWED = 100, 256 << 20
 
-ENDLESS = reasons.ARCHIVE_ENDLESS.format(MOST_EXPANSION)
+ENDLESS = reasons.ARCHIVE_ENDLESS.format(MAX_EXPANSION)
 
 
 class Member(NamedTuple):
@@ -83,7 +83,7 @@ def walk(path: str, size: int, encoding: str | None = None) -> Iterator[Member]:
 
 def allowed_size(size: int) -> float:
     """Return the maximum decompressed size of an archive of `size` bytes; -1 is an unknown size."""
-    return max(MOST_EXPANSION * size, ALWAYS_ALLOWED) if size >= 0 else float("inf")
+    return max(MAX_EXPANSION * size, ALWAYS_ALLOWED) if size >= 0 else float("inf")
 
 
 def check_encoding(encoding: str | None) -> None:
@@ -247,9 +247,9 @@ class _MemberStream(Readable):
     def __init__(self, inside: BinaryIO, size: int, opened: contextlib.ExitStack):
         self._inside, self._left, self._opened = inside, size, opened
 
-    def _read(self, most: int) -> bytes:
+    def _read(self, max_bytes: int) -> bytes:
         try:
-            data = self._inside.read(min(most, self._left))
+            data = self._inside.read(min(max_bytes, self._left))
         except Exception as error:  # Python's parsers raise many types of errors on arbitrary bytes
             raise _damaged() from error
         if not data and self._left:

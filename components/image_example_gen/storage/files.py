@@ -93,15 +93,15 @@ def open_seekable(path: str) -> BinaryIO:
 
 def read_bytes(path: str, max_megabytes: float) -> bytes:
     """Read a file. Raise Refused if the file cannot be read, or is larger than `max_megabytes`."""
-    most = int(max_megabytes * 1e6)
+    max_bytes = int(max_megabytes * 1e6)
     try:
         try:
-            data = None if is_remote(path) else _read_local(path, most + 1)
+            data = None if is_remote(path) else _read_local(path, max_bytes + 1)
         except NotADirectoryError:  # possibly a file in an archive
             data = None
         if data is None:
             with open_file(path) as stream:
-                data = stream.read(most + 1)
+                data = stream.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise Refused(reasons.GONE) from error
     except PermissionError as error:
@@ -112,7 +112,7 @@ def read_bytes(path: str, max_megabytes: float) -> bytes:
         raise Refused(reasons.UNREADABLE_FILE.format(error.strerror or type(error).__name__)) from error
     except (ValueError, HTTPException) as error:  # an invalid name, or an invalid answer of a server
         raise Refused(reasons.UNREADABLE_FILE.format(type(error).__name__)) from error
-    if len(data) > most:
+    if len(data) > max_bytes:
         raise Refused(reasons.TOO_LARGE.format(max_megabytes))
     return data
 
@@ -159,18 +159,18 @@ def printable(path: str) -> str:
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _read_local(path: str, most: int) -> bytes:
+def _read_local(path: str, max_bytes: int) -> bytes:
     """Read the first bytes of a file, faster than Python's own streams, which matters for small files."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # opening a pipe without O_NONBLOCK would block forever
     try:
         found = os.fstat(file)
         if not S_ISREG(found.st_mode):
             raise IsADirectoryError(path) if S_ISDIR(found.st_mode) else Refused(reasons.DEVICE)
-        pieces = [os.read(file, min(most, found.st_size, _PIECE) + 1)]
+        pieces = [os.read(file, min(max_bytes, found.st_size, _PIECE) + 1)]
         if len(pieces[0]) != found.st_size:  # large, or being written
-            while sum(map(len, pieces)) < most and (piece := os.read(file, _PIECE)):
+            while sum(map(len, pieces)) < max_bytes and (piece := os.read(file, _PIECE)):
                 pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)[:most]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)[:max_bytes]
     finally:
         os.close(file)
 

@@ -27,7 +27,7 @@ _PASSED_OVER = ("README.md", ".gitattributes", "dataset_infos.json", "LICENSE", 
 _BLOCK, _BLOCKS = 4 << 20, 6  # bytes per request, and number of cached blocks: several columns are read alternately
 _TIMEOUT_SECONDS = 30
 _TRIES = 3
-_MOST_NAME = 2 * 96 + 1  # characters of owner/name
+_MAX_NAME = 2 * 96 + 1  # characters of owner/name
 _REASONS = {  # by the Hub's errors, the special ones first
     "GatedRepoError": "the data set {name} is gated: accept its terms on its page on the Hub, and set HF_TOKEN",
     "RepositoryNotFoundError": (
@@ -56,7 +56,7 @@ class HubPath:
         if match is None:
             raise InputError(f"{uri[:80]} names no data set: write hf://owner/name, or hf://owner/name@revision/folder")
         repository, revision, path = match.groups()
-        if len(repository) > _MOST_NAME:
+        if len(repository) > _MAX_NAME:
             raise InputError(f"{repository[:40]!r}... is no name of a data set: write hf://owner/name")
         return cls(repository, unquote(revision) if revision else None, (path or "").strip("/"))
 
@@ -111,7 +111,7 @@ def list_hub(folder: str) -> Iterator[tuple[str, int, float]]:
     Raise InputError if there is no such data set, revision or folder, or it cannot be reached.
     """
     root, top = folder.rstrip("/"), HubPath.parse(folder)
-    with _said(folder):
+    with _one_line_errors(folder):
         api = _api()
         entries = api.list_repo_tree(top.repository, top.path or None, recursive=True, revision=top.revision, repo_type="dataset")
         for entry in entries:
@@ -137,7 +137,7 @@ def _info(uri: str) -> Any:
     where = HubPath.parse(uri)
     if not where.path:
         return None
-    with _said(uri):
+    with _one_line_errors(uri):
         found = _api().get_paths_info(where.repository, [where.path], revision=where.revision, repo_type="dataset")
     return next((entry for entry in found if hasattr(entry, "blob_id")), None)
 
@@ -169,7 +169,7 @@ def _fetch(uri: str, begin: int) -> tuple[bytes, int]:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), uri) from error
         if status in (401, 403):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), uri) from error
-        raise OSError(_words(error)) from error
+        raise OSError(_error_text(error)) from error
     total = answer.headers.get("content-range", "").rpartition("/")[2]
     return answer.content, int(total) if total.isdigit() else len(answer.content)
 
@@ -197,7 +197,7 @@ def _missing() -> InputError:
 
 
 @contextlib.contextmanager
-def _said(uri: str) -> Iterator[None]:
+def _one_line_errors(uri: str) -> Iterator[None]:
     """Convert the Hub's errors to one-line messages."""
     where = HubPath.parse(uri)
     try:
@@ -208,15 +208,15 @@ def _said(uri: str) -> Iterator[None]:
         kinds = {kind.__name__ for kind in type(error).__mro__}
         reason = next((reason for kind, reason in _REASONS.items() if kind in kinds), "{uri} cannot be reached: {error}")
         names = {"name": where.repository[:80], "revision": (where.revision or "main")[:40], "path": where.path[:60]}
-        raise InputError(reason.format(uri=uri[:80], error=_words(error), **names)) from None
+        raise InputError(reason.format(uri=uri[:80], error=_error_text(error), **names)) from None
 
 
-def _words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """Return an error's message in one short line, without the token."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status:
         return f"the server answers with the status {status}"
-    words = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
     token = _token()
-    words = words.replace(token, "...") if isinstance(token, str) else words
-    return words if len(words) < 100 else f"{words[:96]} ..."
+    text = text.replace(token, "...") if isinstance(token, str) else text
+    return text if len(text) < 100 else f"{text[:96]} ..."

@@ -17,7 +17,7 @@ from components.image_example_gen.storage import hub
 
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure"}
 _TIMEOUT_SECONDS = 20
-_MOST_LETTERS = 200  # of an error message
+_MAX_LETTERS = 200  # of an error message
 _CLIENTS = threading.local()
 
 
@@ -116,7 +116,7 @@ def one_line(error: BaseException) -> str:
     while inner is not None:
         error, inner = inner, _within(inner)
     words = re.sub(r"^<[^>]*>: ", "", " ".join(str(error).split())) or type(error).__name__
-    return words if len(words) <= _MOST_LETTERS else f"{words[:_MOST_LETTERS].rpartition(' ')[0] or words[:_MOST_LETTERS]} ..."
+    return words if len(words) <= _MAX_LETTERS else f"{words[:_MAX_LETTERS].rpartition(' ')[0] or words[:_MAX_LETTERS]} ..."
 
 
 def _within(error: BaseException) -> BaseException | None:

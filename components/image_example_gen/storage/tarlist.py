@@ -29,8 +29,8 @@ from components.image_example_gen.storage.stores import one_line
 from components.image_example_gen.storage.streams import Readable, read_up_to
 from components.image_example_gen.storage.tar_header import BLOCK, TarHeader, read_header
 
-_MOST_HEADERS = 1 << 20  # bytes before one file
-_MOST_DIGITS = 20
+_MAX_HEADERS = 1 << 20  # bytes before one file
+_MAX_DIGITS = 20
 _PIECE = 1 << 16  # bytes skipped at once
 _SMALL = 1 << 20  # maximum bytes of a file that is read at once
 _PAX, _PAX_FOR_ALL = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE), tarfile.XGLTYPE
@@ -83,16 +83,16 @@ def _entries(inside: _Source) -> Iterator[TarEntry]:
     of_all: dict[str, str] = {}
     while True:
         inside.header = inside.done
-        info, said = _next_file(inside, of_all)
+        info, facts = _next_file(inside, of_all)
         if info is None:
             return
-        name = said.get("GNU.sparse.name") or said.get("path") or info.name
-        size = _number(said["size"]) if "size" in said else info.size
+        name = facts.get("GNU.sparse.name") or facts.get("path") or info.name
+        size = _number(facts["size"]) if "size" in facts else info.size
         begin = inside.done
         end = begin if info.type in _WITHOUT_DATA else begin + -(-size // BLOCK) * BLOCK
         if info.type in (tarfile.LNKTYPE, tarfile.SYMTYPE):
             yield TarEntry(name, 0, end, reasons.MEMBER_LINK)
-        elif info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in said):
+        elif info.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse.") for key in facts):
             yield TarEntry(name, 0, end, reasons.MEMBER_SPARSE)
         elif info.type in tarfile.REGULAR_TYPES:
             yield TarEntry(name, size, end, open=functools.partial(_open, inside, begin, size))
@@ -103,49 +103,49 @@ def _entries(inside: _Source) -> Iterator[TarEntry]:
 
 def _next_file(inside: _Source, of_all: dict[str, str]) -> tuple[TarHeader | None, dict[str, str]]:
     """Return the next header of a file, None at the end, and the facts in the headers before it."""
-    said = dict(of_all)
-    while inside.done - inside.header < _MOST_HEADERS:
+    facts = dict(of_all)
+    while inside.done - inside.header < _MAX_HEADERS:
         block = inside.exactly(BLOCK)
         info = read_header(block)
         if info is None:
-            return None, said
-        if info.size < 0 or (info.type in _HEADERS and info.size > _MOST_HEADERS):
+            return None, facts
+        if info.size < 0 or (info.type in _HEADERS and info.size > _MAX_HEADERS):
             raise ValueError("a header of impossible size")
         if info.type not in _HEADERS:
             more = info.type == tarfile.GNUTYPE_SPARSE and block[482]
-            while more and inside.done - inside.header < _MOST_HEADERS:
+            while more and inside.done - inside.header < _MAX_HEADERS:
                 more = inside.exactly(BLOCK)[504]
             if more:
                 break
-            return info, said
+            return info, facts
         data = inside.exactly(-(-info.size // BLOCK) * BLOCK)[: info.size]
         if info.type in _PAX:
-            said |= _pax(data)
+            facts |= _pax(data)
         elif info.type == _PAX_FOR_ALL:
             of_all |= _pax(data)
-            said |= of_all
+            facts |= of_all
         elif info.type == _LONG_NAME:
-            said["path"] = data.partition(b"\0")[0].decode("utf-8", "surrogateescape")
+            facts["path"] = data.partition(b"\0")[0].decode("utf-8", "surrogateescape")
     raise ValueError("headers without end")
 
 
 def _pax(data: bytes) -> dict[str, str]:
     """Return a file's name, size and kind from a pax header: lines such as `22 path=pictures/1.png`."""
-    said, at = {}, 0
+    facts, at = {}, 0
     while at < len(data) and data[at]:
-        digits, _, _ = data[at : at + _MOST_DIGITS].partition(b" ")
+        digits, _, _ = data[at : at + _MAX_DIGITS].partition(b" ")
         length = _number(digits.decode("ascii"))
         key, equals, value = data[at + len(digits) + 1 : at + length].partition(b"=")
         if not equals or not value.endswith(b"\n") or at + length > len(data):
             raise ValueError("a line of a header is damaged")
         if key in (b"path", b"size") or key.startswith(b"GNU.sparse."):
-            said[key.decode("utf-8", "surrogateescape")] = value[:-1].decode("utf-8", "surrogateescape")
+            facts[key.decode("utf-8", "surrogateescape")] = value[:-1].decode("utf-8", "surrogateescape")
         at += length
-    return said
+    return facts
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) < _MAX_DIGITS):
         raise ValueError("no number")
     return int(text)
 

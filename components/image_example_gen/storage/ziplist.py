@@ -22,13 +22,13 @@ from components.image_example_gen.storage.streams import Readable, read_up_to
 
 _END, _END_64, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 _END_SIZE, _END_64_SIZE, _LOCATOR_64_SIZE, _ENTRY_SIZE, _LOCAL_SIZE = 22, 56, 20, 46, 30
-_MOST_COMMENT = 1 << 16
+_MAX_COMMENT = 1 << 16
 _NAME_IS_UTF_8, _ENCRYPTED, _PATCHED = 0x800, 0x1, 0x20
 _STORED, _DEFLATED, _BZIP2, _LZMA = 0, 8, 12, 14  # compression methods
 _LENGTHS = struct.Struct("<3H")  # of a name, its extra fields and a comment
 _LIST_PIECE = 1 << 18  # bytes of the list read at once: more than an entry can have
 _FIELDS = 64  # usual maximum of bytes in a header's extra fields
-_PIECE, _MOST_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and decompressed, at once
+_PIECE, _MAX_AT_ONCE = 1 << 16, 1 << 20  # bytes read, and decompressed, at once
 
 
 class ZipEntry(NamedTuple):
@@ -75,7 +75,7 @@ def open_entry(stream: BinaryIO, entry: ZipEntry) -> BinaryIO:
 
     Nothing else may read the archive meanwhile.
     """
-    small = entry.method in (_STORED, _DEFLATED) and entry.packed <= _PIECE and entry.size <= _MOST_AT_ONCE
+    small = entry.method in (_STORED, _DEFLATED) and entry.packed <= _PIECE and entry.size <= _MAX_AT_ONCE
     # The file's header repeats the name and has its own extra fields, whose lengths are only stated there.
     data = _read_at(stream, entry.at, _LOCAL_SIZE + (len(entry.raw_name) + _FIELDS + entry.packed if small else 0))
     if len(data) < _LOCAL_SIZE or not data.startswith(b"PK\x03\x04"):
@@ -105,7 +105,7 @@ def _unpacked(data: bytes, entry: ZipEntry) -> bytes:
 def _find_list(stream: BinaryIO) -> tuple[int, int, int]:
     """Return the offset of the list of files, its size, and the number of bytes before the archive."""
     length = stream.seek(0, os.SEEK_END)
-    tail_at = max(0, length - _END_SIZE - _MOST_COMMENT - _END_64_SIZE - _LOCATOR_64_SIZE)
+    tail_at = max(0, length - _END_SIZE - _MAX_COMMENT - _END_64_SIZE - _LOCATOR_64_SIZE)
     tail = _read_at(stream, tail_at, length - tail_at)
     reason = reasons.ZIP_WITHOUT_LIST.format(length)
     found = len(tail)
@@ -176,8 +176,8 @@ class _Deflated:
     def __init__(self) -> None:
         self._inflate, self.eof, self.needs_input = zlib.decompressobj(-zlib.MAX_WBITS), False, True
 
-    def decompress(self, data: bytes, most: int) -> bytes:
-        data = self._inflate.decompress(self._inflate.unconsumed_tail + data, most)
+    def decompress(self, data: bytes, max_bytes: int) -> bytes:
+        data = self._inflate.decompress(self._inflate.unconsumed_tail + data, max_bytes)
         self.eof, self.needs_input = self._inflate.eof, not self._inflate.unconsumed_tail
         return data
 
@@ -191,9 +191,9 @@ class _Unpacked(Readable):
         make = {_DEFLATED: _Deflated, _BZIP2: bz2.BZ2Decompressor, _LZMA: self._lzma}.get(entry.method)
         self._unpacker = make() if make else None
 
-    def _read(self, most: int) -> bytes:
+    def _read(self, max_bytes: int) -> bytes:
         try:
-            data = self._next(min(most, _MOST_AT_ONCE))
+            data = self._next(min(max_bytes, _MAX_AT_ONCE))
         except OSError:
             raise
         except Exception as error:  # zlib, bz2 and lzma raise their own errors
@@ -206,22 +206,22 @@ class _Unpacked(Readable):
             raise OSError("it disagrees with its checksum")
         return data
 
-    def _next(self, most: int) -> bytes:
+    def _next(self, max_bytes: int) -> bytes:
         """Return the next bytes; none at the end."""
         if self._unpacker is None:
-            return self._take(min(_PIECE, most)) if self._left else b""
+            return self._take(min(_PIECE, max_bytes)) if self._left else b""
         while self._left and not self._unpacker.eof:
             hungry = self._unpacker.needs_input
-            piece = self._take(min(_PIECE, most)) if hungry else b""
-            data = self._unpacker.decompress(piece, most)
+            piece = self._take(min(_PIECE, max_bytes)) if hungry else b""
+            data = self._unpacker.decompress(piece, max_bytes)
             if data:
                 return data
             if hungry and not piece:
                 raise OSError("it breaks off")
         return b""
 
-    def _take(self, most: int) -> bytes:
-        piece = _read_at(self._stream, self._at, min(self._packed, most))
+    def _take(self, max_bytes: int) -> bytes:
+        piece = _read_at(self._stream, self._at, min(self._packed, max_bytes))
         self._at, self._packed = self._at + len(piece), self._packed - len(piece)
         return piece
 
