@@ -1,4 +1,4 @@
-"""Resolvers for the earlier artifacts that a run is compared with."""
+"""Resolvers for the earlier artifacts that a run is compared with. A missing artifact is an empty list, for an optional input."""
 
 from __future__ import annotations
 
@@ -13,16 +13,9 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
-from components.decisions import (
-    BASELINE_ID,
-    BLESSED,
-    EVALUATION_ID,
-    FORCED_BLESSING_ID,
-    SUBJECT_ID,
-    WEIGHTS_SUM,
-    Forced,
-    RolledBack,
-)
+from components import decisions
+from components.artifacts import Artifacts
+from components.decisions import Forced, RolledBack
 from serving.manifest import sum_of
 
 
@@ -45,30 +38,23 @@ class LatestBlessedOther(ResolverStrategy):
     def __init__(self, same_protocol: bool = False):
         self._same_protocol = same_protocol
 
-    def resolve_artifacts(
-        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
-    ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
+    def resolve_artifacts(self, store: metadata_store.MetadataStore, input_dict: Artifacts) -> Artifacts:
         result = {key: [] for key in input_dict}
         result["candidate"] = input_dict["candidate"]
         own = {artifact.id for artifact in input_dict["candidate"]}
         subjects = {artifact.id: artifact for artifact in input_dict["subject"]}
         last_verdicts = _last_verdicts(input_dict["blessing"])
         judged_before = [last_verdicts[id_] for id_ in own if id_ in last_verdicts]
-        if judged_before and judged_before[0].has_custom_property(BASELINE_ID):
+        if judged_before and judged_before[0].has_custom_property(decisions.BASELINE_ID):
             # The same pictures again: use the same baseline as before, even if they were accepted without a comparison.
-            earlier = subjects.get(judged_before[0].get_int_custom_property(BASELINE_ID))
+            earlier = subjects.get(judged_before[0].get_int_custom_property(decisions.BASELINE_ID))
             if earlier:
-                result["subject"], result["blessing"] = (
-                    [earlier],
-                    [last_verdicts[earlier.id]] if earlier.id in last_verdicts else [],
-                )
+                verdict = last_verdicts.get(earlier.id)
+                result |= {"subject": [earlier], "blessing": [verdict] if verdict else []}
             return result
-        for id_, blessing in sorted(last_verdicts.items(), key=lambda item: item[1].id, reverse=True):
-            blessed = blessing.get_int_custom_property(BLESSED) == 1
-            if blessed and id_ in subjects and id_ not in own and self._comparable(subjects[id_], input_dict["candidate"]):
-                result["subject"], result["blessing"] = [subjects[id_]], [blessing]
-                break
+        for id_, blessing in _blessed(last_verdicts):
+            if id_ in subjects and id_ not in own and self._comparable(subjects[id_], input_dict["candidate"]):
+                return result | {"subject": [subjects[id_]], "blessing": [blessing]}
         return result
 
     def _comparable(self, artifact: types.Artifact, candidates: list[types.Artifact]) -> bool:
@@ -87,15 +73,12 @@ class StartingPoint(ResolverStrategy):
     Inputs by key: `model`, all models; `blessing`, all blessings of models; `examples`, the examples of this run.
     """
 
-    def resolve_artifacts(
-        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
-    ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
+    def resolve_artifacts(self, store: metadata_store.MetadataStore, input_dict: Artifacts) -> Artifacts:
         result = {key: [] for key in input_dict} | {"examples": input_dict["examples"]}
         models = {artifact.id: artifact for artifact in input_dict["model"]}
         found = _started_from(store, {artifact.id for artifact in input_dict["examples"]}, set(models))
         if found is None:
-            found = next((id_ for id_ in _blessed(input_dict["blessing"]) if id_ in models), 0)
+            found = next((id_ for id_, _ in _blessed(_last_verdicts(input_dict["blessing"])) if id_ in models), 0)
         if found in models and fileio.exists(models[found].uri):
             result["model"] = [models[found]]
         return result
@@ -104,24 +87,20 @@ class StartingPoint(ResolverStrategy):
 def _last_verdicts(blessings: list[types.Artifact]) -> dict[int, types.Artifact]:
     """Return the decisive blessing of each judged artifact, by the artifact's id.
 
-    For models, both TFX's Evaluator and our gate write one. The gate's is decisive, because a person may overrule the Evaluator.
-    Work folders older than the gate have only the Evaluator's.
+    For models, TFX's Evaluator writes one too. Our gate's is decisive: a person may overrule the Evaluator. Old work folders lack it.
     """
-    ordered = sorted(blessings, key=lambda blessing: (blessing.has_custom_property(EVALUATION_ID), blessing.id))
-    return {blessing.get_int_custom_property(SUBJECT_ID): blessing for blessing in ordered}
+    ordered = sorted(blessings, key=lambda blessing: (blessing.has_custom_property(decisions.EVALUATION_ID), blessing.id))
+    return {blessing.get_int_custom_property(decisions.SUBJECT_ID): blessing for blessing in ordered}
 
 
-def _blessed(blessings: list[types.Artifact]) -> list[int]:
-    """Return the ids of the blessed models, the last one first."""
-    blessed = [item for item in _last_verdicts(blessings).items() if item[1].get_int_custom_property(BLESSED) == 1]
-    return [id_ for id_, _ in sorted(blessed, key=lambda item: item[1].id, reverse=True)]
+def _blessed(last_verdicts: dict[int, types.Artifact]) -> list[tuple[int, types.Artifact]]:
+    """Return the ids of the blessed artifacts with their blessings, the last one first."""
+    blessed = [item for item in last_verdicts.items() if item[1].get_int_custom_property(decisions.BLESSED) == 1]
+    return sorted(blessed, key=lambda item: item[1].id, reverse=True)
 
 
 def _started_from(store: metadata_store.MetadataStore, examples: set[int], models: set[int]) -> int | None:
-    """Return the starting point of the first training on these examples that produced a model.
-
-    It is a model's id, or 0 for none. Return None if there was no such training.
-    """
+    """Return the id of the model that the first training on these examples started from, 0 for none; None without a training."""
     events = store.get_events_by_artifact_ids(list(examples)) if examples else []
     users = sorted({event.execution_id for event in events if event.type == metadata_store_pb2.Event.INPUT})
     for execution in users:
@@ -156,18 +135,15 @@ class ForcedBlessing(ResolverStrategy):
     Inputs by key: `evaluation`, the evaluation of this run; `blessing`, all blessings of models.
     """
 
-    def resolve_artifacts(
-        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
-    ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
+    def resolve_artifacts(self, store: metadata_store.MetadataStore, input_dict: Artifacts) -> Artifacts:
         own = {artifact.id for artifact in input_dict["evaluation"]}
         # Skip blessings derived from an earlier forced one: the result must stay the same, or every run would miss the cache.
         forced = [
             artifact
             for artifact in input_dict["blessing"]
             if Forced.read(artifact)
-            and artifact.get_int_custom_property(EVALUATION_ID) in own
-            and not artifact.has_custom_property(FORCED_BLESSING_ID)
+            and artifact.get_int_custom_property(decisions.EVALUATION_ID) in own
+            and not artifact.has_custom_property(decisions.FORCED_BLESSING_ID)
         ]
         return {**input_dict, "blessing": sorted(forced, key=lambda a: a.id)[-1:]}
 
@@ -178,16 +154,19 @@ class Withdrawal(ResolverStrategy):
     Inputs by key: `candidate`, the model of this run; `blessing`, all blessings of models.
     """
 
-    def resolve_artifacts(
-        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
-    ) -> dict[str, list[types.Artifact]]:
-        """See `ResolverStrategy`. A missing artifact is an empty list, which optional inputs allow."""
+    def resolve_artifacts(self, store: metadata_store.MetadataStore, input_dict: Artifacts) -> Artifacts:
         own = {artifact.id for artifact in input_dict["candidate"]}
         weights = {weights_sum(path_utils.serving_model_path(artifact.uri)) for artifact in input_dict["candidate"]} - {""}
         decided = [
             artifact
             for artifact in sorted(input_dict["blessing"], key=lambda artifact: artifact.id)
             if RolledBack.read(artifact)
-            and (artifact.get_int_custom_property(SUBJECT_ID) in own or artifact.get_string_custom_property(WEIGHTS_SUM) in weights)
+            and (
+                artifact.get_int_custom_property(decisions.SUBJECT_ID) in own
+                or artifact.get_string_custom_property(decisions.WEIGHTS_SUM) in weights
+            )
         ]
-        return {**input_dict, "blessing": [artifact for artifact in decided[-1:] if not artifact.get_int_custom_property(BLESSED)]}
+        return {
+            **input_dict,
+            "blessing": [artifact for artifact in decided[-1:] if not artifact.get_int_custom_property(decisions.BLESSED)],
+        }

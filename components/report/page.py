@@ -10,16 +10,14 @@ from markupsafe import Markup
 
 from components.report.data import ReportData
 from components.report.drawing.rendering import render_template
-from components.report.sections.architecture import networks
-from components.report.sections.copies import copies
-from components.report.sections.curves import curves
 from components.report.sections.dataset import data
 from components.report.sections.header import header
 from components.report.sections.latent import kl, latent_map, manifold
 from components.report.sections.quality import quality
 from components.report.sections.ranking import ranking
 from components.report.sections.search import search
-from components.report.sections.sheets import by_label, denoising, generated, interpolation, reconstructions
+from components.report.sections.sheets import by_label, copies, denoising, generated, interpolation, reconstructions
+from components.report.sections.training import curves, networks
 from components.report.sections.verdict import verdict
 
 Values = dict[str, Any]

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from components.report.data import Answers, ReportData
 from components.report.drawing.pictures import has, png, sheet
 from components.report.drawing.projection import project, window
-from components.report.sections.curves import best_epoch, two_lines
 from components.report.sections.latent import groups_of
+from components.report.sections.training import best_epoch, two_lines
 
 GROUND, PANEL, LINE, INK, SOFT = "#110f0e", "#191614", "#322c28", "#f3ede6", "#bdb2a8"
 TRAIN, HELD_OUT = "#9d928a", "#ff5242"

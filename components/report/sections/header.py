@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from components.report.data import Figures, ReportData
 from components.report.drawing.formatting import count, duration, nats, number
 from components.report.drawing.pictures import aspect, fitting_uris, has
-from components.report.sections.gates import judge
+from components.report.sections.verdict import judge
 
 PRINT_BUDGET = 90_000  # bytes of PNG
 PRINT_PICTURES = 16

@@ -1,4 +1,4 @@
-"""Sheets of the model's pictures: generated, reconstructed and interpolated."""
+"""Sheets of the model's pictures: generated, reconstructed, interpolated, and near-copies of training pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from components.report.drawing.pictures import fitting_rows, fitting_uris, has
 GENERATED_BUDGET = 440_000  # bytes of PNG
 PAIRS_BUDGET = 260_000
 INTERPOLATION_BUDGET = 260_000
+COPIES_BUDGET = 200_000
 
 
 def generated(report: ReportData) -> dict[str, Any]:
@@ -57,3 +58,14 @@ def interpolation(report: ReportData) -> dict[str, Any]:
         ends, frames = fitting_rows([one.ends, one.frames], INTERPOLATION_BUDGET // len(found))
         rows.append({"ends": ends, "frames": frames, "labels": one.labels})
     return {"rows": rows, "shape": found[0].frames.shape[1:] if found else None}
+
+
+def copies(report: ReportData) -> dict[str, Any] | None:
+    """Return some of the near-copies; None if they were not counted."""
+    if report.quality is None or report.quality.copies is None:
+        return None
+    uris = fitting_rows([(pair.generated, pair.training) for pair in report.copies], COPIES_BUDGET)
+    return {
+        "pairs": [(pair, *both) for pair, both in zip(report.copies, uris)],
+        "shape": report.copies[0].training.shape if report.copies else None,
+    }

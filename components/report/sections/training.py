@@ -1,4 +1,4 @@
-"""The loss curves over the epochs."""
+"""The training: loss curves over the epochs, and the trained networks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from components.report.data import Epoch, Figures, ReportData
 from components.report.drawing.charts import Line, is_number, line_chart, starts_outside
 from components.report.drawing.formatting import significant
+from components.report.drawing.networks import drawing
 
 PANELS: dict[str, Callable[[Figures], float | None]] = {
     "Loss (−ELBO)": lambda figures: None if figures.elbo is None else -figures.elbo,
@@ -56,3 +57,20 @@ def two_lines(epochs: list[Epoch], value: Callable[[Figures], float | None]) -> 
         Line("train", "training", [value(epoch.train) for epoch in epochs]),
         Line("held-out", "held out", [value(epoch.held_out) for epoch in epochs]),
     ]
+
+
+def networks(report: ReportData) -> dict[str, Any]:
+    """Return both networks, as far as they were described."""
+    described = {"Encoder": report.training.encoder, "Decoder": report.training.decoder}
+    return {
+        "networks": [
+            {
+                "name": name,
+                "layers": layers,
+                "parameters": report.model.parameters.get(name.lower()) or sum(layer.parameters for layer in layers),
+                "drawing": drawing(layers, f"Drawing of the {name.lower()}"),
+            }
+            for name, layers in described.items()
+            if layers
+        ]
+    }
