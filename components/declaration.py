@@ -56,14 +56,7 @@ class DeclaredComponent(base_component.BaseComponent):
         cls.EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(cls.EXECUTOR)
 
     def __init__(self, **arguments: Any):
-        """Create the component.
-
-        Args:
-            **arguments: Channels by the names of the inputs, and values by the names of the parameters.
-
-        Raises:
-            TypeError: An argument is missing or unknown, or has the wrong type.
-        """
+        """Pass channels by the names of inputs, and values by those of parameters. Raise TypeError for a wrong argument."""
         names = [*self.INPUTS, *self.OPTIONAL_INPUTS, *self.PARAMETERS]
         defaults = {name: parameter.default for name, parameter in self.PARAMETERS.items() if parameter.default is not REQUIRED}
         values = defaults | arguments

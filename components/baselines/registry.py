@@ -68,13 +68,7 @@ class LastStatisticsExecutor(base_executor.BaseExecutor):
 
 
 def record_statistics(statistics: types.Artifact, registry: str, passed: dict[str, Any]) -> None:
-    """Write accepted statistics to the registry, unless its last entry is equal.
-
-    Args:
-        statistics: Statistics of the pictures.
-        registry: The registry's folder.
-        passed: Further facts from the gate's blessing, by property name.
-    """
+    """Write accepted statistics to the registry, unless its last entry is equal; `passed` are facts from the gate's blessing."""
     with open(os.path.join(statistics.uri, PASSED), "w", encoding="utf-8") as file:
         json.dump({"splits": artifact_utils.decode_split_names(statistics.split_names), **passed}, file)
     store.add(statistics.uri, f"{registry}/{STATISTICS}")

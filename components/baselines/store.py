@@ -54,12 +54,7 @@ def write(path: str, data: bytes) -> None:
 
 
 def upload(folder: str, target: str) -> None:
-    """Copy a local folder to a store. The file that marks it complete is written last.
-
-    Args:
-        folder: The folder. If it is not a SavedModel, an empty file `complete` is added to the copy.
-        target: The destination.
-    """
+    """Copy a local folder to a store. The file that marks it complete is written last: `complete`, if it is not a SavedModel."""
     names = sorted(list_tree(folder), key=lambda name: (name in COMPLETE, name))
     for name in names:
         path = os.path.join(folder, name)

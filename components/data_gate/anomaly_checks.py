@@ -38,8 +38,7 @@ def reject_anomalies(rejected: int, share: float, before: float, config: Validat
 
     Args:
         rejected: Number of pictures rejected now.
-        share: Their share of all pictures, 0 to 1.
-        before: The share rejected among the last accepted pictures.
+        share: Their share of all pictures, 0 to 1; `before` is the share among the last accepted pictures.
         config: The allowed rise.
     """
     max_rise = config.max_rejects_rise

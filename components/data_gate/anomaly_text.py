@@ -39,11 +39,7 @@ class Anomaly:
 
 
 def describe_anomalies(by_split: Iterable[SplitAnomalies]) -> list[Anomaly]:
-    """Return one `Anomaly` per TFDV anomaly: which pictures, which feature, what is wrong. Equal ones in several splits are merged.
-
-    Args:
-        by_split: TFDV anomalies by split; the same one may occur twice.
-    """
+    """Return one `Anomaly` per TFDV anomaly: which pictures, which feature, what is wrong. Equal ones of several splits are one."""
     splits: dict[Anomaly, list[str]] = {}
     for split, anomalies in by_split:
         infos = dict(anomalies.anomaly_info)

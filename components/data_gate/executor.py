@@ -32,11 +32,7 @@ class Executor(base_executor.BaseExecutor):
     """See `components.data_gate.component.DataGate`."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Write the blessing.
-
-        Raises:
-            GateRefused: There are anomalies, or the data has drifted; with one sentence for each.
-        """
+        """Write the blessing, or raise GateRefused with one sentence for each anomaly and drift."""
         statistics = artifact_utils.get_single_instance(input_dict["statistics"])
         baseline, baseline_blessing, examples = (
             next(iter(input_dict.get(name) or ()), None) for name in ("baseline_statistics", "baseline_blessing", "examples")

@@ -30,14 +30,9 @@ def parse_spans(values: Mapping[str, Mapping[str, Mapping[str, int]]]) -> SpanCo
 
 
 def span_anomalies(now: SpanCounts, before: SpanCounts, config: ValidationConfig) -> tuple[list[Anomaly], dict[str, float]]:
-    """Compare each span with all spans of the last accepted pictures.
+    """Compare each span of this run with all spans of the last accepted pictures.
 
     A single span is judged by its statistics instead. A span that was among the accepted ones and is unchanged is not judged again.
-
-    Args:
-        now: The spans of this run.
-        before: The spans of the last accepted pictures.
-        config: The allowed drift.
 
     Returns:
         The anomalies, and by feature the largest Jensen-Shannon divergence (base 2, 0 to 1) of a span, less its mean by chance.

@@ -34,14 +34,7 @@ class Evaluation:
 
 @functools.cache  # artifacts do not change after they are written
 def read_evaluation(uri: str) -> Evaluation:
-    """Read an evaluation artifact.
-
-    Args:
-        uri: The artifact's folder.
-
-    Returns:
-        The evaluation; empty if the folder does not hold one.
-    """
+    """Read the evaluation artifact in a folder; empty if the folder does not hold one."""
     import tensorflow_model_analysis as tfma  # takes seconds, and every reader of verdicts imports this module
     from tfx.dsl.io import fileio
 

@@ -12,13 +12,7 @@ from components.evaluator.meter import CountPictures
 
 
 def custom_extractors(eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[extractor.Extractor]:
-    """Return TFMA's default extractors, with a counting extractor after the model's predictions.
-
-    Args:
-        eval_shared_model: The model, or the model and its baseline.
-        eval_config: TFMA's EvalConfig.
-        tensor_adapter_config: The conversion of examples to tensors; None without a schema.
-    """
+    """Return TFMA's default extractors, with a counting extractor after the model's predictions. Arguments are those of TFMA."""
     found = model_eval_lib.default_extractors(
         eval_shared_model=eval_shared_model, eval_config=eval_config, tensor_adapter_config=tensor_adapter_config
     )

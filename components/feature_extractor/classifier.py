@@ -51,9 +51,6 @@ def train(levels: np.ndarray, labels: np.ndarray, seed: int) -> Classifier:
         levels: Pictures, uint8 [n, h, w, c], no side above `LARGEST`.
         labels: int32 [n], from 0 to the number of labels - 1.
         seed: Seed of the weights and the order of pictures.
-
-    Returns:
-        The classifier.
     """
     network = _build(levels.shape[1:], int(labels.max()) + 1, seed)
     steps = int(np.clip(EPOCHS * len(levels) // BATCH, *STEPS))

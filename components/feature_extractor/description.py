@@ -79,11 +79,7 @@ def read_description(uri: str) -> Description:
 
 
 def read_features(uri: str) -> Features:
-    """Read the artifact at `uri`.
-
-    Raises:
-        ValueError: The weights do not match the description.
-    """
+    """Read the artifact at `uri`. Raise ValueError if the weights do not match the description."""
     described = read_description(uri)
     classifier = self_supervised = None
     if described.kind == "classifier":

@@ -34,13 +34,7 @@ class Executor(base_executor.BaseExecutor):
     """See `components.feature_extractor.component.FeatureExtractor`."""
 
     def Do(self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]) -> None:
-        """Train the self-supervised network and, if there are labels, the classifier; write them with their description.
-
-        Args:
-            input_dict: `examples` and `transform_graph`.
-            output_dict: `features`: receives features.json (see `Description`) and the networks' weights.
-            exec_properties: `split`, `seed`.
-        """
+        """Train the networks; write features.json (see `Description`) and their weights."""
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         transform_graph = artifact_utils.get_single_instance(input_dict["transform_graph"])
         features = extract(examples.uri, transform_graph.uri, exec_properties["split"], int(exec_properties.get("seed") or 0))
@@ -48,7 +42,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> Features:
-    """Build the feature spaces of a set of pictures.
+    """Train the self-supervised network and, if there are labels, the classifier.
 
     Args:
         examples: URI of the `examples` artifact.

@@ -16,11 +16,7 @@ PixelGraph = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Split:
-    """One split of an `examples` artifact.
-
-    Args:
-        uri: The artifact's folder.
-        name: The split's name; a split without files has no pictures.
+    """The pictures of one split of an `examples` artifact; none for a split without files.
 
     Attributes:
         labels: The label of each picture in file order, object [n] of str; empty for none.
@@ -39,14 +35,11 @@ class Split:
         return len(self.labels)
 
     def decode(self, chosen: np.ndarray, graph: PixelGraph) -> Iterator[np.ndarray]:
-        """Yield the chosen pictures at the model's size.
+        """Yield the chosen pictures at the model's size, uint8 [<= READ_BATCH, h, w, c].
 
         Args:
             chosen: Indices, int [m], ascending.
             graph: Function from bytes, string [n], to pixels, float32 [n, h, w, c] in [0, 1].
-
-        Yields:
-            uint8 [<= READ_BATCH, h, w, c], in the order of `chosen`.
         """
         if not len(chosen):
             return

@@ -33,9 +33,6 @@ def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: 
         quality: SampleQuality's figures; None if it did not run.
         limits: The bounds.
         rise_before: The rise of the last blessed model above the best of its row, from `accumulated_rise`.
-
-    Returns:
-        The failed bounds and the bounds that could not be judged.
     """
     if all(bound is None for bound in dataclasses.astuple(limits)) or quality is None:
         return PictureJudgement()
@@ -54,14 +51,10 @@ def judge_pictures(quality: Quality | None, limits: PictureLimits, rise_before: 
 
 
 def accumulated_rise(before: float, rise: float | None) -> float:
-    """Return how far a model's Frechet distance is above the best in its row, as the logarithm of their ratio.
+    """Return how far a model's Frechet distance is above the best in its row, as the logarithm of their ratio; at minimum 0.
 
-    Each model of the row was measured together with the previous one on the same pictures. The differences are summed; the sum is
-    at minimum 0.
-
-    Args:
-        before: The accumulated rise of the last blessed model, at minimum 0.
-        rise: log(Frechet distance over the last blessed model's); None begins a new row.
+    Each model of the row was measured together with the previous one on the same pictures. The differences are summed: `before` is
+    the sum up to the last blessed model, `rise` is log(Frechet distance over that model's); None begins a new row.
     """
     return 0.0 if rise is None else max(0.0, before + rise)
 

@@ -54,14 +54,7 @@ class AtomicPush(pusher_executor.Executor):
 
 
 def push(model: Path, base: Path) -> Path:
-    """Copy a model to the next version's folder, which appears complete or not at all.
-
-    Args:
-        model: The SavedModel's folder.
-        base: The folder of versions.
-
-    Returns:
-        The new version's folder.
+    """Copy a model to the next version's folder, which appears complete or not at all, and return that folder.
 
     Raises:
         OSError: The disk is full or not writable; no partial copy remains.

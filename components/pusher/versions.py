@@ -14,15 +14,7 @@ def versions(base: Path) -> list[int]:
 
 
 def in_service(model: Path, base: Path) -> Path | None:
-    """Return the current version's folder if it holds this exact model.
-
-    Args:
-        model: The SavedModel's folder.
-        base: The folder of versions.
-
-    Returns:
-        The folder of the highest version, or None if it holds another model or does not exist.
-    """
+    """Return the folder of the highest version if it holds this exact SavedModel; None if not, or if there are no versions."""
     numbers = versions(base)
     if not numbers:
         return None

@@ -39,13 +39,7 @@ class Refusal:
 
 
 def write_refusal(refusal: Refusal, preprocessing: PreprocessingConfig, folder: Path) -> None:
-    """Write index.html to a folder, which is created.
-
-    Args:
-        refusal: The refusal.
-        preprocessing: The conversion of pictures for display: as for the model.
-        folder: The destination.
-    """
+    """Write index.html to a folder, which is created. Pictures are converted for display as for the model."""
     view = View(preprocessing)
     sections = [_reason(i, refusal, view) for i in range(len(refusal.reasons))]
     values = facts(_data_set(refusal, view))

@@ -75,13 +75,7 @@ class CopySearch:
 
 
 def find_copies(new: Keys, held_out: Keys, training: Keys) -> CopySearch:
-    """Find the new pictures that are near-copies of training pictures.
-
-    Args:
-        new: New pictures, with mirrored ones.
-        held_out: Held-out pictures, with mirrored ones.
-        training: Training pictures.
-    """
+    """Find the new pictures that are near-copies of training pictures. Keys of new and held-out pictures are mirrored, too."""
     relative, distances = {}, {}
     for done, (name, keys) in enumerate({"new": new, "held-out": held_out}.items(), 1):
         candidates, distances[name] = _candidates(keys, training)
@@ -102,16 +96,13 @@ def find_copies(new: Keys, held_out: Keys, training: Keys) -> CopySearch:
 
 
 def write_pairs(folder: str, search: CopySearch, new: dict[int, np.ndarray], training: dict[int, tuple[str, np.ndarray]]) -> Copies:
-    """Write each shown copy and its original as PNG files.
+    """Write each shown copy and its original as PNG files to the folder's folder `FOLDER`, and return the figures with examples.
 
     Args:
-        folder: The destination; the files go to its folder `FOLDER`.
+        folder: The destination.
         search: The copies.
         new: The shown new pictures by index, each uint8 [h, w, c].
         training: Their originals by index, each a path and uint8 [h, w, c].
-
-    Returns:
-        The figures with examples.
     """
     tf.io.gfile.makedirs(os.path.join(folder, FOLDER))
     examples = []

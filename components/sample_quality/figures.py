@@ -121,11 +121,7 @@ class Quality:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Quality:
-        """Invert `to_dict`. Fields added by a later version are ignored; fields missing in an earlier version are None.
-
-        Raises:
-            ValueError: A figure is missing or has the wrong type.
-        """
+        """Invert `to_dict`, also for other versions: unknown fields are ignored. Raise ValueError for wrong values."""
         return TypeAdapter(cls).validate_python(values)
 
 

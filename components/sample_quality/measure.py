@@ -179,11 +179,7 @@ class _Measurement:
 
 
 class _Reconstructions:
-    """Reconstruct held-out pictures, and measure their similarity to the originals.
-
-    Attributes:
-        originals: SHA-256 over the pictures' pixels.
-    """
+    """Reconstruct held-out pictures, and compare them with the originals; `originals` is the SHA-256 of their pixels."""
 
     def __init__(self, model: Model, observe: Observer):
         self._model, self._observe, self._figures, self._parts = model, observe, [], []

@@ -62,11 +62,7 @@ class Observer:
 
 
 class ProgressCounter:
-    """Count passing pictures, and report the progress.
-
-    Args:
-        total: Total number of pictures.
-    """
+    """Count passing pictures, and report the progress."""
 
     def __init__(self, total: int):
         self._total, self._done = total, 0

@@ -33,7 +33,7 @@ class Outcome:
 
 
 def call_model(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], folder: Path, timeout: float) -> Outcome:
-    """Send golden requests to a model in a separate process.
+    """Send golden requests to a model in a separate process. A crash or a timeout raises no exception; the outcome reports it.
 
     Args:
         model: The SavedModel's folder.
@@ -41,9 +41,6 @@ def call_model(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], fold
         calls: Tensor names of the signatures to call, as described in check.py.
         folder: An empty folder; the answers go to folder/answers/<signature>.npz.
         timeout: Seconds after which the process is killed.
-
-    Returns:
-        The outcome; it also reports a crash or a timeout, which raise no exception.
     """
     code, answers, empty = (folder / name for name in ("code", "answers", "empty"))
     for made in (code, answers, empty):
@@ -68,10 +65,7 @@ def call_model(model: Path, inputs: Path, calls: dict[str, dict[str, Any]], fold
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of the process: only the variables that its libraries need to be found.
-
-    It computes on the CPU, which every server has, and does not compete with the trainer for GPU memory.
-    """
+    """Return the variables that the process's libraries need to be found; it computes on the CPU, which every server has."""
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
     return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 

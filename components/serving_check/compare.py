@@ -26,15 +26,7 @@ class Comparison(NamedTuple):
 
 
 def compare(expected: np.ndarray | Sequence[bytes], actual: np.ndarray | Sequence[bytes]) -> Comparison:
-    """Compare an answer with the golden one.
-
-    Args:
-        expected: Floats or uint8 pixels of any shape, PNG files, or other strings, such as labels.
-        actual: The served answer.
-
-    Returns:
-        The comparison; PNG files are compared by their pixels.
-    """
+    """Compare an answer with the golden one: floats or uint8 pixels of any shape, PNG files by their pixels, or other strings."""
     if isinstance(expected, list) and isinstance(actual, list):
         if not any(content.startswith(PNG) for content in expected):
             return _compare_strings(expected, actual)

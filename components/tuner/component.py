@@ -32,9 +32,6 @@ class Executor(tuner_executor.Executor):
 
 
 class Tuner(TfxTuner):
-    """Search for hyperparameters. Arguments and outputs are those of `tfx.components.Tuner`.
-
-    The output `tuner_results` also contains `trials.json`; see `trainer.tuning.trials`.
-    """
+    """TFX's Tuner; its output `tuner_results` also contains `trials.json`, see `trainer.tuning.trials`."""
 
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)

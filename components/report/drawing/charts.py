@@ -77,8 +77,8 @@ def line_chart(
     Args:
         xs: The x values, ascending.
         lines: The lines, in drawing order.
-        width: Pixels of the drawing; text is legible only if it is shown at about this size.
-        height: Pixels of the drawing.
+        width: Pixels of the drawing, as `height`; text is legible only if it is shown at about this size.
+        height: Pixels.
         name: Title for screen readers.
         unit: Unit of the values, for the hover titles.
         x_name: Name of the x axis.
@@ -153,15 +153,12 @@ def _path(points: Sequence[tuple[float, float] | None]) -> str:
 
 
 def bar_chart(values: Sequence[float], names: Sequence[str], *, width: int, height: int, name: str, threshold: float) -> Markup:
-    """Draw vertical bars from 0 in the given order, with hover titles. Bars not above `threshold` are pale.
+    """Draw vertical bars from 0 in the given order, with hover titles, at `width` x `height` pixels; see `line_chart`.
 
     Args:
         values: Values in nats.
         names: One name per value; written below the bars if there is room.
-        width: Pixels; see `line_chart`.
-        height: Pixels; see `line_chart`.
-        name: Title for screen readers.
-        threshold: A value in nats; drawn as a line.
+        threshold: A value in nats, drawn as a line; bars not above it are pale.
     """
     y = nice_scale([*values, threshold], height - 26, 12, 4, from_zero=True)
     left = _left_margin(y)

@@ -24,9 +24,7 @@ PASSING = ("activation", "dropout", "batchnorm", "batch_norm", "layernorm", "lay
 def drawing(layers: list[Layer], name: str) -> Markup:
     """Draw the network from left to right, for desktop and phone. Layers that only pass values on are omitted.
 
-    Args:
-        layers: The layers in order; a final mean and log-variance are drawn as one slab in two parts.
-        name: Title for screen readers.
+    A final mean and log-variance are drawn as one slab in two parts. `name` is the title for screen readers.
     """
     return render_template("drawings/network.html", name=name, height=HEIGHT, drawings=[_drawn(layers, p) for p in (WIDE, NARROW)])
 

@@ -77,12 +77,9 @@ def sheet(pictures: np.ndarray, columns: int, *, gap: int = 0, ground: tuple[int
 
 
 def fitting_uris(pictures: Sequence[np.ndarray], budget: int, longest: int = 256) -> list[str]:
-    """Return data URIs of pictures, all shrunk equally as far as needed to keep all PNG files together within `budget` bytes.
+    """Return data URIs of pictures uint8 [h, w, c], all shrunk equally as far as needed.
 
-    Args:
-        pictures: uint8 [h, w, c] each.
-        budget: Bytes.
-        longest: Maximum pixels of either side.
+    No side is above `longest`, and all PNG files together are within `budget` bytes.
     """
     longest = min(longest, max((max(p.shape[:2]) for p in pictures), default=longest))
     return [data_uri(file) for file in _fitting(lambda side: [png(shrink(p, side)) for p in pictures], budget, longest)]

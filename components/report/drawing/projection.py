@@ -41,10 +41,9 @@ def project(means: np.ndarray) -> Projection:
 
 
 def window(points: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return a square that holds points [n, 2] except the outermost few, and the prior's first ring around the origin.
+    """Return the center [2] and half the side of a square, at least 1.
 
-    Returns:
-        Its center [2] and half its side, at least 1.
+    It holds points [n, 2] except the outermost few, and the prior's first ring around the origin.
     """
     if not len(points):
         return np.zeros(2), 1.0
@@ -54,13 +53,7 @@ def window(points: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def spread_apart(positions: np.ndarray, height: float, width: float) -> np.ndarray:
-    """Move names at positions [n, 2] up and down until none overlap.
-
-    Args:
-        positions: Positions in any unit.
-        height: Height of a name, in that unit.
-        width: Width of a name, in that unit.
-    """
+    """Move names of one height and width, at positions [n, 2] in the same unit, up and down until none overlap."""
     placed = positions.astype(np.float64).copy()
     for _ in range(60):
         moved = False

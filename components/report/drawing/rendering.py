@@ -37,10 +37,5 @@ def _environment() -> jinja2.Environment:
 
 
 def render_template(name: str, /, **values: object) -> Markup:
-    """Return a template's text as markup.
-
-    Args:
-        name: Path below `templates/`.
-        **values: The variables of the template. A variable that it uses and that is missing is an error.
-    """
+    """Return the text of a template as markup. A variable that the template uses and that is missing is an error."""
     return Markup(_environment().get_template(name).render(values))

@@ -34,11 +34,7 @@ class Picture:
 
 
 class View:
-    """Convert originals to the model's input with the pixel graph's own function.
-
-    Args:
-        config: The preprocessing.
-    """
+    """Convert originals to the model's input with the pixel graph's own function."""
 
     def __init__(self, config: PreprocessingConfig):
         self.shape = config.image_shape

@@ -57,11 +57,7 @@ class ExportedModel(SavedModel):
 
 
 class Requests:
-    """A series of requests to the model; a failed one becomes a problem instead of an error.
-
-    Attributes:
-        problems: The failed requests, one sentence each.
-    """
+    """A series of requests to the model; failed ones become sentences in `problems` instead of errors."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
