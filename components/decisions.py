@@ -120,10 +120,6 @@ class PersonalDecision:
         """Return the decision as custom properties."""
         return {self.property(name): value for name, value in (("who", self.who), ("why", self.why), ("when", self.when))}
 
-    def write(self, blessing: types.Artifact) -> None:
-        """Store the decision in a blessing."""
-        set_properties(blessing, self.properties())
-
 
 class Forced(PersonalDecision):
     """A forced blessing: the person who had a refused model blessed."""

@@ -50,7 +50,10 @@ class DeclaredComponent(base_component.BaseComponent):
         declared = {
             "INPUTS": inputs | optional,
             "OUTPUTS": {name: ChannelParameter(type=kind) for name, kind in cls.OUTPUTS.items()},
-            "PARAMETERS": {name: _execution_parameter(parameter) for name, parameter in cls.PARAMETERS.items()},
+            "PARAMETERS": {
+                name: ExecutionParameter(type=str if dataclasses.is_dataclass(kind) else kind, optional=default is None)
+                for name, (kind, default) in cls.PARAMETERS.items()
+            },
         }
         cls.SPEC_CLASS = type(f"{cls.__name__}Spec", (ComponentSpec,), declared)
         cls.EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(cls.EXECUTOR)
@@ -67,8 +70,3 @@ class DeclaredComponent(base_component.BaseComponent):
         values = {name: json.dumps(dataclasses.asdict(v)) if dataclasses.is_dataclass(v) else v for name, v in values.items()}
         outputs = {name: channel.Channel(type=kind) for name, kind in self.OUTPUTS.items()}
         super().__init__(self.SPEC_CLASS(**values, **outputs))
-
-
-def _execution_parameter(parameter: Parameter) -> ExecutionParameter:
-    kind = str if dataclasses.is_dataclass(parameter.type) else parameter.type
-    return ExecutionParameter(type=kind, optional=parameter.default is None)

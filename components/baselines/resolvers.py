@@ -76,11 +76,11 @@ class StartingPoint(ResolverStrategy):
     def resolve_artifacts(self, store: metadata_store.MetadataStore, input_dict: Artifacts) -> Artifacts:
         result = {key: [] for key in input_dict} | {"examples": input_dict["examples"]}
         models = {artifact.id: artifact for artifact in input_dict["model"]}
-        found = _started_from(store, {artifact.id for artifact in input_dict["examples"]}, set(models))
-        if found is None:
-            found = next((id_ for id_, _ in _blessed(_last_verdicts(input_dict["blessing"])) if id_ in models), 0)
-        if found in models and fileio.exists(models[found].uri):
-            result["model"] = [models[found]]
+        model_id = _started_from(store, {artifact.id for artifact in input_dict["examples"]}, set(models))
+        if model_id is None:
+            model_id = next((id_ for id_, _ in _blessed(_last_verdicts(input_dict["blessing"])) if id_ in models), 0)
+        if model_id in models and fileio.exists(models[model_id].uri):
+            result["model"] = [models[model_id]]
         return result
 
 

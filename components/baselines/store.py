@@ -28,8 +28,8 @@ def list_tree(folder: str) -> list[str]:
 
 def numbers(base: str) -> list[int]:
     """Return the numbers of the complete folders below `base`, in ascending order."""
-    found = {path.partition("/")[0] for path in list_tree(base) if path.partition("/")[2] in COMPLETE}
-    return sorted(int(name) for name in found if name.isdigit())
+    names = {path.partition("/")[0] for path in list_tree(base) if path.partition("/")[2] in COMPLETE}
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def next_number(base: str) -> int:

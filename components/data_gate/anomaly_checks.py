@@ -59,7 +59,7 @@ def label_anomalies(
     domain = label_domain(schema)
     if domain:
         vanished = sorted(set(domain) - set(now.counts)) if now.complete else []
-        return _anomaly("vanished: the schema lists", vanished)
+        return changed_labels("vanished: the schema lists", vanished)
     if baseline is None:
         return []
     before = labels_of(baseline)
@@ -67,7 +67,7 @@ def label_anomalies(
         return []
     new = sorted(set(now.counts) - set(before.counts))
     vanished = sorted(set(before.counts) - set(now.counts))
-    return _anomaly("new: the last accepted pictures have no", new) + _anomaly(
+    return changed_labels("new: the last accepted pictures have no", new) + changed_labels(
         "vanished: the last accepted pictures have", vanished
     )
 
@@ -91,7 +91,8 @@ def label_domain(schema: schema_pb2.Schema) -> list[str]:
     return [value for value in feature.string_domain.value if value] if feature is not None else []
 
 
-def _anomaly(change: str, labels: list[str]) -> list[Anomaly]:
+def changed_labels(change: str, labels: list[str]) -> list[Anomaly]:
+    """Return an anomaly for labels that are new or vanished, as `change` says; none without labels."""
     if not labels:
         return []
     verb = "is" if change.startswith("new") else "has"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,10 +52,8 @@ def describe_anomalies(by_split: Iterable[SplitAnomalies]) -> list[Anomaly]:
             where = splits.setdefault(Anomaly(sentence, feature, _values(info), drifted), [])
             if split not in where:
                 where.append(split)
-    return [
-        Anomaly(f"{listed(where)} pictures: {anomaly.sentence}", anomaly.feature, anomaly.values, anomaly.drifted)
-        for anomaly, where in splits.items()
-    ]
+    named = ((anomaly, f"{listed(where)} pictures: {anomaly.sentence}") for anomaly, where in splits.items())
+    return [dataclasses.replace(anomaly, sentence=sentence) for anomaly, sentence in named]
 
 
 def listed(items: list[str]) -> str:

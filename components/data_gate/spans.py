@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -10,8 +11,9 @@ from collections.abc import Mapping
 
 from tfx.dsl.io import fileio
 
-from components.data_gate.anomaly_checks import LABEL, reject_anomalies
-from components.data_gate.anomaly_text import FEATURES, Anomaly, listed_labels
+from common.features import LABEL
+from components.data_gate.anomaly_checks import changed_labels, reject_anomalies
+from components.data_gate.anomaly_text import FEATURES, Anomaly
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.writing.by_span import PICTURES, REFUSED, SpanCounts
 
@@ -90,17 +92,7 @@ def _vanished(span: str, labels: Counter[str], baseline: Counter[str], config: V
         return []
     share = labels.total() / baseline.total()
     missing = sorted(label for label, count in baseline.items() if label and count * share >= EXPECTED and not labels[label])
-    if not missing:
-        return []
-    subject = f"{len(missing)} labels have" if missing[1:] else "a label has"
-    return [
-        Anomaly(
-            f"{span}: {subject} vanished: the last accepted pictures have {listed_labels(missing)}",
-            LABEL,
-            tuple(missing),
-            drifted=True,
-        )
-    ]
+    return [_in_span(span, anomaly) for anomaly in changed_labels("vanished: the last accepted pictures have", missing)]
 
 
 def _rejected(features: Mapping[str, Counter[str]]) -> tuple[int, float]:
@@ -109,4 +101,4 @@ def _rejected(features: Mapping[str, Counter[str]]) -> tuple[int, float]:
 
 
 def _in_span(span: str, anomaly: Anomaly) -> Anomaly:
-    return Anomaly(f"{span}: {anomaly.sentence}", anomaly.feature, anomaly.values, anomaly.drifted)
+    return dataclasses.replace(anomaly, sentence=f"{span}: {anomaly.sentence}")

@@ -33,11 +33,11 @@ def _computations(
     computations = []
 
     def mean(model: str, output: str) -> metric_types.MetricKey:
-        found = calibration.MeanPrediction().computations(
+        added = calibration.MeanPrediction().computations(
             eval_config=eval_config, model_names=[model], output_names=[output], example_weighted=example_weighted
         )
-        computations.extend(found)
-        return found[-1].keys[0]
+        computations.extend(added)
+        return added[-1].keys[0]
 
     for output in output_names:
         for model in model_names:

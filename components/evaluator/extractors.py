@@ -13,9 +13,9 @@ from components.evaluator.meter import CountPictures
 
 def custom_extractors(eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[extractor.Extractor]:
     """Return TFMA's default extractors, with a counting extractor after the model's predictions. Arguments are those of TFMA."""
-    found = model_eval_lib.default_extractors(
+    stages = model_eval_lib.default_extractors(
         eval_shared_model=eval_shared_model, eval_config=eval_config, tensor_adapter_config=tensor_adapter_config
     )
-    answered = [each.stage_name for each in found].index(predictions_extractor.PREDICTIONS_EXTRACTOR_STAGE_NAME)
+    predictions = [each.stage_name for each in stages].index(predictions_extractor.PREDICTIONS_EXTRACTOR_STAGE_NAME)
     counted = extractor.Extractor(stage_name="CountPictures", ptransform=beam.ParDo(CountPictures()))
-    return [*found[: answered + 1], counted, *found[answered + 1 :]]
+    return [*stages[: predictions + 1], counted, *stages[predictions + 1 :]]

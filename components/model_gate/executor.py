@@ -58,12 +58,13 @@ class Executor(base_executor.BaseExecutor):
         if withdrawal and earlier and earlier.id < withdrawal.id:
             earlier = None  # a person's last decision is decisive
 
+        rollback = RolledBack.read(withdrawal)
         results = read_evaluation(evaluation.uri)
         labels = read_description(features.uri) if features else None
         elbo_drop = drop_below_best(results, last)
         pictures = judge_new_pictures(measured, exec_properties, last)
         failures = [
-            *withdrawal_failures(RolledBack.read(withdrawal)),
+            *([f"this model was withdrawn by a rollback on {rollback}"] if rollback else []),
             *label_failures(labels, last, exec_properties.get("max_label_accuracy_drop")),
             *accumulated_drop_failures(results, elbo_drop, exec_properties.get("max_drop")),
             *pictures.failures,
@@ -99,11 +100,6 @@ def decide(earlier: Forced | None, who: str, why: str) -> Forced | None:
     if why and (earlier is None or (earlier.who, earlier.why) != (who, why)):
         return Forced.now(who, why)
     return earlier
-
-
-def withdrawal_failures(rollback: RolledBack | None) -> list[str]:
-    """Return the reason to refuse a model that a person rolled back."""
-    return [f"this model was withdrawn by a rollback on {rollback}"] if rollback else []
 
 
 def drop_below_best(results: Evaluation, last: types.Artifact | None) -> float:

@@ -50,6 +50,7 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
     model, training = read_model_facts(model_folder), read_training(artifacts_by_name["model_run"].uri)
     view = View(_preprocessing(model.image_shape, config))
     held_out = read_held_out(examples_uri, MAX_HELD_OUT)
+    margin = _section(config, "evaluation").get("max_drop")
     quality = read_quality(artifacts_by_name.get("quality"))
     return ReportData(
         title=parameters["title"],
@@ -66,7 +67,8 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         quality=quality,
         copies=read_copies(artifacts_by_name.get("quality"), quality),
         search=read_search(artifacts_by_name.get("tuner_results")),
-        seed_spread=_seed_spread(config),
+        # The margin of the configuration is a multiple of the standard deviation of the ELBO over seeds.
+        seed_spread=margin / MARGIN if isinstance(margin, (int, float)) else None,
         run_id=run_id,
         config=config,
         locations={name.replace("_", " "): artifact.uri for name, artifact in artifacts_by_name.items()},
@@ -83,12 +85,6 @@ def write(report: ReportData, folder: str) -> None:
             file.write(png)
     with tf.io.gfile.GFile(os.path.join(folder, PAGE), "wb") as file:
         file.write(render(report).encode("utf-8"))
-
-
-def _seed_spread(config: str) -> float | None:
-    """Return the standard deviation of the ELBO over seeds, nats, recovered from the configuration's margin."""
-    margin = _section(config, "evaluation").get("max_drop")
-    return margin / MARGIN if isinstance(margin, (int, float)) else None
 
 
 def _section(config: str, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from components.report.data import Answers, ReportData
 from components.report.drawing.pictures import has, png, sheet
 from components.report.drawing.projection import project, window
 from components.report.sections.latent import groups_of
-from components.report.sections.training import best_epoch, two_lines
+from components.report.sections.training import PANELS, best_epoch, two_lines
 
 GROUND, PANEL, LINE, INK, SOFT = "#110f0e", "#191614", "#322c28", "#f3ede6", "#bdb2a8"
 TRAIN, HELD_OUT = "#9d928a", "#ff5242"
@@ -90,24 +90,11 @@ def _loss(report: ReportData) -> bytes:
     epochs = report.training.epochs
     best = best_epoch(report)
     figure = Figure(figsize=(11, 3.4), dpi=140, facecolor=GROUND, layout="constrained")
-    panels = {
-        "Loss (−ELBO)": lambda f: None if f.elbo is None else -f.elbo,
-        "Reconstruction": lambda f: f.reconstruction,
-        "KL divergence": lambda f: f.kl,
-    }
-    for i, (title, value) in enumerate(panels.items()):
+    for i, (title, value) in enumerate(PANELS.items()):
         axes = _dark(figure.add_subplot(1, 3, i + 1))
         for line, color, style in zip(two_lines(epochs, value), (TRAIN, HELD_OUT), ("--", "-")):
-            heights = [np.nan if v is None else v for v in line.values]
-            axes.plot(
-                [e.number for e in epochs],
-                heights,
-                style,
-                color=color,
-                label=line.name,
-                marker="o" if len(epochs) <= 15 else None,
-                ms=3,
-            )
+            numbers, heights = [e.number for e in epochs], [np.nan if v is None else v for v in line.values]
+            axes.plot(numbers, heights, style, color=color, label=line.name, marker="o" if len(epochs) <= 15 else None, ms=3)
         if best is not None:
             axes.axvline(best, color=INK, lw=0.8, ls=":")
         axes.set_title(title, color=INK, fontsize=11, loc="left")

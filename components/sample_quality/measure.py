@@ -121,8 +121,8 @@ class _Measurement:
         features_hash = description.hash if self._features.network else self._model.hash()
         reference = Reference(real, description.kind, features_hash, reconstructions.originals.hexdigest(), total=self._sets)
         floor = reference.distances(self._observe_all(self._train.decode(choose(len(self._train), self._n, CHOICE), self._graph)))
-        found = self._observe_all(self._model.generate("generate", self._n, self._seed), new_keys.add)
-        generated, prior = reference.distances(found), None
+        new_pictures = self._observe_all(self._model.generate("generate", self._n, self._seed), new_keys.add)
+        generated, prior = reference.distances(new_pictures), None
         if PRIOR in self._signatures:
             prior = reference.distances(self._observe_all(self._model.generate(PRIOR, self._n, self._seed)))
         return Quality(
@@ -138,7 +138,7 @@ class _Measurement:
             copies=self._copies(new_keys, held_keys, folder),
             baseline=self._baseline_distances(reference),
             rebuilt=reference.distances(reconstructions.rebuilt()),
-            spread=reference.spread(found, generated.two_sample),
+            spread=reference.spread(new_pictures, generated.two_sample),
         )
 
     def _observe_all(self, batches: Iterable[np.ndarray], *observers: Callable[[np.ndarray], None]) -> PictureSet:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +15,7 @@ from trainer.metrics.spectrum import high_frequency_power, pixel_statistics
 Extract = Callable[[np.ndarray], np.ndarray]  # from pictures uint8 [n, h, w, c] to features float32 [n, f]
 
 
-@dataclass(frozen=True)
-class PictureSet:
+class PictureSet(NamedTuple):
     """The features and statistics of n pictures."""
 
     features: np.ndarray  # the features for distances, float32 [n, f]
@@ -29,7 +27,7 @@ class PictureSet:
     @classmethod
     def join(cls, parts: Iterable[PictureSet]) -> PictureSet:
         """Concatenate sets."""
-        return cls(*(np.concatenate(column) for column in zip(*map(_columns, parts))))
+        return cls(*map(np.concatenate, zip(*parts)))
 
 
 class Observer:
@@ -73,7 +71,3 @@ class ProgressCounter:
             yield levels
             self._done += len(levels)
             report_progress("sample quality", done=self._done, total=self._total)
-
-
-def _columns(part: PictureSet) -> tuple[np.ndarray, ...]:
-    return tuple(getattr(part, field.name) for field in dataclasses.fields(part))

@@ -83,22 +83,22 @@ def _report(
 
 def _missing_part(name: str, signatures: dict[str, Signature], inputs: golden.Tensors, answers: golden.Tensors) -> str | None:
     """Return why a signature of the contract cannot be checked; None if it can."""
-    found, wanted = signatures.get(name), ALL_SIGNATURES[name]
-    if found is None:
+    exported, required = signatures.get(name), ALL_SIGNATURES[name]
+    if exported is None:
         return "the exported model has no such signature"
-    outputs = dict.fromkeys([*wanted.outputs, *answers.get(name, ())])
-    for kind, names, exported in (("input", wanted.inputs, found.inputs), ("output", outputs, found.outputs)):
-        absent = [part for part in names if part not in exported]
+    outputs = dict.fromkeys([*required.outputs, *answers.get(name, ())])
+    for kind, names, present in (("input", required.inputs, exported.inputs), ("output", outputs, exported.outputs)):
+        absent = [part for part in names if part not in present]
         if absent:
             return f"the exported signature has no {kind} {', '.join(absent)}"
-    if not set(found.inputs) <= set(inputs.get(name, ())) or not set(wanted.outputs) <= set(answers.get(name, ())):
+    if not set(exported.inputs) <= set(inputs.get(name, ())) or not set(required.outputs) <= set(answers.get(name, ())):
         return "the trainer stored no golden answer for it"
     return None
 
 
-def _call(name: str, found: Signature, expected: dict[str, golden.Value]) -> dict[str, Any]:
-    outputs = {output: found.outputs[output] for output in expected}
-    return {"inputs": found.inputs, "outputs": outputs, "counted_by": ALL_SIGNATURES[name].counted_by}
+def _call(name: str, exported: Signature, expected: dict[str, golden.Value]) -> dict[str, Any]:
+    outputs = {output: exported.outputs[output] for output in expected}
+    return {"inputs": exported.inputs, "outputs": outputs, "counted_by": ALL_SIGNATURES[name].counted_by}
 
 
 def _judge(name: str, outcome: Outcome, expected: dict[str, golden.Value], folder: Path) -> dict[str, Any]:

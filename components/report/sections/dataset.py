@@ -17,18 +17,18 @@ MAX_SIZES = 5
 
 def data(report: ReportData) -> dict[str, Any]:
     """Return strips of samples by label with counts, and facts about the files."""
-    found, labels = report.data, report.data.label_counts()
-    samples = sorted(found.samples[:MAX_STRIPS], key=lambda strip: natural(strip.label))
+    data_set, labels = report.data, report.data.label_counts()
+    samples = sorted(data_set.samples[:MAX_STRIPS], key=lambda strip: natural(strip.label))
     uris = fitting_rows([strip.pictures for strip in samples], SAMPLES_BUDGET)
     largest = max(labels.values(), default=1)
     return {
-        **facts(found),
+        **facts(data_set),
         "conditional": report.model.conditional,
         "strips": [
             {
                 "label": strip.label,
                 "uris": strip_uris,
-                "counts": _counts_by_split(found, strip.label),
+                "counts": _counts_by_split(data_set, strip.label),
                 "percent": 100 * labels.get(strip.label, 0) / largest,
             }
             for strip, strip_uris in zip(samples, uris)
@@ -37,7 +37,7 @@ def data(report: ReportData) -> dict[str, Any]:
         "labels": labels,
         "hidden_labels": len(labels) - sum(bool(strip.label) for strip in samples),
         "label_rows": [
-            [label, *(number(counts.get(label, 0)) for counts in found.labels.values()), number(total)]
+            [label, *(number(counts.get(label, 0)) for counts in data_set.labels.values()), number(total)]
             for label, total in list(labels.items())[:MAX_LISTED_LABELS]
         ],
     }

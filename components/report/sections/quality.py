@@ -31,21 +31,21 @@ FEATURES = {
 
 def quality(report: ReportData) -> dict[str, Any]:
     """Return the distances of generated pictures beside the floor, and the quality of reconstructions."""
-    found = report.quality
-    if found is None or found.generated is None:
-        return {"quality": found}
+    measured = report.quality
+    if measured is None or measured.generated is None:
+        return {"quality": measured}
     sets = {
-        "Generated": found.generated,
-        "Last blessed": found.baseline,
-        "Prior alone": found.prior,
-        "Reconstructed": found.rebuilt,
-        "Floor": found.floor,
+        "Generated": measured.generated,
+        "Last blessed": measured.baseline,
+        "Prior alone": measured.prior,
+        "Reconstructed": measured.rebuilt,
+        "Floor": measured.floor,
     }
     # Figures on other features or another number of pictures would look like a difference between models.
-    columns = [(name, figures) for name, figures in sets.items() if comparable(found.generated, figures)]
-    ratios = ((found.to_floor, "the floor"), (found.to_prior, "that of the prior alone"))
+    columns = [(name, figures) for name, figures in sets.items() if comparable(measured.generated, figures)]
+    ratios = ((measured.to_floor, "the floor"), (measured.to_prior, "that of the prior alone"))
     return {
-        "quality": found,
+        "quality": measured,
         "columns": columns,
         "rows": [
             (name, meaning, [_value(figures, field) for _, figures in columns])
@@ -53,7 +53,7 @@ def quality(report: ReportData) -> dict[str, Any]:
             if any(getattr(figures, field) is not None for _, figures in columns)
         ],
         "ratios": [(ratio, name) for ratio, name in ratios if ratio is not None],
-        "features": FEATURES[found.generated.features],
+        "features": FEATURES[measured.generated.features],
     }
 
 

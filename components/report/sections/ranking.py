@@ -27,9 +27,9 @@ class Protocol:
     def holds(self, report: ReportData) -> bool:
         """Return whether the run was evaluated by this protocol."""
         model = report.model
-        found = (report.title, model.image_shape, report.held_out.pictures, model.likelihood, model.binarised)
-        wanted = (self.title, self.image_shape, self.held_out, self.likelihood, self.binarised)
-        return found == wanted and self.latent_dim in (None, model.latent_dim) and not model.conditional
+        actual = (report.title, model.image_shape, report.held_out.pictures, model.likelihood, model.binarised)
+        required = (self.title, self.image_shape, self.held_out, self.likelihood, self.binarised)
+        return actual == required and self.latent_dim in (None, model.latent_dim) and not model.conditional
 
 
 @dataclass(frozen=True)

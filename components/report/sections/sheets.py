@@ -32,12 +32,15 @@ def by_label(report: ReportData) -> dict[str, Any] | None:
 
 def denoising(report: ReportData) -> dict[str, Any] | None:
     """Return corrupted held-out pictures, denoised ones and originals; None if the model was not trained to denoise."""
-    found = report.training.denoising
-    if found is None:
+    examples = report.training.denoising
+    if examples is None:
         return None
-    names = (f"corrupted ({found.corruption.replace('_', ' ')}, {found.level:g})", "denoised", "original")
-    uris = fitting_rows([found.corrupted, found.denoised, found.clean], PAIRS_BUDGET)
-    return {"rows": list(zip(names, (found.corrupted_psnr, found.denoised_psnr, None), uris)), "shape": found.clean.shape[1:]}
+    names = (f"corrupted ({examples.corruption.replace('_', ' ')}, {examples.level:g})", "denoised", "original")
+    uris = fitting_rows([examples.corrupted, examples.denoised, examples.clean], PAIRS_BUDGET)
+    return {
+        "rows": list(zip(names, (examples.corrupted_psnr, examples.denoised_psnr, None), uris)),
+        "shape": examples.clean.shape[1:],
+    }
 
 
 def reconstructions(report: ReportData) -> dict[str, Any]:
@@ -51,13 +54,13 @@ def reconstructions(report: ReportData) -> dict[str, Any]:
 
 
 def interpolation(report: ReportData) -> dict[str, Any]:
-    """Return interpolations between held-out pictures; a slider moves along the first one."""
-    found = report.answers.interpolations
+    """Return interpolations between held-out pictures; a slider moves along the first pair."""
+    interpolations = report.answers.interpolations
     rows = []
-    for one in found:
-        ends, frames = fitting_rows([one.ends, one.frames], INTERPOLATION_BUDGET // len(found))
-        rows.append({"ends": ends, "frames": frames, "labels": one.labels})
-    return {"rows": rows, "shape": found[0].frames.shape[1:] if found else None}
+    for pair in interpolations:
+        ends, frames = fitting_rows([pair.ends, pair.frames], INTERPOLATION_BUDGET // len(interpolations))
+        rows.append({"ends": ends, "frames": frames, "labels": pair.labels})
+    return {"rows": rows, "shape": interpolations[0].frames.shape[1:] if interpolations else None}
 
 
 def copies(report: ReportData) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -69,17 +70,17 @@ def read_data_set(uri: str, view: View) -> DataSet:
     return data
 
 
-def read_held_out(uri: str, most: int) -> list[Picture]:
-    """Return at most `most` pictures of the held-out splits, evenly spaced over them."""
+def read_held_out(uri: str, limit: int) -> list[Picture]:
+    """Return at most `limit` pictures of the held-out splits, evenly spaced over them."""
     total = sum(1 for split in HELD_OUT_SPLITS for _ in _records(uri, split))
-    step = max(1.0, total / most)
+    step = max(1.0, total / limit)
     chosen: list[Picture] = []
-    at = 0
+    position = 0
     for split in HELD_OUT_SPLITS:
         for record in _records(uri, split):
-            if at >= len(chosen) * step and len(chosen) < most:
+            if position >= len(chosen) * step and len(chosen) < limit:
                 chosen.append(_parse(record))
-            at += 1
+            position += 1
     return chosen
 
 
@@ -92,43 +93,36 @@ def varied(pictures: list[Picture], amount: int, seed: int) -> list[int]:
     queues = [by_label[label] for label in sorted(by_label)]
     if len(queues) > amount:  # more labels than places: do not always take the first ones alphabetically
         queues = [queues[i] for i in sorted(np.random.default_rng(seed).permutation(len(queues))[:amount])]
-    chosen: list[int] = []
-    while len(chosen) < min(amount, len(pictures)):
-        for queue in queues:
-            if queue and len(chosen) < amount:
-                chosen.append(queue.pop())
-        queues = [queue for queue in queues if queue]
-        if not queues:
-            break
-    return chosen
+    turns = itertools.zip_longest(*map(reversed, queues))
+    return [i for turn in turns for i in turn if i is not None][:amount]
 
 
 def _samples(uri: str, data: DataSet, view: View) -> list[Samples]:
     """Return the first pictures of each of the most common labels in the training split, else in the first nonempty split."""
     split = next((s for s in ("train", *HELD_OUT_SPLITS) if data.pictures.get(s) or _files(uri, s)), "train")
     wanted = list(data.label_counts())[:MAX_LABELS]
-    found: dict[str, list[Picture]] = {label: [] for label in wanted or [""]}
-    most = SAMPLES_PER_LABEL if wanted else SAMPLES_UNLABELED
+    by_label: dict[str, list[Picture]] = {label: [] for label in wanted or [""]}
+    limit = SAMPLES_PER_LABEL if wanted else SAMPLES_UNLABELED
     for i, record in enumerate(_records(uri, split)):
         picture = _parse(record)
-        held = found.get(picture.label if wanted else "")
-        if held is not None and len(held) < most:
-            held.append(picture)
-        if i >= MAX_READ or all(len(pictures) >= most for pictures in found.values()):
+        kept = by_label.get(picture.label if wanted else "")
+        if kept is not None and len(kept) < limit:
+            kept.append(picture)
+        if i >= MAX_READ or all(len(pictures) >= limit for pictures in by_label.values()):
             break
-    return [Samples(label, view(pictures)) for label, pictures in found.items() if pictures]
+    return [Samples(label, view(pictures)) for label, pictures in by_label.items() if pictures]
 
 
-def matching_pictures(uri: str, matches: Callable[[Mapping[str, tf.train.Feature]], bool], most: int) -> list[Picture]:
+def matching_pictures(uri: str, matches: Callable[[Mapping[str, tf.train.Feature]], bool], limit: int) -> list[Picture]:
     """Return the first pictures of the `examples` artifact at `uri` whose features match, over all splits in turn."""
-    found: list[Picture] = []
+    pictures: list[Picture] = []
     for split in ("train", *HELD_OUT_SPLITS):
         for record in _records(uri, split):
-            if len(found) == most:
-                return found
+            if len(pictures) == limit:
+                return pictures
             if matches(tf.train.Example.FromString(record).features.feature):
-                found.append(_parse(record))
-    return found
+                pictures.append(_parse(record))
+    return pictures
 
 
 def _files(uri: str, split: str) -> list[str]:

@@ -6,7 +6,7 @@ import functools
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import tensorflow as tf
@@ -19,29 +19,23 @@ _Data = TypeVar("_Data")
 def read_json(folder: str, name: str) -> dict[str, Any]:
     """Return the object in a JSON file, or {} if the file is missing or broken."""
     content = read_text(folder, name)
-    if content is None:
-        return {}
-    try:
-        value = json.loads(content)
-    except ValueError as error:
-        _log.warning("%s cannot be read: %s", os.path.join(folder, name), error)
-        return {}
-    return value if isinstance(value, dict) else {}
+    return next(_objects([] if content is None else [content], os.path.join(folder, name)), {})
 
 
-def read_json_lines(folder: str, name: str, most: int | None = None) -> list[dict[str, Any]]:
-    """Return the objects in the first `most` lines of a JSON Lines file; broken lines are skipped."""
-    lines = (read_text(folder, name) or "").splitlines()
-    values: list[dict[str, Any]] = []
-    for line in lines if most is None else lines[:most]:
+def read_json_lines(folder: str, name: str, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return the objects in the first `limit` lines of a JSON Lines file; broken lines are skipped."""
+    return list(_objects((read_text(folder, name) or "").splitlines()[:limit], os.path.join(folder, name)))
+
+
+def _objects(texts: Iterable[str], path: str) -> Iterator[dict[str, Any]]:
+    for text in texts:
         try:
-            value = json.loads(line)
-        except ValueError:
-            _log.warning("a line of %s cannot be read", os.path.join(folder, name))
+            value = json.loads(text)
+        except ValueError as error:
+            _log.warning("%s cannot be read completely: %s", path, error)
             continue
         if isinstance(value, dict):
-            values.append(value)
-    return values
+            yield value
 
 
 def read_text(folder: str, name: str) -> str | None:

@@ -6,7 +6,6 @@ import logging
 import os
 import re
 
-import numpy as np
 import tensorflow as tf
 from tfx.types import Artifact
 
@@ -28,13 +27,13 @@ def read_evaluation(measured: Artifact | None, blessing: Artifact | None) -> Eva
     blessed, forced = _flag(blessing, decisions.BLESSED), decisions.Forced.read(blessing)
     if measured is None:
         return Evaluation(blessed=blessed)
-    found = tfma_results.read_evaluation(measured.uri)
+    results = tfma_results.read_evaluation(measured.uri)
     record = read_json(blessing.uri, decisions.RECORD) if blessing else {}
-    failures = record.get("failures", found.failures)
+    failures = record.get("failures", results.failures)
     return Evaluation(
-        candidate=figures({**found.candidate, "pictures": found.pictures}),
-        baseline=figures(found.baseline) if found.baseline else None,
-        by_label={label: figures(values) for label, values in found.per_label.items()},
+        candidate=figures({**results.candidate, "pictures": results.pictures}),
+        baseline=figures(results.baseline) if results.baseline else None,
+        by_label={label: figures(values) for label, values in results.per_label.items()},
         blessed=blessed,
         failures=[] if blessed and not forced else [MINUS_SIGN.sub(MINUS, sentence) for sentence in failures],
         unjudged=list(record.get("unjudged", ())),
@@ -46,9 +45,9 @@ def read_serving(blessing: Artifact | None) -> Serving | None:
     """Read the results of the serving check; None if the run had none."""
     if blessing is None:
         return None
-    found = read_json(blessing.uri, decisions.SERVING_RECORD)
-    checks = found.get("signatures") or {}
-    reasons = found.get("reasons") or [found[key] for key in ("reason",) if found.get(key)]
+    record = read_json(blessing.uri, decisions.SERVING_RECORD)
+    checks = record.get("signatures") or {}
+    reasons = record.get("reasons") or [record[key] for key in ("reason",) if record.get(key)]
     return Serving(
         blessed=_flag(blessing, decisions.BLESSED),
         signatures=[
@@ -57,7 +56,7 @@ def read_serving(blessing: Artifact | None) -> Serving | None:
             if isinstance(check, dict)
         ],
         reasons=[str(reason) for reason in reasons],
-        runtime=str(found.get("tensorflow") or ""),
+        runtime=str(record.get("tensorflow") or ""),
     )
 
 
@@ -78,11 +77,11 @@ def _flag(artifact: Artifact | None, name: str) -> bool | None:
 
 def read_quality(artifact: Artifact | None) -> Quality | None:
     """Return the figures, or the reason for missing ones; None if the run had no SampleQuality or its file cannot be read."""
-    found = read_json(artifact.uri, QUALITY) if artifact is not None else {}
-    if not found:
+    record = read_json(artifact.uri, QUALITY) if artifact is not None else {}
+    if not record:
         return None
     try:
-        return Quality.from_dict(found)
+        return Quality.from_dict(record)
     except (TypeError, ValueError) as error:
         _log.warning("%s is not as it should be: %s", QUALITY, error)
         return None
@@ -93,14 +92,10 @@ def read_copies(artifact: Artifact | None, quality: Quality | None) -> list[Copy
     pairs = []
     for copy in quality.copies.examples if artifact is not None and quality is not None and quality.copies else ():
         try:
-            pictures = [_read_png(os.path.join(artifact.uri, name)) for name in (copy.generated_png, copy.training_png)]
+            files = [tf.io.read_file(os.path.join(artifact.uri, name)) for name in (copy.generated_png, copy.training_png)]
+            pictures = [tf.io.decode_png(file).numpy() for file in files]
         except (OSError, tf.errors.OpError) as error:
             _log.warning("a near-copy of %s cannot be shown: %s", copy.training, error)
             continue
         pairs.append(CopyPair(*pictures, copy.training, copy.distance))
     return pairs
-
-
-def _read_png(path: str) -> np.ndarray:
-    """Read a PNG file as uint8 [h, w, c]."""
-    return tf.io.decode_png(tf.io.read_file(path)).numpy()

@@ -60,13 +60,13 @@ def read_model_facts(folder: str) -> ModelFacts:
     return build(ModelFacts, {**metrics, **model, **from_several})
 
 
-def _mirroring(found: dict[str, Any] | None) -> str:
+def _mirroring(decision: dict[str, Any] | None) -> str:
     """Return the Trainer's decision on mirroring as a sentence, or '' if it made none."""
-    if not found:
+    if not decision:
         return ""
-    if found.get("mirrored"):
+    if decision.get("mirrored"):
         return "Training pictures were mirrored at random: they are indistinguishable from their mirror images."
-    return f"Training pictures were not mirrored: {found.get('reason')}."
+    return f"Training pictures were not mirrored: {decision.get('reason')}."
 
 
 def known_labels(folder: str) -> list[str]:
@@ -77,10 +77,10 @@ def known_labels(folder: str) -> list[str]:
 
 def figures(recorded: dict[str, Any]) -> Figures:
     """Return figures from a dictionary; a missing ELBO is computed from its terms."""
-    found = build(Figures, recorded)
-    if found.elbo is None and found.reconstruction is not None and found.kl is not None:
-        return dataclasses.replace(found, elbo=-(found.reconstruction + found.kl))
-    return found
+    result = build(Figures, recorded)
+    if result.elbo is None and result.reconstruction is not None and result.kl is not None:
+        return dataclasses.replace(result, elbo=-(result.reconstruction + result.kl))
+    return result
 
 
 def _epoch(line: dict[str, Any]) -> Epoch:
@@ -95,18 +95,18 @@ def _layer(layer: dict[str, Any]) -> Layer:
 
 def read_search(artifact: Artifact | None) -> Search | None:
     """Return all trials, best first; None if the run had no search."""
-    found = read_json(artifact.uri, FILE) if artifact is not None else {}
-    if not found.get("trials"):
+    record = read_json(artifact.uri, FILE) if artifact is not None else {}
+    if not record.get("trials"):
         return None
-    objective = str(found.get("objective", "elbo"))
-    trials = [_trial(trial, objective) for trial in found["trials"]]
+    objective = str(record.get("objective", "elbo"))
+    trials = [_trial(trial, objective) for trial in record["trials"]]
     sign = -1 if HIGHER_IS_BETTER.get(objective, True) else 1
     ranked = sorted(trials, key=lambda trial: (trial.score is None, sign * (trial.score or 0.0), trial.number))
-    pictures = found.get("pictures") or {}
-    return Search(objective, to_int(found.get("epochs")), to_int(pictures.get("train")), ranked)
+    pictures = record.get("pictures") or {}
+    return Search(objective, to_int(record.get("epochs")), to_int(pictures.get("train")), ranked)
 
 
-def _trial(found: dict[str, Any], objective: str) -> Trial:
-    failed = found.get("state") == "failed"
-    reason = found.get("reason") or "no reason was recorded" if failed else ""
-    return build(Trial, {**found, "reason": reason, "score": None if failed else found.get(objective)})
+def _trial(record: dict[str, Any], objective: str) -> Trial:
+    failed = record.get("state") == "failed"
+    reason = record.get("reason") or "no reason was recorded" if failed else ""
+    return build(Trial, {**record, "reason": reason, "score": None if failed else record.get(objective)})

@@ -7,7 +7,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.baselines.resolvers import ForcedBlessing, LatestBlessedOther, Withdrawal
-from components.decisions import Forced, RolledBack
+from components.decisions import Forced, RolledBack, set_properties
 from serving.manifest import write_manifest
 
 
@@ -84,7 +84,7 @@ def gate_blessing(number, of, blessed=1, evaluation=0, forced=False, first=None)
     artifact = blessing(number, of, blessed)
     artifact.set_int_custom_property("evaluation_id", evaluation)
     if forced:
-        Forced("ada@engine", "because", "2026-01-01T00:00:00+00:00").write(artifact)
+        set_properties(artifact, Forced("ada@engine", "because", "2026-01-01T00:00:00+00:00").properties())
     if first:
         artifact.set_int_custom_property("forced_blessing_id", first)
     return artifact
@@ -130,7 +130,7 @@ def test_the_last_forced_blessing_of_an_evaluation_is_found_and_stays_the_one_fo
 
 def rolled_back(number, of, blessed):
     artifact = gate_blessing(number, of, blessed)
-    RolledBack("eve@engine", "stripes", "2026-01-01T00:00:00+00:00").write(artifact)
+    set_properties(artifact, RolledBack("eve@engine", "stripes", "2026-01-01T00:00:00+00:00").properties())
     return artifact
 
 

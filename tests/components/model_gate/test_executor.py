@@ -9,7 +9,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components import artifacts
-from components.decisions import ELBO_BELOW, EVALUATION_ID, FORCED_BLESSING_ID, FRECHET_ABOVE, Forced, RolledBack
+from components.decisions import ELBO_BELOW, EVALUATION_ID, FORCED_BLESSING_ID, FRECHET_ABOVE, Forced, RolledBack, set_properties
 from components.feature_extractor.description import DESCRIPTION, Description
 from components.model_gate.executor import Executor
 from components.sample_quality.figures import Distances, Quality
@@ -112,7 +112,7 @@ def test_where_nothing_was_refused_nothing_is_recorded_as_forced(gate):
 @pytest.mark.parametrize(("who", "why"), [("", ""), ("ada@engine", "the pictures are new")])
 def test_a_forced_blessing_stands_and_stays_the_same(gate, who, why):
     first = gate(refused=True, who="ada@engine", why="the pictures are new")
-    Forced("ada@engine", "the pictures are new", "2026-01-01T00:00:00+00:00").write(first)
+    set_properties(first, Forced("ada@engine", "the pictures are new", "2026-01-01T00:00:00+00:00").properties())
     again = gate(refused=True, who=who, why=why, earlier=first)
     assert again.get_int_custom_property("blessed") == 1
     assert Forced.read(again) == Forced.read(first)
@@ -131,7 +131,7 @@ def withdrawal(tmp_path):
     """The rollback that took the model out of service, decided between the gate's first and its later runs."""
     found = artifact(standard_artifacts.ModelBlessing, tmp_path / "withdrawal", blessed=0, current_model_id=5)
     found.id = 150
-    RolledBack("eve@engine", "grey stripes", "2026-01-01T00:00:00+00:00").write(found)
+    set_properties(found, RolledBack("eve@engine", "grey stripes", "2026-01-01T00:00:00+00:00").properties())
     return found
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from tfx.types import Artifact, channel_utils, standard_artifacts
 
 from components.artifacts import Report
-from components.decisions import Forced
+from components.decisions import Forced, set_properties
 from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather
 from components.report.sources.examples import Picture, read_held_out, varied
@@ -109,7 +109,7 @@ def test_evaluation_with_a_baseline_and_a_missed_bound(artifacts: Artifacts, tmp
 def test_a_forced_blessing(artifacts: Artifacts, tmp_path: Path) -> None:
     fakes.write_evaluation(tmp_path / "e", {"": {"elbo": -250.5}}, bound=-245)
     blessing = fakes.artifact(standard_artifacts.ModelBlessing, tmp_path, blessed=1)
-    Forced("ada@engine", "new camera", "2026-01-01T10:00:00+00:00").write(blessing)
+    set_properties(blessing, Forced("ada@engine", "new camera", "2026-01-01T10:00:00+00:00").properties())
     inputs = {
         **artifacts,
         "evaluation": [fakes.artifact(standard_artifacts.ModelEvaluation, tmp_path / "e")],
