@@ -95,6 +95,7 @@ class ModelFacts:
     density: Text = "prior"
     conditional: bool = False
     binarised: bool = False
+    labels: tuple[Text, ...] = ()  # labels of the training pictures, whether the model knows them or not
     code: Code = Code()
     importance_samples: Count = None
     seconds: Number = None

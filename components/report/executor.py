@@ -17,7 +17,7 @@ from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
 from components.report.sources.gates import read_copies, read_evaluation, read_push, read_quality, read_serving
 from components.report.sources.model import query_model
-from components.report.sources.run import known_labels, read_model_facts, read_search, read_training
+from components.report.sources.run import read_model_facts, read_search, read_training
 from trainer.config import PreprocessingConfig
 
 MAX_HELD_OUT = 2_000
@@ -49,7 +49,8 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
     examples_uri, config = artifacts_by_name["examples"].uri, parameters.get("config") or ""
     model, training = read_model_facts(model_folder), read_training(artifacts_by_name["model_run"].uri)
     view = View(_preprocessing(model.image_shape, config))
-    held_out = read_held_out(examples_uri, MAX_HELD_OUT)
+    held_out, seed = read_held_out(examples_uri, MAX_HELD_OUT), int(parameters.get("seed") or 0)
+    labels = model.labels if model.conditional else ()
     margin = _section(config, "evaluation").get("max_drop")
     quality = read_quality(artifacts_by_name.get("quality"))
     return ReportData(
@@ -58,9 +59,7 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         data=read_data_set(examples_uri, view),
         model=model,
         training=training,
-        answers=query_model(
-            model_folder, held_out, view, training.kl_per_dimension, int(parameters.get("seed") or 0), known_labels(model_folder)
-        ),
+        answers=query_model(model_folder, held_out, view, training.kl_per_dimension, seed, labels),
         evaluation=read_evaluation(artifacts_by_name.get("evaluation"), artifacts_by_name.get("blessing")),
         serving=read_serving(artifacts_by_name.get("infra_blessing")),
         push=read_push(artifacts_by_name.get("pushed_model")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import TypeVar
 
@@ -49,7 +49,7 @@ class ExportedModel(SavedModel):
         given = {"label": label.encode()} if self.offers("generate", "label") else {}
         return self.call("generate", count=count, seed=seed, temperature=1.0, **given)["images"]
 
-    def decode(self, latents: np.ndarray, label: list[str]) -> np.ndarray:
+    def decode(self, latents: np.ndarray, label: Sequence[str]) -> np.ndarray:
         """Decode codes, float32 [n, latent_dim], to pictures, uint8 [n, h, w, c]; `label` holds one label or none."""
         if label:
             return self.call("decode_label", latents=latents, label=[label[0].encode()] * len(latents))["images"]
@@ -76,7 +76,9 @@ class Requests:
             report_progress("report", done=self._done, total=REQUESTS, unit="requests")
 
 
-def query_model(folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: list[str]) -> Answers:
+def query_model(
+    folder: str, held_out: list[Picture], view: View, kl: np.ndarray | None, seed: int, labels: Sequence[str]
+) -> Answers:
     """Request from the model everything that the page shows.
 
     Args:
@@ -113,7 +115,7 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0][:300] or type(error).__name__
 
 
-def _by_label(model: ExportedModel, labels: list[str], seed: int) -> list[Samples]:
+def _by_label(model: ExportedModel, labels: Sequence[str], seed: int) -> list[Samples]:
     """Draw new pictures of each label; the same seed gives all of them the same codes."""
     return [Samples(label, model.generate(PER_LABEL, seed, label)) for label in labels[:MAX_LABELS]]
 
@@ -148,7 +150,7 @@ def _axes(dimensions: int, kl: np.ndarray | None) -> tuple[int, ...]:
     return tuple(sorted(int(i) for i in np.argsort(-np.nan_to_num(kl), kind="stable")[:2]))
 
 
-def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int, ...], label: list[str]) -> Manifold:
+def _manifold(model: ExportedModel, shape: tuple[int, int, int], axes: tuple[int, ...], label: Sequence[str]) -> Manifold:
     """Decode codes at quantiles of the prior, with the label, if there is one; the second axis increases upward."""
     side = 20 if max(shape[:2]) <= 32 else 16 if max(shape[:2]) <= 64 else 12
     values = np.array([NormalDist().inv_cdf(p) for p in np.linspace(OUTERMOST, 1 - OUTERMOST, side)])

@@ -69,12 +69,6 @@ def _mirroring(decision: dict[str, Any] | None) -> str:
     return f"Training pictures were not mirrored: {decision.get('reason')}."
 
 
-def known_labels(folder: str) -> list[str]:
-    """Return the labels of the conditional model in `folder`; empty for an unconditional one."""
-    model = read_json(folder, "model.json")
-    return [str(label) for label in model.get("labels", [])] if model.get("conditional") else []
-
-
 def figures(recorded: dict[str, Any]) -> Figures:
     """Return figures from a dictionary; a missing ELBO is computed from its terms."""
     result = build(Figures, recorded)
