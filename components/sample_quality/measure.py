@@ -25,14 +25,8 @@ from trainer.metrics import pictures as likeness
 MIN_PICTURES = 50  # with fewer held-out pictures the floor is as high as the distances
 CHOICE = 0  # seed of the choice of pictures: the same for every model
 PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces")
-FAULTS = (
-    OSError,
-    KeyError,
-    TypeError,
-    ValueError,
-    TensorFlowError,
-    tf.errors.OpError,
-)  # errors of a model that does not answer correctly
+# Errors of a model that does not answer correctly.
+FAULTS = (OSError, KeyError, TypeError, ValueError, TensorFlowError, tf.errors.OpError)
 
 log = logging.getLogger("darkroom.sample_quality")
 
@@ -90,25 +84,16 @@ class _Measurement:
     """One model's measurement; see `measure` for the arguments."""
 
     def __init__(
-        self,
-        held_out: Split,
-        train: Split,
-        n: int,
-        transform_graph: str,
-        folder: str,
-        features: str,
-        seed: int,
-        baseline: str | None,
+        self, held_out: Split, train: Split, n: int, graph: str, folder: str, features: str, seed: int, baseline: str | None
     ):
         self._held_out, self._train, self._n, self._seed, self._baseline = held_out, train, n, seed, baseline
-        self._graph: PixelGraph = pixel_graph(tft.TFTransformOutput(transform_graph))
+        self._graph: PixelGraph = pixel_graph(tft.TFTransformOutput(graph))
         self._model, self._features = Model(folder), read_features(features)
         self._observe = Observer(self._features, self._model)
         self._searched = choose(len(train), MAX_TRAINING, CHOICE)
         self._signatures = ["generate", *([PRIOR] if self._model.offers(PRIOR) else [])]
-        self._sets = (
-            2 + len(self._signatures) + (baseline is not None)
-        )  # sets besides the held-out pictures; reconstructions are counted with those
+        # Sets besides the held-out pictures; reconstructions are counted with those.
+        self._sets = 2 + len(self._signatures) + (baseline is not None)
         self._counted = ProgressCounter(total=n * self._sets + len(self._searched))
 
     def quality(self, split: str, folder: str | None) -> Quality:
