@@ -73,7 +73,7 @@ def hushed() -> Iterator[None]:
     """
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), _standard_error_to_nowhere():
+        with warnings.catch_warnings(), standard_error_discarded():
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -81,7 +81,8 @@ def hushed() -> Iterator[None]:
 
 
 @contextmanager
-def _standard_error_to_nowhere() -> Iterator[None]:
+def standard_error_discarded() -> Iterator[None]:
+    """Discard what this process writes to the descriptor of standard error."""
     if sys.stderr is None:  # `2>&-`: the descriptor may belong to another file by now
         yield
         return

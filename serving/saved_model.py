@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import weakref
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import InputError, one_line
+from common.quiet import standard_error_discarded
 from serving.c_api import FAILED_PRECONDITION, Session, TensorFlowError, find_library
 from serving.signatures import Signature, read_signatures
 
@@ -38,7 +40,10 @@ class SavedModel:
         try:
             with open_file(os.path.join(folder, "saved_model.pb"), "rb") as file:  # noqa: PTH118  a URI has no Path
                 self.signatures: dict[str, Signature] = read_signatures(file.read())
-            self._session = Session(find_library(), self.folder)
+            library = find_library()
+            with standard_error_discarded():  # TensorFlow 2.21 logs while it is loaded, whatever TF_CPP_MIN_LOG_LEVEL says
+                ctypes.CDLL(str(library))
+            self._session = Session(library, self.folder)
         except (OSError, ValueError, TensorFlowError) as error:
             raise InputError(f"the model in {folder} cannot be loaded: {one_line(error)}") from error
         self._free = weakref.finalize(self, self._session.close)

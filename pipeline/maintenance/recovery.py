@@ -12,6 +12,7 @@ from pipeline.workspace.layout import Workspace
 
 UNFINISHED_REPORT = ".report-"
 REMOVING = ".removing-"  # prefix of artifact folders that `darkroom gc` empties before they are marked in ML Metadata
+NEWEST = 1000  # executions that `clear` reads: dozens of runs, in 0.1 s
 LOGGER = logging.getLogger(__name__)
 
 
@@ -24,7 +25,7 @@ def clear(workspace: Workspace) -> list[int]:
         remove(path)
     if not exists(workspace):
         return []
-    from ml_metadata.metadata_store import ListOptions
+    from ml_metadata.metadata_store import ListOptions, OrderByField
     from ml_metadata.proto import metadata_store_pb2
 
     store, artifacts = open_store(workspace), workspace.artifacts
@@ -35,7 +36,10 @@ def clear(workspace: Workspace) -> list[int]:
         if missing:
             store.put_artifacts(missing)
         remove(folder)
-    running = store.get_executions(ListOptions(filter_query="last_known_state = NEW OR last_known_state = RUNNING"))
+    unfinished = (metadata_store_pb2.Execution.NEW, metadata_store_pb2.Execution.RUNNING)
+    # ML Metadata 1.21 has no filter_query. The newest are enough, because every run calls this function first.
+    newest = store.get_executions(ListOptions(limit=NEWEST, order_by=OrderByField.ID, is_asc=False))
+    running = [execution for execution in newest if execution.last_known_state in unfinished]
     for execution in running:
         for folder in (*artifacts.glob(f"*/*/{execution.id}"), *artifacts.glob(f"*/.system/*/{execution.id}")):
             LOGGER.warning("removing %s: it was never finished", folder)

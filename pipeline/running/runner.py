@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from apache_beam.options.pipeline_options import StandardOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
@@ -72,7 +73,10 @@ def _launch(ir: pipeline_pb2.Pipeline, name: str) -> None:
 
 @contextmanager
 def _observed(started: Callable[[str], None], finished: Callable[[NodeOutcome], None]) -> Iterator[None]:
-    """Within the context, replace `launcher.Launcher`, which both runners create for each node, by one that notifies."""
+    """Within the context, replace `launcher.Launcher`, which both runners create for each node, by one that notifies.
+
+    BeamDagRunner names no runner. Beam's default would fetch Prism and launch the nodes elsewhere: they run in this process.
+    """
 
     class ObservedLauncher(launcher.Launcher):
         executed = False
@@ -100,12 +104,12 @@ def _observed(started: Callable[[str], None], finished: Callable[[NodeOutcome], 
                 outputs_utils.remove_output_dirs(execution_info.output_dict)
                 raise Interrupted("interrupted") from None
 
-    original = launcher.Launcher
-    launcher.Launcher = ObservedLauncher
+    original = launcher.Launcher, StandardOptions.DEFAULT_RUNNER
+    launcher.Launcher, StandardOptions.DEFAULT_RUNNER = ObservedLauncher, "FnApiRunner"
     try:
         yield
     finally:
-        launcher.Launcher = original
+        launcher.Launcher, StandardOptions.DEFAULT_RUNNER = original
 
 
 def _read_outputs(connection: metadata.Metadata, execution_id: int) -> dict[str, Output]:

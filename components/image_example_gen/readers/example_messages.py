@@ -45,8 +45,9 @@ def _messages() -> tuple[type[Message], type[Message]]:
                 added.oneof_index = 0
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    factory = message_factory.MessageFactory(pool)
-    example, sequence = (factory.GetPrototype(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in list(_SCHEMA)[-2:])
+    # protobuf 3.20 has only the method, protobuf 6 only the function.
+    class_of = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(pool).GetPrototype
+    example, sequence = (class_of(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")) for name in list(_SCHEMA)[-2:])
     return example, sequence
 
 

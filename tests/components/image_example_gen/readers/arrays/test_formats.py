@@ -136,6 +136,8 @@ def test_no_file_makes_us_read_another(tmp_path):
 def test_filters_that_hdf5_has(tmp_path, options, ok):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("images", data=PIXELS, chunks=(7, 6, 5, 3), **options)
+    if "scaleoffset" in options and h5py.version.hdf5_version_tuple < (2,):
+        pytest.skip("HDF5 1.14 cannot read what it packs by scaleoffset, if the values need all their bits")
     np.testing.assert_array_equal(read(tmp_path, size=9)[0], PIXELS)
 
 
