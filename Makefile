@@ -1,8 +1,13 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-all cluster-test faults lock audit lint format image serving-image clean
+.PHONY: run test test-slow test-newer test-all cluster-test faults lock audit lint format image serving-image clean anew
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
+# requirements/install.sh chooses between TFX 1.21 and 1.16 by what this machine can load; LINE=1.16 or PYTHON=3.11 by hand.
+export LINE PYTHON
+ifneq ($(if $(LINE),$(filter-out $(file <.venv/line),$(LINE)))$(if $(PYTHON),$(filter-out $(file <.venv/python),$(PYTHON))),)
+$(READY): anew
+endif
 # The libraries are compiled once and not by every process anew, of which the tests start hundreds.
 export PYTHONDONTWRITEBYTECODE :=
 # In the order of tests/conftest.py: by their number of tests, as is xdist's default, the longest files would come last.
@@ -24,9 +29,12 @@ faults: $(READY)  ## injects every fault, and prints what was lost and what reco
 cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it
 	@$(PYTEST) -rs -m cluster tests/kubeflow/cluster
 
+test-newer:  ## on a system without TFX 1.21: the pipeline and some quick tests with it, in a root of Debian 13
+	@tests/newer.sh
+
 test-all: test test-slow cluster-test  ## all tests
 
-$(READY): requirements/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh .python-version setup.py
+$(READY): requirements/1.16/lock.txt requirements/1.21/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh setup.py
 	@requirements/install.sh
 
 lint: $(READY)  ## style, types, and which way imports go
@@ -40,22 +48,7 @@ format: $(READY)  ## in one style
 	@.venv/bin/ruff format --quiet .
 
 lock: $(READY)  ## resolves the dependencies anew; the only time that anything is resolved
-	@.uv/bin/uv pip compile setup.py --extra test --python-version 3.10 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --quiet --output-file requirements/lock.txt
-	@.uv/bin/uv pip compile setup.py requirements/image.in --extra aws --extra azure --extra gcp --extra kubeflow \
-		--constraint requirements/lock.txt --override requirements/image-without.in --python-version 3.10 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --quiet --output-file requirements/image.txt
-	@.uv/bin/uv pip compile requirements/serving.in --no-deps --constraint requirements/lock.txt --python-version 3.10 \
-		--generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements/serving.txt
-	@.uv/bin/uv pip compile requirements/build.in --python-version 3.10 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --quiet --output-file requirements/build.txt
-	@.uv/bin/uv pip compile requirements/audit.in --python-version 3.10 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --quiet --output-file requirements/audit.txt
-	@.uv/bin/uv pip compile requirements/kfp.in --python-version 3.10 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --quiet --output-file requirements/kfp.txt
-	@test -f requirements/airflow.txt || cp requirements/lock.txt requirements/airflow.txt  # the versions to prefer
-	@.uv/bin/uv pip compile setup.py --extra airflow --python-version 3.10 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --quiet --output-file requirements/airflow.txt
+	@requirements/lock.sh
 
 audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_ARGS=--service=URL asks another
 	@.audit/bin/python requirements/audit.py $(AUDIT_ARGS)
@@ -72,6 +65,8 @@ audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_
 	@touch $@
 
 VERSION = $(shell sed -n 's/^ *version="\(.*\)",$$/\1/p' setup.py)
+# Of the environment's line of TFX, or of LINE: the steps must be of the line that compiles the pipeline.
+OLDER = $(if $(filter 1.16,$(or $(LINE),$(file <.venv/line))),--build-arg=LINE=1.16 --build-arg=BASE=python:3.10-slim)
 # Builds from one Dockerfile with ENGINE, else with the first engine that answers, in the order of kubeflow/check_image.py.
 # Podman, by whatever name it is called, finds its .dockerignore only where it is told.
 define build
@@ -80,7 +75,7 @@ define build
 		if said=$$($$one info 2>&1); then engine=$$one; break; fi; \
 		why="$$why; $$one: $$(echo "$$said" | grep -v -e --help -e 'errors pretty printing info' | tail -n 1)"; \
 	done; \
-	set -- --file $(1) --build-arg VERSION=$(VERSION) $(BUILD_ARGS) --tag $(2) .; \
+	set -- --file $(1) --build-arg VERSION=$(VERSION) $(OLDER) $(BUILD_ARGS) --tag $(2) .; \
 	case "$$engine,$$($$engine --version 2>/dev/null)" in \
 		,*) echo "darkroom: an image needs a running docker, or podman$$why" >&2; exit 1;; \
 		*,podman*) $$engine build --layers --ignorefile $(1).dockerignore "$$@";; \

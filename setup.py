@@ -4,6 +4,11 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# The two lines. TFX 1.21 needs glibc 2.39: Debian 13, Ubuntu 24.04. TFX 1.16 is the last that does not.
+OLDER = "; python_version < '3.11'"  # TFX 1.16
+NEWER = "; python_version >= '3.11'"  # TFX 1.21
+KFP = [f"kfp>=2.5,<2.6{OLDER}", f"kfp>=2.17,<3{NEWER}"]
+
 PACKAGES = ["common", "configs", "pipeline", "components", "trainer", "serving", "kubeflow"]
 
 setup(
@@ -14,22 +19,32 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10,<3.11",
+    python_requires=">=3.10,<3.14",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     py_modules=["local_runner"],
     package_data={"configs": ["*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"]},
     # docs/dependencies.md gives the reason for each dependency. requirements/lock.txt lists the installed versions.
     install_requires=[
-        "tfx==1.16.0",
-        "tensorflow>=2.16.2,<2.17",
-        "tensorflow-transform>=1.16,<1.17",
-        "tensorflow-data-validation>=1.16.1,<1.17",
-        "tensorflow-model-analysis>=0.47.1,<0.48",
+        "tfx>=1.16,!=1.17.*,<1.22",
+        f"tfx<1.17{OLDER}",
+        f"tfx>=1.21{NEWER}",
+        f"tensorflow>=2.16.2,<2.17{OLDER}",
+        f"tensorflow>=2.21,<2.22{NEWER}",
+        f"tensorboard>=2.21,<2.22{NEWER}",
+        f"tensorflow-transform>=1.16,<1.17{OLDER}",
+        f"tensorflow-transform>=1.21,<1.22{NEWER}",
+        f"tensorflow-data-validation>=1.16.1,<1.17{OLDER}",
+        f"tensorflow-data-validation>=1.21,<1.22{NEWER}",
+        f"tensorflow-model-analysis>=0.47.1,<0.48{OLDER}",
+        f"tensorflow-model-analysis>=0.52,<0.53{NEWER}",
         "keras-tuner>=1.4.8,<1.5",
-        "apache-beam>=2.61,<3",
-        "dill==0.3.1.1",
-        "keras>=3.12,<3.13",
-        "numpy>=1.26,<2",
+        f"apache-beam>=2.61,<3{OLDER}",
+        f"apache-beam>=2.77,<3{NEWER}",
+        f"dill==0.3.1.1{OLDER}",
+        f"keras>=3.12,<3.13{OLDER}",
+        f"keras>=3.15,<3.16{NEWER}",
+        f"numpy>=1.26,<2{OLDER}",
+        f"numpy>=2{NEWER}",
         "Pillow>=11.3",
         "pyarrow>=10",
         "h5py>=3.10",
@@ -58,8 +73,8 @@ setup(
         # Pictures of phones: HEIC and HEIF.
         "heic": ["pillow-heif>=0.18"],
         # `darkroom compile`, `submit` and `schedule`: Kubeflow Pipelines, and Vertex AI.
-        "kubeflow": ["kfp>=2.5,<2.6"],
-        "vertex": ["kfp>=2.5,<2.6", "google-cloud-aiplatform>=1.60"],
+        "kubeflow": KFP,
+        "vertex": [*KFP, "google-cloud-aiplatform>=1.60"],
         # Records of runs on an MLflow server or in a folder. A database needs the full mlflow package.
         "mlflow": ["mlflow-skinny>=3,<4"],
         # The same graph as an Airflow DAG: pipeline/airflow_dag.py. It needs its own environment: requirements/airflow.txt.
@@ -68,7 +83,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "apache-beam[aws,azure]",
-            "kfp>=2.5,<2.6",
+            *KFP,
             "google-cloud-aiplatform>=1.60",
             "cel-python>=0.5,<0.6",
             "moto[s3]>=5",
@@ -86,6 +101,6 @@ setup(
     entry_points={"console_scripts": ["darkroom=local_runner:main"]},
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
-        "Programming Language :: Python :: 3.10",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in (10, 11, 12, 13)),
     ],
 )

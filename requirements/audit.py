@@ -1,4 +1,4 @@
-"""Looks up known vulnerabilities of what is locked: `make audit`. It needs Python alone, and pip-audit beside it.
+"""Looks up known vulnerabilities of what is locked: `make audit`. It needs pip-audit beside it.
 
 Exit status: 0 none but those of the exceptions - 1 others, each with a line - 2 it could not be found out.
 """
@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from packaging.requirements import Requirement
 
 HERE = Path(__file__).resolve().parent
 # OSV and not PyPI, of which pip-audit takes a missing answer for a good one.
@@ -68,9 +70,10 @@ def read_exceptions(path: Path) -> dict[tuple[str, str], str]:
 
 
 def locked(path: Path) -> dict[str, str]:
-    """The version of each package of a lock file."""
-    lines = (line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line[:1].isalnum())
-    return {_normal(name.partition("[")[0]): version for name, _, version in (line.partition("==") for line in lines)}
+    """The version of each package of a lock file, on the Python that runs this: pip-audit passes over the others."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    entries = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].isalnum()]
+    return {_normal(one.name): str(one.specifier)[2:] for one in entries if one.marker is None or one.marker.evaluate()}
 
 
 def look_up(lock: Path, service: str) -> Mapping[str, Any]:
@@ -125,13 +128,17 @@ def sift(known: Iterable[Vulnerability], exceptions: Mapping[tuple[str, str], st
 def main(arguments: Sequence[str] | None = None) -> int:
     """Audits; gives the exit status."""
     parser = argparse.ArgumentParser(description="Looks up known vulnerabilities of what is locked.")
-    parser.add_argument("--lock", type=Path, default=HERE / "lock.txt", help="the lock file")
+    both = [HERE / line / "lock.txt" for line in ("1.16", "1.21")]
+    parser.add_argument("--lock", type=Path, nargs="+", default=both, help="the lock files")
     parser.add_argument("--exceptions", type=Path, default=HERE / "audit-exceptions.txt", help="the reviewed exceptions")
     parser.add_argument("--service", default=SERVICE, help="a service that answers as OSV does")
     asked = parser.parse_args(arguments)
     try:
-        exceptions, wanted = read_exceptions(asked.exceptions), locked(asked.lock)
-        known = judge(look_up(asked.lock, asked.service), wanted)
+        exceptions = read_exceptions(asked.exceptions)
+        wanted, known = set(), {}  # without what both lock files have
+        for lock in asked.lock:
+            wanted |= locked(lock).items()
+            known |= dict.fromkeys(judge(look_up(lock, asked.service), locked(lock)))
     except (AuditFailed, OSError) as error:
         sys.stderr.write(f"audit: {error}\n")
         return 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +67,12 @@ def stages(text: str) -> list[Stage]:
             key, _, value = one.value.partition("=")
             defaults[key] = value
     return found
+
+
+def line_arguments() -> list[str]:
+    """Return the options by which `make image` builds for this Python's line of TFX."""
+    (older,) = re.findall(r"^OLDER = .*?(--build-arg=.*)\)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    return older.split() if sys.version_info < (3, 11) else []
 
 
 def expand(text: str, variables: dict[str, str]) -> str:

@@ -36,7 +36,7 @@ def test_an_endpoint_is_the_published_one(name, release):
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_the_releases_are_the_locked_ones(release):
-    lock = {"2.0": "lock.txt", "2.17": "kfp.txt"}[release]
+    lock = {"2.0": "1.16/lock.txt", "2.17": "kfp.txt"}[release]
     locked = re.search(r"^kfp-server-api==(\S+)", (ROOT / "requirements" / lock).read_text(), re.MULTILINE)[1]
     assert published(usable(release))["version"] == locked and locked.startswith(f"{release}.")
 
@@ -49,7 +49,8 @@ def test_the_schemas_of_both_releases_differ():
     }
     assert not faults("V2beta1Run", new, release=usable("2.17"))
     assert faults("V2beta1Run", {**new, "plugins_output": {"mlflow": {"state": "HAPPY"}}}, release="2.17")
-    assert [each for each in faults("V2beta1Run", new, release="2.0") if "plugins_output" in each]
+    if "2.0" in RELEASES:
+        assert [each for each in faults("V2beta1Run", new, release="2.0") if "plugins_output" in each]
 
 
 def test_the_schema_refuses():

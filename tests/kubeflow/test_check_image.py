@@ -88,6 +88,13 @@ def test_the_engine_can_be_named(engines):
     assert (engines / "built").read_text().startswith("podman build --layers --ignorefile kubeflow/Dockerfile.dockerignore ")
 
 
+@pytest.mark.parametrize(("line", "older"), [("1.16", True), ("1.21", False)])
+def test_an_image_is_of_the_line_that_is_named(engines, line, older):
+    assert make("image", f"LINE={line}").returncode == 0
+    options = "--build-arg=LINE=1.16 --build-arg=BASE=python:3.10-slim"
+    assert (options in (engines / "built").read_text()) is older
+
+
 def test_podman_that_is_called_docker_finds_its_ignore_file(engines):
     (engines / "docker.version").write_text("podman version")
     words = ("IMAGE=x:1", "BUILD_ARGS=--secret=id=ca,src=a --secret=id=pip,src=b")

@@ -19,6 +19,7 @@ from tests.kubeflow.dockerfile import (
     Stage,
     assignments,
     context,
+    expand,
     ignore_patterns,
     ignored,
     sources,
@@ -51,7 +52,9 @@ def serving_stages() -> dict[str, Stage]:
 
 def copied(stage: Stage) -> list[str]:
     """What a stage copies of the checkout."""
-    return [name for source, names, _ in map(sources, stage.values("COPY")) if source is None for name in names]
+    arguments = {name: value for text in stage.values("ARG") for name, value in assignments(text, {}).items()}
+    texts = [expand(text, arguments) for text in stage.values("COPY")]
+    return [name for source, names, _ in map(sources, texts) if source is None for name in names]
 
 
 def commands(stage: Stage) -> list[list[str]]:
@@ -68,11 +71,11 @@ def environment(stage: Stage) -> dict[str, str]:
 
 def test_it_starts_from_a_plain_python(all_of_it, serving):
     assert {name: stage.base for name, stage in all_of_it.items()} == {
-        "environment": "python:3.10-slim",
+        "environment": "python:3.12-slim-trixie",
         "project": "environment",
         "image": "environment",
     }
-    assert {stage.base for stage in serving.values()} == {"python:3.10-slim"}
+    assert {stage.base for stage in serving.values()} == {"python:3.12-slim-trixie"}
 
 
 def test_it_starts_from_a_mirrors_python_where_that_is_said():
@@ -109,13 +112,14 @@ def test_the_lock_files_are_those_of_the_project():
     def versions(name: str) -> dict[str, str]:
         return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", (ROOT / "requirements" / name).read_text(encoding="utf-8"), re.MULTILINE))
 
-    lock = versions("lock.txt")
-    for name in ("image.txt", "serving.txt"):
-        found = versions(name)
-        found.pop("tensorflow-cpu", None)
-        assert found and found.items() <= lock.items(), name
-        assert not {"pytest", "moto", "mlflow-skinny", "notebook"} & set(found)
-    assert versions("serving.txt")["tensorflow-cpu"] == lock["tensorflow"]
+    for line in ("1.16", "1.21"):
+        lock = versions(f"{line}/lock.txt")
+        for name in (f"{line}/image.txt", f"{line}/serving.txt"):
+            found = versions(name)
+            found.pop("tensorflow-cpu", None)
+            assert found and found.items() <= lock.items(), name
+            assert not {"pytest", "moto", "mlflow-skinny", "notebook"} & set(found)
+        assert versions(f"{line}/serving.txt")["tensorflow-cpu"] == lock["tensorflow"]
 
 
 def test_packages_come_whole(all_of_it, serving):
@@ -150,7 +154,7 @@ def test_packages_come_whole(all_of_it, serving):
         "kubeflow/manifests/storage-secret.yaml",
         "kubeflow/Dockerfile",
         "kubeflow/Dockerfile.serving.dockerignore",
-        "requirements/lock.txt",
+        "requirements/1.21/lock.txt",
         "kubeflow/check_image.py",
     ],
 )
@@ -180,7 +184,7 @@ def test_only_what_is_locked_is_installed(all_of_it):
     """With the same options as requirements/install.sh, and the project itself without dependencies."""
     script = (ROOT / "requirements" / "install.sh").read_text(encoding="utf-8").replace("\\\n", " ")
     installs = [words for words in commands(all_of_it["environment"]) if "pip" in words and "config" not in words]
-    for file, in_script in (("uv.txt", "uv.txt"), ("build.txt", "build.txt"), ("image.txt", "lock.txt")):
+    for file, in_script in (("uv.txt", "uv.txt"), ("build.txt", "build.txt"), ("image.txt", "$chosen/lock.txt")):
         (words,) = [words for words in installs if f"requirements/{file}" in words]
         (line,) = [line for line in script.splitlines() if f"requirements/{in_script}" in line and "pip" in line]
         assert "--require-hashes" in words

@@ -11,16 +11,16 @@ import tempfile
 from pathlib import Path
 
 from tests.kubeflow.cluster.engine import Engine, NoEngine
-from tests.kubeflow.dockerfile import DOCKERFILE, stages
+from tests.kubeflow.dockerfile import DOCKERFILE, line_arguments, stages
 
 # What the official images leave out of Python too.
 LEFT_OUT = ("test", "idlelib", "tkinter", "turtledemo", "lib2to3/tests", "site-packages")
 
 
 def base_name() -> str:
-    """Return what FROM names."""
+    """Return what FROM names, for this Python's line of TFX."""
     (name,) = {stage.base for stage in stages(DOCKERFILE.read_text(encoding="utf-8")) if ":" in stage.base}
-    return name
+    return next((option.partition("BASE=")[2] for option in line_arguments() if "BASE=" in option), name)
 
 
 def ensure_base(engine: Engine) -> str:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from tests.kubeflow.cluster.engine import Engine
-from tests.kubeflow.dockerfile import ROOT, context
+from tests.kubeflow.dockerfile import ROOT, context, line_arguments
 
 REPOSITORY = "localhost/darkroom-cluster-test"
 KEPT = 3  # images of each kind
@@ -35,7 +35,9 @@ def build(engine: Engine, dockerfile: Path, base: str) -> str:
         return image
     ignore = dockerfile.with_name(f"{dockerfile.name}.dockerignore")
     of_engine = ["--layers", "--pull=never", f"--ignorefile={ignore}"] if engine.name == "podman" else []
-    engine.call("build", *of_engine, f"--file={dockerfile}", *network_of_this_machine(), f"--tag={image}", str(ROOT))
+    engine.call(
+        "build", *of_engine, f"--file={dockerfile}", *line_arguments(), *network_of_this_machine(), f"--tag={image}", str(ROOT)
+    )
     # Newest first; the last few stay, as another test run may be about to use them.
     named = engine.call("images", "--format={{.Repository}}:{{.Tag}}").stdout.split()
     for earlier in [name for name in named if name.startswith(f"{REPOSITORY}-{kind}:")][KEPT:]:

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# `make test-newer`: on a system that cannot load TFX 1.21, in a root of Debian 13 with its own Python. Sets a copy of this checkout
+# up from nothing, runs the pipeline on the digits, and the quick tests of what differs between the lines.
+# The root is made on first use and kept. DEBIAN13_ROOT says where it lies.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=${DEBIAN13_ROOT:-/var/tmp/darkroom-debian13}
+skip() { echo "test-newer: skipped: $1" >&2; exit 0; }
+
+[ "$(printf '%s\n' 2.39 "$(getconf GNU_LIBC_VERSION | sed 's/^glibc //')" | sort -V | sed -n 1p)" != 2.39 ] ||
+  skip "this system loads TFX 1.21: make test"
+[ "$(id -u)" = 0 ] || skip "chroot needs root"
+for command in debootstrap unshare; do
+  command -v $command >/dev/null || skip "there is no $command"
+done
+
+if [ ! -e "$root/.ready" ]; then
+  rm -rf "$root"
+  debootstrap --variant=minbase --include=ca-certificates,g++,git,make,python3-dev,python3-pip,python3-venv trixie "$root" >"$root.log" 2>&1 ||
+    skip "debootstrap made no root of Debian 13: see $root.log"
+  touch "$root/.ready"
+fi
+# It reaches the registries as this machine does.
+for file in /etc/resolv.conf /etc/hosts /etc/pip.conf /etc/ssl/certs/ca-certificates.crt; do
+  [ ! -e $file ] || cp $file "$root$file"
+done
+rm -rf "$root/opt/darkroom"
+mkdir -p "$root/opt/darkroom"
+git ls-files -z | tar -c --null --files-from - | tar -x -C "$root/opt/darkroom"
+
+TESTS="tests/common/test_lean_imports.py tests/components/baselines tests/components/data_gate tests/components/evaluator
+  tests/components/image_example_gen/readers/columnar tests/components/image_example_gen/readers/test_records.py
+  tests/components/serving_check tests/pipeline/graph tests/pipeline/maintenance tests/pipeline/metadata
+  tests/requirements tests/serving tests/trainer/export tests/trainer/likelihoods tests/trainer/test_preprocessing.py"
+# shellcheck disable=SC2016 # expanded inside
+exec unshare --mount --propagation private env -u PIP_FIND_LINKS -u VIRTUAL_ENV -u PYTHONPATH -u LINE -u PYTHON HOME=/root PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TESTS="$TESTS" \
+  bash -euc '
+    mount --bind /proc "$0/proc" && mount --rbind /dev "$0/dev"
+    exec chroot "$0" sh -euc "cd /opt/darkroom && make run && .venv/bin/python -m pytest -q -n 2 --dist loadfile -m \"not slow and not cluster\" $TESTS"' "$root"
