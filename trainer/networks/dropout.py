@@ -51,7 +51,3 @@ class Dropout(keras.layers.Layer):
         # Integers from Philox are the same when compiled by XLA. Its uniform floats differ.
         bits = tf.random.stateless_uniform(tf.shape(inputs), next(seeds), None, None, tf.uint32, alg="philox")
         return tf.where(bits < int(self.rate * 2**32), 0.0, inputs / (1 - self.rate))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras."""
-        return {**super().get_config(), "rate": self.rate}

@@ -35,10 +35,6 @@ class FromPrior(keras.layers.Layer):
         low = mean + keras.ops.exp(log_scale) * latents[:, self.top_dim :]
         return keras.ops.concatenate([latents[:, : self.top_dim], low], axis=1)
 
-    def get_config(self) -> dict[str, int]:
-        """Return the arguments, for Keras."""
-        return {**super().get_config(), "top_dim": self.top_dim}
-
 
 class Top(keras.layers.Layer):
     """Select the upper level of a code: [n, d] -> [n, top_dim]."""

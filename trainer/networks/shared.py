@@ -67,10 +67,6 @@ class Activated(keras.layers.Layer):
         self.activation = keras.activations.get(ACTIVATION)
         self.dense = keras.layers.Dense(units, kernel_initializer=keras.initializers.VarianceScaling(spread))
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights."""
-        self.dense.build(input_shape)
-
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Apply the layer: [n, f] -> [n, units]."""
         return self.dense(self.activation(inputs))
@@ -114,10 +110,6 @@ class Bounded(keras.layers.Layer):
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Bound the inputs, of any shape."""
         return self.limit * keras.ops.tanh(inputs / self.limit)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras."""
-        return {**super().get_config(), "limit": self.limit}
 
 
 def small() -> keras.initializers.Initializer:

@@ -91,10 +91,6 @@ class ResidualConvolution(keras.layers.Layer):
         start = keras.initializers.VarianceScaling(0.2)  # the layer starts as a small correction
         self.convolution = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=start)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights."""
-        self.convolution.build(input_shape)
-
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         """Apply the layer: [n, h, w, filters] -> [n, h, w, filters]."""
         return inputs + self.convolution(self.activation(inputs))
@@ -121,14 +117,6 @@ class ToPatches(keras.layers.Layer):
                 inputs = tf.gather(inputs, np.minimum(np.arange(places * self.patch), inputs.shape[axis] - 1), axis=axis)
         return tf.nn.space_to_depth(inputs, self.patch) if self.patch > 1 else inputs
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the output shape, for Keras."""
-        return (input_shape[0], *grid_of(self.patch, input_shape[1:]), self.patch**2 * input_shape[3])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras."""
-        return {**super().get_config(), "patch": self.patch}
-
 
 class FromPatches(keras.layers.Layer):
     """Assemble images of height and width `size` from patches: [n, rows, columns, patch * patch * k] -> [n, h, w, k]."""
@@ -141,11 +129,3 @@ class FromPatches(keras.layers.Layer):
         """Assemble images: [n, rows, columns, patch * patch * k] -> [n, h, w, k]."""
         pictures = tf.nn.depth_to_space(inputs, self.patch) if self.patch > 1 else inputs
         return pictures[:, : self.size[0], : self.size[1]]
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the output shape, for Keras."""
-        return (input_shape[0], *self.size, input_shape[3] // self.patch**2)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras."""
-        return {**super().get_config(), "patch": self.patch, "size": self.size}
