@@ -31,6 +31,7 @@ class _Output(ctypes.Structure):
     _fields_ = [("operation", c_void_p), ("index", c_int)]
 
 
+_TENSORS = [POINTER(_Output), POINTER(c_void_p), c_int]  # places in the graph, their tensors, and the number of both
 _FUNCTIONS = {  # name: (return type, argument types)
     "TF_Version": (c_char_p, []),
     "TF_NewStatus": (c_void_p, []),
@@ -41,20 +42,11 @@ _FUNCTIONS = {  # name: (return type, argument types)
     "TF_DeleteGraph": (None, [c_void_p]),
     "TF_NewSessionOptions": (c_void_p, []),
     "TF_DeleteSessionOptions": (None, [c_void_p]),
-    "TF_LoadSessionFromSavedModel": (
-        c_void_p,
-        [c_void_p, c_void_p, c_char_p, POINTER(c_char_p), c_int, c_void_p, c_void_p, c_void_p],
-    ),
+    "TF_LoadSessionFromSavedModel": (c_void_p, [c_void_p, c_void_p, c_char_p, POINTER(c_char_p), c_int, *[c_void_p] * 3]),
     "TF_DeleteSession": (None, [c_void_p, c_void_p]),
     "TF_GraphOperationByName": (c_void_p, [c_void_p, c_char_p]),
     "TF_OperationOutputType": (c_int, [_Output]),
-    "TF_SessionRun": (
-        None,
-        [
-            *(c_void_p, c_void_p, POINTER(_Output), POINTER(c_void_p), c_int, POINTER(_Output), POINTER(c_void_p), c_int),
-            *(c_void_p, c_int, c_void_p, c_void_p),
-        ],
-    ),
+    "TF_SessionRun": (None, [c_void_p, c_void_p, *_TENSORS, *_TENSORS, c_void_p, c_int, c_void_p, c_void_p]),
     "TF_AllocateTensor": (c_void_p, [c_int, POINTER(c_int64), c_int, c_size_t]),
     "TF_DeleteTensor": (None, [c_void_p]),
     "TF_TensorType": (c_int, [c_void_p]),
@@ -152,20 +144,9 @@ class Session:
         try:
             for source, value in zip(sources, feeds.values()):
                 given.append(self._tensor(value, self._c.TF_OperationOutputType(source)))
-            self._c.TF_SessionRun(
-                self._session,
-                None,
-                (_Output * len(sources))(*sources),
-                (c_void_p * len(given))(*given),
-                len(given),
-                (_Output * len(targets))(*targets),
-                answers,
-                len(targets),
-                None,
-                0,
-                None,
-                self._status,
-            )
+            inputs = (_Output * len(sources))(*sources), (c_void_p * len(given))(*given), len(given)
+            outputs = (_Output * len(targets))(*targets), answers, len(targets)
+            self._c.TF_SessionRun(self._session, None, *inputs, *outputs, None, 0, None, self._status)
             self._raise_if_failed()
             return [self._value(tensor) for tensor in answers]
         finally:

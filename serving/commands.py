@@ -12,7 +12,7 @@ from common.lines import escaped, in_one_line, readable
 from common.writing import is_standard_output, shown
 from serving import latents
 from serving.grids import GAP, GAP_OF_PAIRS, side_by_side, tile
-from serving.options import PATH, SEED, Finite, ServingCommand, loaded, model_options
+from serving.options import PATH, SEED, Finite, loaded, model_command
 from serving.output import is_sheet, write_csv, write_pictures, write_sheet
 from serving.pictures import as_the_model_sees, list_pictures
 from serving.pushed import PictureAnswers
@@ -32,8 +32,7 @@ table_out = click.option(
 pictures_in = click.argument("pictures", nargs=-1, type=PATH)
 
 
-@click.command(cls=ServingCommand)
-@model_options
+@model_command
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=64, show_default=True, help="How many pictures.")
 @click.option("--seed", type=SEED, default=7, show_default=True, help="The same seed gives the same pictures.")
 @click.option("--temperature", type=Finite(min=0), default=1.0, show_default=True, help="Below 1: more typical, less variety.")
@@ -65,8 +64,7 @@ def generate(
     _write_pictures(images, out)
 
 
-@click.command(cls=ServingCommand)
-@model_options
+@model_command
 @pictures_in
 @pictures_out
 def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...], out: Path) -> None:
@@ -94,8 +92,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     _write_pictures(images, out, gap=GAP_OF_PAIRS, names=names, skipped=len(answers.unreadable))
 
 
-@click.command(cls=ServingCommand)
-@model_options
+@model_command
 @pictures_in
 @click.option("--seed", type=SEED, default=7, show_default=True, help="Seed of the two ends, if no pictures are named.")
 @click.option("--steps", type=click.IntRange(2, 10_000), default=10, show_default=True, help="Pictures, ends included.")
@@ -123,8 +120,7 @@ def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     _write_pictures(images, out, columns=min(steps, _LONGEST_ROW))
 
 
-@click.command(cls=ServingCommand)
-@model_options
+@model_command
 @click.option("--axes", default="0,1", show_default=True, metavar="A,B", help="The latent axes: to the right, and downward.")
 @click.option("--steps", type=click.IntRange(2, 100), default=20, show_default=True, help="Pictures along each axis.")
 @pictures_out
@@ -145,8 +141,7 @@ def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: P
     _write_pictures(images, out, columns=steps)
 
 
-@click.command(cls=ServingCommand)
-@model_options
+@model_command
 @pictures_in
 @click.option(
     "--precision",
@@ -189,8 +184,7 @@ def encode(work: Path, model: Path, version: int, pictures: tuple[Path, ...], pr
     _write_table(["path", *columns], [[_name(path), *row] for path, row in zip(answers.paths, rows)], out, answers)
 
 
-@click.command(cls=ServingCommand)
-@model_options
+@model_command
 @pictures_in
 @click.option("--sort", is_flag=True, help="Lowest ELBO first: the pictures least like the training data.")
 @table_out
@@ -229,13 +223,7 @@ def _parse_axes(text: str, latent_dim: int) -> tuple[int, int]:
 
 
 def _write_pictures(
-    images: np.ndarray,
-    out: Path,
-    *,
-    columns: int | None = None,
-    gap: int = GAP,
-    names: list[str] | None = None,
-    skipped: int = 0,
+    images: np.ndarray, out: Path, *, columns: int | None = None, gap: int = GAP, names: list[str] | None = None, skipped: int = 0
 ) -> None:
     """Write pictures, uint8 [n, h, w, c], to a sheet or a folder, and report it."""
     sheet = is_sheet(out, len(images))
@@ -254,7 +242,8 @@ def _write_table(header: list[str], rows: list, out: Path, answers: PictureAnswe
 
 def _say_written(content: str, out: Path, slash: str, skipped: int) -> None:
     """Report the output on standard error if the output itself goes to standard output, else on standard output."""
-    click.echo(f"wrote {content} to {escaped(shown(out))}{slash}{_skipped(skipped)}", err=is_standard_output(out))
+    left_out = f"; left out {_counted(skipped, 'picture')} that could not be read" if skipped else ""
+    click.echo(f"wrote {content} to {escaped(shown(out))}{slash}{left_out}", err=is_standard_output(out))
 
 
 def _warn(answers: PictureAnswers) -> None:
@@ -273,7 +262,3 @@ def _name(path: Path) -> str:
 
 def _counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-def _skipped(count: int) -> str:
-    return f"; left out {_counted(count, 'picture')} that could not be read" if count else ""

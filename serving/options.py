@@ -77,15 +77,15 @@ SEED = click.IntRange(0, 2**63 - 1)
 PATH = click.Path(path_type=Path)
 
 
-def model_options(command: Callable) -> Callable:
-    """Add --work, --model and --version to a command."""
+def model_command(function: Callable) -> click.Command:
+    """Make a command of a function, with --work, --model and --version before its own options."""
     for option in (
         click.option("--version", type=click.IntRange(min=0), help="An earlier model than the last one pushed."),
         click.option("--model", type=PATH, metavar="DIR", help="A SavedModel's folder, or one of numbered versions."),
         click.option("--work", type=PATH, metavar="DIR", help="A work folder of `darkroom run`: its last model."),
     ):
-        command = option(command)
-    return command
+        function = option(function)
+    return click.command(cls=ServingCommand)(function)
 
 
 @contextmanager

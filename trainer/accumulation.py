@@ -10,7 +10,7 @@ import tensorflow as tf
 from trainer.config import TrainingConfig
 from trainer.features.distance import FeatureDistance
 from trainer.likelihoods.base import batch_fit
-from trainer.losses import ElboTerms, vae_loss
+from trainer.losses import vae_loss
 from trainer.networks.dropout import dropping
 from trainer.vae import VAE
 
@@ -56,13 +56,13 @@ class BatchGradients:
             drop_seed: Seed of dropout, int32 [2].
             beta: Weight of the KL divergence, [].
         """
-        if not self._in_parts:
-            return self._compiled(self._of_batch)(x, corrupted, labels, noise, drop_seed, beta)
         pictures = (x, corrupted, labels, noise)
+        if not self._in_parts:
+            return self._compiled(self._of_batch)(pictures, drop_seed, beta)
         paid, fit = self._whole_batch(pictures, drop_seed) if self._asks_whole_batch else (None, None)
         compute = self._compiled(self._of_part)
         zeros = [tf.zeros([2]), *(tf.zeros(variable.shape) for variable in self.vae.trainable_variables)]
-        sums, *gradients = self._added_up(lambda *part: compute(*part, beta, paid, fit), zeros, pictures, drop_seed)
+        sums, *gradients = self._added_up(lambda part, seed: compute(part, seed, beta, paid, fit), zeros, pictures, drop_seed)
         return sums, gradients
 
     def _added_up(
@@ -72,42 +72,30 @@ class BatchGradients:
         count = tf.shape(pictures[0])[0]
 
         def add(first: tf.Tensor, totals: list[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            part = [values[first : first + self.part] for values in pictures]
-            results = of_part(*part, tf.random.experimental.stateless_fold_in(drop_seed, first))
+            part = tuple(values[first : first + self.part] for values in pictures)
+            results = of_part(part, tf.random.experimental.stateless_fold_in(drop_seed, first))
             return first + self.part, [total + value for total, value in zip(totals, results, strict=True)]
 
         _, totals = tf.while_loop(lambda first, _: first < count, add, (tf.constant(0), zeros), parallel_iterations=1)
         return totals
 
     def _of_batch(
-        self,
-        x: tf.Tensor,
-        corrupted: tf.Tensor,
-        labels: tf.Tensor,
-        noise: tf.Tensor,
-        drop_seed: tf.Tensor,
-        beta: tf.Tensor,
-        paid: tf.Tensor | None = None,
+        self, pictures: tuple[tf.Tensor, ...], drop_seed: tf.Tensor, beta: tf.Tensor, paid: tf.Tensor | None = None
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         """Compute sums and gradients; see `__call__`. `paid` is that of `vae_loss`."""
+        x, corrupted, labels, noise = pictures
         variables = [v.value for v in self.vae.trainable_variables]
         with tf.GradientTape() as tape, dropping(drop_seed):
-            terms, beside = self._terms(x, noise, labels, corrupted)
+            terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
+            loss = vae_loss(terms, beta, self.config.free_bits, paid)
+            if self.config.feature_weight:
+                distances = self.distance(x, self.vae.likelihood.mean(terms.parameters))
+                loss += self.config.feature_weight * math.prod(self.vae.image_shape) * tf.reduce_sum(distances)
             # Divided by the size of the global batch, not of this replica's share: the sum over replicas is then the mean.
             # The smaller last batch of an epoch weighs less, in proportion to its number of images.
-            loss = (vae_loss(terms, beta, self.config.free_bits, paid) + beside) / self.config.batch_size
+            loss /= self.config.batch_size
         sums = tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
         return sums, tape.gradient(loss, variables)
-
-    def _terms(
-        self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor, corrupted: tf.Tensor
-    ) -> tuple[ElboTerms, tf.Tensor | float]:
-        """Return the ELBO's terms, and the other terms of the loss, summed over the images, nats."""
-        if not self.config.feature_weight:
-            return self.vae.elbo_terms(x, noise, labels, corrupted, training=True), 0.0
-        terms, parameters = self.vae.elbo_terms_and_parameters(x, noise, labels, corrupted, training=True)
-        distances = self.distance(x, self.vae.likelihood.mean(parameters))
-        return terms, self.config.feature_weight * math.prod(self.vae.image_shape) * tf.reduce_sum(distances)
 
     def _trained_at_once(self) -> int:
         """Return how many images have at most `MAX_NUMBERS` values in all layers, including those of the features."""
@@ -118,11 +106,12 @@ class BatchGradients:
         features = max(1, MAX_NUMBERS // self.distance.numbers(*self.vae.image_shape[:2]))
         return max(1, alone * features // (alone + features))
 
-    def _of_part(self, *arguments: tf.Tensor | None) -> list[tf.Tensor]:
-        """Return the results of `_of_batch` as one list. The results of `_whole_batch` follow the arguments of `__call__`."""
-        *batch, fit = arguments
+    def _of_part(
+        self, part: tuple[tf.Tensor, ...], seed: tf.Tensor, beta: tf.Tensor, paid: tf.Tensor | None, fit: tf.Tensor | None
+    ) -> list[tf.Tensor]:
+        """Return the results of `_of_batch` as one list."""
         with batch_fit(fit):
-            sums, gradients = self._of_batch(*batch)
+            sums, gradients = self._of_batch(part, seed, beta, paid)
         variables = self.vae.trainable_variables
         return [sums, *(tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, variables, strict=True))]
 
@@ -130,12 +119,11 @@ class BatchGradients:
         """Return `paid` as `vae_loss` takes it, and the likelihood's fit to the batch. Each is None if it is not used."""
         likelihood = self.vae.likelihood
 
-        def of_part(x: tf.Tensor, corrupted: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
+        def of_part(part: tuple[tf.Tensor, ...], seed: tf.Tensor) -> list[tf.Tensor]:
+            x, corrupted, labels, noise = part
             with dropping(seed):
-                kl = self.vae.elbo_terms(x, noise, labels, corrupted).kl_per_dimension
-            with dropping(seed):
-                parameters = self.vae.decode(self.vae.sample_posterior(corrupted, noise, labels).z, labels)
-            return [tf.reduce_sum(kl, axis=0), likelihood.batch_sums(x, parameters)]
+                terms = self.vae.elbo_terms(x, noise, labels, corrupted)
+            return [tf.reduce_sum(terms.kl_per_dimension, axis=0), likelihood.batch_sums(x, terms.parameters)]
 
         zeros = [tf.zeros([self.vae.latent_dim]), tf.zeros([likelihood.batch_numbers])]
         kl, sums = self._added_up(of_part, zeros, pictures, drop_seed)

@@ -89,6 +89,15 @@ class Checkpoint:
             return None
         return course, values
 
+    def restore(self, variables: Sequence[Any]) -> Course | None:
+        """Set the variables of a training to the saved ones, and return its course; see `load`."""
+        found = self.load([variable.numpy() for variable in variables])
+        if found is None:
+            return None
+        for variable, value in zip(variables, found[1]):
+            variable.assign(value)
+        return found[0]
+
 
 def training_key(arguments: dict[str, Any], records: Sequence[str]) -> str:
     """Return the SHA-256 of everything that a training depends on, in hexadecimal.

@@ -7,6 +7,7 @@ JSON.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,11 @@ from serving.picture_files import PictureOptions
 Level = Annotated[int, Ge(0), Le(255)]
 PositiveInt = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
+
+
+def with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values in which JSON's lists are tuples, as the fields of a configuration are."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -242,15 +248,8 @@ class TrainerConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainerConfig:
         """Return the configuration that `to_dict` converted, also after JSON has turned its tuples into lists."""
-        parts = {
-            "preprocessing": PreprocessingConfig,
-            "model": ModelConfig,
-            "training": TrainingConfig,
-            "generation": GenerationConfig,
-        }
-        built = {
-            name: part(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.get(name, {}).items()})
-            for name, part in parts.items()
-        }
+        kinds = (PreprocessingConfig, ModelConfig, TrainingConfig, GenerationConfig)
+        names = ("preprocessing", "model", "training", "generation")
+        built = {name: kind(**with_tuples(values.get(name, {}))) for name, kind in zip(names, kinds)}
         files = PictureOptions.from_dict(values.get("picture_files", {}))
         return cls(**built, title=values.get("title", "pictures"), picture_files=files)

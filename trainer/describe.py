@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
 from trainer.config import TrainerConfig
-from trainer.loop import Outcome
 from trainer.vae import VAE
 
 
@@ -75,64 +75,54 @@ def _detail(config: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def model_card(description: dict[str, Any], metrics: dict[str, Any], outcome: Outcome) -> str:
+DENSITIES = {
+    "prior": "it",
+    "mixture": "a Gaussian mixture fitted to the aggregate posterior",
+    "flow": "a flow fitted to samples of the aggregate posterior",
+}
+
+
+def model_card(description: dict[str, Any], metrics: dict[str, Any], signatures: Sequence[str]) -> str:
     """Return the content of `model_card.md`: what a person needs to know about the model."""
     height, width, channels = description["image_shape"]
-    figures, code = metrics["eval"], metrics["code"]
+    figures, code, compression = metrics["eval"], metrics["code"], metrics["compression"]
     has_bits = figures["bits_per_dimension"] is not None
-    bits_head = " | bits per dimension" if has_bits else ""
+    bits_head, rule = (" | bits per dimension", "---|") if has_bits else ("", "")
     bits = f" | {figures['bits_per_dimension']:.3f}" if has_bits else ""
     pictures, parameters = description["pictures"], description["parameters"]
     labels = ", ".join(description["labels"][:20]) + (" ..." if len(description["labels"]) > 20 else "")
-    colours = "grey" if channels == 1 else "RGB"
     return f"""# {description["title"]}: a variational autoencoder
 
-It makes new {colours} pictures of {width}x{height} like those it was trained on, and says how unlike them another picture is.
+The model generates {"grey" if channels == 1 else "RGB"} pictures of {width}x{height} pixels that are like its training pictures. It also measures how unusual
+a picture is.
 
 | | |
 |---|---|
 | network | {description["network"]}, {parameters["encoder"]:,} + {parameters["decoder"]:,} parameters (encoder, decoder) |
 | latent dimensions | {description["latent_dim"]} |
 | likelihood | {description["likelihood"]}{" of pictures made black and white" if description["binarised"] else ""} |
-| prior | {description["prior"].replace("_", " ")}; new codes come from {_density(description)} |
-| trained on | {pictures["train"]:,} pictures; {pictures["eval"]:,} others decided when to stop |
+| prior | {description["prior"].replace("_", " ")}; new codes come from {DENSITIES[description["density"]]} |
+| trained on | {pictures["train"]:,} pictures; {pictures["eval"]:,} held-out pictures decided when to stop |
 | labels | {labels or "none"} ({"seen" if description["conditional"] else "not seen"} by the model) |
-| training | {outcome.epochs} epochs, best {outcome.best_epoch}, {outcome.seconds:.0f} s, seed {description["seed"]} |
+| training | {metrics["epochs"]} epochs, best {metrics["best_epoch"]}, {metrics["seconds"]:.0f} s, seed {description["seed"]} |
 
-Figures on the held-out pictures, in nats per picture (noise from each picture's own key):
+Figures on the held-out pictures, in nats per picture. The noise is drawn from each picture's own key:
 
 | ELBO | reconstruction term | KL divergence | importance-weighted bound (K = {figures["importance_samples"]}){bits_head} |
-|---|---|---|---|{"---|" if bits_head else ""}
+|---|---|---|---|{rule}
 | {figures["elbo"]:.2f} | {figures["reconstruction"]:.2f} | {figures["kl"]:.2f} | {figures["importance_weighted"]:.2f}{bits} |
 
-{code["active_units"]} of {code["latent_dim"]} latent dimensions are used (variance of the posterior mean above 0.01). A rebuilt
-picture has a PSNR of {metrics["rebuilt"]["psnr"]:.1f} dB to its original; a code rounded to the model's precision takes
-{metrics["compression"]["bits_per_picture"]:.0f} bits and gives {metrics["compression"]["psnr"]:.1f} dB.
+{code["active_units"]} of {code["latent_dim"]} latent dimensions are active: their posterior means have a variance above 0.01. A reconstruction has a PSNR
+of {metrics["rebuilt"]["psnr"]:.1f} dB to its original. A code rounded to the model's precision takes {compression["bits_per_picture"]:.0f} bits and gives
+{compression["psnr"]:.1f} dB.
 
 ## Use
 
-The signatures are {_signatures(description)}.
-Any file that the model is given goes through the pixel graph that it was trained with.
+The model has the signatures {", ".join(f"`{name}`" for name in signatures)}.
+It reads every file through the pixel graph that it was trained with.
 
 ## Limits
 
-It knows the pictures that it was trained on and nothing else: their biases are its biases, and a picture of another kind is
-rebuilt as the nearest thing that it knows. A high ELBO is no proof that a picture is genuine. Generated pictures may resemble
-training pictures.
+The model knows only its training pictures and has their biases. It reconstructs a picture of another kind as the nearest thing that
+it knows. A high ELBO does not prove that a picture is genuine. Generated pictures may resemble training pictures.
 """
-
-
-def _signatures(description: dict[str, Any]) -> str:
-    names = ["serving_default", "generate", "generate_png"]
-    names += ["generate_prior"] if description["density"] != "prior" else []
-    names += ["decode_label", "encode_label"] if description["conditional"] else []
-    names += ["encode", "reconstruct", "interpolate", "score", "evaluate"]
-    return f"{', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`"
-
-
-def _density(description: dict[str, Any]) -> str:
-    return {
-        "prior": "it",
-        "mixture": "a Gaussian mixture fitted to the aggregate posterior",
-        "flow": "a flow that was fitted to samples of the aggregate posterior",
-    }[description["density"]]

@@ -220,7 +220,7 @@ class Servable(tf.Module):
         }
 
     def save(self, folder: Path, names: Collection[str] | None = None) -> None:
-        """Write the SavedModel with the named signatures, or with all for None."""
+        """Write the SavedModel with the named signatures. `names` is None for all."""
         with components_encoded(self._vae.prior):
             signatures = {
                 name: tf.function(method, input_signature=specs, autograph=False).get_concrete_function()
@@ -239,18 +239,12 @@ class Servable(tf.Module):
         made = {"count": np.int64(4), "seed": np.int64(7), "temperature": np.float32(0.8)}
         if self._labels:
             made["label"] = next(iter(self._labels)).encode()
-        pictures = {"image_bytes": encoded}
         inputs = {
             "serving_default": {"latents": latents},
-            "generate": made,
-            "generate_png": made,
-            "generate_prior": made,
+            **dict.fromkeys(("generate", "generate_png", "generate_prior"), made),
+            **{key: {"image_bytes": encoded} for key in ("encode", "encode_label", "reconstruct", "score")},
             "decode_label": {"latents": latents, "label": [name.encode() for name in islice(cycle(self._labels), len(latents))]},
-            "encode_label": pictures,
-            "encode": pictures,
-            "reconstruct": pictures,
             "interpolate": {"image_bytes": [encoded[0], encoded[-1]], "steps": np.int64(5)},
-            "score": pictures,
             "evaluate": {"examples": examples},
         }
         answers, signatures = {}, self.signatures()

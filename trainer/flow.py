@@ -142,7 +142,7 @@ class _Fit:
 
     def run(self, checkpoint: Checkpoint | None) -> None:
         """Train the velocity, and set the flow to the best weights."""
-        course = self._resume(checkpoint)
+        course = (checkpoint.restore(self._changing()) if checkpoint else None) or Course()
         while course.epoch < self.settings.updates and course.epoch - course.best_epoch < PATIENCE * EVERY:
             for count in _calls(course.epoch, self.settings.updates):
                 loss = float(self._updates(tf.constant(count)))
@@ -160,14 +160,6 @@ class _Fit:
 
     def _changing(self) -> list:
         return [*self.flow.network.trainable_variables, *self.optimizer.variables]
-
-    def _resume(self, checkpoint: Checkpoint | None) -> Course:
-        saved = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
-        if saved is None:
-            return Course()
-        for variable, value in zip(self._changing(), saved[1]):
-            variable.assign(value)
-        return saved[0]
 
     def _many_updates(self, count: tf.Tensor) -> tf.Tensor:
         """Make `count` updates and return their mean loss, float32 []."""
@@ -195,13 +187,8 @@ class _Fit:
 
     def _held_out_loss(self) -> float:
         """Return the mean loss of the held-out codes for the running means of the weights, always with the same times and noise."""
-        variables = self.flow.network.trainable_variables
-        kept = [variable.numpy() for variable in variables]
-        for variable, average in zip(variables, self.optimizer.averages):
-            variable.assign(average)
-        losses = [self._loss(*batch).numpy() for batch in self._held_out_batches()]
-        for variable, value in zip(variables, kept):
-            variable.assign(value)
+        with self.optimizer.averaged(self.flow.network.trainable_variables):
+            losses = [self._loss(*batch).numpy() for batch in self._held_out_batches()]
         return float(np.concatenate(losses).mean(dtype=np.float64))
 
     def _held_out_batches(self) -> Iterator[tuple[tf.Tensor, ...]]:

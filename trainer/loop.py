@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -147,7 +146,7 @@ class Loop:
         """Train for one epoch and add its figures to the course."""
         course.epoch += 1
         train, beta, speed = self._epoch(batches, course.epoch)
-        with self.averaged():
+        with self.optimizer.averaged(self.vae.trainable_variables):
             held_out = self.evaluate()
             elbo = held_out.as_dict()["elbo"]
             best_weights = self.vae.get_weights() if elbo > course.best_elbo else None
@@ -163,11 +162,9 @@ class Loop:
 
     def _resume(self, checkpoint: Checkpoint | None, history: History) -> Course:
         """Load the checkpoint, and restore all variables and the history. Return a new course if there is no checkpoint."""
-        saved = checkpoint.load([variable.numpy() for variable in self._changing()]) if checkpoint else None
-        if saved is None:
+        course = checkpoint.restore(self._changing()) if checkpoint else None
+        if course is None:
             return Course()
-        course, values = saved
-        _assign(self._changing(), values)
         for line in course.lines:
             history.write(**line)
         LOGGER.info("training goes on after epoch %d of an earlier run, which did not end", course.epoch)
@@ -176,20 +173,6 @@ class Loop:
     def _changing(self) -> list[tf.Variable | keras.Variable]:
         """Return all variables that training changes: the weights, the optimizer's state, and the usual norm of the gradient."""
         return [*self.vae.weights, *self.optimizer.variables, self.bound.usual]
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Give the model the running means of its weights in this context, if the configuration asks for them."""
-        if not self.optimizer.averages:
-            yield
-            return
-        variables = self.vae.trainable_variables
-        trained = [variable.numpy() for variable in variables]
-        try:
-            _assign(variables, [mean.numpy() for mean in self.optimizer.averages])
-            yield
-        finally:
-            _assign(variables, trained)
 
     def evaluate(self) -> Figures:
         """Return the ELBO's terms on the held-out images. Noise comes from each image's own key, so figures are repeatable."""
@@ -222,22 +205,15 @@ class Loop:
             done += steps
             chunk = max(1, min(2 * chunk, int(steps * CALL_SECONDS / seconds)))
             pictures = min(done * self.config.batch_size, len(self.train))
-            self._report(epoch, done, Figures(*(sums / pictures)), pictures / (time.perf_counter() - begin))
+            figures = {"epoch": epoch, "loss": sums.sum() / pictures, "images/s": pictures / (time.perf_counter() - begin)}
+            taken = (epoch - 1) * self.steps_per_epoch + done
+            report_progress("training", done=taken, total=self.total_steps, unit="steps", **figures)
         beta = float(kl_weight(self._last_step(), self.config, self.total_steps))
         return Figures(*(sums / len(self.train))), beta, len(self.train) / (time.perf_counter() - begin)
 
     def _last_step(self) -> int:
         """Return the number of the last step taken, from 0."""
         return int(self.optimizer.iterations.numpy()) - 1
-
-    def _report(self, epoch: int, steps: int, figures: Figures, speed: float) -> None:
-        report_progress(
-            "training",
-            done=(epoch - 1) * self.steps_per_epoch + steps,
-            total=self.config.epochs * self.steps_per_epoch,
-            unit="steps",
-            **{"epoch": epoch, "loss": figures.reconstruction + figures.kl, "images/s": speed},
-        )
 
     def _many_steps(self, batches: Iterator[Any], steps: tf.Tensor) -> tf.Tensor:
         """Make `steps` steps. Return the sums of both terms over all images of them, float32 [2], nats."""
@@ -274,8 +250,3 @@ class Loop:
             hidden = tf.random.stateless_uniform([count], label_seed) < LABELS_HIDDEN
             labels = tf.where(hidden, UNLABELLED, labels)
         return x, corrupted, labels, tf.random.stateless_normal([count, self.vae.latent_dim], code_seed)
-
-
-def _assign(variables: Sequence[tf.Variable | keras.Variable], values: Sequence[np.ndarray]) -> None:
-    for variable, value in zip(variables, values):
-        variable.assign(value)

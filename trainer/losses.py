@@ -13,10 +13,12 @@ class ElboTerms(NamedTuple):
     Attributes:
         reconstruction: -log p(x|z) at a sample z of q(z|x), float32 [n].
         kl_per_dimension: KL(q(z|x) || p(z)) by latent dimension, float32 [n, d].
+        parameters: The likelihood's parameters at the samples, float32 [n, h, w, output_channels].
     """
 
     reconstruction: tf.Tensor
     kl_per_dimension: tf.Tensor
+    parameters: tf.Tensor | None = None
 
     @property
     def kl(self) -> tf.Tensor:

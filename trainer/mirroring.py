@@ -84,11 +84,6 @@ def decide_augmentation(config: TrainingConfig, pictures: Pictures) -> tuple[Tra
     return dataclasses.replace(config, augmentation=tuple(dict.fromkeys(kinds))), mirror_test
 
 
-def mirrors_hurt(levels: np.ndarray, labels: Sequence[object] | None = None, seed: int = 0) -> bool:
-    """Return whether mirrored training images would differ from held-out images; see `test_mirrors`."""
-    return test_mirrors(levels, labels, seed).hurts
-
-
 def test_mirrors(levels: np.ndarray, labels: Sequence[object] | None = None, seed: int = 0) -> MirrorTest:
     """Test whether images and their mirror images differ (a classifier two-sample test, Lopez-Paz and Oquab 2017).
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -45,6 +47,18 @@ class FusedAdam(keras.optimizers.Adam):
             self.averages = [self.add_variable_from_reference(variable, "average") for variable in variables]
             for mean, variable in zip(self.averages, variables):
                 mean.assign(variable.numpy())
+
+    @contextmanager
+    def averaged(self, variables: list[keras.Variable]) -> Iterator[None]:
+        """Give these variables, those of `build`, their running means in this context, if there are any."""
+        trained = [variable.numpy() for variable in variables]
+        try:
+            for variable, mean in zip(variables, self.averages):
+                variable.assign(mean.numpy())
+            yield
+        finally:
+            for variable, value in zip(variables, trained if self.averages else ()):
+                variable.assign(value)
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """Update one variable (a replica's own, under a strategy) and its moments with a dense gradient of its shape."""

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from common.features import ENCODED
-from trainer.config import PreprocessingConfig
+from trainer.config import PreprocessingConfig, with_tuples
 
 PIXELS = "pixels"  # the transformed feature: float32 [n, height, width, channels] in [0, 1]
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as PNG and JPEG tools use for gray
@@ -23,8 +23,7 @@ def preprocessing_fn(inputs: Mapping[str, tf.Tensor], custom_config: Mapping[str
     Returns:
         `pixels`: float32 [n, height, width, channels] in [0, 1]. Every value is a multiple of 1/255, or of 1/65535 for 16 bits.
     """
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in custom_config["preprocessing"].items()}
-    config = PreprocessingConfig(**values)
+    config = PreprocessingConfig(**with_tuples(custom_config["preprocessing"]))
     encoded = tf.reshape(inputs[ENCODED], [-1])
     levels = tf.map_fn(lambda image: decode_levels(image, config), encoded, fn_output_signature=level_type(config.depth))
     return {PIXELS: tf.ensure_shape(scale(levels), [None, *config.image_shape])}

@@ -32,7 +32,7 @@ from trainer.figures import held_out_figures, save_denoising
 from trainer.flow import Flow, FlowSettings
 from trainer.golden import save_golden
 from trainer.history import History
-from trainer.loop import EVAL_BATCH, Loop, Outcome, get_strategy
+from trainer.loop import EVAL_BATCH, Loop, get_strategy
 from trainer.mirroring import decide_augmentation
 from trainer.networks import latent_grid
 from trainer.priors import Mixture
@@ -52,16 +52,7 @@ def run_fn(fn_args: FnArgs) -> None:
     config = TrainerConfig.from_dict(fn_args.custom_config["trainer"])
     if fn_args.hyperparameters:
         config = with_values(config, fn_args.hyperparameters["values"])
-    train(
-        config,
-        train_patterns=fn_args.train_files,
-        held_out_patterns=fn_args.eval_files,
-        tft_output=tft.TFTransformOutput(fn_args.transform_output),
-        model_folder=Path(fn_args.serving_model_dir),
-        run_folder=Path(fn_args.model_run_dir),
-        start_from=Path(fn_args.base_model) if fn_args.base_model else None,
-        checkpoint=find_checkpoint(config, fn_args),
-    )
+    train(config, fn_args)
 
 
 def find_checkpoint(config: TrainerConfig, fn_args: FnArgs) -> Checkpoint | None:
@@ -74,50 +65,38 @@ def find_checkpoint(config: TrainerConfig, fn_args: FnArgs) -> Checkpoint | None
     return Checkpoint(Path(folder), training_key({**arguments, "transform": fn_args.transform_output}, records))
 
 
-def train(
-    config: TrainerConfig,
-    *,
-    train_patterns: Sequence[str],
-    held_out_patterns: Sequence[str],
-    tft_output: tft.TFTransformOutput,
-    model_folder: Path,
-    run_folder: Path,
-    start_from: Path | None = None,
-    checkpoint: Checkpoint | None = None,
-) -> Outcome:
+def train(config: TrainerConfig, fn_args: FnArgs) -> None:
     """Train a model on examples and export it.
 
     Args:
         config: The trainer's configuration.
-        train_patterns: TFRecord files of the training images.
-        held_out_patterns: TFRecord files of the images that decide when to stop.
-        tft_output: The Transform graph.
-        model_folder: Gets the SavedModel, `model.json`, `metrics.json`, `model_card.md`, `config.yaml`, and `manifest.json` with
-            the checksums of all files.
-        run_folder: Gets the history, TensorBoard's logs, the networks' layers and the golden answers.
-        start_from: Folder of an exported model whose weights to start from, if its networks are the same.
-        checkpoint: Checkpoint of the training, which resumes from it after an interruption.
+        fn_args: TFX's arguments. `serving_model_dir` gets the SavedModel, `model.json`, `metrics.json`, `model_card.md`,
+            `config.yaml`, and `manifest.json` with the checksums of all files. `model_run_dir` gets the history, TensorBoard's logs,
+            the networks' layers and the golden answers. `base_model` is the folder of an exported model whose weights to start
+            from, if its networks are the same.
 
     Raises:
         InputError: A conditional model is asked for, but the images have fewer than two labels. Or training has diverged.
     """
+    model_folder, run_folder = Path(fn_args.serving_model_dir), Path(fn_args.model_run_dir)
+    tft_output, checkpoint = tft.TFTransformOutput(fn_args.transform_output), find_checkpoint(config, fn_args)
     keras.utils.set_random_seed(config.training.seed)
     strategy = get_strategy(config.training.strategy)
-    labels = read_labels(train_patterns)
+    labels = read_labels(fn_args.train_files)
     known = list(labels) if config.model.conditional else []
     if config.model.conditional and len(known) < 2:
         raise InputError("model.conditional needs pictures of at least two labels, such as folders of different names")
     with tempfile.TemporaryDirectory(prefix="darkroom-pixels-") as pixels:
         megabytes, depth = config.training.memory_megabytes, config.preprocessing.depth
-        pictures = Pictures.decode("train", train_patterns, tft_output, Path(pixels), known, megabytes, depth)
-        held_out = Pictures.decode("eval", held_out_patterns, tft_output, Path(pixels), known, megabytes, depth)
+        pictures = Pictures.decode("train", fn_args.train_files, tft_output, Path(pixels), known, megabytes, depth)
+        held_out = Pictures.decode("eval", fn_args.eval_files, tft_output, Path(pixels), known, megabytes, depth)
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
         history = History(run_folder)
         training, mirroring = decide_augmentation(config.training, pictures)
         started_anew = "there is no last blessed model of such pictures" if training.warm_start else ""
-        if start_from is not None:
-            started_anew = load_weights(vae, start_from)
+        if fn_args.base_model:
+            started_anew = load_weights(vae, Path(fn_args.base_model))
             if started_anew:
                 LOGGER.warning("training starts anew, not from the last blessed model: %s", started_anew)
             else:
@@ -136,15 +115,11 @@ def train(
     servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, density, depth)
     servable.save(model_folder)
     save_weights(vae, model_folder)
-    save_golden(run_folder / "golden", *servable.answers(*golden_pictures(held_out_patterns)))
+    save_golden(run_folder / "golden", *servable.answers(*golden_pictures(fn_args.eval_files)))
     metrics = {
         **figures,
-        "epochs": outcome.epochs,
-        "best_epoch": outcome.best_epoch,
-        "seconds": outcome.seconds,
-        "images_per_second": outcome.images_per_second,
-        "resumed_from": outcome.resumed_from,
-        "warm_start": start_from is not None and not started_anew,
+        **dataclasses.asdict(outcome),
+        "warm_start": bool(fn_args.base_model) and not started_anew,
         "started_anew": started_anew,
         "mirroring": mirroring.to_dict() if mirroring else None,
     }
@@ -153,10 +128,9 @@ def train(
     _write_json(model_folder / "metrics.json", metrics)
     _write_json(run_folder / "networks.json", describe_networks(vae))
     _write_json(run_folder / "kl_per_dimension.json", {"kl": figures["kl_per_dimension"]})
-    (model_folder / "model_card.md").write_text(model_card(description, metrics, outcome), encoding="utf-8")
+    (model_folder / "model_card.md").write_text(model_card(description, metrics, list(servable.signatures())), encoding="utf-8")
     (model_folder / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     write_manifest(model_folder)  # last: it lists all files of the folder
-    return outcome
 
 
 def training_data(config: TrainerConfig, pictures: Pictures, labels: int) -> TrainingData:

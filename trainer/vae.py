@@ -161,21 +161,10 @@ class VAE(keras.Model):
             level is averaged over one sample of the upper level. Under a VampPrior, the KL divergence of the upper level is an
             unbiased estimate. The reconstruction term is always an unbiased estimate.
         """
-        return self.elbo_terms_and_parameters(x, noise, labels, corrupted, training)[0]
-
-    def elbo_terms_and_parameters(
-        self,
-        x: tf.Tensor,
-        noise: tf.Tensor,
-        labels: tf.Tensor | None = None,
-        corrupted: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tuple[ElboTerms, tf.Tensor]:
-        """Return the terms of `elbo_terms`, and the likelihood's parameters at the samples, float32 [n, h, w, output_channels]."""
         q = self.sample_posterior(x if corrupted is None else corrupted, noise, labels)
         parameters = self.decode(q.z, labels)
         log_prob = self.likelihood.log_prob(x, parameters, training=training)
-        return ElboTerms(reconstruction=-log_prob, kl_per_dimension=self._kl(q, labels)), parameters
+        return ElboTerms(-log_prob, self._kl(q, labels), parameters)
 
     def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return the importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8): [n], nats.
@@ -194,7 +183,12 @@ class VAE(keras.Model):
         log_prior = self._log_prior()
 
         def add(first: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            log_weights = self._log_weights(x, labels, encoded, noise[:, first : first + at_once], log_prior)
+            part = noise[:, first : first + at_once]
+            each = tf.shape(part)[1]
+            repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731
+            q, repeated = self._sample(tuple(map(repeat, encoded)), tf.reshape(part, [-1, self.latent_dim])), repeat(labels)
+            log_ratio = tf.reshape(log_prior(q.z, repeated) - log_normal(q.z, q.mean, q.log_variance), [count, each])
+            log_weights = self.likelihood.log_prob_of_samples(x, self.decode(q.z, repeated), each) + log_ratio
             return first + at_once, tf.reduce_logsumexp(tf.concat([total[:, tf.newaxis], log_weights], axis=1), axis=1)
 
         start = tf.constant(0), tf.fill([count], -np.inf)
@@ -206,7 +200,7 @@ class VAE(keras.Model):
         return self._log_prior()(z, labels)
 
     def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Draw codes from the prior by draws of N(0, 1), each float32 [n, latent_dim], and a seed, int [2]."""
+        """Draw codes from the prior, float32 [n, latent_dim], with draws of N(0, 1) of that shape, a seed, int [2], and labels."""
         top = self.prior.draw(noise[:, : self.top_dim], seed, self.shares(labels, noise))
         return tf.concat([top, noise[:, self.top_dim :]], axis=1)
 
@@ -246,22 +240,6 @@ class VAE(keras.Model):
         """Return `log_prior` as a function, with everything that does not depend on the codes computed once."""
         top = self.prior.density()
         return lambda z, labels: top(z[:, : self.top_dim], self.shares(labels, z)) + log_normal(z[:, self.top_dim :])
-
-    def _log_weights(
-        self,
-        x: tf.Tensor,
-        labels: tf.Tensor | None,
-        encoded: tuple[tf.Tensor, ...],
-        noise: tf.Tensor,
-        log_prior: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
-    ) -> tf.Tensor:
-        """Return log p(x|z) p(z) / q(z|x) at a code for each draw of N(0, 1), float32 [n, k, latent_dim] -> [n, k]."""
-        count, each = tf.shape(noise)[0], tf.shape(noise)[1]
-        repeat = lambda values: None if values is None else tf.repeat(values, each, axis=0)  # noqa: E731
-        q = self._sample(tuple(map(repeat, encoded)), tf.reshape(noise, [-1, self.latent_dim]))
-        labels = repeat(labels)
-        log_ratio = tf.reshape(log_prior(q.z, labels) - log_normal(q.z, q.mean, q.log_variance), [count, each])
-        return self.likelihood.log_prob_of_samples(x, self.decode(q.z, labels), each) + log_ratio
 
     def _sample(self, encoded: tuple[tf.Tensor, ...], noise: tf.Tensor) -> Sample:
         mean, log_variance, *features = encoded

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
 
 from serving.picture_files.base import check_size, damaged
 
 _MAX_PROFILE = 8 << 20  # bytes; printer profiles have one or two million
 _GREYS = b"".join(bytes((level, level, level, 0)) for level in range(256))
-
-
-class JpegHeader(NamedTuple):
-    """The data before a JPEG's pixels: width and height, whether there are Exif data, and the color profile.
-
-    The profile is None if it is missing or incomplete.
-    """
-
-    size: tuple[int, int]
-    exif: bool
-    profile: bytes | None
 
 
 def png_size(data: bytes) -> tuple[int, int]:
@@ -83,10 +71,10 @@ def png_has_color_key(data: bytes, pixels_at: int) -> bool:
     return data[25] in (0, 2) and data.find(b"tRNS", 33, pixels_at) > 0
 
 
-def jpeg_header(data: bytes) -> JpegHeader:
-    """Return the data before a JPEG's pixels (ITU-T T.81, annex B: segments up to the frame header).
+def jpeg_header(data: bytes) -> tuple[tuple[int, int], bool, bytes | None]:
+    """Return a JPEG's width and height, whether it has Exif data, and its color profile, None if missing or incomplete.
 
-    Like libjpeg, skip bytes between segments.
+    They precede the pixels (ITU-T T.81, annex B: segments up to the frame header). Like libjpeg, skip bytes between segments.
     """
     at, exif, parts = 2, False, []
     while True:
@@ -102,7 +90,7 @@ def jpeg_header(data: bytes) -> JpegHeader:
             continue
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 5)
-            return JpegHeader((width, height), exif, _joined(parts) if parts else None)
+            return (width, height), exif, _joined(parts) if parts else None
         if marker in (0xD8, 0xD9, 0xDA):  # libjpeg gives up too: second start, end, or scan without a frame
             raise damaged("jpeg")
         length = int.from_bytes(data[at + 2 : at + 4], "big")

@@ -14,7 +14,9 @@ from trainer.loop import Outcome
 from trainer.networks.shared import ACTIVATION
 
 PICTURES = {"train": 12345, "eval": 678}
+OUTCOME = Outcome(epochs=9, best_epoch=7, seconds=61.7, images_per_second=1000.0)
 METRICS = {
+    **dataclasses.asdict(OUTCOME),
     "eval": {
         "elbo": -123.456,
         "reconstruction": 100.123,
@@ -28,7 +30,7 @@ METRICS = {
     "rebuilt": {"psnr": 21.72},
     "compression": {"bits_per_picture": 87.4, "psnr": 20.18},
 }
-OUTCOME = Outcome(epochs=9, best_epoch=7, seconds=61.7, images_per_second=1000.0)
+SIGNATURES = ["serving_default", "generate"]
 
 
 def card(labels: list[str] = [], bits: float | None = None, density: str = "prior", **model: object) -> str:
@@ -37,12 +39,25 @@ def card(labels: list[str] = [], bits: float | None = None, density: str = "prio
         CONFIG, model=dataclasses.replace(CONFIG.model, **model), generation=GenerationConfig(density=density)
     )
     metrics = {**METRICS, "eval": {**METRICS["eval"], "bits_per_dimension": bits}}
-    return model_card(describe_model(vae, config, labels, PICTURES), metrics, OUTCOME)
+    return model_card(describe_model(vae, config, labels, PICTURES), metrics, SIGNATURES)
 
 
 def test_the_card_says_what_a_person_has_to_know() -> None:
     text, vae = card(["sneaker", "bag"]), make_vae()
-    figures = ("-123.46", "100.12", "23.33", "-120.99", "K = 50", "12,345", "678", "13 of 16", "21.7 dB", "87 bits", "20.2 dB")
+    figures = (
+        "-123.46",
+        "100.12",
+        "23.33",
+        "-120.99",
+        "K = 50",
+        "12,345",
+        "678",
+        "13 of 16",
+        "21.7 dB",
+        "87 bits",
+        "20.2 dB",
+        *SIGNATURES,
+    )
     for fact in ("bars", "8x8", "grey", "sneaker, bag", *figures):
         assert fact in text, fact
     assert "9 epochs, best 7, 62 s, seed 0" in text

@@ -23,7 +23,7 @@ from tests.trainer import tiny
 from tests.trainer.conftest import run_trainer
 from trainer.config import TrainingConfig
 from trainer.data import Pictures
-from trainer.mirroring import decide_augmentation, edge_directions, mirrored_directions, mirrors_hurt, test_mirrors
+from trainer.mirroring import decide_augmentation, edge_directions, mirrored_directions, test_mirrors
 
 DATASETS = Path(os.environ.get("DARKROOM_DATASETS", "/nowhere"))
 real = pytest.mark.skipif(not DATASETS.is_dir(), reason="needs real images: set DARKROOM_DATASETS")
@@ -72,10 +72,11 @@ def test_clouds_may_be_mirrored_and_seeds_decide() -> None:
 def test_arrows_that_all_point_one_way_are_recognized_and_those_of_both_ways_by_their_labels() -> None:
     ways = np.random.default_rng(2).integers(0, 2, 600)
     both = arrows(600, ways)
-    assert not mirrors_hurt(both)
+    assert not test_mirrors(both).hurts
     assert "another label's" in test_mirrors(both, ["left" if way else "right" for way in ways]).reason
-    assert not mirrors_hurt(both, [None] * 600) and not mirrors_hurt(both, ["arrow"] * 600) and not mirrors_hurt(both, [-1] * 600)
-    assert mirrors_hurt(arrows(600, np.ones(600)))
+    for labels in ([None] * 600, ["arrow"] * 600, [-1] * 600):
+        assert not test_mirrors(both, labels).hurts
+    assert test_mirrors(arrows(600, np.ones(600))).hurts
 
 
 def test_pictures_that_are_their_own_mirror_images() -> None:

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import yaml
+from tfx.components.trainer.fn_args_utils import FnArgs
 
 import trainer.figures
 import trainer.loop
@@ -127,17 +128,12 @@ def test_a_conditional_models_description_says_so(conditional: Trained) -> None:
 def test_a_conditional_model_needs_two_labels(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, model=dataclasses.replace(CONFIG.model, conditional=True))
     patterns = [str(tmp_path / "Split-train" / "*")]
+    folders = {"serving_model_dir": str(tmp_path), "model_run_dir": str(tmp_path), "transform_output": str(tmp_path)}
+    fn_args = FnArgs(train_files=patterns, eval_files=patterns, custom_config={}, **folders)
     for labels in ({}, {"": 5}, {"": 5, "lying": 7}):
         (tmp_path / "summary.json").write_text(json.dumps({"labels": {"train": labels}}))
         with pytest.raises(InputError, match="at least two labels"):
-            trainer.task.train(
-                config,
-                train_patterns=patterns,
-                held_out_patterns=patterns,
-                tft_output=None,
-                model_folder=tmp_path,
-                run_folder=tmp_path,
-            )
+            trainer.task.train(config, fn_args)
 
 
 def test_the_aggregate_posterior_has_a_code_for_each_picture_given_its_label(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def view(pictures: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def blur(pictures: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
-    """Convolve images with Gaussians, normalized at the borders, of an own standard deviation in pixels, float32 [n] or [1].
+    """Convolve images with Gaussians, normalized at the borders. `sigma` is their standard deviation, pixels, float32 [n] or [1].
 
     Example:
         >>> blur(tf.ones([1, 4, 4, 1]), tf.constant([1.0])).shape

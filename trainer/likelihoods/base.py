@@ -18,9 +18,9 @@ _FIT: ContextVar[tf.Tensor | None] = ContextVar("batch_fit", default=None)
 
 @contextmanager
 def batch_fit(fit: tf.Tensor | None) -> Iterator[None]:
-    """Make `log_prob` treat its images as a part of a batch, in training, with the result of `Likelihood.fit_batch` for the batch.
+    """Make `log_prob` in training treat its images as a part of a batch.
 
-    None is for images that are a whole batch.
+    `fit` is the result of `Likelihood.fit_batch` for the batch. It is None for images that are a whole batch.
     """
     token = _FIT.set(fit)
     try:
@@ -96,7 +96,7 @@ class Likelihood(keras.layers.Layer, abc.ABC):
     def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
         """Return the output of an untrained decoder, float32 [h * w * output_channels]: a fair density of unknown images.
 
-        It is made from the mean of the training images, [h, w, c] in [0, 1], and their standard deviation of that shape.
+        The mean of the training images and their standard deviation are [h, w, c], in [0, 1] and at least 0.
         """
 
     def reference_log_prob(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:

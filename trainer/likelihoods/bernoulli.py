@@ -23,7 +23,6 @@ class Bernoulli(Likelihood):
         self.binary = binary
 
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return log p(x|z); see `Likelihood`."""
         return -tf.reduce_sum(cross_entropy(x, parameters), axis=[1, 2, 3])
 
     def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
@@ -39,7 +38,6 @@ class Bernoulli(Likelihood):
         return -tf.reduce_sum(tf.nn.softplus(signs * logits), axis=2)
 
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Return E[x|z]; see `Likelihood`."""
         return tf.sigmoid(parameters)
 
     def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

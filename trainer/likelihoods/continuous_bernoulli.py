@@ -29,7 +29,6 @@ class ContinuousBernoulli(Likelihood):
         return tf.reduce_sum(x * parameters - log_normaliser(parameters), axis=[1, 2, 3])
 
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Return E[x|z]; see `Likelihood`."""
         return mean_of_logit(parameters)
 
     def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

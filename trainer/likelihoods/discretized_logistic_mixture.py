@@ -143,7 +143,6 @@ class DiscretizedLogisticMixture(Likelihood):
         return np.concatenate([*flat, np.zeros((len(mean), self._sizes[3]))], axis=1).astype(np.float32).reshape(-1)
 
     def bits_per_dimension(self, nats: float, values: int) -> float | None:
-        """Return bits per value; see `Likelihood`."""
         return to_bits_per_dimension(nats, values)
 
     def _unpack(self, parameters: tf.Tensor) -> Mixture:

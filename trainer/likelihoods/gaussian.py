@@ -52,11 +52,9 @@ class Gaussian(Likelihood):
 
     @property
     def batch_numbers(self) -> int:
-        """Return 2 if sigma is fitted to the batch, else 0; see `Likelihood`."""
         return 2 if self.optimal else 0
 
     def batch_sums(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
-        """Return the sum of squared errors and the number of values; see `Likelihood`."""
         return _sums(*_squares(x, self.mean(parameters))) if self.optimal else super().batch_sums(x, parameters)
 
     def fit_batch(self, sums: tf.Tensor) -> tf.Tensor:
@@ -83,7 +81,6 @@ class Gaussian(Likelihood):
         return stored if self.optimal else math.log(MIN_SIGMA) + tf.nn.softplus(RATE * stored)
 
     def mean(self, parameters: tf.Tensor) -> tf.Tensor:
-        """Return E[x|z]; see `Likelihood`."""
         return tf.sigmoid(parameters)
 
     def sample(self, parameters: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

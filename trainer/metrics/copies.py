@@ -60,7 +60,7 @@ def near_copies(new: np.ndarray, held_out: np.ndarray) -> NearCopies:
 
 
 def nearest_neighbors(queries: np.ndarray, references: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the k nearest references, or all if there are fewer, of each query: float32 [n, f] and [m, f].
+    """Find the k nearest references, float32 [m, f], of each query, float32 [n, f]. If there are fewer, find all.
 
     Returns:
         Indices of the references, int64 [n, k], the nearest first, and their distances, float32 [n, k].

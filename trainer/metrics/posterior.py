@@ -52,27 +52,8 @@ def active_units(mean: np.ndarray, threshold: float = ACTIVE) -> int:
     return int(np.count_nonzero(np.var(np.asarray(mean, np.float64), axis=0) > threshold))
 
 
-def mutual_information(mean: np.ndarray, log_variance: np.ndarray, seed: int = 0) -> tuple[float, int]:
-    """Return I(x; z) under the aggregate posterior q(z) = 1/N sum_n q(z|x_n); see `code_information`.
-
-    Returns:
-        The estimate in nats, and N. The estimate cannot exceed log N.
-    """
-    information = code_information(mean, log_variance, seed)
-    return information.mutual_information, information.pictures
-
-
-def marginal_kl(mean: np.ndarray, log_variance: np.ndarray, seed: int = 0, log_prior: LogPrior | None = None) -> float:
-    """Return KL(q(z) || p(z)) of the aggregate posterior, nats; see `code_information`."""
-    return code_information(mean, log_variance, seed, log_prior).marginal_kl
-
-
 def code_information(
-    mean: np.ndarray,
-    log_variance: np.ndarray,
-    seed: int = 0,
-    log_prior: LogPrior | None = None,
-    max_pictures: int = MAX_PICTURES,
+    mean: np.ndarray, log_variance: np.ndarray, seed: int = 0, log_prior: LogPrior | None = None, max_pictures: int = MAX_PICTURES
 ) -> CodeInformation:
     """Decompose the KL divergence, with one draw z_n of q(z|x_n) for each image (Hoffman and Johnson 2016).
 

@@ -44,7 +44,6 @@ class Dropout(keras.layers.Layer):
         self.rate = rate
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Return the inputs, of any shape, with dropped values set to 0 and the rest scaled up."""
         seeds = _SEEDS.get()
         if seeds is None:
             return inputs

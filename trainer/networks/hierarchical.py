@@ -31,7 +31,6 @@ class FromPrior(keras.layers.Layer):
         self.top_dim = top_dim
 
     def call(self, latents: keras.KerasTensor, mean: keras.KerasTensor, log_scale: keras.KerasTensor) -> keras.KerasTensor:
-        """Convert codes: [n, d], and mean and log-scale, each [n, d - top_dim] -> [n, d]."""
         low = mean + keras.ops.exp(log_scale) * latents[:, self.top_dim :]
         return keras.ops.concatenate([latents[:, : self.top_dim], low], axis=1)
 
@@ -44,7 +43,6 @@ class Top(keras.layers.Layer):
         self.top_dim = top_dim
 
     def call(self, latents: keras.KerasTensor) -> keras.KerasTensor:
-        """Select the upper level: [n, d] -> [n, top_dim]."""
         return latents[:, : self.top_dim]
 
 

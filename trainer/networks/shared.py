@@ -68,11 +68,9 @@ class Activated(keras.layers.Layer):
         self.dense = keras.layers.Dense(units, kernel_initializer=keras.initializers.VarianceScaling(spread))
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Apply the layer: [n, f] -> [n, units]."""
         return self.dense(self.activation(inputs))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras."""
         return {**super().get_config(), "units": self.units, "activation": ACTIVATION}
 
 
@@ -83,7 +81,6 @@ class Residual(Activated):
         super().__init__(units, spread=0.2, **kwargs)  # the layer starts as a small correction
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Apply the layer: [n, units] -> [n, units]."""
         return inputs + super().call(inputs)
 
 
@@ -108,7 +105,6 @@ class Bounded(keras.layers.Layer):
         self.limit = limit
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Bound the inputs, of any shape."""
         return self.limit * keras.ops.tanh(inputs / self.limit)
 
 
@@ -134,14 +130,11 @@ class Bias(keras.layers.Layer):
         self.values = np.asarray(values, np.float32)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights, [h, w, k]."""
         initial = keras.initializers.Constant(self.values.reshape(input_shape[1:]))
         self.bias = self.add_weight(shape=tuple(input_shape[1:]), initializer=initial, name="bias")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Add the bias: [n, h, w, k] -> [n, h, w, k]."""
         return inputs + self.bias
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras."""
         return {**super().get_config(), "values": self.values.tolist()}

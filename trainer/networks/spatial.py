@@ -92,11 +92,9 @@ class ResidualConvolution(keras.layers.Layer):
         self.convolution = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=start)
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Apply the layer: [n, h, w, filters] -> [n, h, w, filters]."""
         return inputs + self.convolution(self.activation(inputs))
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments, for Keras."""
         return {**super().get_config(), "filters": self.filters, "activation": ACTIVATION}
 
 
@@ -111,7 +109,6 @@ class ToPatches(keras.layers.Layer):
         self.patch = patch
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Split images: [n, h, w, c] -> [n, rows, columns, patch * patch * c]."""
         for axis, places in enumerate(grid_of(self.patch, inputs.shape[1:]), start=1):
             if places * self.patch > inputs.shape[axis]:
                 inputs = tf.gather(inputs, np.minimum(np.arange(places * self.patch), inputs.shape[axis] - 1), axis=axis)
@@ -126,6 +123,5 @@ class FromPatches(keras.layers.Layer):
         self.patch, self.size = patch, tuple(size)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Assemble images: [n, rows, columns, patch * patch * k] -> [n, h, w, k]."""
         pictures = tf.nn.depth_to_space(inputs, self.patch) if self.patch > 1 else inputs
         return pictures[:, : self.size[0], : self.size[1]]

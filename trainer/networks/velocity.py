@@ -21,8 +21,8 @@ FREQUENCIES = 32
 def build_velocity(dim: int, grid: tuple[int, int, int] | None, labels: int, seed: int) -> keras.Model:
     """Build the network, which takes codes [n, dim], times [n, 1] in [0, 1], and, if there are labels, their shares [n, labels].
 
-    Its output, float32 [n, dim], is all zeros until it is trained. The seed determines the weights. The grid of a spatial code is
-    its rows, columns and channels. None is for a code without places.
+    Its output, float32 [n, dim], is all zeros until it is trained. The seed determines the weights. `grid` is the rows, columns and
+    channels of a spatial code. It is None for a code without places.
     """
     make = _Layers(seed)
     u, t = keras.Input((dim,), name="u"), keras.Input((1,), name="t")
@@ -111,6 +111,5 @@ class Waves(keras.layers.Layer):
     """Embed times, [n, 1] in [0, 1], as sines and cosines of rising frequencies: [n, 2 * FREQUENCIES]."""
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """Embed times: [n, 1] -> [n, 2 * FREQUENCIES]."""
         angles = inputs * (math.pi * np.exp(np.linspace(0, math.log(64), FREQUENCIES))).astype(np.float32)
         return keras.ops.concatenate([keras.ops.sin(angles), keras.ops.cos(angles)], axis=1)

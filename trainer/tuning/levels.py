@@ -38,9 +38,8 @@ def bits_per_dimension(vae: VAE, held_out: Pictures) -> float:
     @functools.partial(tf.function, reduce_retracing=True)
     def total(levels: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         x, noise = vae.observe(levels), keyed_normal(example_keys(levels), (vae.latent_dim,))
-        codes = vae.sample_posterior(x, noise, labels).z
-        kl = vae.elbo_terms(x, noise, labels).kl
-        return tf.reduce_sum(kl - log_mass(vae.likelihood, x, vae.decode(codes, labels)))
+        terms = vae.elbo_terms(x, noise, labels)
+        return tf.reduce_sum(terms.kl - log_mass(vae.likelihood, x, terms.parameters))
 
     nats = sum(float(total(levels, labels)) for levels, labels in held_out.in_order(eval_batch(vae))) / len(held_out)
     return to_bits_per_dimension(nats, int(np.prod(vae.image_shape)))

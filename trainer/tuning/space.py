@@ -70,9 +70,9 @@ Space = dict[str, Domain]
 
 
 def parse_space(plain: Mapping[str, Any]) -> Space:
-    """Parse a search space as the configuration writes it, by field or by section and field, to domains by the field's full name.
+    """Parse a search space of the configuration. Return its domains by the fields' full names.
 
-    Whether the values of a domain suit the field is not checked.
+    Keys are fields' full names, or sections that hold fields. Whether the values of a domain suit the field is not checked.
 
     Raises:
         InputError: A field is unknown or cannot be searched, or its domain is invalid. The message is one line and names it.

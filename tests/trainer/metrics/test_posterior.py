@@ -10,14 +10,7 @@ import tensorflow as tf
 
 from trainer.losses import kl_to_standard_normal, log_normal
 from trainer.metrics import posterior
-from trainer.metrics.posterior import (
-    active_units,
-    code_information,
-    kl_per_dimension,
-    log_aggregate,
-    marginal_kl,
-    mutual_information,
-)
+from trainer.metrics.posterior import active_units, code_information, kl_per_dimension, log_aggregate
 
 
 def posteriors(n: int, d: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -45,8 +38,7 @@ def test_parts_add_up_to_the_divergence() -> None:
     found = code_information(mean, log_variance)
     assert found.kl == pytest.approx(kl_per_dimension(mean, log_variance).sum())
     assert found.mutual_information + found.marginal_kl == pytest.approx(found.kl)
-    assert mutual_information(mean, log_variance) == (found.mutual_information, 300)
-    assert marginal_kl(mean, log_variance) == found.marginal_kl
+    assert found.pictures == 300
 
 
 def test_codes_that_all_look_alike_say_nothing() -> None:
