@@ -91,12 +91,12 @@ class Checkpoint:
 
     def restore(self, variables: Sequence[Any]) -> Course | None:
         """Set the variables of a training to the saved ones, and return its course; see `load`."""
-        found = self.load([variable.numpy() for variable in variables])
-        if found is None:
+        saved = self.load([variable.numpy() for variable in variables])
+        if saved is None:
             return None
-        for variable, value in zip(variables, found[1]):
+        for variable, value in zip(variables, saved[1]):
             variable.assign(value)
-        return found[0]
+        return saved[0]
 
 
 def training_key(arguments: dict[str, Any], records: Sequence[str]) -> str:
