@@ -2,6 +2,11 @@
 
 Run: python -m benchmarks.quality [--rows grey-2d 8-bit] [--seeds 0 1 2] [--emoji DIR] [--photographs DIR] [--out FILE] [--keep DIR]
 All rows with three seeds take about six hours on 2 cores.
+
+With --pythae PYTHON each row is followed by pythae's VAE and its samplers: the training pictures of the first seed's run, as many minutes
+of training, the same features and held-out pictures. Create its environment with
+
+    python3 -m venv /tmp/pythae && /tmp/pythae/bin/pip install torch==2.13.0 pythae
 """
 
 from __future__ import annotations
@@ -9,16 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.quality.peers import compare
 from benchmarks.quality.rows import ROWS, Row
 from benchmarks.runs import run
 
 
-def measure(row: Row, seeds: list[int], images: str | None, keep: str | None) -> list[dict[str, Any]]:
-    """Run a row once per seed, on a folder of pictures or on the data set of its preset."""
-    folders = {seed: str(Path(keep) / f"{row.name}-{seed}") if keep else None for seed in seeds}
+def measure(row: Row, seeds: list[int], images: str | None, keep: Path) -> list[dict[str, Any]]:
+    """Run a row once per seed, on a folder of pictures or on the data set of its preset; the work folders lie in `keep`."""
+    folders = {seed: str(keep / f"{row.name}-{seed}") for seed in seeds}
     return [run(row.preset, images, [*row.overrides, f"training.seed={seed}"], folders[seed]) for seed in seeds]
 
 
@@ -42,21 +49,35 @@ def main() -> None:
     parser.add_argument("--photographs", metavar="DIR", help="The folder of photographs; without it their rows are left out.")
     parser.add_argument("--out", metavar="FILE", help="Gets every run's figures and learning curve as JSON.")
     parser.add_argument("--keep", metavar="DIR", help="Keeps the runs' work folders there, with their reports.")
+    parser.add_argument("--pythae", metavar="PYTHON", help="The Python of an environment that has pythae.")
     arguments = parser.parse_args()
-    found: dict[str, list[dict[str, Any]]] = {}
-    lines = []
-    for row in ROWS:
-        images = getattr(arguments, row.pictures) if row.pictures else None
-        if row.name in arguments.rows and (images or not row.pictures):
-            same = next((other for other in ROWS if other.run == row.run and other.name in found), None)
-            found[row.name] = found[same.name] if same else measure(row, arguments.seeds, images, arguments.keep)
-            lines.append(line(row, found[row.name]))
-            print(lines[-1], flush=True)
-            if arguments.out:
-                Path(arguments.out).write_text(json.dumps(found, indent=1))
+    with tempfile.TemporaryDirectory() as scratch:
+        lines, peers = rows(arguments, Path(arguments.keep or scratch))
     print("\n| data, protocol, training | to reach | median over seeds | spread | minutes of training | images/s | reference |")
     print("|---|---|---|---|---|---|---|")
-    print("\n".join(lines))
+    print("\n".join(lines + peers))
+
+
+def rows(arguments: argparse.Namespace, keep: Path) -> tuple[list[str], list[str]]:
+    """Measure the rows, and print each at once. Return the table's lines, and those of the tables with pythae's figures."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    lines, peers = [], []
+    for row in ROWS:
+        images = getattr(arguments, row.pictures) if row.pictures else None
+        if row.name not in arguments.rows or (row.pictures and not images):
+            continue
+        same = next((other for other in ROWS if other.run == row.run and other.name in found), None)
+        found[row.name] = found[same.name] if same else measure(row, arguments.seeds, images, keep)
+        lines.append(line(row, found[row.name]))
+        print(lines[-1], flush=True)
+        if arguments.pythae and not same:
+            seed, minutes = arguments.seeds[0], found[row.name][0]["trainer_seconds"] / 60
+            peers += ["", f"{row.what}: {minutes:.0f} minutes, seed {seed}", ""]
+            peers += compare(keep / f"{row.name}-{seed}", arguments.pythae, minutes, seed)
+            print("\n".join(peers), flush=True)
+        if arguments.out:
+            Path(arguments.out).write_text(json.dumps(found, indent=1))
+    return lines, peers
 
 
 if __name__ == "__main__":
