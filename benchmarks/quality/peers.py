@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ BATCH = 250  # pictures per call of the feature networks
 NAMES = {
     "normal": "pythae's VAE, prior",
     "mixture": "the same, Gaussian mixture of its codes",
-    "iaf": "the same, IAF prior",
+    "flow": "the same, autoregressive flow as prior (IAF for 28x28, MAF for 32x32)",
     "two-stage": "the same, two-stage sampler",
 }
 
@@ -57,7 +58,8 @@ def compare(work: Path, python: str, minutes: float, seed: int = 0) -> list[str]
         np.save(f"{scratch}/train.npy", np.concatenate(list(train.decode(np.arange(len(train)), graph))))
         request = {"pictures": f"{scratch}/train.npy", "minutes": minutes, "count": count, "seed": seed, "out": scratch}
         script = Path(__file__).with_name("pythae_side.py")
-        subprocess.run([python, str(script), json.dumps(request)], check=True, stdout=subprocess.DEVNULL)
+        quiet = {**os.environ, "TQDM_DISABLE": "1"}
+        subprocess.run([python, str(script), json.dumps(request)], check=True, stdout=subprocess.DEVNULL, env=quiet)
         for name, title in NAMES.items():
             pictures = np.load(f"{scratch}/{name}.npy")
             parts = [observe(pictures[start : start + BATCH]) for start in range(0, count, BATCH)]
