@@ -107,12 +107,12 @@ def sides(config: Config, pictures: int, folder: Path, bound_only: bool) -> dict
         return lambda: [call() for _ in range(blocks)][-1].numpy()
 
     bound(vae.observe(levels[:2]), keyed_normal(example_keys(levels[:2]), (samples, vae.latent_dim)))
-    found = {"products alone": repeated(lambda: products(*inputs)), "decoder": repeated(lambda: decode(z)), "bound": bounds}
+    items = {"products alone": repeated(lambda: products(*inputs)), "decoder": repeated(lambda: decode(z)), "bound": bounds}
     if bound_only:
-        return found
+        return items
     export(trainer, vae, folder / "model" / "Format-Serving")
     collections = {START: levels[:FEW], EVALUATOR: levels}
-    return {**found, **{name: evaluator(config, folder, some) for name, some in collections.items()}}
+    return {**items, **{name: evaluator(config, folder, some) for name, some in collections.items()}}
 
 
 def evaluator(config: Config, folder: Path, levels: np.ndarray) -> Side:
@@ -137,9 +137,12 @@ def evaluator(config: Config, folder: Path, levels: np.ndarray) -> Side:
         "evaluation": artifact(standard_artifacts.ModelEvaluation, "evaluation"),
         "blessing": artifact(standard_artifacts.ModelBlessing, "blessing"),
     }
-    told = {"eval_config": proto_utils.proto_to_json(evaluation_config(config.evaluation)), "example_splits": json.dumps(["test"])}
+    properties = {
+        "eval_config": proto_utils.proto_to_json(evaluation_config(config.evaluation)),
+        "example_splits": json.dumps(["test"]),
+    }
     context = ReportedEvaluation.Context(beam_pipeline_args=list(LOCAL_BEAM), tmp_dir=str(folder / "temporary"), unique_id="1")
-    return lambda: ReportedEvaluation(context).Do(inputs, outputs, dict(told))
+    return lambda: ReportedEvaluation(context).Do(inputs, outputs, dict(properties))
 
 
 def export(config: TrainerConfig, vae: VAE, folder: Path) -> None:

@@ -24,11 +24,11 @@ def main() -> None:
     accepted = 0
     with tempfile.TemporaryDirectory() as work:
         for seed in range(arguments.seeds + 1):
-            found = run(arguments.preset, arguments.images, [*arguments.overrides, f"training.seed={seed}"], work)
-            verdict, generated = found["verdict"], found["verdict"]["quality"]["generated"]
+            result = run(arguments.preset, arguments.images, [*arguments.overrides, f"training.seed={seed}"], work)
+            verdict, generated = result["verdict"], result["verdict"]["quality"]["generated"]
             figures = f"ELBO {verdict['figures']['elbo']:.2f}, Frechet distance {generated['frechet_distance']:.2f}"
             print(f"seed {seed}: {verdict['outcome']}, {figures}; {'; '.join(verdict['reasons'])}", flush=True)
-            accepted += seed > 0 and found["status"] == 0
+            accepted += seed > 0 and result["status"] == 0
     print(f"accepted: {accepted} of {arguments.seeds}")
 
 

@@ -67,20 +67,20 @@ def sides(config: TrainerConfig, xla: bool = False) -> dict[str, Measure]:
 
         return run
 
-    found = {"training loop": measure(pictures.shuffled(size, 0)), "bare compiled step": measure(tensors)}
+    items = {"training loop": measure(pictures.shuffled(size, 0)), "bare compiled step": measure(tensors)}
     if xla:
         compiled = dataclasses.replace(config.training, jit_compile=True)
-        found["with XLA"] = sides(dataclasses.replace(config, training=compiled))["training loop"]
-    return found
+        items["with XLA"] = sides(dataclasses.replace(config, training=compiled))["training loop"]
+    return items
 
 
 def pythae(python: str, config: TrainerConfig) -> Measure:
     """Return the same function for pythae's VAE, which runs in a separate process."""
     script = Path(__file__).with_name("pythae_side.py")
-    told = {"hidden": config.model.hidden[0], "latent_dim": config.model.latent_dim, "batch": config.training.batch_size}
+    request = {"hidden": config.model.hidden[0], "latent_dim": config.model.latent_dim, "batch": config.training.batch_size}
 
     def run(seconds: float) -> float:
-        command = [python, str(script), json.dumps({**told, "seconds": seconds})]
+        command = [python, str(script), json.dumps({**request, "seconds": seconds})]
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
     return run

@@ -207,10 +207,10 @@ def _named(out: str | Path) -> Iterator[None]:
 
 def _own_descriptor(path: Path) -> int | None:
     """Return the number of this process's open file that a path refers to, or None for any other path."""
-    found = _DESCRIPTOR.fullmatch(str(path))
-    if found is None or found["process"] not in (None, os.path.basename(os.path.realpath("/proc/self"))):
+    match = _DESCRIPTOR.fullmatch(str(path))
+    if match is None or match["process"] not in (None, os.path.basename(os.path.realpath("/proc/self"))):
         return None
-    return int(found["number"])
+    return int(match["number"])
 
 
 def _copy(content: BinaryIO, descriptor: int) -> None:

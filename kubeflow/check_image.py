@@ -107,12 +107,12 @@ def examine(image: str, engine: list[str], environment: dict[str, str] | None = 
     inspected = _call([*engine, "image", "inspect", image], environment)
     if inspected.returncode:
         raise NotExamined(f"{engine[0]} image inspect {image}: {_last_line(inspected)}")
-    found: dict[str, Any] = json.loads(inspected.stdout)[0]
-    config = found["Config"]
+    result: dict[str, Any] = json.loads(inspected.stdout)[0]
+    config = result["Config"]
     title = (config.get("Labels") or {}).get(TITLE)
     if title not in KINDS:
         return [f"its label {TITLE} is {title}, not {' or '.join(KINDS)}: it was built by neither Dockerfile"]
-    kind, size = KINDS[title], found["Size"] / 1e9
+    kind, size = KINDS[title], result["Size"] / 1e9
     say(f"{size:7.2f} GB  {image}")
     user = config.get("User") or "0:0"
     started = run(user, "/bin/true")
@@ -155,11 +155,11 @@ def _closed(done: subprocess.CompletedProcess[str]) -> list[str]:
     return problems if end == "examined" else [f"its files could not be examined: {_last_line(done)}"]
 
 
-def _call(words: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def _call(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(words, check=False, capture_output=True, text=True, errors="replace", env=environment)
+        return subprocess.run(command, check=False, capture_output=True, text=True, errors="replace", env=environment)
     except OSError as error:
-        return subprocess.CompletedProcess(words, 127, "", error.strerror or str(error))
+        return subprocess.CompletedProcess(command, 127, "", error.strerror or str(error))
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:

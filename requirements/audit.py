@@ -55,18 +55,18 @@ def read_exceptions(path: Path) -> dict[tuple[str, str], str]:
     Raises:
         AuditFailed: A line is not of the form, or is there twice.
     """
-    found: dict[tuple[str, str], str] = {}
+    items: dict[tuple[str, str], str] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        words = line.split(None, 2)
-        if not words or words[0].startswith("#"):
+        fields = line.split(None, 2)
+        if not fields or fields[0].startswith("#"):
             continue
-        if len(words) < 3:
+        if len(fields) < 3:
             raise AuditFailed(f"{path.name}, line {number}: an exception is an id, a package and a reason, not {line.strip()!r}")
-        key = (words[0], _normal(words[1]))
-        if key in found:
-            raise AuditFailed(f"{path.name}, line {number}: {words[0]} of {words[1]} is there already")
-        found[key] = words[2].strip()
-    return found
+        key = (fields[0], _normal(fields[1]))
+        if key in items:
+            raise AuditFailed(f"{path.name}, line {number}: {fields[0]} of {fields[1]} is there already")
+        items[key] = fields[2].strip()
+    return items
 
 
 def locked(path: Path) -> dict[str, str]:

@@ -68,25 +68,25 @@ def pair(name: str, folder: Path, rounds: int) -> None:
     write(images, count)
     times: dict[str, list[float]] = {"ours": [], other: []}
     for _ in range(rounds):
-        for side, found in times.items():
-            found.append(measure(side, images)["seconds"])
+        for side, result in times.items():
+            result.append(measure(side, images)["seconds"])
     ratios = [plain / ours for ours, plain in zip(times["ours"], times[other])]
     each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    rates = [f"{count / statistics.median(found):,.0f}" for found in (times["ours"], times[other])]
+    rates = [f"{count / statistics.median(result):,.0f}" for result in (times["ours"], times[other])]
     say(f"| {name}, {count:,} pictures | {rates[0]} | {rates[1]} | {statistics.median(ratios):.2f} ({each}) | {wanted} |")
     shutil.rmtree(images)
 
 
 def growth(side: str, images: dict[int, Path], keep: bool = False) -> dict[int, Path]:
     """Measure time and memory of a side at several sizes, and return the folders of the examples, if they are kept."""
-    found, kept = {}, {}
+    result, kept = {}, {}
     for count, folder in images.items():
         if keep:
             kept[count] = folder.with_name(f"{folder.name}-examples")
-        found[count] = measure(side, folder, kept.get(count))
-        say(f"| {side}, {folder.name} | {found[count]['seconds']:.2f} s | {found[count]['mebibytes']:,.0f} MiB |")
-    (least, first), *_, (most, last) = sorted(found.items())
-    exponent = math.log(last["seconds"] / first["seconds"]) / math.log(most / least)
+        result[count] = measure(side, folder, kept.get(count))
+        say(f"| {side}, {folder.name} | {result[count]['seconds']:.2f} s | {result[count]['mebibytes']:,.0f} MiB |")
+    (smallest, first), *_, (largest, last) = sorted(result.items())
+    exponent = math.log(last["seconds"] / first["seconds"]) / math.log(largest / smallest)
     memory = last["mebibytes"] / first["mebibytes"] - 1
     say(f"| {side}: time grows with the power | {exponent:.3f} | memory by {memory:.1%} |")
     return kept
@@ -94,13 +94,13 @@ def growth(side: str, images: dict[int, Path], keep: bool = False) -> dict[int, 
 
 def memory(name: str, folder: Path) -> None:
     """Measure the peak memory of ingestion at two numbers of pictures."""
-    write, found = PAIRS[name][0], []
+    write, result = PAIRS[name][0], []
     for count in (10_000, 200_000):
         images = folder / f"{name}-{count}"
         write(images, count)
-        found.append(measure("ours", images)["mebibytes"])
+        result.append(measure("ours", images)["mebibytes"])
         shutil.rmtree(images)
-    say(f"| {name} | {found[0]:,.0f} MiB | {found[1]:,.0f} MiB | {found[1] / found[0] - 1:+.1%} |")
+    say(f"| {name} | {result[0]:,.0f} MiB | {result[1]:,.0f} MiB | {result[1] / result[0] - 1:+.1%} |")
 
 
 def written(name: str, write: Callable[[Path, int], None], folder: Path, largest: int) -> dict[int, Path]:

@@ -128,9 +128,9 @@ def plain_hdf5(images: Path) -> Pictures:
 def plain_mat(images: Path) -> Pictures:
     """Yield the pictures of a MATLAB file, along its last axis."""
     (path,) = images.glob("*.mat")
-    found = loadmat(path)
-    for number, label in enumerate(found["y"].ravel()):
-        yield str(number), str(label), found["X"][..., number], None
+    result = loadmat(path)
+    for number, label in enumerate(result["y"].ravel()):
+        yield str(number), str(label), result["X"][..., number], None
 
 
 def plain_pixel_csv(images: Path) -> Pictures:
@@ -154,8 +154,8 @@ def plain_cifar(images: Path) -> Pictures:
 def plain_npz(images: Path) -> Pictures:
     """Yield the rows of an .npz file."""
     (path,) = images.glob("*.npz")
-    with np.load(path) as found:
-        for number, (pixels, label) in enumerate(zip(found["x_train"], found["y_train"])):
+    with np.load(path) as result:
+        for number, (pixels, label) in enumerate(zip(result["x_train"], result["y_train"])):
             yield str(number), str(label), pixels, None
 
 

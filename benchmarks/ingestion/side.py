@@ -63,7 +63,7 @@ def statistics(images: Path, out: Path) -> Callable[[], None]:
     from pipeline.running.run import LOCAL_BEAM
 
     def run() -> None:
-        examples, found, schema, anomalies = (
+        examples, result, schema, anomalies = (
             kind()
             for kind in (
                 standard_artifacts.Examples,
@@ -72,7 +72,7 @@ def statistics(images: Path, out: Path) -> Callable[[], None]:
                 standard_artifacts.ExampleAnomalies,
             )
         )
-        examples.uri, found.uri, anomalies.uri = str(images), str(out / "statistics"), str(out / "anomalies")
+        examples.uri, result.uri, anomalies.uri = str(images), str(out / "statistics"), str(out / "anomalies")
         examples.split_names = artifact_utils.encode_split_names([path.name[6:] for path in images.glob("Split-*")])
         schema.uri = str(out / "schema")
         Path(schema.uri).mkdir()
@@ -80,8 +80,8 @@ def statistics(images: Path, out: Path) -> Callable[[], None]:
         Path(schema.uri, "schema.pbtxt").write_text(text)
         context = BaseBeamExecutor.Context(beam_pipeline_args=list(LOCAL_BEAM))
         properties = {"exclude_splits": "[]", "stats_options_json": options().to_json()}
-        StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [found]}, properties)
-        Validator().Do({"statistics": [found], "schema": [schema]}, {"anomalies": [anomalies]}, {"exclude_splits": "[]"})
+        StatisticsGen(context).Do({"examples": [examples]}, {"statistics": [result]}, properties)
+        Validator().Do({"statistics": [result], "schema": [schema]}, {"anomalies": [anomalies]}, {"exclude_splits": "[]"})
 
     return run
 
@@ -95,8 +95,8 @@ def peak_mebibytes() -> float:
     `ru_maxrss` would include the memory of the parent at the start of this process.
     """
     started = [number for path in Path("/proc/self/task").glob("*/children") for number in path.read_text().split()]
-    found = [re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{number}/status").read_text()) for number in ("self", *started)]
-    return sum(int(match[1]) for match in found if match) / 1024
+    items = [re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{number}/status").read_text()) for number in ("self", *started)]
+    return sum(int(match[1]) for match in items if match) / 1024
 
 
 def main() -> None:

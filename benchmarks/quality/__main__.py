@@ -60,23 +60,23 @@ def main() -> None:
 
 def rows(arguments: argparse.Namespace, keep: Path) -> tuple[list[str], list[str]]:
     """Measure the rows, and print each at once. Return the table's lines, and those of the tables with pythae's figures."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    items: dict[str, list[dict[str, Any]]] = {}
     lines, peers = [], []
     for row in ROWS:
         images = getattr(arguments, row.pictures) if row.pictures else None
         if row.name not in arguments.rows or (row.pictures and not images):
             continue
-        same = next((other for other in ROWS if other.run == row.run and other.name in found), None)
-        found[row.name] = found[same.name] if same else measure(row, arguments.seeds, images, keep)
-        lines.append(line(row, found[row.name]))
+        same = next((other for other in ROWS if other.run == row.run and other.name in items), None)
+        items[row.name] = items[same.name] if same else measure(row, arguments.seeds, images, keep)
+        lines.append(line(row, items[row.name]))
         print(lines[-1], flush=True)
         if arguments.pythae and not same:
-            seed, minutes = arguments.seeds[0], found[row.name][0]["trainer_seconds"] / 60
+            seed, minutes = arguments.seeds[0], items[row.name][0]["trainer_seconds"] / 60
             peers += ["", f"{row.what}: {minutes:.0f} minutes, seed {seed}", ""]
             peers += compare(keep / f"{row.name}-{seed}", arguments.pythae, minutes, seed)
             print("\n".join(peers), flush=True)
         if arguments.out:
-            Path(arguments.out).write_text(json.dumps(found, indent=1))
+            Path(arguments.out).write_text(json.dumps(items, indent=1))
     return lines, peers
 
 

@@ -45,16 +45,16 @@ def main() -> None:
     parser.add_argument("found", nargs="+", help="Files that benchmarks.quality wrote.")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
-    found: dict[str, list[dict[str, Any]]] = {}
+    items: dict[str, list[dict[str, Any]]] = {}
     for path in arguments.found:  # the seeds of one preset may be in several files
         for name, runs in json.loads(Path(path).read_text()).items():
-            found.setdefault(name, []).extend(runs)
-    rows = {row.run: row for row in reversed(ROWS) if row.name in found}  # one panel for rows that share their runs
+            items.setdefault(name, []).extend(runs)
+    rows = {row.run: row for row in reversed(ROWS) if row.name in items}  # one panel for rows that share their runs
     columns = min(2, len(rows))
     lines = -(-len(rows) // columns)
     figure, panels = plt.subplots(lines, columns, figsize=(5 * columns, 3.2 * lines), squeeze=False, facecolor=PAPER)
     for axes, row in zip(panels.flat, reversed(list(rows.values()))):
-        draw(axes, row, found[row.name])
+        draw(axes, row, items[row.name])
     for axes in panels.flat[len(rows) :]:
         axes.set_visible(False)
     figure.tight_layout()

@@ -115,16 +115,16 @@ class Layout:
         """
         self._flush()
         ended: set[str] = set()  # above the current depth
-        for depth, found in enumerate(self._depths):
-            if splits == "labels" or not found.names:
+        for depth, result in enumerate(self._depths):
+            if splits == "labels" or not result.names:
                 break
-            ended |= found.ended
-            named = _named(found.names)
+            ended |= result.ended
+            named = _named(result.names)
             if not named:
                 continue
-            others = [name for name in found.names if name not in named]
-            wrapped = len(found.above) == 1
-            clear = not others and not found.others and (_lie_above(found, ended) if wrapped else not ended)
+            others = [name for name in result.names if name not in named]
+            wrapped = len(result.above) == 1
+            clear = not others and not result.others and (_lie_above(result, ended) if wrapped else not ended)
             if not clear and splits != "folders":
                 if splits == "auto" and (labelled or set(named.values()) != {"train"}):
                     raise InputError(_ambiguous(where, named, others))
@@ -143,12 +143,12 @@ class Layout:
         """Return the number of pictures in the folders of each split; None for those in none."""
         self._flush()
         named = dict(labels.named)
-        found = Counter[str | None]()
+        result = Counter[str | None]()
         if labels.depth is not None:
             for name, count in self._depth(labels.depth).names.items():
-                found[named.get(name)] += count
-        found[None] += self.pictures - found.total()
-        return +found
+                result[named.get(name)] += count
+        result[None] += self.pictures - result.total()
+        return +result
 
     def strays(self, labels: Labels) -> int:
         """Return the number of pictures outside the folders of splits."""
@@ -180,15 +180,15 @@ class Layout:
         if len(ended) < _KEPT:
             ended.add("/".join(parts))
         for depth, name in enumerate(parts):
-            found = self._depths[depth]
-            if len(found.above) < 2:
-                found.above.add("/".join(parts[:depth]))
-            if name in found.names or len(found.names) < _KEPT or split_named(name):
-                found.names[name] += count
+            result = self._depths[depth]
+            if len(result.above) < 2:
+                result.above.add("/".join(parts[:depth]))
+            if name in result.names or len(result.names) < _KEPT or split_named(name):
+                result.names[name] += count
             else:
-                found.others += count
+                result.others += count
             if depth and name == parts[depth - 1]:
-                found.repeated += count
+                result.repeated += count
 
 
 def merged(labels: Labels) -> str:

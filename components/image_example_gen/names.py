@@ -14,6 +14,6 @@ def suffix_of(path: str) -> str:
     return posixpath.splitext(path)[1].lower() or "without a suffix"
 
 
-def ending(path: str, most: int) -> str:
+def ending(path: str, limit: int) -> str:
     """Return the end of a long path, to keep a line short."""
-    return path if len(path) <= most else f"…{path[1 - most :]}"
+    return path if len(path) <= limit else f"…{path[1 - limit :]}"

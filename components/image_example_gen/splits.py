@@ -31,8 +31,8 @@ def split_named(name: str) -> str | None:
     """Return the split that a whole name means, or None: train, train2017, TrainImages, trainset; eval, val, dev; TEST, test-1."""
     if not _ANY.search(name):
         return None
-    words = [word for word in _words(name) if word not in _VAGUE and word.strip(_DIGITS)]
-    return _meaning(words[0]) if len(words) == 1 else None
+    parts = [word for word in _words(name) if word not in _VAGUE and word.strip(_DIGITS)]
+    return _meaning(parts[0]) if len(parts) == 1 else None
 
 
 def split_of_prefix(prefix: str) -> str | None:
@@ -44,8 +44,8 @@ def split_in_name(name: str) -> str | None:
     """Return the split among the words of a name: `x_train`, `TrainA`, `cats-val-00001.tar`; None for none or several."""
     if not _ANY.search(name):
         return None
-    found = {split for word in _words(name) if (split := _meaning(word))}
-    return found.pop() if len(found) == 1 else None
+    items = {split for word in _words(name) if (split := _meaning(word))}
+    return items.pop() if len(items) == 1 else None
 
 
 def _words(name: str) -> list[str]:

@@ -22,7 +22,7 @@ def lint(text: str, target: Target = "kfp") -> list[Violation]:
         return problems
     rules = {**EVERYWHERE, **(VERTEX if target == "vertex" else OPEN_SOURCE)}
     # Sorted, because maps of protocol buffers have no order.
-    return problems + [Violation(name, *found) for name, rule in rules.items() for found in sorted(rule(spec), key=itemgetter(0))]
+    return problems + [Violation(name, *result) for name, rule in rules.items() for result in sorted(rule(spec), key=itemgetter(0))]
 
 
 def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Violation]]:
@@ -33,7 +33,7 @@ def _parsed(text: str, target: Target) -> tuple[dict[str, Any] | None, list[Viol
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
         return None, [Violation("not-yaml", "the file", f"is not YAML: {problem}")]
     spec = documents[0] if documents else None
-    problems = [Violation("documents", *found) for found in _more(documents[1:], target)]
+    problems = [Violation("documents", *result) for result in _more(documents[1:], target)]
     if isinstance(spec, dict) and "pipelineSpec" in spec:
         if target == "kfp":
             hint = "give the runner an output_filename that ends in .yaml, so that it writes a PipelineSpec"

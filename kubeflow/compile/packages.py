@@ -123,13 +123,13 @@ def _registry_of(deployment: Mapping[str, Any]) -> str:
 def _steps_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
     components = spec.get("components") or {}
     graphs = [each.get("dag") for each in (spec["root"], *components.values()) if isinstance(each, dict)]
-    found = []
+    items = []
     for name, task in (item for graph in graphs if graph for item in (graph.get("tasks") or {}).items()):
         component = components.get((task.get("componentRef") or {}).get("name")) or {}
         always = (task.get("triggerPolicy") or {}).get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
         if "executorLabel" in component and not always:
-            found.append(name)
-    return tuple(found)
+            items.append(name)
+    return tuple(items)
 
 
 def _split(given: Sequence[str]) -> dict[str, str]:

@@ -80,9 +80,9 @@ def _runs(spec: Part, task: Part, executor: str) -> bool:
 
 def schema_version(spec: Part) -> Problems:
     """Require the only schema version that Kubeflow Pipelines reads."""
-    found = spec.get("schemaVersion")
-    if found != SCHEMA:
-        yield "schemaVersion", f"is {found}, but servers read only {SCHEMA}: set use_pipeline_spec_2_1=True"
+    result = spec.get("schemaVersion")
+    if result != SCHEMA:
+        yield "schemaVersion", f"is {result}, but servers read only {SCHEMA}: set use_pipeline_spec_2_1=True"
 
 
 def resolvers(spec: Part) -> Problems:
@@ -268,9 +268,9 @@ def dollars(spec: Part) -> Problems:
     """
     for name, task in _tasks(spec):
         for key, given in _at(task, "inputs", "parameters").items():
-            found = re.search(r"\$\$|\$\([A-Za-z_]\w*\)", str(_at(given, "runtimeValue").get("constant", "")))
-            if found:
-                yield name, f"has {found[0]} in its parameter {key}, which Kubernetes replaces: change the text"
+            match = re.search(r"\$\$|\$\([A-Za-z_]\w*\)", str(_at(given, "runtimeValue").get("constant", "")))
+            if match:
+                yield name, f"has {match[0]} in its parameter {key}, which Kubernetes replaces: change the text"
 
 
 def empty_outputs(spec: Part) -> Problems:

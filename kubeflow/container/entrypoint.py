@@ -79,16 +79,16 @@ def main(arguments: Sequence[str] | None = None, sleep: Callable[[float], None] 
     record = record_of(outcome) | {"started": started}
     if parsed.component not in VERDICTS:
         leave_record(parsed.registry, run, record, sleep)
-    found = record.get("error")
+    value = record.get("error")
     if error is None:
         result = outcome_line(outputs["verdict"].uri) if parsed.component in VERDICTS else record["said"]
         LOGGER.info("%s: %s", parsed.component, result or "done")
         return 0
-    message = f"{parsed.component}: {Status(found['status']).word}: {'; '.join(found['reasons'])}"
-    pause = pause_before_next(found["status"] == Status.FAULT, parsed.retries, parsed.pause)
+    message = f"{parsed.component}: {Status(value['status']).word}: {'; '.join(value['reasons'])}"
+    pause = pause_before_next(value["status"] == Status.FAULT, parsed.retries, parsed.pause)
     if pause is None:
         LOGGER.error("%s", message)
-        return found["status"]
+        return value["status"]
     LOGGER.warning("%s; retrying in %d s", message, pause)
     sleep(pause)
     return again(uris, sys.argv[1:] if arguments is None else arguments)
@@ -152,9 +152,9 @@ def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_a
     invocation["outputs"]["artifacts"].pop(LOGS, None)
     to_folders(invocation)
     invocation["outputs"]["outputFile"] = to_folder(invocation["outputs"]["outputFile"])
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if issubclass(import_utils.import_class_by_path(parsed.executor_class_path), BaseExampleGenExecutor):
-        found = run_driver(invocation)
+        result = run_driver(invocation)
     parsed.json_serialized_invocation_args = json.dumps(invocation)
     kubeflow_v2_run_executor._run_executor(parsed, beam_args)
 
@@ -162,7 +162,7 @@ def run_component(parsed: argparse.Namespace, invocation: dict[str, Any], beam_a
         written = json.load(file)
     outputs = {}
     for key, artifact in artifacts_of(written):
-        artifact.setdefault("metadata", {}).update(found)
+        artifact.setdefault("metadata", {}).update(result)
         outputs[key] = Output(artifact["uri"], whole_numbers(artifact["metadata"]))
         if artifact.get("name") == artifact["uri"]:
             del artifact["name"]

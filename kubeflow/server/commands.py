@@ -189,10 +189,10 @@ def _check_file(file: str, options: dict[str, Any]) -> None:
 
     package, target = read_package(file), options["target"]
     # The rule on lost defaults does not apply here: each run is given a value for every parameter.
-    found = next((each for each in lint(package.path.read_text("utf-8"), target) if each.rule != "parameter"), None)
-    if found is not None:
+    result = next((each for each in lint(package.path.read_text("utf-8"), target) if each.rule != "parameter"), None)
+    if result is not None:
         more = f"darkroom lint {file}" + (" --target vertex" if target == "vertex" else "")
-        raise InputError(f"{file} cannot run there: {found}; `{more}` lists all problems")
+        raise InputError(f"{file} cannot run there: {result}; `{more}` lists all problems")
     fill_parameters(package, options["parameters"])
 
 

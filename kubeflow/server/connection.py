@@ -73,10 +73,10 @@ class Retry:
         """
 
         def give_up(state: tenacity.RetryCallState) -> _T:
-            found = look_up()
-            if found is None:
+            result = look_up()
+            if result is None:
                 raise Unavailable(f"{state.outcome.exception()}, {self.attempts} times over") from None
-            return found
+            return result
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(LostAnswer),
@@ -97,18 +97,18 @@ class Retry:
 
         def send() -> _T:
             nonlocal lost
-            if lost and (found := look_up()) is not None:
-                return found
+            if lost and (result := look_up()) is not None:
+                return result
             try:
                 return create()
             except LostAnswer:
                 lost = True
                 raise
             except Conflict:
-                found = look_up()
-                if found is None:
+                result = look_up()
+                if result is None:
                     raise
-                return found
+                return result
 
         return self.call(send, look_up)
 
@@ -199,8 +199,8 @@ class Connection:
         Newer servers (2.14 and 2.17 do) keep both names, and refuse the first one again. Items whose displayed name differs only in
         case are left out.
         """
-        found = self._equal(service, method, items, "name", name, arguments)
-        return [each for each in found if each.display_name and each.display_name.lower() != name.lower()]
+        result = self._equal(service, method, items, "name", name, arguments)
+        return [each for each in result if each.display_name and each.display_name.lower() != name.lower()]
 
     def page_url(self, where: str) -> str:
         """Return the address of a page of the user interface."""

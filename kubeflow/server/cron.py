@@ -69,10 +69,10 @@ def from_kfp(six: str) -> str | None:
 
 def parse_every(text: str) -> int:
     """Return the seconds of an interval such as 30m, 6h, 1d or 1d12h; raise InputError if it is none, or less than a minute."""
-    found = _DURATION.fullmatch(text.strip())
-    if not found or not any(found.groups()):
+    match = _DURATION.fullmatch(text.strip())
+    if not match or not any(match.groups()):
         raise InputError(f"--every {text!r} is no interval: write days, hours and minutes, such as 30m, 6h, 1d or 1d12h")
-    days, hours, minutes = (int(group or 0) for group in found.groups())
+    days, hours, minutes = (int(group or 0) for group in match.groups())
     seconds = days * _DAY + hours * _HOUR + minutes * _MINUTE
     if seconds < _MINUTE:
         raise InputError(f"--every {text!r} is less than a minute, the least there is")

@@ -65,14 +65,14 @@ def read_verdict(place: str, seconds: float = SECONDS) -> Verdict:
     Raises:
         NotRead: It does not exist, the store cannot be reached from here, or the file is not a verdict.
     """
-    found: list[bytes] = []
+    items: list[bytes] = []
     registry = place.rsplit("/", 3)[0]
     if not store.is_uri(place) and not Path(registry).is_dir():
         raise NotRead(f"{registry} is no folder of this machine")
     try:
         with hushed():  # the stores' clients print warnings at import
-            within(seconds, lambda: found.append(store.read(place)))
-        verdict = parse_verdict(found[0])
+            within(seconds, lambda: items.append(store.read(place)))
+        verdict = parse_verdict(items[0])
     except FileNotFoundError:
         raise NotRead(f"there is none, {place}") from None
     except TimeoutError:

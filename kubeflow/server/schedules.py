@@ -131,10 +131,10 @@ def schedule(
 
 def pause(name: str, connection: Connection) -> list[str]:
     """Stop a schedule from firing, without deleting it; return its ids. The errors are those of `schedule`."""
-    found = _required(connection, name)
-    for each in found:
+    result = _required(connection, name)
+    for each in result:
         connection.call("RecurringRun", "disable_recurring_run", recurring_run_id=each.recurring_run_id)
-    return [each.recurring_run_id for each in found]
+    return [each.recurring_run_id for each in result]
 
 
 def resume(name: str, connection: Connection) -> str:
@@ -156,8 +156,8 @@ def remove(name: str, connection: Connection) -> tuple[list[str], list[Left]]:
 def list_schedules(connection: Connection) -> list[Listed]:
     """Return all schedules, sorted by name; raise InputError if the server refuses, and ServerFault if it fails."""
     names: dict[tuple[str, str], str] = {}
-    found = sorted(_all(connection), key=lambda each: (each.display_name, each.created_at))
-    return [_listed(connection, each, names) for each in found]
+    items = sorted(_all(connection), key=lambda each: (each.display_name, each.created_at))
+    return [_listed(connection, each, names) for each in items]
 
 
 def _trigger(cron: str | None, every: str | None, timezone: str | None) -> tuple[Any, str]:
@@ -286,8 +286,8 @@ def _version_name(connection: Connection, recurring: Any, names: dict[tuple[str,
     key = (named.pipeline_id, version)
     if key not in names:
         try:
-            found = connection.call("Pipeline", "get_pipeline_version", pipeline_id=key[0], pipeline_version_id=version)
-            names[key] = found.display_name or version
+            result = connection.call("Pipeline", "get_pipeline_version", pipeline_id=key[0], pipeline_version_id=version)
+            names[key] = result.display_name or version
         except NotFound:
             names[key] = version
     return names[key]

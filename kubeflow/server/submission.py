@@ -97,8 +97,8 @@ def submit(
     )
 
     def look_up() -> Any | None:
-        found = connection.named("Run", "list_runs", "runs", name, experiment_id=experiment_id)
-        return next((run for run in found if run.description == mark), None)
+        result = connection.named("Run", "list_runs", "runs", name, experiment_id=experiment_id)
+        return next((run for run in result if run.description == mark), None)
 
     run = connection.make(look_up, "Run", "create_run", body=body)
     return Submission(run.run_id, connection.page_url(f"runs/details/{run.run_id}"), name, version, root)
@@ -146,8 +146,8 @@ def ensure_experiment(connection: Connection, name: str) -> str:
         return next(iter(connection.named("Experiment", "list_experiments", "experiments", name, **_namespace(connection))), None)
 
     body = api.V2beta1Experiment(display_name=name, namespace=connection.namespace)
-    found = look_up() or connection.make(look_up, "Experiment", "create_experiment", body=body)
-    return found.experiment_id
+    result = look_up() or connection.make(look_up, "Experiment", "create_experiment", body=body)
+    return result.experiment_id
 
 
 def reference(version: Version) -> Any:

@@ -139,10 +139,10 @@ def schedule(
 
 def pause(name: str, place: Place) -> list[str]:
     """Stop a schedule from firing, without deleting it; see `kubeflow.server.schedules.pause`."""
-    found = [each for each in _required(place, name) if _active(each)]
-    for each in found:
+    items = [each for each in _required(place, name) if _active(each)]
+    for each in items:
         place.retry.call(partial(_asked, each.pause))
-    return [each.gca_resource.name for each in found]
+    return [each.gca_resource.name for each in items]
 
 
 def resume(name: str, place: Place) -> str:
@@ -161,8 +161,8 @@ def remove(name: str, place: Place) -> tuple[list[str], list[Left]]:
 
 def list_schedules(place: Place) -> list[Listed]:
     """Return all schedules of the project in the region, sorted by name."""
-    found = _all(_library(), place)
-    return [_listed(each) for each in sorted(found, key=lambda each: each.gca_resource.display_name)]
+    result = _all(_library(), place)
+    return [_listed(each) for each in sorted(result, key=lambda each: each.gca_resource.display_name)]
 
 
 def _library() -> Any:
@@ -286,16 +286,16 @@ def _id_of(schedule: Any) -> str:
 
 
 def _listed(schedule: Any) -> Listed:
-    found = schedule.gca_resource
+    result = schedule.gca_resource
     return Listed(
-        name=found.display_name,
-        id=found.name,
-        cron=found.cron,
-        written=_without_zone(found.cron),
+        name=result.display_name,
+        id=result.name,
+        cron=result.cron,
+        written=_without_zone(result.cron),
         enabled=_active(schedule),
         version=_job_of(schedule).labels.get(_LABEL, ""),
-        last=found.last_scheduled_run_response.scheduled_run_time if "last_scheduled_run_response" in found else None,
-        next=found.next_run_time if "next_run_time" in found else None,
+        last=result.last_scheduled_run_response.scheduled_run_time if "last_scheduled_run_response" in result else None,
+        next=result.next_run_time if "next_run_time" in result else None,
     )
 
 

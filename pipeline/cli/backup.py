@@ -30,8 +30,8 @@ def backup(out: Path, work: Path) -> None:
     from pipeline.maintenance.backup import backup as copy
     from pipeline.workspace.layout import Workspace
 
-    found = copy(out, Workspace(work.expanduser().absolute()))
-    click.echo(f"wrote {escaped(shown(out))}: {found}; artifacts, models and reports are not in it", err=is_standard_output(out))
+    result = copy(out, Workspace(work.expanduser().absolute()))
+    click.echo(f"wrote {escaped(shown(out))}: {result}; artifacts, models and reports are not in it", err=is_standard_output(out))
 
 
 @click.command()

@@ -83,17 +83,19 @@ def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
         with quiet(Path(os.devnull)):
             from pipeline.maintenance.gc import carry_out, megabytes, plan
 
-            found = plan(workspace, keep)
-        for line in found.lines():
+            result = plan(workspace, keep)
+        for line in result.lines():
             click.echo(f"  {line}")
-        if not found.sizes:
+        if not result.sizes:
             click.echo("nothing to remove")
-        elif dry_run or not (yes or (sys.stdin.isatty() and click.confirm(f"remove these {megabytes(found.bytes)}?"))):
-            click.echo(f"{megabytes(found.bytes)} could be freed; nothing was removed" + ("" if dry_run else " (--yes removes it)"))
+        elif dry_run or not (yes or (sys.stdin.isatty() and click.confirm(f"remove these {megabytes(result.bytes)}?"))):
+            click.echo(
+                f"{megabytes(result.bytes)} could be freed; nothing was removed" + ("" if dry_run else " (--yes removes it)")
+            )
         else:
             with quiet(Path(os.devnull)):
-                carry_out(workspace, found)
-            click.echo(f"removed: {megabytes(found.bytes)}")
+                carry_out(workspace, result)
+            click.echo(f"removed: {megabytes(result.bytes)}")
 
 
 COMMANDS = (rollback, gc)

@@ -14,9 +14,9 @@ def filled(text: str, field: str) -> str:
     """Return the value of a configuration field with each `${NAME}` replaced by that environment variable, or raise InputError."""
 
     def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1], "").strip()
-        if not found:
+        result = os.environ.get(match[1], "").strip()
+        if not result:
             raise InputError(f"{field} asks for the environment variable {match[1]}, which is not set")
-        return found
+        return result
 
     return VARIABLE.sub(value, text)

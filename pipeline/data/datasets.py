@@ -138,12 +138,12 @@ def _prepare_idx(source: Source, own: Path, roots: list[Path]) -> PreparedDatase
 
 def _find_idx(folder: Path, source: Source) -> list[Path]:
     """Return all files of a data set in `folder`, or an empty list if one is missing."""
-    found = []
+    items = []
     for packed in source.files:
         plain = packed.removesuffix(".gz")
         names = (packed, plain, plain.replace("-idx", ".idx"))
-        found += [folder / name for name in names if (folder / name).is_file()][:1]
-    return found if len(found) == len(source.files) else []
+        items += [folder / name for name in names if (folder / name).is_file()][:1]
+    return items if len(items) == len(source.files) else []
 
 
 def _is_another(files: Iterable[Path], source: Source) -> bool:
@@ -171,8 +171,8 @@ def _prepare_cifar10(own: Path, roots: list[Path]) -> PreparedDataset:
         if batches:
             _convert_cifar10(batches, converted)
         else:
-            found = next((path for path in archives if path.is_file()), None)
-            _unpack_and_convert_cifar10(found or _download(CIFAR10, archive, own), converted)
+            result = next((path for path in archives if path.is_file()), None)
+            _unpack_and_convert_cifar10(result or _download(CIFAR10, archive, own), converted)
     return PreparedDataset(str(converted), CIFAR10.label_names)
 
 

@@ -69,15 +69,15 @@ def propose(schema: schema_pb2.Schema, statistics: Path) -> schema_pb2.Schema:
     splits = [_load(path) for path in sorted(statistics.glob("Split-*/FeatureStats.pb"))]
     for feature in proposed.feature:
         if feature.name in NUMBERS:
-            ranges = [found for split in splits if (found := range_of(split, feature.name))]
+            ranges = [result for split in splits if (result := range_of(split, feature.name))]
             if ranges:
                 feature.int_domain.min = round(min(low for low, _ in ranges))
                 feature.int_domain.max = round(max(high for _, high in ranges))
         elif feature.name == LABEL:
-            found = [values for split in splits if (values := values_of(split, LABEL))]
-            labels = sorted({label for values in found for label in values.counts})
+            result = [values for split in splits if (values := values_of(split, LABEL))]
+            labels = sorted({label for values in result for label in values.counts})
             feature.ClearField("string_domain")
-            if any(labels) and all(values.complete for values in found):
+            if any(labels) and all(values.complete for values in result):
                 feature.string_domain.value.extend(labels)
     return proposed
 
@@ -87,16 +87,16 @@ def differences(old: schema_pb2.Schema, new: schema_pb2.Schema) -> list[str]:
     from components.data_gate.anomaly_text import FEATURES
 
     before, after = ({feature.name: feature for feature in schema.feature} for schema in (old, new))
-    found = []
+    items = []
     for name in sorted(before.keys() | after.keys()):
         word = FEATURES.get(name, name)
         if name not in after:
-            found.append(f"{word}: no longer asked for")
+            items.append(f"{word}: no longer asked for")
         elif name not in before:
-            found.append(f"{word}: newly asked for")
+            items.append(f"{word}: newly asked for")
         elif before[name] != after[name]:
-            found.append(f"{word}: {_difference(before[name], after[name])}")
-    return found
+            items.append(f"{word}: {_difference(before[name], after[name])}")
+    return items
 
 
 def accept(proposed: schema_pb2.Schema, config: Path) -> Path:

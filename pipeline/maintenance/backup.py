@@ -61,7 +61,7 @@ def backup(out: Path, workspace: Workspace) -> Contents:
             why = fault(copy)
             if why:
                 raise damaged(workspace, why)
-            found = contents(copy)
+            result = contents(copy)
             if stream:
                 with copy.open("rb") as file:
                     send(file, out)
@@ -73,7 +73,7 @@ def backup(out: Path, workspace: Workspace) -> Contents:
         raise InputError(f"cannot write {shown(out)}: {error.strerror or error}") from None
     except sqlite3.DatabaseError as error:
         raise _translated(error, workspace, out) from None
-    return found
+    return result
 
 
 def _check_place(out: Path, workspace: Workspace) -> None:
@@ -147,17 +147,17 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
             why = fault(copy) or _unreadable(copy)
             if why:
                 raise InputError(f"{source} cannot be restored: {why}")
-            found = contents(copy)
+            result = contents(copy)
             # New ids start above all ids that were ever used in this work folder. A folder's name then means the same
             # execution in every database.
             orphans.count_on(copy, max(_last_id(database), orphans.highest(workspace)))
             before = _put_by(database)
             _into_place(copy, followed(database))
-        moved = orphans.set_aside(workspace, lambda number: number not in found.executions)
-        back = orphans.bring_back(workspace, found.executions)
+        moved = orphans.set_aside(workspace, lambda number: number not in result.executions)
+        back = orphans.bring_back(workspace, result.executions)
         missing = _mark_gone(workspace)
     aside, served = workspace.root / orphans.ASIDE, versions(workspace.serving)
-    unknown = ", ".join(str(number) for number in served if number not in found.pushed)
+    unknown = ", ".join(str(number) for number in served if number not in result.pushed)
     current = max(served, default=None)
     lines = {
         f"the database that was there is {before}": before,
@@ -166,16 +166,16 @@ def restore(source: Path, workspace: Workspace) -> list[str]:
         f"files of {missing:,} artifacts that it knows are not there any more: they count as deleted": missing,
         f"in serving/ there stay versions that it does not know: {unknown}; version {current} is in service": unknown,
     }
-    return [f"restored {database} from {source}: {found}", *(line for line, happened in lines.items() if happened)]
+    return [f"restored {database} from {source}: {result}", *(line for line, happened in lines.items() if happened)]
 
 
 def fault(database: Path) -> str | None:
     """Return the fault of an ML Metadata database, or None if it is sound."""
     try:
         with _opened(database) as store:
-            found = [row[0] for row in store.execute("PRAGMA integrity_check(1)")]
-            if found != ["ok"]:
-                return " ".join(found[0].replace("*** in database main ***", "").split())
+            items = [row[0] for row in store.execute("PRAGMA integrity_check(1)")]
+            if items != ["ok"]:
+                return " ".join(items[0].replace("*** in database main ***", "").split())
             tables = {row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.OperationalError:  # for example a lock
         raise
@@ -274,10 +274,10 @@ def _last_id(database: Path) -> int:
     """Return the last execution id of a database; 0 if there is none, or it cannot be read."""
     try:
         with _opened(database) as store:
-            found = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'Execution'").fetchone()
+            result = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'Execution'").fetchone()
     except sqlite3.DatabaseError:
         return 0
-    return found[0] if found else 0
+    return result[0] if result else 0
 
 
 @contextmanager

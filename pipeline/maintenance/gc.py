@@ -75,7 +75,7 @@ def plan(workspace: Workspace, keep: int) -> Plan:
         raise InputError(f"--keep must be at least 1, not {keep}: the model in service always stays")
     if not exists(workspace):
         raise InputError(f"nothing was run in {workspace.root} yet")
-    store, found = open_store(workspace), Plan(workspace.root)
+    store, result = open_store(workspace), Plan(workspace.root)
     runs, pushed = _kept_runs(store, workspace, keep), versions(workspace.serving)
     needed, executions = _needed(store, runs, pushed[-keep:])
     live = [artifact for artifact in store.get_artifacts() if artifact.state != artifact.DELETED]
@@ -87,25 +87,25 @@ def plan(workspace: Workspace, keep: int) -> Plan:
         or (artifact.id not in needed and Path(artifact.uri).is_relative_to(workspace.artifacts))
         or (Path(artifact.uri).parent == workspace.serving and not Path(artifact.uri).exists())
     ]
-    found.artifacts = [artifact.id for artifact in obsolete]
+    result.artifacts = [artifact.id for artifact in obsolete]
     kept = {artifact.uri for artifact in live if artifact.id in needed}
     for folder in _artifact_folders(workspace):
         system = folder.parent.parent.name == ".system"
         if folder.name not in executions if system else str(folder) not in kept:
-            found.add(folder)
+            result.add(folder)
     for version in pushed[:-keep]:
-        found.add(workspace.serving / str(version))
+        result.add(workspace.serving / str(version))
     uris = {artifact.uri for artifact in obsolete}
-    found.known = [path for path in found.sizes if path.is_relative_to(workspace.artifacts) and str(known_as(path)) in uris]
+    result.known = [path for path in result.sizes if path.is_relative_to(workspace.artifacts) and str(known_as(path)) in uris]
     for path in unfinished_paths(workspace):
-        found.add(path)
+        result.add(path)
     kept_runs = runs | _pushed_by(workspace, pushed[-keep:])
     for run in workspace.runs():
         if run.name not in kept_runs:
             for path in (*run.iterdir(), *workspace.root.glob(f"rejects/{run.name}*.jsonl")):
                 if path.name not in KEPT_OF_A_RUN:
-                    found.add(path)
-    return found
+                    result.add(path)
+    return result
 
 
 def carry_out(workspace: Workspace, found: Plan) -> None:

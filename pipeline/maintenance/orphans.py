@@ -18,8 +18,8 @@ PATTERNS = ("*/*/*", "*/.system/executor_execution/*")  # NODE/KEY/EXECUTION, an
 
 def folders(root: Path) -> dict[Path, int]:
     """Return the folders of executions below a pipeline's root, as relative paths with the execution's id."""
-    found = (path for pattern in PATTERNS for path in root.glob(pattern))
-    return {path.relative_to(root): int(path.name) for path in found if path.name.isascii() and path.name.isdecimal()}
+    result = (path for pattern in PATTERNS for path in root.glob(pattern))
+    return {path.relative_to(root): int(path.name) for path in result if path.name.isascii() and path.name.isdecimal()}
 
 
 def highest(workspace: Workspace) -> int:
@@ -50,12 +50,12 @@ def put_away(workspace: Workspace) -> list[int]:
 
 def set_aside(workspace: Workspace, unknown: Callable[[int], bool]) -> list[int]:
     """Move the folders of executions whose id is `unknown` out of the pipeline's root, and return the ids."""
-    found = {path: number for path, number in folders(workspace.artifacts).items() if unknown(number)}
+    items = {path: number for path, number in folders(workspace.artifacts).items() if unknown(number)}
     aside = workspace.root / ASIDE / datetime.datetime.now().strftime("%Y%m%d-%H%M%S-%f")
-    for path in found:
+    for path in items:
         LOGGER.warning("moving %s to %s: ML Metadata does not know of it", workspace.artifacts / path, aside)
         _move(workspace.artifacts / path, aside / path)
-    return sorted(set(found.values()))
+    return sorted(set(items.values()))
 
 
 def bring_back(workspace: Workspace, known: Collection[int]) -> list[int]:

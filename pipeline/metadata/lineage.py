@@ -137,11 +137,11 @@ def maker_of(store: MetadataStore, artifact: int) -> metadata_store_pb2.Executio
 def makers_of(store: MetadataStore, artifact: int) -> set[int]:
     """Return the executions that led to an artifact, back to the pictures, without those of the model that training began with."""
     maker = maker_of(store, artifact)
-    found = {maker.id}
+    items = {maker.id}
     for key, given in inputs_of(store, maker).items():
         if key != "base_model":
-            found |= makers_of(store, given.id)
-    return found
+            items |= makers_of(store, given.id)
+    return items
 
 
 def inputs_of(store: MetadataStore, execution: metadata_store_pb2.Execution) -> dict[str, metadata_store_pb2.Artifact]:

@@ -107,8 +107,8 @@ def claim(store: MetadataStore, work: str, folder: Path) -> str:
     record = pb.Context(type_id=kind, name=work)
     record.custom_properties["path"].string_value = f"{platform.node()}:{folder}"
     store.put_contexts([record])
-    found = owner(store)
-    return found[0] if found else work
+    result = owner(store)
+    return result[0] if result else work
 
 
 def is_used(store: MetadataStore) -> bool:

@@ -133,8 +133,8 @@ def settle(workspace: Workspace, asked: MetadataConfig) -> None:
 def _settle_mysql(workspace: Workspace, begun: Record | None, asked: MetadataConfig) -> None:
     store = mysql.open_store(asked)
     record = Record(begun.work if begun else uuid.uuid4().hex, asked)
-    found = mysql.owner(store)
-    if found is None:
+    result = mysql.owner(store)
+    if result is None:
         if begun and begun.mysql.place != asked.place:
             raise InputError(f"{workspace.root} was created with {begun.mysql.place}, and {asked.place} is empty: use the former")
         if mysql.is_used(store):
@@ -144,10 +144,10 @@ def _settle_mysql(workspace: Workspace, begun: Record | None, asked: MetadataCon
             return
         if begun is None:
             (workspace.root / RECORD).unlink()
-        found = mysql.owner(store)
-    if found[0] != record.work:
+        result = mysql.owner(store)
+    if result[0] != record.work:
         raise InputError(
-            f"{asked.place} belongs to another work folder, {found[1]}: give this one a database of its own by metadata.database; "
+            f"{asked.place} belongs to another work folder, {result[1]}: give this one a database of its own by metadata.database; "
             "if that folder is gone, drop the database and make it anew"
         )
     if record != begun:  # the server has moved, or the account has changed

@@ -132,15 +132,15 @@ def _record(uri: str, config: Config, verdict: Verdict, folder: Path) -> None:
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    return found.experiment_id if found else client.create_experiment(name)
+    result = client.get_experiment_by_name(name)
+    return result.experiment_id if result else client.create_experiment(name)
 
 
 def tags(verdict: Verdict) -> dict[str, str]:
     """Return the tags by which a run can be found."""
     version = verdict.model.get("version")
-    found = {"run": verdict.run, "outcome": verdict.outcome, "gate": verdict.gate, "version": version}
-    return {f"darkroom.{name}": str(value) for name, value in found.items() if value is not None}
+    items = {"run": verdict.run, "outcome": verdict.outcome, "gate": verdict.gate, "version": version}
+    return {f"darkroom.{name}": str(value) for name, value in items.items() if value is not None}
 
 
 def parameters(config: Config) -> dict[str, str]:
@@ -160,12 +160,12 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 def figures(verdict: Verdict) -> Iterator[tuple[str, float, int]]:
     """Yield the name, value and step of every number of the verdict."""
-    found: dict[str, Any] = {"": verdict.figures, "baseline/": verdict.baseline, "drift/": verdict.drift}
+    items: dict[str, Any] = {"": verdict.figures, "baseline/": verdict.baseline, "drift/": verdict.drift}
     for kind in ("generated", "prior", "floor", "reconstruction"):
-        found[f"quality/{kind}/"] = verdict.quality.get(kind) or {}
-    found["pictures/"] = verdict.data.get("pictures", {})
-    found["seconds/"] = {step["name"]: step["seconds"] for step in verdict.components}
-    for prefix, values in found.items():
+        items[f"quality/{kind}/"] = verdict.quality.get(kind) or {}
+    items["pictures/"] = verdict.data.get("pictures", {})
+    items["seconds/"] = {step["name"]: step["seconds"] for step in verdict.components}
+    for prefix, values in items.items():
         yield from _numbers(prefix, values, 0)
 
 

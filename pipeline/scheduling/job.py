@@ -117,10 +117,10 @@ def secrets() -> list[str]:
 def variables(config: Config) -> dict[str, str]:
     """Return the environment variables that the configuration refers to, each with the field that refers to it."""
     texts = {"notify.webhook": config.notify.webhook, "mlflow.tracking_uri": config.mlflow.tracking_uri}
-    found = {name: field for field, text in texts.items() for name in VARIABLE.findall(text or "")}
+    items = {name: field for field, text in texts.items() for name in VARIABLE.findall(text or "")}
     if config.metadata.host is not None and config.metadata.password_env is not None:
-        found[config.metadata.password_env] = "metadata.password_env"
-    return found
+        items[config.metadata.password_env] = "metadata.password_env"
+    return items
 
 
 def _check_webhook(overrides: Iterable[str]) -> None:

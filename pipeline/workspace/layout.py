@@ -131,9 +131,9 @@ class Workspace:
         return False
 
 
-def command(words: str, work: str | Path) -> str:
+def command(arguments: str, work: str | Path) -> str:
     """Return a command on a work folder as the user would type it."""
-    return f"darkroom {words} --work {shlex.quote(str(work))}"
+    return f"darkroom {arguments} --work {shlex.quote(str(work))}"
 
 
 def _hold(file: IO[str]) -> None:

@@ -66,43 +66,43 @@ class Containers:
                 self.used.append(file)
             return
         try:
-            found = archives.find(folder, file, config, is_inner) if reader is archives else reader.find(folder, file, config)
+            result = archives.find(folder, file, config, is_inner) if reader is archives else reader.find(folder, file, config)
         except InputError:
             raise
         except Exception as error:
-            found = Rejected(file.path, reasons.UNREADABLE_CONTAINER.format(type(error).__name__))
-        if found is None:
+            result = Rejected(file.path, reasons.UNREADABLE_CONTAINER.format(type(error).__name__))
+        if result is None:
             self.others[suffix_of(file.path)] += 1
             return
         self.used.append(file)
-        if isinstance(found, Rejected):
-            self.left_out.append(found)
+        if isinstance(result, Rejected):
+            self.left_out.append(result)
         else:
-            self.others.update(found.others)
-            self.taken.append(found)
+            self.others.update(result.others)
+            self.taken.append(result)
 
 
 def find_containers(folder: str, files: Sequence[FoundFile], config: DataConfig) -> Containers:
     """Read the headers of the container files in a folder. Raise InputError if the configuration names something that none has."""
-    found = Containers()
+    result = Containers()
     files = sorted(files, key=lambda file: file.path)
     for file in files:
-        found.take(folder, file, config)
-    members = [member for archive in found.taken for member in archive.inner]
+        result.take(folder, file, config)
+    members = [member for archive in result.taken for member in archive.inner]
     for member in members:
-        found.take(folder, member, config)
-        if is_table(member.path) and member not in found.used[-1:]:
-            found.tables.append(member)
-            found.others.update(() if is_container(member.path) else (suffix_of(member.path),))
+        result.take(folder, member, config)
+        if is_table(member.path) and member not in result.used[-1:]:
+            result.tables.append(member)
+            result.others.update(() if is_container(member.path) else (suffix_of(member.path),))
     own = [file for file in (*files, *members) if is_array(file.path)]
-    found.used += own
+    result.used += own
     for each in find_arrays(folder, own, config):
-        (found.left_out if isinstance(each, Rejected) else found.taken).append(each)
-    found.left_out = [_in_plain_words(folder, left) for left in found.left_out]
-    found.taken.sort(key=lambda each: each.path)
-    found.notes = [note for each in found.taken for note in each.notes]
-    found.taken = [each for each in found.taken if each.count]
-    return found
+        (result.left_out if isinstance(each, Rejected) else result.taken).append(each)
+    result.left_out = [_in_plain_words(folder, left) for left in result.left_out]
+    result.taken.sort(key=lambda each: each.path)
+    result.notes = [note for each in result.taken for note in each.notes]
+    result.taken = [each for each in result.taken if each.count]
+    return result
 
 
 def _in_plain_words(folder: str, left: Rejected) -> Rejected:

@@ -47,9 +47,9 @@ def listed(images: str, config: DataConfig, fingerprint: str | None) -> Iterator
     if kept and (kept.images, kept.config, kept.sources.fingerprint) != (images, config, fingerprint):
         kept.listing.close()
         kept = None
-    found = kept or _listed_anew(images, config)
-    with found.listing:
-        yield found.sources, found.listing
+    result = kept or _listed_anew(images, config)
+    with result.listing:
+        yield result.sources, result.listing
 
 
 def _listed_anew(images: str, config: DataConfig) -> _Pass:

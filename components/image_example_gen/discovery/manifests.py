@@ -80,15 +80,15 @@ def _json_rows(path: str, stream: io.TextIOBase) -> Iterator[Row]:
 def columns_of(where: str, names: Any) -> dict[str, str]:
     """Return the names of the columns for path, label and split. Raise InputError if there is no column of paths."""
     lower = {str(name).strip().lower(): name for name in names}
-    found = {}
+    items = {}
     for column, spellings in _COLUMNS.items():
         spelling = next((spelling for spelling in spellings if spelling in lower), None)
         if spelling is not None:
-            found[column] = lower[spelling]
-    if "path" not in found:
+            items[column] = lower[spelling]
+    if "path" not in items:
         has = ", ".join(_shown(name) for name in list(lower)[:4]) + (" ..." if len(lower) > 4 else "")
         raise InputError(f"{printable(where)} has no column path (or url, file, file_name, image); it has {has or 'none'}")
-    return found
+    return items
 
 
 def _shown(name: object) -> str:

@@ -144,17 +144,17 @@ class Survey:
         if isinstance(file, Rejected):
             self.left_out.append(replace(file, path=path))
             return
-        found = FoundFile(path, file.size, file.mtime_ns) if prefix else file
+        result = FoundFile(path, file.size, file.mtime_ns) if prefix else file
         if is_picture(path):
             self.add(Entry(path, file.size), file.path)
-            self.mark(found)
+            self.mark(result)
             return
         if is_container(path):
-            self.containers.append(found)
+            self.containers.append(result)
         else:
             self.others[suffix_of(path)] += 1
         if is_table(path):
-            self.tables.append(found)
+            self.tables.append(result)
 
     def mark(self, file: FoundFile) -> None:
         """Add a file to the fingerprint."""
@@ -181,41 +181,43 @@ class Survey:
         """Return the results. Raise InputError if there is nothing to read, or nothing to train on."""
         if not any(self.splits_told):
             self.splits_told.clear()  # a column or pattern without any split: use folders
-        tables, told = self.label_tables(folder, self.tables if self.count else ())
+        tables, stated = self.label_tables(folder, self.tables if self.count else ())
         config = self.config
-        if told and config.label_file and config.splits == "auto":  # pictures missing in the label file may be in a split's folder
+        if (
+            stated and config.label_file and config.splits == "auto"
+        ):  # pictures missing in the label file may be in a split's folder
             config = replace(config, splits="folders")
-        found = find_containers(folder, self.containers, config)
+        result = find_containers(folder, self.containers, config)
         if not config.label_file:
-            inner, told_inside = self.label_tables(folder, found.tables)
-            tables, told = (*tables, *inner), told | told_inside
-        self.left_out += found.left_out
-        self.others.update(found.others)
+            inner, stated_inside = self.label_tables(folder, result.tables)
+            tables, stated = (*tables, *inner), stated | stated_inside
+        self.left_out += result.left_out
+        self.others.update(result.others)
         self.others -= self.said_tables
-        for file in found.used:
+        for file in result.used:
             self.mark(file)
             self.bytes += max(file.size, 0)
-        if not self.count and not found.taken:
+        if not self.count and not result.taken:
             raise InputError(self.nothing())
-        whole = whole_layout(self.layout, found.taken, self.skipped)
+        whole = whole_layout(self.layout, result.taken, self.skipped)
         labels = self.labels(whole, config)
-        found.place(labels)
-        self.check_split_folders(folder, labels, whole, found)
+        result.place(labels)
+        self.check_split_folders(folder, labels, whole, result)
         file_splits = +self.splits_told or self.layout.splits(labels)
-        own = {split for split, count in file_splits.items() if count} | told
-        for container in found.taken:
+        own = {split for split, count in file_splits.items() if count} | stated
+        for container in result.taken:
             own |= splits_of(container)
         if not own & {"train", None} and self.config.heeds_splits:
             raise InputError(nothing_to_train_on(self.images, own, self.left_out))
-        self.say(folder, labels, whole, found)
+        self.say(folder, labels, whole, result)
         return Sources(
             folder=folder,
             files=self.count,
-            containers=tuple(found.taken),
+            containers=tuple(result.taken),
             labels=labels,
             tables=tables,
             own_splits=frozenset(own),
-            splits_from=tuple(self.splits_from(labels, found, told)),
+            splits_from=tuple(self.splits_from(labels, result, stated)),
             file_splits=file_splits,
             sample=tuple(sorted(path for _, path in self.sample)),
             left_out=tuple(sorted(self.left_out, key=lambda left: left.path)),
@@ -281,7 +283,7 @@ class Survey:
             beside = [file for file in self.tables if file not in found.used and not (self.count and is_metadata(file.path))]
             self.notes += unused(folder, [*beside, *(file for file in found.tables if not is_metadata(file.path))])
 
-    def splits_from(self, labels: Labels, found: Containers, told: set[str | None]) -> Iterator[str]:
+    def splits_from(self, labels: Labels, found: Containers, stated: set[str | None]) -> Iterator[str]:
         """Yield the origins of splits, in words."""
         if self.splits_told:
             yield "the manifest" if self.manifest else "data.label_pattern"
@@ -295,7 +297,7 @@ class Survey:
         if rows:
             more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
             yield f"{printable(posixpath.basename(min(rows)))[-40:]}{more}"
-        if told - {None}:
+        if stated - {None}:
             yield "the table of labels"
 
     def nothing(self) -> str:
@@ -312,14 +314,14 @@ class Survey:
 
 def alike(notes: Sequence[str]) -> list[str]:
     """Merge notes that differ only in the file's name before the colon, such as those for the shards of one set."""
-    by_words: dict[str, list[str]] = {}
+    by_text: dict[str, list[str]] = {}
     for note in notes:
-        name, colon, words = note.partition(": ")
-        by_words.setdefault(words if colon else "", []).append(note if not colon else name)
+        name, colon, text = note.partition(": ")
+        by_text.setdefault(text if colon else "", []).append(note if not colon else name)
     return [
         line
-        for words, names in by_words.items()
-        for line in (names if not words else [f"{names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}: {words}"])
+        for text, names in by_text.items()
+        for line in (names if not text else [f"{names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}: {text}"])
     ]
 
 

@@ -89,12 +89,12 @@ def columns(path: str) -> dict[str, str]:
 
 def unused(folder: str, files: Sequence[FoundFile]) -> list[str]:
     """Return notes on tables whose labels are not used."""
-    said = []
+    notes = []
     for file in files[:20]:
         if "label" in columns(join(folder, file.path)):
             name = printable(file.path)
-            said.append(f"{name} has labels that are not used: data.label_file={name} takes them")
-    return said
+            notes.append(f"{name} has labels that are not used: data.label_file={name} takes them")
+    return notes
 
 
 def separated(folder: str, path: str, only: str = "") -> str:
@@ -160,13 +160,13 @@ class Repeats:
         return self._found[:3]
 
 
-def _example(rows: Iterable[Row], hashes: np.ndarray, words: Callable[[Row], str]) -> tuple[str, str, str]:
+def _example(rows: Iterable[Row], hashes: np.ndarray, describe: Callable[[Row], str]) -> tuple[str, str, str]:
     """Return one of the pictures with these hashes, and two different values for it."""
     wanted, first = set(hashes[:1000].tolist()), dict[str, str]()
     for row in rows:
         path = composed(row.path)
-        if hash(path) in wanted and first.setdefault(path, words(row)) != words(row):
-            return ending(printable(path), 40), printable(first[path])[:20], printable(words(row))[:20]
+        if hash(path) in wanted and first.setdefault(path, describe(row)) != describe(row):
+            return ending(printable(path), 40), printable(first[path])[:20], printable(describe(row))[:20]
     return "one", "one", "another"  # changed in between
 
 

@@ -61,8 +61,8 @@ class ArchivePictures(Container):
         """Return a member as an item, or None if it is not a picture and is not missed."""
         path = f"{self.path}/{member.name}" if member.name else self.path
         if member.refused:
-            said = is_picture(member.name) or member.refused in (ENDLESS, reasons.LEADS_OUT)
-            return Rejected(path, member.refused) if said else None
+            expected = is_picture(member.name) or member.refused in (ENDLESS, reasons.LEADS_OUT)
+            return Rejected(path, member.refused) if expected else None
         if not is_picture(member.name):
             return Rejected(path, reasons.NESTED) if is_archive(member.name) else None
         if member.size > config.max_file_megabytes * 1e6:
@@ -199,7 +199,7 @@ class _Finder:
 
     def _others(self, kinds: frozenset[str]) -> Counter[str]:
         """Return the files that are not used, by suffix, if labels come from `kinds`."""
-        return sum((found for kind, found in self.label_files.items() if kind not in kinds), Counter())
+        return sum((result for kind, result in self.label_files.items() if kind not in kinds), Counter())
 
     def _why_nothing(self) -> str:
         refused = self.refused + self.inner_refused
@@ -228,8 +228,10 @@ class _Finder:
         if self.survey.unused:
             yield f"{self.survey.unused:,} .cls not used: no picture of the same name stands beside"
         unused = +Counter({suffix: others[suffix] - self.about[suffix] for suffix in _OF_LABELS})
-        said = kinds or not self.config.labels_from_folders or any(labels.of(f"{folder}/x")[0] for folder in self.folders if folder)
-        if self.count and unused and not said:
+        expected = (
+            kinds or not self.config.labels_from_folders or any(labels.of(f"{folder}/x")[0] for folder in self.folders if folder)
+        )
+        if self.count and unused and not expected:
             yield f"no labels; {_described(unused)} in it are not used: data.label_file names a table of labels"
 
 

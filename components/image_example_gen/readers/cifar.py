@@ -81,10 +81,10 @@ class CifarPictures(Container):
                 for at in range(start, stop, step):
                     wanted = min(step, stop - at)
                     data = read_up_to(stream, wanted * size)
-                    found = len(data) // size
-                    records = np.frombuffer(data, np.uint8, found * size).reshape(found, size)
-                    yield records, None if labels is None else labels[at - start : at - start + found]
-                    if found < wanted:
+                    result = len(data) // size
+                    records = np.frombuffer(data, np.uint8, result * size).reshape(result, size)
+                    yield records, None if labels is None else labels[at - start : at - start + result]
+                    if result < wanted:
                         return
         except Exception:  # each store raises its own errors; the caller reports the missing pictures
             return
@@ -155,12 +155,12 @@ def find(folder: str, file: FoundFile, config: DataConfig) -> CifarPictures | Re
     if layout is _STL_10 and not stem.lower().startswith("unlabeled"):
         labels_name = re.sub("x(?=[.]bin$)", "y", posixpath.basename(file.path), flags=re.IGNORECASE)
         labels = posixpath.join(posixpath.dirname(file.path), labels_name)
-        found = _size_of(join(folder, labels))
-        if found is None:
+        result = _size_of(join(folder, labels))
+        if result is None:
             labels = ""
             notes.append(f"no {labels_name} beside it: its pictures have no labels")
-        elif found != count:
-            return Rejected(file.path, reasons.STL_LABELS.format(count, found, labels_name), count)
+        elif result != count:
+            return Rejected(file.path, reasons.STL_LABELS.format(count, result, labels_name), count)
     return CifarPictures(
         *(file.path, split_in_name(stem) or "train", count, layout, column, names or (), labels),
         notes=tuple(f"{file.path}: {note}" for note in notes),

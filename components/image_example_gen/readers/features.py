@@ -116,19 +116,19 @@ def notes_of(features: Features, config: DataConfig) -> tuple[str, ...]:
     """Return notes for the user on how labels and splits are read."""
     _, name = names_of(features, config)
     several = _label(features, name, config, ())[1]
-    said = [f"the feature {name} has {several:,} values: data.label_column picks one"] if several else []
+    notes = [f"the feature {name} has {several:,} values: data.label_column picks one"] if several else []
     if name is None:
         _, labels = _candidates(frozenset(features), config.record_image, config.record_label)
         unfit = next((label for label in labels if features[label].float_list.value), None)
         if unfit is not None:
-            said.append(f"the feature {unfit[:_SHOWN]} is not used for labels: it holds no single text or whole number")
+            notes.append(f"the feature {unfit[:_SHOWN]} is not used for labels: it holds no single text or whole number")
         elif config.record_label is not None and not labels:
-            words = f"no feature {config.record_label}; it has "
-            said.append(with_names(words, sorted(features), ": data.record_label names one"))
+            problem = f"no feature {config.record_label}; it has "
+            notes.append(with_names(problem, sorted(features), ": data.record_label names one"))
     splits = _called(frozenset(features), SPLIT_NAMES[:1]) if config.heeds_splits else ()
     if splits and not split_name(features, config) and features[splits[0]].WhichOneof("kind"):
-        said.append(f"the feature {splits[0]} is not used for splits: it holds no text")
-    return tuple(said)
+        notes.append(f"the feature {splits[0]} is not used for splits: it holds no text")
+    return tuple(notes)
 
 
 def split_name(features: Features, config: DataConfig) -> str:

@@ -68,16 +68,16 @@ class RecordPictures(Container):
         behind, failure = 0, None
         try:
             for number, record in enumerate(_records(join(folder, self.path), _max_bytes(config))):
-                found = _read(record, config, names, self.split_from)
-                if waiting and not _goes_on(waiting, found):
+                result = _read(record, config, names, self.split_from)
+                if waiting and not _goes_on(waiting, result):
                     yield self._block(waiting, number)
                     waiting = []
-                if _is_pixels(found):
-                    waiting.append(found)
-                elif isinstance(found, Found):
-                    yield Encoded(f"{self.path}#{number}", found.label, found.split or self.split, found.data)
+                if _is_pixels(result):
+                    waiting.append(result)
+                elif isinstance(result, Found):
+                    yield Encoded(f"{self.path}#{number}", result.label, result.split or self.split, result.data)
                 else:
-                    yield Rejected(f"{self.path}#{number}", found)
+                    yield Rejected(f"{self.path}#{number}", result)
                 behind = number + 1
         except Exception as error:  # errors of a store or of gzip, whatever the file holds
             failure = error

@@ -55,8 +55,8 @@ def _in_json(values: object) -> tuple[str, str]:
     if not isinstance(values, dict):
         return "", ""
     values = {key.casefold(): value for key, value in values.items()} | values
-    found = (values[key] for key in _KEYS if key in values)
-    label = next((str(value).strip() for value in found if isinstance(value, (str, int)) and not isinstance(value, bool)), "")
+    result = (values[key] for key in _KEYS if key in values)
+    label = next((str(value).strip() for value in result if isinstance(value, (str, int)) and not isinstance(value, bool)), "")
     splits = {key: values[key] for key in SPLIT_NAMES if isinstance(values.get(key), str)}
     return label, next((split for split in splits.values() if split_said(split)), splits.get(SPLIT_NAMES[0], ""))
 

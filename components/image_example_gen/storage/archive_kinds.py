@@ -83,8 +83,8 @@ def describe(head: bytes) -> str:
         return f"{'an' if packing == 'xz' else 'a'} {packing} file"
     if is_zip(head):
         return "a zip archive"
-    found = next((words for magic, words in _OTHERS.items() if head.startswith(magic)), "")
-    return found or ("a tar archive" if is_tar(head) else "")
+    result = next((description for magic, description in _OTHERS.items() if head.startswith(magic)), "")
+    return result or ("a tar archive" if is_tar(head) else "")
 
 
 def describe_anyway(head: bytes) -> str:

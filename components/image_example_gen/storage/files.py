@@ -163,11 +163,11 @@ def _read_local(path: str, max_bytes: int) -> bytes:
     """Read the first bytes of a file, faster than Python's own streams, which matters for small files."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # opening a pipe without O_NONBLOCK would block forever
     try:
-        found = os.fstat(file)
-        if not S_ISREG(found.st_mode):
-            raise IsADirectoryError(path) if S_ISDIR(found.st_mode) else Refused(reasons.DEVICE)
-        pieces = [os.read(file, min(max_bytes, found.st_size, _PIECE) + 1)]
-        if len(pieces[0]) != found.st_size:  # large, or being written
+        result = os.fstat(file)
+        if not S_ISREG(result.st_mode):
+            raise IsADirectoryError(path) if S_ISDIR(result.st_mode) else Refused(reasons.DEVICE)
+        pieces = [os.read(file, min(max_bytes, result.st_size, _PIECE) + 1)]
+        if len(pieces[0]) != result.st_size:  # large, or being written
             while sum(map(len, pieces)) < max_bytes and (piece := os.read(file, _PIECE)):
                 pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)[:max_bytes]
@@ -184,10 +184,10 @@ def _walk(folder: str, root: str | None) -> Iterator[FoundFile | Rejected]:
             links.sort(reverse=True)
         folder, prefix = (waiting or links).pop()
         try:
-            found = os.stat(folder)  # realpath would stat every parent folder
-            if (found.st_dev, found.st_ino) in visited:
+            result = os.stat(folder)  # realpath would stat every parent folder
+            if (result.st_dev, result.st_ino) in visited:
                 continue
-            visited.add((found.st_dev, found.st_ino))
+            visited.add((result.st_dev, result.st_ino))
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if is_passed_over(entry.name):

@@ -82,9 +82,9 @@ class HubFile(Readable):
         self.place = place
         return place
 
-    def _read(self, most: int) -> bytes:
+    def _read(self, limit: int) -> bytes:
         number, begin = divmod(self.place, _BLOCK)
-        piece = self._block(number)[begin : begin + most] if self.place < self.size else b""
+        piece = self._block(number)[begin : begin + limit] if self.place < self.size else b""
         self.place += len(piece)
         return piece
 
@@ -122,10 +122,10 @@ def list_hub(folder: str) -> Iterator[tuple[str, int, float]]:
 
 def stat_hub(uri: str) -> tuple[int, float]:
     """Return a file's size in bytes, and a number that changes with its content. Raise InputError if it cannot be reached."""
-    found = _info(uri)
-    if found is None:
+    result = _info(uri)
+    if result is None:
         raise InputError(f"there is no file {uri}")
-    return found.size, _as_time(found.blob_id)
+    return result.size, _as_time(result.blob_id)
 
 
 def is_hub_file(uri: str) -> bool:
@@ -138,8 +138,8 @@ def _info(uri: str) -> Any:
     if not where.path:
         return None
     with _one_line_errors(uri):
-        found = _api().get_paths_info(where.repository, [where.path], revision=where.revision, repo_type="dataset")
-    return next((entry for entry in found if hasattr(entry, "blob_id")), None)
+        result = _api().get_paths_info(where.repository, [where.path], revision=where.revision, repo_type="dataset")
+    return next((entry for entry in result if hasattr(entry, "blob_id")), None)
 
 
 def _as_time(blob: str) -> float:

@@ -50,8 +50,8 @@ def is_plain_file(path: str) -> bool:
 def stat_plain(path: str) -> tuple[int, int]:
     """Return a file's size in bytes and modification time in nanoseconds since 1970; -1 for what a web server does not report."""
     if not is_remote(path):
-        found = os.stat(path)
-        return found.st_size, found.st_mtime_ns
+        result = os.stat(path)
+        return result.st_size, result.st_mtime_ns
     if path.startswith(WEB):
         with open_url(path) as stream:
             length, changed = (stream.headers.get(key) or "" for key in ("Content-Length", "Last-Modified"))

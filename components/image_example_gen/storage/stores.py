@@ -104,8 +104,8 @@ def stat_stored(uri: str) -> tuple[int, float]:
         return client.size(uri), client.last_updated(uri)
     from apache_beam.io.filesystems import FileSystems
 
-    (found,) = FileSystems.match([uri])[0].metadata_list
-    return found.size_in_bytes, found.last_updated_in_seconds
+    (result,) = FileSystems.match([uri])[0].metadata_list
+    return result.size_in_bytes, result.last_updated_in_seconds
 
 
 def one_line(error: BaseException) -> str:
@@ -115,14 +115,14 @@ def one_line(error: BaseException) -> str:
     inner: BaseException | None = error
     while inner is not None:
         error, inner = inner, _within(inner)
-    words = re.sub(r"^<[^>]*>: ", "", " ".join(str(error).split())) or type(error).__name__
-    return words if len(words) <= _MAX_LETTERS else f"{words[:_MAX_LETTERS].rpartition(' ')[0] or words[:_MAX_LETTERS]} ..."
+    message = re.sub(r"^<[^>]*>: ", "", " ".join(str(error).split())) or type(error).__name__
+    return message if len(message) <= _MAX_LETTERS else f"{message[:_MAX_LETTERS].rpartition(' ')[0] or message[:_MAX_LETTERS]} ..."
 
 
 def _within(error: BaseException) -> BaseException | None:
     """Return the nested error of Google's client, requests, urllib3 or urllib."""
-    said = (getattr(error, name, None) for name in ("cause", "reason", "original_error"))
-    return next((each for each in (*said, *error.args[:1]) if isinstance(each, BaseException)), None)
+    causes = (getattr(error, name, None) for name in ("cause", "reason", "original_error"))
+    return next((each for each in (*causes, *error.args[:1]) if isinstance(each, BaseException)), None)
 
 
 def _status(error: Exception) -> int | None:

@@ -108,13 +108,13 @@ def _find_list(stream: BinaryIO) -> tuple[int, int, int]:
     tail_at = max(0, length - _END_SIZE - _MAX_COMMENT - _END_64_SIZE - _LOCATOR_64_SIZE)
     tail = _read_at(stream, tail_at, length - tail_at)
     reason = reasons.ZIP_WITHOUT_LIST.format(length)
-    found = len(tail)
-    while (found := tail.rfind(_END, 0, found)) >= 0:
-        if len(tail) - found < _END_SIZE:
+    result = len(tail)
+    while (result := tail.rfind(_END, 0, result)) >= 0:
+        if len(tail) - result < _END_SIZE:
             continue
-        disk, first_disk, _, _, size, offset = struct.unpack_from("<4H2L", tail, found + 4)
-        end = found
-        locator = found - _LOCATOR_64_SIZE
+        disk, first_disk, _, _, size, offset = struct.unpack_from("<4H2L", tail, result + 4)
+        end = result
+        locator = result - _LOCATOR_64_SIZE
         if locator >= _END_64_SIZE and tail.startswith(_LOCATOR_64, locator):
             end = locator - _END_64_SIZE
             if not tail.startswith(_END_64, end):

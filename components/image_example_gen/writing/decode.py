@@ -96,13 +96,13 @@ class ExampleDecoder:
 
     def _parts(self, item: Encoded | Rejected) -> Iterator[Encoded | Rejected]:
         """Yield the pages or frames of a picture file if all of them are configured, else the file."""
-        config, found = self.config, None
+        config, result = self.config, None
         if isinstance(item, Encoded) and not item.reencoded_from:
-            found = all_pictures(item.data, config.pictures, config.pages == "all", config.frames == "all")
-        if found is None:
+            result = all_pictures(item.data, config.pictures, config.pages == "all", config.frames == "all")
+        if result is None:
             yield item
             return
-        for number, part in enumerate(found):
+        for number, part in enumerate(result):
             path = f"{item.path}#{number}"
             if isinstance(part, Refused):
                 yield Rejected(path, part.reason)
@@ -163,8 +163,8 @@ class ExampleDecoder:
         except _ANY as error:
             return [_rejected(f"{block.path}#{block.first + n}", error) for n in range(len(pixels))]
         each = enumerate(zip(block.labels, files, pixels, moments, strict=True), block.first)
-        found = (self._measured(f"{block.path}#{number}", label, block.split, *rest) for number, (label, *rest) in each)
-        return found if pixels[0].size <= pictures.SMALL else list(found)  # as in `_alike`
+        result = (self._measured(f"{block.path}#{number}", label, block.split, *rest) for number, (label, *rest) in each)
+        return result if pixels[0].size <= pictures.SMALL else list(result)  # as in `_alike`
 
     def _measured(
         self, path: str, label: str, split: str | None, file: PictureFile, pixels: np.ndarray, moments: tuple[float, float]
@@ -191,8 +191,8 @@ def _grouped(items: Iterable, size_of: Callable[[object], int]) -> Iterator[list
     for item in items:
         group.append(item)
         size += size_of(item)
-        most = _GROUP_BYTES if size * _GROUP <= _GROUP_BYTES * len(group) else _LARGE_BYTES
-        if len(group) >= _GROUP or size >= most:
+        limit = _GROUP_BYTES if size * _GROUP <= _GROUP_BYTES * len(group) else _LARGE_BYTES
+        if len(group) >= _GROUP or size >= limit:
             yield group
             group, size = [], 0
     if group:

@@ -48,14 +48,14 @@ def find_duplicates(folder: str, units: int) -> Duplicates:
     picture = np.cumsum(~same)  # a number for each distinct picture
     first = np.zeros(len(order), bool)
     first[:-1] = same[1:] & ~same[:-1]
-    found: tuple[dict, dict] = defaultdict(dict), defaultdict(dict)
-    for which, places in zip((same, first), found):
+    result: tuple[dict, dict] = defaultdict(dict), defaultdict(dict)
+    for which, places in zip((same, first), result):
         for index, number in zip(order[which].tolist(), picture[which].tolist()):
             unit = int(np.searchsorted(ends, index, side="right"))
             begin = int(ends[unit - 1]) if unit else 0
             position = int(np.count_nonzero(splits[begin:index] == splits[index]))
             places[unit, SPLITS[splits[index]]][position] = number
-    return Duplicates(*map(dict, found))
+    return Duplicates(*map(dict, result))
 
 
 def distinct_of(folder: str, units: int) -> int:
@@ -96,8 +96,8 @@ def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally
 def _load(path: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the first 16 bytes of the hashes of a unit's pictures, which is more than enough, and their splits."""
     with tf.io.gfile.GFile(path, "rb") as stream:
-        found = np.load(stream, allow_pickle=False)
-    return np.ascontiguousarray(found[:, :16]), found[:, 32].copy()
+        result = np.load(stream, allow_pickle=False)
+    return np.ascontiguousarray(result[:, :16]), result[:, 32].copy()
 
 
 def _records(folder: str, place: Place) -> Iterator[bytes]:

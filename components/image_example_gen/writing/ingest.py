@@ -29,7 +29,7 @@ from components.image_example_gen.storage.files import join
 from components.image_example_gen.writing.by_span import span_of
 from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.tally import Tally
-from components.image_example_gen.writing.units import ContainerUnit, FileUnit, read_told
+from components.image_example_gen.writing.units import ContainerUnit, FileUnit, read_rows
 
 _SECONDS_BETWEEN_REPORTS = 0.2
 _LENGTH, _CHECKSUM, _MASK_DELTA = struct.Struct("<Q"), struct.Struct("<I"), 0xA282EAD8  # tensorflow/core/lib/io/record_writer.h
@@ -80,8 +80,8 @@ class IngestUnit(beam.DoFn):
 
     def process(self, unit: FileUnit | ContainerUnit) -> None:
         """Read one unit. A worker that repeats it writes the same files again."""
-        told = read_told(unit.told)
-        tally = Tally(told=len(told))
+        rows = read_rows(unit.rows)
+        tally = Tally(listed=len(rows))
         rejects: list[dict[str, str]] = []
         digests: list[bytes] = []
         try:
@@ -89,8 +89,8 @@ class IngestUnit(beam.DoFn):
                 for item in self._decoder.decode(unit):
                     refused = isinstance(item, Rejected)
                     path = item.path if refused else item.row.path
-                    if told:
-                        tally.found += composed(path) in told
+                    if rows:
+                        tally.found += composed(path) in rows
                     if self._span_depth:
                         tally.add_to_span(span_of(path, self._span_depth), None if refused else item.row)
                     if refused and item.spoils:
@@ -108,7 +108,7 @@ class IngestUnit(beam.DoFn):
         except _SpoiledError as spoiled:
             item, digests = spoiled.item, []
             lost = tally.accepted + tally.rejected + item.pictures
-            tally = Tally(told=len(told), reasons=Counter({item.reason: lost}))
+            tally = Tally(listed=len(rows), reasons=Counter({item.reason: lost}))
             rejects = [{"path": item.path, "reason": item.reason}]
             if self._span_depth:
                 tally.add_to_span(span_of(item.path, self._span_depth), None)

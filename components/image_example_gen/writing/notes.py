@@ -30,9 +30,9 @@ def notes_of(total: Tally, sources: Sources, config: DataConfig) -> list[str]:
 def _splits(total: Tally, sources: Sources, config: DataConfig) -> str:
     own = [split for split in SPLITS if config.heeds_splits and split in sources.own_splits and total.pictures(split)]
     shares = [split for split in SPLITS if split not in own and total.pictures(split)]
-    words = [f"{', '.join(own)} from {' and '.join(sources.splits_from) or 'file names'}"] if own else []
-    words += [f"{', '.join(shares)} by content"] if shares else []
-    return f"splits: {', '.join(words)}"
+    parts = [f"{', '.join(own)} from {' and '.join(sources.splits_from) or 'file names'}"] if own else []
+    parts += [f"{', '.join(shares)} by content"] if shares else []
+    return f"splits: {', '.join(parts)}"
 
 
 def _labels(total: Tally) -> str:
@@ -45,10 +45,10 @@ def _labels(total: Tally) -> str:
 
 
 def _read(total: Tally, sources: Sources, config: DataConfig) -> Iterator[str]:
-    for name, words in _NOTES.items():
+    for name, parts in _NOTES.items():
         count = total.notes[name]
         if count:
-            yield words.format(f"{count:,} picture{'s have' if count > 1 else ' has'}")
+            yield parts.format(f"{count:,} picture{'s have' if count > 1 else ' has'}")
     if config.label_file and total.found < total.accepted + total.rejected:
         yield f"the label file names {total.found:,} of {total.accepted + total.rejected:,} pictures; the others have no label"
     # Report rejected container files at once; single pictures are in the list of rejects.

@@ -28,7 +28,7 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)  # rejected pictures by reason
     notes: Counter[str] = field(default_factory=Counter)  # pictures by note; see `decode.Decoded`
     duplicates: int = 0  # pictures left out as equal to another one
-    told: int = 0  # pictures that the label file names
+    listed: int = 0  # pictures that the label file names
     found: int = 0  # the number of those that exist
     mistake: str = ""  # why the unit could not be read at all, or ''
     spans: SpanCounts = field(default_factory=dict)  # the counts of each span, including copies; empty without spans
@@ -79,7 +79,7 @@ class Tally:
                 result.labels[split].update(counts)
             for name in ("formats", "reencoded", "exposures", "sizes", "reasons", "notes"):
                 getattr(result, name).update(getattr(tally, name))
-            for name in ("duplicates", "told", "found"):
+            for name in ("duplicates", "listed", "found"):
                 setattr(result, name, getattr(result, name) + getattr(tally, name))
             for span, features in tally.spans.items():
                 for name, counts in features.items():
@@ -97,7 +97,7 @@ class Tally:
             "rejected": self.rejected,
             "rejects_by_reason": dict(self.reasons.most_common()),
             "duplicates": self.duplicates,
-            "labelled_but_missing": self.told - self.found,
+            "labelled_but_missing": self.listed - self.found,
             "formats": dict((+self.formats).most_common()),
             "reencoded": dict((+self.reencoded).most_common()),
             "exposures": dict((+self.exposures).most_common()),

@@ -24,16 +24,16 @@ class FileUnit:
     folder: str  # the folder that the paths are relative to
     part: str  # the file that lists them
     labels: Labels  # the rule for labels and splits by path
-    told: str = ""  # the file with their lines of a table of labels; '' for none
-    only_told: bool = True  # whether pictures that it does not name have no label; otherwise their path determines it
+    rows: str = ""  # the file with their lines of a table of labels; '' for none
+    only_listed: bool = True  # whether pictures that it does not name have no label; otherwise their path determines it
 
     def entries(self) -> Iterator[Entry]:
         """Yield the files, each with its label and its split."""
-        told = read_told(self.told)
+        rows = read_rows(self.rows)
         for path, size, label, split in read_part(self.part):
             by_path = self.labels.of(path)
-            if self.told:
-                label, split = told.get(composed(path), ("" if self.only_told else None, None))
+            if self.rows:
+                label, split = rows.get(composed(path), ("" if self.only_listed else None, None))
             yield Entry(path, size, printable(by_path[0]) if label is None else label, split or by_path[1])
 
 
@@ -46,16 +46,16 @@ class ContainerUnit:
     container: Container
     start: int
     stop: int  # one past the last picture
-    told: str = ""  # the file with their lines of a table of labels; '' for none, or if they have labels of their own
-    only_told: bool = True  # whether pictures that it does not name have no label
+    rows: str = ""  # the file with their lines of a table of labels; '' for none, or if they have labels of their own
+    only_listed: bool = True  # whether pictures that it does not name have no label
     above: str = ""  # the label of pictures without one, from the folders that contain the file
 
     def read(self, config: DataConfig) -> Iterator[Block | Encoded | Rejected]:
         """Yield the pictures, and rejects; no content of the file raises an error."""
-        told = read_told(self.told)
+        rows = read_rows(self.rows)
         for item in self.container.read(self.folder, self.start, self.stop, config):
-            if self.told and isinstance(item, Encoded):
-                label, split = told.get(composed(item.path), ("" if self.only_told else item.label, None))
+            if self.rows and isinstance(item, Encoded):
+                label, split = rows.get(composed(item.path), ("" if self.only_listed else item.label, None))
                 item = replace(item, label=label, split=split or item.split)
             elif self.above and isinstance(item, Encoded) and not item.label:
                 item = replace(item, label=self.above)
@@ -64,7 +64,7 @@ class ContainerUnit:
             yield item
 
 
-def read_told(part: str) -> dict[str, tuple[str, str | None]]:
+def read_rows(part: str) -> dict[str, tuple[str, str | None]]:
     """Return the label and the split, None for none, by path, from tables of labels; empty if `part` is ''."""
     return {composed(path): (label, split) for path, label, split in read_part(part)} if part else {}
 
@@ -79,17 +79,17 @@ def plan_units(sources: Sources, listing: Listing, config: DataConfig, working: 
     parts = -(-sources.files // size)
     files = listing.divide(parts, working, "files") if parts else []
     archives = [container.path for container in sources.containers if isinstance(container, ArchivePictures)]
-    told = [""] * (parts + len(archives))
+    rows = [""] * (parts + len(archives))
     if sources.tables:
-        told = divide_rows(_rows(sources, archives), parts, archives, working, "labels")
+        rows = divide_rows(_rows(sources, archives), parts, archives, working, "labels")
     complete = all(table.complete for table in sources.tables)
     units: list[FileUnit | ContainerUnit] = [
-        FileUnit(index, sources.folder, part, sources.labels, told[index], complete) for index, part in enumerate(files)
+        FileUnit(index, sources.folder, part, sources.labels, rows[index], complete) for index, part in enumerate(files)
     ]
-    of_archives = dict(zip(archives, told[parts:], strict=True))
+    rows_of_archives = dict(zip(archives, rows[parts:], strict=True))
     for container in sources.containers:
-        of_it = of_archives.get(container.path, "")
-        above = "" if container.path in of_archives else sources.above(container)
+        of_it = rows_of_archives.get(container.path, "")
+        above = "" if container.path in rows_of_archives else sources.above(container)
         for start, stop in container.units(size):
             units.append(ContainerUnit(len(units), sources.folder, container, start, stop, of_it, complete, above))
     return units

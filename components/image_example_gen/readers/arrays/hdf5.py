@@ -103,11 +103,11 @@ def inspect_hdf5(folder: str, file: FoundFile) -> ArrayFile:
         raise Refused(str(error)) from error
     arrays: list[Array] = []
     unread = [(name, reason) for name, reason in answer["unread"]]
-    for found in answer["found"]:
+    for result in answer["found"]:
         try:
-            arrays.append(_array(file.path, found, copied))
+            arrays.append(_array(file.path, result, copied))
         except Refused as refused:
-            unread.append((found["name"], refused.reason))
+            unread.append((result["name"], refused.reason))
     return ArrayFile(file.path, tuple(arrays), tuple(unread))
 
 

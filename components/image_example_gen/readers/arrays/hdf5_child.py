@@ -90,17 +90,17 @@ def _opened(path: str, files: dict[tuple, h5py.File]) -> h5py.File:
 
 
 def _inspect(file: h5py.File) -> dict[str, Any]:
-    found, unread = [], []
+    result, unread = [], []
     for name, dataset in _datasets(file):
         try:
             if isinstance(dataset, str):
                 raise NotReadError(dataset)
-            found.append(_described(name, dataset))
+            result.append(_described(name, dataset))
         except NotReadError as error:
             unread.append((name, str(error)))
         except Exception:
             unread.append((name, reasons.HDF5_DAMAGED))
-    return {"found": found, "unread": unread}
+    return {"found": result, "unread": unread}
 
 
 def _datasets(opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset | str]]:
@@ -119,18 +119,18 @@ def _datasets(opened: h5py.File) -> Iterator[tuple[str, h5py.Dataset | str]]:
                     yield name, reasons.HDF5_LINK
                 if not isinstance(link, h5py.HardLink) or key.startswith("#"):
                     continue
-                found = group[key]
-                place = h5py.h5o.get_info(found.id).addr
+                result = group[key]
+                place = h5py.h5o.get_info(result.id).addr
             except Exception:
                 yield name, reasons.HDF5_DAMAGED
                 continue
             if place in visited:
                 continue
             visited.add(place)
-            if isinstance(found, h5py.Dataset):
-                yield name, found
-            elif isinstance(found, h5py.Group) and depth < _DEEPEST:
-                waiting.append((f"{name}/", found, depth + 1))
+            if isinstance(result, h5py.Dataset):
+                yield name, result
+            elif isinstance(result, h5py.Group) and depth < _DEEPEST:
+                waiting.append((f"{name}/", result, depth + 1))
 
 
 def _described(name: str, dataset: h5py.Dataset) -> dict[str, Any]:

@@ -140,12 +140,12 @@ def find_splits(folder: str, arrays: Sequence[Array], count: int, config: DataCo
     splits = OwnSplits()
     if array is None:
         return None, splits
-    found = label_array(folder, array, config)
-    texts = found.texts(folder, 0, count, ())
+    result = label_array(folder, array, config)
+    texts = result.texts(folder, 0, count, ())
     with contextlib.suppress(Exception):  # whatever the file holds: reported when it is read
         while part := set(itertools.islice(texts, _LOOKED_AT)):
             splits.add(part)
-    return found, splits
+    return result, splits
 
 
 def _is_row(array: Array) -> bool:

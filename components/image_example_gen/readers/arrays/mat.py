@@ -133,15 +133,15 @@ def inspect_mat(folder: str, file: FoundFile) -> ArrayFile:
             except EOFError:
                 unread.append(("", "it is cut short"))
                 break
-            found = _variable(stream, order, file.path, kind, at + 8, length)
-            if isinstance(found, MatArray):
+            result = _variable(stream, order, file.path, kind, at + 8, length)
+            if isinstance(result, MatArray):
                 try:
-                    _check(found, size)
-                    arrays.append(found)
+                    _check(result, size)
+                    arrays.append(result)
                 except Refused as refused:
-                    unread.append((found.name, refused.reason))
-            elif found:
-                unread.append(found)
+                    unread.append((result.name, refused.reason))
+            elif result:
+                unread.append(result)
             at += 8 + length + (0 if kind == _COMPRESSED else -length % 8)
     return ArrayFile(file.path, tuple(arrays), tuple(unread))
 

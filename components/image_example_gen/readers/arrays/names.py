@@ -88,8 +88,8 @@ def array_key(name: str) -> tuple[str, ...]:
 
 def label_rank(name: str) -> int | None:
     """Return the rank of an array's name among those of labels, 0 for the most likely; None for other names."""
-    words = _words(name)
-    return next((rank for rank, word in enumerate(_LABEL_WORDS) if word in words), None)
+    parts = _words(name)
+    return next((rank for rank, word in enumerate(_LABEL_WORDS) if word in parts), None)
 
 
 def is_called_labels(name: str) -> bool:

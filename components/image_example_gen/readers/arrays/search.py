@@ -58,17 +58,17 @@ class _Search:
         """Yield the results, in no order."""
         inspected = [_inspected(self.folder, file) for file in self.files]
         sound, copies = _without_copies([file for file in inspected if isinstance(file, ArrayFile)])
-        found = [candidates(self.folder, file, self.config) for file in sound]
-        self.check_names([one.file for one in found])
-        labels = {file_key(one.file.path): one.file for one in reversed(found) if one.only_labels}
+        items = [candidates(self.folder, file, self.config) for file in sound]
+        self.check_names([one.file for one in items])
+        labels = {file_key(one.file.path): one.file for one in reversed(items) if one.only_labels}
         broken = {file_key(file.path): file for file in inspected if isinstance(file, Rejected) and not is_idx_images(file.path)}
         yield from (file for file in inspected if isinstance(file, Rejected))
         used = set()
-        for one in found:
+        for one in items:
             path = one.file.path
             if one.only_labels:
                 continue
-            beside = labels.get(file_key(path)) or self._labels_elsewhere(path, found, labels)
+            beside = labels.get(file_key(path)) or self._labels_elsewhere(path, items, labels)
             damaged = broken.get(file_key(path))
             for item in self.pictures_of(one, beside, damaged):
                 if isinstance(item, ArrayContainer) and path in copies:
@@ -76,7 +76,7 @@ class _Search:
                 if isinstance(item, Rejected) or item.labels is None or item.labels.array.path != path:
                     used |= {beside.path} if beside else set()
                 yield item
-        for one in found:
+        for one in items:
             if one.only_labels and one.file.path not in used:
                 yield Rejected(one.file.path, reasons.LABELS_ALONE, 0)
 

@@ -66,9 +66,9 @@ class Candidates:
 
 def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
     """Sort the arrays of a file into candidates for pictures and others."""
-    found = Candidates(file)
+    result = Candidates(file)
     if is_idx_labels(file.path):
-        return found
+        return result
     counts = {row_count(array) for array in file.arrays if can_be_labels(array) and columns_of(array) == 1}
     for array in file.arrays:
         if config.array is None and is_no_pictures(array.name or stem_of(file.path)):
@@ -76,10 +76,10 @@ def candidates(folder: str, file: ArrayFile, config: DataConfig) -> Candidates:
         if config.array_labels is not None and same_name(array, config.array_labels):
             continue
         try:
-            found.pictures.append(Picked(array, _layout(folder, array, config, counts)))
+            result.pictures.append(Picked(array, _layout(folder, array, config, counts)))
         except Refused as refused:
-            found.reasons.append((array, refused.reason))
-    return found
+            result.reasons.append((array, refused.reason))
+    return result
 
 
 def pick_pictures(found: Candidates, config: DataConfig) -> list[Picked]:
@@ -193,9 +193,9 @@ def _alike(pictures: Array, others: Sequence[Array]) -> list[Array]:
 def _only(folder: str, picked: Picked, others: Sequence[Array], config: DataConfig) -> LabelArray | None:
     """Return the only array with as many rows that can be labels, under any name; None if there are none or several."""
     of_as_many = [array for array in others if row_count(array) == picked.layout.count]
-    found = [label_array(folder, array, config) for array in of_as_many]
-    found = [labels for labels in found if labels is not None and are_classes(folder, labels)]
-    return _with_names(folder, found[0], others) if len(found) == 1 else None
+    items = [label_array(folder, array, config) for array in of_as_many]
+    items = [labels for labels in items if labels is not None and are_classes(folder, labels)]
+    return _with_names(folder, items[0], others) if len(items) == 1 else None
 
 
 def _named(folder: str, picked: Picked, array: Array, others: Sequence[Array], config: DataConfig) -> LabelArray:
@@ -213,6 +213,6 @@ def _with_names(folder: str, labels: LabelArray, others: Sequence[Array]) -> Lab
     """Return the labels with the names that the file defines."""
     if labels.array.dtype.kind not in "biuf" or is_idx(labels.array.path):
         return labels
-    found = [array for array in others if array.dtype.kind in "SU" and len(array.shape) == 1 and names_labels(array.name)]
-    few = len(found) == 1 and found[0].shape[0] <= _MAX_NAMES
-    return replace(labels, own_names=read_names(folder, found[0])) if few else labels
+    items = [array for array in others if array.dtype.kind in "SU" and len(array.shape) == 1 and names_labels(array.name)]
+    few = len(items) == 1 and items[0].shape[0] <= _MAX_NAMES
+    return replace(labels, own_names=read_names(folder, items[0])) if few else labels

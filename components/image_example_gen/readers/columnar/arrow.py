@@ -133,8 +133,8 @@ class _Reader:
         self.columns = choose_columns(self.schema, self.config)
         if isinstance(self.columns, Columns):
             paths = [path for path in (self.columns.label, self.columns.split) if path]
-            found = {path: _dictionary_of(message, self.schema, path) for path in paths}
-            self.dictionaries = {path: number for path, number in found.items() if number >= 0}
+            items = {path: _dictionary_of(message, self.schema, path) for path in paths}
+            self.dictionaries = {path: number for path, number in items.items() if number >= 0}
 
     def _take_dictionary(self, message: Message) -> None:
         batch, number = Batch(self.stream, message, message.header.table(1)), message.header.number(0, "q")
@@ -156,11 +156,11 @@ class _Reader:
         return kind, node, buffer
 
     def _is_valid(self, batch: Batch, path: Sequence[str]) -> np.ndarray:
-        found = np.ones(batch.rows, bool)
+        result = np.ones(batch.rows, bool)
         for depth in range(1, len(path) + 1):
             _, node, buffer = self._place(path[:depth])
-            found &= batch.is_valid(node, buffer)
-        return found
+            result &= batch.is_valid(node, buffer)
+        return result
 
     def _texts(self, batch: Batch, path: tuple[str, ...], given: Sequence[str], own: Sequence[str]) -> list[str]:
         return label_texts(self._values(batch, path), given, own) if path else [""] * batch.rows

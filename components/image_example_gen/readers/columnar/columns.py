@@ -101,8 +101,8 @@ def choose_columns(schema: pa.Schema, config: DataConfig) -> Columns | str:
         label, notes = _path_to(kinds, config.record_label), ()
         kind = _type_at(kinds, label)
         if kind is None or not _is_label(kind):
-            words = f"the column {config.record_label} holds no single label" if kind else f"no column {config.record_label}"
-            return with_names(f"{words}; it has ", kinds, ": data.record_label names one")
+            problem = f"the column {config.record_label} holds no single label" if kind else f"no column {config.record_label}"
+            return with_names(f"{problem}; it has ", kinds, ": data.record_label names one")
     split, more = _usual_split(kinds, features, {*image.image[:1], *label}) if config.heeds_splits else ((), ())
     names = (_names_of(features, path) for path in (label, split))
     return Columns(image.image, image.file, label, next(names), split, next(names), image.notes + notes + more)
@@ -149,8 +149,8 @@ def _label_text(value: Any, names: Sequence[str]) -> str:
 def _features(schema: pa.Schema) -> dict[str, dict]:
     """Return Hugging Face's description of each column."""
     try:
-        found = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return {name: feature for name, feature in found.items() if isinstance(feature, dict)}
+        result = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {name: feature for name, feature in result.items() if isinstance(feature, dict)}
     except Exception:  # no metadata, or not by Hugging Face
         return {}
 
@@ -158,15 +158,15 @@ def _features(schema: pa.Schema) -> dict[str, dict]:
 def _image(kinds: _Kinds, named: str | None, features: dict[str, dict]) -> Columns | str:
     if named is not None:
         path = _path_to(kinds, named)
-        found = _picture_at(kinds, path)
-        words = f"the column {named} holds no pictures" if path else f"no column {named}"
-        return found or with_names(f"{words}; it has ", kinds, ": data.record_image names one")
+        result = _picture_at(kinds, path)
+        problem = f"the column {named} holds no pictures" if path else f"no column {named}"
+        return result or with_names(f"{problem}; it has ", kinds, ": data.record_image names one")
     by_type = [name for name, feature in features.items() if feature.get("_type") == "Image" and name in kinds]
     by_name = sorted((name for name in kinds if name.casefold() in IMAGE_NAMES), key=lambda name: rank(name, IMAGE_NAMES))
     of_bytes = [name for name in kinds if _picture_at(kinds, (name,))]
     by_type.sort(key=lambda name: rank(name, IMAGE_NAMES))
     for names in (by_type, by_name, of_bytes if len(of_bytes) == 1 else []):
-        fitting = {name: found for name in names if (found := _picture_at(kinds, (name,)))}
+        fitting = {name: result for name in names if (result := _picture_at(kinds, (name,)))}
         if fitting:
             first, *others = fitting
             notes = tuple(f"the column {name} of pictures is not used: data.record_image names it" for name in others)
@@ -178,7 +178,7 @@ def _image(kinds: _Kinds, named: str | None, features: dict[str, dict]) -> Colum
 
 
 def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    found, notes = [], []
+    result, notes = [], []
     for index, (name, kind) in enumerate(kinds.items()):
         named = features.get(name, {}).get("_type") == "ClassLabel"
         if name == image or not (named or name.casefold() in LABEL_NAMES) or _is_of_splits(name, kind, features):
@@ -187,10 +187,10 @@ def _usual_label(kinds: _Kinds, features: dict[str, dict], image: str) -> tuple[
             notes.append(f"the column {name} is not used for labels: it holds no single text or whole number")
             continue
         speaks = named or not _is_number(kind)
-        found.append((not speaks, rank(name, LABEL_NAMES), index, name))
-    found.sort()
-    others = (f"the column {name} is not used: data.record_label names it" for *_, name in found[1:])
-    return tuple(name for *_, name in found[:1]), (*others, *notes)
+        result.append((not speaks, rank(name, LABEL_NAMES), index, name))
+    result.sort()
+    others = (f"the column {name} is not used: data.record_label names it" for *_, name in result[1:])
+    return tuple(name for *_, name in result[:1]), (*others, *notes)
 
 
 def _usual_split(kinds: _Kinds, features: dict[str, dict], taken: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -54,13 +54,13 @@ class ParquetPictures(Container):
 
     def units(self, size: int) -> list[tuple[int, int]]:
         """Return ranges of whole row groups with about `size` pictures each: a part of a group cannot be read by itself."""
-        found, start, stop = [], 0, 0
+        result, start, stop = [], 0, 0
         for rows in self.groups:
             if stop > start and stop + rows - start > size:
-                found.append((start, stop))
+                result.append((start, stop))
                 start = stop
             stop += rows
-        return [*found, (start, stop)] if stop > start else found
+        return [*result, (start, stop)] if stop > start else result
 
     def _items(self, folder: str, start: int, stop: int, config: DataConfig) -> Iterator[Encoded | Rejected]:
         """Yield like `read`; after a damaged row group, continue with the next one."""
@@ -81,9 +81,9 @@ class ParquetPictures(Container):
             for batch in file.iter_batches(size, row_groups=[group], columns=named, use_threads=False):
                 batch = batch.slice(0, rows - done)
                 batch.validate(full=True)
-                found = list(_rows(batch, columns, config))
-                yield from take_pictures(self.path, first + done, found, self.split, config.max_file_megabytes)
-                done += len(found)
+                items = list(_rows(batch, columns, config))
+                yield from take_pictures(self.path, first + done, items, self.split, config.max_file_megabytes)
+                done += len(items)
         except Exception:
             pass  # the missing rows are reported below
         if done < rows:
@@ -213,6 +213,6 @@ def _batch_rows(file: pq.ParquetFile, group: int, columns: Columns) -> int:
 
 
 def _short_reason(error: Exception) -> str:
-    words = " ".join(str(getattr(error, "strerror", None) or error).split())
-    words = "".join(letter if letter.isprintable() else "?" for letter in words)  # Arrow's messages quote bytes of the file
-    return words if len(words) < 70 else f"{words[:66]} ..."
+    message = " ".join(str(getattr(error, "strerror", None) or error).split())
+    message = "".join(letter if letter.isprintable() else "?" for letter in message)  # Arrow's messages quote bytes of the file
+    return message if len(message) < 70 else f"{message[:66]} ..."

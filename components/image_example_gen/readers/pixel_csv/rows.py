@@ -31,12 +31,12 @@ def parse_rows(block: bytes, layout: Layout) -> Rows:
     cut = _cutter(layout)
     places, texts, labels, usages = [], [], [], []
     for place, line in enumerate(lines):
-        found = cut(line)
-        if found is not None and len(found[1]) <= _LONGEST_LABEL:
+        result = cut(line)
+        if result is not None and len(result[1]) <= _LONGEST_LABEL:
             places.append(place)
-            texts.append(found[0])
-            labels.append(found[1])
-            usages.append(found[2])
+            texts.append(result[0])
+            labels.append(result[1])
+            usages.append(result[2])
     numbers, sound = _numbers(texts, b" " if layout.packed else layout.separator, layout.length)
     if not sound.all():
         labels, usages = ([value for value, fine in zip(values, sound, strict=True) if fine] for values in (labels, usages))
@@ -47,7 +47,7 @@ def parse_rows(block: bytes, layout: Layout) -> Rows:
 def usages_of(block: bytes, layout: Layout) -> set[bytes]:
     """Return the distinct splits in the rows of a text, without rows of another length."""
     cut = _cutter(layout)
-    return {found[2] for found in map(cut, rows_of(block, layout.newline)) if found is not None}
+    return {result[2] for result in map(cut, rows_of(block, layout.newline)) if result is not None}
 
 
 def rows_of(block: bytes, newline: bytes) -> list[bytes]:
@@ -175,12 +175,12 @@ def _by_arrow(text: bytes, mark: bytes, rows: int, length: int) -> np.ndarray | 
 
 
 def _row_by_row(texts: Sequence[bytes], mark: bytes, length: int) -> tuple[np.ndarray, np.ndarray]:
-    sound, found = np.zeros(len(texts), bool), []
+    sound, result = np.zeros(len(texts), bool), []
     for place, text in enumerate(texts):
         fields = [field.strip() for field in text.split(mark)]
         if len(fields) == length and all(map(NUMBER.fullmatch, fields)):
             numbers = np.array([float(field) for field in fields])
             if np.isfinite(numbers).all():
                 sound[place] = True
-                found.append(numbers)
-    return np.array(found, np.float64).reshape(len(found), length), sound
+                result.append(numbers)
+    return np.array(result, np.float64).reshape(len(result), length), sound
