@@ -15,12 +15,14 @@ LONGEST = (
     "tests/components/sample_quality/test_known_answers.py",
     "tests/kubeflow/test_on_an_emulated_cluster.py",
     "tests/test_margin.py",
-    "tests/trainer/test_task.py",
-    "tests/trainer/test_loop.py",
-    "tests/trainer/test_export.py",
-    "tests/test_end_to_end.py",
     "tests/test_stories.py",
+    "tests/test_airflow.py",
+    "tests/trainer/test_task.py",
     "tests/test_forced_blessing.py",
+    "tests/components/image_example_gen/test_fuzz.py",
+    "tests/trainer/test_loop.py",
+    "tests/trainer/export/",
+    "tests/test_end_to_end.py",
     "tests/trainer/",
 )
 

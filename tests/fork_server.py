@@ -37,7 +37,8 @@ PROJECT = {"common", "components", "configs", "kubeflow", "local_runner", "pipel
 LIMIT = 600  # seconds after which a program counts as one that hangs
 LIBRARIES = (
     *("apache_beam", "apache_beam.runners.portability.fn_api_runner", "apache_beam.runners.direct.direct_runner"),
-    *("google.cloud.storage", "keras", "ml_metadata", "scipy.ndimage", "sklearn.datasets", "sklearn.neighbors", "tensorflow"),
+    *("click", "cronsim", "google.cloud.storage", "jinja2", "keras", "ml_metadata", "prometheus_client", "pydantic.dataclasses"),
+    *("rich.console", "rich.progress", "scipy.ndimage", "sklearn.datasets", "sklearn.neighbors", "tenacity", "tensorflow"),
     *("tensorflow_data_validation", "tensorflow_model_analysis", "tensorflow_transform.beam", "tfx.v1", "yaml"),
 )
 
