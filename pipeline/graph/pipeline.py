@@ -204,9 +204,9 @@ def create_pipeline(
         model_blessing=model_gate.outputs["blessing"],
         infra_blessing=infra_blessing,
         push_destination=pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=push_to)),
-        custom_executor_spec=executor_spec.BeamExecutorSpec(AtomicPush),
         custom_config={"code": code_hash(components.pusher), "push_anew": push_anew, "registry": environment.registry},
     )
+    pusher.executor_spec = executor_spec.BeamExecutorSpec(AtomicPush)
     # Writes the report.
     report = Report(
         examples=example_gen.outputs["examples"],
