@@ -28,12 +28,13 @@ rm -rf "$root/opt/darkroom"
 mkdir -p "$root/opt/darkroom"
 git ls-files -z | tar -c --null --files-from - | tar -x -C "$root/opt/darkroom"
 
-TESTS="tests/common/test_lean_imports.py tests/components/baselines tests/components/data_gate tests/components/evaluator
-  tests/components/image_example_gen/readers/columnar tests/components/image_example_gen/readers/test_records.py
-  tests/components/serving_check tests/pipeline/graph tests/pipeline/maintenance tests/pipeline/metadata
-  tests/requirements tests/serving tests/trainer/export tests/trainer/likelihoods tests/trainer/test_preprocessing.py"
+TESTS=(
+  tests/common/test_lean_imports.py tests/components/{baselines,data_gate,evaluator,serving_check}
+  tests/components/image_example_gen/readers/{columnar,test_records.py} tests/kubeflow/compile tests/pipeline/{graph,maintenance,metadata}
+  tests/requirements tests/serving tests/trainer/export tests/trainer/likelihoods tests/trainer/test_preprocessing.py
+)
 # shellcheck disable=SC2016 # expanded inside
-exec unshare --mount --propagation private env -u PIP_FIND_LINKS -u VIRTUAL_ENV -u PYTHONPATH -u LINE -u PYTHON HOME=/root PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TESTS="$TESTS" \
+exec unshare --mount --propagation private env -u PIP_FIND_LINKS -u VIRTUAL_ENV -u PYTHONPATH -u LINE -u PYTHON HOME=/root PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TESTS="${TESTS[*]}" \
   bash -euc '
     mount --bind /proc "$0/proc" && mount --rbind /dev "$0/dev"
     exec chroot "$0" sh -euc "cd /opt/darkroom && make run && .venv/bin/python -m pytest -q -n 2 --dist loadfile -m \"not slow and not cluster\" $TESTS"' "$root"

@@ -129,7 +129,7 @@ def test_a_level_far_from_all_components_has_its_exact_small_probability() -> No
 def test_an_output_of_zero_is_a_mid_grey_of_some_width() -> None:
     parameters = repeated(np.zeros((1, 1, GREY.output_channels)), 256)
     mass = np.exp(GREY.log_prob(levels(), parameters))
-    assert float(GREY.mean(parameters)[0]) == pytest.approx(0.5, abs=1e-6)
+    assert float(GREY.mean(parameters)[0, 0, 0, 0]) == pytest.approx(0.5, abs=1e-6)
     assert mass.argmax() in (127, 128) and 0.8 < mass[64:192].sum() < 1 and mass[:2].sum() < 1e-3
 
 
@@ -138,7 +138,7 @@ def test_the_mean_is_that_of_the_levels_to_less_than_half_a_level(spread: float)
     for seed in range(5):
         parameters = normal(1, 1, GREY.output_channels, spread=spread, seed=seed)
         mass = np.exp(GREY.log_prob(levels(), repeated(parameters, 256)))
-        assert float(GREY.mean(parameters[np.newaxis])[0]) == pytest.approx(mass @ levels().ravel(), abs=0.5 / 255)
+        assert float(GREY.mean(parameters[np.newaxis])[0, 0, 0, 0]) == pytest.approx(mass @ levels().ravel(), abs=0.5 / 255)
 
 
 def test_the_mean_of_colours_is_that_of_draws_about_so_where_clipping_bends_it() -> None:
@@ -149,8 +149,8 @@ def test_the_mean_of_colours_is_that_of_draws_about_so_where_clipping_bends_it()
 
 def test_the_mode_is_the_mean_of_the_likeliest_component_and_as_likely_as_any_other() -> None:
     dark_or_light = pixel([0.0, 1.0] + [-9.0] * (K - 2), [[-0.8, 0.6] + [0.0] * (K - 2)], [[0.02] * K])[np.newaxis]
-    assert float(GREY.mode(dark_or_light)[0]) == pytest.approx((0.6 + 1) / 2, abs=1e-3)
-    assert 0.2 < float(GREY.mean(dark_or_light)[0]) < 0.7, "neither dark nor light"
+    assert float(GREY.mode(dark_or_light)[0, 0, 0, 0]) == pytest.approx((0.6 + 1) / 2, abs=1e-3)
+    assert 0.2 < float(GREY.mean(dark_or_light)[0, 0, 0, 0]) < 0.7, "neither dark nor light"
     assert float(GREY.log_prob(GREY.mode(dark_or_light), dark_or_light)[0]) > float(
         GREY.log_prob(GREY.mean(dark_or_light), dark_or_light)[0]
     )
