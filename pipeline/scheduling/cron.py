@@ -47,20 +47,20 @@ def parse_cron(text: str, option: str = "--cron") -> str:
     Raises:
         InputError: The text is not a cron expression, or names no existing date.
     """
-    quoted, fields = f"{option} {text!r}", text.split()
+    quoted, given = f"{option} {text!r}", text.split()
     if text.strip().startswith("@"):
         if text.strip().lower() not in _NICKNAMES:
             raise InputError(f"{quoted} is none of {', '.join(_NICKNAMES)}")
         return _NICKNAMES[text.strip().lower()]
-    if fields and re.match(r"(CRON_)?TZ=", fields[0]):
+    if given and re.match(r"(CRON_)?TZ=", given[0]):
         raise InputError(f"{quoted} begins with a time zone: leave it out, the schedule uses this machine's own clock")
-    if len(fields) != len(_FIELDS):
+    if len(given) != len(_FIELDS):
         raise InputError(
-            f"{quoted} has {len(fields)} fields, not five: minute, hour, day of month, month, day of week, such as '0 3 * * *'"
-            + ("; seconds are not supported" if len(fields) == 6 else "")
+            f"{quoted} has {len(given)} fields, not five: minute, hour, day of month, month, day of week, such as '0 3 * * *'"
+            + ("; seconds are not supported" if len(given) == 6 else "")
         )
     fields = []
-    for index, (word, (name, allowed)) in enumerate(zip(fields, _FIELDS.items())):
+    for index, (word, (name, allowed)) in enumerate(zip(given, _FIELDS.items())):
         try:
             fields.append(_normalized(word, index, allowed))
         except ValueError as error:
