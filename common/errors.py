@@ -11,7 +11,7 @@ MAX_DIGITS = 15  # longer numbers use scientific notation
 
 
 def figure(n: float) -> str:
-    """Return a number, also a NumPy scalar, formatted for a sentence, for example 1,234,567 or 8.3e+23."""
+    """Format a number, also a NumPy scalar, for a sentence: 1,234,567 or 8.3e+23."""
     number = int(n) if isinstance(n, Integral) else float(n)
     if number != number or abs(number) == float("inf"):
         return f"{number}"
@@ -21,7 +21,7 @@ def figure(n: float) -> str:
 
 
 class InputError(ValueError):
-    """A mistake of the user in an argument, the configuration or the input. Ends the run with exit status 2.
+    """A mistake of the user in an argument, the configuration or the input. It ends the run with exit status 2.
 
     Args:
         message: One line for the user: what was wrong, where, and what to do.
@@ -34,19 +34,19 @@ class InputError(ValueError):
 
 
 class MachineFault(RuntimeError):
-    """A fault of the machine that the program recognizes. Ends the run with exit status 1. The message is as of `InputError`."""
+    """A fault of the machine that the program recognizes. It ends the run with exit status 1. The message is one line as in `InputError`."""
 
 
 class GateRefused(RuntimeError):
-    """The refusal of a gate: nothing is pushed. Ends the run with exit status 3.
+    """The refusal of a gate: nothing is pushed. It ends the run with exit status 3.
 
     Args:
         gate: The gate: "data", "model" or "serving".
         reasons: The reasons, one sentence each.
         rejects: Pictures rejected before the refusal, as `{"path": ..., "reason": ...}`, so that they are still listed.
-        evidence: The evidence of each reason, in the gate's own terms.
+        evidence: One mapping for each reason, such as the fields of the data gate's `Anomaly`.
         compared_with: The URI of the artifact that the gate compared with, '' for none.
-        drift: The distance of the data from that artifact, by feature.
+        drift: The Jensen-Shannon divergence of the data from that artifact, 0 to 1, by feature.
     """
 
     def __init__(

@@ -25,7 +25,9 @@ class Parameter(NamedTuple):
 
 
 class DeclaredComponent(base_component.BaseComponent):
-    """A component whose class declares its executor, inputs, outputs and parameters. They are keyword arguments.
+    """A component whose class declares its executor, inputs, outputs and parameters.
+
+    Its inputs and parameters are keyword arguments.
 
     Example:
         class Count(DeclaredComponent):
@@ -59,7 +61,7 @@ class DeclaredComponent(base_component.BaseComponent):
         cls.EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(cls.EXECUTOR)
 
     def __init__(self, **arguments: Any):
-        """Pass channels by the names of inputs, and values by those of parameters. Raise TypeError for a wrong argument."""
+        """Pass channels by the inputs' names, and values by the parameters' names. Raise TypeError for a wrong argument."""
         names = [*self.INPUTS, *self.OPTIONAL_INPUTS, *self.PARAMETERS]
         defaults = {name: parameter.default for name, parameter in self.PARAMETERS.items() if parameter.default is not REQUIRED}
         values = defaults | arguments

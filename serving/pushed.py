@@ -74,14 +74,11 @@ def _version_in(folder: Path, version: int | None, nothing: str) -> Path:
 
 @dataclass(frozen=True)
 class PictureAnswers:
-    """A model's answers about the n readable pictures, in the order given: one array [n, ...] for each output of the signature.
+    """A model's answers about picture files."""
 
-    `unreadable` has the other pictures, each with the reason.
-    """
-
-    paths: list[Path]
-    values: dict[str, np.ndarray]
-    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+    paths: list[Path]  # the n readable files, in the order given
+    values: dict[str, np.ndarray]  # one array [n, ...] for each output of the signature
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)  # the other files, each with the reason
 
 
 class PushedModel(SavedModel):
@@ -146,10 +143,11 @@ class PushedModel(SavedModel):
         return np.concatenate([self.call("serving_default", latents=batch)["images"] for batch in batches])
 
     def interpolate(self, start: str | Path, end: str | Path, steps: int) -> np.ndarray:
-        """Interpolate between the codes of two picture files: uint8 [steps, h, w, c], both ends included.
+        """Interpolate between the codes of two picture files in at least 2 steps: uint8 [steps, h, w, c], both ends included.
 
         Raises:
             InputError: A file is not a readable picture.
+            TensorFlowError: The model fails for another reason.
         """
         contents, unreadable = _read([Path(start), Path(end)], self.options)
         refusal: Exception = InputError(f"{start} or {end} cannot be read as a picture")
@@ -184,6 +182,7 @@ class PushedModel(SavedModel):
 
         Raises:
             InputError: None of the files could be read.
+            TensorFlowError: The model fails for another reason.
         """
         return self._ask("score", paths)
 

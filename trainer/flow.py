@@ -31,7 +31,7 @@ class FlowSettings:
 
     Attributes:
         updates: Maximum number of updates of the velocity's weights.
-        steps: Steps of the solver.
+        steps: Steps of the solver, from `GenerationConfig.steps`.
         seed: Seed of weights, order and noise.
         grid: Rows, columns and channels of a spatial network's codes. None for codes without places.
     """

@@ -95,11 +95,17 @@ class VAE(keras.Model):
         self.built = True  # all parts are built
 
     def judged_at_once(self, numbers: int) -> int:
-        """Return how many images, at least 1, have at most `numbers` values in the largest layer, which limits evaluation."""
+        """Return how many images, at least 1, can be evaluated at once: their largest layer has at most `numbers` values.
+
+        The largest layer determines memory in evaluation.
+        """
         return max(1, numbers // max(self._layer_sizes))
 
     def trained_at_once(self, numbers: int) -> int:
-        """Return how many images, at least 1, have at most `numbers` values in all layers, which limit training."""
+        """Return how many images, at least 1, can be trained on at once: all their layers have at most `numbers` values together.
+
+        All layers together determine memory in training.
+        """
         return max(1, numbers // sum(self._layer_sizes))
 
     def observe(self, levels: tf.Tensor) -> tf.Tensor:
@@ -167,9 +173,9 @@ class VAE(keras.Model):
         return ElboTerms(-log_prob, self._kl(q, labels), parameters)
 
     def importance_weighted(self, x: tf.Tensor, noise: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Return the importance-weighted bound log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x) (Burda et al. 2016, eq. 8): [n], nats.
+        """Return the importance-weighted bound, float32 [n], nats (Burda et al. 2016, eq. 8).
 
-        In expectation it is at least the ELBO, and it comes closer to log p(x) as K grows. At most `ROWS` codes are decoded at
+        It is log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x). In expectation it is at least the ELBO, and it comes closer to log p(x) as K grows. At most `ROWS` codes are decoded at
         once, and fewer for large images. So memory does not grow with K, and small batches are not slow.
 
         Args:
@@ -200,7 +206,10 @@ class VAE(keras.Model):
         return self._log_prior()(z, labels)
 
     def draw_codes(self, noise: tf.Tensor, seed: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
-        """Draw codes from the prior, float32 [n, latent_dim], with draws of N(0, 1) of that shape, a seed, int [2], and labels."""
+        """Draw codes from the prior: float32 [n, latent_dim].
+
+        The noise has the same shape and holds draws of N(0, 1). The seed is int [2]. Labels are as in `decode`.
+        """
         top = self.prior.draw(noise[:, : self.top_dim], seed, self.shares(labels, noise))
         return tf.concat([top, noise[:, self.top_dim :]], axis=1)
 
@@ -221,7 +230,8 @@ class VAE(keras.Model):
     def gain(self, x: tf.Tensor, elbo: tf.Tensor) -> tf.Tensor:
         """Return the number of nats, float32 [n], by which the ELBO exceeds the log-likelihood under the mean training image.
 
-        A model that has learned nothing gains nothing. So an absolute bound on the gain is valid for any data.
+        Images are float32 [n, h, w, c] in [0, 1]. The ELBO is float32 [n], nats. A model that has learned nothing gains nothing. So
+        an absolute bound on the gain is valid for any data.
         """
         parameters = tf.reshape(self.initial_bias, [1, *self.image_shape[:2], -1])
         return elbo - self.likelihood.reference_log_prob(x, tf.repeat(parameters, tf.shape(x)[0], axis=0))

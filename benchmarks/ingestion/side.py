@@ -24,7 +24,7 @@ def plain(name: str, images: Path, out: Path) -> Callable[[], None]:
 
 
 def ours(images: Path, out: Path) -> Callable[[], None]:
-    """Return the executor of ImageExampleGen."""
+    """Return a function that runs ImageExampleGen's executor."""
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import standard_artifacts
 
@@ -52,7 +52,7 @@ def listing(images: Path, out: Path) -> Callable[[], None]:
 
 
 def statistics(images: Path, out: Path) -> Callable[[], None]:
-    """Return StatisticsGen and ExampleValidator on ingested examples; `images` is their artifact."""
+    """Return a function that runs StatisticsGen and ExampleValidator on ingested examples; `images` is their artifact."""
     from tfx.components.example_validator.executor import Executor as Validator
     from tfx.components.statistics_gen.executor import Executor as StatisticsGen
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor

@@ -38,7 +38,8 @@ def reject_anomalies(rejected: int, share: float, before: float, config: Validat
 
     Args:
         rejected: Number of pictures rejected now.
-        share: Their share of all pictures, 0 to 1; `before` is the share among the last accepted pictures.
+        share: Their share of all pictures, 0 to 1.
+        before: The share of rejected pictures among the last accepted ones, 0 to 1.
         config: The allowed rise.
     """
     max_rise = config.max_rejects_rise
@@ -52,7 +53,7 @@ def reject_anomalies(rejected: int, share: float, before: float, config: Validat
 def label_anomalies(
     statistics: types.Artifact, baseline: types.Artifact | None, schema: schema_pb2.Schema, config: ValidationConfig
 ) -> list[Anomaly]:
-    """Return anomalies for new and vanished labels over all splits. TFDV reports labels that are new to the schema."""
+    """Return anomalies for labels, over all splits, that are new or vanished. TFDV reports those that the schema does not list."""
     if config.label_set == "free":
         return []
     now = labels_of(statistics)
@@ -73,7 +74,7 @@ def label_anomalies(
 
 
 def labels_of(statistics: types.Artifact) -> Values:
-    """Return the labels of all splits together, without the '' of unlabeled pictures."""
+    """Return the labels of all splits together, without '', the label of unlabeled pictures."""
     counts: Counter[str] = Counter()
     complete = True
     for split in splits_of(statistics):

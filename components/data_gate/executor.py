@@ -1,4 +1,4 @@
-"""The executor of the data gate: read ExampleValidator's anomalies, check for drift, and refuse with sentences."""
+"""The executor of the data gate: read ExampleValidator's anomalies, check for drift, and refuse with one sentence for each problem."""
 
 from __future__ import annotations
 
@@ -94,7 +94,10 @@ def schema_anomalies(statistics: types.Artifact, anomalies: types.Artifact) -> l
 
 
 def with_thresholds(schema: schema_pb2.Schema, config: ValidationConfig) -> schema_pb2.Schema:
-    """Return the schema with its drift thresholds replaced by those of the configuration; features without one keep theirs."""
+    """Return the schema with its drift thresholds replaced by those of the configuration.
+
+    A feature without a configured threshold keeps the schema's.
+    """
     changed = schema_pb2.Schema()
     changed.CopyFrom(schema)
     thresholds = config.drift()
@@ -106,7 +109,7 @@ def with_thresholds(schema: schema_pb2.Schema, config: ValidationConfig) -> sche
 
 
 def divergences(by_split: list[SplitAnomalies]) -> dict[str, float]:
-    """Return the largest Jensen-Shannon divergence of each feature from the baseline over the splits, within bounds or not."""
+    """Return each feature's largest Jensen-Shannon divergence from the baseline over all splits, even if it is within its bound."""
     largest: dict[str, float] = {}
     for _, anomalies in by_split:
         for info in anomalies.drift_skew_info:

@@ -1,4 +1,4 @@
-"""A TFMA metric: how far a term of the ELBO is above the last blessed model's, if the ELBO has not improved.
+"""A TFMA metric: how far, in nats, the mean of a term of the ELBO is above the last blessed model's, if the mean ELBO is lower.
 
 The terms trade off against each other: a better model may have a larger KL divergence or a larger reconstruction term. A threshold
 on the change of a term would therefore refuse better models. This metric is 0 for them.
@@ -13,7 +13,7 @@ from components.evaluation.results import UNPAID_RISE
 
 
 class UnpaidRise(metric_types.Metric):
-    """The change of an output's mean from the baseline to the candidate if the candidate's mean ELBO is lower, else 0.
+    """The change of an output's mean, in nats, from the baseline to the candidate if the candidate's mean ELBO is lower, else 0.
 
     It is 0 for the baseline itself, and without a baseline.
 

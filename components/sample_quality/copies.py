@@ -1,4 +1,7 @@
-"""Find new pictures that are near-copies of training pictures, and write each beside its original."""
+"""Find new pictures that are near-copies of training pictures, and write each beside its original.
+
+`trainer.metrics.copies` defines a near-copy.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,10 @@ class CopySearch:
 
 
 def find_copies(new: Keys, held_out: Keys, training: Keys) -> CopySearch:
-    """Find the new pictures that are near-copies of training pictures. Keys of new and held-out pictures are mirrored, too."""
+    """Find the new pictures that are near-copies of training pictures.
+
+    Create the keys of new and held-out pictures with `mirrored=True`, and those of training pictures without.
+    """
     relative, distances = {}, {}
     for done, (name, keys) in enumerate({"new": new, "held-out": held_out}.items(), 1):
         candidates, distances[name] = _candidates(keys, training)
@@ -96,7 +102,7 @@ def find_copies(new: Keys, held_out: Keys, training: Keys) -> CopySearch:
 
 
 def write_pairs(folder: str, search: CopySearch, new: dict[int, np.ndarray], training: dict[int, tuple[str, np.ndarray]]) -> Copies:
-    """Write each shown copy and its original as PNG files to the folder's folder `FOLDER`, and return the figures with examples.
+    """Write each shown copy and its original as PNG files to `FOLDER` in a folder, and return the figures with examples.
 
     Args:
         folder: The destination.

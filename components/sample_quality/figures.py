@@ -121,7 +121,10 @@ class Quality:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Quality:
-        """Invert `to_dict`, also for other versions: unknown fields are ignored. Raise ValueError for wrong values."""
+        """Return the object of a dictionary that `to_dict` of this or another version returned.
+
+        Unknown fields are ignored. Missing fields that have a default get it. Raise ValueError for others, or a wrong type.
+        """
         return TypeAdapter(cls).validate_python(values)
 
 

@@ -24,15 +24,12 @@ SCALED_BY = 500  # training images that set the scale of each layer; its varianc
 
 
 class Convolution(NamedTuple):
-    """One layer of the network: 3x3 kernel, bias and stride of a convolution, followed by a ReLU.
+    """One convolution of the network, followed by a ReLU."""
 
-    `variance` is the mean variance of the filters' outputs, over the training images and places.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    stride: int
-    variance: float
+    kernel: np.ndarray  # float32 [3, 3, inputs, filters]
+    bias: np.ndarray  # float32 [filters]
+    stride: int  # of rows and columns
+    variance: float  # mean variance of the filters' outputs over training images and places
 
 
 class FeatureDistance:
@@ -78,7 +75,7 @@ class FeatureDistance:
 
 
 def learn_distance(pictures: Pictures, seed: int, checkpoint: Checkpoint | None = None) -> FeatureDistance:
-    """Learn features from some training images of any size, and return the distance by them.
+    """Learn features from some of the training images, which may have any size, and return the distance by them.
 
     Args:
         pictures: The training images.

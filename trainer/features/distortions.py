@@ -1,7 +1,6 @@
 """Changes to images in self-supervised training: distortions to recognize, turns, and views of one image.
 
-Each function takes images float32 [n, h, w, c] in [0, 1], n being a multiple of `PARTS`, and most take a seed, int32 [2], which
-determines the result. Kinds and turns are assigned to fixed places of the batch, whose order is random.
+Each function takes images float32 [n, h, w, c] in [0, 1], and most take a seed, int32 [2], which determines the result. Kinds and turns are assigned to fixed places of the batch, whose order is random.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ PATCHES = 4  # patches along a side
 
 
 def distort(pictures: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, np.ndarray]:
-    """Distort three quarters of the images, each eighth of the batch in its own kind.
+    """Distort three quarters of the images, each eighth of the batch in its own kind. n is a multiple of `PARTS`.
 
     Returns:
         The distorted images, float32 [n, h, w, c] in [0, 1], and the kind of each, its index in `KINDS`, int32 [n].

@@ -65,7 +65,10 @@ class SelfSupervised(FeatureNetwork):
 
 
 def train(levels: np.ndarray, seed: int) -> SelfSupervised:
-    """Train the network on images, uint8 [n, h, w, c], no side above `LARGEST`, with the seed of weights, order and distortions."""
+    """Train the network on images, uint8 [n, h, w, c], and return it.
+
+    No side is above `LARGEST`. The seed determines weights, order and distortions.
+    """
     network = _build(levels.shape[1:], seed)
     heads = _Heads(seed)
     variables = network.trainable_variables + heads.variables

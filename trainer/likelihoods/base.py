@@ -61,7 +61,7 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         return tf.zeros([0])
 
     def fit_batch(self, sums: tf.Tensor) -> tf.Tensor:
-        """Return the best fit to a batch, over all replicas, for `batch_fit`. It is called once per batch."""
+        """Return the best fit to a batch over all replicas, float32 []. Pass it to `batch_fit`. Call this once per batch."""
         return tf.zeros([])
 
     @staticmethod
@@ -74,7 +74,7 @@ class Likelihood(keras.layers.Layer, abc.ABC):
         """Return log p(x|z) of each image, summed over pixels and channels: float32 [n], nats."""
 
     def log_prob_of_samples(self, x: tf.Tensor, parameters: tf.Tensor, samples: int | tf.Tensor) -> tf.Tensor:
-        """Return log p(x|z) of each image at k codes: float32 [n, k], nats.
+        """Return log p(x|z) of each image at k = `samples` codes: float32 [n, k], nats.
 
         The parameters are float32 [n * k, h, w, output_channels]. Those of an image are adjacent.
         """
@@ -94,9 +94,10 @@ class Likelihood(keras.layers.Layer, abc.ABC):
 
     @abc.abstractmethod
     def initial_bias(self, mean_picture: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """Return the output of an untrained decoder, float32 [h * w * output_channels]: a fair density of unknown images.
+        """Return the output of an untrained decoder, float32 [h * w * output_channels], which fits the images without a code.
 
-        The mean of the training images and their standard deviation are [h, w, c], in [0, 1] and at least 0.
+        The mean of the training images is [h, w, c] in [0, 1]. Their standard deviation is [h, w, c], and 0 where a value never
+        changes.
         """
 
     def reference_log_prob(self, x: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:

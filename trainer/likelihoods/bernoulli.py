@@ -14,8 +14,8 @@ from trainer.likelihoods.base import Likelihood, to_bits_per_dimension
 class Bernoulli(Likelihood):
     """log p(x|z) = sum_i x_i log p_i + (1 - x_i) log(1 - p_i), with the logits of p as parameters.
 
-    It is the decoder of the VAE paper (Kingma and Welling 2014, appendix C.1, eq. 11). For values strictly between 0 and 1, unless
-    `binary`, it is a cross-entropy, not a normalized density.
+    It is the decoder of the VAE paper (Kingma and Welling 2014, appendix C.1, eq. 11). For gray values it is a
+    cross-entropy, not a normalized density. Set `binary` if every value of x is 0 or 1. It is a probability then.
     """
 
     def __init__(self, channels: int, binary: bool = False):

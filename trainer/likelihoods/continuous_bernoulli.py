@@ -21,7 +21,7 @@ class ContinuousBernoulli(Likelihood):
         super().__init__("continuous_bernoulli", channels)
 
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return log p(x|z); see `Likelihood`. It is a density, and positive where the decoder is certain.
+        """Return log p(x|z); see `Likelihood`. It is the logarithm of a density, and can be positive.
 
         There are no bits per dimension, because images of 256 levels have no density. Near 0 and 1, where many of their values lie,
         this density grows without bound, but no code becomes shorter.

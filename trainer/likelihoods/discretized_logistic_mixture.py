@@ -38,8 +38,8 @@ class Mixture(NamedTuple):
 class DiscretizedLogisticMixture(Likelihood):
     """The likelihood of PixelCNN++ (Salimans et al. 2017, sections 2.1 and 2.2, eq. 1 to 3).
 
-    The probability of a level is the mass of a mixture of K logistic distributions on the level's interval of length 1/255. The
-    tails belong to levels 0 and 255. In color images the components' means depend linearly on the channels before, in the order
+    The probability of a level is the mass of a mixture of K = `mixtures` logistic distributions on the level's interval of length
+    1/255. The tails belong to levels 0 and 255. In color images the components' means depend linearly on the channels before, in the order
     red, green, blue.
 
     The parameters of a pixel are, in this order: K logits; K means for each channel; K log-precisions (less 2) for each channel; K

@@ -42,7 +42,7 @@ class Gaussian(Likelihood):
         self._start(TYPICAL_SIGMA)
 
     def log_prob(self, x: tf.Tensor, parameters: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return log p(x|z); see `Likelihood`. It is a density, and positive where sigma is small."""
+        """Return log p(x|z); see `Likelihood`. It is the logarithm of a density, and can be positive."""
         squares, values = _squares(x, self.mean(parameters))
         if not (self.optimal and training):
             return _log_normal(squares, values, self.log_sigma())
@@ -60,8 +60,8 @@ class Gaussian(Likelihood):
     def fit_batch(self, sums: tf.Tensor) -> tf.Tensor:
         """Return the maximum-likelihood log sigma of the batch over all replicas: sigma^2 = MSE (Rybkin et al. 2021, eq. 5).
 
-        Sigma has no gradient. The likelihood's derivative in sigma is 0 at the maximum, so the decoder's gradient equals that of
-        D / 2 log MSE without it.
+        Sigma has no gradient. The likelihood's derivative in sigma is 0 at the maximum, so the decoder gets
+        the gradient of D / 2 log MSE, D being the number of values.
         """
         if not self.optimal:
             return super().fit_batch(sums)

@@ -23,7 +23,8 @@ class Nearest(NamedTuple):
 
     Attributes:
         index: Index of the training image, int64 [n].
-        relative: Distance to it divided by the mean distance to the next `NEXT` ones, float64 [n]: 0 for an exact copy.
+        relative: Distance to it divided by the mean distance to the next `NEXT` ones, float64 [n]: 0 for an exact
+            copy, about 1 if it is no nearer than the others.
     """
 
     index: np.ndarray

@@ -1,7 +1,8 @@
 """Distances between two sets of images, by their features: float [n, f], n at least 2, one row per image.
 
 A figure depends on the features and on the number of images. Only figures of the same features and the same number can be
-compared.
+compared. Functions that take features raise ValueError if the shapes do not match, a set has fewer than 2 rows, or a feature is not
+finite.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def frechet_spread(first: np.ndarray, second: np.ndarray, seed: int = 0, groups:
     """Return the standard deviation of the Frechet distance over choices of the second set, estimated from one such set alone.
 
     It is the delete-a-group jackknife (Efron and Stein 1981). The distance is computed without each of `groups` random parts of the
-    second set. The variance of these distances, times groups - 1, is that of the whole. The second set has at least 4 rows.
+    second set. The variance of these distances, times groups - 1, is that of the whole. The second set has m rows, at least 4.
+    More than m / 2 groups count as m / 2.
     """
     first, second = _checked(first, second)
     order = np.random.default_rng(seed).permutation(len(second))

@@ -36,7 +36,10 @@ class CodeInformation(NamedTuple):
 
 
 def kl_per_dimension(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """Return KL(q(z_j|x) || N(0, 1)) of each dimension j, mean over images: float64 [d] (Kingma and Welling 2014, appendix B)."""
+    """Return KL(q(z_j|x) || N(0, 1)) of each dimension j, mean over images: float64 [d], nats, at least 0.
+
+    See Kingma and Welling 2014, appendix B.
+    """
     mean, log_variance = _wide(mean, log_variance)
     # expm1, because exp(v) - 1 - v of a small v would be rounding error of either sign.
     return 0.5 * (mean**2 + np.expm1(log_variance) - log_variance).mean(axis=0)
@@ -89,7 +92,10 @@ def code_information(
 
 
 def log_aggregate(z: np.ndarray, mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
-    """Return log q(z), float64 [m], of codes, float [m, d], under q(z) = 1/N sum_n q(z|x_n), in blocks that limit memory."""
+    """Return log q(z) of codes, float [m, d]: float64 [m], nats.
+
+    q(z) = 1/N sum_n q(z|x_n). The posteriors' means and log-variances are float [N, d]. Blocks limit memory.
+    """
     z, mean, log_variance = _wide(z, mean, log_variance)
     precision = np.exp(-log_variance)
     constant = (math.log(2 * math.pi) + log_variance + mean**2 * precision).sum(axis=1)

@@ -31,8 +31,9 @@ def high_frequency_power(pictures: np.ndarray) -> np.ndarray:
 def pixel_statistics(pictures: np.ndarray) -> np.ndarray:
     """Return statistics of pixels that do not show the content of an image: brightness, contrast and power of frequency bands.
 
-    They are, for luminance and each color difference of images uint8 [n, h, w, c], the mean, the logarithm of the variance, and
-    the logarithms of the mean power in the bands between `EDGES`, if images of this size have any: float32 [n, statistics].
+    Images are uint8 [n, h, w, c]. The result is float32 [n, statistics]. For luminance and for each color difference it has the
+    mean, the logarithm of the variance, and the logarithm of the mean power in each band between `EDGES`. Bands that images of
+    this size lack are left out.
     """
     planes = _planes(pictures)
     power, frequencies = _power(planes)

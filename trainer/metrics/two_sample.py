@@ -23,6 +23,8 @@ DECAY = 0.3
 def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) -> float:
     """Return the cross-validated accuracy of a classifier that distinguishes two sets (Lopez-Paz and Oquab 2017).
 
+    It is 0.5 if the sets cannot be distinguished, and 1 if every row is recognized.
+
     A network with one hidden layer learns from the standardized rows of all parts except one, and is tested on that one. The test
     is conservative: an accuracy above 0.5 shows a difference, but at 0.5 there may be a difference that this classifier misses.
 
@@ -50,7 +52,9 @@ def two_sample_accuracy(first: np.ndarray, second: np.ndarray, seed: int = 0) ->
 
 
 def accuracy_spread(accuracy: float, rows: int) -> float:
-    """Return the standard deviation of an accuracy over choices of the second set: half of that of a share of `rows` rows.
+    """Return the standard deviation of an accuracy over choices of the second set, for `rows` rows in each set.
+
+    It is half the standard deviation of a share of `rows` rows.
 
     Example:
         >>> round(accuracy_spread(0.8, rows=400), 3)

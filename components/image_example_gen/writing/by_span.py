@@ -1,4 +1,4 @@
-"""Count the pictures of each span: of several spans read together, a single one may deviate."""
+"""Count the pictures of each span, because one of several spans that are read together may deviate."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SpanCounts = dict[str, dict[str, Counter[str]]]  # by span and feature
 
 
 def span_of(path: str, depth: int) -> str:
-    """Return the span's folder, which is the prefix of a picture's path."""
+    """Return the folder of a picture's span: the first `depth` parts of the path."""
     return "/".join(path.split("/")[:depth])
 
 
 def count_picture(features: dict[str, Counter[str]], row: Row | None) -> None:
-    """Count a picture of a span, including copies of other pictures; None is a rejected picture."""
+    """Add one picture to its span's counts. `row` is None for a rejected picture. Duplicates count too."""
     _count(features, PICTURES, REFUSED if row is None else PICTURES)
     if row is None:
         return
