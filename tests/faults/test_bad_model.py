@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.faults.conftest import PUSHED, Watch
+from tests.faults.conftest import PUSHED, TRAINED, Watch
 from tests.faults.test_kill import orphans
 from tests.project import start_darkroom
 
@@ -14,10 +14,8 @@ from tests.project import start_darkroom
 @pytest.mark.slow
 def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
     trial("a bad model in service, rolled back")
-    lab.restore()
+    lab.restore(PUSHED)
     with Watch(lab.work / "serving") as watch:
-        assert lab.run().status == 0 and lab.versions() == [1, 2]
-        assert lab.verdict()["figures"] == pytest.approx(lab.figures, abs=1e-3), "nothing had broken this run"
         done = start_darkroom("rollback", "--work", lab.work, "--why", "grey stripes").wait()
         assert done.status == 0 and done.out.splitlines()[-1].startswith("rolled back: version 1 is in service as version 3"), (
             done.err
@@ -86,7 +84,7 @@ def test_what_cannot_be_rolled_back_to_is_said(lab):
 @pytest.mark.slow
 def test_a_changed_byte_of_a_pushed_model(lab, trial):
     trial("a changed byte of a pushed model")
-    lab.restore()
+    lab.restore(TRAINED)
     data = next((lab.work / "serving/1/variables").glob("variables.data*"))
     content = bytearray(data.read_bytes())
     content[len(content) // 2] ^= 1

@@ -1,4 +1,4 @@
-"""Thirty nights (six among all tests): the disk stays bounded, runs take no longer, and the registry tells the truth."""
+"""Thirty nights (five among all tests): the disk stays bounded, runs take no longer, and the registry tells the truth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.table import THOROUGH, note
 from tests.faults.test_kill import orphans
 from tests.project import start_darkroom, write_discs
 
-NIGHTS, KEEP = 30 if THOROUGH else 6, 2
+NIGHTS, KEEP = 30 if THOROUGH else 5, 2
 SETTINGS = {"training.epochs": 2, "training.batch_size": 32, "training.importance_samples": 2, "model.latent_dim": 2}
 SETTINGS |= {"preprocessing.height": 12, "preprocessing.width": 12, "preprocessing.channels": 1, "model.hidden": [8]}
 SETTINGS |= {"data.span_window": 2, "evaluation.max_drop": 100, "evaluation.min_gain": -100, "training.warm_start": "true"}

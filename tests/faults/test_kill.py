@@ -18,10 +18,12 @@ from tests.faults.conftest import COMPONENTS, TRAINED, Lab, Watch
 from tests.faults.inject import DONE, PUBLISHED, START
 from tests.faults.table import THOROUGH
 
-WORDS = {
-    START: "kill -9 at a component's start",
-    DONE: "kill -9 after a component's end, before ML Metadata records it",
-    PUBLISHED: "kill -9 after a component's end",
+ENDS = {  # what ends a run in each component: when, and by which signal
+    (START, signal.SIGKILL): "kill -9 at a component's start",
+    (DONE, signal.SIGKILL): "kill -9 after a component's end, before ML Metadata records it",
+    (DONE, signal.SIGTERM): "SIGTERM in a component",
+    (DONE, signal.SIGINT): "Ctrl-C in a component",
+    (PUBLISHED, signal.SIGKILL): "kill -9 after a component's end",
 }
 SEED = 6  # of the random moments
 
@@ -53,7 +55,7 @@ def orphans(work: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab, trial):
-    trial(WORDS[DONE])
+    trial(ENDS[DONE, signal.SIGKILL])
     lab.restore(TRAINED)
     with Watch(lab.work / "serving") as watch:
         assert lab.run({"moment": DONE, "component": "Pusher", "signal": 9}).status == -9
@@ -62,45 +64,38 @@ def test_killed_between_the_push_and_ml_metadatas_knowing_of_it(lab, trial):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [START, DONE, PUBLISHED])
-def test_killed_in_each_component_after_another(lab, moment, trial):
-    """Each rerun goes on from where the last one was killed, to be killed in the next component."""
-    trial(WORDS[moment], len(COMPONENTS))
+def test_killed_and_interrupted_in_each_component_after_another(lab, trial):
+    """Each rerun goes on from where the last one was ended, to be ended at the next moment, then in the next component."""
+    for words in ENDS.values():
+        trial(words, len(COMPONENTS))
     lab.restore()
     with Watch(lab.work / "serving") as watch:
         for component in COMPONENTS:
-            assert lab.run({"moment": moment, "component": component, "signal": 9}).status == -9, component
-            assert lab.versions() in ([1], [1, 2])
+            for moment, number in ENDS:
+                ended = lab.run({"moment": moment, "component": component, "signal": int(number)})
+                if number == signal.SIGKILL:
+                    assert ended.status == -9, (component, moment, ended.err)
+                else:
+                    assert ended.status == 130 and len(ended.err.splitlines()) == 1, (component, number, ended.err)
+                    assert ended.err.startswith("interrupted: ") and lab.verdict()["outcome"] == "interrupted"
+                assert lab.versions() in ([1], [1, 2])
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(20 if THOROUGH else 4))
-def test_killed_at_a_random_moment(lab, number, trial):
-    trial("kill -9 at a random moment")
-    moment = random.Random(SEED * 100 + number).uniform(0.0, lab.seconds)
+@pytest.mark.parametrize("chain", range(5 if THOROUGH else 1))
+def test_killed_at_random_moments(lab, chain, trial):
+    """Four times after each other: each rerun goes on from where the last one was killed."""
+    trial("kill -9 at a random moment", 4)
+    moments = random.Random(SEED * 100 + chain)
     lab.restore()
     with Watch(lab.work / "serving") as watch:
-        child = lab.start()
-        time.sleep(moment)
-        child.signal(signal.SIGKILL)
-        assert child.wait().status in (-9, 0)  # it may have been at its end
-        check_recovered(lab)
-    assert not watch.faults, watch.faults[:3]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_interrupted_in_each_component_after_another(lab, number, trial):
-    """Each run goes on from where the last one was ended, to be ended in the next component."""
-    trial(f"{'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'} in a component", len(COMPONENTS))
-    lab.restore()
-    with Watch(lab.work / "serving") as watch:
-        for component in COMPONENTS:
-            ended = lab.run({"moment": DONE, "component": component, "signal": int(number)})
-            assert ended.status == 130 and len(ended.err.splitlines()) == 1, (component, ended.err)
-            assert ended.err.startswith("interrupted: ") and lab.verdict()["outcome"] == "interrupted"
+        for _ in range(4):
+            child = lab.start()
+            time.sleep(moments.uniform(0.0, lab.seconds / 2))  # less is left to be done each time
+            child.signal(signal.SIGKILL)
+            assert child.wait().status in (-9, 0)  # it may have been at its end
         check_recovered(lab)
     assert not watch.faults, watch.faults[:3]
 
@@ -110,11 +105,11 @@ def test_a_training_that_is_killed_goes_on_from_its_last_epoch(lab, trial):
     """By its own checkpoint: the second run says after which epoch it goes on, and comes to the same figures."""
     trial("kill -9 in training, which goes on from its last epoch")
     settings = {"training.epochs": 400, "training.patience": 400}
-    lab.restore()
+    lab.restore(TRAINED)  # the Trainer's inputs are there
     unbroken = lab.run(**settings)
     assert unbroken.status == 0, unbroken.err
     figures = lab.verdict()["figures"]
-    lab.restore()
+    lab.restore(TRAINED)
     child, checkpoints = lab.start(**settings), lab.work / "checkpoints"
     deadline = time.monotonic() + 200
     while not list(checkpoints.glob("*.npz")) and time.monotonic() < deadline:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.faults.conftest import Watch
+from tests.faults.conftest import TRAINED, Watch
 from tests.project import write_discs
 
 
@@ -96,7 +96,7 @@ def test_a_poisoned_span_is_refused_in_a_window_with_good_ones_as_well(poisoned,
 @pytest.mark.parametrize("settings", [{"training.beta": 100}, {"training.learning_rate": 1e-9}], ids=["beta x 100", "no learning"])
 def test_a_crippled_trainer_is_refused_by_the_evaluator(lab, settings, trial):
     trial("a crippled trainer: beta x 100, no learning")
-    lab.restore()
+    lab.restore(TRAINED)  # the Trainer's inputs are there
     with Watch(lab.work / "serving") as watch:
         ended = lab.run(**settings)
     assert ended.status == 3 and "refused by the model gate" in ended.err, ended.out + ended.err
