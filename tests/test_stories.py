@@ -7,48 +7,47 @@ from tests.project import darkroom, last_verdict, write_discs
 pytestmark = pytest.mark.slow
 
 
-def test_beam_runs_the_whole_pipeline_and_knows_why_it_ended(tmp_path):
+def test_orchestrators_configurations_and_data_back_and_forth_in_one_work_folder(tmp_path):
     write_discs(tmp_path / "discs", 200)
     write_discs(tmp_path / "inverted", 200, invert=True)
-    arguments = ["--work", tmp_path / "work", "--orchestrator", "beam", "--set", "training.epochs=3"]
-    first = darkroom("run", "--images", tmp_path / "discs", *arguments)
-    assert first.status == 0, first.out + first.err
-    assert set(first.states().values()) == {"done"}
-    again = darkroom("run", "--images", tmp_path / "discs", *arguments)
-    assert set(again.states().values()) == {"cached"}
-    refused = darkroom("run", "--images", tmp_path / "inverted", *arguments)
-    assert refused.status == 3
-    assert "drifted" in refused.err
-    assert last_verdict(tmp_path / "work")["gate"] == "data"
 
+    def run(images, *more):
+        usual = ("--work", tmp_path / "work", "--set", "training.epochs=3", "--set", "evaluation.max_drop=1000")
+        return darkroom("run", "--images", tmp_path / images, *usual, *more)
 
-def test_who_goes_back_to_an_earlier_configuration_gets_its_model_into_service(tmp_path):
-    write_discs(tmp_path / "discs", 200)
-    lenient = ["--set", "evaluation.max_drop=1000", "--set", "training.epochs=3"]
-    served = []
-    for seed in (0, 1, 0, 1, 1):
-        arguments = ["--images", tmp_path / "discs", "--work", tmp_path / "work", *lenient, "--set", f"training.seed={seed}"]
-        ended = darkroom("run", *arguments)
-        assert ended.status == 0, ended.out + ended.err
+    def served(seed):
         version = last_verdict(tmp_path / "work")["model"]["version"]
         newest = max(int(p.name) for p in (tmp_path / "work" / "serving").iterdir())
         assert version == newest, "what the verdict names is in service"
         config = (tmp_path / "work" / "serving" / str(newest) / "config.yaml").read_text()
         assert f"seed: {seed}" in config
-        served.append(version)
-    assert served[3] == served[4], "the same run again pushes nothing"
+        return version
 
+    # Beam runs the whole pipeline, and knows why it ended.
+    beam = ("--orchestrator", "beam")
+    first = run("discs", *beam)
+    assert first.status == 0, first.out + first.err
+    assert set(first.states().values()) == {"done"}
+    versions = [served(0)]
+    again = run("discs", *beam)
+    assert set(again.states().values()) == {"cached"}
+    refused = run("inverted", *beam)
+    assert refused.status == 3
+    assert "drifted" in refused.err and "--accept-drift" in refused.err
+    assert last_verdict(tmp_path / "work")["gate"] == "data"
 
-def test_drift_can_be_accepted_and_is_the_new_usual_then(tmp_path):
-    write_discs(tmp_path / "discs", 200)
-    write_discs(tmp_path / "inverted", 200, invert=True)
-    usual = ["--work", tmp_path / "work", "--set", "training.epochs=3", "--set", "evaluation.max_drop=1000"]
-    assert darkroom("run", "--images", tmp_path / "discs", *usual).status == 0
-    refused = darkroom("run", "--images", tmp_path / "inverted", *usual)
-    assert refused.status == 3 and "--accept-drift" in refused.err
-    assert darkroom("run", "--images", tmp_path / "inverted", *usual, "--accept-drift").status == 0
-    assert darkroom("run", "--images", tmp_path / "inverted", *usual).status == 0
-    assert darkroom("run", "--images", tmp_path / "discs", *usual).status == 0, "seen and passed before"
+    # Who goes back to an earlier configuration gets its model into service.
+    for seed in (1, 0, 1, 1):
+        ended = run("discs", f"--set=training.seed={seed}")
+        assert ended.status == 0, ended.out + ended.err
+        versions.append(served(seed))
+    assert versions[3] == versions[4], "the same run again pushes nothing"
+
+    # Drift can be accepted, and is the new usual then.
+    assert run("inverted").status == 3
+    assert run("inverted", "--accept-drift").status == 0
+    assert run("inverted").status == 0
+    assert run("discs").status == 0, "seen and passed before"
 
 
 def test_spans_a_new_label_is_refused_shown_and_accepted_and_a_schema_made_of_it(tmp_path):
