@@ -35,9 +35,15 @@ def searches(tmp_path_factory):
     return Searches(tmp_path_factory.mktemp("search"))
 
 
+@pytest.fixture(scope="module")
+def searched(searches):
+    """How the first search ended."""
+    return searches.run(**TUNING)
+
+
 @pytest.mark.slow
-def test_the_best_values_train_the_model_that_is_pushed(searches):
-    ended = searches.run(**TUNING)
+def test_the_best_values_train_the_model_that_is_pushed(searches, searched):
+    ended = searched
     assert ended.status == 0, ended.out + ended.err
     assert ended.states()["Tuner"] == "done" and "of 3 is the best: ELBO -" in ended.out
     found = last_verdict(searches.work)["tuning"]
@@ -54,8 +60,8 @@ def test_the_best_values_train_the_model_that_is_pushed(searches):
 
 
 @pytest.mark.slow
-def test_models_of_another_likelihood_are_no_baseline_though_the_configuration_names_the_same(searches):
-    assert searches.run(**TUNING).status == 0
+def test_models_of_another_likelihood_are_no_baseline_though_the_configuration_names_the_same(searches, searched):
+    assert searched.status == 0
     space = {"model.likelihood": ["discretized_logistic_mixture"]}
     ended = searches.run(trials=1, epochs=1, objective="bits_per_dimension", space=space)
     assert ended.status == 0, ended.out + ended.err
