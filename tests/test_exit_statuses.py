@@ -1,11 +1,10 @@
-"""Every exit status, by what brings a person there."""
+"""Every exit status, by what brings a person there; what interrupts a run is in test_interrupted.py."""
 
 import fcntl
 import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -109,46 +108,3 @@ def test_a_run_whose_console_is_gone_keeps_its_record(tmp_path):
     done = subprocess.run(command, stdout=write, stderr=write)
     os.close(write)
     assert done.returncode == 2 and last_verdict(tmp_path / "work")["outcome"] == "invalid"
-
-
-def test_ctrl_c_ends_at_once_and_the_next_run_goes_on(tmp_path):
-    write_discs(tmp_path / "discs", 200)
-    arguments = ["--images", str(tmp_path / "discs"), "--work", str(tmp_path / "work"), "--set", "training.epochs=100000"]
-    arguments += ["--set", "training.patience=100000"]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "local_runner.py"), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        history = wait_for(lambda: next(iter(tmp_path.glob("work/artifacts/Trainer/model_run/*/history.jsonl")), None))
-        wait_for(lambda: history.stat().st_size > 0)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130, out + err
-    assert err == "interrupted: the next run goes on from the last finished component\n"
-    assert last_verdict(tmp_path / "work")["outcome"] == "interrupted"
-
-    arguments[-3] = "training.epochs=3"
-    ended = darkroom("run", *arguments)
-    assert ended.status == 0, ended.out + ended.err
-    states = ended.states()
-    assert [states[n] for n in ("ImageExampleGen", "StatisticsGen", "DataGate", "Transform")] == ["cached"] * 4
-    assert states["Trainer"] == "done"
-    assert not history.exists()  # removed at once, or by the next run where a library held the signal back
-
-
-def wait_for(condition, seconds=120):
-    """Waits until the condition is true, and gives its value."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.1)
-    raise TimeoutError("it never came true")

@@ -1,15 +1,22 @@
-"""A model that the Evaluator refuses, run by run: refused, forced by a person, standing, and the next one's baseline."""
+"""A model that the Evaluator refuses, run by run: refused, forced by a person, standing, and the next one's baseline.
+
+Then, in the same work folder, what else is refused or trained anew, and the first model put back.
+"""
 
 import getpass
+import re
 import shutil
 
 import pytest
+from PIL import Image
 
 from tests.project import ROOT, darkroom, last_verdict, write_discs
+from tests.test_end_to_end import COMPONENTS
 
 pytestmark = pytest.mark.slow
 
-WORSE = ("--set", "training.beta=1000", "--set", "evaluation.min_gain=-100")
+# Pictures of a beta this high carry nothing: the ELBO is about that of the mean picture.
+WORSE = ("--set", "training.beta=1000", "--set", "evaluation.max_drop=0.1", "--set", "evaluation.min_gain=-100")
 WHY = "a test of the gate"
 
 
@@ -77,6 +84,10 @@ def test_a_crippled_model_is_refused_with_what_was_worse_and_by_how_much(good, r
     }
     for reason in verdict["reasons"]:
         assert reason in ended.err
+    line = r"^refused by the model gate: ELBO is [\d.]+ nats worse than the last blessed model's; 0.10 is allowed"
+    assert re.search(line, ended.err, re.MULTILINE), ended.err
+    assert re.search(r"^  importance-weighted bound is [\d.]+ nats worse", ended.err, re.MULTILINE)
+    assert '--bless "the reason"' in ended.err and ended.states()["Report"] == "done"
 
 
 def test_a_person_can_have_it_pushed_all_the_same_and_is_recorded(folder, refused, forced):
@@ -134,3 +145,60 @@ def test_beside_another_model_it_is_judged_afresh(folder, forced):
     ended = folder.run(*WORSE)
     assert ended.status == 3, ended.out + ended.err
     assert folder.verdict()["blessed_by"] is None
+
+
+def test_an_edited_loss_is_not_taken_from_the_cache(folder, good):
+    losses = folder.root / "trainer" / "losses.py"
+    text = losses.read_text()
+    edited = text.replace("+ beta * tf.reduce_sum(kl)", "+ 2 * beta * tf.reduce_sum(kl)")
+    assert edited != text
+    losses.write_text(edited)
+    try:
+        ended = folder.run()
+    finally:
+        losses.write_text(text)
+    states = ended.states()
+    before = COMPONENTS[: COMPONENTS.index("Trainer")]
+    assert {name: states[name] for name in before} == dict.fromkeys(before, "cached")
+    assert {states[name] for name in ("Trainer", "ServingCheck", "Evaluator")} == {"done"}
+    assert "the last blessed model" in ended.out
+    assert folder.verdict()["baseline"]["elbo"] < 0
+
+
+def test_black_pictures_are_refused_for_drift(folder, good, tmp_path):
+    for i in range(200):
+        path = tmp_path / ("big" if i % 2 else "small") / f"{i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (12, 12)).save(path)
+    ended = folder.run("--set", "data.keep_duplicates=true", images=tmp_path)
+    assert ended.status == 3, ended.out + ended.err
+    assert "drifted" in ended.err
+    # Without that they are refused before, for all are one picture.
+    ended = folder.run("--set", "data.keep_duplicates=false", images=tmp_path)
+    assert ended.status == 3 and "data.keep_duplicates=true" in ended.err, ended.err
+
+
+def test_the_model_before_is_put_back_and_what_nobody_needs_is_cleared(folder, forced, tmp_path):
+    work, serving = ["--work", folder.work], folder.work / "serving"
+    there = folder.versions()
+    current, fresh = there[-1], there[-1] + 1
+    back = darkroom("rollback", 1, *work, "--why", "grey stripes")
+    assert back.status == 0, back.err
+    assert [line.split(":")[0] for line in back.out.splitlines()] == ["withdrawn", "rolled back"]
+    weights = [(serving / version / "weights.npz").read_bytes() for version in ("1", str(current), str(fresh))]
+    assert weights[0] == weights[2] != weights[1]
+    assert f"version {fresh} is version 1, put back in place of {current}" in darkroom("runs", *work).out
+    served = re.search(r'^darkroom_served_version{work="work"} (\S+)$', (folder.work / "metrics.prom").read_text(), re.M)
+    assert float(served[1]) == fresh
+
+    before = sorted(path for path in folder.work.rglob("*") if path.name != ".lock")
+    shown = darkroom("gc", *work, "--keep", 1, "--dry-run")
+    assert shown.status == 0 and f"serving: {', '.join(map(str, there))} (" in shown.out and "nothing was removed" in shown.out
+    assert before == sorted(path for path in folder.work.rglob("*") if path.name != ".lock")
+    cleared = darkroom("gc", *work, "--keep", 1, "--yes")
+    assert cleared.status == 0 and cleared.out.splitlines()[-1].startswith("removed: ")
+    assert [path.name for path in serving.iterdir()] == [str(fresh)]
+    assert darkroom("gc", *work, "--keep", 1).out == "nothing to remove\n"
+    told = darkroom("lineage", fresh, *work).out
+    assert "deleted since" not in told
+    assert darkroom("generate", *work, "--out", tmp_path / "new.png").status == 0
