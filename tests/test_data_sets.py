@@ -18,7 +18,7 @@ COUNT = 2_000  # pictures of which a second process makes the same
 
 
 def test_fashion_mnist_with_two_dimensions_is_learned(tmp_path):
-    quick = ["--set", "model.latent_dim=2", "--set", "training.epochs=12", "--set", "training.importance_samples=5"]
+    quick = ["--set", "model.latent_dim=2", "--set", "training.epochs=5", "--set", "training.importance_samples=2"]
     ended = darkroom("run", "--dataset", "fashion-mnist", "--work", tmp_path / "work", *quick)
     assert ended.status == 0, ended.out + ended.err
     verdict = last_verdict(tmp_path / "work")
@@ -53,7 +53,7 @@ def test_emoji_in_colour_with_transparency(tmp_path):
         pytest.skip(f"there is no {archive}")
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path / "emoji", filter="data")
-    quick = ["training.epochs=3", "generation.updates=100", "evaluation.min_coverage=0"]  # too little for good pictures
+    quick = ["training.epochs=1", "generation.updates=100", "evaluation.min_coverage=0"]  # too little for good pictures
     arguments = ["--images", tmp_path / "emoji", "--config", "emoji", *(f"--set={value}" for value in quick)]
     ended = darkroom("run", *arguments, "--work", tmp_path / "work")
     assert ended.status == 0, ended.out + ended.err
