@@ -23,7 +23,7 @@ setup(
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     py_modules=["local_runner"],
     package_data={"configs": ["*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"]},
-    # docs/dependencies.md gives the reason for each dependency. requirements/lock.txt lists the installed versions.
+    # docs/dependencies.md gives the reason for each dependency. requirements/LINE/lock.txt lists the installed versions.
     install_requires=[
         "tfx>=1.16,!=1.17.*,<1.22",
         f"tfx<1.17{OLDER}",
@@ -77,7 +77,7 @@ setup(
         "vertex": [*KFP, "google-cloud-aiplatform>=1.60"],
         # Records of runs on an MLflow server or in a folder. A database needs the full mlflow package.
         "mlflow": ["mlflow-skinny>=3,<4"],
-        # The same graph as an Airflow DAG: pipeline/airflow_dag.py. It needs its own environment: requirements/airflow.txt.
+        # The same graph as an Airflow DAG: pipeline/airflow_dag.py. It needs its own environment: requirements/LINE/airflow.txt.
         "airflow": ["apache-airflow>=2.11,<3"],
         "test": [
             "pytest>=8",
