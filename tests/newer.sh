@@ -34,7 +34,7 @@ TESTS=(
   tests/requirements tests/serving tests/trainer/export tests/trainer/likelihoods tests/trainer/test_preprocessing.py
 )
 # shellcheck disable=SC2016 # expanded inside
-exec unshare --mount --propagation private env -u PIP_FIND_LINKS -u VIRTUAL_ENV -u PYTHONPATH -u LINE -u PYTHON HOME=/root PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TESTS="${TESTS[*]}" \
+exec unshare --mount --propagation private env -u PIP_FIND_LINKS -u VIRTUAL_ENV -u PYTHONPATH -u LINE -u PYTHON -u DARKROOM_DATASETS HOME=/root PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TESTS="${TESTS[*]}" \
   bash -euc '
     mount --bind /proc "$0/proc" && mount --rbind /dev "$0/dev"
     exec chroot "$0" sh -euc "cd /opt/darkroom && make run && .venv/bin/python -m pytest -q -n 2 --dist loadfile -m \"not slow and not cluster\" $TESTS"' "$root"
