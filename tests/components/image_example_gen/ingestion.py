@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,3 +106,20 @@ def _features(record: bytes) -> dict[str, object]:
     for name, feature in tf.train.Example.FromString(record).features.feature.items():
         (features[name],) = getattr(feature, feature.WhichOneof("kind")).value
     return features
+
+
+def pack(path, members: dict[str, bytes]):
+    """Writes an archive of the kind that the name says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.name.endswith(".zip"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in members.items():
+                archive.writestr(name, data)
+        return path
+    kind = path.name.rsplit(".", 1)[1].replace("tgz", "gz").replace("tar", "")
+    with tarfile.open(path, f"w:{kind}") as archive:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path

@@ -23,26 +23,9 @@ from components.image_example_gen.storage import archive_members
 from components.image_example_gen.storage.archive_members import ENDLESS
 from components.image_example_gen.storage.files import FoundFile, open_file, stat_file
 from tests.components.image_example_gen.fuzz.damage import at_random
-from tests.components.image_example_gen.ingestion import encode, ingest, picture
+from tests.components.image_example_gen.ingestion import encode, ingest, pack, picture
 
 SUFFIXES = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
-
-
-def pack(path, members: dict[str, bytes]):
-    """Writes an archive of the kind that the name says."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.name.endswith(".zip"):
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in members.items():
-                archive.writestr(name, data)
-        return path
-    kind = path.name.rsplit(".", 1)[1].replace("tgz", "gz").replace("tar", "")
-    with tarfile.open(path, f"w:{kind}") as archive:
-        for name, data in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return path
 
 
 def find_in(path, config: DataConfig = DataConfig(), takes=lambda name: False) -> ArchivePictures | Rejected:

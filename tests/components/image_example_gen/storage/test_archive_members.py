@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import functools
 import http.server
-import io
 import os
-import tarfile
 import threading
-import zipfile
 
 import numpy as np
 import pytest
@@ -19,6 +16,7 @@ from common.errors import InputError
 from components.image_example_gen.storage import archive_members
 from components.image_example_gen.storage.files import is_file, open_file, open_seekable, read_bytes, stat_file
 from serving.picture_files import Refused
+from tests.components.image_example_gen.ingestion import pack
 
 KINDS = [".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"]
 SCHEME = "distant://"
@@ -50,21 +48,6 @@ class Distant(LocalFileSystem):
 def contents() -> dict[str, bytes]:
     noise = np.random.default_rng(0).bytes(300_000)
     return {"a.npy": noise[:1000], "deep/er/b.bin": noise, "empty": b"", "deep/c.zip": b"PK", "same": b"1", "\u00fc/d": b"22"}
-
-
-def pack(path, files):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in files.items():
-                archive.writestr(name, data)
-        return path
-    with tarfile.open(path, f"w:{path.suffix[1:].replace('tgz', 'gz').replace('tar', '')}") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return path
 
 
 def descriptors() -> int:
