@@ -14,7 +14,7 @@ class DataBlessing(Artifact):
 
 
 class Features(Artifact):
-    """A folder with `features.json`, which describes the features, `self_supervised.npz`, and a classifier's `weights.npz`."""
+    """A folder with `features.json`, and the networks that it describes: `self_supervised.npz`, a classifier's `weights.npz`."""
 
     TYPE_NAME = "darkroom.Features"
 

@@ -13,8 +13,8 @@ class FeatureExtractor(DeclaredComponent):
     """Train a small classifier of the pictures' labels; its penultimate layer gives the features of a picture.
 
     It also trains a network without labels, whose features capture blur, noise and structure. That network replaces the classifier
-    if the pictures have no labels. No input is a model. So TFX's cache returns the same networks for all models of the same
-    pictures, and their figures are comparable.
+    if the pictures have no labels. It is not trained if there are too few pictures to be compared. No input is a model. So TFX's
+    cache returns the same networks for all models of the same pictures, and their figures are comparable.
     """
 
     EXECUTOR = Executor

@@ -23,11 +23,11 @@ SELF_SUPERVISED_WEIGHTS = "self_supervised.npz"
 class Description:
     """The description of a feature space."""
 
-    # `classifier`: features of a classifier of the labels; `self_supervised`: of a network trained without labels; `encoder`: of
-    # the measured model's encoder, in artifacts of earlier versions
-    kind: Literal["classifier", "self_supervised", "encoder"]
-    reason: str | None = None  # why there is no classifier
-    # SHA-256 of the network's weights, 64 hexadecimal digits; None for an encoder, whose hash is known with the model
+    # `classifier`: features of a classifier of the labels; `self_supervised`: of a network trained without labels; `none`: too few
+    # pictures are there to be compared; `encoder`: features of the measured model's encoder, in artifacts of earlier versions
+    kind: Literal["classifier", "self_supervised", "none", "encoder"]
+    reason: str | None = None  # why there is no classifier, or for `none` no network
+    # SHA-256 of the network's weights, 64 hexadecimal digits; None without a network
     hash: str | None = None
     dimensions: int | None = None  # length of a picture's features
     image_shape: tuple[int, int, int] | None = None  # height, width, channels of the network's input
@@ -40,8 +40,8 @@ class Description:
     accuracy: float | None = None
     chance: float | None = None  # accuracy of always predicting the most common label
     schema: int = 1  # version of this format
-    # SHA-256 of the weights of the self-supervised network, which exists besides a classifier too; None in artifacts of earlier
-    # versions
+    # SHA-256 of the weights of the self-supervised network, which exists besides a classifier too; None if there are too few
+    # pictures to be compared, and in artifacts of earlier versions
     self_supervised_hash: str | None = None
     self_supervised_shape: tuple[int, int, int] | None = None  # height, width, channels of that network's input
 
@@ -52,11 +52,11 @@ class Features:
 
     description: Description  # their description
     classifier: Classifier | None = None  # the classifier of the labels; None without labels
-    self_supervised: SelfSupervised | None = None  # the self-supervised network; None in artifacts of earlier versions
+    self_supervised: SelfSupervised | None = None  # the self-supervised network; None if `self_supervised_hash` is
 
     @property
     def network(self) -> FeatureNetwork | None:
-        """The network whose features distances are computed on; None for the features of the judged model's encoder."""
+        """The network whose features distances are computed on; None for `none`, and for features of the judged model's encoder."""
         return self.classifier or self.self_supervised
 
 

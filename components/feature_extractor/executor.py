@@ -16,7 +16,7 @@ from common.progress import report_progress
 from components.artifacts import Artifacts
 from components.feature_extractor import classifier
 from components.feature_extractor.description import Description, Features, write_features
-from components.feature_extractor.splits import PixelGraph, Split, choose
+from components.feature_extractor.splits import PixelGraph, Split, choose, why_too_few
 from trainer.data import pixel_graph
 from trainer.features import self_supervised
 from trainer.features.network import shrink, smaller_shape
@@ -44,37 +44,30 @@ class Executor(base_executor.BaseExecutor):
 def extract(examples: str, transform_graph: str, held_out: str, seed: int) -> Features:
     """Train the self-supervised network and, if there are labels, the classifier.
 
+    If there are too few pictures to be compared, there is no self-supervised network. The classifier's accuracy, which reveals
+    shuffled labels, is measured on any number of pictures.
+
     Args:
         examples: URI of the `examples` artifact.
         transform_graph: URI of the `transform_graph` artifact.
         held_out: Name of the split on which the classifier's accuracy is measured.
         seed: Seed of the networks.
     """
-    split = Split(examples, "train")
+    split, judged = Split(examples, "train"), Split(examples, held_out)
     graph = pixel_graph(tft.TFTransformOutput(transform_graph))
-    chosen = choose(len(split), MAX_UNLABELED, seed)
-    levels = _decode("train", split, chosen, self_supervised.LARGEST, graph)
-    network = self_supervised.train(levels, seed)
-    shared = {"self_supervised_hash": network.hash(), "self_supervised_shape": levels.shape[1:]}
+    too_few = why_too_few(judged, split, held_out)
+    without = Features(Description("none", too_few, seed=seed)) if too_few else _self_supervised(split, graph, seed)
     labels = known_labels(split.labels)
-    if len(labels) >= 2:
-        features = _classify(split, Split(examples, held_out), labels, held_out, graph, seed)
-        return dataclasses.replace(
-            features, description=dataclasses.replace(features.description, **shared), self_supervised=network
-        )
-    reason = f"fewer than 2 labels have {PICTURES_PER_LABEL} training pictures"
-    log.info("%s: features are those of a self-supervised network", reason)
-    description = Description(
-        "self_supervised",
-        reason=reason,
-        hash=network.hash(),
-        dimensions=self_supervised.DIMENSIONS,
-        image_shape=levels.shape[1:],
-        pictures=len(levels),
-        seed=seed,
-        **shared,
+    if len(labels) < 2:
+        log.info("%s: features are of kind %s", without.description.reason, without.description.kind)
+        return without
+    features, shared = _classify(split, judged, labels, held_out, graph, seed), without.description
+    description = dataclasses.replace(
+        features.description,
+        self_supervised_hash=shared.self_supervised_hash,
+        self_supervised_shape=shared.self_supervised_shape,
     )
-    return Features(description, None, network)
+    return dataclasses.replace(features, description=description, self_supervised=without.self_supervised)
 
 
 def known_labels(labels: np.ndarray) -> list[str]:
@@ -87,6 +80,24 @@ def known_labels(labels: np.ndarray) -> list[str]:
     counted.pop("", None)
     enough = [(-count, label) for label, count in counted.items() if count >= PICTURES_PER_LABEL]
     return sorted(label for _, label in sorted(enough)[:MAX_LABELS])
+
+
+def _self_supervised(split: Split, graph: PixelGraph, seed: int) -> Features:
+    """Return the self-supervised network alone."""
+    levels = _decode("train", split, choose(len(split), MAX_UNLABELED, seed), self_supervised.LARGEST, graph)
+    network = self_supervised.train(levels, seed)
+    description = Description(
+        "self_supervised",
+        reason=f"fewer than 2 labels have {PICTURES_PER_LABEL} training pictures",
+        hash=network.hash(),
+        dimensions=self_supervised.DIMENSIONS,
+        image_shape=levels.shape[1:],
+        pictures=len(levels),
+        seed=seed,
+        self_supervised_hash=network.hash(),
+        self_supervised_shape=levels.shape[1:],
+    )
+    return Features(description, None, network)
 
 
 def _classify(split: Split, held_out: Split, labels: list[str], name: str, graph: PixelGraph, seed: int) -> Features:

@@ -14,6 +14,8 @@ from trainer.preprocessing import to_levels
 
 PixelGraph = Callable[[tf.Tensor], tf.Tensor]
 
+MIN_PICTURES = 50  # with fewer held-out pictures the floor is as high as the distances
+
 
 class Split:
     """The pictures of one split of an `examples` artifact; none for a split without files.
@@ -62,6 +64,14 @@ class Split:
             read_records(self._files).enumerate().filter(lambda i, _: tf.gather(wanted, i)).map(lambda _, record: record)
         )
         return chosen_records.batch(READ_BATCH)
+
+
+def why_too_few(held_out: Split, train: Split, name: str) -> str | None:
+    """Return why new pictures cannot be compared with the held-out split of this name; None if there are enough pictures."""
+    if min(len(held_out), len(train)) >= MIN_PICTURES:
+        return None
+    few = f"{len(held_out)} {name}" if len(held_out) < MIN_PICTURES else f"{len(train)} training"
+    return f"there are only {few} pictures; at least {MIN_PICTURES} are needed"
 
 
 def choose(indices: np.ndarray | int, limit: int, seed: int) -> np.ndarray:

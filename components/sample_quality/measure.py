@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 
 from common.errors import one_line
 from components.feature_extractor.description import read_features
-from components.feature_extractor.splits import PixelGraph, Split, choose
+from components.feature_extractor.splits import PixelGraph, Split, choose, why_too_few
 from components.sample_quality.compare import Reference
 from components.sample_quality.copies import MAX_QUERIES, MAX_TRAINING, Keys, find_copies, write_pairs
 from components.sample_quality.figures import Copies, Distances, Quality, Reconstruction, frechet_ratio
@@ -22,7 +22,6 @@ from serving.c_api import TensorFlowError
 from trainer.data import pixel_graph
 from trainer.metrics import pictures as likeness
 
-MIN_PICTURES = 50  # with fewer held-out pictures the floor is as high as the distances
 CHOICE = 0  # seed of the choice of pictures: the same for every model
 PREAMBLE = ("Graph execution error", "Detected at node", "<stack traces")
 # Errors of a model that does not answer correctly.
@@ -60,10 +59,9 @@ def measure(
         The figures, or the reason for having none: too few pictures, or a model that does not answer.
     """
     held_out, train = Split(examples, split), Split(examples, "train")
+    if reason := why_too_few(held_out, train, split):
+        return Quality(reason=reason, split=split, seed=seed)
     n = min(max_pictures, len(held_out), len(train))
-    if n < MIN_PICTURES:
-        few = f"{len(held_out)} {split}" if len(held_out) < MIN_PICTURES else f"{len(train)} training"
-        return Quality(reason=f"there are only {few} pictures; at least {MIN_PICTURES} are needed", split=split, seed=seed)
     try:
         measurement = _Measurement(held_out, train, n, transform_graph, model, features, seed, baseline)
         return measurement.quality(split, folder)

@@ -108,6 +108,8 @@ def _feature_extractor(outputs: dict[str, Output]) -> Summary:
     features = _read(outputs["features"], "features.json")
     if features["kind"] == "encoder":
         return Summary(f"the model's own encoder: {features['reason']}")
+    if features["kind"] == "none":
+        return Summary(f"not trained: {features['reason']}")
     if features["kind"] == "self_supervised":
         return Summary(f"self-supervised network {features['hash'][:12]} of {features['pictures']:,} pictures")
     accuracy = features["accuracy"]

@@ -18,6 +18,10 @@ from components import artifacts
 from components.feature_extractor.description import Description, Features, read_features, write_features
 from components.feature_extractor.executor import Executor, known_labels
 from components.feature_extractor.splits import Split, choose
+from components.sample_quality.figures import Quality
+from components.sample_quality.measure import measure
+from pipeline.verdict.nodes import summarize
+from pipeline.verdict.outcomes import NodeOutcome, Output
 from tests.components.digits import read_digits, write_digits
 from tests.project import ROOT
 from trainer.data import pixel_graph
@@ -87,7 +91,7 @@ def test_another_process_makes_the_same(made: Path, digits_uri: str, graph_uri: 
 )
 @pytest.mark.usefixtures("in_few_steps")
 def test_without_labels_to_learn_features_are_self_supervised(rename, graph_uri: str, tmp_path: Path) -> None:
-    examples = write_digits(tmp_path / "examples", {"train": 100, "test": 20}, rename)
+    examples = write_digits(tmp_path / "examples", {"train": 100, "test": 50}, rename)
     features = run(str(examples), graph_uri, tmp_path / "features")
     description, network = features.description, features.self_supervised
     assert features.classifier is None and features.network is network
@@ -130,6 +134,27 @@ def test_without_held_out_pictures_there_is_no_accuracy(graph_uri: str, tmp_path
     description = features.description
     assert features.classifier is not None
     assert (description.accuracy, description.chance, description.held_out) == (None, None, 0)
+    assert description.reason is None and (features.self_supervised, description.self_supervised_hash) == (None, None)
+
+
+@pytest.mark.parametrize(("splits", "few"), [({"train": 100, "test": 49}, "49 test"), ({"train": 49, "test": 60}, "49 training")])
+def test_no_network_is_trained_for_pictures_too_few_to_be_compared(splits, few: str, graph_uri: str, tmp_path: Path) -> None:
+    examples = str(write_digits(tmp_path / "examples", splits, lambda i, label: ""))
+    features = run(examples, graph_uri, tmp_path / "features")
+    assert features == Features(Description("none", reason=f"there are only {few} pictures; at least 50 are needed"))
+    assert [path.name for path in (tmp_path / "features").iterdir()] == ["features.json"]
+    outcome = NodeOutcome("FeatureExtractor", "done", 0.1, {"features": Output(str(tmp_path / "features"), {})})
+    assert summarize(outcome).text == f"not trained: {features.description.reason}"
+    # SampleQuality does not ask for a network then, and gives the same reason. There is no model either.
+    measured = measure(examples, graph_uri, "", str(tmp_path / "features"), split="test", seed=0, max_pictures=100)
+    assert measured == Quality(reason=features.description.reason, split="test")
+
+
+def test_shuffled_labels_are_found_among_pictures_too_few_to_be_compared(graph_uri: str, tmp_path: Path) -> None:
+    examples = str(write_digits(tmp_path / "examples", {"train": 400, "test": 40}, lambda i, label: label))
+    features = run(examples, graph_uri, tmp_path / "features")
+    assert features.description.kind == "classifier" and features.self_supervised is None
+    assert features.description.held_out == 40 and features.description.accuracy > 0.8 > features.description.chance
 
 
 @pytest.mark.parametrize("name", ["hash", "self_supervised_hash"])
