@@ -32,7 +32,9 @@ cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in contai
 test-newer:  ## on a system without TFX 1.21: the pipeline and some quick tests with it, in a root of Debian 13
 	@tests/newer.sh
 
-test-all: test test-slow cluster-test  ## all tests
+# In one session: what quick and slow tests of a file share is made once, and libraries are imported once.
+test-all: $(READY) .kfp-env/.ready  ## all tests
+	@$(PYTEST) -rs --durations=60
 
 $(READY): requirements/1.16/lock.txt requirements/1.21/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh setup.py
 	@requirements/install.sh
