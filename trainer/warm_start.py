@@ -1,4 +1,4 @@
-"""Start from another model's weights: a .npz file without pickles, which identifies them by their variables' paths."""
+"""Start from another model's weights: a .npz file without pickles, which names them by their network and layer."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ WEIGHTS = "weights.npz"
 
 
 def save_weights(model: keras.Model, folder: Path) -> None:
-    """Write all weights of a model beside its export, by the paths of its variables."""
-    np.savez(folder / WEIGHTS, **{variable.path: np.asarray(variable) for variable in model.weights})
+    """Write all weights of a model beside its export, by the names of their network and layer."""
+    np.savez(folder / WEIGHTS, **{name: np.asarray(variable) for name, variable in _named(model).items()})
 
 
 def load_weights(model: keras.Model, folder: Path) -> str:
@@ -25,7 +25,7 @@ def load_weights(model: keras.Model, folder: Path) -> str:
     if not path.is_file():
         return "it has left no weights"
     with np.load(path, allow_pickle=False) as saved:
-        variables = {variable.path: variable for variable in model.weights}
+        variables = _named(model)
         if set(variables) != set(saved.files):
             return "it has other layers"
         values = {name: saved[name] for name in saved.files}
@@ -35,3 +35,17 @@ def load_weights(model: keras.Model, folder: Path) -> str:
     for name, value in values.items():
         variables[name].assign(value)
     return ""
+
+
+def _named(model: keras.Model) -> dict[str, keras.Variable]:
+    """Return all weights by name: that of the network, then the path in it. Encoder and decoder have layers of the same names."""
+    parts = [(f"{part.name}/", part.weights) for part in model.layers]
+    named: dict[str, keras.Variable] = {}
+    for prefix, weights in [*parts, ("", model.weights)]:
+        new = [variable for variable in weights if not any(variable is other for other in named.values())]
+        for variable in new:
+            name = f"{prefix}{variable.path}"
+            if name in named:
+                raise ValueError(f"two weights have the name {name}")
+            named[name] = variable
+    return named

@@ -65,7 +65,8 @@ class Activated(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = units
         self.activation = keras.activations.get(ACTIVATION)
-        self.dense = keras.layers.Dense(units, kernel_initializer=keras.initializers.VarianceScaling(spread))
+        # Weights are saved by name. Without one, Keras would count all dense layers of the process.
+        self.dense = keras.layers.Dense(units, kernel_initializer=keras.initializers.VarianceScaling(spread), name="dense")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         return self.dense(self.activation(inputs))

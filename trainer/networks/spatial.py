@@ -89,7 +89,7 @@ class ResidualConvolution(keras.layers.Layer):
         self.filters = filters
         self.activation = keras.activations.get(ACTIVATION)
         start = keras.initializers.VarianceScaling(0.2)  # the layer starts as a small correction
-        self.convolution = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=start)
+        self.convolution = keras.layers.Conv2D(filters, 3, padding="same", kernel_initializer=start, name="convolution")
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         return inputs + self.convolution(self.activation(inputs))
