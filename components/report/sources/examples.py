@@ -15,7 +15,7 @@ from components.report.data import DataSet, Samples, to_int
 from components.report.drawing.pictures import shrink
 from components.report.sources.files import read_json, read_json_lines
 from trainer.config import PreprocessingConfig
-from trainer.preprocessing import decode_levels
+from trainer.preprocessing import level_decoder
 
 HELD_OUT_SPLITS = ("eval", "test")
 MAX_LABELS = 12
@@ -39,16 +39,13 @@ class View:
 
     def __init__(self, config: PreprocessingConfig):
         self.shape = config.image_shape
-        self._decode = tf.function(
-            lambda encoded: tf.map_fn(lambda one: decode_levels(one, config), encoded, fn_output_signature=tf.uint8),
-            input_signature=[tf.TensorSpec([None], tf.string)],
-        )
+        self._decode = level_decoder(config)
 
     def __call__(self, pictures: list[Picture], longest: int | None = None) -> np.ndarray:
         """Return pictures as uint8 [n, h, w, c] of the model's shape, or shrunk until neither side is above `longest`."""
         shown = []
         for i in range(0, len(pictures), VIEWED_AT_ONCE):
-            batch = self._decode([p.encoded for p in pictures[i : i + VIEWED_AT_ONCE]]).numpy()
+            batch = self._decode(tf.constant([p.encoded for p in pictures[i : i + VIEWED_AT_ONCE]])).numpy()
             shown += list(batch) if longest is None else [shrink(picture, longest) for picture in batch]
         return np.stack(shown) if shown else np.zeros((0, *self.shape), np.uint8)
 
