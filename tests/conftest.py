@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-TOGETHER = ("tests/faults/",)  # folders whose files share what one worker has made
+# Folders whose files share what one worker has made.
+TOGETHER = ("tests/faults/", "tests/trainer/export/", "tests/components/serving_check/")
 # The longest first, so that both workers end at about the same time.
 LONGEST = (
     "tests/kubeflow/cluster/test_cluster.py",
