@@ -22,7 +22,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     py_modules=["local_runner"],
-    package_data={"configs": ["*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"]},
+    package_data={"configs": ["*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"], "serving": ["explorer/page/**/*"]},
     # docs/dependencies.md gives the reason for each dependency. requirements/LINE/lock.txt lists the installed versions.
     install_requires=[
         "tfx>=1.16,!=1.17.*,<1.22",

@@ -41,7 +41,7 @@ def test_beam_can_pack_it(source):
         "components/report/templates/style.css",
         "components/report/templates/sections/code.html",
     } <= names
-    assert {"configs/digits.yaml", "components/data_gate/schema.pbtxt"} <= names
+    assert {"configs/digits.yaml", "components/data_gate/schema.pbtxt", "serving/explorer/page/engine/model.mjs"} <= names
 
 
 @pytest.mark.slow

@@ -88,6 +88,10 @@ class LabelUnits(keras.layers.Layer):
         shift, log_scale = self._of(labels)
         return shift + tf.exp(log_scale) * z
 
+    def by_label(self) -> Posterior:
+        """Return the mean and the log-scale of each label's prior, each float32 [labels, d]."""
+        return self._of(tf.eye(self.mean.shape[0]))
+
     def _of(self, labels: tf.Tensor) -> Posterior:
         log_scale = MAX_LOG_SCALE * tf.tanh(self.unbounded_log_scale.value / MAX_LOG_SCALE)
         return tf.matmul(labels, self.mean.value), tf.matmul(labels, log_scale)

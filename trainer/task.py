@@ -36,6 +36,7 @@ from trainer.loop import EVAL_BATCH, Loop, get_strategy
 from trainer.mirroring import decide_augmentation
 from trainer.networks import latent_grid
 from trainer.priors import Mixture
+from trainer.program import UnknownLayer, write_program
 from trainer.tuning.space import with_values
 from trainer.vae import VAE, TrainingData
 from trainer.warm_start import load_weights, save_weights
@@ -71,7 +72,7 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
     Args:
         config: The trainer's configuration.
         fn_args: TFX's arguments. `serving_model_dir` gets the SavedModel, `model.json`, `metrics.json`, `model_card.md`,
-            `config.yaml`, and `manifest.json` with the checksums of all files. `model_run_dir` gets the history, TensorBoard's logs,
+            `config.yaml`, the decoder's `program`, and `manifest.json` with the checksums of all files. `model_run_dir` gets the history, TensorBoard's logs,
             the networks' layers and the golden answers. `base_model` is the folder of an exported model whose weights to start
             from, if its networks are the same.
 
@@ -115,6 +116,10 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
     servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, density, depth)
     servable.save(model_folder)
     save_weights(vae, model_folder)
+    try:
+        write_program(vae, config.generation, density, shares, model_folder)
+    except UnknownLayer as error:
+        LOGGER.warning("the model can be used, but not in the explorer: %s", error)
     save_golden(run_folder / "golden", *servable.answers(*golden_pictures(fn_args.eval_files)))
     metrics = {
         **figures,

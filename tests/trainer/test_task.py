@@ -34,11 +34,13 @@ from trainer.config import GenerationConfig, ModelConfig, TrainerConfig
 from trainer.data import Pictures
 from trainer.figures import bounds
 from trainer.golden import load_golden
+from trainer.program import PROGRAM, WEIGHTS
 from trainer.task import aggregate_posterior, read_labels
 
 
 def test_every_file_of_the_contract_is_there(trained: Trained) -> None:
-    for name in ("saved_model.pb", "variables", "model.json", "metrics.json", "model_card.md", "config.yaml", "manifest.json"):
+    export = ("saved_model.pb", "variables", "model.json", "metrics.json", "model_card.md", "config.yaml", "manifest.json")
+    for name in (*export, PROGRAM, WEIGHTS):
         assert (trained.model / name).exists(), name
     for name in ("history.jsonl", "networks.json", "kl_per_dimension.json", "golden/inputs.npz", "golden/answers.npz"):
         assert (trained.run / name).exists(), name
