@@ -24,6 +24,7 @@ LONGEST = (
     "tests/trainer/test_loop.py",
     "tests/trainer/export/",
     "tests/test_end_to_end.py",
+    "tests/test_",  # whole runs
     "tests/trainer/",
 )
 
