@@ -23,6 +23,8 @@ EVERY = 100  # updates between two evaluations of the held-out loss
 PATIENCE = 5  # evaluations without a lower held-out loss after which the fit stops; later it only memorizes codes
 HELD_OUT = 2000  # paths of the held-out loss, always the same; more take longer than the updates between two evaluations
 LEAST_DEVIATION = 1e-3  # lower bound for a dimension's deviation, which is divided by
+DRAWS = 2000  # draws whose moments are compared with those of the codes; as much work as 125 updates
+DRAWS_A_CALL = 250
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Flow:
     line (1 - t) u_0 + t u_1. The network learns to predict its velocity u_1 - u_0 from a point on it (Lipman et al. 2023, eq. 22
     and 23, with sigma_min = 0). If u_1 is N(0, 1), the mean velocity is (2t - 1) / (t^2 + (1 - t)^2) u. The network is the
     difference from that, and starts at 0. So the untrained density is a normal one with the codes' means and deviations.
+
+    A velocity is learned as a mean over all codes that a point may lead to. A network that has not learned to tell them apart draws
+    codes too close to the mean: emoji's, after 4,000 updates, with 0.91 of the codes' deviation. So draws are scaled, dimension by
+    dimension, to the codes' means and deviations.
 
     Args:
         mean: Mean of the codes, float32 [d].
@@ -92,7 +98,30 @@ class Flow:
         u = [((part - mean) / deviation).astype(np.float32) for part in (codes, held_out)]
         shares = [None, None] if labels is None or not known else [_shares(part, known) for part in labels]
         _Fit(flow, (u[0], shares[0]), (u[1], shares[1])).run(checkpoint)
+        flow.match_moments(codes, shares[0])
         return flow
+
+    def match_moments(self, codes: np.ndarray, shares: np.ndarray | None = None) -> None:
+        """Scale and shift draws so that in each dimension they have the codes' mean and deviation.
+
+        Args:
+            codes: float [n, d].
+            shares: Shares of the codes' labels, float32 [n, labels]; None for a model that is not conditional.
+        """
+        rng = np.random.default_rng(self.settings.seed)
+        noise = rng.standard_normal((DRAWS, codes.shape[1]), np.float32)
+        noise = (noise - noise.mean(axis=0)) / noise.std(axis=0)  # of noise with exact moments, those of draws vary far less
+        chosen = rng.permutation(np.resize(rng.permutation(len(codes)), DRAWS))
+        draw, drawn = tf.function(self.draw, reduce_retracing=True, autograph=False), []
+        for start in range(0, DRAWS, DRAWS_A_CALL):
+            report_progress("matching the codes' moments", done=start, total=DRAWS, unit="draws")
+            part = slice(start, start + DRAWS_A_CALL)
+            labels = None if shares is None else tf.constant(shares[chosen[part]])
+            drawn.append(draw(tf.constant(noise[part]), tf.constant([0, 0]), labels).numpy())
+        every = np.concatenate(drawn)
+        ratio = codes.std(axis=0) / np.maximum(every.std(axis=0), LEAST_DEVIATION)
+        self.mean = tf.constant(codes.mean(axis=0) + ratio * (self.mean - every.mean(axis=0)), tf.float32)
+        self.deviation = tf.constant(ratio * self.deviation, tf.float32)
 
     def velocity(self, u: tf.Tensor, t: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return v(u, t), float32 [n, d], of codes in the flow's units, times [n, 1] in [0, 1] and shares of labels [n, labels]."""

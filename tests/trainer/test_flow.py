@@ -36,10 +36,28 @@ def islands() -> Flow:
 
 
 def test_draws_are_spread_as_codes_are(islands: Flow) -> None:
-    drawn, codes = islands.draw(normal(1500), None).numpy(), two_islands(1500, 2)[0]
+    codes, labels = two_islands(1500, 2)
+    drawn = islands.draw(normal(1500), None, tf.one_hot(labels, 2)).numpy()
     np.testing.assert_allclose(drawn.mean(axis=0), codes.mean(axis=0), atol=0.2)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(codes.T), atol=0.4)
+    drawn = islands.draw(normal(1500), None).numpy()  # without a label
+    np.testing.assert_allclose(drawn.mean(axis=0), codes.mean(axis=0), atol=0.2)
     assert (np.abs(drawn[:, 0]) < 1).mean() < 0.12, "between the islands there is next to nothing; of normal codes a third is there"
+
+
+def test_draws_of_a_flow_that_has_learned_little_have_the_moments_of_the_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many dimensions with heavy tails, and one that is the same in all codes, after a few updates."""
+    rng = np.random.default_rng(0)
+    codes = (rng.standard_normal((600, 1)) * rng.standard_normal((600, 40)) + 5.0).astype(np.float32)
+    codes[:, 7] = 3.0
+    noise = tf.random.stateless_normal([2000, 40], [3, 7])
+    drawn = Flow.fit(codes, codes[:100], FlowSettings(150, 6)).draw(noise, None).numpy()
+    np.testing.assert_allclose(drawn.mean(axis=0), codes.mean(axis=0), atol=0.12)
+    np.testing.assert_allclose(drawn.std(axis=0), codes.std(axis=0), rtol=0.08, atol=0.02)
+    monkeypatch.setattr(Flow, "match_moments", lambda *_: None)
+    unscaled = Flow.fit(codes, codes[:100], FlowSettings(150, 6)).draw(noise, None).numpy()
+    ratio = np.delete(unscaled.std(axis=0), 7) / np.delete(codes.std(axis=0), 7)
+    assert ratio.mean() < 0.9, "what a learned mean does to the deviation"
 
 
 def test_draws_of_a_label_are_where_its_codes_are(islands: Flow) -> None:
