@@ -3,11 +3,25 @@
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 # The two lines. TFX 1.21 needs glibc 2.39: Debian 13, Ubuntu 24.04. TFX 1.16 is the last that does not.
 OLDER = "; python_version < '3.11'"  # TFX 1.16
 NEWER = "; python_version >= '3.11'"  # TFX 1.21
 KFP = [f"kfp>=2.5,<2.6{OLDER}", f"kfp>=2.17,<3{NEWER}"]
+
+
+class BuildPy(build_py):
+    """Leave out kubeflow/__init__.py, which has no code: the file of PyPI's kubeflow SDK, if it is installed, serves both packages.
+
+    No other file of the SDK has the name of one here, so that pip installs and removes either of them in any order.
+    """
+
+    def build_module(self, module, module_file, package):
+        if (package, module) == ("kubeflow", "__init__"):
+            return "", False
+        return super().build_module(module, module_file, package)
+
 
 PACKAGES = ["common", "configs", "pipeline", "components", "trainer", "serving", "kubeflow"]
 
@@ -22,6 +36,7 @@ setup(
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=[pattern for name in PACKAGES for pattern in (name, f"{name}.*")]),
     py_modules=["local_runner"],
+    cmdclass={"build_py": BuildPy},
     package_data={"configs": ["*.yaml"], "components": ["**/*.pbtxt", "**/*.html", "**/*.css"], "serving": ["explorer/page/**/*"]},
     # docs/dependencies.md gives the reason for each dependency. requirements/LINE/lock.txt lists the installed versions.
     install_requires=[

@@ -44,6 +44,29 @@ def test_beam_can_pack_it(source):
     assert {"configs/digits.yaml", "components/data_gate/schema.pbtxt", "serving/explorer/page/engine/model.mjs"} <= names
 
 
+SDK = ("__init__.py", "common", "hub", "optimizer", "pipelines", "py.typed", "spark", "trainer")  # in `kubeflow` of PyPI's SDK 0.5
+
+
+def test_kubeflow_is_shared_with_the_sdk_of_that_name(source, tmp_path):
+    """Neither overwrites a file of the other, so that the order of installation does not matter."""
+    with zipfile.ZipFile(build(source, "bdist_wheel")) as wheel:
+        wheel.extractall(tmp_path)
+        names = {name.split("/")[1] for name in wheel.namelist() if name.startswith("kubeflow/")}
+    assert {"compile", "container", "server", "entrypoint.py", "check_image.py"} <= names and not names & set(SDK)
+    script = "import kubeflow.compile, kubeflow.entrypoint, kubeflow.server"
+
+    def run(script):
+        return subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+
+    done = run(script)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "kubeflow/trainer").mkdir()
+    (tmp_path / "kubeflow/__init__.py").write_text('__version__ = "0.5.0"\n')
+    (tmp_path / "kubeflow/trainer/__init__.py").write_text("")
+    done = run(f"{script}, kubeflow.trainer; print(kubeflow.__version__)")
+    assert (done.returncode, done.stdout) == (0, "0.5.0\n"), done.stderr
+
+
 @pytest.mark.slow
 def test_it_runs_outside_the_checkout(source, tmp_path):
     with zipfile.ZipFile(build(source, "bdist_wheel")) as wheel:
