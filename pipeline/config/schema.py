@@ -82,12 +82,12 @@ class ServingCheckConfig:
         kind: `c_api` runs it in a clean process through TensorFlow's C API, as TensorFlow Serving does; `infra_validator`
             is TFX's own InfraValidator, which starts TensorFlow Serving and needs docker.
         timeout_seconds: The time limit of either kind, in seconds.
-        tensorflow_serving_tag: Image tag of TensorFlow Serving, for `infra_validator`.
+        tensorflow_serving_tag: Image tag of TensorFlow Serving, for `infra_validator`; any from 2.16 on reads the models of both lines.
     """
 
     kind: Literal["c_api", "infra_validator"] = "c_api"
     timeout_seconds: Annotated[int, Gt(0)] = 300
-    tensorflow_serving_tag: str = "2.16.1"
+    tensorflow_serving_tag: str = "2.21.0"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.config.schema import ServingCheckConfig
 from tests.project import ROOT
 
 FOLDER = ROOT / "kubeflow" / "manifests"
@@ -67,11 +68,19 @@ def test_no_secret_has_a_value(file):
         assert set(re.findall(r"(?:KEY_ID|ACCESS_KEY)=([^\s`,]*)", where)) == {"..."}
 
 
-def test_the_model_is_served_by_a_runtime_of_its_own_version():
+def test_the_model_is_served_by_the_runtime_of_the_newest_line():
+    """Which reads the models of both: TensorFlow loads what older versions exported."""
     model = load("inference-service.yaml")["spec"]["predictor"]["model"]
     assert model["modelFormat"] == {"name": "tensorflow", "version": "2"}
-    exported_by = importlib.metadata.version("tensorflow")
-    assert model["runtimeVersion"].split(".")[:2] == exported_by.split(".")[:2]
+    locked = [
+        line.split("==")[1] for line in (ROOT / "requirements/1.21.txt").read_text().splitlines() if line.startswith("tensorflow==")
+    ]
+    served, newest, exported_by = (
+        [int(part) for part in version.split(".")[:2]]
+        for version in (model["runtimeVersion"], *locked, importlib.metadata.version("tensorflow"))
+    )
+    assert served == newest >= exported_by
+    assert model["runtimeVersion"] == ServingCheckConfig().tensorflow_serving_tag
     assert re.fullmatch(r"s3://BUCKET/.*[a-z]/", model["storageUri"]), "the folder of the versions, not a version"
     assert "gs://BUCKET/" in (FOLDER / "inference-service.yaml").read_text(encoding="utf-8")
 
