@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make test-newer`: on a system that cannot load TFX 1.21, in a root of Debian 13 with its own Python. Sets a copy of this checkout
-# up from nothing, runs the pipeline on the digits, and the quick tests of what differs between the lines.
+# up from nothing, runs the pipeline on the digits, the quick tests of what differs between the lines, and tests/lines: a work folder
+# and its models on both.
 # The root is made on first use and kept. DEBIAN13_ROOT says where it lies.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,8 +34,6 @@ TESTS=(
   tests/components/image_example_gen/readers/{columnar,test_records.py} tests/kubeflow/compile tests/pipeline/{graph,maintenance,metadata}
   tests/requirements tests/serving tests/trainer/export tests/trainer/likelihoods tests/trainer/test_preprocessing.py
 )
-# shellcheck disable=SC2016 # expanded inside
-exec unshare --mount --propagation private env -u PIP_FIND_LINKS -u VIRTUAL_ENV -u PYTHONPATH -u LINE -u PYTHON -u DARKROOM_DATASETS HOME=/root PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin TESTS="${TESTS[*]}" \
-  bash -euc '
-    mount --bind /proc "$0/proc" && mount --rbind /dev "$0/dev"
-    exec chroot "$0" sh -euc "cd /opt/darkroom && make run && .venv/bin/python -m pytest -q -n 2 --dist loadfile -m \"not slow and not cluster\" $TESTS"' "$root"
+tests/lines/enter.sh "$root" "" make run
+tests/lines/enter.sh "$root" "" .venv/bin/python -m pytest -q -n 2 --dist loadfile -m "not slow and not cluster" "${TESTS[@]}"
+DARKROOM_NEWER_ROOT=$root .venv/bin/python -m pytest -q tests/lines
