@@ -33,9 +33,12 @@ SHAPES_OF_CODES = {"latent_dim", "top_latent_dim", "hidden", "filters"}  # field
 # Settings of the spatial network, for values that the configuration leaves open. Measured; see docs/quality.md.
 SPATIAL: dict[str, dict[str, Any]] = {
     "model": {"likelihood": "discretized_logistic_mixture", "mixtures": 3, "latent_channels": 8},
-    "training": {"batch_size": 16, "learning_rate": 2e-3, "beta": 0.2, "weight_average": 0.999, "importance_samples": 10},
+    "training": {"batch_size": 16, "learning_rate": 2e-3, "weight_average": 0.999, "importance_samples": 10},
     "generation": {"density": "flow", "pixels": "mode"},
 }
+# What makes pictures sharp: a distance in features, which are learned from the pictures, or of few pictures a code that says more.
+FEATURE_PICTURES = 1000
+SHARP, SHARP_FEW = {"feature_weight": 1.0}, {"beta": 0.2}
 SMALL_PATCHES = 48  # sides up to this many pixels are cut into patches of 4, longer sides into patches of 8
 SPATIAL_PICTURES = 300_000  # seen in training, with repetitions: about twenty minutes on two cores at 32x32
 MAX_SPATIAL_EPOCHS = 100
@@ -78,6 +81,7 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
     preprocessing, model, training, generation, evaluation = sections.values()
     # Listing many files is slow: do it only if a value is open.
     is_given = {"height", "width", "channels"} <= preprocessing.keys() and {"batch_size", "epochs"} <= training.keys()
+    count = 0
     if not is_given or ("max_drop" not in evaluation and judged_by is None):
         data = data_config(values)
         try:
@@ -91,7 +95,7 @@ def complete(values: Mapping[str, Any], images: str, judged_by: int | None = Non
     size = tuple(preprocessing[key] for key in ("height", "width", "channels"))
     model.setdefault("network", network_for(size, model))
     if model["network"] == "spatial":
-        choose_spatial(size, sections, values)
+        choose_spatial(size, count, sections, values)
     if size[2] == 3:
         training.setdefault("augmentation", ["auto"])  # gray pictures are mostly digits, text and drawings
     if not is_given:
@@ -146,11 +150,13 @@ def network_for(size: tuple[int, int, int], model: Mapping[str, Any]) -> str:
     return "convolutional" if SHAPES_OF_CODES & model.keys() or model.get("binarisation") == "dynamic" else "spatial"
 
 
-def choose_spatial(size: tuple[int, int, int], sections: dict[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
-    """Fill in the settings of the spatial network where they are left open."""
+def choose_spatial(size: tuple[int, int, int], count: int, sections: dict[str, dict[str, Any]], values: Mapping[str, Any]) -> None:
+    """Fill in the settings of the spatial network where they are left open, for a number of pictures, 0 if unknown."""
     for name, chosen in SPATIAL.items():
         sections[name].update({field: value for field, value in chosen.items() if field not in sections[name]})
-    model = sections["model"]
+    model, training = sections["model"], sections["training"]
+    if not {"beta", "feature_weight"} & training.keys():
+        training.update(SHARP if count >= FEATURE_PICTURES else SHARP_FEW)
     model.setdefault("patch", 4 if max(size[:2]) <= SMALL_PATCHES else 8)
     if (values.get("data") or {}).get("depth") == 16 and "likelihood" not in (values.get("model") or {}):
         model.update(likelihood="gaussian", sigma="optimal")  # the mixture is a distribution over 256 levels

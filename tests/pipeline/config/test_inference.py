@@ -87,6 +87,17 @@ def test_what_the_spatial_network_is_trained_by_is_filled_in(tmp_path):
     build_config(values, "by a look"), build_config(deep, "by a look")
 
 
+def test_features_are_learned_from_enough_pictures_and_unless_sharpness_is_set(tmp_path, monkeypatch):
+    images = folder_of(tmp_path, [("RGB", (32, 32))] * 5)
+    sharpness = lambda values: {key: values["training"].get(key) for key in ("beta", "feature_weight")}
+    assert sharpness(complete({}, images)) == {"beta": 0.2, "feature_weight": None}
+    monkeypatch.setattr(inference, "FEATURE_PICTURES", 5)
+    assert sharpness(complete({}, images)) == {"beta": None, "feature_weight": 1.0}
+    for given in ({"beta": 0.5}, {"feature_weight": 0.1}):
+        assert sharpness(complete({"training": given}, images)) == {"beta": None, "feature_weight": None, **given}
+    assert sharpness(complete({"model": {"filters": [8]}}, images)) == {"beta": None, "feature_weight": None}
+
+
 @pytest.mark.parametrize(
     "model", [{"latent_dim": 2}, {"filters": [8]}, {"likelihood": "bernoulli", "binarisation": "dynamic"}], ids=str
 )
