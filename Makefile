@@ -29,7 +29,7 @@ faults: $(READY)  ## injects every fault, and prints what was lost and what reco
 cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it
 	@$(PYTEST) -rs -m cluster tests/kubeflow/cluster
 
-test-newer:  ## on a system without TFX 1.21: the pipeline and some quick tests with it, in a root of Debian 13
+test-newer: $(READY)  ## on a system without TFX 1.21: the pipeline, some quick tests, and both lines by turns, in a root of Debian 13
 	@tests/newer.sh
 
 # In one session: what quick and slow tests of a file share is made once, and libraries are imported once.

@@ -32,7 +32,8 @@ git ls-files -z | tar -c --null --files-from - | tar -x -C "$root/opt/darkroom"
 TESTS=(
   tests/common/test_lean_imports.py tests/components/{baselines,data_gate,evaluator,serving_check}
   tests/components/image_example_gen/readers/{columnar,test_records.py} tests/kubeflow/compile tests/pipeline/{graph,maintenance,metadata}
-  tests/requirements tests/serving tests/trainer/export tests/trainer/likelihoods tests/trainer/test_preprocessing.py
+  tests/requirements tests/serving tests/trainer/export tests/trainer/likelihoods tests/trainer/program
+  tests/trainer/test_preprocessing.py --ignore=tests/serving/explorer
 )
 tests/lines/enter.sh "$root" "" make run
 tests/lines/enter.sh "$root" "" .venv/bin/python -m pytest -q -n 2 --dist loadfile -m "not slow and not cluster" "${TESTS[@]}"
