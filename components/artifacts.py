@@ -26,6 +26,6 @@ class Quality(Artifact):
 
 
 class Report(Artifact):
-    """A folder with the self-contained page `index.html`, and `pictures/*.png` for other documents."""
+    """A folder with the self-contained pages `index.html` and `explorer.html`, and `pictures/*.png` for other documents."""
 
     TYPE_NAME = "darkroom.Report"

@@ -9,13 +9,14 @@ import numpy as np
 
 from common.errors import InputError
 from common.lines import escaped, in_one_line, readable
-from common.writing import is_standard_output, shown
+from common.writing import is_standard_output, shown, write_text
 from serving import latents
+from serving.explorer.find import page_of
 from serving.grids import GAP, GAP_OF_PAIRS, side_by_side, tile
 from serving.options import PATH, SEED, Finite, loaded, model_command
 from serving.output import is_sheet, write_csv, write_pictures, write_sheet
 from serving.pictures import as_the_model_sees, list_pictures
-from serving.pushed import PictureAnswers
+from serving.pushed import PictureAnswers, find_model
 
 _LONGEST_ROW = 20  # Pictures of an interpolation in one row of a sheet.
 
@@ -124,14 +125,14 @@ def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...
 @click.option("--axes", default="0,1", show_default=True, metavar="A,B", help="The latent axes: to the right, and downward.")
 @click.option("--steps", type=click.IntRange(2, 100), default=20, show_default=True, help="Pictures along each axis.")
 @pictures_out
-def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: Path) -> None:
+def manifold(work: Path, model: Path, version: int, axes: str, steps: int, out: Path) -> None:
     """Map two axes of the latent space.
 
     \b
     The whole of a two-dimensional space:
-        darkroom explore --work work/digits --out map.png
+        darkroom manifold --work work/digits --out map.png
     Axes 4 and 9 of a larger one:
-        darkroom explore --work work/digits --axes 4,9 --steps 12 --out map.png
+        darkroom manifold --work work/digits --axes 4,9 --steps 12 --out map.png
 
     The cells lie at even quantiles of the Gaussian prior, 2.5 % to 97.5 %; every other axis is held at 0.
     """
@@ -139,6 +140,27 @@ def explore(work: Path, model: Path, version: int, axes: str, steps: int, out: P
     with loaded(work, model, version) as pushed:
         images = pushed.decode(latents.quantile_grid(pushed.latent_dim, _parse_axes(axes, pushed.latent_dim), steps))
     _write_pictures(images, out, columns=steps)
+
+
+@model_command
+@click.option("--export", type=PATH, required=True, metavar="FILE.html", help="The page to write.")
+def explore(work: Path, model: Path, version: int, export: Path) -> None:
+    """Write a page to walk in the latent space.
+
+    \b
+        darkroom explore --work work/digits --export digits.html
+    From a model that was copied elsewhere, without pictures of its data:
+        darkroom explore --model models/3 --export digits.html
+
+    The page holds the decoder and runs it in the browser: a map of codes, sliders, new pictures, walks between pictures, and the
+    nearest training pictures. It is one file that works from a disk, in a mail and on any web server, and it sends nothing.
+    A page of a work folder holds small copies of held-out and training pictures.
+    """
+    if export.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--export {export}: name a .html file")
+    page = page_of(find_model(work, model, version), work)
+    write_text(page, export)
+    click.echo(f"wrote the explorer, {len(page.encode()) / 1e6:.1f} MB, to {escaped(shown(export))}")
 
 
 @model_command
@@ -209,7 +231,7 @@ def score(work: Path, model: Path, version: int, pictures: tuple[Path, ...], sor
     _write_table(["path", *names], rows, out, answers)
 
 
-COMMANDS = (generate, reconstruct, interpolate, explore, encode, score)
+COMMANDS = (generate, reconstruct, interpolate, explore, manifold, encode, score)
 
 
 def _parse_axes(text: str, latent_dim: int) -> tuple[int, int]:

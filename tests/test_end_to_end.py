@@ -12,7 +12,9 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 from PIL import Image
 
+from serving.pushed import PushedModel
 from tests.project import ROOT, darkroom, last_verdict, write_discs
+from tests.trainer.program.node import CODES, decoded, needs_node, prepare, run_node
 
 COMPONENTS = [
     "ImageExampleGen",
@@ -85,13 +87,28 @@ def test_nothing_of_the_libraries_noise_is_shown(first):
 
 def test_the_work_folder(project, first):
     (run,) = (project.work / "runs").iterdir()
-    for path in ("config.yaml", "verdict.json", "log.txt", "report/index.html"):
+    for path in ("config.yaml", "verdict.json", "log.txt", "report/index.html", "report/explorer.html"):
         assert (run / path).stat().st_size > 0
     assert (project.work / "report/index.html").read_bytes() == (run / "report/index.html").read_bytes()
     served = project.work / "serving" / "1"
     for path in ("saved_model.pb", "model.json", "metrics.json", "model_card.md", "config.yaml"):
         assert (served / path).stat().st_size > 0
     assert [p.name for p in (project.work / "serving").iterdir()] == ["1"]
+
+
+@needs_node
+def test_the_explorer_decodes_as_the_pushed_model(project, first, tmp_path):
+    """A trained model: 200 codes, and new pictures of a seed."""
+    served = PushedModel(project.work / "serving" / "1")
+    shutil.copytree(served.path / "program", tmp_path / "decoded" / "program")
+    shutil.copytree(served.path / "program", tmp_path / "drawn" / "program")
+    codes = np.random.default_rng(0).standard_normal((CODES, served.latent_dim)).astype(np.float32)
+    prepare(tmp_path / "decoded", codes)
+    (tmp_path / "drawn" / "request.json").write_text(json.dumps({"count": 64, "seed": 7, "temperature": 0.9}))
+    run_node([tmp_path / "decoded", tmp_path / "drawn"])
+    for name, expected in (("decoded", served.decode(codes)), ("drawn", served.generate(64, 7, 0.9))):
+        assert np.abs(decoded(tmp_path / name, expected.shape[1:]).astype(int) - expected).max() <= 1, name
+    served.close()
 
 
 def test_files_are_made_with_the_users_umask(project, first):

@@ -42,6 +42,7 @@ def test_beam_can_pack_it(source):
         "components/report/templates/sections/code.html",
     } <= names
     assert {"configs/digits.yaml", "components/data_gate/schema.pbtxt", "serving/explorer/page/engine/model.mjs"} <= names
+    assert {f"serving/explorer/page/{name}" for name in ("index.html", "style.css", "main.mjs", "view/map.mjs")} <= names
 
 
 SDK = ("__init__.py", "common", "hub", "optimizer", "pipelines", "py.typed", "spark", "trainer")  # in `kubeflow` of PyPI's SDK 0.5

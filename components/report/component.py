@@ -10,7 +10,7 @@ from components.report.executor import Executor
 
 
 class Report(DeclaredComponent):
-    """Write `index.html`, one self-contained page, and `pictures/*.png` for other documents."""
+    """Write the self-contained pages `index.html` and `explorer.html`, and `pictures/*.png` for other documents."""
 
     EXECUTOR = Executor
     INPUTS = {

@@ -308,6 +308,7 @@ class ReportData:
     run_id: str = ""
     config: str = ""
     locations: dict[str, str] = field(default_factory=dict)
+    explorer: str = ""  # the explorer's page, a file of its own; empty if the model has no decoder for it
 
     @property
     def held_out(self) -> Figures:

@@ -15,6 +15,7 @@ from components.evaluation.results import MARGIN
 from components.report.data import ReportData
 from components.report.page import render
 from components.report.sources.examples import View, read_data_set, read_held_out
+from components.report.sources.explorer import Place, make_explorer
 from components.report.sources.gates import read_copies, read_evaluation, read_push, read_quality, read_serving
 from components.report.sources.model import query_model
 from components.report.sources.run import read_model_facts, read_search, read_training
@@ -22,6 +23,7 @@ from trainer.config import PreprocessingConfig
 
 MAX_HELD_OUT = 2_000
 PAGE = "index.html"
+EXPLORER = "explorer.html"
 PICTURES = "pictures"
 
 
@@ -53,13 +55,15 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
     labels = model.labels if model.conditional else ()
     margin = _section(config, "evaluation").get("max_drop")
     quality = read_quality(artifacts_by_name.get("quality"))
+    answers = query_model(model_folder, held_out, view, training.kl_per_dimension, seed, labels)
+    place = Place(model_folder, examples_uri)
     return ReportData(
         title=parameters["title"],
         when=when,
         data=read_data_set(examples_uri, view),
         model=model,
         training=training,
-        answers=query_model(model_folder, held_out, view, training.kl_per_dimension, seed, labels),
+        answers=answers,
         evaluation=read_evaluation(artifacts_by_name.get("evaluation"), artifacts_by_name.get("blessing")),
         serving=read_serving(artifacts_by_name.get("infra_blessing")),
         push=read_push(artifacts_by_name.get("pushed_model")),
@@ -71,11 +75,12 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         run_id=run_id,
         config=config,
         locations={name.replace("_", " "): artifact.uri for name, artifact in artifacts_by_name.items()},
+        explorer=make_explorer(place, parameters["title"], model, answers, view, training.kl_per_dimension),
     )
 
 
 def write(report: ReportData, folder: str) -> None:
-    """Write index.html, and the pictures for other documents, to `folder`."""
+    """Write index.html, the explorer if there is one, and the pictures for other documents, to `folder`."""
     from components.report.static_images import static_images  # imports matplotlib, which a cached run does not need
 
     tf.io.gfile.makedirs(os.path.join(folder, PICTURES))
@@ -84,6 +89,9 @@ def write(report: ReportData, folder: str) -> None:
             file.write(png)
     with tf.io.gfile.GFile(os.path.join(folder, PAGE), "wb") as file:
         file.write(render(report).encode("utf-8"))
+    if report.explorer:
+        with tf.io.gfile.GFile(os.path.join(folder, EXPLORER), "wb") as file:
+            file.write(report.explorer.encode("utf-8"))
 
 
 def _section(config: str, name: str) -> dict[str, Any]:

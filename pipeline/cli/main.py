@@ -14,7 +14,7 @@ MODULES = {
     "pipeline.cli.history": ("report", "runs", "lineage"),
     "pipeline.cli.maintenance": ("rollback", "gc"),
     "pipeline.cli.inspect": ("inspect",),
-    "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "encode", "score"),
+    "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "manifold", "encode", "score"),
     "pipeline.cli.schema": ("schema",),
     "pipeline.cli.backup": ("backup", "restore"),
 }

@@ -42,7 +42,8 @@ from components.tuner.component import Tuner
 from pipeline.config.eval_config import evaluation_config, picture_limits
 from pipeline.config.schema import Config, ServingCheckConfig
 from pipeline.graph.environments import NONE, Environment
-from serving import c_api, manifest, picture_files, saved_model, signatures
+from serving import c_api, explorer, manifest, picture_files, saved_model, signatures
+from serving.explorer import program
 from trainer import data, features, golden, metrics, preprocessing
 from trainer.tuning import trials
 
@@ -138,7 +139,7 @@ def create_pipeline(
         base_model=starting_point.channel,
         custom_config={
             "trainer": config.trainer().to_dict(),
-            "code": code_hash(trainer, manifest),
+            "code": code_hash(trainer, manifest, program),
             "checkpoints": environment.checkpoints,
         },
     )
@@ -222,7 +223,16 @@ def create_pipeline(
         config=config.essence(),
         seed=config.training.seed,
         code=code_hash(
-            components.report, components.decisions, results, figures, c_api, saved_model, signatures, preprocessing, trials
+            components.report,
+            components.decisions,
+            results,
+            figures,
+            c_api,
+            saved_model,
+            signatures,
+            explorer,
+            preprocessing,
+            trials,
         ),
     )
     nodes = [

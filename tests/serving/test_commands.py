@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from serving.commands import COMMANDS
+from serving.manifest import write_manifest
 from tests.serving import tiny_model
+from tests.serving.explorer import tiny_program
 
 CLI = click.Group("darkroom", commands={command.name: command for command in COMMANDS})
 
@@ -165,9 +168,32 @@ def test_interpolate_between_pictures_and_between_draws(work: Path, pictures: Pa
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
 
 
-def test_explore_maps_two_axes(work: Path, tmp_path: Path) -> None:
+def test_explore_writes_a_page_of_the_model(tmp_path: Path) -> None:
+    """Of the run that pushed it, with its pictures; of a copied model, without; of one that has no decoder, none."""
+    model = tmp_path / "work" / "serving" / "3"
+    tiny_model.save(tiny_model.TinyModel(), model)
+    assert "train it anew" in refused("explore", "--model", model, "--export", tmp_path / "x.html")
+    tiny_program.save(model)
+    write_manifest(model)
+    alone = tmp_path / "new" / "alone.html"
+    written = run("explore", "--work", tmp_path / "work", "--export", alone).output
+    assert written == f"wrote the explorer, {alone.stat().st_size / 1e6:.1f} MB, to {alone}\n"
+    assert '"held_out": null' in alone.read_text()
+    for run_id, version in (("1", 3), ("2", 3), ("3", 2)):
+        report = tmp_path / "work" / "runs" / run_id / "report"
+        report.mkdir(parents=True)
+        (report / "explorer.html").write_text(f"page of run {run_id}")
+        (report.parent / "verdict.json").write_text(json.dumps({"model": {"version": version}}))
+    run("explore", "--work", tmp_path / "work", "--export", tmp_path / "whole.html")
+    assert (tmp_path / "whole.html").read_text() == "page of run 2"
+    assert "name a .html file" in refused("explore", "--model", model, "--export", tmp_path / "x.png")
+    (model / "model.json").write_text("{}")
+    assert "another SHA-256" in refused("explore", "--model", model, "--export", tmp_path / "x.html")
+
+
+def test_manifold_maps_two_axes(work: Path, tmp_path: Path) -> None:
     out = tmp_path / "map.png"
-    assert "wrote 25 pictures" in run("explore", "--work", work, "--axes", "2,3", "--steps", 5, "--out", out).output
+    assert "wrote 25 pictures" in run("manifold", "--work", work, "--axes", "2,3", "--steps", 5, "--out", out).output
     assert pixels(out).shape[0] == pixels(out).shape[1] >= 600
 
 
@@ -242,9 +268,9 @@ def test_mistakes_are_told_in_one_line(work: Path, pictures: Path, tmp_path: Pat
         ("these are 1", ("interpolate", "--work", work, pictures / "0.png", "--out", out)),
         ("bad.png cannot be read", ("interpolate", "--work", work, pictures / "0.png", bad, "--out", out)),
         ("--steps", ("interpolate", "--work", work, "--steps", 1, "--out", out)),
-        ("such as 0,1", ("explore", "--work", work, "--axes", "x,y", "--out", out)),
-        ("from 0 to 3", ("explore", "--work", work, "--axes", "0,4", "--out", out)),
-        ("from 0 to 3", ("explore", "--work", work, "--axes", "2,2", "--out", out)),
+        ("such as 0,1", ("manifold", "--work", work, "--axes", "x,y", "--out", out)),
+        ("from 0 to 3", ("manifold", "--work", work, "--axes", "0,4", "--out", out)),
+        ("from 0 to 3", ("manifold", "--work", work, "--axes", "2,2", "--out", out)),
     ):
         assert words in refused(*arguments), arguments
     assert not out.exists()

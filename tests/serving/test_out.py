@@ -63,7 +63,7 @@ def test_a_sheet_on_standard_output_is_all_that_is_there(work: Path, expected: b
     assert err == f"wrote 4 pictures to {'standard output' if out == '-' else out}\n"
 
 
-@pytest.mark.parametrize("command", [("reconstruct",), ("interpolate", "--steps", "3"), ("explore", "--steps", "3")])
+@pytest.mark.parametrize("command", [("reconstruct",), ("interpolate", "--steps", "3"), ("manifold", "--steps", "3")])
 def test_every_command_of_pictures_writes_to_standard_output(work: Path, pictures: Path, command: tuple[str, ...]) -> None:
     named = [pictures / "0.png"] if command[0] == "reconstruct" else []
     png, err = run(*command, "--work", work, *named, "--out", "-")

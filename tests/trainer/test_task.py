@@ -17,6 +17,7 @@ import trainer.figures
 import trainer.loop
 import trainer.task
 from common.errors import InputError
+from serving.explorer.program import PROGRAM, WEIGHTS
 from tests.trainer.conftest import Trained, run_trainer
 from tests.trainer.tiny import (
     CONDITIONAL,
@@ -34,7 +35,6 @@ from trainer.config import GenerationConfig, ModelConfig, TrainerConfig
 from trainer.data import Pictures
 from trainer.figures import bounds
 from trainer.golden import load_golden
-from trainer.program import PROGRAM, WEIGHTS
 from trainer.task import aggregate_posterior, read_labels
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from serving.explorer.program import PROGRAM, WEIGHTS
 from trainer.config import GenerationConfig
 from trainer.flow import Flow
 from trainer.priors import Mixture, VampPrior
@@ -17,9 +18,6 @@ from trainer.program.graph import network_program
 from trainer.program.weights import Weights
 from trainer.vae import ROW_NUMBERS, VAE
 
-FOLDER = "program"  # in the model's folder
-PROGRAM = f"{FOLDER}/program.json"
-WEIGHTS = f"{FOLDER}/weights.bin"
 SCHEMA = 1
 TRIED = 200  # codes on which half precision is tried
 ALLOWED = 0.5  # levels of 255 by which pixels may change there: half of what the page promises
@@ -68,7 +66,7 @@ def write_program(
         "label_units": _label_units(vae, weights),
         "density": _density(vae, density, weights),
     }
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    (folder / PROGRAM).parent.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).write_bytes(weights.to_bytes())
     (folder / PROGRAM).write_text(json.dumps({**program, "tensors": weights.entries}) + "\n", encoding="utf-8")
 

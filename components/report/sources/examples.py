@@ -81,6 +81,18 @@ def read_held_out(uri: str, limit: int) -> list[Picture]:
     return chosen
 
 
+def read_evenly(uri: str, split: str, total: int, limit: int) -> list[Picture]:
+    """Return at most `limit` of the `total` pictures of a split, evenly spaced over them."""
+    step = max(1.0, total / limit)
+    chosen: list[Picture] = []
+    for position, record in enumerate(_records(uri, split)):
+        if len(chosen) == limit:
+            break
+        if position >= len(chosen) * step:
+            chosen.append(_parse(record))
+    return chosen
+
+
 def varied(pictures: list[Picture], amount: int, seed: int) -> list[int]:
     """Return indices of `amount` pictures, in turn from each label; the same seed gives the same choice."""
     order = np.random.default_rng(seed).permutation(len(pictures))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from components.artifacts import Report
 from components.decisions import Forced, set_properties
 from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather
-from components.report.sources.examples import Picture, read_held_out, varied
+from components.report.sources.examples import Picture, read_evenly, read_held_out, varied
 from tests.components.report import fakes
 from tests.components.report.fake_model import blob_model, blobs
 from tests.components.report.made import report
 from tests.components.report.reading import Page
+from tests.serving.explorer import tiny_program
 
 PICTURES = {"generated.png", "reconstructions.png", "interpolation.png", "latent.png", "manifold.png", "loss.png"}
 PARAMETERS = {
@@ -55,6 +57,32 @@ def test_writes_the_page_and_the_pictures(artifacts: Artifacts, tmp_path: Path) 
         image = Image.open(io.BytesIO(content))
         image.load()
         assert image.format == "PNG" and min(image.size) >= 20, name
+
+
+def test_writes_the_explorer_of_a_model_that_has_a_decoder_for_it(artifacts: Artifacts, tmp_path: Path) -> None:
+    page = run(artifacts, tmp_path / "without")
+    assert "Walk in this space" not in page.words and not (tmp_path / "without" / "explorer.html").exists()
+    model = tmp_path / "model"
+    shutil.copytree(artifacts["model"][0].uri, model)
+    tiny_program.save(model / "Format-Serving")
+    page = run({**artifacts, "model": [fakes.artifact(standard_artifacts.Model, model)]}, tmp_path / "with")
+    assert "Walk in this space" in page.words
+    explorer = (tmp_path / "with" / "explorer.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', explorer).group(1))
+    assert "<h1>insects</h1>" in explorer and data["lead"].endswith("describes each picture by 3 numbers, trained on 20 pictures.")
+    assert data["held_out"]["sheet"]["count"] == len(data["held_out"]["labels"]) == 20 and set(data["held_out"]["names"]) == {
+        "ant",
+        "bee",
+    }
+    assert data["training"]["sheet"]["count"] == data["training"]["total"] == 20
+
+
+def test_some_training_pictures_are_spread_over_all(artifacts: Artifacts) -> None:
+    uri = artifacts["examples"][0].uri
+    everyone = read_evenly(uri, "train", 20, 100)
+    assert len(everyone) == 20
+    assert read_evenly(uri, "train", 20, 5) == everyone[::4]
+    assert len(read_evenly(uri, "train", 0, 5)) == 5
 
 
 def test_asks_the_model_what_the_page_shows(artifacts: Artifacts) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving.explorer.program import PROGRAM
 from tests.trainer.program.node import CODES, LABELS, decoded, needs_node, prepare, run_node
 from tests.trainer.tiny import make_vae
 from trainer.config import GenerationConfig
@@ -20,7 +21,7 @@ from trainer.flow import Flow, FlowSettings
 from trainer.networks import NETWORKS, latent_grid
 from trainer.preprocessing import to_levels
 from trainer.priors import Mixture
-from trainer.program import PROGRAM, UnknownLayer, write_program
+from trainer.program import UnknownLayer, write_program
 from trainer.program.graph import network_program
 from trainer.program.weights import Weights
 from trainer.vae import VAE

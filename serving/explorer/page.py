@@ -1,0 +1,153 @@
+"""Write the explorer's page: one file with the decoder, codes and pictures, which needs no network and no server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serving.explorer.bundle import bundle
+from serving.grids import to_image
+
+FOLDER = Path(__file__).with_name("page")
+SHEET_BYTES = 1_000_000  # of each of the two sheets of pictures: with a decoder of 2 MB the page stays below 5 MB
+
+MAX_LABELS = 24  # of the legend, the most common ones
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Codes of pictures that the model was not trained on.
+
+    Attributes:
+        codes: float [n, latent_dim].
+        labels: A label for each, '' for none.
+        thumbnails: uint8 [n, h, w, c].
+    """
+
+    codes: np.ndarray
+    labels: Sequence[str]
+    thumbnails: np.ndarray
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """What the page shows.
+
+    Attributes:
+        title: Name of the data set.
+        program: The decoder, from the model's `program/program.json`.
+        weights: Its weights, from `program/weights.bin`.
+        lead: A sentence below the title.
+        held_out: Codes for the map. Without them the page draws its own.
+        training: Training pictures to find the nearest among, uint8 [n, h, w, c]; None for none.
+        training_total: Number of all training pictures.
+        activity: KL divergence of each dimension, nats, to choose the sliders; None: by the spread of the codes.
+    """
+
+    title: str
+    program: dict[str, Any]
+    weights: bytes
+    lead: str = ""
+    held_out: HeldOut | None = None
+    training: np.ndarray | None = None
+    training_total: int = 0
+    activity: Sequence[float] | None = None
+
+
+def render(explorer: Explorer) -> str:
+    """Return the page as HTML. Its policy allows this very script and style, and no request."""
+    script, style = bundle(FOLDER / "main.mjs"), (FOLDER / "style.css").read_text(encoding="utf-8")
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data: blob:; worker-src blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    data = {
+        "program": explorer.program,
+        "lead": explorer.lead,
+        "activity": None if explorer.activity is None else [round(float(value), 4) for value in explorer.activity],
+        "held_out": _held_out(explorer),
+        "training": _training(explorer),
+    }
+    values = {
+        "policy": policy,
+        "title": html.escape(explorer.title or "Pictures"),
+        "style": style,
+        "script": script,
+        "data": json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
+        "weights": base64.b64encode(explorer.weights).decode(),
+    }
+    parts = (FOLDER / "index.html").read_text(encoding="utf-8").split("{{ ")
+    return parts[0] + "".join(values[name] + rest for name, rest in (part.split(" }}", 1) for part in parts[1:]))
+
+
+def lead(network: str, latent_dim: int, pictures: int) -> str:
+    """Return a sentence about a model that was trained on a number of pictures, 0 if unknown.
+
+    Example:
+        >>> lead("dense", 2, 1423)
+        'A dense variational autoencoder that describes each picture by 2 numbers, trained on 1,423 pictures.'
+    """
+    article = "An" if network[:1] in tuple("aeiou") else "A"
+    trained = f", trained on {pictures:,} pictures" if pictures else ""
+    numbers = "1 number" if latent_dim == 1 else f"{latent_dim} numbers"
+    return f"{article} {network} variational autoencoder that describes each picture by {numbers}{trained}."
+
+
+def _hash(content: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
+
+
+def _held_out(explorer: Explorer) -> dict[str, Any] | None:
+    held_out = explorer.held_out
+    if held_out is None or not len(held_out.codes):
+        return None
+    sheet = _sheet(held_out.thumbnails)
+    count = sheet["count"]
+    labels = [str(label) for label in held_out.labels[:count]]
+    known = explorer.program["labels"]
+    names = sorted(name for name, _ in Counter(sorted(filter(None, labels))).most_common(MAX_LABELS))
+    index = {name: i for i, name in enumerate(names)}
+    codes = np.clip(np.nan_to_num(held_out.codes[:count]), -60000, 60000).astype("<f2")
+    return {
+        "codes": base64.b64encode(codes.tobytes()).decode(),
+        "labels": [index.get(label, -1) for label in labels],
+        "names": names,
+        "model_labels": [known.index(label) if label in known else -1 for label in labels] if known else None,
+        "sheet": sheet,
+    }
+
+
+def _training(explorer: Explorer) -> dict[str, Any] | None:
+    if explorer.training is None or not len(explorer.training):
+        return None
+    return {"sheet": _sheet(explorer.training), "total": explorer.training_total}
+
+
+def _sheet(pictures: np.ndarray) -> dict[str, Any]:
+    """Return pictures, uint8 [n, h, w, c], as one PNG of at most `SHEET_BYTES`: the first ones, if all are too many."""
+    count, (height, width) = len(pictures), pictures.shape[1:3]
+    while True:
+        columns = math.ceil(math.sqrt(count))
+        rows = math.ceil(count / columns)
+        sheet = np.zeros((rows * columns, *pictures.shape[1:]), np.uint8)
+        sheet[:count] = pictures[:count]
+        joined = sheet.reshape(rows, columns, height, width, -1).swapaxes(1, 2).reshape(rows * height, columns * width, -1)
+        buffer = io.BytesIO()
+        to_image(joined).save(buffer, "PNG", optimize=True)
+        content = buffer.getvalue()
+        if len(content) <= SHEET_BYTES or count == 1:
+            break
+        count = max(1, min(count - 1, int(0.95 * count * SHEET_BYTES / len(content))))
+    uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return {"uri": uri, "columns": columns, "size": [height, width], "count": count}
