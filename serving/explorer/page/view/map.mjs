@@ -100,14 +100,32 @@ export class MapView {
     });
   }
 
+  /** Draw the points from a layer that is kept until they change, and over it the places of pointer and picture. */
   draw() {
+    const { camera, width, height, ratio, hidden, pictures } = this;
+    const style = getComputedStyle(this.canvas);
+    const line = style.getPropertyValue("--line");
+    const key = [camera.x, camera.y, camera.scale, width, height, ratio, pictures, line, ...hidden].join();
+    if (key !== this.drawn) {
+      this.drawn = key;
+      this.layer ??= document.createElement("canvas");
+      Object.assign(this.layer, { width: this.canvas.width, height: this.canvas.height });
+      this.drawPoints(this.layer.getContext("2d"), line);
+    }
+    const context = this.canvas.getContext("2d");
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    context.drawImage(this.layer, 0, 0);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    if (this.marker) this.cross(context, this.marker, style.getPropertyValue("--accent"), 9);
+    if (this.cursor) this.cross(context, this.cursor, style.getPropertyValue("--ink"), 5);
+  }
+
+  drawPoints(context, line) {
     const { camera, width, height, ratio } = this;
     const { points, labels, thumbnails } = this.data;
-    const context = this.canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    const style = getComputedStyle(this.canvas);
-    this.rings(context, style.getPropertyValue("--line"));
+    this.rings(context, line);
     const shown = (i) => !this.hidden.has(labels[i]);
     const size = Math.min(Math.max(2.2 * Math.sqrt(camera.scale / this.usual), 2), 6);
     for (let i = 0; i < labels.length; i++) {
@@ -118,8 +136,6 @@ export class MapView {
       context.fillRect(x - size / 2, y - size / 2, size, size);
     }
     if (this.pictures && thumbnails) this.drawThumbnails(context, shown);
-    if (this.marker) this.cross(context, this.marker, style.getPropertyValue("--accent"), 9);
-    if (this.cursor) this.cross(context, this.cursor, style.getPropertyValue("--ink"), 5);
   }
 
   drawThumbnails(context, shown) {

@@ -1,0 +1,1 @@
+"""Time from a move of the pointer to the picture, in the explorer."""
