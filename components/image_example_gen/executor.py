@@ -25,6 +25,7 @@ from components.image_example_gen.discovery.sources import Sources
 from components.image_example_gen.options import unpack_options
 from components.image_example_gen.splits import SPLITS, SplitRule
 from components.image_example_gen.storage.files import join, printable
+from components.image_example_gen.writing.by_engine import followed
 from components.image_example_gen.writing.by_span import span_of
 from components.image_example_gen.writing.checks import check_read, check_splits, copies_of_a_few, refuse_copies
 from components.image_example_gen.writing.decode import ExampleDecoder
@@ -79,10 +80,13 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
             rule = dataclasses.replace(rule, by_path=True)
             tallies = self._ingest(sources, units, ExampleDecoder(rule, config), folder)
         check_read(_total(tallies, sources), sources, config, rejects)
-        duplicates = [] if config.keep_duplicates else drop_duplicates(folder, find_duplicates(folder, len(units)), tallies)
+        distinct = join(working, "distinct")
+        duplicates = []
+        if not config.keep_duplicates:
+            duplicates = drop_duplicates(folder, distinct, find_duplicates(folder, len(units)), tallies)
         total = _total(tallies, sources)
         check_splits(total, sources, config, rejects)
-        _publish(examples, tallies, folder)
+        _publish(examples, tallies, folder, distinct)
         io_utils.write_string_file(join(examples.uri, "rejects.jsonl"), to_lines(rejects))
         io_utils.write_string_file(join(examples.uri, "duplicates.jsonl"), to_lines(duplicates))
         _write_summary(examples.uri, total, sources, config, time.monotonic() - started)
@@ -92,8 +96,11 @@ class ImageExampleGenExecutor(BaseExampleGenExecutor):
         """Read all units, write to `folder`, and return their tallies."""
         fileio.makedirs(folder)
         METER.start(sources.count)
-        with self._make_beam_pipeline() as pipeline:
-            _ = pipeline | "Units" >> beam.Create(units) | "Ingest" >> beam.ParDo(IngestUnit(folder, decoder, sources.span_depth))
+        pipeline = self._make_beam_pipeline()
+        with followed(pipeline, sources.count), pipeline:
+            # Without the reshuffle an engine would fuse both steps, and one worker would read all units.
+            spread = pipeline | "Units" >> beam.Create(units) | "Spread" >> beam.Reshuffle()
+            _ = spread | "Ingest" >> beam.ParDo(IngestUnit(folder, decoder, sources.span_depth))
         return [Tally.from_json(io_utils.read_string_file(join(folder, TALLY.format(unit.index)))) for unit in units]
 
 
@@ -115,8 +122,11 @@ def _rejects(sources: Sources, folder: str, units: int) -> list[dict[str, str]]:
     return sorted(rejects, key=lambda reject: reject["path"])
 
 
-def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
-    """Move the units' files to where TFX reads them, renumbered by split, and describe the artifact."""
+def _publish(examples: Artifact, tallies: list[Tally], folder: str, distinct: str) -> None:
+    """Move the units' files to where TFX reads them, renumbered by split, and describe the artifact.
+
+    A file in `distinct`, from which duplicates were removed, takes the place of the one in `folder`.
+    """
     splits = [split for split in SPLITS if any(tally.pictures(split) for tally in tallies)]
     examples.split_names = artifact_utils.encode_split_names(splits)
     for split in splits:
@@ -125,7 +135,8 @@ def _publish(examples: Artifact, tallies: list[Tally], folder: str) -> None:
         units = [index for index, tally in enumerate(tallies) if tally.pictures(split)]
         for number, index in enumerate(units):
             final = join(uri, f"data_tfrecord-{number:05d}-of-{len(units):05d}")
-            fileio.rename(join(folder, RECORDS.format(index, split)), final)
+            rewritten, written = (join(place, RECORDS.format(index, split)) for place in (distinct, folder))
+            fileio.rename(rewritten if fileio.exists(rewritten) else written, final)
     examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
     # TFX has no other name for TFRecords; its readers detect compression by the files' names.
     examples_utils.set_file_format(examples, "tfrecords_gzip")

@@ -64,8 +64,11 @@ def distinct_of(folder: str, units: int) -> int:
     return len(np.unique(hashes, axis=0))
 
 
-def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally]) -> list[dict[str, str]]:
-    """Rewrite the workers' files without duplicates, and subtract them from the counts of the units.
+def drop_duplicates(folder: str, distinct: str, duplicates: Duplicates, tallies: Sequence[Tally]) -> list[dict[str, str]]:
+    """Write the workers' files without duplicates to the folder `distinct`, and subtract them from the counts of the units.
+
+    Files without duplicates are not written there. The workers' own files stay as they are: a worker that its engine has given up
+    may still write one of them again.
 
     Returns:
         Each removed picture as `{"path": ..., "kept": ...}`, sorted by path.
@@ -77,19 +80,16 @@ def drop_duplicates(folder: str, duplicates: Duplicates, tallies: Sequence[Tally
         if (number := positions.get(position)) is not None
     }
     listed = []
+    tf.io.gfile.makedirs(distinct)
     for (unit, split), positions in duplicates.dropped.items():
-        left = 0
-        with RecordWriters(folder, unit) as writers:
+        with RecordWriters(distinct, unit) as writers:
             for position, record in enumerate(_records(folder, (unit, split))):
                 if position not in positions:
                     writers.write(split, record)
-                    left += 1
                     continue
                 tallies[unit].add(split, _row(record), -1)
                 tallies[unit].duplicates += 1
                 listed.append({"path": _path(record), "kept": kept[positions[position]]})
-        if not left:
-            tf.io.gfile.remove(join(folder, RECORDS.format(unit, split)))
     return sorted(listed, key=lambda line: line["path"])
 
 

@@ -26,6 +26,7 @@ from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import SPLITS
 from components.image_example_gen.storage.files import join
+from components.image_example_gen.writing.by_engine import ACCEPTED, REJECTED
 from components.image_example_gen.writing.by_span import span_of
 from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.tally import Tally
@@ -119,6 +120,8 @@ class IngestUnit(beam.DoFn):
         self._write(DIGESTS, unit.index, lambda stream: np.save(stream, hashes, allow_pickle=False))
         self._write(REJECTS, unit.index, lambda stream: stream.write(to_lines(rejects).encode()))
         self._write(TALLY, unit.index, lambda stream: stream.write(tally.to_json().encode()))
+        ACCEPTED.inc(tally.accepted)
+        REJECTED.inc(tally.rejected)
 
     def _write(self, name: str, index: int, write: Callable[[tf.io.gfile.GFile], object]) -> None:
         path = join(self._folder, name.format(index))
