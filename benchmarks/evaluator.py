@@ -122,7 +122,7 @@ def evaluator(config: Config, folder: Path, levels: np.ndarray) -> Side:
 
     from components.evaluator.executor import ReportedEvaluation
     from pipeline.config.eval_config import evaluation_config
-    from pipeline.running.run import LOCAL_BEAM
+    from pipeline.engines.arguments import LOCAL_BEAM
 
     def artifact(kind: type, name: str) -> list:
         made = kind()

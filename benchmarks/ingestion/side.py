@@ -32,7 +32,7 @@ def ours(images: Path, out: Path) -> Callable[[], None]:
     from components.image_example_gen.component import ImageExampleGen
     from components.image_example_gen.config import DataConfig
     from components.image_example_gen.executor import ImageExampleGenExecutor
-    from pipeline.running.run import LOCAL_BEAM
+    from pipeline.engines.arguments import LOCAL_BEAM
 
     def run() -> None:
         examples = standard_artifacts.Examples()
@@ -60,7 +60,7 @@ def statistics(images: Path, out: Path) -> Callable[[], None]:
 
     import components.data_gate
     from components.data_gate.statistics import options
-    from pipeline.running.run import LOCAL_BEAM
+    from pipeline.engines.arguments import LOCAL_BEAM
 
     def run() -> None:
         examples, result, schema, anomalies = (

@@ -17,7 +17,7 @@ from common.errors import InputError
 from common.writing import is_stream, shown, write_text
 from pipeline.config.cluster import DEFAULTS, EVERY, ClusterConfig
 from pipeline.config.schema import Config
-from pipeline.running.run import LOCAL_BEAM
+from pipeline.engines.arguments import LOCAL_BEAM
 
 Target = Literal["kfp", "vertex"]
 ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")

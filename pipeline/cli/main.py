@@ -17,6 +17,7 @@ MODULES = {
     "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "manifold", "encode", "score"),
     "pipeline.cli.schema": ("schema",),
     "pipeline.cli.backup": ("backup", "restore"),
+    "pipeline.cli.engines": ("worker-pool",),
 }
 
 

@@ -22,6 +22,11 @@ asks_for_a_run = with_options(
         "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="What runs the graph."
     ),
     click.option(
+        "--engine",
+        type=click.Choice(["direct", "direct-mp", "portable"]),
+        help="What processes the pictures: the field beam.engine of the configuration.",
+    ),
+    click.option(
         "--beam-arg", "beam_args", metavar="ARG", multiple=True, help="An argument for Beam: --runner=FlinkRunner. Repeatable."
     ),
 )

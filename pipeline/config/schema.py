@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Le
 
 from components.data_gate.config import ValidationConfig
 from components.image_example_gen.config import DataConfig
+from pipeline.config.beam import BeamConfig
 from pipeline.config.cluster import ClusterConfig
 from pipeline.config.metadata import MetadataConfig
 from pipeline.config.mlflow import MlflowConfig
@@ -22,7 +23,8 @@ from trainer.tuning.config import TuningConfig
 
 Margin = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Le(1)]
-BESIDES = ("metadata", "notify", "mlflow")  # sections that do not affect a run's results, only where they are kept and reported
+# Sections that do not affect a run's results, only where they are computed, kept and reported.
+BESIDES = ("beam", "metadata", "notify", "mlflow")
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class Config:
         generation: How the model generates new pictures.
         evaluation: The criteria for blessing a model.
         serving_check: How the exported model is tested.
+        beam: Which engine processes the pictures; it does not affect the results of a run.
         cluster: How the pipeline runs on Kubeflow Pipelines or Vertex AI.
         notify: Who is notified of how a run ended.
         mlflow: Where MLflow records runs.
@@ -123,6 +126,7 @@ class Config:
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     serving_check: ServingCheckConfig = field(default_factory=ServingCheckConfig)
+    beam: BeamConfig = field(default_factory=BeamConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     metadata: MetadataConfig = field(default_factory=MetadataConfig)
     notify: NotifyConfig = field(default_factory=NotifyConfig)
@@ -137,7 +141,7 @@ class Config:
         return _dumped({**dataclasses.asdict(self), "notify": notify})
 
     def essence(self) -> str:
-        """Return as YAML the sections that affect the results of a run, which excludes `metadata`, `notify` and `mlflow`."""
+        """Return as YAML the sections that affect the results of a run, those not in `BESIDES`."""
         return _dumped({name: value for name, value in dataclasses.asdict(self).items() if name not in BESIDES})
 
     def trainer(self) -> TrainerConfig:

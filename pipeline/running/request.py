@@ -21,6 +21,7 @@ from pipeline.config.loading import apply_overrides, build_config, load_values, 
 from pipeline.config.schema import Config
 from pipeline.data.datasets import prepare_dataset
 from pipeline.data.schemas import schema_of
+from pipeline.engines.arguments import beam_args as arguments_of_beam
 from pipeline.workspace.layout import Workspace
 
 DEFAULT_DATASET = "digits"
@@ -53,6 +54,7 @@ def make_request(
     overrides: Sequence[str],
     work: str | None,
     orchestrator: str = "local",
+    engine: str | None = None,
     beam_args: Sequence[str] = (),
     enable_cache: bool = True,
     accept_drift: bool = False,
@@ -66,6 +68,7 @@ def make_request(
     if images is not None and dataset is not None:
         raise InputError("give --images or --dataset, not both")
     bless = checked_reason(bless)
+    overrides = (*overrides, f"beam.engine={engine}") if engine else overrides
     if "" in (images, dataset, work):
         raise InputError("--images, --dataset and --work must not be empty; is a variable of your shell unset?")
     name = dataset or (None if images else DEFAULT_DATASET)
@@ -88,6 +91,7 @@ def make_request(
         values = {"title": title, **values}
     find = functools.cache(find_sources)
     built = _built(values, chosen, overrides, images, config or "the configuration", find=find)
+    arguments_of_beam(built.beam, beam_args)  # finds a contradiction before the run
     return Request(images, built, Path(work), orchestrator, enable_cache, tuple(beam_args), accept_drift, bless, find)
 
 

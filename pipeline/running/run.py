@@ -21,6 +21,7 @@ from common.lines import in_one_line
 from common.quiet import quiet
 from components.pusher.versions import in_service
 from pipeline.config.schema import Config
+from pipeline.engines.arguments import beam_args
 from pipeline.maintenance import backup, orphans
 from pipeline.maintenance.disk_space import check_record, check_room, disk_full
 from pipeline.maintenance.recovery import UNFINISHED_REPORT, clear
@@ -39,9 +40,6 @@ from pipeline.workspace.layout import DiskFull, Workspace, command
 from pipeline.workspace.scratch import remove_own, scratch
 
 LOGGER = logging.getLogger("darkroom.run")
-# Run Beam in this process. Its default runner would first look for a binary on the network. Without the last argument TFX builds
-# a package of itself for each component, for workers that do not exist here.
-LOCAL_BEAM = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--sdk_container_image=none")
 INTERRUPTED = Ending(Status.INTERRUPTED, None, ["the next run goes on from the last finished component"])
 
 
@@ -118,12 +116,6 @@ def place_schema(path: str | None, workspace: Workspace) -> Path:
     return folder
 
 
-def beam_args(given: Sequence[str]) -> list[str]:
-    """Return the arguments for Beam: the given ones, and those that run it in this process unless a runner is given."""
-    elsewhere = any(argument.startswith("--runner") for argument in given)
-    return [*given] if elsewhere else [*LOCAL_BEAM, *given]
-
-
 class Run:
     """One run, from its first to its last line. It observes the components."""
 
@@ -184,6 +176,7 @@ class Run:
     def execute(self) -> None:
         """Run the graph, and check that the model is in service; raise GateRefused if a gate refused."""
         self.make_ready()
+        self.check_engine()
         self.run_graph()
         self.check_gates()
         if not self.serves():
@@ -202,6 +195,13 @@ class Run:
         if moved:
             aside = shown(self.workspace.root / orphans.ASIDE)
             self.display.line(f"files of {moved:,} executions that are not in ML Metadata were moved to {aside}")
+
+    def check_engine(self) -> None:
+        """Check that the engine's workers have what they need; see `pipeline.engines.reach`."""
+        if self.request.config.beam.engine == "portable":
+            from pipeline.engines.reach import check_engine  # imports Beam
+
+            check_engine(self.request.config.beam, self.request.images, self.workspace.root)
 
     def serves(self) -> bool:
         """Return True if the model is the one in service; the verdict then gets its version."""
@@ -236,7 +236,7 @@ class Run:
             push_to=str(self.workspace.serving),
             config=self.request.config,
             metadata=connection(self.workspace),
-            beam_args=beam_args(self.request.beam_args),
+            beam_args=beam_args(self.request.config.beam, self.request.beam_args),
             enable_cache=self.request.enable_cache,
             accept_drift=self.request.accept_drift,
             push_anew=push_anew,

@@ -20,7 +20,7 @@ from components.evaluation.results import Evaluation, read_evaluation
 from components.evaluator.executor import ReportedEvaluation
 from pipeline.config.eval_config import FIGURES, evaluation_config
 from pipeline.config.schema import EvaluationConfig
-from pipeline.running.run import LOCAL_BEAM
+from pipeline.engines.arguments import LOCAL_BEAM
 
 Figures = dict[str, np.ndarray]  # float [n] by the names of FIGURES
 

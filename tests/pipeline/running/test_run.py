@@ -6,7 +6,7 @@ import re
 import pytest
 
 from common.errors import InputError
-from pipeline.running.run import LOCAL_BEAM, beam_args, place_report, place_schema, whoami
+from pipeline.running.run import place_report, place_schema, whoami
 from pipeline.workspace.layout import Workspace
 
 
@@ -43,12 +43,6 @@ def test_a_report_takes_the_place_of_the_one_before(workspace, tmp_path):
     assert (workspace.report / "index.html").read_text() == "two"
     assert (workspace.run("one") / "report" / "index.html").read_text() == "one"
     assert not list(workspace.root.glob(".report*"))
-
-
-def test_beam_runs_here_unless_told_otherwise():
-    assert beam_args(()) == list(LOCAL_BEAM)
-    assert beam_args(["--setup_file=./setup.py"]) == [*LOCAL_BEAM, "--setup_file=./setup.py"]
-    assert beam_args(["--runner=FlinkRunner", "--x"]) == ["--runner=FlinkRunner", "--x"]
 
 
 def test_who_is_named_even_where_the_user_has_no_name(monkeypatch):

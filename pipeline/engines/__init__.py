@@ -1,0 +1,1 @@
+"""The engines that run the components that process pictures with Apache Beam."""
