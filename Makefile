@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-newer test-all cluster-test faults lock audit lint format image serving-image clean anew
+.PHONY: run test test-slow test-newer test-all cluster-test faults prism lock audit lint format image serving-image clean anew
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -25,6 +25,9 @@ test-slow: $(READY) .kfp-env/.ready  ## the others
 faults: $(READY)  ## injects every fault, and prints what was lost and what recovered
 	@rm -f .faults.jsonl; export DARKROOM_FAULTS=$(CURDIR)/.faults.jsonl; \
 		$(PYTEST) tests/faults; status=$$?; .venv/bin/python -m tests.faults.table && exit $$status
+
+prism: $(READY)  ## Prism, Beam's engine in Go: with it, slow tests run ingestion on an engine and kill parts of it
+	@tests/engines/install.sh
 
 cluster-test: $(READY) .kfp-env/.ready  ## the image, and the pipeline in containers of it
 	@$(PYTEST) -rs -m cluster tests/kubeflow/cluster
