@@ -6,17 +6,22 @@ docker's client, such as `environment`, for all containers.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
 
+import docker
 from kfp import components, local
+
+LIMIT = 600  # seconds; docker's client gives up a container that prints nothing for a minute, as a step may on a busy machine
 
 
 def main(file: str, root: str) -> None:
     """Run the pipeline; what fails raises."""
     os.umask(0o007)  # the containers' users are in group 0, and write into folders that are made here
     settings = json.load(sys.stdin)
+    docker.from_env = functools.partial(docker.from_env, timeout=LIMIT)
     local.init(runner=local.DockerRunner(**settings), pipeline_root=root, raise_on_error=True)
     components.load_component_from_file(file)()
 
