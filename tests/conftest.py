@@ -12,7 +12,7 @@ LONGEST = (
     "tests/kubeflow/cluster/test_cluster.py",
     "tests/faults/",
     "tests/test_data_sets.py",
-    "tests/kubeflow/cluster/test_images_and_sdk.py",
+    "tests/kubeflow/cluster/test_images.py",
     "tests/components/sample_quality/test_known_answers.py",
     "tests/kubeflow/test_on_an_emulated_cluster.py",
     "tests/test_margin.py",

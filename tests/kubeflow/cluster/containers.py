@@ -9,6 +9,8 @@ from tests.kubeflow.cluster.engine import Engine
 from tests.kubeflow.emulator.pods import Pod
 
 ANYBODY = 1_000_710_000  # such as OpenShift chooses: a number that no /etc/passwd has, in group 0
+# The same by docker's API.
+CONFINED = {"user": f"{ANYBODY}:0", "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "read_only": True}
 OF_THE_ENGINE = (125, 126, 127)  # the status where no container ran, or not the command in it
 
 
