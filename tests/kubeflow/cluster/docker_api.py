@@ -11,10 +11,12 @@ from pathlib import Path
 
 from tests.kubeflow.cluster.engine import Engine
 
+LABEL = "darkroom-test"
+
 
 @contextlib.contextmanager
 def docker_api(engine: Engine, folder: Path) -> Iterator[str]:
-    """Serve docker's API at a socket in a folder.
+    """Serve docker's API at a socket in a folder. In the end, remove what is left of containers with the folder as their label.
 
     Yields:
         What DOCKER_HOST is to be.
@@ -29,10 +31,13 @@ def docker_api(engine: Engine, folder: Path) -> Iterator[str]:
             yield f"unix://{socket}"
         finally:
             server.terminate()
+            left = engine.call("ps", "--all", "--quiet", f"--filter=label={LABEL}={folder}").stdout.split()
+            if left:
+                engine.call("rm", "--force", *left)
 
 
-def exit_statuses(engine: Engine, label: str, value: str) -> list[int]:
-    """Return the exit statuses of the containers with a label, which may be gone, by the engine's record of events."""
-    filters = ("--filter=event=died", f"--filter=label={label}={value}")
+def exit_statuses(engine: Engine, folder: Path) -> list[int]:
+    """Return the exit statuses of the containers with a folder as their label, which may be gone, by the engine's record of events."""
+    filters = ("--filter=event=died", f"--filter=label={LABEL}={folder}")
     said = engine.call("events", "--stream=false", "--since=2h", *filters, "--format={{.ContainerExitCode}}").stdout
     return [int(line) for line in said.split()]

@@ -19,14 +19,13 @@ from PIL import Image
 
 from tests.kubeflow.cluster.conftest import Store
 from tests.kubeflow.cluster.containers import CONFINED, Containers
-from tests.kubeflow.cluster.docker_api import docker_api, exit_statuses
+from tests.kubeflow.cluster.docker_api import LABEL, docker_api, exit_statuses
 from tests.kubeflow.cluster.engine import Engine
 from tests.kubeflow.runner import Run, Runner
 from tests.project import ROOT, darkroom
 
 pytestmark = pytest.mark.cluster
 PYTHON = ROOT / ".kfp-env" / "bin" / "python"
-LABEL = "darkroom-test"
 
 
 @dataclass
@@ -99,7 +98,7 @@ def run_by_the_sdk(file: Path, folder: Path, engine: Engine, store: Store) -> tu
             check=False,
         )
     assert done.returncode == 0, done.stdout[-6000:]
-    return done.stdout, exit_statuses(engine, LABEL, str(folder))
+    return done.stdout, exit_statuses(engine, folder)
 
 
 @pytest.fixture(scope="module")
