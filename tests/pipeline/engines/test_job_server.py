@@ -110,6 +110,15 @@ class Waiting(beam.DoFn):
         self.ended.wait(60)
 
 
+@pytest.fixture
+def heeded():
+    """Ctrl-C raises, also where whatever started the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c_cancels_the_job(server):
     service, config = server
 
