@@ -111,7 +111,7 @@ class Flow:
         rng = np.random.default_rng(self.settings.seed)
         noise = rng.standard_normal((DRAWS, codes.shape[1]), np.float32)
         noise = (noise - noise.mean(axis=0)) / noise.std(axis=0)  # of noise with exact moments, those of draws vary far less
-        chosen = rng.permutation(np.resize(rng.permutation(len(codes)), DRAWS))
+        chosen = np.resize(rng.permutation(len(codes)), DRAWS)
         draw, drawn = tf.function(self.draw, reduce_retracing=True, autograph=False), []
         for start in range(0, DRAWS, DRAWS_A_CALL):
             report_progress("matching the codes' moments", done=start, total=DRAWS, unit="draws")

@@ -72,9 +72,9 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
     Args:
         config: The trainer's configuration.
         fn_args: TFX's arguments. `serving_model_dir` gets the SavedModel, `model.json`, `metrics.json`, `model_card.md`,
-            `config.yaml`, the decoder's `program`, and `manifest.json` with the checksums of all files. `model_run_dir` gets the history, TensorBoard's logs,
-            the networks' layers and the golden answers. `base_model` is the folder of an exported model whose weights to start
-            from, if its networks are the same.
+            `config.yaml`, the decoder's `program`, and `manifest.json` with the checksums of all files. `model_run_dir` gets the
+            history, TensorBoard's logs, the networks' layers and the golden answers. `base_model` is the folder of an exported model
+            whose weights to start from, if its networks are the same.
 
     Raises:
         InputError: A conditional model is asked for, but the images have fewer than two labels. Or training has diverged.

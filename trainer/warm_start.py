@@ -39,13 +39,15 @@ def load_weights(model: keras.Model, folder: Path) -> str:
 
 def _named(model: keras.Model) -> dict[str, keras.Variable]:
     """Return all weights by name: that of the network, then the path in it. Encoder and decoder have layers of the same names."""
-    parts = [(f"{part.name}/", part.weights) for part in model.layers]
     named: dict[str, keras.Variable] = {}
-    for prefix, weights in [*parts, ("", model.weights)]:
-        new = [variable for variable in weights if not any(variable is other for other in named.values())]
-        for variable in new:
+    seen: set[int] = set()
+    for prefix, weights in [*((f"{part.name}/", part.weights) for part in model.layers), ("", model.weights)]:
+        for variable in weights:
             name = f"{prefix}{variable.path}"
+            if id(variable) in seen:
+                continue
             if name in named:
                 raise ValueError(f"two weights have the name {name}")
+            seen.add(id(variable))
             named[name] = variable
     return named
