@@ -14,7 +14,7 @@ from serving import latents
 from serving.explorer.find import page_of
 from serving.grids import GAP, GAP_OF_PAIRS, side_by_side, tile
 from serving.options import PATH, SEED, Finite, loaded, model_command
-from serving.output import is_sheet, write_csv, write_pictures, write_sheet
+from serving.output import check_out, write_csv, write_pictures, write_sheet
 from serving.pictures import as_the_model_sees, list_pictures
 from serving.pushed import PictureAnswers, find_model
 
@@ -59,7 +59,7 @@ def generate(
 
     The pictures depend on the seed and the temperature, not on the count: 10 pictures are the first 10 of 1000.
     """
-    is_sheet(out, count)
+    check_out(out, count)
     with loaded(work, model, version, total=count) as pushed:
         images = pushed.generate(count, seed, temperature, label)
     _write_pictures(images, out)
@@ -80,7 +80,7 @@ def reconstruct(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     Pictures may have any size; originals are shown at the model's size. Unreadable pictures are named and left out.
     """
     paths = list_pictures(pictures, _leave_out)
-    sheet = is_sheet(out, len(paths))
+    sheet = check_out(out, len(paths))
     with loaded(work, model, version, total=len(paths)) as pushed:
         answers = pushed.reconstruct(paths)
     _warn(answers)
@@ -111,7 +111,7 @@ def interpolate(work: Path, model: Path, version: int, pictures: tuple[Path, ...
     """
     if len(pictures) not in (0, 2):
         raise InputError(f"name two pictures, or none to draw them from --seed; these are {len(pictures)}")
-    is_sheet(out, steps)
+    check_out(out, steps)
     with loaded(work, model, version) as pushed:
         if pictures:
             images = pushed.interpolate(pictures[0], pictures[1], steps)
@@ -136,7 +136,7 @@ def manifold(work: Path, model: Path, version: int, axes: str, steps: int, out: 
 
     The cells lie at even quantiles of the Gaussian prior, 2.5 % to 97.5 %; every other axis is held at 0.
     """
-    is_sheet(out, steps**2)
+    check_out(out, steps**2)
     with loaded(work, model, version) as pushed:
         images = pushed.decode(latents.quantile_grid(pushed.latent_dim, _parse_axes(axes, pushed.latent_dim), steps))
     _write_pictures(images, out, columns=steps)
@@ -248,7 +248,7 @@ def _write_pictures(
     images: np.ndarray, out: Path, *, columns: int | None = None, gap: int = GAP, names: list[str] | None = None, skipped: int = 0
 ) -> None:
     """Write pictures, uint8 [n, h, w, c], to a sheet or a folder, and report it."""
-    sheet = is_sheet(out, len(images))
+    sheet = check_out(out, len(images))
     if sheet:
         write_sheet(tile(images, columns, gap), out)
     else:

@@ -18,11 +18,11 @@ _LONGEST_NAME = 60  # Characters, each at most 4 bytes: file systems allow 255 b
 _OTHER_FORMATS = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pdf", ".svg"}
 
 
-def is_sheet(out: Path, count: int) -> bool:
-    """Return whether `count` pictures are written as one sheet (True) or as a folder of files (False).
+def check_out(out: Path, count: int) -> bool:
+    """Check that `count` pictures can be written to `out`, and return whether as one sheet (True) or as a folder of files (False).
 
-    A sheet is written to `x.png`, to standard output (`-`), and to a stream such as a FIFO. Call this before the work,
-    to detect a wrong `out` early.
+    A sheet is written to `x.png`, to standard output (`-`), and to a stream such as a FIFO. Call this before the work, to detect a
+    wrong `out` early.
 
     Raises:
         InputError: The name has another picture format; a sheet cannot hold so many pictures; a file exists where a folder is
@@ -30,7 +30,7 @@ def is_sheet(out: Path, count: int) -> bool:
         OSError: The links of `out` form a cycle.
 
     Example:
-        >>> is_sheet(Path("new.png"), 64), is_sheet(Path("new"), 64)
+        >>> check_out(Path("new.png"), 64), check_out(Path("new"), 64)
         (True, False)
     """
     if out.suffix.lower() in _OTHER_FORMATS:

@@ -129,14 +129,14 @@ def test_a_broken_picture_is_refused_listed_and_counted(project, first):
 
 
 def test_where_the_model_came_from_and_the_list_of_runs(project, first):
-    told = darkroom("lineage", 1, "--work", project.work, root=project.root)
-    assert (told.status, told.err) == (0, "")
+    lineage = darkroom("lineage", 1, "--work", project.work, root=project.root)
+    assert (lineage.status, lineage.err) == (0, "")
     verdict = last_verdict(project.work)
-    lines = told.out.splitlines()
+    lines = lineage.out.splitlines()
     assert lines[0] == f"version 1: trained by run {verdict['run']}"
     assert f"pictures: {project.images} (" in lines[1] and f"{verdict['data']['pictures']['train']:,} train" in lines[1]
-    assert '"latent_dim": 3' in lines[2] and "started from: nothing" in told.out and "judged against: nothing" in told.out
-    assert darkroom("lineage", project.work / "serving/1", "--work", project.work, root=project.root).out == told.out
+    assert '"latent_dim": 3' in lines[2] and "started from: nothing" in lineage.out and "judged against: nothing" in lineage.out
+    assert darkroom("lineage", project.work / "serving/1", "--work", project.work, root=project.root).out == lineage.out
     mistaken = darkroom("lineage", "latest", "--work", project.work, root=project.root)
     assert mistaken.status == 2 and "a version or its folder, such as 3 or serving/3, not latest" in mistaken.err
     unknown = darkroom("lineage", 7, "--work", project.work, root=project.root)

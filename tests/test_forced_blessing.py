@@ -105,8 +105,8 @@ def test_a_person_can_have_it_pushed_all_the_same_and_is_recorded(folder, refuse
     assert f"  {verdict['overruled'][0]}" in last
     page = (folder.work / "report" / "index.html").read_text()
     assert "overruled the model gate" in page and WHY in page and "worse than the last blessed model" in page
-    told = darkroom("report", "--work", folder.work)
-    assert by["who"] in told.out and verdict["overruled"][0] in told.out
+    report = darkroom("report", "--work", folder.work)
+    assert by["who"] in report.out and verdict["overruled"][0] in report.out
 
 
 def test_it_stands_when_nothing_has_changed(folder, forced):
@@ -199,6 +199,6 @@ def test_the_model_before_is_put_back_and_what_nobody_needs_is_cleared(folder, f
     assert cleared.status == 0 and cleared.out.splitlines()[-1].startswith("removed: ")
     assert [path.name for path in serving.iterdir()] == [str(fresh)]
     assert darkroom("gc", *work, "--keep", 1).out == "nothing to remove\n"
-    told = darkroom("lineage", fresh, *work).out
-    assert "deleted since" not in told
+    lineage = darkroom("lineage", fresh, *work).out
+    assert "deleted since" not in lineage
     assert darkroom("generate", *work, "--out", tmp_path / "new.png").status == 0

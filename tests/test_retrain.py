@@ -81,8 +81,8 @@ def test_spans_one_after_another_with_everything_switched_on(tmp_path):
         assert retrain().out.startswith("nothing new: the 120 pictures in span 2 and")
         same = darkroom("run", *given)
         assert same.status == 0 and same.states()["Trainer"] == "cached", same.out
-        told = darkroom("lineage", 2, "--work", work).out
-        assert f"started from: {work}/artifacts/Trainer/model/" in told
+        lineage = darkroom("lineage", 2, "--work", work).out
+        assert f"started from: {work}/artifacts/Trainer/model/" in lineage
         assert "started from: nothing" in darkroom("lineage", 1, "--work", work).out
         other = darkroom("run", *given, "--set", "model.latent_dim=3")
         assert other.status == 0 and not trained(work)["warm_start"], "other networks start anew"

@@ -41,8 +41,8 @@ def test_a_work_folder_of_an_older_version(older: Path, tmp_path: Path) -> None:
     assert line.split()[:2] == [verdict["run"], "pushed"] and f"{verdict['figures']['elbo']:.2f}" in line
     shown = darkroom("runs", "show", verdict["run"], "--work", work)
     assert shown.status == 0 and f"elbo: {verdict['figures']['elbo']:.2f} nats" in shown.out
-    told = darkroom("lineage", 1, "--work", work)
-    assert told.status == 0 and verdict["run"] in told.out and str(images) in told.out, told.err
+    lineage = darkroom("lineage", 1, "--work", work)
+    assert lineage.status == 0 and verdict["run"] in lineage.out and str(images) in lineage.out, lineage.err
     assert darkroom("generate", "--work", work, "--out", tmp_path / "new.png").status == 0
 
     second = darkroom("run", *asked, "--set", "training.seed=1")

@@ -31,10 +31,10 @@ def test_rolled_back_and_not_pushed_again_by_itself(lab, trial):
         assert anew.status == 0, anew.err
         assert lab.versions() == [1, 2, 3, 4]
         first = json.loads((lab.work / "serving/1/model.json").read_text())
-        told = start_darkroom("lineage", 4, "--work", lab.work).wait()
-        assert told.status == 0 and first["image_shape"]
+        lineage = start_darkroom("lineage", 4, "--work", lab.work).wait()
+        assert lineage.status == 0 and first["image_shape"]
         of_three = start_darkroom("lineage", 3, "--work", lab.work).wait()
-        judged = next(line for line in told.out.splitlines() if line.startswith("judged against: "))
+        judged = next(line for line in lineage.out.splitlines() if line.startswith("judged against: "))
         assert judged.split(": ")[1] in next(line for line in of_three.out.splitlines() if line.startswith("model: "))
 
         back = start_darkroom("rollback", 2, "--work", lab.work).wait()  # it was good after all

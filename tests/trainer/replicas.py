@@ -56,10 +56,10 @@ class Telltale(VAE):
         corrupted: tf.Tensor | None = None,
         training: bool = False,
     ) -> ElboTerms:
-        told = self.tell(x, noise, labels, x if corrupted is None else corrupted)
-        told += 0.0 * super().elbo_terms(x, noise, labels).elbo
+        terms = self.tell(x, noise, labels, x if corrupted is None else corrupted)
+        terms += 0.0 * super().elbo_terms(x, noise, labels).elbo
         second = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.float32)
-        return ElboTerms((1.0 - second) * told, second * told[:, tf.newaxis])
+        return ElboTerms((1.0 - second) * terms, second * terms[:, tf.newaxis])
 
 
 class TellsCorruption(Telltale):

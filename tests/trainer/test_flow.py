@@ -119,7 +119,7 @@ def test_it_stops_before_it_knows_the_codes_by_heart(monkeypatch: pytest.MonkeyP
     """Ten codes can be learned by heart, and nothing else can be learned of them."""
     monkeypatch.setattr(flow, "EVERY", 25)
     done: list[int] = []
-    monkeypatch.setattr(flow, "report_progress", lambda *_, **told: done.append(told["done"]))
+    monkeypatch.setattr(flow, "report_progress", lambda *_, **progress: done.append(progress["done"]))
     rng = np.random.default_rng(0)
     Flow.fit(rng.standard_normal((10, 3)), rng.standard_normal((200, 3)), FlowSettings(100_000, 4))
     assert flow.PATIENCE * 25 <= done[-1] < 2000

@@ -124,8 +124,8 @@ def test_labels_count_only_where_the_model_sees_them_and_the_seed_does_not(caplo
         decisions = [decide_augmentation(TrainingConfig(augmentation=("auto",), seed=seed), plain) for seed in (0, 7)]
     assert decisions[0][1] == decisions[1][1] and decisions[0][0].augmentation == ("mirrored",)
     assert decide_augmentation(TrainingConfig(augmentation=("auto",)), conditional)[0].augmentation == ()
-    told = [record.progress for record in caplog.records if hasattr(record, "progress")]
-    assert [(one.step, one.done, one.total) for one in told[:2]] == [
+    progress = [record.progress for record in caplog.records if hasattr(record, "progress")]
+    assert [(one.step, one.done, one.total) for one in progress[:2]] == [
         ("comparing mirror images", 0, 600),
         ("comparing mirror images", 600, 600),
     ]

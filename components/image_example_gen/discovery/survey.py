@@ -51,7 +51,7 @@ class Survey:
     def __init__(self, images: str, config: DataConfig, sink: Callable[[Entry], None]):
         self.images, self.config, self.sink = images, config, sink
         self.layout = Layout()
-        self.splits_told: Counter[str | None] = Counter()  # by a manifest's column, or by a pattern
+        self.explicit_splits: Counter[str | None] = Counter()  # by a manifest's column, or by a pattern
         self.sample: list[tuple[int, str]] = []  # the largest of (-hash, path)
         self.containers: list[FoundFile] = []
         self.tables: list[FoundFile] = []
@@ -110,7 +110,7 @@ class Survey:
             if reason:
                 self.left_out.append(Rejected(row.path, reason))
             else:
-                self.splits_told[row.split] += 1
+                self.explicit_splits[row.split] += 1
                 self.add(self.entry_of_row(folder, row), row.path)
         self.print = (self.print + hash_of(f"{self.images}\0{self.print}")) % 2**256
         self.notes += repeats.notes(lambda: read_manifest(self.images), "the manifest")
@@ -166,7 +166,7 @@ class Survey:
         self.bytes += max(entry.size, 0)
         self.layout.add(inside)
         if self.splits_by_pattern:
-            self.splits_told[self.splits_by_pattern.of(entry.path)[1]] += 1
+            self.explicit_splits[self.splits_by_pattern.of(entry.path)[1]] += 1
         number = -hash_of(entry.path)
         if len(self.sample) < SAMPLE:
             heapq.heappush(self.sample, (number, entry.path))
@@ -179,8 +179,8 @@ class Survey:
 
     def sources(self, folder: str) -> Sources:
         """Return the results. Raise InputError if there is nothing to read, or nothing to train on."""
-        if not any(self.splits_told):
-            self.splits_told.clear()  # a column or pattern without any split: use folders
+        if not any(self.explicit_splits):
+            self.explicit_splits.clear()  # a column or pattern without any split: use folders
         tables, stated = self.label_tables(folder, self.tables if self.count else ())
         config = self.config
         if (
@@ -203,7 +203,7 @@ class Survey:
         labels = self.labels(whole, config)
         result.place(labels)
         self.check_split_folders(folder, labels, whole, result)
-        file_splits = +self.splits_told or self.layout.splits(labels)
+        file_splits = +self.explicit_splits or self.layout.splits(labels)
         own = {split for split, count in file_splits.items() if count} | stated
         for container in result.taken:
             own |= splits_of(container)
@@ -230,16 +230,16 @@ class Survey:
 
     def labels(self, whole: Layout, config: DataConfig) -> Labels:
         """Return the rule for labels and splits by folders."""
-        splits = "folders" if self.splits_told and config.splits == "auto" else config.splits  # if a column has none
+        splits = "folders" if self.explicit_splits and config.splits == "auto" else config.splits  # if a column has none
         labelled = not self.manifest and config.labels_from_folders
         labels = whole.labels(splits, printable(self.images), labelled)
-        if self.splits_told and len(whole.splits(labels)) < 2:
+        if self.explicit_splits and len(whole.splits(labels)) < 2:
             labels = Labels()  # a single folder distinguishes nothing
         return replace(labels, pattern=config.label_pattern, skipped=self.skipped)
 
     def check_split_folders(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
         """Raise if a folder with a split's name is empty."""
-        if labels.depth is None or labels.dropped != labels.depth or self.skipped or self.manifest or self.splits_told:
+        if labels.depth is None or labels.dropped != labels.depth or self.skipped or self.manifest or self.explicit_splits:
             return
         above = join(folder, whole.wrapper(labels))
         if not is_remote(folder) and os.path.isdir(above):  # object stores have no empty folders, and archives are not listed here
@@ -273,7 +273,7 @@ class Survey:
     def say(self, folder: str, labels: Labels, whole: Layout, found: Containers) -> None:
         """Collect notes for the user."""
         self.notes += alike(found.notes)
-        strays = 0 if self.splits_told else whole.strays(labels)
+        strays = 0 if self.explicit_splits else whole.strays(labels)
         if strays:
             beside = " and ".join(sorted({name for name, _ in labels.named})[:3])
             verb = "picture lies" if strays == 1 else "pictures lie"
@@ -285,9 +285,9 @@ class Survey:
 
     def splits_from(self, labels: Labels, found: Containers, stated: set[str | None]) -> Iterator[str]:
         """Yield the origins of splits, in words."""
-        if self.splits_told:
+        if self.explicit_splits:
             yield "the manifest" if self.manifest else "data.label_pattern"
-        by_folders = labels.depth is not None and not (self.splits_told and None not in self.splits_told)
+        by_folders = labels.depth is not None and not (self.explicit_splits and None not in self.explicit_splits)
         if by_folders or any(container.own_splits for container in found.taken):
             yield "folders"
         rows = {each.path: each.row_splits for each in found.taken if each.row_splits}

@@ -88,11 +88,11 @@ def test_only_what_both_gates_blessed_is_pushed(tmp_path, model, model_ok, infra
     base = str(tmp_path / "serving")
     destination = pusher_pb2.PushDestination(filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=base))
     inputs["model_blessing"][0].set_float_custom_property(ACCURACY, 0.75)
-    told = {
+    properties = {
         "push_destination": proto_utils.proto_to_json(destination),
         "custom_config": json.dumps({"registry": f"{base}-registry"}),
     }
-    AtomicPush().Do(inputs, {"pushed_model": [pushed]}, told)
+    AtomicPush().Do(inputs, {"pushed_model": [pushed]}, properties)
     both = model_ok and infra_ok
     assert pushed.get_int_custom_property("pushed") == both
     assert versions(tmp_path / "serving") == ([1] if both else [])

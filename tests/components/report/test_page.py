@@ -245,5 +245,5 @@ def test_rate_and_distortion_are_told_as_far_as_they_are_known() -> None:
     assert "The trainer recorded none of these figures" in Page(render(plain)).words
     code = Code(2, 1.5, 0.25, 40, 31.0, 31 / 64, 14.2, 16.7, 3.456)
     words = Page(render(dataclasses.replace(plain, model=dataclasses.replace(plain.model, code=code)))).words
-    for told in ("2 of 3", "1.50 nats", "31 bits, 0.484 bits per pixel", "14.2 dB", "16.7 dB", "3.456 bits per dimension"):
-        assert told in words
+    for figure in ("2 of 3", "1.50 nats", "31 bits, 0.484 bits per pixel", "14.2 dB", "16.7 dB", "3.456 bits per dimension"):
+        assert figure in words

@@ -203,8 +203,8 @@ def log_of(tmp_path, record: dict) -> tuple[int, list[str]]:
 def test_a_fault_is_tried_again_in_the_pod_where_the_server_would_not(tmp_path, mounts):
     words = [*words_for(tmp_path, *SCHEMA[:2], {}, *SCHEMA[3:]), "--retries=1", "--pause=0"]
     status, lines = ended(words, KFP_RETRY_INDEX="0")
-    told = [line for line in lines if line.startswith("Schema: failed: ")]
-    assert status == 1 and len(told) == 2 and told[0].endswith("; retrying in 0 s") and "retrying" not in told[1]
+    failures = [line for line in lines if line.startswith("Schema: failed: ")]
+    assert status == 1 and len(failures) == 2 and failures[0].endswith("; retrying in 0 s") and "retrying" not in failures[1]
     (record,) = read_records(str(tmp_path / "registry"), "run-1")
     assert record["error"]["status"] == 1
 

@@ -187,9 +187,9 @@ def test_waiting_tells_each_state_once(server, tmp_path):
     server.run_states = ["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"]
     connection = connected(server)
     run = submit(write_pipeline(tmp_path), connection)
-    slept, told = [], []
-    ending = wait_for(connection, run.run_id, pause=7, sleep=slept.append, tell=told.append)
-    assert ending.well and slept == [7, 7, 7] and told == ["PENDING", "RUNNING", "SUCCEEDED"]
+    slept, states = [], []
+    ending = wait_for(connection, run.run_id, pause=7, sleep=slept.append, tell=states.append)
+    assert ending.well and slept == [7, 7, 7] and states == ["PENDING", "RUNNING", "SUCCEEDED"]
 
 
 def test_the_tasks_that_failed_are_told(server, tmp_path):
@@ -230,12 +230,12 @@ class Clock:
 
 
 def test_waiting_outlasts_an_absence_of_minutes(server, tmp_path):
-    connection, clock, told = connected(server), Clock(), []
+    connection, clock, states = connected(server), Clock(), []
     run = submit(write_pipeline(tmp_path), connection)
     server.run_states = ["RUNNING", "SUCCEEDED"]
     server.fail("get_run", 503, times=5 * 50)  # 50 looks of 5 tries: 500 seconds
-    assert wait_for(connection, run.run_id, sleep=clock.sleep, clock=clock, tell=told.append).well
-    assert told == ["RUNNING", "SUCCEEDED"] and clock.now == 510
+    assert wait_for(connection, run.run_id, sleep=clock.sleep, clock=clock, tell=states.append).well
+    assert states == ["RUNNING", "SUCCEEDED"] and clock.now == 510
 
 
 def test_waiting_ends_where_nobody_answers_for_long(server, tmp_path):

@@ -61,9 +61,9 @@ def test_a_lost_answer_makes_no_second_run(server, file, after):
 def test_waiting(server, file):
     run = vertex.submit(file, PLACE)
     server.job_states = ["PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING", "PIPELINE_STATE_RUNNING", "PIPELINE_STATE_SUCCEEDED"]
-    told = []
-    assert vertex.wait_for(run.run_id, PLACE, sleep=lambda _: None, tell=told.append).well
-    assert told == ["PENDING", "RUNNING", "SUCCEEDED"]
+    states = []
+    assert vertex.wait_for(run.run_id, PLACE, sleep=lambda _: None, tell=states.append).well
+    assert states == ["PENDING", "RUNNING", "SUCCEEDED"]
     next(iter(server.jobs.values())).error.message = "out of\nmemory"
     server.job_states = ["PIPELINE_STATE_FAILED"]
     ending = vertex.wait_for(run.run_id, PLACE)

@@ -92,8 +92,8 @@ def test_only_scheme_and_host_of_an_address_are_written_down(address, written):
 
 
 def test_who_is_told_is_no_part_of_what_a_run_is_about():
-    told = build_config({"notify": {"webhook": "${HOOK}", "on": ["failed"]}, "mlflow": {"tracking_uri": "runs"}})
-    assert told.essence() == Config().essence() and told.to_yaml() != Config().to_yaml()
+    notified = build_config({"notify": {"webhook": "${HOOK}", "on": ["failed"]}, "mlflow": {"tracking_uri": "runs"}})
+    assert notified.essence() == Config().essence() and notified.to_yaml() != Config().to_yaml()
     assert build_config({"training": {"epochs": 3}}).essence() != Config().essence()
 
 

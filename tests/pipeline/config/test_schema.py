@@ -181,13 +181,13 @@ def test_the_evaluators_bounds_can_each_be_taken_away():
 def test_how_picture_files_are_read_reaches_the_trainer():
     values = {"data": {"depth": 16, "icc": "ignore", "levels": 4095, "range": [0, 1], "max_megapixels": 3}}
     config = build_config(values)
-    told = config.trainer()
-    assert told.preprocessing.depth == 16 and build_config({}).trainer().preprocessing.depth == 8
-    assert told.picture_files == PictureOptions(icc="ignore", depth=16, levels=4095, range=(0.0, 1.0))
-    assert TrainerConfig.from_dict(json.loads(json.dumps(told.to_dict()))) == told
+    trainer = config.trainer()
+    assert trainer.preprocessing.depth == 16 and build_config({}).trainer().preprocessing.depth == 8
+    assert trainer.picture_files == PictureOptions(icc="ignore", depth=16, levels=4095, range=(0.0, 1.0))
+    assert TrainerConfig.from_dict(json.loads(json.dumps(trainer.to_dict()))) == trainer
     assert build_config(yaml.safe_load(config.to_yaml())) == config
-    again = build_config(yaml.safe_load(to_yaml(told)))
-    assert again.trainer() == told
+    again = build_config(yaml.safe_load(to_yaml(trainer)))
+    assert again.trainer() == trainer
 
 
 @pytest.mark.parametrize(

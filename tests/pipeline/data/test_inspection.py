@@ -73,9 +73,9 @@ def test_copies_of_one_picture_are_said_as_a_run_would(tmp_path, archived):
         with zipfile.ZipFile(where, "w") as archive:
             for file in (tmp_path / "in").iterdir():
                 archive.write(file, file.name)
-    told = "20 of 20 looked at are copies of one picture: a run leaves copies out, and refuses where nearly all are"
-    assert told in inspect(str(where), DataConfig())
-    assert told not in inspect(str(where), DataConfig(keep_duplicates=True))
+    warning = "20 of 20 looked at are copies of one picture: a run leaves copies out, and refuses where nearly all are"
+    assert warning in inspect(str(where), DataConfig())
+    assert warning not in inspect(str(where), DataConfig(keep_duplicates=True))
 
 
 def test_what_was_looked_for_is_lines_of_a_terminal():

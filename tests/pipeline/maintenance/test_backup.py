@@ -292,8 +292,8 @@ def test_a_run_upon_a_damaged_database_says_how_to_go_on_and_an_older_copy_is_go
         return darkroom("run", *arguments, "--set", f"training.epochs={epochs}")
 
     assert run(1).status == 0
-    told = darkroom("backup", tmp_path / "one.db", "--work", work)
-    assert told.status == 0 and "of 1 run, models up to version 1" in told.out, told.err
+    backup = darkroom("backup", tmp_path / "one.db", "--work", work)
+    assert backup.status == 0 and "of 1 run, models up to version 1" in backup.out, backup.err
     assert run(2).status == 0 and not (work / "aside").exists()
 
     damage(work / "metadata.db", "cut")

@@ -12,9 +12,9 @@ def lines(tmp_path, spans=(), pictures=None, config=None):
 
 
 def test_what_has_been_deleted_is_said_to_be(tmp_path):
-    told = lines(tmp_path)
-    assert f"examples: {tmp_path}" in told and f"model: {tmp_path}/gone (deleted since)" in told
-    assert "started from: nothing, its weights were random" in told
+    shown = lines(tmp_path)
+    assert f"examples: {tmp_path}" in shown and f"model: {tmp_path}/gone (deleted since)" in shown
+    assert "started from: nothing, its weights were random" in shown
 
 
 def test_a_window_is_named(tmp_path):

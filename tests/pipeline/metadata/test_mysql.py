@@ -229,8 +229,8 @@ def test_a_whole_run_then_one_from_the_cache_and_its_lineage(tmp_path, asked):
     assert first.err == "" and not (work / "metadata.db").exists()
     second = darkroom("run", *arguments)
     assert second.status == 0 and set(second.states().values()) == {"cached"}, second.out + second.err
-    told = darkroom("lineage", 1, "--work", work)
-    assert told.status == 0 and told.out.startswith("version 1: trained by run"), told.err
+    lineage = darkroom("lineage", 1, "--work", work)
+    assert lineage.status == 0 and lineage.out.startswith("version 1: trained by run"), lineage.err
 
     by_beam = darkroom("run", *arguments, "--orchestrator", "beam")
     assert by_beam.status == 0 and set(by_beam.states().values()) == {"cached"}, by_beam.out + by_beam.err

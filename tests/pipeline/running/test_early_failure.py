@@ -69,5 +69,5 @@ def test_the_error_goes_on_its_way(error):
     warnings = []
     with pytest.raises(type(error)), notifying_of_failure(asked, warnings.append):
         raise error
-    told = isinstance(error, (InputError, OSError))
-    assert len(warnings) == told
+    notified = isinstance(error, (InputError, OSError))
+    assert len(warnings) == notified

@@ -39,15 +39,15 @@ def test_metrics_are_written_and_nothing_else_where_nothing_is_asked_for(workspa
 
 @pytest.mark.parametrize("status", [Status.PUSHED, Status.REFUSED, Status.FAULT, Status.MISTAKE])
 def test_each_outcome_is_told_unless_it_is_left_out(workspace, tmp_path, status):
-    told = tmp_path / "told"
+    marker = tmp_path / "told"
     with hook() as server:
-        notify = {"webhook": f"{server.address}/x", "command": f"touch '{told}'"}
+        notify = {"webhook": f"{server.address}/x", "command": f"touch '{marker}'"}
         assert after(workspace, status, notify=notify) == []
-        assert [body["outcome"] for *_, body in server.received] == [status.word] and told.exists()
-        told.unlink()
+        assert [body["outcome"] for *_, body in server.received] == [status.word] and marker.exists()
+        marker.unlink()
         others = [word for word in ("pushed", "refused", "failed", "invalid") if word != status.word]
         assert after(workspace, status, notify={**notify, "on": others}) == []
-        assert len(server.received) == 1 and not told.exists()
+        assert len(server.received) == 1 and not marker.exists()
 
 
 def test_an_interrupted_run_leaves_metrics_and_tells_nobody(workspace):

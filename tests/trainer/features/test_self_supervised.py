@@ -71,9 +71,9 @@ def test_few_flat_pictures_do_no_harm() -> None:
 def test_progress_is_reported_to_the_end(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, LOGGER):
         train(np.zeros((BATCH, 4, 4, 1), np.uint8), seed=0)
-    told = [record.progress for record in caplog.records]
-    assert {one.step for one in told} == {"features"} and len(told) > 2
-    assert told[-1].done == told[-1].total
+    progress = [record.progress for record in caplog.records]
+    assert {one.step for one in progress} == {"features"} and len(progress) > 2
+    assert progress[-1].done == progress[-1].total
 
 
 def test_the_contrastive_loss_has_its_known_values() -> None:

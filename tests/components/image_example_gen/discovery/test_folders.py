@@ -144,8 +144,8 @@ def test_a_pattern_or_a_column_that_says_splits_is_no_question_and_what_it_leave
 def test_a_manifest_s_line_without_a_split_has_its_folder_s(tmp_path):
     place = manifest(tmp_path / "in", ["train", "test", "extra"])
     header, *lines = place.read_text().splitlines()
-    told = [f"{line},{'val' if line.startswith('extra') else ''}" for line in lines]
-    place.write_text("\n".join([f"{header},split", *told]))
+    lines_with_split = [f"{line},{'val' if line.startswith('extra') else ''}" for line in lines]
+    place.write_text("\n".join([f"{header},split", *lines_with_split]))
     sources = find_sources(str(place))
     assert sources.labels.of("test/cat/1.png")[1] == "test" and sources.splits_from == ("the manifest", "folders")
     place.write_text("\n".join([f"{header},split", f"test/{lines[0]},train", f"test/{lines[1]},"]))

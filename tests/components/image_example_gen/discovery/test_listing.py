@@ -40,16 +40,16 @@ def test_each_file_is_in_one_part_whatever_order_they_came_in(tmp_path, parts):
 def test_rows_of_a_label_file_are_divided_like_the_pictures(tmp_path):
     parts = divided(ENTRIES, tmp_path / "files", 5)
     rows = [Row(entry.path, "x", None) for entry in ENTRIES]
-    told = [read_part(path) for path in divide_rows(rows, 5, [], str(tmp_path / "files"), "labels")]
-    assert [[values[0] for values in part] for part in told] == [[values[0] for values in part] for part in parts]
+    parts_read = [read_part(path) for path in divide_rows(rows, 5, [], str(tmp_path / "files"), "labels")]
+    assert [[values[0] for values in part] for part in parts_read] == [[values[0] for values in part] for part in parts]
 
 
 def test_rows_of_a_label_file_go_to_their_archives(tmp_path):
     rows = [Row(path, "x", None) for path in ("a.zip/1.png", "b/c.tar/cats/2.png", "b/c.tar/3.png", "d/4.png", "a.zip.png")]
 
     def divided(parts):
-        told = divide_rows(rows, parts, ["a.zip", "b/c.tar"], str(tmp_path), "labels")
-        return [sorted(values[0] for values in read_part(path)) for path in told]
+        files = divide_rows(rows, parts, ["a.zip", "b/c.tar"], str(tmp_path), "labels")
+        return [sorted(values[0] for values in read_part(path)) for path in files]
 
     inside = [["a.zip/1.png"], ["b/c.tar/3.png", "b/c.tar/cats/2.png"]]
     assert divided(1) == [["a.zip.png", "d/4.png"], *inside]

@@ -32,8 +32,8 @@ def checked(block: bytes, signed: bool = False) -> bytes:
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 def test_as_tarfile_reads_it(name, kind, form):
     block = header(name, 12345, kind, form)
-    told, ours = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape"), read_header(block)
-    assert (ours.name, ours.size, ours.type) == (told.name, told.size, told.type)
+    expected, ours = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape"), read_header(block)
+    assert (ours.name, ours.size, ours.type) == (expected.name, expected.size, expected.type)
 
 
 @pytest.mark.parametrize("size", [0, 1, 8**11 - 1, 8**11, 1 << 40])
