@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from components.artifacts import Artifacts
 from components.evaluator import extractors
-from components.evaluator.meter import METER
+from components.evaluator.counting import METER
 
 
 class ReportedEvaluation(evaluator_executor.Executor):

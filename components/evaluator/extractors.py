@@ -8,7 +8,7 @@ import apache_beam as beam
 from tensorflow_model_analysis.api import model_eval_lib
 from tensorflow_model_analysis.extractors import extractor, predictions_extractor
 
-from components.evaluator.meter import CountPictures
+from components.evaluator.counting import CountPictures
 
 
 def custom_extractors(eval_shared_model: Any, eval_config: Any, tensor_adapter_config: Any) -> list[extractor.Extractor]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import struct
-import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import InputError
-from common.progress import report_progress
+from common.meter import Meter
 from components.image_example_gen.items import Rejected
 from components.image_example_gen.layout import composed
 from components.image_example_gen.splits import SPLITS
@@ -32,7 +30,6 @@ from components.image_example_gen.writing.decode import ExampleDecoder
 from components.image_example_gen.writing.tally import Tally
 from components.image_example_gen.writing.units import ContainerUnit, FileUnit, read_rows
 
-_SECONDS_BETWEEN_REPORTS = 0.2
 _LENGTH, _CHECKSUM, _MASK_DELTA = struct.Struct("<Q"), struct.Struct("<I"), 0xA282EAD8  # tensorflow/core/lib/io/record_writer.h
 _WRITTEN_AT_ONCE = 1 << 20
 
@@ -42,31 +39,7 @@ _WRITTEN_AT_ONCE = 1 << 20
 RECORDS, TALLY, REJECTS, DIGESTS = "{:05d}-{}", "{:05d}.json", "{:05d}.jsonl", "{:05d}.npy"
 
 
-class Meter:
-    """Count pictures over all units that this process reads, on any number of threads, and report them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.start(0)
-
-    def start(self, total: int) -> None:
-        """Reset the count, with `total` pictures expected."""
-        self._done, self._rejects, self._total, self._reported = 0, 0, total, time.monotonic()
-
-    def count(self, rejected: bool) -> None:
-        """Count one picture."""
-        with self._lock:
-            self._done += 1
-            self._rejects += rejected
-            if self._done < self._total and time.monotonic() - self._reported < _SECONDS_BETWEEN_REPORTS:
-                return
-            self._reported = time.monotonic()
-            total = max(self._total, self._done) or None  # an archive's content is counted by names
-            report_progress("ingesting", done=self._done, total=total, rejects=self._rejects)
-
-
-# One per process: a DoFn is copied for each thread.
-METER = Meter()
+METER = Meter("ingesting", "rejects")
 
 
 class IngestUnit(beam.DoFn):
@@ -105,7 +78,7 @@ class IngestUnit(beam.DoFn):
                         tally.add(item.split, item.row)
                         if item.notes:
                             tally.notes.update(item.notes)
-                    METER.count(rejected=refused)
+                    METER.count(rejects=refused)
         except _SpoiledError as spoiled:
             item, digests = spoiled.item, []
             lost = tally.accepted + tally.rejected + item.pictures

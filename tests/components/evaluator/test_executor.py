@@ -10,7 +10,6 @@ import pytest
 
 from common.progress import LOGGER, Progress
 from components.evaluator.executor import count_pictures
-from components.evaluator.meter import Meter
 from pipeline.config.schema import EvaluationConfig
 from tests.components.judged import Bench, figures
 
@@ -40,17 +39,6 @@ def test_every_picture_is_counted_once_of_two_models(tmp_path: Path, reports: li
     assert {(report.step, report.total, report.unit) for report in reports} == {("evaluating", 12, "images")}
     refused = bench.judge(EvaluationConfig(max_drop=0.5), "old", "new")
     assert not refused.blessed and reports[-1].done == 12, "counted anew"
-
-
-def test_reports_are_a_few_a_second_and_the_last_is_complete(reports: list[Progress], monkeypatch: pytest.MonkeyPatch) -> None:
-    meter, clock = Meter(), iter(range(1000))
-    monkeypatch.setattr("time.monotonic", lambda: next(clock) / 20)
-    meter.start(100)
-    for _ in range(50):
-        meter.count(2)
-    done = [report.done for report in reports]
-    assert done == sorted(done) and done[0] == 0 and done[-1] == 100 and 5 <= len(done) <= 15
-    assert reports[-1].figures["images/s"] == pytest.approx(40, rel=0.1)
 
 
 def test_how_many_pictures_there_are_is_not_known_without_a_summary(tmp_path: Path) -> None:
