@@ -33,7 +33,7 @@ class PreprocessingConfig:
         height: Rows of the model's images.
         width: Columns of the model's images.
         channels: 1 for gray (ITU-R BT.601 luma), 3 for RGB.
-        resize: Filter for shrinking, always antialiased. Enlarging is always bilinear.
+        resize: Antialiased filter for shrinking. Enlarging is always bilinear.
         fit: How an image of another aspect ratio is fitted: `crop` the center, `pad` with the background, or `stretch`.
         background: RGB levels, 0 to 255, behind transparent images.
         depth: Bits of a level. It is set from `data.depth`.
@@ -71,8 +71,9 @@ class ModelConfig:
         width: Channels of the spatial network's layers.
         blocks: Residual layers of the spatial network's encoder, and of its decoder.
         dropout: Share of the last hidden layer's values that are dropped in training (Srivastava et al. 2014). It is meant for
-            small collections, which a network otherwise memorizes.
+            small collections, which a network otherwise memorizes, see docs/quality.md#small-collections.
         likelihood: p(x|z). `bernoulli` takes gray values as probabilities, or draws from them (`binarisation`).
+            `discretized_logistic_mixture` is for 8-bit pictures, and also gives figures in bits per dimension.
         binarisation: `dynamic` makes each pixel black or white with its gray value as the probability: anew in each training
             step, and once (by the image's own key) for held-out images. Only for `bernoulli`.
         sigma: Standard deviation of `gaussian`: `learned` is a weight like others, `optimal` is the best fit (Rybkin et al. 2021,
@@ -80,7 +81,7 @@ class ModelConfig:
         mixtures: Components of `discretized_logistic_mixture`, for each pixel.
         prior: p(z): `standard_normal`, or `vampprior`, a mixture of posteriors of learned pseudo-inputs.
         pseudo_inputs: Number of pseudo-inputs.
-        conditional: Whether encoder and decoder see the images' labels.
+        conditional: Whether encoder and decoder see the images' labels: `darkroom generate --label NAME`.
     """
 
     network: Literal["dense", "convolutional", "hierarchical", "spatial"] = "convolutional"
@@ -113,8 +114,10 @@ class TrainingConfig:
     """How the model is trained.
 
     Attributes:
-        epochs: Maximum number of passes over the training images. The learning rate falls to 0 over them.
-        batch_size: Images per step, over all replicas together.
+        epochs: Maximum number of passes over the training images. The learning rate falls to 0 over them. The choice makes about
+            5,000 steps, in 20 to 200 epochs; for the spatial network it sees 300,000 images, in at most 100 epochs.
+        batch_size: Images per step, over all replicas together. The choice is 128; 32 for fewer than 3,000 images; 16 for the
+            spatial network.
         accumulate: Number of parts of a batch, processed one after the other. Their gradients add up to the batch's. 0 means one
             part, or more if the images of a batch are so large that they would take gigabytes.
         learning_rate: Peak of the schedule (Adam).
@@ -126,16 +129,17 @@ class TrainingConfig:
         kl_cycles: Number of cycles.
         free_bits: Nats of KL divergence per latent dimension that cost nothing (Kingma et al. 2016, eq. 15).
         corruption: Corruption of the encoder's input in training; the decoder has to give the clean images (Vincent et al. 2010;
-            for VAEs Im et al. 2017). `gaussian` noise, `masking` to black, or `salt_and_pepper`.
+            for VAEs Im et al. 2017). `gaussian` noise, `masking` to black, or `salt_and_pepper`. `darkroom reconstruct` then denoises.
         corruption_level: Maximum of the corruption: standard deviation of the noise (1 is white), or share of the pixels. Each
             image's own level lies between 0 and the maximum.
         feature_weight: Weight, in the training loss, of a distance between each image and the decoder's mean for it. The unit is
             nats per value of an image at a distance of 1. The distance is between features that a network first learns from the
-            training images, see `trainer.features.distance`. The reported ELBO does not include it.
+            training images, see docs/configuration.md#distance-in-features. The reported ELBO does not include it.
         augmentation: Changes to training images, drawn anew in each step: any of `mirrored` (left to right), `shifted` and
             `jittered` (brightness, contrast and saturation). Encoder and decoder see the same changed image. Held-out images
             are not changed. Never mirror digits, text, or objects that face one way. `auto` tests the training images, and
-            mirrors them only if they cannot be distinguished from their mirror images.
+            mirrors them only if they cannot be distinguished from their mirror images; the run prints the result. By default
+            color images get `auto`, and gray ones no changes.
         shift_pixels: The longest shift along either axis.
         jitter: The largest change of a mid-gray's brightness (1 is white) and of the contrast, and half of that of the saturation.
         weight_average: Decay of the running means of the weights, such as 0.999. The model is evaluated and exported with these
@@ -147,7 +151,7 @@ class TrainingConfig:
         strategy: The tf.distribute strategy: `one_device`, or `mirrored` over all GPUs of this machine.
         jit_compile: Compile with XLA. Off, because it made the convolutional step slower on CPUs.
         memory_megabytes: Limit up to which the decoded pixels of a split are kept in memory. Beyond it they are kept on disk.
-        importance_samples: K of the importance-weighted bound that the exported model returns.
+        importance_samples: K of the importance-weighted bound that the exported model returns; published figures use 500.
     """
 
     epochs: PositiveInt = 30

@@ -21,9 +21,9 @@ class ValidationConfig:
 
     Attributes:
         max_near_black: Largest share of pictures that may be nearly all black (mean below 5 of 255, hardly varying).
-        max_near_white: The same for white (mean above 250).
-        max_near_constant: The same for pictures of any one color or gray (standard deviation below 3). 1 refuses none: pictures of
-            one color are unusual, but may be intended.
+        max_near_white: Largest share of pictures that may be nearly all white (mean above 250, hardly varying).
+        max_near_constant: Largest share of pictures of any one color or gray (standard deviation below 3). 1 refuses none:
+            pictures of one color are unusual, but may be intended.
         drift_brightness: Largest drift of the pictures' mean levels.
         drift_contrast: Largest drift of the standard deviations of their levels.
         drift_exposure: Largest drift of the shares of nearly black, white and constant pictures.
@@ -33,7 +33,7 @@ class ValidationConfig:
         max_rejects_rise: Largest rise of the share of rejected pictures above that of the last accepted pictures. Checked if ten
             or more pictures are rejected.
         label_set: `fixed` makes a new or vanished label an anomaly, compared with the schema's labels or, if the schema lists none,
-            with those of the last accepted pictures.
+            with those of the last accepted pictures. `free`: labels may come and go.
     """
 
     max_near_black: Share | None = 0.5

@@ -19,22 +19,24 @@ class DataConfig:
     """Options for reading, labeling and splitting pictures.
 
     Attributes:
-        eval_share: Share of the training pictures held out for evaluation if there is no eval folder or file. Below
+        eval_share: Share of the training pictures held out for early stopping if there is no eval folder or file. Below
             a half, so that pictures remain for training; never 0, because the model could not be evaluated.
-        test_share: The same for the test split; 0 for none.
+        test_share: Share of the training pictures held out for the Evaluator if there is no test folder or file. 0: the Evaluator
+            uses those of eval.
         splits: `auto` uses the splits named by folders, files or the manifest, and splits the rest by content hash; it stops if a
             folder may be a split or a label. `folders` takes such a folder as a split. `labels` takes all folders as labels.
-            `content` splits everything by content hash, whatever the folders' names.
+            `content` splits everything by content hash, whatever the folders' names. See docs/data.md#splits.
         label_names: Names of the labels 0, 1, 2 ... in IDX files, arrays and TFRecords; empty: the numbers themselves are
             the names.
         label_pattern: A regular expression to search in a picture's path: its group `label` (or the first) is the
-            label, its group `split` the split; a path without a match has no label. Null: the folder is the label.
+            label, its group `split` the split; a path without a match has no label. Null: the folder is the label. See
+            docs/data.md#labels.
         label_file: A CSV or JSON-lines file with the columns path and label (and split). Paths are relative to the folder
             of pictures (in an archive: pictures.zip/cat.png). Pictures that it does not list have no label. Null: the folder is the
             label.
-        label_column: The column, from 0, of labels [n, k] if each picture has several.
+        label_column: The column, from 0, of labels [n, k] if each picture has several; for a CSV of pixels, its column of labels.
         array: The name of the array of pictures in a .npz, .mat or HDF5 file; null: the only one that can be pictures.
-        array_labels: The name of its array of labels; null: the one with a matching name, or the only one of the same length.
+        array_labels: The name of the array of labels in such a file; null: the one with a matching name, or the only one of the same length.
         shape: Height, width and channels of pictures stored as rows of numbers, as in a CSV; null: square and gray.
         levels: The level that is white, for integers with a range other than 0 to 255: 1 for masks, 4095 for 12 bits. Null: 1 for
             arrays of 0 and 1, else 255, or 65535 for 16 bits.
@@ -45,7 +47,8 @@ class DataConfig:
         frames: `first`, or `all` frames of an animated GIF, WebP or PNG file, each as a picture.
         archive_encoding: Encoding of names in zip and tar files that do not declare one, such as cp932 or gbk.
         keep_duplicates: Keep all pictures with equal pixels. Otherwise only one of them is kept; of several splits the one in
-            test, else the one in eval, so that no picture is in both training and evaluation.
+            test, else the one in eval, so that no picture is in both training and evaluation. Data that consist almost only of
+            copies are then refused.
         max_rejects: The share of pictures that may be rejected before the data gate refuses the run.
         max_megapixels: A picture with more pixels, in millions, is rejected by its header, before any pixel is decoded.
         max_file_megabytes: A larger picture file, or member of an archive, is rejected unread.
@@ -53,7 +56,7 @@ class DataConfig:
         span_window: The number of last spans read together, if the path has {SPAN} or {YYYY}-{MM}-{DD} in it.
         record_image: The feature of TFRecords of tf.Example, or the column of Parquet and Arrow files, that holds a picture
             file's bytes. Null: the one with a usual name (image/encoded, image, image_raw ...).
-        record_label: The feature or column that holds its label, text or a number. Null: the one with a usual name (image/label,
+        record_label: The feature or column that holds a picture's label, text or a number. Null: the one with a usual name (image/label,
             label ...).
         pictures_per_shard: Pictures read as one unit of work. Each unit writes a file per split, so smaller units
             mean more parallel workers and more files.

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.completion import complete_run
+from pipeline.cli.options import work_option
+
 
 @click.command()
-@click.option("--work", metavar="DIR", required=True, help="The work folder.")
-@click.option("--run", "run_id", metavar="ID", help="The id of a run. Default: the last run.")
+@work_option(required=True)
+@click.option("--run", "run_id", metavar="ID", shell_complete=complete_run, help="The id of a run. Default: the last run.")
 def report(work: str, run_id: str | None) -> None:
     """Show how a run ended, and where its report is.
 
@@ -27,7 +30,7 @@ def report(work: str, run_id: str | None) -> None:
 
 
 @click.group(invoke_without_command=True)
-@click.option("--work", metavar="DIR", help="The work folder.")
+@work_option()
 @click.pass_context
 def runs(context: click.Context, work: str | None) -> None:
     """List the runs of a work folder.
@@ -50,8 +53,8 @@ def runs(context: click.Context, work: str | None) -> None:
 
 
 @runs.command(name="show")
-@click.argument("run_id", metavar="ID")
-@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@click.argument("run_id", metavar="ID", shell_complete=complete_run)
+@work_option(required=True)
 def show_run(run_id: str, work: str) -> None:
     """Show a run in full."""
     from pipeline.metadata.history import show
@@ -62,7 +65,7 @@ def show_run(run_id: str, work: str) -> None:
 
 @click.command()
 @click.argument("model", metavar="MODEL")
-@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@work_option(required=True)
 def lineage(model: str, work: str) -> None:
     """Show the pictures, configuration and code behind a version.
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.completion import complete_path
+from pipeline.cli.options import config_option, set_option
+
 
 @click.command()
-@click.argument("images", metavar="PATH")
-@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of a preset.")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Set a field of the configuration. Repeatable.")
+@click.argument("images", metavar="PATH", shell_complete=complete_path)
+@config_option
+@set_option
 def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     """Show what a run would read from PATH.
 

@@ -14,10 +14,12 @@ MODULES = {
     "pipeline.cli.history": ("report", "runs", "lineage"),
     "pipeline.cli.maintenance": ("rollback", "gc"),
     "pipeline.cli.inspect": ("inspect",),
+    "pipeline.cli.config": ("config",),
     "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "manifold", "encode", "score"),
     "pipeline.cli.schema": ("schema",),
     "pipeline.cli.backup": ("backup", "restore"),
     "pipeline.cli.engines": ("worker-pool",),
+    "pipeline.cli.completion": ("completion",),
 }
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.options import work_option
+
 
 @click.command()
 @click.argument("version", metavar="[VERSION]", type=int, required=False)
-@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@work_option(required=True)
 @click.option("--why", metavar="TEXT", default="", help="The reason, which is recorded.")
 def rollback(version: int | None, work: str, why: str) -> None:
     """Put an earlier pushed model back into service.
@@ -52,7 +54,7 @@ def rollback(version: int | None, work: str, why: str) -> None:
 
 
 @click.command()
-@click.option("--work", metavar="DIR", required=True, help="The work folder.")
+@work_option(required=True)
 @click.option(
     "--keep",
     metavar="N",

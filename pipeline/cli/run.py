@@ -8,16 +8,38 @@ from typing import Any
 
 import click
 
+from pipeline.cli.completion import complete_dataset, complete_folder, complete_path
 from pipeline.cli.group import with_options
+from pipeline.cli.options import config_option, set_option
 from pipeline.verdict.status import leave
 
 asks_for_a_run = with_options(
-    click.option("--images", metavar="DIR|FILE|URI", help="The pictures: a folder, archive, arrays, TFRecords or a manifest."),
-    click.option("--dataset", metavar="NAME", help="A data set: digits (default), mnist, fashion-mnist or cifar10."),
-    click.option("--data-root", metavar="DIR", help="Folder of data sets. Default: $DARKROOM_DATASETS, else they are downloaded."),
-    click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of a preset."),
-    click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Set a field of the configuration. Repeatable."),
-    click.option("--work", metavar="DIR", help="The work folder. Default: work/ and the name of the data set or folder."),
+    click.option(
+        "--images",
+        metavar="DIR|FILE|URI",
+        shell_complete=complete_path,
+        help="The pictures: a folder, archive, arrays, TFRecords or a manifest.",
+    ),
+    click.option(
+        "--dataset",
+        metavar="NAME",
+        shell_complete=complete_dataset,
+        help="A data set: digits (default), mnist, fashion-mnist or cifar10.",
+    ),
+    click.option(
+        "--data-root",
+        metavar="DIR",
+        shell_complete=complete_folder,
+        help="Folder of data sets. Default: $DARKROOM_DATASETS, else they are downloaded.",
+    ),
+    config_option,
+    set_option,
+    click.option(
+        "--work",
+        metavar="DIR",
+        shell_complete=complete_folder,
+        help="The work folder. Default: work/ and the name of the data set or folder.",
+    ),
     click.option(
         "--orchestrator", type=click.Choice(["local", "beam"]), default="local", show_default=True, help="What runs the graph."
     ),

@@ -28,7 +28,7 @@ class BeamConfig:
 
     Attributes:
         engine: `direct` is this process; `direct-mp` is several processes on this machine; `portable` is the engine behind a Beam
-            job server.
+            job server. Also `--engine`, see docs/scale.md.
         workers: The number of processes of `direct-mp`; null is one per processor.
         job_server: The address of the job server of `portable`, HOST:PORT.
         worker_pool: The address at which the engine finds `darkroom worker-pool`, HOST:PORT, as seen from the engine's workers; null

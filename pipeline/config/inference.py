@@ -58,6 +58,17 @@ INFERRED_FIELDS = (
     *("preprocessing.height", "preprocessing.width", "preprocessing.channels"),
     *("training.batch_size", "training.epochs"),
 )
+# The fields that are always chosen if the configuration leaves them open, and those that are chosen for some pictures only.
+CHOSEN = (*INFERRED_FIELDS, "model.network", "evaluation.max_drop", "evaluation.max_reconstruction_rise")
+CHOSEN_FOR_SOME = tuple(
+    name
+    for name in (
+        *(f"{section}.{field}" for section, chosen in SPATIAL.items() for field in chosen),
+        *("model.patch", "model.sigma", "training.augmentation", "generation.updates"),
+        *(f"training.{field}" for field in (*SHARP, *SHARP_FEW)),
+    )
+    if name not in CHOSEN
+)
 
 
 class PicturesUnseen(InputError):

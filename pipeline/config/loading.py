@@ -6,9 +6,10 @@ import copy
 import dataclasses
 import difflib
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +17,25 @@ from pydantic import TypeAdapter, ValidationError
 from common.errors import InputError
 from pipeline.config.schema import Config
 from pipeline.config.search_space import checked_tuning
+
+
+class Problem(NamedTuple):
+    """A problem of a configuration."""
+
+    field: str  # the full name of the field; '' for the whole file
+    message: str  # one line that names the field
+
+
+class InvalidConfig(InputError):
+    """A configuration is not valid. The message names every problem in one line.
+
+    Attributes:
+        problems: The problems.
+    """
+
+    def __init__(self, source: str, problems: Sequence[Problem]):
+        super().__init__(f"in {source}: {'; '.join(problem.message for problem in problems)}")
+        self.problems = list(problems)
 
 
 def load_values(path: Path) -> dict[str, Any]:
@@ -66,22 +86,24 @@ def build_config(values: Mapping[str, Any], source: str = "the configuration") -
         source: The origin of the values, for the message.
 
     Raises:
-        InputError: A field is unknown or its value is not allowed; one line that names every such field.
+        InvalidConfig: A field is unknown or its value is not allowed.
     """
-    _check_names(Config, values, "", source)
+    unknown = list(_unknown(Config, values, ""))
+    if unknown:
+        raise InvalidConfig(source, unknown)
     try:
         built = _ADAPTER.validate_python({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {_message(e)}" for e in error.errors()]
-        raise InputError(f"in {source}: {'; '.join(problems)}") from None
-    endless = list(_endless(built))
+        names = [".".join(map(str, e["loc"])) for e in error.errors()]
+        raise InvalidConfig(source, [Problem(name, f"{name}: {_message(e)}") for name, e in zip(names, error.errors())]) from None
+    endless = [Problem(name, f"{name} must be a finite number, not {value}") for name, value in _endless(built)]
     if endless:
-        raise InputError(f"in {source}: {'; '.join(f'{name} must be a finite number, not {value}' for name, value in endless)}")
+        raise InvalidConfig(source, endless)
     try:
         _check_together(built)
         return dataclasses.replace(built, tuning=checked_tuning(built.tuning, built.trainer()))
     except (InputError, ValueError) as error:
-        raise InputError(f"in {source}: {error}") from None
+        raise InvalidConfig(source, [Problem(re.split(r"[,: ]", str(error))[0], str(error))]) from None
 
 
 def _endless(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
@@ -118,21 +140,24 @@ def _check_together(config: Config) -> None:
 _ADAPTER: TypeAdapter[Config] = TypeAdapter(Config)
 
 
-def _check_names(kind: type, values: Any, prefix: str, source: str) -> None:
-    """Raise an error for an unknown field, with the closest name first and a list of the allowed ones."""
+def _unknown(kind: type, values: Any, prefix: str) -> Iterator[Problem]:
+    """Yield the unknown fields, each with the closest name first and a list of the allowed ones."""
     if values is None:  # a section with all fields commented out
         return
     if not isinstance(values, Mapping):
-        raise InputError(f"in {source}: {prefix.rstrip('.')} must be a section with fields, not {values!r}")
+        section = prefix.rstrip(".")
+        yield Problem(section, f"{section} must be a section with fields, not {values!r}")
+        return
     fields = {f.name: f for f in dataclasses.fields(kind)}
     for name, value in values.items():
         if name not in fields:
             near = difflib.get_close_matches(str(name), fields, n=1)
             guess = f"; did you mean {prefix}{near[0]}" if near else ""
-            raise InputError(f"in {source}: unknown field {prefix}{name}{guess}; allowed: {', '.join(fields)}")
+            yield Problem(f"{prefix}{name}", f"unknown field {prefix}{name}{guess}; allowed: {', '.join(fields)}")
+            continue
         default = fields[name].default_factory
         if dataclasses.is_dataclass(default):
-            _check_names(default, value, f"{prefix}{name}.", source)
+            yield from _unknown(default, value, f"{prefix}{name}.")
 
 
 def _message(error: Mapping[str, Any]) -> str:
@@ -146,6 +171,11 @@ def _message(error: Mapping[str, Any]) -> str:
 def preset_names() -> Iterator[str]:
     """Return the names of the configurations that are included in the project."""
     return (path.stem for path in sorted(_presets().glob("*.yaml")))
+
+
+def preset_values() -> dict[str, dict[str, Any]]:
+    """Return the values of all included configurations by name."""
+    return {path.stem: load_values(path) for path in sorted(_presets().glob("*.yaml"))}
 
 
 def preset_path(name: str) -> Path | None:

@@ -15,8 +15,8 @@ class MetadataConfig:
 
     Attributes:
         host: The MySQL server; null keeps `metadata.db` in the work folder.
-        port: The port of the server.
-        database: The database. It must exist, and belongs to one work folder alone.
+        port: The port of the MySQL server.
+        database: The database on that server. It must exist, and belongs to one work folder alone.
         user: The account, of the plugin mysql_native_password.
         password_env: The environment variable that holds the password; null for an account without one. The password itself is
             not part of the configuration, and is never written.

@@ -22,7 +22,8 @@ class NotifyConfig:
         command: A program and its arguments, as a list or as one string that is split like in a shell; no shell runs it. It reads
             the verdict as JSON from standard input, and has DARKROOM_OUTCOME and DARKROOM_RUN in its environment.
         webhook: The address that the verdict is posted to as JSON: https://, or http:// on this machine. `${NAME}` is taken from
-            the environment when it is posted. The address is a secret: everyone who knows it can post to it.
+            the environment when it is posted. The address is a secret: everyone who knows it can post to it. See
+            docs/operations.md.
         on: The outcomes that are notified of.
     """
 

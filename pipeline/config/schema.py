@@ -37,19 +37,19 @@ class EvaluationConfig:
         min_elbo: Minimum ELBO.
         min_importance_weighted: Minimum importance-weighted bound.
         max_reconstruction: Maximum reconstruction term.
-        min_kl: Minimum KL divergence. Below it, codes carry no information about the pictures.
+        min_kl: Minimum KL divergence. Below it, codes carry no information about the pictures: the model has collapsed.
         max_kl: Maximum KL divergence.
         min_gain: Minimum of the ELBO minus the likelihood of the mean training picture.
-        max_drop: Maximum drop of the ELBO and of the importance-weighted bound below the last blessed model's. If the
-            configuration leaves it out, `pipeline.config.inference` derives it from the measured noise of training.
+        max_drop: Maximum drop of the ELBO and of the importance-weighted bound below the last blessed model's. The choice follows
+            from the measured noise of training, see docs/configuration.md#by-what-a-model-is-blessed.
         max_reconstruction_rise: Maximum rise of the reconstruction term above the last blessed model's where the ELBO is lower.
-            If left out, three times `max_drop`.
-        max_kl_rise: The same for the KL divergence.
+            The choice is three times `max_drop`.
+        max_kl_rise: Maximum rise of the KL divergence above the last blessed model's where the ELBO is lower.
         max_label_accuracy_drop: Maximum drop of the label accuracy below the last blessed model's, if the labels are the same. The
             label accuracy is the share of held-out pictures that a classifier trained on the labels names correctly. Labels in
             disorder cannot be learned.
         max_frechet_rise: Maximum rise of the Frechet distance of new pictures above the last blessed model's, as a fraction of the
-            latter, beyond the noise of the generation seed.
+            latter, beyond the noise of the generation seed, see docs/configuration.md#by-what-new-pictures-are-judged.
         max_two_sample: Maximum accuracy of a classifier that tells new pictures from held-out ones, 0.5 (chance) to 1.
         max_copies: Maximum share of new pictures that are near-copies of training pictures, beyond the share of held-out pictures
             that are.
@@ -81,7 +81,7 @@ class ServingCheckConfig:
     """How the exported model is tested before it is pushed.
 
     Attributes:
-        kind: `c_api` runs it in a clean process through TensorFlow's C API, as TensorFlow Serving does; `infra_validator`
+        kind: `c_api` runs the model in a clean process through TensorFlow's C API, as TensorFlow Serving does; `infra_validator`
             is TFX's own InfraValidator, which starts TensorFlow Serving and needs docker.
         timeout_seconds: The time limit of either kind, in seconds.
         tensorflow_serving_tag: Image tag of TensorFlow Serving, for `infra_validator`; any from 2.16 on reads the models of both lines.
@@ -98,7 +98,8 @@ class Config:
 
     Attributes:
         title: The subject of the pictures, for the report and the model card.
-        schema: A custom schema (TFDV's text format) that the data must meet; null takes the project's.
+        schema: A custom schema (TFDV's text format) that the data must meet; null takes the project's. `darkroom schema accept`
+            writes one.
         data: How pictures are read, labeled and split.
         validation: Requirements on the pictures beside the schema.
         preprocessing: The size and color that pictures are converted to.
@@ -137,8 +138,13 @@ class Config:
 
         Of a secret webhook address only scheme and host are written.
         """
+        return _dumped(self.to_values())
+
+    def to_values(self) -> dict[str, Any]:
+        """Return the values of `to_yaml`, by section and field."""
         notify = {**dataclasses.asdict(self.notify), "webhook": self.notify.written_webhook}
-        return _dumped({**dataclasses.asdict(self), "notify": notify})
+        values: dict[str, Any] = plain({**dataclasses.asdict(self), "notify": notify})
+        return values
 
     def essence(self) -> str:
         """Return as YAML the sections that affect the results of a run, those not in `BESIDES`."""
@@ -153,10 +159,11 @@ class Config:
 
 
 def _dumped(values: Mapping[str, Any]) -> str:
-    return yaml.safe_dump(_plain(values), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(plain(values), sort_keys=False, allow_unicode=True)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value with lists and dictionaries in place of tuples and mappings."""
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (tuple, list)) else value

@@ -82,8 +82,7 @@ def make_request(
         values = with_default(values, "data", "follow_links", True)  # files in other folders are linked, not copied
         values = {"title": name, **values}
     else:
-        images = local_path(images)
-        images = images if "://" in images else str(Path(images).expanduser().absolute())
+        images = located(images)
         if not images.isprintable() and re.search("[\udc80-\udcff]", images):
             raise InputError(f"{printable(images)} is not UTF-8 text: give another name, such as that of a link to it")
         title = title_of(images)
@@ -126,6 +125,12 @@ def _built(
     return build_config(complete(values, images, judged_by, find), source)
 
 
+def located(images: str) -> str:
+    """Return the location of pictures as an absolute path or a URI."""
+    images = local_path(images)
+    return images if "://" in images else str(Path(images).expanduser().absolute())
+
+
 def title_of(images: str) -> str:
     """Return a title derived from the location: the last folder whose name contains no span, or the file."""
     parts = [part for part in Path(images).parts if "{" not in part and not re.fullmatch(r"\*+|\.+|/|\w+:", part)]
@@ -147,15 +152,21 @@ def checked_reason(why: str | None) -> str:
 
 def read_values(config: str | None) -> dict[str, Any]:
     """Return the values of a configuration file or an included configuration, or raise InputError; empty if none is named."""
+    path = config_path(config)
+    return load_values(path) if path else {}
+
+
+def config_path(config: str | None) -> Path | None:
+    """Return the file of a configuration or an included one; None if none is named. Raise InputError if there is no such file."""
     if config is None:
-        return {}
+        return None
     path = Path(config).expanduser()
-    if not path.is_file():
-        preset = preset_path(config)
-        if preset is None:
-            raise InputError(f"no configuration {config!r}: neither a file nor one of {', '.join(preset_names())}")
-        path = preset
-    return load_values(path)
+    if path.is_file():
+        return path
+    preset = preset_path(config)
+    if preset is None:
+        raise InputError(f"no configuration {config!r}: neither a file nor one of {', '.join(preset_names())}")
+    return preset
 
 
 def with_default(values: Mapping[str, Any], section: str, field: str, default: Any) -> dict[str, Any]:
