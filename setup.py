@@ -67,6 +67,7 @@ setup(
         "matplotlib>=3.8",
         "Jinja2>=3.1",
         "rich>=13",
+        "packaging>=23",
         "click>=8.1",
         "PyYAML>=6",
         "pydantic>=2.5,<3",

@@ -54,6 +54,13 @@ def in_one_line(text: str, limit: int = LIMIT) -> str:
     return short
 
 
+def duration(seconds: float) -> str:
+    """Return a duration as text: 45 s, 12 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def _is_escaped(text: str) -> bool:
     return all("\udc80" <= character <= "\udcff" for character in text if "\ud800" <= character <= "\udfff")
 

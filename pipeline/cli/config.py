@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,13 +13,12 @@ import click
 from common.lines import escaped
 from pipeline.cli.completion import complete_config, complete_field, complete_path, complete_run
 from pipeline.cli.options import config_option, json_option, set_option, work_option
-from pipeline.cli.results import print_json
+from pipeline.cli.results import columns, print_json
 from pipeline.verdict.status import Status
 
 _IMAGES = click.option(
     "--images", metavar="PATH", shell_complete=complete_path, help="The pictures, for the values that depend on them."
 )
-_WIDEST = 100  # columns of wrapped text
 
 
 @click.group(invoke_without_command=True)
@@ -239,10 +237,9 @@ def _row(title: str, text: str) -> None:
 
 
 def _wrapped(text: str, indent: str, later: str | None = None) -> None:
-    width = min(_WIDEST, shutil.get_terminal_size().columns)
     later = indent if later is None else later
     lines = textwrap.wrap(
-        escaped(text), width, initial_indent=indent, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
+        escaped(text), columns(), initial_indent=indent, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )
     click.echo("\n".join(lines))
 

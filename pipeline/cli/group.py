@@ -39,6 +39,13 @@ class Group(click.Group):
                 return next(each for each in importlib.import_module(module).COMMANDS if each.name == cmd_name)
         return super().get_command(ctx, cmd_name)
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Return a context without colors if the user, or the terminal, wants none: https://no-color.org."""
+        context = super().make_context(*arguments, **options)
+        if not in_color():
+            context.color = False
+        return context
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command, and turn its errors into a message and an exit status."""
         from common.errors import InputError, MachineFault
@@ -76,6 +83,11 @@ class Group(click.Group):
             fail(f"{message} (DARKROOM_TRACEBACK=1 shows where)", Status.FAULT)
 
 
+def in_color() -> bool:
+    """Return False if NO_COLOR is set, or the terminal is dumb."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def with_options(*options: Callable) -> Callable:
     """Return a decorator that adds options to a command."""
     return lambda command: functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
@@ -84,5 +96,5 @@ def with_options(*options: Callable) -> Callable:
 def fail(message: str, status: Status) -> None:
     """Print a message on standard error, and exit with a status."""
     with suppress(OSError):  # the terminal may be gone
-        click.secho(in_one_line(f"{status.word}: {message}"), err=True, fg="red", bold=True)
+        click.secho(in_one_line(f"{status.word}: {message}"), err=True, color=None if in_color() else False, fg="red", bold=True)
     sys.exit(int(status))

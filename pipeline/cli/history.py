@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import click
 
 from pipeline.cli.completion import complete_run
-from pipeline.cli.options import work_option
+from pipeline.cli.options import json_option, work_option
+from pipeline.cli.results import print_json
 
 
 @click.command()
 @work_option(required=True)
 @click.option("--run", "run_id", metavar="ID", shell_complete=complete_run, help="The id of a run. Default: the last run.")
-def report(work: str, run_id: str | None) -> None:
+@json_option
+def report(work: str, run_id: str | None, as_json: bool) -> None:
     """Show how a run ended, and where its report is.
 
     \b
@@ -23,19 +26,25 @@ def report(work: str, run_id: str | None) -> None:
     An earlier one:
         darkroom report --work work/digits --run 20261120-093015
     """
-    from pipeline.metadata.history import describe_run, last_run
+    from pipeline.metadata.history import describe_run, last_run, values_of_run
 
-    for line in describe_run(last_run(work) if run_id is None else run_id, work):
+    run_id = last_run(work) if run_id is None else run_id
+    if as_json:
+        print_json(values_of_run(run_id, work))
+        return
+    for line in describe_run(run_id, work):
         click.echo(line)
 
 
 @click.group(invoke_without_command=True)
 @work_option()
+@json_option
 @click.pass_context
-def runs(context: click.Context, work: str | None) -> None:
+def runs(context: click.Context, work: str | None, as_json: bool) -> None:
     """List the runs of a work folder.
 
-    Each line shows the outcome, the number of pictures, and the ELBO beside that of the baseline.
+    Each line shows the outcome, the number of pictures, and the ELBO beside that of the baseline. A run that is at work is shown
+    with its component and progress.
 
     \b
         darkroom runs --work work/digits
@@ -48,6 +57,14 @@ def runs(context: click.Context, work: str | None) -> None:
     from pipeline.maintenance.rollback import rollbacks
     from pipeline.metadata.runs import list_runs, table
 
+    if as_json:
+        print_json(
+            {
+                "runs": list(map(dataclasses.asdict, list_runs(work))),
+                "rollbacks": list(map(dataclasses.asdict, rollbacks(Path(work)))),
+            }
+        )
+        return
     for line in [*table(list_runs(work)), *map(str, rollbacks(Path(work)))]:
         click.echo(line)
 
@@ -55,10 +72,14 @@ def runs(context: click.Context, work: str | None) -> None:
 @runs.command(name="show")
 @click.argument("run_id", metavar="ID", shell_complete=complete_run)
 @work_option(required=True)
-def show_run(run_id: str, work: str) -> None:
+@json_option
+def show_run(run_id: str, work: str, as_json: bool) -> None:
     """Show a run in full."""
-    from pipeline.metadata.history import show
+    from pipeline.metadata.history import show, values_of_run
 
+    if as_json:
+        print_json(values_of_run(run_id, work))
+        return
     for line in show(run_id, work):
         click.echo(line)
 
@@ -66,7 +87,8 @@ def show_run(run_id: str, work: str) -> None:
 @click.command()
 @click.argument("model", metavar="MODEL")
 @work_option(required=True)
-def lineage(model: str, work: str) -> None:
+@json_option
+def lineage(model: str, work: str, as_json: bool) -> None:
     """Show the pictures, configuration and code behind a version.
 
     The parent model and the baseline are shown too. MODEL is the version, or the folder from which it is served.
@@ -88,8 +110,13 @@ def lineage(model: str, work: str) -> None:
         from pipeline.workspace.layout import Workspace
 
         workspace = Workspace.open(work)
-        lines = lineage_of(workspace, version).lines()
-        lines += [str(done) for done in rollbacks(workspace.root) if done.became == version]
+        found = lineage_of(workspace, version)
+        lines = found.lines()
+        rolled_back = [done for done in rollbacks(workspace.root) if done.became == version]
+        lines += map(str, rolled_back)
+    if as_json:
+        print_json({**dataclasses.asdict(found), "rollbacks": list(map(dataclasses.asdict, rolled_back))})
+        return
     for line in lines:
         click.echo(line)
 

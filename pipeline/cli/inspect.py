@@ -8,14 +8,16 @@ from pathlib import Path
 import click
 
 from pipeline.cli.completion import complete_path
-from pipeline.cli.options import config_option, set_option
+from pipeline.cli.options import config_option, json_option, set_option
+from pipeline.cli.results import print_json
 
 
 @click.command()
 @click.argument("images", metavar="PATH", shell_complete=complete_path)
 @config_option
 @set_option
-def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
+@json_option
+def inspect(images: str, config: str | None, overrides: Sequence[str], as_json: bool) -> None:
     """Show what a run would read from PATH.
 
     The output lists the number of pictures, sizes, color, labels, splits, and what the run would leave out. The last line shows
@@ -36,7 +38,7 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
     from components.image_example_gen.storage.plain import local_path
     from pipeline.config.inference import data_config
     from pipeline.config.loading import apply_overrides, build_config
-    from pipeline.data.inspection import LOOKED_FOR
+    from pipeline.data.inspection import LOOKED_FOR, inspected
     from pipeline.data.inspection import inspect as look
     from pipeline.running.request import read_values
 
@@ -48,11 +50,17 @@ def inspect(images: str, config: str | None, overrides: Sequence[str]) -> None:
         where = local_path(images)
         where = where if "://" in where else str(Path(where).expanduser().absolute())
         try:
-            lines = look(where, data_config(values), values)
+            if as_json:
+                found = inspected(where, data_config(values), values)
+            else:
+                lines = look(where, data_config(values), values)
         except InputError:
             for line in LOOKED_FOR:
-                click.echo(f"looked for {line}")
+                click.echo(f"looked for {line}", err=as_json)
             raise
+    if as_json:
+        print_json(found)
+        return
     for line in lines:
         click.echo(in_one_line(line))
 

@@ -15,6 +15,8 @@ MODULES = {
     "pipeline.cli.maintenance": ("rollback", "gc"),
     "pipeline.cli.inspect": ("inspect",),
     "pipeline.cli.config": ("config",),
+    "pipeline.cli.doctor": ("doctor",),
+    "pipeline.cli.init": ("init",),
     "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "manifold", "encode", "score"),
     "pipeline.cli.schema": ("schema",),
     "pipeline.cli.backup": ("backup", "restore"),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from pathlib import Path
 
 import click
 
-from pipeline.cli.options import work_option
+from pipeline.cli.options import json_option, work_option
+from pipeline.cli.results import print_json
 
 
 @click.command()
 @click.argument("version", metavar="[VERSION]", type=int, required=False)
 @work_option(required=True)
 @click.option("--why", metavar="TEXT", default="", help="The reason, which is recorded.")
-def rollback(version: int | None, work: str, why: str) -> None:
+@json_option
+def rollback(version: int | None, work: str, why: str, as_json: bool) -> None:
     """Put an earlier pushed model back into service.
 
     It becomes the baseline of new models. It is pushed under a new number, because servers take the highest one. The models that
@@ -42,6 +45,9 @@ def rollback(version: int | None, work: str, why: str) -> None:
         warnings = renew_metrics(workspace)
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
+    if as_json:
+        print_json({**dataclasses.asdict(done), "folder": str(workspace.serving / str(done.became))})
+        return
     if done.withdrawn:
         numbers = ", ".join(map(str, done.withdrawn))
         click.echo(
@@ -65,7 +71,8 @@ def rollback(version: int | None, work: str, why: str) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Remove without asking.")
-def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
+@json_option
+def gc(work: str, keep: int, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Remove artifacts, versions and reports that are not needed.
 
     The command removes what no kept model or run needs, after showing it. The model in service, the baselines of the next run,
@@ -86,6 +93,14 @@ def gc(work: str, keep: int, dry_run: bool, yes: bool) -> None:
             from pipeline.maintenance.gc import carry_out, megabytes, plan
 
             result = plan(workspace, keep)
+            if as_json and yes and not dry_run:
+                carry_out(workspace, result)
+        if as_json:
+            removed = yes and not dry_run
+            print_json(
+                {"removed": removed, "bytes": result.bytes, "paths": {str(path): size for path, size in result.sizes.items()}}
+            )
+            return
         for line in result.lines():
             click.echo(f"  {line}")
         if not result.sizes:

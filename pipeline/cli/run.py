@@ -11,6 +11,7 @@ import click
 from pipeline.cli.completion import complete_dataset, complete_folder, complete_path
 from pipeline.cli.group import with_options
 from pipeline.cli.options import config_option, set_option
+from pipeline.cli.results import print_json
 from pipeline.verdict.status import leave
 
 asks_for_a_run = with_options(
@@ -53,13 +54,18 @@ asks_for_a_run = with_options(
     ),
 )
 
+verdict_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the verdict as JSON at the end, and all lines on standard error."
+)
+
 
 @click.command()
 @asks_for_a_run
 @click.option("--no-cache", is_flag=True, help="Ignore cached results of earlier runs.")
 @click.option("--accept-drift", is_flag=True, help="Accept pictures that drifted; they become the new baseline.")
 @click.option("--bless", metavar="WHY", help="Push the model even if the model gate refuses it; WHY is recorded.")
-def run(no_cache: bool, **asked: Any) -> None:
+@verdict_option
+def run(no_cache: bool, as_json: bool, **asked: Any) -> None:
     """Train a VAE on pictures, evaluate it, and push its decoder.
 
     \b
@@ -89,7 +95,7 @@ def run(no_cache: bool, **asked: Any) -> None:
 
     with hushed():
         request = make_request(enable_cache=not no_cache, **asked)
-    leave(run_request(request))
+    leave(run_request(request, as_json))
 
 
 @click.command()
@@ -105,8 +111,11 @@ def run(no_cache: bool, **asked: Any) -> None:
 )
 @click.option("--yes", is_flag=True, help="Install without asking.")
 @click.option("--uninstall", is_flag=True, help="Remove the schedule of --work.")
+@verdict_option
 @click.pass_context
-def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: bool, uninstall: bool, **asked: Any) -> None:
+def retrain(
+    context: click.Context, cron: str | None, keeper: str | None, yes: bool, uninstall: bool, as_json: bool, **asked: Any
+) -> None:
     """Run the pipeline if something is new.
 
     Otherwise print one line. The command is made for cron and timers.
@@ -130,6 +139,8 @@ def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: b
     from pipeline.running.request import make_request
 
     if uninstall or cron is not None:
+        if as_json:
+            raise click.UsageError("--json belongs to a run, not to --install or --uninstall", context)
         keep(context, cron, keeper, yes, asked)
         return
     if keeper or yes:
@@ -137,8 +148,18 @@ def retrain(context: click.Context, cron: str | None, keeper: str | None, yes: b
     with notifying_of_failure(asked, lambda warning: click.secho(f"warning: {warning}", err=True, fg="yellow")):
         with hushed():
             request = make_request(**asked)
-        status = retrain_request(request, click.echo)
+        status = retrain_request(request, _tell_json if as_json else click.echo, as_json)
     leave(status)
+
+
+def _tell_json(line: str) -> None:
+    """Print that nothing is new as JSON; warnings go to standard error."""
+    from pipeline.running.new_data import NOTHING_NEW
+
+    if line.startswith(NOTHING_NEW):
+        print_json({"outcome": "unchanged", "reasons": [line]})
+    else:
+        click.echo(line, err=True)
 
 
 def keep(context: click.Context, cron: str | None, keeper: str | None, yes: bool, asked: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ import click
 
 from common.lines import escaped
 from common.writing import is_standard_output, shown, write_text
+from pipeline.cli.options import json_option
+from pipeline.cli.results import print_json
 
 _WORK = click.option(
     "--work", type=click.Path(path_type=Path), required=True, help="A work folder in which a run has read pictures."
@@ -75,7 +77,8 @@ def infer(work: Path, config: Path | None, out: Path | None) -> None:
 @schema.command()
 @_WORK
 @_config(False)
-def diff(work: Path, config: Path | None) -> None:
+@json_option
+def diff(work: Path, config: Path | None, as_json: bool) -> None:
     """Compare a schema of the last pictures with the current one.
 
     \b
@@ -84,14 +87,19 @@ def diff(work: Path, config: Path | None) -> None:
     """
     from pipeline.data.schemas import differences
 
-    for line in differences(*_schemas(work, config)) or ["no difference: the pictures match the current schema"]:
+    found = differences(*_schemas(work, config))
+    if as_json:
+        print_json({"differences": found})
+        return
+    for line in found or ["no difference: the pictures match the current schema"]:
         click.echo(line)
 
 
 @schema.command()
 @_WORK
 @_config(True)
-def accept(work: Path, config: Path) -> None:
+@json_option
+def accept(work: Path, config: Path, as_json: bool) -> None:
     """Make a schema of the last pictures the current one.
 
     The schema is written beside the configuration file, which then names it.
@@ -104,6 +112,9 @@ def accept(work: Path, config: Path) -> None:
 
     old, proposed = _schemas(work, config if config.exists() else None)
     written = accept_schema(proposed, config)
+    if as_json:
+        print_json({"file": str(written), "differences": differences(old, proposed)})
+        return
     for line in differences(old, proposed):
         click.echo(line)
     click.echo(f"wrote {written}, which {config} names from now on")

@@ -63,6 +63,15 @@ class Look:
             self.add(shape)
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What a run would read."""
+
+    sources: Sources  # the pictures
+    look: Look  # a sample of them
+    lines: list[str]  # the description, one line each
+
+
 def inspect(images: str, config: DataConfig, values: Mapping[str, Any] | None = None) -> list[str]:
     """Return lines that describe the input of a run.
 
@@ -74,6 +83,33 @@ def inspect(images: str, config: DataConfig, values: Mapping[str, Any] | None = 
     Raises:
         InputError: There is nothing that a run could read.
     """
+    found = survey(images, config)
+    return found.lines if values is None else [*found.lines, chosen(values, images, lambda *_: found.sources)]
+
+
+def inspected(images: str, config: DataConfig, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `inspect` describes as values for JSON; the arguments and errors are the same."""
+    found = survey(images, config)
+    completed = complete(values, images, find=lambda *_: found.sources)
+    sizes = [{"height": height, "width": width, "pictures": count} for (height, width), count in found.look.sizes.most_common()]
+    return {
+        "folder": printable(found.sources.folder),
+        "pictures": found.sources.count,
+        "bytes": found.sources.bytes,
+        "looked_at": found.look.pictures,
+        "sizes": sizes,
+        "channels": dict(found.look.channels),
+        "labels": {label: count for label, count in found.look.labels.items() if count},
+        "all_labels": found.look.all_labels,
+        "left_out": {printable(each.path): each.reason for each in found.sources.left_out},
+        "refused": dict(found.look.refused),
+        "notes": list(found.sources.notes),
+        "chosen": {name: completed[name.split(".")[0]][name.split(".")[1]] for name in CHOSEN},
+    }
+
+
+def survey(images: str, config: DataConfig) -> Survey:
+    """List all pictures, and look at a sample; the arguments and errors are those of `inspect`."""
     suffixes: Counter[str] = Counter()
     places: Counter[tuple[str, str | None]] = Counter()  # by folder, to save memory, and given label
 
@@ -90,8 +126,7 @@ def inspect(images: str, config: DataConfig, values: Mapping[str, Any] | None = 
     else:
         seen.all_labels = False
         _count_table(sources, seen)
-    lines = list(_lines(sources, config, seen, suffixes))
-    return lines if values is None else [*lines, chosen(values, images, lambda *_: sources)]
+    return Survey(sources, seen, list(_lines(sources, config, seen, suffixes)))
 
 
 def look_at(sources: Sources, config: DataConfig) -> Look:

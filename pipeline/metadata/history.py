@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from common.errors import InputError
+from pipeline.metadata.progress import at_work
 from pipeline.verdict.verdict import FILE, Verdict, read_verdict
 from pipeline.workspace.layout import Workspace, command
 
@@ -45,6 +48,18 @@ def describe_run(run_id: str, work: str) -> list[str]:
     return _unended(folder) if verdict is None else _ended(folder, verdict)
 
 
+def values_of_run(run_id: str, work: str) -> dict[str, Any]:
+    """Return a run as values: its verdict; or how far it is, if it is at work. The errors are those of `show`."""
+    folder = run_folder(run_id, work)
+    verdict = read_verdict(folder)
+    if verdict is not None:
+        return asdict(verdict)
+    workspace = Workspace.open(work)
+    progress = at_work(workspace, folder)
+    outcome = "unended" if folder.name in killed(workspace) else "at work"
+    return {"run": run_id, "outcome": outcome, "progress": asdict(progress) if progress else None}
+
+
 def show(run_id: str, work: str) -> list[str]:
     """Return a run in full: its outcome, its metrics beside those of the last blessed model, and each step with its duration.
 
@@ -74,8 +89,10 @@ def run_folder(run_id: str, work: str) -> Path:
 
 
 def _unended(folder: Path) -> list[str]:
-    dead = folder.name in killed(Workspace.open(folder.parent.parent))
-    ended = "it was killed, or the machine went down" if dead else "it is active"
+    workspace = Workspace.open(folder.parent.parent)
+    progress = at_work(workspace, folder)
+    active = f"it is at work: {progress}" if progress else "it is at work"
+    ended = "it was killed, or the machine went down" if folder.name in killed(workspace) else active
     files = {"configuration": folder / "config.yaml", "log": folder / "log.txt"}
     return [f"run {folder.name} has not ended: {ended}", *(f"{title}: {file}" for title, file in files.items() if file.is_file())]
 

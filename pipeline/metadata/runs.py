@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import InputError
-from pipeline.metadata.history import is_served
+from pipeline.metadata.history import is_served, killed
+from pipeline.metadata.progress import RunProgress, at_work
 from pipeline.verdict.verdict import DamagedVerdict, read_verdict
-from pipeline.workspace.layout import command
+from pipeline.workspace.layout import Workspace, command
 
 HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "baseline", "version", "seconds")
 
@@ -19,7 +20,7 @@ class PastRun:
     """A run, read from its verdict."""
 
     id: str  # its id, which is the time of its start
-    outcome: str  # `pushed`, `refused (data)` and so on; `unended` if it was killed, or is active
+    outcome: str  # `pushed`, `refused (data)` and so on; `at work (Trainer)`; `unended` if it was killed
     span: int | None = None  # the latest span that it read; None without spans, or if it ended earlier
     pictures: int | None = None  # the number of pictures that it read; None if it ended earlier
     elbo: float | None = None  # the ELBO of its model on held-out pictures, nats per picture
@@ -27,6 +28,7 @@ class PastRun:
     version: int | None = None  # the version that it pushed
     seconds: float | None = None  # its duration in seconds
     gone: bool = False  # whether that version has been removed since
+    progress: RunProgress | None = None  # how far it is, if it is at work
 
 
 def list_runs(work: str) -> list[PastRun]:
@@ -34,16 +36,22 @@ def list_runs(work: str) -> list[PastRun]:
     folders = sorted(path for path in Path(work, "runs").glob("*") if path.is_dir())
     if not folders:
         raise InputError(f"nothing was run in {work} yet: do `{command('run', work)}` first")
-    return [_read(folder) for folder in folders]
+    workspace = Workspace(Path(work).expanduser().absolute())
+    dead = killed(workspace)
+    return [_read(folder, workspace, folder.name in dead) for folder in folders]
 
 
-def _read(folder: Path) -> PastRun:
+def _read(folder: Path, workspace: Workspace, dead: bool) -> PastRun:
     try:
         verdict = read_verdict(folder)
     except DamagedVerdict:
         return PastRun(folder.name, "verdict damaged")
     if verdict is None:
-        return PastRun(folder.name, "unended")
+        if dead:
+            return PastRun(folder.name, "unended")
+        progress = at_work(workspace, folder)
+        component = f" ({progress.component})" if progress and progress.component else ""
+        return PastRun(folder.name, f"at work{component}", seconds=progress.elapsed if progress else None, progress=progress)
     gate = f" ({verdict.gate})" if verdict.gate else ""
     pictures, version = verdict.data.get("pictures"), verdict.model.get("version")
     return PastRun(
@@ -60,14 +68,15 @@ def _read(folder: Path) -> PastRun:
 
 
 def table(runs: Sequence[PastRun]) -> list[str]:
-    """Return runs as lines with aligned columns and headings."""
+    """Return runs as lines with aligned columns and headings, without columns that are empty, and a line on each run at work."""
     rows = [HEADINGS, *(_cells(run) for run in runs)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+    columns = [column for column in range(len(HEADINGS)) if column < 2 or any(row[column] for row in rows[1:])]
+    widths = {column: max(len(row[column]) for row in rows) for column in columns}
     lines = []
     for row in rows:
-        text = [cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths))]
+        text = [row[column].ljust(widths[column]) if column < 2 else row[column].rjust(widths[column]) for column in columns]
         lines.append("  ".join(text).rstrip())
-    return lines
+    return lines + [f"{run.id}: {run.progress}" for run in runs if run.progress]
 
 
 def _cells(run: PastRun) -> tuple[str, ...]:

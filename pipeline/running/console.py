@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from common import progress
@@ -17,14 +17,17 @@ from common.lines import escaped
 
 MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "red")}
 NAME_WIDTH = 18
-PLAIN_SECONDS = 60  # between two progress lines without a terminal
+LINE_SECONDS = 60  # between two lines on the progress of a component, in the log and without a terminal
+EPOCH_SECONDS = 10  # the same if an epoch has ended in between
+BAR_COLUMNS = 100  # width of a terminal that has room for a bar beside the figures
+LOGGER = logging.getLogger("darkroom.run")
 
 
 class Display:
     """Show components as they start, progress and end.
 
-    On a terminal it draws a moving bar. Otherwise it writes plain lines: one per component, and one per minute while a component
-    works.
+    On a terminal it draws a moving line. Otherwise, and on a dumb terminal, it writes plain lines: one per component, and one per
+    minute or epoch while a component works. The log gets these lines in either case.
 
     Args:
         stream: The output stream.
@@ -32,6 +35,8 @@ class Display:
 
     def __init__(self, stream: IO[str]):
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._moves = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._epoch = 0.0
         self._bar: Progress | None = None
         self._task = None
         self._name = ""
@@ -43,15 +48,20 @@ class Display:
 
     def started(self, name: str) -> None:
         """Show that a component starts."""
-        self._name, self._last_line = name, time.monotonic()
-        if not self._console.is_terminal:
+        self._name, self._last_line, self._epoch = name, time.monotonic(), 0.0
+        if not self._moves:
             return
-        self._bar = Progress(
+        columns: list[ProgressColumn] = [
             SpinnerColumn(style="red"),
             TextColumn(f"{name:<{NAME_WIDTH}}"),
             BarColumn(bar_width=14, complete_style="red", finished_style="red", pulse_style="grey37"),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
+        ]
+        if self._console.width < BAR_COLUMNS:
+            del columns[2]
+        self._bar = Progress(
+            *columns,
             console=self._console,
             transient=True,
             refresh_per_second=5,
@@ -59,13 +69,25 @@ class Display:
         self._task = self._bar.add_task("", total=None)
         self._bar.start()
 
-    def progress(self, value: progress.Progress) -> None:
-        """Show the progress of a component."""
+    def progress(self, value: progress.Progress, left: str = "") -> None:
+        """Show the progress of a component, and how long the run still takes, such as "3 min"."""
+        left = left and f"{left} left"
         if self._bar is not None:
-            self._bar.update(self._task, total=value.total, completed=value.done, description=in_short(value))
-        elif time.monotonic() - self._last_line >= PLAIN_SECONDS:
-            self._last_line = time.monotonic()
-            self.line(f"… {self._name:<{NAME_WIDTH}} {'':>8}  {value}")
+            text = f"{in_short(value)}  {left}".rstrip()
+            self._bar.update(self._task, total=value.total, completed=value.done, description=text)
+        if self._is_due(value.figures.get("epoch", 0.0)):
+            LOGGER.info("%s: %s", self._name, f"{value}, {left}" if left else value)
+            if self._bar is None:
+                self.line(f"… {self._name:<{NAME_WIDTH}} {in_short(value).strip()}  {left}".rstrip())
+
+    def _is_due(self, epoch: float) -> bool:
+        """Return whether a line on the progress is due, a minute or an epoch after the last one."""
+        now, over = time.monotonic(), epoch > self._epoch > 0
+        due = now - self._last_line >= (EPOCH_SECONDS if over else LINE_SECONDS)
+        self._epoch = epoch
+        if due:
+            self._last_line = now
+        return due
 
     def ended(self, name: str, state: str, seconds: float, result: str) -> None:
         """Show how a component ended."""
@@ -95,22 +117,22 @@ def in_short(value: progress.Progress) -> str:
 
 
 class ProgressHandler(logging.Handler):
-    """Pass progress records to a display, and ignore all others."""
+    """Pass progress records to a function, and ignore all others."""
 
-    def __init__(self, display: Display):
+    def __init__(self, show: Callable[[progress.Progress], object]):
         super().__init__()
-        self._display = display
+        self._show = show
 
     def emit(self, record: logging.LogRecord) -> None:
         value = getattr(record, "progress", None)
         if value is not None:
-            self._display.progress(value)
+            self._show(value)
 
 
 @contextmanager
-def progress_shown(display: Display) -> Iterator[None]:
-    """Within the context, send progress records to the display instead of the log."""
-    logger, handler = logging.getLogger(progress.LOGGER), ProgressHandler(display)
+def progress_shown(show: Callable[[progress.Progress], object]) -> Iterator[None]:
+    """Within the context, send progress to a function such as `Display.progress`, instead of every record to the log."""
+    logger, handler = logging.getLogger(progress.LOGGER), ProgressHandler(show)
     level, propagate = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

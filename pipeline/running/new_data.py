@@ -18,6 +18,7 @@ from pipeline.verdict.status import Status
 from pipeline.workspace.layout import Workspace
 
 RECORD = "retrained.json"
+NOTHING_NEW = "nothing new"  # how the line begins that says so
 # Outcomes that the same pictures and configuration would lead to again.
 SETTLED = (Status.PUSHED, Status.REFUSED)
 
@@ -34,12 +35,13 @@ class State:
     first: int = 0  # the number of the earliest span
 
 
-def retrain(request: Request, tell: Callable[[str], object]) -> Status:
+def retrain(request: Request, tell: Callable[[str], object], as_json: bool = False) -> Status:
     """Run the pipeline if pictures or configuration have changed since the last run, or if that run did not finish.
 
     Args:
         request: The request of the run.
         tell: Called with the one line to print if nothing is new, and with each warning.
+        as_json: As for `run`.
 
     Raises:
         InputError: There are no pictures.
@@ -56,7 +58,7 @@ def retrain(request: Request, tell: Callable[[str], object]) -> Status:
         for warning in renew_metrics(workspace):
             tell(f"warning: {warning}")
         return Status.DONE
-    status = run(request)
+    status = run(request, as_json)
     try:
         write(workspace.root, replace(now, status=int(status)))
     except OSError as error:  # the run has reported its outcome; a failed one is run again anyway
@@ -75,7 +77,9 @@ def why_not(before: State, now: State) -> str:
     several = 0 < now.first < now.span
     span = f" in spans {now.first} to {now.span}" if several else f" in span {now.span}" if now.span else ""
     ended = Status(before.status).word
-    return f"nothing new: the {now.count:,} pictures{span} and the configuration are those of the last run, which ended as {ended}"
+    return (
+        f"{NOTHING_NEW}: the {now.count:,} pictures{span} and the configuration are those of the last run, which ended as {ended}"
+    )
 
 
 def look(request: Request) -> State:

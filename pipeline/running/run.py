@@ -17,7 +17,8 @@ from typing import IO
 
 from common.errors import GateRefused, InputError, MachineFault
 from common.lean_imports import lean_imports
-from common.lines import in_one_line
+from common.lines import duration, in_one_line
+from common.progress import Progress
 from common.quiet import quiet
 from components.pusher.versions import in_service
 from pipeline.config.schema import Config
@@ -26,9 +27,12 @@ from pipeline.maintenance import backup, orphans
 from pipeline.maintenance.disk_space import check_record, check_room, disk_full
 from pipeline.maintenance.recovery import UNFINISHED_REPORT, clear
 from pipeline.metadata.history import blessed_by
+from pipeline.metadata.progress import remove
 from pipeline.metadata.store import StoreDamaged, connection, settle
 from pipeline.reporting.mlflow import check
 from pipeline.running.console import Display, progress_shown
+from pipeline.running.expectation import expect
+from pipeline.running.outlook import Outlook, refined
 from pipeline.running.post_run import after_run
 from pipeline.running.request import Request
 from pipeline.running.signals import interruptible
@@ -36,15 +40,19 @@ from pipeline.verdict.nodes import NODES, summarize
 from pipeline.verdict.outcomes import NodeOutcome
 from pipeline.verdict.status import Status
 from pipeline.verdict.verdict import FILE, Ending, Verdict, ending_of
-from pipeline.workspace.layout import DiskFull, Workspace, command
+from pipeline.workspace.layout import DiskFull, Workspace, command, this_process
 from pipeline.workspace.scratch import remove_own, scratch
 
 LOGGER = logging.getLogger("darkroom.run")
 INTERRUPTED = Ending(Status.INTERRUPTED, None, ["the next run goes on from the last finished component"])
 
 
-def run(request: Request) -> Status:
+def run(request: Request, as_json: bool = False) -> Status:
     """Run the pipeline. Every outcome has an exit status, a verdict file and a last line.
+
+    Args:
+        request: The request of the run.
+        as_json: Print the verdict as JSON at the end, and all lines on standard error.
 
     Raises:
         DiskFull: There is not enough space for the record of the run.
@@ -61,7 +69,11 @@ def run(request: Request) -> Status:
         run_id = new_record(workspace, request.config)
         folder = workspace.run(run_id)
         with quiet(folder / "log.txt") as (out, err):
-            return Run(request, workspace, run_id, schema, out, err).to_the_end()
+            made = Run(request, workspace, run_id, schema, err if as_json else out, err)
+            status = made.to_the_end()
+            if as_json:
+                out.write(made.verdict.to_json())
+            return status
 
 
 def new_record(workspace: Workspace, config: Config) -> str:
@@ -131,6 +143,7 @@ class Run:
         self.duplicates: list[dict[str, str]] = []
         self.examples = ""
         self.refusals: dict[str, GateRefused] = {}
+        self.outlook: Outlook | None = None
 
     def to_the_end(self) -> Status:
         """Run, and end in order whatever happens."""
@@ -139,7 +152,7 @@ class Run:
             with interruptible(self.last_words) as signalled:
                 ending = INTERRUPTED
                 try:
-                    with progress_shown(self.display):
+                    with progress_shown(self.progress):
                         self.execute()
                     ending = Ending(Status.PUSHED)
                 except KeyboardInterrupt:
@@ -195,6 +208,24 @@ class Run:
         if moved:
             aside = shown(self.workspace.root / orphans.ASIDE)
             self.display.line(f"files of {moved:,} executions that are not in ML Metadata were moved to {aside}")
+        self.look_ahead()
+
+    def look_ahead(self) -> None:
+        """Say what the run is expected to take, and follow it from now on."""
+        config = self.request.config
+        sources = self.request.find(self.request.images, config.data)
+        expected = refined(expect(config, sources.count, sources.bytes), self.workspace, config, sources.count)
+        folder = self.workspace.run(self.run_id)
+        self.outlook = Outlook(expected, folder, this_process(), time.monotonic() - (time.perf_counter() - self.begin))
+        self.display.line(f"expect {expected}; less if the cache has results, or training stops early", style="dim")
+
+    def progress(self, value: Progress) -> None:
+        """Show progress of the component at work."""
+        left = ""
+        if self.outlook:
+            self.outlook.progress(value)
+            left = duration(self.outlook.left())
+        self.display.progress(value, left)
 
     def check_engine(self) -> None:
         """Check that the engine's workers have what they need; see `pipeline.engines.reach`."""
@@ -243,15 +274,21 @@ class Run:
             bless_who=whoami() if self.request.bless else "",
             bless_why=self.request.bless,
         )
+        if self.outlook:
+            self.outlook.log()
         run_pipeline(pipeline, push_anew or self.run_id, self.request.orchestrator, self, self.only)
 
     def started(self, name: str) -> None:
         self.display.started(name)
+        if self.outlook:
+            self.outlook.started(name)
 
     def finished(self, outcome: NodeOutcome) -> None:
         again = any(step["name"] == outcome.name for step in self.verdict.components)
         if again and outcome.state == "cached":  # a second run of the graph, only for the push
             return
+        if self.outlook:
+            self.outlook.finished(outcome.name, outcome.seconds if outcome.state == "done" else None)
         summary = summarize(outcome)
         self.verdict.add(outcome.name, outcome.state, outcome.seconds, summary.parts)
         self.display.ended(outcome.name, outcome.state, outcome.seconds, summary.text)
@@ -301,6 +338,9 @@ class Run:
             self.write_down()
         except OSError as error:  # printed, because the file is missing
             self.complaints.line(f"warning: the run's record is not complete: {error.strerror}, {error.filename}", style="yellow")
+        if self.outlook:
+            self.outlook.close()
+        remove(self.workspace.run(self.run_id))
         for warning in after_run(self.request, self.workspace, self.verdict):
             self.complaints.line(f"warning: {warning}", style="yellow")
         if ending.status is Status.PUSHED:

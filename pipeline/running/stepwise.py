@@ -18,6 +18,7 @@ from typing import IO, Any
 from common.errors import GateRefused, InputError
 from pipeline.config.loading import build_config, load_values
 from pipeline.metadata.history import BEGUN
+from pipeline.metadata.progress import RunProgress
 from pipeline.metadata.store import settle
 from pipeline.reporting.mlflow import check
 from pipeline.running import new_data
@@ -25,7 +26,7 @@ from pipeline.running.request import Request
 from pipeline.running.run import Run, make_ready, new_record, place_schema
 from pipeline.verdict.outcomes import NodeOutcome, Output
 from pipeline.verdict.status import Status
-from pipeline.workspace.layout import Workspace
+from pipeline.workspace.layout import Workspace, this_process
 
 NODES = "nodes.jsonl"
 
@@ -91,7 +92,8 @@ class _Piece(Run):
         super().__init__(request, workspace, run_id, schema, out, err)
         self.only = node
 
-    def started(self, name: str) -> None: ...
+    def started(self, name: str) -> None:
+        RunProgress(this_process(), name, updated=time.time()).write(self.workspace.run(self.run_id))
 
     def finished(self, outcome: NodeOutcome) -> None:
         with (self.workspace.run(self.run_id) / NODES).open("a", encoding="utf-8") as file:

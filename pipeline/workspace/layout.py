@@ -111,12 +111,11 @@ class Workspace:
             try:
                 _hold(file)
             except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "another run"
+                holder = _words(file) or "another run"
                 raise WorkFolderBusy(f"{self.root} is in use by {holder}; wait for it, or choose another --work") from None
             with contextlib.suppress(OSError):  # optional information, and the disk may be full
                 os.truncate(file.fileno(), 0)
-                os.write(file.fileno(), f"process {os.getpid()}".encode())
+                os.write(file.fileno(), this_process().encode())
             yield
 
     def held(self) -> bool:
@@ -129,6 +128,24 @@ class Workspace:
         except OSError:  # the folder was never held
             return False
         return False
+
+    def holder(self) -> str:
+        """Return the process that holds the folder, in the words of its lock, such as "process 123"; '' if none does."""
+        try:
+            with (self.root / LOCK).open() as file:
+                return _words(file) if self.held() else ""
+        except OSError:
+            return ""
+
+
+def this_process() -> str:
+    """Return this process in the words of a lock."""
+    return f"process {os.getpid()}"
+
+
+def _words(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip()
 
 
 def command(arguments: str, work: str | Path) -> str:

@@ -52,7 +52,7 @@ def test_a_run_without_an_end(tmp_path):
     assert config == f"configuration: {tmp_path}/runs/20260102-000000/config.yaml"
     with workspace.lock():
         assert killed(workspace) == ["20251231-000000"]
-        assert describe_run("20260102-000000", tmp_path)[0] == "run 20260102-000000 has not ended: it is active"
+        assert describe_run("20260102-000000", tmp_path)[0] == "run 20260102-000000 has not ended: it is at work"
     (tmp_path / "runs" / "20260102-000000" / BEGUN).write_text("{}")  # between two tasks of a scheduler
     assert killed(workspace) == ["20251231-000000"]
 

@@ -84,7 +84,7 @@ def test_descriptors_are_given_back(tmp_path):
 def test_a_line_per_component_without_a_terminal():
     stream = io.StringIO()
     display = Display(stream)
-    with progress_shown(display):
+    with progress_shown(display.progress):
         display.started("Trainer")
         report_progress("training", done=3, total=10, unit="steps", loss=5.0)
         display.ended("Trainer", "done", 1.25, "ELBO [-3]")
@@ -101,15 +101,13 @@ def test_a_long_component_writes_a_line_on_its_progress_without_a_terminal(monke
     stream, now = io.StringIO(), [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
     display = Display(stream)
-    with progress_shown(display):
+    with progress_shown(display.progress):
         display.started("Trainer")
         for step in range(1, 200):
             now[0] += 1.0
             report_progress("training", done=step, total=200, unit="steps", loss=5.0)
     lines = stream.getvalue().splitlines()
-    assert [line.split(maxsplit=2) for line in lines] == [
-        ["…", "Trainer", f"training: {done} of 200 steps, loss 5"] for done in (60, 120, 180)
-    ]
+    assert [line.split(maxsplit=2) for line in lines] == [["…", "Trainer", f"{done // 2}%  loss 5"] for done in (60, 120, 180)]
 
 
 def test_progress_is_a_log_record_with_its_numbers(caplog):

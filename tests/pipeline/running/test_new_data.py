@@ -42,7 +42,7 @@ def test_a_record_that_cannot_be_written_is_a_warning_at_the_most(request_, monk
         raise OSError(errno.ENOSPC, "No space left on device")
 
     lines = []
-    monkeypatch.setattr(retraining, "run", lambda _: status)
+    monkeypatch.setattr(retraining, "run", lambda *_: status)
     monkeypatch.setattr(retraining, "write", full)
     assert retrain(request_, lines.append) is status
     assert len(lines) == said and all(line.startswith(f"warning: {RECORD} was not written") for line in lines)
@@ -52,7 +52,7 @@ def test_a_killed_run_shows_in_the_metrics_before_the_next_one(request_, monkeyp
     workspace = Workspace.create(request_.work)
     workspace.new_run()
 
-    def look_at_metrics(_):
+    def look_at_metrics(*_):
         assert 'run_outcome{outcome="unended",work="work"} 1.0' in (workspace.root / FILE).read_text()
         return Status.FAULT
 
