@@ -8,6 +8,7 @@ from setuptools.command.build_py import build_py
 # The two lines. TFX 1.21 needs glibc 2.39: Debian 13, Ubuntu 24.04. TFX 1.16 is the last that does not.
 OLDER = "; python_version < '3.11'"  # TFX 1.16
 NEWER = "; python_version >= '3.11'"  # TFX 1.21
+EXPORT = ["tf2onnx>=1.17", "onnx>=1.17", "onnxruntime>=1.23", "ai-edge-litert>=2.3", "safetensors>=0.4"]
 KFP = [f"kfp>=2.5,<2.6{OLDER}", f"kfp>=2.17,<3{NEWER}"]
 
 
@@ -84,8 +85,10 @@ setup(
         "gcp": ["apache-beam[gcp]"],
         "aws": ["apache-beam[aws]"],
         "azure": ["apache-beam[azure]"],
-        # Data sets of the Hugging Face Hub: hf://owner/name.
-        "huggingface": ["huggingface_hub>=0.24"],
+        # Data sets of the Hugging Face Hub (hf://owner/name), and `darkroom publish`.
+        "huggingface": ["huggingface_hub>=0.24", "safetensors>=0.4"],
+        # `darkroom export`: ONNX and LiteRT with their runtimes, which check what was written, and safetensors.
+        "export": EXPORT,
         # Pictures of phones: HEIC and HEIF.
         "heic": ["pillow-heif>=0.18"],
         # `darkroom compile`, `submit` and `schedule`: Kubeflow Pipelines, and Vertex AI.
@@ -106,6 +109,7 @@ setup(
             "flask",
             "flask-cors",
             "huggingface_hub>=0.24",
+            *EXPORT,
             "mlflow-skinny>=3,<4",
             "pillow-heif>=0.18",
             "ruff>=0.14",

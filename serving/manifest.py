@@ -9,6 +9,7 @@ from pathlib import Path
 from common.errors import InputError
 
 MANIFEST = "manifest.json"
+WEIGHTS = "weights.npz"  # all weights by the names of network and layer; trainer.warm_start writes them
 SCHEMA = 1
 
 

@@ -111,6 +111,29 @@ def test_the_explorer_decodes_as_the_pushed_model(project, first, tmp_path):
     served.close()
 
 
+def test_the_pushed_model_is_published_with_its_card(project, first, tmp_path, monkeypatch):
+    """The data and figures of the work folder, and the card's own program."""
+    done = darkroom("publish", "--work", project.work, "--to", tmp_path / "published")
+    assert done.status == 0, done.err
+    card, verdict = (tmp_path / "published/README.md").read_text(), last_verdict(project.work)
+    for split, count in verdict["data"]["pictures"].items():
+        assert re.search(rf"\| {split} \| {count} \| `[0-9a-f]{{64}}` \|", card)
+    assert f"| {verdict['figures']['elbo']:.2f} |" in card and re.search(r"\| big \| -\d+\.\d\d \|", card)
+    assert str(project.work) not in card and str(project.images) not in card
+    monkeypatch.chdir(tmp_path / "published")
+    shutil.copy(next(project.images.glob("big/*.png")), "picture.png")
+    values = {}
+    exec(card.split("```python\n")[1].split("```")[0], values)
+    assert values["new"].shape == (8, *values["again"].shape[1:]) and values["new"].dtype == "uint8"
+
+
+def test_the_pushed_model_is_exported(project, first, tmp_path):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is not installed: it is in the extra `export`")
+    done = darkroom("export", "--work", project.work, "--format", "onnx", "--out", tmp_path / "onnx")
+    assert done.status == 0 and done.err == "", done.err
+    assert sorted(path.name for path in (tmp_path / "onnx").iterdir()) == ["decoder.onnx", "encoder.onnx", "export.json"]
+
+
 def test_files_are_made_with_the_users_umask(project, first):
     mask = os.umask(0)
     os.umask(mask)

@@ -18,6 +18,8 @@ MODULES = {
     "pipeline.cli.doctor": ("doctor",),
     "pipeline.cli.init": ("init",),
     "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "manifold", "encode", "score"),
+    "pipeline.cli.export": ("export",),
+    "pipeline.cli.publish": ("publish",),
     "pipeline.cli.schema": ("schema",),
     "pipeline.cli.backup": ("backup", "restore"),
     "pipeline.cli.engines": ("worker-pool",),

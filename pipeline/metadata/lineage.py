@@ -167,6 +167,21 @@ def _baseline(store: MetadataStore, model: int) -> str:
     return ""
 
 
+def evaluation_of(workspace: Workspace, version: int) -> str:
+    """Return the URI of a pushed model's evaluation. It is '' if the evaluation is unknown, or has been deleted."""
+    store = open_store(workspace)
+    model = pushed_models(store).get(version)
+    read = store.get_events_by_artifact_ids([model]) if model is not None else ()
+    executions = {event.execution_id for event in read if event.type == metadata_store_pb2.Event.INPUT}
+    made = [
+        event.artifact_id
+        for event in (store.get_events_by_execution_ids(executions) if executions else ())
+        if event.type == metadata_store_pb2.Event.OUTPUT and any(step.key == "evaluation" for step in event.path.steps)
+    ]
+    uris = [artifact.uri for artifact in store.get_artifacts_by_id(made)] if made else []
+    return next((uri for uri in reversed(uris) if Path(uri).is_dir()), "")
+
+
 def examples_of(workspace: Workspace, statistics: str) -> str:
     """Return the URI of the examples from which statistics were computed, given the URI of the statistics.
 

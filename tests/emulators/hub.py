@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from tests.emulators.http import Handler, served
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_not_a_real_token_0123456789"
@@ -37,21 +37,10 @@ class Hub:
     down: bool = False
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     hub: Hub
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm, wbufsize = True, -1  # else each answer waits for the one before to be acknowledged
 
-    def log_message(self, *_: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self._answer(b"")
-
-    def do_POST(self) -> None:
-        self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
-
-    def _answer(self, body: bytes) -> None:
+    def answer(self, body: bytes) -> None:
         url = urlsplit(self.path)
         self.hub.requests.append((self.command, url.path, self.headers.get("Range", "")))
         match = re.fullmatch(r"/(api/)?datasets/([^/]+/[^/]+)/(tree|paths-info|resolve)/([^/]+)(?:/(.*))?", url.path)
@@ -112,12 +101,5 @@ class _Handler(BaseHTTPRequestHandler):
 def hub_server(root: Path) -> Iterator[tuple[Hub, dict[str, str]]]:
     """Serve data sets; gives what is served, and the environment that leads there."""
     hub = Hub(root)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield hub, {"HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}"}
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with served(_Handler, hub=hub) as address:
+        yield hub, {"HF_ENDPOINT": address}

@@ -68,5 +68,5 @@ def mean_of_logit(t: tf.Tensor) -> tf.Tensor:
     far = tf.where(near, tf.ones_like(t), t)
     square = tf.square(t)
     series = 1 / 2 + t * (1 / 12 - square * (1 / 720 - square * (1 / 30240 - square / 1209600)))
-    # Below -80, 1 / (1 - e^-t) is negligible beside 1 / t, and e^-t would overflow: the value would be right, but the gradient NaN.
-    return tf.where(near, series, -1 / tf.math.expm1(-tf.maximum(far, -80.0)) - 1 / far)
+    # 1 / (1 - e^-t) as (1 + coth(t / 2)) / 2: it does not overflow, and ONNX has no expm1.
+    return tf.where(near, series, 0.5 + 0.5 / tf.tanh(0.5 * far) - 1 / far)

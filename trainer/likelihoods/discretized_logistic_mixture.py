@@ -95,7 +95,7 @@ class DiscretizedLogisticMixture(Likelihood):
         for i in range(self.channels):
             mean, scale = self._mean_given(mixture, i, means), scales[i]
             # The integral of P(X > t) over the range.
-            above = scale * (tf.nn.softplus((mean + 1) / scale) - tf.nn.softplus((mean - 1) / scale))
+            above = scale * (softplus((mean + 1) / scale) - softplus((mean - 1) / scale))
             means.append(above - 1)
         pixels = [0.5 + 0.5 * tf.reduce_sum(weights * mean, axis=0) for mean in means]
         return self._as_pictures(pixels, parameters)
@@ -164,6 +164,11 @@ class DiscretizedLogisticMixture(Likelihood):
 
 def _bounded(log_precisions: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(log_precisions + LOG_PRECISION_AT_ZERO, MIN_LOG_PRECISION, MAX_LOG_PRECISION)
+
+
+def softplus(x: tf.Tensor) -> tf.Tensor:
+    """Return log(1 + e^x) of a tensor of any shape. LiteRT computes TensorFlow's own as it is written, and e^x overflows at 89."""
+    return tf.nn.relu(x) + tf.nn.softplus(-tf.abs(x))
 
 
 @tf.custom_gradient
