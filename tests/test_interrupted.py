@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.metadata.runs import list_runs
 from tests.project import ROOT, darkroom, last_verdict, write_discs
 
 pytestmark = pytest.mark.slow
@@ -86,10 +87,16 @@ def test_sighup_and_ctrl_c_end_a_run_at_once_and_the_next_one_goes_on(
     started.append(process)
     wait_for_training(work, process)
     assert list(temporary.glob("*/darkroom-pixels-*"))
+    deadline = time.monotonic() + LIMIT
+    while (run := list_runs(str(work))[0]).progress is None or run.progress.step != "training":
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    assert run.outcome == "at work (Trainer)" and run.progress.figures["images/s"] > 0 and run.progress.left > 0
     process.send_signal(signal.SIGHUP)
     _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 130 and err == "interrupted: the next run goes on from the last finished component\n"
     assert last_verdict(work)["outcome"] == "interrupted" and last_verdict(work)["status"] == 130
+    assert list_runs(str(work))[0].outcome == "interrupted" and not list(work.glob("runs/*/progress.json"))
     assert not list(temporary.iterdir())
 
     before = set(work.glob("artifacts/Trainer/model_run/*/history.jsonl"))

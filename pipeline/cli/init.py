@@ -73,7 +73,7 @@ def init(images: str, out: Path | None, force: bool, overrides: tuple[str, ...],
         click.echo(in_one_line(line), err=to_output)
     for problem in proposal.problems:
         click.secho(in_one_line(f"! {problem}"), fg="yellow", err=to_output)
-    click.echo(f"expect {proposal.expected}, at most: a training that no longer gains stops early", err=to_output)
+    click.echo(f"expect {proposal.expected}; less if training stops early", err=to_output)
     if not to_output:
         click.echo(f"wrote {escaped(shown(out))}")
         click.secho(f"next: darkroom run --images {shlex.quote(images)} --config {shlex.quote(str(out))}", bold=True)

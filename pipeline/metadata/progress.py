@@ -39,6 +39,8 @@ class RunProgress:
             parts.append(str(Progress(self.step, self.done, self.total, self.unit, self.figures)) + share)
         if self.left is not None:
             parts.append(f"{duration(self.elapsed)} so far, about {duration(self.left)} left")
+        if self.expected_memory:
+            parts.append(f"{self.expected_memory / 1e9:.1f} GB of memory at its peak")
         return "; ".join(parts)
 
     def write(self, folder: Path) -> None:

@@ -19,7 +19,7 @@ MARKS = {"done": ("✓", "green"), "cached": ("=", "cyan"), "failed": ("✗", "r
 NAME_WIDTH = 18
 LINE_SECONDS = 60  # between two lines on the progress of a component, in the log and without a terminal
 EPOCH_SECONDS = 10  # the same if an epoch has ended in between
-BAR_COLUMNS = 100  # width of a terminal that has room for a bar beside the figures
+BAR_COLUMNS = 100  # width of a terminal that has room for a bar and the elapsed time beside the figures
 LOGGER = logging.getLogger("darkroom.run")
 
 
@@ -59,7 +59,7 @@ class Display:
             TimeElapsedColumn(),
         ]
         if self._console.width < BAR_COLUMNS:
-            del columns[2]
+            columns = [columns[0], columns[1], columns[3]]
         self._bar = Progress(
             *columns,
             console=self._console,

@@ -217,7 +217,7 @@ class Run:
         expected = refined(expect(config, sources.count, sources.bytes), self.workspace, config, sources.count)
         folder = self.workspace.run(self.run_id)
         self.outlook = Outlook(expected, folder, this_process(), time.monotonic() - (time.perf_counter() - self.begin))
-        self.display.line(f"expect {expected}; less if the cache has results, or training stops early", style="dim")
+        self.display.line(f"expect {expected}, less with cached results", style="dim")
 
     def progress(self, value: Progress) -> None:
         """Show progress of the component at work."""

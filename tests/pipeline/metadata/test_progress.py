@@ -15,7 +15,16 @@ from pipeline.workspace.layout import Workspace, this_process
 from tests.project import ROOT
 
 RUN = "20260101-030000"
-STATE = {"step": "training", "done": 30, "total": 120, "unit": "steps", "figures": {"loss": 2.5}, "elapsed": 61.0, "left": 130.0}
+STATE = {
+    "step": "training",
+    "done": 30,
+    "total": 120,
+    "unit": "steps",
+    "figures": {"loss": 2.5},
+    "elapsed": 61.0,
+    "left": 130.0,
+    "expected_memory": 1.14e9,
+}
 
 
 @pytest.fixture
@@ -31,7 +40,10 @@ def test_a_run_at_work_is_shown_with_its_component_and_progress(workspace):
         (run,) = list_runs(str(workspace.root))
         assert (run.outcome, run.seconds) == ("at work (Trainer)", 61.0)
         last = table([run])[-1]
-        assert last == f"{RUN}: Trainer; training: 30 of 120 steps, loss 2.5 (25%); 61 s so far, about 2 min left"
+        assert (
+            last
+            == f"{RUN}: Trainer; training: 30 of 120 steps, loss 2.5 (25%); 61 s so far, about 2 min left; 1.1 GB of memory at its peak"
+        )
         assert "it is at work: Trainer" in describe_run(RUN, str(workspace.root))[0]
         values = values_of_run(RUN, str(workspace.root))
         assert values["outcome"] == "at work" and values["progress"]["done"] == 30

@@ -110,6 +110,49 @@ def test_a_long_component_writes_a_line_on_its_progress_without_a_terminal(monke
     assert [line.split(maxsplit=2) for line in lines] == [["…", "Trainer", f"{done // 2}%  loss 5"] for done in (60, 120, 180)]
 
 
+@pytest.mark.parametrize(("seconds", "epochs"), [(5, [2, 4]), (20, [2, 3, 4, 5])])
+def test_an_epoch_that_ends_writes_a_line_too(monkeypatch, caplog, seconds, epochs):
+    stream, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    display = Display(stream)
+    display.started("Trainer")
+    with caplog.at_level(logging.INFO, console.LOGGER.name):
+        for epoch in range(1, 6):
+            now[0] += seconds
+            display.progress(Progress("training", epoch, 100, "steps", {"epoch": epoch, "loss": 5.0, "images/s": 1000}), "3 min")
+    lines = stream.getvalue().splitlines()
+    assert lines == [f"… Trainer            {epoch}%  epoch {epoch}  loss 5  1,000 images/s  3 min left" for epoch in epochs]
+    assert all(len(line) <= 80 for line in lines)
+    assert (
+        caplog.messages[0] == f"Trainer: training: {epochs[0]} of 100 steps, epoch {epochs[0]}, loss 5, images/s 1,000, 3 min left"
+    )
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_a_dumb_terminal_gets_plain_lines(monkeypatch, term):
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", "40")
+    stream, now = io.StringIO(), [0.0]
+    stream.isatty = lambda: True
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    display = Display(stream)
+    display.started("Trainer")
+    now[0] = 61.0
+    display.progress(Progress("training", 3, 10, "steps", {"loss": 5.0}))
+    plain = "… Trainer            30%  loss 5\n"
+    assert (stream.getvalue() == plain) is (term == "dumb")
+    display.ended("Trainer", "done", 61.0, "")
+    assert ("\x1b[?25" in stream.getvalue()) is (term == "xterm")  # hides the cursor
+
+
+def test_without_colors_no_escapes_are_written(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = io.StringIO()
+    stream.isatty = lambda: True
+    Display(stream).line("bold", style="bold green")
+    assert "\x1b[32" not in stream.getvalue() and "32m" not in stream.getvalue()
+
+
 def test_progress_is_a_log_record_with_its_numbers(caplog):
     with caplog.at_level(logging.INFO, LOGGER):
         report_progress("training", done=3, total=10, unit="steps", loss=5.0)
