@@ -1,6 +1,7 @@
 """Every exit status, by what brings a person there; what interrupts a run is in test_interrupted.py."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -68,8 +69,9 @@ def test_pictures_of_which_none_can_be_read_end_with_2_and_are_listed(tmp_path):
     images.mkdir()
     for i in range(5):
         (images / f"{i}.png").write_bytes(b"no picture")
-    ended = darkroom("run", "--images", images, "--work", tmp_path / "work")
+    ended = darkroom("run", "--images", images, "--work", tmp_path / "work", "--json")
     assert ended.status == 2
+    assert json.loads(ended.out) == last_verdict(tmp_path / "work") and "ImageExampleGen" in ended.err
     (rejects,) = (tmp_path / "work" / "rejects").iterdir()
     assert len(rejects.read_text().splitlines()) == 5
 

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ import click
 from common.errors import InputError
 from common.lines import escaped
 from common.writing import is_standard_output, is_stream, shown
+from pipeline.cli.options import json_option
+from pipeline.cli.results import print_json
 
 TARGET = click.option(
     "--target", type=click.Choice(["kfp", "vertex"]), default="kfp", show_default=True, help="Kubeflow Pipelines or Vertex AI."
@@ -25,7 +28,8 @@ TARGET = click.option(
 @click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
 @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
 @click.option("--out", metavar="FILE.yaml", required=True, help="The file to write; - is standard output.")
-def compile_command(target: str, images: str, config: str | None, overrides: Sequence[str], out: str) -> None:
+@json_option
+def compile_command(target: str, images: str, config: str | None, overrides: Sequence[str], out: str, as_json: bool) -> None:
     """Compile the pipeline for Kubeflow Pipelines or Vertex AI.
 
     \b
@@ -61,6 +65,9 @@ def compile_command(target: str, images: str, config: str | None, overrides: Seq
         raise InputError(f"the compiled pipeline would not run: {'; '.join(map(str, violations))}")
     write(documents, target, Path(out))
     name = documents[0]["pipelineInfo"]["name"]
+    if as_json:
+        print_json({"name": name, "file": out, "target": target}, err=is_standard_output(out))
+        return
     click.echo(f"compiled: {name}, {escaped(shown(out))}", err=is_standard_output(out))
     if not is_stream(out):
         server = "--target vertex --project ID --region NAME" if target == "vertex" else "--host URL"
@@ -83,7 +90,8 @@ def check_out(out: str, inputs: Mapping[str, str | Path | None]) -> None:
 @click.command(name="lint")
 @click.argument("file", metavar="FILE")
 @TARGET
-def lint_command(file: str, target: str) -> None:
+@json_option
+def lint_command(file: str, target: str, as_json: bool) -> None:
     """Check a compiled TFX pipeline for Kubeflow Pipelines.
 
     The command lists what the server would reject, ignore or misread. The pipeline may be that of another project.
@@ -103,11 +111,15 @@ def lint_command(file: str, target: str) -> None:
     if not text.strip():
         raise InputError(f"{name} is empty")
     violations = lint(text, target)
-    for violation in violations:
-        click.echo(str(violation))
+    if as_json:
+        print_json({"file": file, "target": target, "violations": list(map(asdict, violations))})
+    else:
+        for violation in violations:
+            click.echo(str(violation))
     if violations:
         raise InputError(f"{name} breaks {len(violations)} rule{'s' if violations[1:] else ''} of {target}, above")
-    click.echo(f"{name}: no problems found")
+    if not as_json:
+        click.echo(f"{name}: no problems found")
 
 
 COMMANDS = (compile_command, lint_command)

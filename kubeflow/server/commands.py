@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ import click
 
 from common.errors import InputError
 from pipeline.cli.group import fail, with_options
+from pipeline.cli.options import json_option
+from pipeline.cli.results import print_json
 from pipeline.verdict.status import Status
 
 _KFP_ONLY = ("host", "namespace", "experiment")
@@ -32,7 +35,8 @@ _shared = with_options(
 @_shared
 @click.option("--run-name", metavar="NAME", help="The run's name; else the pipeline's name and the time.")
 @click.option("--wait", is_flag=True, help="Wait for the run's end, and exit with its verdict's status.")
-def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
+@json_option
+def submit(file: str, run_name: str | None, wait: bool, as_json: bool, **options: Any) -> None:
     """Run a compiled pipeline on a server. It is uploaded if the server does not have it.
 
     \b
@@ -61,19 +65,19 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
 
         place = vertex.find_place(options["project"], options["region"])
         run = vertex.submit(file, place, run_name=run_name, **_run_options(options, ()))
-        waiter = lambda: vertex.wait_for(run.run_id, place, tell=_tell_state)  # noqa: E731
+        waiter = lambda: vertex.wait_for(run.run_id, place, tell=_tell_state(as_json))  # noqa: E731
     else:
         from kubeflow.server import connection, submission
 
         server = connection.connect(options["host"], options["namespace"])
         run = submission.submit(file, server, run_name=run_name, **_run_options(options, ("experiment",)))
-        waiter = lambda: submission.wait_for(server, run.run_id, tell=_tell_state)  # noqa: E731
-        click.echo(f"version: {run.version.name} ({'uploaded' if run.version.uploaded else 'was there'})")
-    click.echo(f"run: {run.run_id}")
-    click.echo(f"url: {run.url}")
-    click.echo(f"root: {run.root or 'the default of the server'}")
+        waiter = lambda: submission.wait_for(server, run.run_id, tell=_tell_state(as_json))  # noqa: E731
+    if as_json:
+        print_json(dataclasses.asdict(run))
+    else:
+        _tell_submitted(run, options["target"])
     if wait:
-        _wait(waiter, file, run)
+        _wait(waiter, file, run, as_json)
 
 
 @click.command()
@@ -87,7 +91,16 @@ def submit(file: str, run_name: str | None, wait: bool, **options: Any) -> None:
 @click.option("--pause", metavar="NAME", help="Pause a schedule.")
 @click.option("--resume", metavar="NAME", help="Resume a schedule, without a run for each missed time.")
 @click.option("--remove", metavar="NAME", help="Delete a schedule; its past runs stay.")
-def schedule(file: str | None, list_them: bool, pause: str | None, resume: str | None, remove: str | None, **options: Any) -> None:
+@json_option
+def schedule(
+    file: str | None,
+    list_them: bool,
+    pause: str | None,
+    resume: str | None,
+    remove: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Run a compiled pipeline on a schedule, one run at a time.
 
     \b
@@ -117,16 +130,28 @@ def schedule(file: str | None, list_them: bool, pause: str | None, resume: str |
         _check_file(file, options)
     module, where = _backend(options)
     if action == "list":
-        _tell_schedules(module.list_schedules(where))
+        found = module.list_schedules(where)
+        if as_json:
+            print_json({"schedules": list(map(dataclasses.asdict, found))})
+        else:
+            _tell_schedules(found)
     elif action != "schedule":
         done = getattr(module, action)(name, where)
         if action == "remove":
             _end_if_left(done[1])
-        click.echo(f"{action}d: {name}")
+        if as_json:
+            print_json({f"{action}d": name})
+        else:
+            click.echo(f"{action}d: {name}")
     else:
         when = {key: options[key] for key in ("cron", "every", "timezone", "name")}
         only = ("experiment",) if options["target"] == "kfp" else ()
-        _tell_scheduled(module.schedule(file, where, **when, **_run_options(options, only)))
+        done = module.schedule(file, where, **when, **_run_options(options, only))
+        if as_json:
+            print_json(dataclasses.asdict(done))
+            _end_if_left(done.left)
+        else:
+            _tell_scheduled(done)
 
 
 COMMANDS = (submit, schedule)
@@ -211,7 +236,8 @@ def _backend(options: dict[str, Any]) -> tuple[Any, Any]:
     return schedules, connection.connect(options["host"], options["namespace"])
 
 
-def _wait(waiter: Callable[[], Any], file: str, run: Any) -> None:
+def _wait(waiter: Callable[[], Any], file: str, run: Any, as_json: bool) -> None:
+    """Wait for a run, and end with the status of its verdict. With `as_json`, lines go to standard error."""
     from kubeflow.compile.packages import read_package
     from kubeflow.server.connection import ServerFault
     from kubeflow.server.outcome import outcome_of
@@ -225,15 +251,24 @@ def _wait(waiter: Callable[[], Any], file: str, run: Any) -> None:
         fail(f"{error}; no longer waiting, the run goes on: {run.url}", Status.FAULT)
     outcome = outcome_of(ending, package, run.run_id)
     if outcome.note:
-        click.echo(f"verdict: {outcome.note}")
+        click.echo(f"verdict: {outcome.note}", err=as_json)
     if outcome.place:
-        click.echo(f"verdict: {outcome.status.word}, {outcome.place}")
+        click.echo(f"verdict: {outcome.status.word}, {outcome.place}", err=as_json)
     if outcome.status is not Status.PUSHED:
         fail(outcome.why if outcome.place else f"{outcome.why}: {run.url}", outcome.status)
 
 
-def _tell_state(state: str) -> None:
-    click.echo(f"state: {state.lower()}")
+def _tell_state(err: bool) -> Callable[[str], None]:
+    """Return a function that prints a state, on standard error if asked."""
+    return lambda state: click.echo(f"state: {state.lower()}", err=err)
+
+
+def _tell_submitted(run: Any, target: str) -> None:
+    if target == "kfp":  # Vertex AI keeps no versions
+        click.echo(f"version: {run.version.name} ({'uploaded' if run.version.uploaded else 'was there'})")
+    click.echo(f"run: {run.run_id}")
+    click.echo(f"url: {run.url}")
+    click.echo(f"root: {run.root or 'the default of the server'}")
 
 
 def _tell_scheduled(done: Any) -> None:

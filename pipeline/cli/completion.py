@@ -68,9 +68,9 @@ def _beginning(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 @click.option("--install", is_flag=True, help="Write the script to the place where the shell looks for it.")
 @click.pass_context
 def completion(context: click.Context, shell: str | None, install: bool) -> None:
-    """Print the script that completes commands and options in a shell.
+    """Print the script for completion in a shell.
 
-    SHELL is bash (4.4 or later), zsh or fish; the default is the shell of $SHELL.
+    It completes commands, options and fields of the configuration. SHELL is bash (4.4 or later), zsh or fish; the default is the shell of $SHELL.
 
     \b
     For new shells:

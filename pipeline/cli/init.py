@@ -24,15 +24,15 @@ from pipeline.cli.results import print_json
 @set_option
 @json_option
 def init(images: str, out: Path | None, force: bool, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Look at the pictures of PATH, and write a configuration for them.
+    """Write a configuration for the pictures of PATH.
 
-    It prints the number, sizes, colors and labels of the pictures, problems, and the time and memory that a run is expected to
+    The command looks at them. It prints the number, sizes, colors and labels of the pictures, problems, and the time and memory that a run is expected to
     take. The configuration has the values that a run would choose, with comments, and others to try. During a run the expectation
     is refined.
 
     \b
         darkroom init ~/Pictures/cats
-        darkroom init ~/Pictures/cats --set preprocessing.height=64 --set preprocessing.width=64 --out cats64.yaml
+        darkroom init ~/Pictures/cats --set training.epochs=20 --out short.yaml
     """
     from common.errors import InputError
     from common.quiet import hushed

@@ -11,12 +11,12 @@ from pipeline.cli.utf8 import use_utf8
 
 MODULES = {
     "pipeline.cli.run": ("run", "retrain"),
+    "pipeline.cli.init": ("init",),
+    "pipeline.cli.inspect": ("inspect",),
+    "pipeline.cli.doctor": ("doctor",),
+    "pipeline.cli.config": ("config",),
     "pipeline.cli.history": ("report", "runs", "lineage"),
     "pipeline.cli.maintenance": ("rollback", "gc"),
-    "pipeline.cli.inspect": ("inspect",),
-    "pipeline.cli.config": ("config",),
-    "pipeline.cli.doctor": ("doctor",),
-    "pipeline.cli.init": ("init",),
     "serving.commands": ("generate", "reconstruct", "interpolate", "explore", "manifold", "encode", "score"),
     "pipeline.cli.export": ("export",),
     "pipeline.cli.publish": ("publish",),

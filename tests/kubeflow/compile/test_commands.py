@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -30,6 +31,13 @@ def test_lint_reads_standard_input():
     assert complaint == "invalid: standard input breaks 1 rule of kfp, above\n"
     assert typed("lint", "-", given=b"\xff")[::2] == (2, "invalid: cannot read standard input: it is not UTF-8 text\n")
     assert typed("lint", "-", given=b"\n") == (2, "", "invalid: standard input is empty\n")
+
+
+def test_lint_as_json():
+    status, out, complaint = typed("lint", "-", "--json", given=yaml.safe_dump({**SPEC, "schemaVersion": "2.0.0"}).encode())
+    assert status == 2 and complaint.startswith("invalid: ")
+    assert {"rule", "where", "message"} == set(json.loads(out)["violations"][0])
+    assert json.loads(typed("lint", "-", "--json", given=yaml.safe_dump(SPEC).encode())[1])["violations"] == []
 
 
 def test_lint_reads_files(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -81,6 +82,18 @@ def test_submit(server, file):
     )
     assert run["runtime_config"]["parameters"]["epochs"] == 3 and run["display_name"] == "the first"
     assert "(was there)" in typed("submit", file, "--host", server.url)[1]
+
+
+def test_results_as_json(server, file):
+    server.run_states = ["RUNNING", "SUCCEEDED"]
+    status, out, complaint = typed("submit", file, "--wait", "--json")
+    submitted = json.loads(out)
+    assert (status, submitted["run_id"]) == (0, next(iter(server.runs))) and submitted["version"]["uploaded"]
+    assert complaint == "state: running\nstate: succeeded\n"
+    scheduled = json.loads(typed("schedule", file, "--cron", "0 3 * * *", "--name", "nightly", "--json")[1])
+    (listed,) = json.loads(typed("schedule", "--list", "--json")[1])["schedules"]
+    assert (listed["name"], listed["id"], scheduled["made"]) == ("nightly", scheduled["id"], True)
+    assert json.loads(typed("schedule", "--remove", "nightly", "--json")[1]) == {"removed": "nightly"}
 
 
 def test_submit_and_wait(server, file):
