@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import click
@@ -65,7 +67,8 @@ def runs(context: click.Context, work: str | None, as_json: bool) -> None:
             }
         )
         return
-    for line in [*table(list_runs(work)), *map(str, rollbacks(Path(work)))]:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in [*table(list_runs(work), width), *map(str, rollbacks(Path(work)))]:
         click.echo(line)
 
 

@@ -13,6 +13,7 @@ from pipeline.verdict.verdict import DamagedVerdict, read_verdict
 from pipeline.workspace.layout import Workspace, command
 
 HEADINGS = ("run", "ended as", "span", "pictures", "ELBO, nats", "baseline", "version", "seconds")
+DISPENSABLE = ("seconds", "span", "baseline", "pictures", "version", "ELBO, nats")  # columns, the first is left out first
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,18 @@ def _read(folder: Path, workspace: Workspace, dead: bool) -> PastRun:
     )
 
 
-def table(runs: Sequence[PastRun]) -> list[str]:
-    """Return runs as lines with aligned columns and headings, without columns that are empty, and a line on each run at work."""
+def table(runs: Sequence[PastRun], width: int | None = None) -> list[str]:
+    """Return runs as lines with aligned columns and headings, and a line on each run at work.
+
+    Columns that are empty are left out, and the less important ones where a terminal of `width` columns has no room.
+    """
     rows = [HEADINGS, *(_cells(run) for run in runs)]
     columns = [column for column in range(len(HEADINGS)) if column < 2 or any(row[column] for row in rows[1:])]
     widths = {column: max(len(row[column]) for row in rows) for column in columns}
+    for column in map(HEADINGS.index, DISPENSABLE):
+        if width is not None and sum(widths.values()) + 2 * len(widths) - 2 > width:
+            widths.pop(column, None)
+    columns = list(widths)
     lines = []
     for row in rows:
         text = [row[column].ljust(widths[column]) if column < 2 else row[column].rjust(widths[column]) for column in columns]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import getpass
-import hashlib
 import json
 import logging
 import os
@@ -21,11 +20,10 @@ from common.lines import duration, in_one_line
 from common.progress import Progress
 from common.quiet import quiet
 from components.pusher.versions import in_service
-from pipeline.config.schema import Config
 from pipeline.engines.arguments import beam_args
 from pipeline.maintenance import backup, orphans
-from pipeline.maintenance.disk_space import check_record, check_room, disk_full
-from pipeline.maintenance.recovery import UNFINISHED_REPORT, clear
+from pipeline.maintenance.disk_space import check_record, disk_full
+from pipeline.maintenance.recovery import UNFINISHED_REPORT
 from pipeline.metadata.history import blessed_by
 from pipeline.metadata.progress import remove
 from pipeline.metadata.store import StoreDamaged, connection, settle
@@ -34,6 +32,7 @@ from pipeline.running.console import Display, progress_shown
 from pipeline.running.expectation import expect
 from pipeline.running.outlook import Outlook, refined
 from pipeline.running.post_run import after_run
+from pipeline.running.preparation import make_ready, new_record, place_schema
 from pipeline.running.request import Request
 from pipeline.running.signals import interruptible
 from pipeline.verdict.nodes import NODES, summarize
@@ -74,58 +73,6 @@ def run(request: Request, as_json: bool = False) -> Status:
             if as_json:
                 out.write(made.verdict.to_json())
             return status
-
-
-def new_record(workspace: Workspace, config: Config) -> str:
-    """Create the folder of a new run with its configuration, and return the run's id.
-
-    Raise DiskFull, and leave no folder behind, if there is not enough space.
-    """
-    run_id = ""
-    try:
-        run_id = workspace.new_run()
-        (workspace.run(run_id) / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
-    except OSError as error:
-        if run_id:
-            shutil.rmtree(workspace.run(run_id))
-        full = disk_full(error, workspace.root)
-        raise DiskFull(full) if full else error from None
-    return run_id
-
-
-def make_ready(request: Request, workspace: Workspace) -> int:
-    """Prepare a work folder for a run, so that no unfinished output of an earlier run is used as a result.
-
-    Returns:
-        The number of executions unknown to ML Metadata whose files were moved aside.
-
-    Raises:
-        StoreDamaged: ML Metadata's database is damaged.
-        DiskFull: There is not enough space for the run.
-    """
-    backup.check(workspace)
-    moved = orphans.put_away(workspace)
-    clear(workspace)
-    check_room(workspace, request.images, request.config, request.find)
-    return len(moved)
-
-
-def place_schema(path: str | None, workspace: Workspace) -> Path:
-    """Copy the curated schema to a folder named by its content, from which the pipeline imports it, or raise InputError.
-
-    The importer identifies a schema by its location, so that an edited one needs another folder.
-    """
-    from pipeline.data.schemas import default_schema, read_schema
-
-    source = Path(path) if path else default_schema()
-    read_schema(source)
-    text = source.read_text(encoding="utf-8")
-    folder = workspace.artifacts / "schemas" / hashlib.sha256(text.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / "schema.pbtxt"
-    if not copy.is_file() or copy.read_text(encoding="utf-8") != text:
-        copy.write_text(text, encoding="utf-8")
-    return folder
 
 
 class Run:

@@ -22,8 +22,9 @@ from pipeline.metadata.progress import RunProgress
 from pipeline.metadata.store import settle
 from pipeline.reporting.mlflow import check
 from pipeline.running import new_data
+from pipeline.running.preparation import make_ready, new_record, place_schema
 from pipeline.running.request import Request
-from pipeline.running.run import Run, make_ready, new_record, place_schema
+from pipeline.running.run import Run
 from pipeline.verdict.outcomes import NodeOutcome, Output
 from pipeline.verdict.status import Status
 from pipeline.workspace.layout import Workspace, this_process

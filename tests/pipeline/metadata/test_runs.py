@@ -55,6 +55,13 @@ def test_the_table_has_equal_columns(work):
     assert len(headings) == len(pushed)
 
 
+@pytest.mark.parametrize(("width", "columns"), [(80, 7), (60, 4), (34, 2), (10, 2)])
+def test_a_narrow_terminal_gets_the_important_columns(work, width, columns):
+    headings, *lines = table(list_runs(work), width)
+    assert headings.startswith("run  ") and len(headings.replace("ended as", "ended").replace("ELBO, ", "").split()) == columns
+    assert all(len(line) <= max(width, 32) for line in lines)
+
+
 def test_a_run_in_full(work):
     lines = show("20260101-030000", work)
     assert "  elbo: -24.50 nats, the baseline -25.00 (+0.50)" in lines and "  Trainer: done, 50.0 s" in lines

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from common.errors import InputError
-from pipeline.running.run import place_report, place_schema, whoami
+from pipeline.running.preparation import place_schema
+from pipeline.running.run import place_report, whoami
 from pipeline.workspace.layout import Workspace
 
 
