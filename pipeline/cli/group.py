@@ -17,6 +17,9 @@ import click
 from common.lines import in_one_line
 from pipeline.verdict.status import Status
 
+# Errors of the system on a path that the user has named, or may not use.
+_UNUSABLE = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
+
 
 class Group(click.Group):
     """A click group that ends a user's mistake with one line and status 2, and lists commands in the order of their use.
@@ -77,7 +80,7 @@ class Group(click.Group):
         except Exception as error:  # a run logs its traceback; before a run, and without one, there is no log
             if os.environ.get("DARKROOM_TRACEBACK"):
                 raise
-            if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            if isinstance(error, OSError) and error.errno in _UNUSABLE and error.filename:
                 fail(f"{error.filename}: {error.strerror}", Status.MISTAKE)
             message = " ".join(f"{type(error).__name__}: {error}".split())
             fail(f"{message} (DARKROOM_TRACEBACK=1 shows where)", Status.FAULT)

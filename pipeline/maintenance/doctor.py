@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -49,18 +49,28 @@ class Check:
 def examine(work: Path | None = None, config: Config | None = None, images: str | None = None) -> Iterator[Check]:
     """Examine the environment and the machine, and what is named: a work folder, a configuration, and a place of pictures."""
     folder = Workspace(work.expanduser().absolute()) if work else None
+    place_of_work = folder.root if folder else Path.cwd()
     yield from packages()
-    yield libraries()
+    yield from _guarded("libraries", lambda: [libraries()])
     yield from machine()
-    disks = {"temporary files": Path(tempfile.gettempdir()), "work folder's disk": _existing(folder.root if folder else Path.cwd())}
+    disks = {"temporary files": Path(tempfile.gettempdir()), "work folder's disk": _existing(place_of_work)}
     for name, place in disks.items():
         yield disk(name, place)
     if folder:
-        yield from work_folder(folder)
+        yield from _guarded("work folder", lambda: work_folder(folder))
     if config:
         yield from configured(config)
     if images is not None:
         yield pictures(images, config or Config())
+
+
+def _guarded(name: str, work: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """Yield checks, and a problem for an error of the system in them."""
+    try:
+        yield from work()
+    except OSError as error:
+        found = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        yield Check(name, "problem", found, "change its permissions, or name another place")
 
 
 def packages() -> Iterator[Check]:
@@ -125,7 +135,7 @@ def machine() -> Iterator[Check]:
 
 def memory() -> tuple[float, float]:
     """Return the free and the total memory, bytes: of the machine, or of the container if it is limited."""
-    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines())
+    lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
     total, free = (float(lines[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
     limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
     if limit is not None and limit < total:
@@ -237,12 +247,12 @@ def _version(name: str) -> str | None:
 
 
 def _existing(folder: Path) -> Path:
-    return next(each for each in (folder, *folder.parents) if each.is_dir())
+    return next(each for each in (folder, *folder.parents) if os.path.isdir(each))
 
 
 def _number(path: Path) -> float | None:
     try:
-        return float(path.read_text(encoding="ascii"))
+        return float(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # no limit is the word max
         return None
 

@@ -66,7 +66,7 @@ def expect(config: Config, pictures: int, size: float = 0.0, cores: int | None =
         "ExampleValidator": 0.2,
         "DataGate": 0.1,
         "Transform": 3.0,
-        "FeatureExtractor": 4.0 + min(pictures, 20_000) / (600 * share),
+        "FeatureExtractor": 4.0 + min(pictures, 20_000) / (300 * share),
         "Trainer": BUILD + EXPORT + steps * step + pictures / 10_000 + _density_seconds(config),
         "ServingCheck": 5.0,
         "Evaluator": 6.0 + held_out / 450 + held_out * config.training.importance_samples * 2 * decoder / speed,

@@ -79,6 +79,14 @@ def test_a_folder_in_use_and_one_that_tfx_cannot_take(tmp_path):
     assert states(work_folder(Workspace(tmp_path / "a[b]"))) == {"work folder": "problem"}
 
 
+def test_an_error_of_the_system_is_a_problem(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.sys, "executable", str(tmp_path / "no-python"))
+    monkeypatch.setattr(Workspace, "runs", lambda self: (_ for _ in ()).throw(PermissionError(13, "Permission denied", "/secret")))
+    found = {check.name: check for check in doctor.examine(tmp_path) if check.state == "problem"}
+    assert found["libraries"].found.endswith("No such file or directory")
+    assert found["work folder"].found == "/secret: Permission denied"
+
+
 def test_what_a_configuration_needs(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("HOOK", raising=False)
