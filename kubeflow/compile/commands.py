@@ -14,7 +14,8 @@ import click
 from common.errors import InputError
 from common.lines import escaped
 from common.writing import is_standard_output, is_stream, shown
-from pipeline.cli.options import json_option
+from pipeline.cli.completion import complete_path
+from pipeline.cli.options import config_option, json_option, set_option
 from pipeline.cli.results import print_json
 
 TARGET = click.option(
@@ -25,9 +26,11 @@ TARGET = click.option(
 @click.command(name="compile")
 @TARGET
 @click.option("--images", metavar="URI", required=True, help="Where the pictures are, as the cluster sees it.")
-@click.option("--config", metavar="FILE|NAME", help="A configuration file, or the name of one that comes with the project.")
-@click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Overrides a field; may be given repeatedly.")
-@click.option("--out", metavar="FILE.yaml", required=True, help="The file to write; - is standard output.")
+@config_option
+@set_option
+@click.option(
+    "--out", metavar="FILE.yaml", required=True, shell_complete=complete_path, help="The file to write; - is standard output."
+)
 @json_option
 def compile_command(target: str, images: str, config: str | None, overrides: Sequence[str], out: str, as_json: bool) -> None:
     """Compile the pipeline for Kubeflow Pipelines or Vertex AI.
@@ -88,7 +91,7 @@ def check_out(out: str, inputs: Mapping[str, str | Path | None]) -> None:
 
 
 @click.command(name="lint")
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=complete_path)
 @TARGET
 @json_option
 def lint_command(file: str, target: str, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from common.errors import InputError
+from pipeline.cli.completion import complete_path
 from pipeline.cli.group import fail, with_options
 from pipeline.cli.options import json_option
 from pipeline.cli.results import print_json
@@ -31,7 +32,7 @@ _shared = with_options(
 
 
 @click.command()
-@click.argument("file", metavar="FILE.yaml")
+@click.argument("file", metavar="FILE.yaml", shell_complete=complete_path)
 @_shared
 @click.option("--run-name", metavar="NAME", help="The run's name; else the pipeline's name and the time.")
 @click.option("--wait", is_flag=True, help="Wait for the run's end, and exit with its verdict's status.")
@@ -81,7 +82,7 @@ def submit(file: str, run_name: str | None, wait: bool, as_json: bool, **options
 
 
 @click.command()
-@click.argument("file", metavar="[FILE.yaml]", required=False)
+@click.argument("file", metavar="[FILE.yaml]", required=False, shell_complete=complete_path)
 @_shared
 @click.option("--cron", metavar="CRON", help="When: minute, hour, day of month, month, day of week; or @daily and the like.")
 @click.option("--every", metavar="INTERVAL", help="Or how often: 30m, 6h, 1d, 1d12h.")

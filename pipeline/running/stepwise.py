@@ -7,6 +7,7 @@ node. The work folder is locked while a node runs, and free in between.
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import sys
 import time
@@ -16,12 +17,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from common.errors import GateRefused, InputError
+from common.progress import Progress
 from pipeline.config.loading import build_config, load_values
 from pipeline.metadata.history import BEGUN
 from pipeline.metadata.progress import RunProgress
 from pipeline.metadata.store import settle
 from pipeline.reporting.mlflow import check
 from pipeline.running import new_data
+from pipeline.running.console import progress_shown
+from pipeline.running.outlook import STATE_SECONDS
 from pipeline.running.preparation import make_ready, new_record, place_schema
 from pipeline.running.request import Request
 from pipeline.running.run import Run
@@ -69,7 +73,10 @@ def begin(request: Request, tell: Callable[[str], object]) -> str | None:
 def run_node(work: Path, run_id: str, node: str) -> None:
     """Run a node, after the nodes before it. Raise its exception, or WorkFolderBusy if another run holds the work folder."""
     with Workspace(work).lock():
-        _Piece(*_parts(work, run_id), sys.stdout, sys.stderr, node).run_graph()
+        # What it would print goes to the log as well, which the scheduler shows.
+        piece = _Piece(*_parts(work, run_id), io.StringIO(), sys.stderr, node, _begun(work, run_id).began)
+        with progress_shown(piece.progress):
+            piece.run_graph()
 
 
 def conclude(work: Path, run_id: str) -> tuple[Status, list[str]]:
@@ -89,12 +96,27 @@ def conclude(work: Path, run_id: str) -> tuple[Status, list[str]]:
 class _Piece(Run):
     """One node of a run, which records its outcome."""
 
-    def __init__(self, request: Request, workspace: Workspace, run_id: str, schema: Path, out: IO[str], err: IO[str], node: str):
+    def __init__(
+        self, request: Request, workspace: Workspace, run_id: str, schema: Path, out: IO[str], err: IO[str], node: str, began: float
+    ):
         super().__init__(request, workspace, run_id, schema, out, err)
-        self.only = node
+        self.only, self.began, self.wrote = node, began, 0.0
 
     def started(self, name: str) -> None:
-        RunProgress(this_process(), name, updated=time.time()).write(self.workspace.run(self.run_id))
+        self.display.started(name)
+        self.write(Progress("", 0, None, ""))
+
+    def progress(self, value: Progress) -> None:
+        self.display.progress(value)
+        if time.time() - self.wrote >= STATE_SECONDS:
+            self.write(value)
+
+    def write(self, value: Progress) -> None:
+        """Write the state for `darkroom runs`."""
+        self.wrote = time.time()
+        step = (value.step, value.done, value.total, value.unit, dict(value.figures))
+        state = RunProgress(this_process(), self.only or "", *step, elapsed=self.wrote - self.began, updated=self.wrote)
+        state.write(self.workspace.run(self.run_id))
 
     def finished(self, outcome: NodeOutcome) -> None:
         with (self.workspace.run(self.run_id) / NODES).open("a", encoding="utf-8") as file:

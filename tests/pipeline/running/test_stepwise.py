@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import time
 
 import pytest
 
 from common.errors import GateRefused, InputError
-from pipeline.running.stepwise import _packed, _unpacked
+from common.progress import Progress
+from pipeline.config.loading import build_config
+from pipeline.metadata.runs import list_runs
+from pipeline.running.request import Request
+from pipeline.running.stepwise import _packed, _Piece, _unpacked
 from pipeline.verdict.outcomes import NodeOutcome, Output
+from pipeline.workspace.layout import Workspace
 
 
 def there_and_back(outcome: NodeOutcome) -> NodeOutcome:
@@ -39,3 +46,19 @@ def test_why_a_node_ended_the_run(error):
 def test_a_fault_keeps_its_name():
     back = there_and_back(NodeOutcome("Trainer", "failed", 1.0, error=OSError(28, "No space left on device"))).error
     assert (type(back).__name__, str(back)) == ("OSError", "[Errno 28] No space left on device")
+
+
+def test_the_node_at_work_is_shown(tmp_path):
+    workspace = Workspace(tmp_path)
+    workspace.run("20260101-000000").mkdir(parents=True)
+    streams = io.StringIO(), io.StringIO()
+    request = Request("/images", build_config({}), tmp_path)
+    with workspace.lock():
+        piece = _Piece(request, workspace, "20260101-000000", tmp_path, *streams, "Trainer", time.time() - 60)
+        piece.started("Trainer")
+        assert list_runs(str(tmp_path))[0].outcome == "at work (Trainer)"
+        piece.wrote = 0.0
+        piece.progress(Progress("training", 3, 10, "steps", {"loss": 5.0}))
+        (run,) = list_runs(str(tmp_path))
+        assert (run.progress.step, run.progress.done, run.progress.left) == ("training", 3, None) and run.seconds >= 60
+    assert streams[0].getvalue() == streams[1].getvalue() == ""
