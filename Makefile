@@ -38,6 +38,7 @@ test-newer: $(READY)  ## on a system without TFX 1.21: the pipeline, some quick 
 # In one session: what quick and slow tests of a file share is made once, and libraries are imported once.
 test-all: $(READY) .kfp-env/.ready  ## all tests
 	@$(PYTEST) -rfEs --durations=60
+	@tests/newer.sh
 
 $(READY): requirements/1.16/lock.txt requirements/1.21/lock.txt requirements/build.txt requirements/uv.txt requirements/install.sh setup.py
 	@requirements/install.sh

@@ -16,6 +16,7 @@ import tensorflow as tf
 from trainer.config import GenerationConfig
 from trainer.data import label_indices, parse_examples
 from trainer.flow import Flow
+from trainer.networks.shared import bounds_in_double
 from trainer.preprocessing import to_levels
 from trainer.priors import Mixture, components_encoded
 from trainer.sampling import example_keys, keyed_normal, slerp
@@ -221,7 +222,7 @@ class Servable(tf.Module):
 
     def save(self, folder: Path, names: Collection[str] | None = None) -> None:
         """Write the SavedModel with the named signatures. `names` is None for all."""
-        with components_encoded(self._vae.prior):
+        with bounds_in_double(), components_encoded(self._vae.prior):
             signatures = {
                 name: tf.function(method, input_signature=specs, autograph=False).get_concrete_function()
                 for name, (method, specs) in self.signatures().items()
@@ -249,7 +250,7 @@ class Servable(tf.Module):
         }
         answers, signatures = {}, self.signatures()
         inputs = {name: inputs[name] for name in signatures}
-        with components_encoded(self._vae.prior):
+        with bounds_in_double(), components_encoded(self._vae.prior):
             for name, (method, _) in signatures.items():
                 answer = method(**{key: tf.constant(value) for key, value in inputs[name].items()})
                 answers[name] = {key: _plain(value) for key, value in answer.items()}

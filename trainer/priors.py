@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.losses import kl_to_standard_normal, log_normal
+from trainer.networks.shared import bounded
 from trainer.sampling import reparameterise
 
 Posterior = tuple[tf.Tensor, tf.Tensor]  # mean and log-variance, each float32 [..., d]
@@ -93,7 +94,7 @@ class LabelUnits(keras.layers.Layer):
         return self._of(tf.eye(self.mean.shape[0]))
 
     def _of(self, labels: tf.Tensor) -> Posterior:
-        log_scale = MAX_LOG_SCALE * tf.tanh(self.unbounded_log_scale.value / MAX_LOG_SCALE)
+        log_scale = bounded(self.unbounded_log_scale.value, MAX_LOG_SCALE)
         return tf.matmul(labels, self.mean.value), tf.matmul(labels, log_scale)
 
 

@@ -2,6 +2,8 @@
 
 python -m tests.lines.answers model MODEL PICTURES EXAMPLES OUT.npz
 python -m tests.lines.answers examples PICTURES OUT
+python -m tests.lines.answers export OUT
+python -m tests.lines.answers codes MODELS OUT.npz
 """
 
 from __future__ import annotations
@@ -58,5 +60,41 @@ def ingest(pictures: str, out: str) -> None:
     np.savez(Path(out) / "levels.npz", **levels)
 
 
+NETWORKS: dict[str, dict] = {
+    "dense": {"conditional": True},
+    "convolutional": {"filters": (8, 16)},
+    "hierarchical": {"top_latent_dim": 3},
+    "spatial": {"latent_channels": 2, "blocks": 1, "width": 16},
+}
+
+
+def export(out: str) -> None:
+    """Write a model of each network with random weights, to OUT/NETWORK: its `encode` of pictures of 20x20."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tests.trainer.tiny import make_vae, transform_graph
+    from trainer.config import PreprocessingConfig
+    from trainer.data import pixel_graph
+    from trainer.export import Servable
+
+    pixels = pixel_graph(transform_graph(Path(out) / "transform", PreprocessingConfig(height=20, width=20, channels=3)))
+    for network, model in NETWORKS.items():
+        vae = make_vae((20, 20, 3), spread=0.1, network=network, **{"latent_dim": 6, "hidden": (64, 64), **model})
+        labels = {"big": 0.5, "small": 0.5} if model.get("conditional") else None
+        Servable(vae, pixels, 5, labels).save(Path(out) / network, ["encode"])
+
+
+def code(models: str, out: str) -> None:
+    """Write the codes that the models of `export` give pictures of noise, through the C API."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from serving.saved_model import SavedModel
+    from tests.lines.pictures import noise
+
+    values = {}
+    for network in NETWORKS:
+        model = SavedModel(Path(models) / network)
+        values |= {f"{network}/{name}": value for name, value in model.call("encode", image_bytes=noise(40)).items()}
+    np.savez(out, **values)
+
+
 if __name__ == "__main__":
-    {"model": answer, "examples": ingest}[sys.argv[1]](*sys.argv[2:])
+    {"model": answer, "examples": ingest, "export": export, "codes": code}[sys.argv[1]](*sys.argv[2:])

@@ -11,6 +11,12 @@ from PIL import Image
 from tests.serving.picture_files.made import ADOBE_RGB, profile, saved, tiff
 
 
+def noise(count: int) -> list[bytes]:
+    """PNG files of noise, 20x20 in color."""
+    levels = np.random.default_rng(0).integers(0, 256, (count, 20, 20, 3), dtype=np.uint8)
+    return [saved(Image.fromarray(picture), "PNG") for picture in levels]
+
+
 def write_formats(folder: Path) -> None:
     """Write one picture of each format and kind: smooth, so that lossy formats have something to lose."""
     pillow_heif.register_heif_opener()

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.networks.shared import Bias, Bounded, posterior_heads, small
+from trainer.networks.shared import Bias, Bounded, bounded, bounds_in_double, posterior_heads, small
 
 
 def test_bias_adds_its_values_and_is_trained() -> None:
@@ -41,10 +41,18 @@ def test_small_is_a_tenth_of_the_usual_spread() -> None:
 
 def test_log_variances_stay_where_their_exponentials_are_numbers() -> None:
     x = tf.constant([-1e9, -5.0, 0.0, 0.5, 1e9])
-    bounded = Bounded(20.0)(x)
-    np.testing.assert_allclose(bounded, [-20.0, -4.9, 0.0, 0.5, 20.0], rtol=0.01)
+    np.testing.assert_allclose(Bounded(20.0)(x), [-20.0, -4.9, 0.0, 0.5, 20.0], rtol=0.01)
     features = keras.Input((3,))
     _, log_variance = keras.Model(features, posterior_heads(features, 4))(1e9 * tf.ones([2, 3]))
     assert np.isfinite(tf.exp(log_variance)).all()
     again = Bounded.from_config(Bounded(3.0, name="b").get_config())
     assert again.limit == 3.0 and again.name == "b"
+
+
+def test_bounds_in_double_are_right_to_the_last_digit() -> None:
+    x = np.random.default_rng(0).normal(0, 6, 5000).astype(np.float32)
+    with bounds_in_double():
+        exact = bounded(tf.constant(x), 4.0)
+    assert exact.dtype == tf.float32
+    np.testing.assert_array_equal(exact, (4 * np.tanh(x.astype(np.float64) / 4)).astype(np.float32))
+    assert 0 < np.mean(bounded(tf.constant(x), 4.0) != exact) < 1  # TensorFlow's float32 differs in the last digit

@@ -1,0 +1,1 @@
+"""TFX 1.16 beside TFX 1.21: `python -m benchmarks.lines`."""
