@@ -30,7 +30,8 @@ import tensorflow as tf
 from pipeline.config.loading import build_config, load_values, preset_names, preset_path
 from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.data import Pictures
-from trainer.loop import Loop, get_strategy
+from trainer.loop import Loop
+from trainer.replication import get_strategy
 from trainer.task import training_data
 from trainer.vae import VAE
 
@@ -52,7 +53,11 @@ def sides(config: TrainerConfig, xla: bool = False) -> dict[str, Measure]:
     vae = VAE(config.model, shape, training_data(config, pictures, 0))
     loop = Loop(vae, pictures, Pictures(pictures.levels[:100]), config.training, get_strategy("one_device"))
     size = config.training.batch_size
-    tensors = tf.data.Dataset.from_tensors((pictures.levels[:size], pictures.labels[:size])).cache().repeat()
+    tensors = (
+        tf.data.Dataset.from_tensors((pictures.levels[:size], pictures.labels[:size], np.arange(size, dtype=np.int32)))
+        .cache()
+        .repeat()
+    )
 
     def measure(batches: object) -> Measure:
         feed = iter(batches)

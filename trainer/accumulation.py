@@ -36,7 +36,7 @@ class BatchGradients:
     def __init__(self, vae: VAE, config: TrainingConfig, replicas: int = 1, distance: FeatureDistance | None = None):
         if config.feature_weight and distance is None:
             raise ValueError("training.feature_weight is above 0, and no distance of features is given")
-        self.vae, self.config, self.distance = vae, config, distance
+        self.vae, self.config, self.distance, self._replicas = vae, config, distance, replicas
         batch = math.ceil(config.batch_size / replicas)
         parts = config.accumulate or math.ceil(batch / self._trained_at_once())
         self.part = math.ceil(batch / parts)
@@ -87,6 +87,8 @@ class BatchGradients:
         variables = [v.value for v in self.vae.trainable_variables]
         with tf.GradientTape() as tape, dropping(drop_seed):
             terms = self.vae.elbo_terms(x, noise, labels, corrupted, training=True)
+            if paid is None and self._replicas > 1 and self.config.free_bits:
+                paid = self._paid(tf.reduce_sum(terms.kl_per_dimension, axis=0), tf.shape(x)[0])
             loss = vae_loss(terms, beta, self.config.free_bits, paid)
             if self.config.feature_weight:
                 distances = self.distance(x, self.vae.likelihood.mean(terms.parameters))
@@ -127,8 +129,15 @@ class BatchGradients:
 
         zeros = [tf.zeros([self.vae.latent_dim]), tf.zeros([likelihood.batch_numbers])]
         kl, sums = self._added_up(of_part, zeros, pictures, drop_seed)
-        free = self.config.free_bits * tf.cast(tf.shape(pictures[0])[0], tf.float32)
-        return kl >= free if self.config.free_bits else None, likelihood.fit_batch(sums) if likelihood.fits_batches else None
+        paid = self._paid(kl, tf.shape(pictures[0])[0]) if self.config.free_bits else None
+        return paid, likelihood.fit_batch(sums) if likelihood.fits_batches else None
+
+    def _paid(self, kl: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        """Return which dimensions pay for their KL divergence, given its sum over this replica's images, float32 [d]: bool [d]."""
+        sums = tf.concat([tf.stop_gradient(kl), [tf.cast(count, tf.float32)]], axis=0)
+        if self._replicas > 1:
+            sums = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, sums)
+        return sums[:-1] >= self.config.free_bits * sums[-1]
 
     def _compiled(self, function: Callable) -> Callable:
         return tf.function(function, jit_compile=True, autograph=False) if self.config.jit_compile else function

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from trainer.preprocessing import LUMA, scale, to_levels
+from trainer.replication import draw_rows
 
 KINDS = ("mirrored", "shifted", "jittered")
 
@@ -39,12 +40,12 @@ def augment(levels: tf.Tensor, kinds: Sequence[str], seed: tf.Tensor, shift_pixe
     if "mirrored" in kinds or "shifted" in kinds:
         mirrored, rows, columns = tf.zeros([count], tf.bool), tf.zeros([count], tf.int32), tf.zeros([count], tf.int32)
         if "mirrored" in kinds:
-            mirrored = tf.random.stateless_uniform([count], mirror_seed) < 0.5
+            mirrored = draw_rows(tf.random.stateless_uniform, [count], mirror_seed) < 0.5
         if "shifted" in kinds:
             rows, columns = _shifts(count, height, shift_pixels, row_seed), _shifts(count, width, shift_pixels, column_seed)
         levels = move(levels, mirrored, rows, columns)
     if "jittered" in kinds:
-        changes = tf.random.stateless_uniform([3, count], color_seed, -jitter, jitter)
+        changes = draw_rows(tf.random.stateless_uniform, [3, count], color_seed, -jitter, jitter, axis=1)
         levels = change_colors(levels, changes[0], changes[1], 2.0 * changes[2])
     return levels
 
@@ -100,7 +101,7 @@ def change_colors(levels: tf.Tensor, brightness: tf.Tensor, contrast: tf.Tensor,
 
 def _shifts(count: tf.Tensor, size: int, limit: int, seed: tf.Tensor) -> tf.Tensor:
     limit = min(limit, size - 1)
-    return tf.random.stateless_uniform([count], seed, -limit, limit + 1, tf.int32)
+    return draw_rows(tf.random.stateless_uniform, [count], seed, -limit, limit + 1, tf.int32)
 
 
 def _reflect(places: tf.Tensor, size: int) -> tf.Tensor:

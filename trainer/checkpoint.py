@@ -40,6 +40,16 @@ class Course:
     lines: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
+    def to_array(self) -> np.ndarray:
+        """Return everything but the weights as JSON, uint8 [n]."""
+        state = {name: value for name, value in asdict(self).items() if name != "best_weights"}
+        return np.frombuffer(json.dumps(state).encode(), np.uint8)
+
+    @classmethod
+    def from_array(cls, array: np.ndarray, best_weights: list[np.ndarray]) -> Course:
+        """Return the course of a result of `to_array`, integers [n], and the weights."""
+        return cls(best_weights=best_weights, **json.loads(array.astype(np.uint8).tobytes()))
+
 
 class Checkpoint:
     """The file of one training in a folder, which may not exist yet. The key is the result of `training_key`."""
@@ -47,6 +57,11 @@ class Checkpoint:
     def __init__(self, folder: Path, key: str):
         self.path = folder / f"{key[:32]}.npz"
         self._due = 0.0
+
+    @classmethod
+    def of_file(cls, path: Path) -> Checkpoint:
+        """Return the checkpoint whose `path` is given."""
+        return cls(path.parent, path.stem)
 
     def beside(self, name: str) -> Checkpoint:
         """Return the checkpoint of another part of the same training."""
@@ -57,13 +72,12 @@ class Checkpoint:
         begin = time.monotonic()
         if begin < self._due:
             return
-        state = {name: value for name, value in asdict(course).items() if name != "best_weights"}
         arrays = {f"variable/{i}": value for i, value in enumerate(variables)}
         arrays |= {f"best/{i}": value for i, value in enumerate(course.best_weights)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".new")
         with fresh.open("wb") as file:
-            np.savez(file, **{_STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)}, **arrays)
+            np.savez(file, **{_STATE: course.to_array()}, **arrays)
         fresh.replace(self.path)
         now = time.monotonic()
         self._due = now + (now - begin) / SHARE
@@ -75,10 +89,9 @@ class Checkpoint:
         """
         try:
             with np.load(self.path, allow_pickle=False) as saved:
-                state = json.loads(saved[_STATE].tobytes())
                 values = [saved[f"variable/{i}"] for i in range(sum(name.startswith("variable/") for name in saved.files))]
                 best = [saved[f"best/{i}"] for i in range(sum(name.startswith("best/") for name in saved.files))]
-                course = Course(best_weights=best, **state)
+                course = Course.from_array(saved[_STATE], best)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:

@@ -148,7 +148,12 @@ class TrainingConfig:
         warm_start: Start from the weights of the last blessed model if its networks are the same, without a warm-up of the KL
             weight. A training on the same images again starts from the same model as before.
         seed: Random seed, for repeatable runs.
-        strategy: The tf.distribute strategy: `one_device`, or `mirrored` over all GPUs of this machine.
+        strategy: The tf.distribute strategy: `one_device`, `mirrored` over all GPUs of this machine, or `multi_worker` over several
+            processes, see docs/scale.md#training-on-several-workers. Each of them has a part of every batch.
+        workers: Number of processes of `multi_worker`, at most `batch_size`. They are started on this machine and share its
+            processors. With `cluster.workers_folder` they are pods.
+        precision: Type of the networks' values in training: `float32`, or `bfloat16` for hardware that computes faster with it.
+            Weights, losses and the exported model are float32.
         jit_compile: Compile with XLA. Off, because it made the convolutional step slower on CPUs.
         memory_megabytes: Limit up to which the decoded pixels of a split are kept in memory. Beyond it they are kept on disk.
         importance_samples: K of the importance-weighted bound that the exported model returns; published figures use 500.
@@ -174,10 +179,18 @@ class TrainingConfig:
     patience: PositiveInt = 10
     warm_start: bool = False
     seed: Annotated[int, Ge(0), Le(2**31 - 1)] = 0
-    strategy: Literal["one_device", "mirrored"] = "one_device"
+    strategy: Literal["one_device", "mirrored", "multi_worker"] = "one_device"
+    workers: PositiveInt = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
     jit_compile: bool = False
     memory_megabytes: Annotated[float, Ge(0)] = 4000.0  # twenty times all of CIFAR-10
     importance_samples: PositiveInt = 50
+
+    def __post_init__(self) -> None:
+        if self.workers > 1 and self.strategy != "multi_worker":
+            raise ValueError(f"training.workers: {self.workers} needs training.strategy: multi_worker, not {self.strategy}")
+        if self.workers > self.batch_size:
+            raise ValueError(f"training.batch_size, {self.batch_size}, is below training.workers, {self.workers}: some would idle")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from trainer.replication import draw_rows
+
 
 def corrupt(x: tf.Tensor, kind: str, level: tf.Tensor | float, seed: tf.Tensor) -> tf.Tensor:
     """Corrupt images, float32 [n, h, w, c] in [0, 1] (Vincent et al. 2010, section 3.3).
@@ -35,11 +37,11 @@ def corrupt_variously(x: tf.Tensor, kind: str, max_level: float, seed: tf.Tensor
     if kind == "none":
         return x
     level_seed, noise_seed = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
-    return corrupt(x, kind, tf.random.stateless_uniform([tf.shape(x)[0]], level_seed, maxval=max_level), noise_seed)
+    return corrupt(x, kind, draw_rows(tf.random.stateless_uniform, [tf.shape(x)[0]], level_seed, 0.0, max_level), noise_seed)
 
 
 def _gaussian(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    return tf.clip_by_value(x + level * tf.random.stateless_normal(tf.shape(x), seed), 0.0, 1.0)
+    return tf.clip_by_value(x + level * draw_rows(tf.random.stateless_normal, tf.shape(x), seed), 0.0, 1.0)
 
 
 def _masking(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -53,7 +55,7 @@ def _salt_and_pepper(x: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> tf.Tens
 
 
 def _per_pixel(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_uniform(tf.concat([tf.shape(x)[:3], [1]], axis=0), seed)
+    return draw_rows(tf.random.stateless_uniform, tf.concat([tf.shape(x)[:3], [1]], axis=0), seed)
 
 
 KINDS: dict[str, Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]] = {

@@ -13,6 +13,7 @@ import tensorflow_transform as tft
 from common.features import ENCODED, LABEL
 from common.progress import report_progress
 from trainer.preprocessing import PIXELS, level_type, scale, to_levels
+from trainer.replication import Place
 
 BLOCK_BYTES = 2 << 20  # pixels passed on at once; each time costs some Python, which a fast model would wait for
 READ_BATCH = 128  # images decoded at once; more take gigabytes if images are large
@@ -161,23 +162,44 @@ class Pictures:
             batch = slice(start, start + batch_size)
             yield np.ascontiguousarray(self.levels[batch]), self.labels[batch]
 
-    def shuffled(self, batch_size: int, seed: int, first_epoch: int = 0) -> tf.data.Dataset:
+    def shuffled(self, batch_size: int, seed: int, first_epoch: int = 0, place: Place = Place()) -> tf.data.Dataset:
         """Return endless batches for training, from `first_epoch` on. Each epoch is a new permutation of all images, by the seed.
 
+        Args:
+            batch_size: Images per batch of all replicas.
+            seed: Seed of the permutations.
+            first_epoch: The first epoch, from 0.
+            place: This process's place among the workers that share the batches.
+
         Returns:
-            Levels [<= batch_size, h, w, c] and labels, int32 [<= batch_size]; `ceil(n / batch_size)` batches per epoch.
+            Levels [<= batch_size, h, w, c], labels, int32 [<= batch_size], and the places of the images in the batch of all
+            replicas, int32 [<= batch_size]. There are `ceil(n / batch_size)` batches per epoch. If replicas share them, each
+            batch becomes one part for each replica of this worker, in their order. A part may be empty.
         """
         block = batch_size * max(1, BLOCK_BYTES // (batch_size * self.levels[0].nbytes))
 
-        def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        def blocks() -> Iterator[tuple[np.ndarray, ...]]:
             for epoch in itertools.count(first_epoch):
                 order = np.random.default_rng([seed, epoch]).permutation(len(self))
                 for start in range(0, len(self), block):
                     chosen = order[start : start + block]
-                    batches = (np.sort(chosen[i : i + batch_size]) for i in range(0, len(chosen), batch_size))
-                    chosen = np.concatenate(list(batches))  # sorted, for faster reads from disk
-                    yield self.levels[chosen], self.labels[chosen]
+                    # Sorted, for faster reads from disk.
+                    batches = [np.sort(chosen[i : i + batch_size]) for i in range(0, len(chosen), batch_size)]
+                    parts = [part for batch in batches for part in place.replica_shares(len(batch))]
+                    ends = np.cumsum([0, *(part.stop - part.start for part in parts)])
+                    rows = np.concatenate([batch[place.share(len(batch))] for batch in batches])
+                    places = np.concatenate([np.arange(part.start, part.stop) for part in parts])
+                    yield self.levels[rows], self.labels[rows], places.astype(np.int32), ends
 
-        spec = tf.TensorSpec([None, *self.levels.shape[1:]], tf.as_dtype(self.levels.dtype)), tf.TensorSpec([None], tf.int32)
-        split = lambda *block: tf.data.Dataset.from_tensors(block).rebatch(batch_size)  # noqa: E731
-        return tf.data.Dataset.from_generator(blocks, output_signature=spec).flat_map(split).prefetch(4)
+        spec = (
+            tf.TensorSpec([None, *self.levels.shape[1:]], tf.as_dtype(self.levels.dtype)),
+            *[tf.TensorSpec([None], kind) for kind in (tf.int32, tf.int32, tf.int64)],
+        )
+
+        def split(levels: tf.Tensor, labels: tf.Tensor, places: tf.Tensor, ends: tf.Tensor) -> tf.data.Dataset:
+            cut = lambda start, end: tuple(values[start:end] for values in (levels, labels, places))  # noqa: E731
+            return tf.data.Dataset.from_tensor_slices((ends[:-1], ends[1:])).map(cut)
+
+        batches = tf.data.Dataset.from_generator(blocks, output_signature=spec).flat_map(split)
+        # Otherwise every step would ask all workers whether one of them has run out of images.
+        return batches.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)).prefetch(4)

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from trainer.features.distance import FeatureDistance
 from trainer.history import History
 from trainer.optimizer import FusedAdam, GradientBound
 from trainer.preprocessing import scale
+from trainer.replication import Replication, draw_rows, drawing_for
 from trainer.sampling import example_keys, keyed_normal
 from trainer.schedules import WarmupCosine, kl_weight
 from trainer.vae import UNLABELLED, VAE
@@ -73,13 +75,6 @@ class Outcome:
     resumed_from: int = 0
 
 
-def get_strategy(name: str) -> tf.distribute.Strategy:
-    """Return the tf.distribute strategy that the configuration names."""
-    if name == "mirrored":
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
-
-
 class Loop:
     """Train a VAE.
 
@@ -93,6 +88,9 @@ class Loop:
         config: The training configuration.
         strategy: The strategy that the replicas run under.
         distance: Distance between images and the decoder's means. Required if `training.feature_weight` is above 0.
+
+    Attributes:
+        course: The progress of the training, complete after `fit`.
     """
 
     def __init__(
@@ -107,37 +105,47 @@ class Loop:
         self.vae, self.train, self.config, self.strategy = vae, train, config, strategy
         self.steps_per_epoch = math.ceil(len(train) / config.batch_size)
         self.total_steps = total = self.steps_per_epoch * config.epochs
+        self.replication = Replication(strategy)
+        self.place = self.replication.place
         with strategy.scope():
             self.learning_rate = WarmupCosine(config.learning_rate, total, max(1, int(config.warmup_share * total)))
-            self.optimizer = FusedAdam(self.learning_rate, config.weight_average)
-            self.optimizer.build(vae.trainable_variables)
-            self.gradients = BatchGradients(vae, config, strategy.num_replicas_in_sync, distance)
             self.bound = GradientBound(MAX_GRADIENT * math.prod(vae.image_shape))
-        self.held_out = held_out
+            self.optimizer = FusedAdam(self.learning_rate, config.weight_average, self.bound)
+            self.optimizer.build(vae.trainable_variables)
+            self.gradients = BatchGradients(vae, config, self.place.replicas, distance)
+        mine = self.place.share(len(held_out))
+        self.held_out = Pictures(held_out.levels[mine], held_out.labels[mine])
         self.held_out_noise = np.concatenate(
-            [keyed_normal(example_keys(levels), (vae.latent_dim,)) for levels, _ in held_out.in_order(EVAL_BATCH)]
+            [
+                np.zeros([0, vae.latent_dim], np.float32),
+                *(keyed_normal(example_keys(levels), (vae.latent_dim,)) for levels, _ in self.held_out.in_order(EVAL_BATCH)),
+            ]
         )
+        self.course = Course()
         self._steps = tf.function(self._many_steps, jit_compile=False)
         self._sums = tf.function(self._sums_of_terms, reduce_retracing=True, autograph=False)
 
-    def fit(self, history: History, checkpoint: Checkpoint | None = None) -> Outcome:
+    def fit(self, history: History | None, checkpoint: Checkpoint | None = None) -> Outcome:
         """Train until the last epoch, or until the held-out ELBO has not risen for `patience` epochs. Keep the best weights.
 
         Args:
-            history: Gets a line per epoch.
-            checkpoint: Checkpoint of the training, which resumes from it after an interruption.
+            history: Gets a line per epoch. None for no history.
+            checkpoint: Checkpoint of the training, which resumes from it after an interruption. Only the chief of several workers
+                reads and writes it.
 
         Raises:
             InputError: The loss is no longer a finite number.
         """
         course = self._resume(checkpoint, history)
         first, begin = course.epoch, time.perf_counter() - course.seconds
-        batches = iter(self.strategy.experimental_distribute_dataset(self._dataset(first)))
+        batches = iter(self._dataset(first))
         while course.epoch < self.config.epochs and (course.epoch - course.best_epoch < self.config.patience or not course.epoch):
             self._train_epoch(batches, course, begin)
-            history.write(**course.lines[-1])
-            if checkpoint:
+            if history:
+                history.write(**course.lines[-1])
+            if checkpoint and self.place.is_chief:
                 checkpoint.save(course, [variable.numpy() for variable in self._changing()])
+        self.course = course
         self.vae.set_weights(course.best_weights)
         speed = float(np.median(course.speeds))
         return Outcome(course.epoch, course.best_epoch, time.perf_counter() - begin, speed, first)
@@ -160,15 +168,28 @@ class Loop:
         if best_weights is not None:
             course.best_elbo, course.best_epoch, course.best_weights = elbo, course.epoch, best_weights
 
-    def _resume(self, checkpoint: Checkpoint | None, history: History) -> Course:
+    def _resume(self, checkpoint: Checkpoint | None, history: History | None) -> Course:
         """Load the checkpoint, and restore all variables and the history. Return a new course if there is no checkpoint."""
-        course = checkpoint.restore(self._changing()) if checkpoint else None
+        course = self._restored(checkpoint) if checkpoint else None
         if course is None:
             return Course()
-        for line in course.lines:
-            history.write(**line)
+        if history:
+            for line in course.lines:
+                history.write(**line)
         LOGGER.info("training goes on after epoch %d of an earlier run, which did not end", course.epoch)
         return course
+
+    def _restored(self, checkpoint: Checkpoint) -> Course | None:
+        """Restore all variables from the chief's checkpoint, and return its course. Return None if there is none."""
+        variables = self._changing()
+        saved = checkpoint.load([variable.numpy() for variable in variables]) if self.place.is_chief else None
+        arrays = None if saved is None else [saved[0].to_array(), *saved[1], *saved[0].best_weights]
+        shared = self.replication.share_from_chief(arrays)
+        if shared is None:
+            return None
+        for variable, value in zip(variables, shared[1:]):
+            variable.assign(value)
+        return Course.from_array(shared[0], shared[1 + len(variables) :])
 
     def _changing(self) -> list[tf.Variable | keras.Variable]:
         """Return all variables that training changes: the weights, the optimizer's state, and the usual norm of the gradient."""
@@ -180,18 +201,21 @@ class Loop:
         for levels, labels in self.held_out.in_order(eval_batch(self.vae)):
             sums += self._sums(levels, labels, self.held_out_noise[done : done + len(levels)]).numpy()
             done += len(levels)
-        return Figures(*(sums / done))
+        reconstruction, kl, count = self.replication.sum(np.array([*sums, done]))
+        return Figures(reconstruction / count, kl / count)
 
     def _sums_of_terms(self, levels: tf.Tensor, labels: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
         """Return the sums of both terms over images, float32 [2], nats."""
         terms = self.vae.elbo_terms(self.vae.observe(levels), noise, labels)
         return tf.stack([tf.reduce_sum(terms.reconstruction), tf.reduce_sum(terms.kl)])
 
-    def _dataset(self, first_epoch: int) -> tf.data.Dataset:
-        options = tf.data.Options()
-        # There are no files to shard: every worker runs the generator and takes its part of each batch.
-        options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-        return self.train.shuffled(self.config.batch_size, self.config.seed, first_epoch).with_options(options)
+    def _dataset(self, first_epoch: int) -> Any:
+        """Return batches for `strategy.run`: each replica gets its part."""
+        if self.place.replicas == 1:
+            return self.train.shuffled(self.config.batch_size, self.config.seed, first_epoch)
+        return self.strategy.distribute_datasets_from_function(
+            lambda _: self.train.shuffled(self.config.batch_size, self.config.seed, first_epoch, self.place)
+        )
 
     def _epoch(self, batches: Iterator[Any], epoch: int) -> tuple[Figures, float, float]:
         """Train for one epoch. Return its mean terms, the KL weight at its end, and images per second."""
@@ -201,7 +225,8 @@ class Loop:
             steps = min(chunk, self.steps_per_epoch - done)
             called = time.perf_counter()
             sums += self._steps(batches, tf.constant(steps)).numpy()
-            seconds = time.perf_counter() - called
+            # All workers have to make the same number of steps in a call.
+            (seconds,) = self.replication.sum(np.array([time.perf_counter() - called])) / self.place.workers
             done += steps
             chunk = max(1, min(2 * chunk, int(steps * CALL_SECONDS / seconds)))
             pictures = min(done * self.config.batch_size, len(self.train))
@@ -225,16 +250,23 @@ class Loop:
             sums += self.strategy.reduce(tf.distribute.ReduceOp.SUM, per_replica, axis=None)
         return sums
 
-    def _step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """Make one replica's step on levels [m, h, w, c] and labels [m]. Return the sums of both terms, float32 [2], nats."""
+    def _step(self, batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        """Make one replica's step on levels [m, h, w, c], labels [m] and the images' places in the batch of all replicas [m].
+
+        Return the sums of both terms, float32 [2], nats.
+        """
+        levels, labels, places = batch
         step = tf.cast(self.optimizer.iterations.value, tf.int32)
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-        seed = tf.random.experimental.stateless_fold_in(tf.stack([self.config.seed, step]), replica)
+        seeds = tf.stack([self.config.seed, step])
         beta = kl_weight(step, self.config, self.total_steps)
         # XLA draws other numbers from the same seed. Random draws stay outside, so that XLA changes only the speed.
-        drawn = self._draw(*batch, seed)
-        sums, gradients = self.gradients(*drawn, tf.random.experimental.stateless_fold_in(seed, 1), beta)
-        self.optimizer.apply(self.bound(gradients), self.vae.trainable_variables)
+        together = self.place.replicas > 1
+        with drawing_for(places, self.config.batch_size) if together else nullcontext():
+            drawn = self._draw(levels, labels, tf.random.experimental.stateless_fold_in(seeds, 0))
+        own_seed = tf.random.experimental.stateless_fold_in(seeds, replica)
+        sums, gradients = self.gradients(*drawn, tf.random.experimental.stateless_fold_in(own_seed, 1), beta)
+        self.optimizer.apply(gradients, self.vae.trainable_variables)
         return sums
 
     def _draw(self, levels: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -244,9 +276,9 @@ class Loop:
         augmentation_seed = tf.random.experimental.stateless_fold_in(seed, 2)
         x = scale(augment(levels, self.config.augmentation, augmentation_seed, self.config.shift_pixels, self.config.jitter))
         if self.vae.binarised:
-            x = tf.cast(tf.random.stateless_uniform(tf.shape(x), pixel_seed) < x, tf.float32)
+            x = tf.cast(draw_rows(tf.random.stateless_uniform, tf.shape(x), pixel_seed) < x, tf.float32)
         corrupted = corrupt_variously(x, self.config.corruption, self.config.corruption_level, pixel_seed)
         if self.vae.labels:
-            hidden = tf.random.stateless_uniform([count], label_seed) < LABELS_HIDDEN
+            hidden = draw_rows(tf.random.stateless_uniform, [count], label_seed) < LABELS_HIDDEN
             labels = tf.where(hidden, UNLABELLED, labels)
-        return x, corrupted, labels, tf.random.stateless_normal([count, self.vae.latent_dim], code_seed)
+        return x, corrupted, labels, draw_rows(tf.random.stateless_normal, [count, self.vae.latent_dim], code_seed)

@@ -19,6 +19,7 @@ class FusedAdam(keras.optimizers.Adam):
     Args:
         learning_rate: A number or a schedule.
         average: Decay of the running means of the weights, 0 to below 1. Defaults to 0, which keeps none.
+        bound: Bound on the gradients of all replicas together. Defaults to none.
         options: Options of Keras' Adam.
 
     Attributes:
@@ -32,10 +33,14 @@ class FusedAdam(keras.optimizers.Adam):
     """
 
     def __init__(
-        self, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float = 0.0, **options: Any
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+        average: float = 0.0,
+        bound: GradientBound | None = None,
+        **options: Any,
     ):
         super().__init__(learning_rate, **options)
-        self.average = average
+        self.average, self.bound = average, bound
         self.averages: list[keras.Variable] = []
 
     def build(self, variables: list[keras.Variable]) -> None:
@@ -59,6 +64,13 @@ class FusedAdam(keras.optimizers.Adam):
         finally:
             for variable, value in zip(variables, trained if self.averages else ()):
                 variable.assign(value)
+
+    def _all_reduce_sum_gradients(self, grads_and_vars: list[tuple[tf.Tensor, tf.Variable]]) -> list[tuple[tf.Tensor, tf.Variable]]:
+        """Add up the gradients of all replicas as Keras does, then bound them: so the bound does not depend on the number of replicas."""
+        summed = super()._all_reduce_sum_gradients(grads_and_vars)
+        if self.bound is None:
+            return summed
+        return list(zip(self.bound([gradient for gradient, _ in summed]), [variable for _, variable in summed]))
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """Update one variable (a replica's own, under a strategy) and its moments with a dense gradient of its shape."""
@@ -121,13 +133,8 @@ class GradientBound(tf.Module):
 
     def __init__(self, first_bound: float):
         super().__init__()
-        # Each replica has its own, from its own part of the batches.
-        self.usual = tf.Variable(
-            first_bound / self.SPREAD,
-            trainable=False,
-            synchronization=tf.VariableSynchronization.ON_READ,
-            aggregation=tf.VariableAggregation.MEAN,
-        )
+        # Every replica assigns the same number, so any one of them will do.
+        self.usual = tf.Variable(first_bound / self.SPREAD, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
     def __call__(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
         """Return the bounded gradients, one for each variable and of any shapes; as many, of the same shapes."""

@@ -32,14 +32,16 @@ from trainer.figures import held_out_figures, save_denoising
 from trainer.flow import Flow, FlowSettings
 from trainer.golden import save_golden
 from trainer.history import History
-from trainer.loop import EVAL_BATCH, Loop, get_strategy
+from trainer.loop import EVAL_BATCH, Loop
 from trainer.mirroring import decide_augmentation
 from trainer.networks import latent_grid
 from trainer.priors import Mixture
 from trainer.program import UnknownLayer, write_program
+from trainer.replication import get_strategy
 from trainer.tuning.space import with_values
 from trainer.vae import VAE, TrainingData
 from trainer.warm_start import load_weights, save_weights
+from trainer.workers.fit import fit_on_workers
 
 LOGGER = logging.getLogger("darkroom.trainer")
 GOLDEN_PICTURES = 4
@@ -82,7 +84,8 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
     model_folder, run_folder = Path(fn_args.serving_model_dir), Path(fn_args.model_run_dir)
     tft_output, checkpoint = tft.TFTransformOutput(fn_args.transform_output), find_checkpoint(config, fn_args)
     keras.utils.set_random_seed(config.training.seed)
-    strategy = get_strategy(config.training.strategy)
+    # The workers of `multi_worker` are other processes: here the model is built, and exported, on one device.
+    strategy = get_strategy("mirrored" if config.training.strategy == "mirrored" else "one_device")
     labels = read_labels(fn_args.train_files)
     known = list(labels) if config.model.conditional else []
     if config.model.conditional and len(known) < 2:
@@ -91,8 +94,10 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
         megabytes, depth = config.training.memory_megabytes, config.preprocessing.depth
         pictures = Pictures.decode("train", fn_args.train_files, tft_output, Path(pixels), known, megabytes, depth)
         held_out = Pictures.decode("eval", fn_args.eval_files, tft_output, Path(pixels), known, megabytes, depth)
+        data = training_data(config, pictures, len(known))
+        computed = "float32" if config.training.strategy == "multi_worker" else config.training.precision
         with strategy.scope():
-            vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, pictures, len(known)))
+            vae = VAE(config.model, config.preprocessing.image_shape, data, computed)
         history = History(run_folder)
         training, mirroring = decide_augmentation(config.training, pictures)
         started_anew = "there is no last blessed model of such pictures" if training.warm_start else ""
@@ -103,8 +108,17 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
             else:
                 training = dataclasses.replace(training, kl_warmup="linear", kl_warmup_share=0.0)
         distance = feature_distance(training, pictures, checkpoint)
-        outcome = Loop(vae, pictures, held_out, training, strategy, distance).fit(history, checkpoint)
+        if training.strategy == "multi_worker":
+            splits, settled = {"train": pictures, "eval": held_out}, dataclasses.replace(config, training=training)
+            # On a cluster, the folder of the Transform graph names the run.
+            cluster = {"train_job": fn_args.custom_config.get("train_job"), "origin": fn_args.transform_output}
+            outcome = fit_on_workers(vae, settled, splits, data, distance, history, checkpoint, **cluster)
+        else:
+            outcome = Loop(vae, pictures, held_out, training, strategy, distance).fit(history, checkpoint)
         history.close()
+        if computed != "float32":  # figures and export are of the weights, which are float32
+            weights, vae = vae.get_weights(), VAE(config.model, config.preprocessing.image_shape, data)
+            vae.set_weights(weights)
         figures, precision = held_out_figures(vae, held_out, config.training)
         if figures["denoising"]:
             save_denoising(vae, held_out, config.training, figures["denoising"], run_folder)

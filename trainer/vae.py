@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import keras
@@ -63,6 +64,7 @@ class VAE(keras.Model):
         config: Network, latent dimensions, likelihood, prior.
         image_shape: Height, width, channels of the images.
         data: Statistics and examples of the training images.
+        precision: Type of the networks' values, `float32`, or `bfloat16` to train with. Weights and all else are float32.
 
     Example:
         >>> grey = np.full((28, 28, 1), 0.3, "float32")
@@ -71,7 +73,7 @@ class VAE(keras.Model):
         TensorShape([1, 28, 28, 1])
     """
 
-    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], data: TrainingData):
+    def __init__(self, config: ModelConfig, image_shape: tuple[int, int, int], data: TrainingData, precision: str = "float32"):
         super().__init__(name="vae")
         self.config, self.image_shape = config, image_shape
         self.latent_dim = latent_dim(config, image_shape)
@@ -79,9 +81,10 @@ class VAE(keras.Model):
         self.labels = data.labels if config.conditional else 0
         self.likelihood = get_likelihood(config, image_shape[2])
         self.initial_bias = self.likelihood.initial_bias(data.mean, data.deviation)
-        self.encoder, self.lower_encoder, self.decoder = build_networks(
-            config, image_shape, self.likelihood.output_channels, self.initial_bias, self.labels
-        )
+        with _policy({"float32": "float32", "bfloat16": "mixed_bfloat16"}[precision]):
+            self.encoder, self.lower_encoder, self.decoder = build_networks(
+                config, image_shape, self.likelihood.output_channels, self.initial_bias, self.labels
+            )
         self.top_dim = config.top_latent_dim if self.lower_encoder is not None else self.latent_dim
         self.prior: StandardNormal | VampPrior = StandardNormal()
         if config.prior == "vampprior":
@@ -134,12 +137,12 @@ class VAE(keras.Model):
         Labels are int32 [n], or float32 [n, labels] with a share of each label for images between two labels.
         """
         if not self.labels:
-            return self.decoder(z)
+            return tf.cast(self.decoder(z), tf.float32)
         labels = self._one_hot(labels, z)
         if self.label_units is not None:
             top = self.label_units.from_units(z[:, : self.top_dim], labels)
             z = tf.concat([top, z[:, self.top_dim :]], axis=1)
-        return self.decoder([z, labels])
+        return tf.cast(self.decoder([z, labels]), tf.float32)
 
     def decode_mean(self, z: tf.Tensor, labels: tf.Tensor | None = None) -> tf.Tensor:
         """Return E[x|z]: float32 [n, latent_dim] -> [n, h, w, c] in [0, 1]."""
@@ -239,9 +242,9 @@ class VAE(keras.Model):
     def _encode_top(self, x: tf.Tensor, labels: tf.Tensor | None) -> tuple[tf.Tensor, ...]:
         """Return the mean and log-variance of the upper level and, for a hierarchical model, the encoder's features."""
         if not self.labels:
-            return tuple(self.encoder(x))
+            return _floats(self.encoder(x))
         labels = self._one_hot(labels, x)
-        mean, log_variance, *features = self.encoder([x, labels])
+        mean, log_variance, *features = _floats(self.encoder([x, labels]))
         if self.label_units is not None:
             mean, log_variance = self.label_units.to_units(mean, log_variance, labels)
         return mean, log_variance, *features
@@ -256,7 +259,7 @@ class VAE(keras.Model):
         z = reparameterise(mean, log_variance, noise[:, : self.top_dim])
         if not features:
             return Sample(mean, log_variance, z)
-        low_mean, low_log_variance = self.lower_encoder([*features, z])
+        low_mean, low_log_variance = _floats(self.lower_encoder([*features, z]))
         low = reparameterise(low_mean, low_log_variance, noise[:, self.top_dim :])
         both = (mean, low_mean), (log_variance, low_log_variance), (z, low)
         return Sample(*(tf.concat(pair, axis=1) for pair in both))
@@ -275,3 +278,18 @@ class VAE(keras.Model):
             return tf.zeros([tf.shape(like)[0], self.labels])
         labels = tf.convert_to_tensor(labels)
         return labels if labels.dtype.is_floating else tf.one_hot(labels, self.labels)
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Within the context, Keras builds layers of this policy for types."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _floats(values: Iterable[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+    return tuple(tf.cast(value, tf.float32) for value in values)

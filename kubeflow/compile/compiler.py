@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -67,11 +68,15 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     cluster, name = config.cluster, name_of(config)
     registry, push_to = cluster.registry_folder(name), cluster.push_folder(name)
     parameters = {"registry": registry, "title": config.title, "images": images}
+    image = cluster.image or f"darkroom:{version('darkroom-tfx')}"
+    environment = Cluster(
+        schema, registry, push_to, Verdict(**parameters), resolver=target == "vertex", train_job=train_job(config, image)
+    )
     pipeline = create_pipeline(
         name=name,
         root=cluster.root,
         images=images,
-        environment=Cluster(schema, registry, push_to, Verdict(**parameters), resolver=target == "vertex"),
+        environment=environment,
         push_to=push_to,
         config=config,
         beam_args=LOCAL_BEAM,
@@ -79,7 +84,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
     )
     compiler = runner.KubeflowV2DagRunner(
         runner.KubeflowV2DagRunnerConfig(
-            default_image=cluster.image or f"darkroom:{version('darkroom-tfx')}",
+            default_image=image,
             default_commands=[*ENTRYPOINT, f"--registry={registry}", f"--pipeline={name}"],
             use_pipeline_spec_2_1=True,
         )
@@ -101,6 +106,24 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
         _complete_container(component, container, cluster)
     platform = platform_spec(spec, cluster) if target == "kfp" else None
     return [spec] if platform is None else [spec, platform]
+
+
+def train_job(config: Config, image: str) -> Document | None:
+    """Return the fields of `trainer.workers.train_job.TrainJobSpec`; None if the workers are processes of the Trainer's pod."""
+    cluster = config.cluster
+    if cluster.workers_folder is None or config.training.strategy != "multi_worker":
+        return None
+    given = cluster.resources_of("Trainer")
+    resources = {"cpu": f"{given.cpu:g}", "memory": f"{math.ceil(given.memory_gb * 1000)}M"}
+    if given.gpus:
+        resources[given.gpu_kind or USUAL_GPU] = str(given.gpus)
+    return {
+        "image": image,
+        "folder": cluster.workers_folder,
+        "resources": resources,
+        "volumes": {volume.claim: volume.path for volume in cluster.volumes},
+        "node_selector": dict(cluster.node_selector),
+    }
 
 
 def _check_resources(cluster: ClusterConfig, components: Collection[str]) -> None:
@@ -137,6 +160,11 @@ def check(config: Config, images: str, target: Target) -> None:
             raise InputError(
                 f"{what}: {place}: only cluster.root may be minio://; here it is s3://, with AWS_ENDPOINT_URL for MinIO"
             )
+    workers_folder = cluster.workers_folder
+    if workers_folder is not None and not f"{workers_folder}/".startswith(mounted):
+        raise InputError(
+            f"cluster.workers_folder: {workers_folder} must lie on one of cluster.volumes, which the workers' pods mount"
+        )
     if target == "vertex":
         _check_vertex(cluster, name)
     if config.serving_check.kind == "infra_validator":
@@ -144,8 +172,11 @@ def check(config: Config, images: str, target: Target) -> None:
 
 
 def _check_vertex(cluster: ClusterConfig, name: str) -> None:
-    if cluster.secrets or cluster.volumes or cluster.node_selector:
-        raise InputError("cluster.secrets, cluster.volumes and cluster.node_selector are Kubernetes', which Vertex AI has none of")
+    if cluster.secrets or cluster.volumes or cluster.node_selector or cluster.workers_folder:
+        raise InputError(
+            "cluster.secrets, cluster.volumes, cluster.node_selector and cluster.workers_folder are Kubernetes', which Vertex AI "
+            "has none of"
+        )
     if not cluster.root.startswith("gs://"):
         raise InputError(f"cluster.root is {cluster.root}, but Vertex AI keeps artifacts in gs:// alone")
     for what, place in (("push_to", cluster.push_folder(name)), ("registry", cluster.registry_folder(name))):

@@ -114,6 +114,9 @@ class ClusterConfig:
         secrets: Secrets that become environment variables of every component, such as the credentials of a store.
         volumes: Volumes that every component mounts.
         node_selector: Labels that a node must have.
+        workers_folder: A folder of one of `volumes`, which several pods must be able to mount (ReadWriteMany). With it, the workers
+            of `training.strategy: multi_worker` are pods of a Kubeflow Trainer job, each with the resources of the Trainer. null
+            makes them processes of the Trainer's pod.
         webhook_env: The environment variable that holds the address to post the verdict to. If it is not set, nothing is posted.
             Take it from a secret: everyone who knows such an address can post to it.
     """
@@ -130,6 +133,7 @@ class ClusterConfig:
     secrets: tuple[SecretKeys, ...] = ()
     volumes: tuple[Volume, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    workers_folder: MountPath | None = None
     webhook_env: Variable = "DARKROOM_WEBHOOK"
 
     def push_folder(self, name: str) -> str:

@@ -130,10 +130,14 @@ def _check_together(config: Config) -> None:
     if config.data.depth == 16 and config.tuning.trials and config.tuning.objective == "bits_per_dimension":
         raise InputError("tuning.objective: bits_per_dimension needs 256 levels, but data.depth is 16; use elbo")
     model, training = config.model, config.training
-    optimal = model.likelihood == "gaussian" and model.sigma == "optimal"
-    if optimal and training.strategy == "mirrored" and training.jit_compile:
+    several = training.strategy != "one_device" and training.jit_compile
+    if several and model.likelihood == "gaussian" and model.sigma == "optimal":
         raise InputError(
-            "model.sigma: optimal, training.jit_compile and training.strategy: mirrored cannot be combined: change one of them"
+            f"model.sigma: optimal, training.jit_compile and training.strategy: {training.strategy} cannot be combined: change one of them"
+        )
+    if several and training.free_bits:
+        raise InputError(
+            f"training.free_bits, training.jit_compile and training.strategy: {training.strategy} cannot be combined: change one of them"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,6 +34,7 @@ class Environment:
 
     registry: str  # the folder where runs leave data for later runs; '' if it is not needed
     checkpoints: str  # where training saves its progress; '' for nowhere
+    train_job: Mapping[str, Any] | None  # the fields of `TrainJobSpec`, if the workers of a training are pods
 
     def schema(self) -> Source:
         """Return the curated schema, which people write; it is not inferred from the data that it validates."""
@@ -70,6 +72,7 @@ class Local(Environment):
     schema_folder: str  # a folder that contains only the curated schema, `schema.pbtxt`
     checkpoints: str = ""
     registry: str = ""
+    train_job: Mapping[str, Any] | None = None
 
     def schema(self) -> Source:
         node = Importer(source_uri=self.schema_folder, artifact_type=standard_artifacts.Schema).with_id("Schema")
@@ -109,6 +112,7 @@ class Cluster(Environment):
     # returns the last blessed model of any protocol.
     resolver: bool = False
     checkpoints: str = ""
+    train_job: Mapping[str, Any] | None = None
 
     def schema(self) -> Source:
         node = CuratedSchema(text=self.schema_text).with_id("Schema")

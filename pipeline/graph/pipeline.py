@@ -141,6 +141,7 @@ def create_pipeline(
             "trainer": config.trainer().to_dict(),
             "code": code_hash(trainer, manifest, program),
             "checkpoints": environment.checkpoints,
+            "train_job": environment.train_job,
         },
     )
     judged_on = "test" if config.data.test_share else "eval"

@@ -22,6 +22,7 @@ KINDS = {
     "pipeline-secret.yaml": ("v1", "Secret"),
     "kustomization.yaml": ("kustomize.config.k8s.io/v1beta1", "Kustomization"),
 }
+ROLE = "trainer-role.yaml"  # two documents, see tests/trainer/workers/test_cluster.py
 SECRETS = ["storage-secret.yaml", "pipeline-secret.yaml"]
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 
@@ -32,8 +33,8 @@ def load(file: str) -> dict:
 
 
 def test_every_file_is_known_and_described():
-    assert {path.name for path in FOLDER.glob("*.yaml")} == set(KINDS)
-    for file in (*KINDS, "request.json"):
+    assert {path.name for path in FOLDER.glob("*.yaml")} == {*KINDS, ROLE}
+    for file in (*KINDS, ROLE, "request.json"):
         assert f"`{file}`" in README
 
 

@@ -58,9 +58,14 @@ class Trained:
 
 
 def run_trainer(
-    folder: Path, graph: tft.TFTransformOutput, config: TrainerConfig, splits: dict[str, list[bytes]], labels: dict
+    folder: Path,
+    graph: tft.TFTransformOutput,
+    config: TrainerConfig,
+    splits: dict[str, list[bytes]],
+    labels: dict,
+    checkpoints: Path | None = None,
 ) -> Trained:
-    """Runs the Trainer as TFX calls it, on pictures' bytes and labels by split."""
+    """Runs the Trainer as TFX calls it, on pictures' bytes and labels by split, with checkpoints if there is a folder for them."""
     from tfx.components.trainer.fn_args_utils import FnArgs
 
     from trainer.task import run_fn
@@ -75,7 +80,7 @@ def run_trainer(
             transform_output=os.path.dirname(graph.transform_savedmodel_dir),
             serving_model_dir=str(model),
             model_run_dir=str(run),
-            custom_config=json.loads(json.dumps({"trainer": config.to_dict()})),
+            custom_config=json.loads(json.dumps({"trainer": config.to_dict(), "code": "", "checkpoints": str(checkpoints or "")})),
         )
     )
     return Trained(model, run, splits["eval"], labels["eval"], labels["train"], tf.saved_model.load(str(model)))

@@ -15,9 +15,9 @@ import tensorflow as tf
 
 from tests.trainer import tiny
 from trainer.data import Pictures
-from trainer.loop import get_strategy
 from trainer.losses import ElboTerms
 from trainer.optimizer import FusedAdam
+from trainer.replication import get_strategy
 from trainer.schedules import WarmupCosine
 from trainer.vae import VAE, Sample
 

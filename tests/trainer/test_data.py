@@ -28,8 +28,9 @@ def epochs(pictures: Pictures, count: int, batch_size: int = 8, **options: int) 
     """The batches of the first epochs, as numbers; each picture has come with its own label."""
     steps = -(-len(pictures) // batch_size)
     batches = list(islice(pictures.shuffled(batch_size, **options).as_numpy_iterator(), count * steps))
-    numbers = [levels.ravel() for levels, _ in batches]
-    for found, (_, labels) in zip(numbers, batches):
+    numbers = [levels.ravel() for levels, _, _ in batches]
+    for found, (_, labels, places) in zip(numbers, batches):
+        np.testing.assert_array_equal(places, range(len(labels)))
         np.testing.assert_array_equal(labels, found.astype(int) + 100)
     return [numbers[start : start + steps] for start in range(0, count * steps, steps)]
 
@@ -168,7 +169,7 @@ def test_16_bits_stay_16_bits_on_their_way_to_the_model(tmp_path: Path) -> None:
     np.testing.assert_allclose(deviation, (direct / 65535).std(axis=0), atol=1e-6)
     some, _ = pictures.some(5, 0)
     assert some.dtype == np.float32 and all((np.abs(one - direct / 65535) < 1e-7).all(axis=(1, 2, 3)).any() for one in some)
-    levels, _ = next(iter(pictures.shuffled(30, 0)))
+    levels, _, _ = next(iter(pictures.shuffled(30, 0)))
     assert levels.dtype == tf.uint16
     np.testing.assert_array_equal(np.sort(levels, axis=0), np.sort(direct, axis=0))
     vae = make_vae((8, 8, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,9 +15,10 @@ from common.errors import InputError
 from tests.trainer.tiny import CONDITIONAL, HIERARCHICAL, VAMPPRIOR, Fitted, bars, fit, labelled_bars, uprightness  # fmt: skip
 from trainer.corruption import corrupt
 from trainer.data import Pictures
-from trainer.loop import LABELS_HIDDEN, Figures, get_strategy
+from trainer.loop import LABELS_HIDDEN, Figures
 from trainer.losses import ElboTerms
 from trainer.preprocessing import scale
+from trainer.replication import get_strategy
 from trainer.sampling import example_keys, keyed_normal
 from trainer.vae import VAE
 
@@ -124,6 +126,16 @@ def test_replicas_learn_as_well_as_one_device(replicas_of_variants: dict) -> Non
 def test_compiled_by_xla_the_figures_are_the_same(fitted: Fitted, tmp_path: Path) -> None:
     compiled = fit(tmp_path, jit_compile=True).history
     np.testing.assert_allclose(figures(compiled), figures(fitted.history), rtol=1e-3, atol=1e-3)
+
+
+def test_half_precision_is_for_the_networks_alone(fitted: Fitted, tmp_path: Path) -> None:
+    run = fit(tmp_path, precision="bfloat16", model=VAMPPRIOR | HIERARCHICAL, epochs=2)
+    plain = fit(tmp_path, model=VAMPPRIOR | HIERARCHICAL, epochs=2)
+    assert {str(weight.dtype) for weight in run.vae.weights} == {"float32"}
+    mine, theirs = figures(run.history), figures(plain.history)
+    np.testing.assert_allclose(mine[:, :3], theirs[:, :3], rtol=0.02)
+    assert np.abs(mine - theirs).max() > 1e-4
+    assert keras.config.dtype_policy().name == "float32", "what is built next is not"
 
 
 def test_dropout_is_for_training_alone_and_by_the_seed(fitted: Fitted, tmp_path: Path) -> None:

@@ -24,8 +24,9 @@ from trainer.checkpoint import Checkpoint
 from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.data import Pictures
 from trainer.history import History
-from trainer.loop import Loop, Outcome, get_strategy
+from trainer.loop import Loop, Outcome
 from trainer.preprocessing import preprocessing_fn
+from trainer.replication import get_strategy
 from trainer.task import feature_distance, training_data
 from trainer.vae import VAE, TrainingData
 
@@ -187,7 +188,7 @@ def fit(
     keras.utils.set_random_seed(config.training.seed)
     strategy = strategy or get_strategy("one_device")
     with strategy.scope():
-        vae = vae_class(config.model, SHAPE, training_data(config, pictures, len(LABELS)))
+        vae = vae_class(config.model, SHAPE, training_data(config, pictures, len(LABELS)), config.training.precision)
     loop = Loop(vae, pictures, others, config.training, strategy, feature_distance(config.training, pictures, checkpoint))
     history = History(folder)
     outcome = loop.fit(history, checkpoint)

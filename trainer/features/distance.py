@@ -48,6 +48,13 @@ class FeatureDistance:
             variance = float(np.concatenate(last).var(axis=(0, 1, 2)).mean())
             self.convolutions[-1] = Convolution(kernel, bias, stride, variance if variance > 1e-12 else 1.0)
 
+    @classmethod
+    def of_convolutions(cls, convolutions: list[Convolution]) -> FeatureDistance:
+        """Return the distance by the convolutions of another one, scales included."""
+        distance = cls.__new__(cls)
+        distance.convolutions = convolutions
+        return distance
+
     def __call__(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         """Return the mean over layers of the mean squared difference of their maps, as a share of their variance.
 

@@ -19,8 +19,9 @@ from common.progress import Progress, report_progress, reported_as
 from trainer.config import TrainerConfig
 from trainer.data import Pictures
 from trainer.features.distance import FeatureDistance
-from trainer.loop import Loop, get_strategy
+from trainer.loop import Loop
 from trainer.mirroring import decide_augmentation
+from trainer.replication import get_strategy
 from trainer.task import feature_distance, training_data
 from trainer.tuning.config import TuningConfig
 from trainer.tuning.levels import bits_per_dimension
@@ -134,7 +135,7 @@ class Search(BaseTuner):
         training, _ = decide_augmentation(config.training, train)
         training = dataclasses.replace(training, epochs=self.results.epochs)
         keras.utils.set_random_seed(training.seed)
-        strategy = get_strategy(training.strategy)
+        strategy = get_strategy("mirrored" if training.strategy == "mirrored" else "one_device")
         with strategy.scope():
             vae = VAE(config.model, config.preprocessing.image_shape, training_data(config, train, self.labels))
         history = _EpochFigures()

@@ -20,6 +20,8 @@ SENSELESS = {
     "training.seed": "a seed that did better once is luck, not a better value",
     "training.accumulate": "it changes how much memory a training takes, not how well it does",
     "training.strategy": "it changes where a model is trained, not how well",
+    "training.workers": "it changes where a model is trained, not how well",
+    "training.precision": "it changes how fast a model is trained, not how well",
     "training.jit_compile": "it changes how fast a model is trained, not how well",
     "training.importance_samples": "it changes a figure, not the model",
 }

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from common.errors import InputError
-from kubeflow.compile.compiler import COMPONENTS, compile_pipeline, dump, is_plain, name_of, tasks_of, write
+from kubeflow.compile.compiler import COMPONENTS, compile_pipeline, dump, is_plain, name_of, tasks_of, train_job, write
 from kubeflow.compile.lint import lint
 from pipeline.config import inference
 from pipeline.config.cluster import ClusterConfig, Resources, SecretKeys, Volume
@@ -20,6 +20,7 @@ from pipeline.config.loading import build_config, load_values, preset_names, pre
 from pipeline.data.schemas import default_schema
 from pipeline.running.request import make_config
 from tests.project import ROOT
+from trainer.workers.cluster import TrainJobSpec
 
 SCHEMA = default_schema().read_text()
 IMAGES = {"kfp": "s3://pictures/cats", "vertex": "gs://pictures/cats"}
@@ -313,3 +314,24 @@ def test_a_file_that_is_written_whole(plain, tmp_path):
         write(plain, "kfp", tmp_path / "p.json")
     with pytest.raises(InputError, match="cannot write"):
         write(plain, "kfp", tmp_path / "new" / "p.yaml" / "q.yaml")
+
+
+WORKERS = {"training": {"strategy": "multi_worker", "workers": 3}}
+SHARED = {"volumes": (Volume("claim", "/shared"),), "workers_folder": "/shared/workers", "node_selector": {"pool": "big"}}
+
+
+def test_workers_in_pods_get_the_steps_image_resources_and_volumes():
+    config = dataclasses.replace(build_config(WORKERS), cluster=dataclasses.replace(CLUSTERS["kfp"], **SHARED))
+    spec = TrainJobSpec(**train_job(config, "darkroom:1"))
+    assert spec == TrainJobSpec(
+        "darkroom:1", "/shared/workers", {"cpu": "4", "memory": "8000M"}, {"claim": "/shared"}, {"pool": "big"}
+    )
+    of_one = dataclasses.replace(config, training=build_config({}).training)
+    in_its_own_pod = dataclasses.replace(config, cluster=dataclasses.replace(config.cluster, workers_folder=None))
+    assert train_job(of_one, "darkroom:1") is None and train_job(in_its_own_pod, "darkroom:1") is None
+
+
+@pytest.mark.parametrize(("target", "given"), [("kfp", {**SHARED, "volumes": ()}), ("vertex", {"workers_folder": "/shared"})])
+def test_workers_in_pods_need_a_volume_of_kubernetes(target, given):
+    with pytest.raises(InputError, match=r"cluster.workers_folder"):
+        compiled(target, WORKERS, **given)

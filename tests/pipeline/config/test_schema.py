@@ -71,6 +71,13 @@ def _lists(value):
             {"model": {"likelihood": "gaussian", "sigma": "optimal"}, "training": {"strategy": "mirrored", "jit_compile": True}},
             ["model.sigma: optimal", "training.jit_compile", "training.strategy: mirrored"],
         ),
+        (
+            {"training": {"free_bits": 0.1, "strategy": "multi_worker", "workers": 2, "jit_compile": True}},
+            ["training.free_bits", "training.jit_compile", "training.strategy: multi_worker"],
+        ),
+        ({"training": {"workers": 2}}, ["training.workers: 2 needs training.strategy: multi_worker"]),
+        ({"training": {"strategy": "multi_worker", "workers": 9, "batch_size": 8}}, ["training.batch_size, 8, is below"]),
+        ({"cluster": {"workers_folder": "shared"}}, ["cluster.workers_folder", "absolute path"]),
         ({"model": 3}, ["model", "section"]),
         ({"training": {"epochs": 0, "batch_size": 0}}, ["training.epochs", "training.batch_size"]),
         ({"training": {"corruption": "rain"}}, ["training.corruption", "'salt_and_pepper'", "'rain'"]),
