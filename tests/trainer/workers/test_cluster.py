@@ -7,6 +7,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.kubeflow.published import NEWEST, usable
@@ -23,6 +24,8 @@ OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "step", "uid": "1234"}
 def faults(given: dict, folder: Path) -> list[str]:
     """What Kubeflow Trainer's newest models refuse."""
     usable("2.17")
+    if not list(NEWEST.parents[1].glob("lib/*/site-packages/kubeflow_trainer_api")):
+        pytest.skip("NOT HELD BESIDE KUBEFLOW TRAINER: `make .kfp-env/.ready` installs its models")
     file = folder / "documents.json"
     file.write_text(json.dumps(given), encoding="utf-8")
     script = ROOT / "tests/trainer/workers/trainer_models.py"
