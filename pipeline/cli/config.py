@@ -162,8 +162,10 @@ def check(name: str | None, overrides: Sequence[str], images: str | None, as_jso
             click.echo(escaped(str(each) if shown in each.message else f"{shown}: {each}"))
         if not found:
             click.secho(f"{escaped(shown)}: no problems found", fg="green")
-    if found:
+    if found and as_json:
         raise click.exceptions.Exit(int(Status.MISTAKE))
+    if found:
+        raise InputError(f"{shown} has {'a problem' if len(found) == 1 else f'{len(found)} problems'}, above")
 
 
 def _check_schema(path: Path | None, overrides: Sequence[str]) -> None:

@@ -31,6 +31,16 @@ from pipeline.workspace.layout import GLOB, WorkFolderBusy, Workspace, command
 
 PACKAGE = "darkroom-tfx"
 SHOWN = ("tfx", "tensorflow", "keras", "apache-beam", "ml-metadata")
+# What each extra of the project is for, and a package of it.
+EXTRAS = {
+    "aws": ("s3://", "boto3"),
+    "gcp": ("gs://", "google-cloud-storage"),
+    "azure": ("azfs://", "azure-storage-blob"),
+    "huggingface": ("hf://", "huggingface-hub"),
+    "heic": ("HEIC", "pillow-heif"),
+    "mlflow": ("MLflow", "mlflow-skinny"),
+    "kubeflow": ("Kubeflow Pipelines", "kfp"),
+}
 LOAD_SECONDS = 180
 LITTLE_MEMORY, LITTLE_DISK, NO_DISK = 2e9, 2e9, 200e6  # bytes
 State = Literal["ok", "warning", "problem"]
@@ -51,6 +61,7 @@ def examine(work: Path | None = None, config: Config | None = None, images: str 
     folder = Workspace(work.expanduser().absolute()) if work else None
     place_of_work = folder.root if folder else Path.cwd()
     yield from packages()
+    yield extras()
     yield from _guarded("libraries", lambda: [libraries()])
     yield from machine()
     disks = {"temporary files": Path(tempfile.gettempdir()), "work folder's disk": _existing(place_of_work)}
@@ -92,6 +103,18 @@ def packages() -> Iterator[Check]:
         yield Check("packages", "problem", f"{found}; wrong: {'; '.join(wrong)}", "run `make clean` and `make .venv/.ready`")
     else:
         yield Check("packages", "ok", found)
+
+
+def extras() -> Check:
+    """Name the stores and formats for which the packages are installed, and the extras that bring the others."""
+    there = [name for name, package in EXTRAS.values() if _version(package)]
+    absent = {extra: name for extra, (name, package) in EXTRAS.items() if not _version(package)}
+    found = f"with {', '.join(there) or 'none'}"
+    if not absent:
+        return Check("extras", "ok", found)
+    return Check(
+        "extras", "ok", f"{found}; without {', '.join(absent.values())}", f"pip install 'darkroom-tfx[{','.join(absent)}]'"
+    )
 
 
 def libraries() -> Check:
@@ -178,10 +201,11 @@ def work_folder(folder: Workspace) -> Iterator[Check]:
     runs, dead = folder.runs(), killed(folder)
     numbers = versions(folder.serving)
     served = f"version {numbers[-1]} is in service" if numbers else "no model was pushed"
+    counted = f"{len(runs):,} run{'s' * (len(runs) != 1)}, {served}"
     if runs and dead and dead[-1] == runs[-1].name:
-        yield Check("runs", "warning", f"{len(runs)} runs, {served}; the last one was killed", "the next run goes on from there")
+        yield Check("runs", "warning", f"{counted}; the last one was killed", "the next run goes on from there")
     else:
-        yield Check("runs", "ok", f"{len(runs)} runs, {served}")
+        yield Check("runs", "ok", counted)
 
 
 def _store(folder: Workspace) -> Check:

@@ -66,6 +66,7 @@ def test_a_check_names_all_problems_and_their_lines(tmp_path):
     path.write_text("training:\n  epoch: 3\n  batch_size: 0\n")
     ended = invoke("config", "check", path)
     assert ended.status == 2 and [line.split(":")[1] for line in ended.out.splitlines()] == [" line 2", " line 3"]
+    assert ended.err == f"invalid: {path} has 2 problems, above\n"
     result = json.loads(invoke("config", "check", path, "--json").out)
     assert not result["valid"] and [each["line"] for each in result["problems"]] == [2, 3]
 

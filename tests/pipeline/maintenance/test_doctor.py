@@ -32,6 +32,12 @@ def test_a_missing_or_wrong_package_is_named(monkeypatch):
     assert "also-none" not in check.found and "make" in check.advice
 
 
+def test_extras_that_are_absent_are_named(monkeypatch):
+    monkeypatch.setattr(doctor, "EXTRAS", {"aws": ("s3://", "rich"), "heic": ("HEIC", "no-such-package")})
+    check = doctor.extras()
+    assert (check.state, check.found, check.advice) == ("ok", "with s3://; without HEIC", "pip install 'darkroom-tfx[heic]'")
+
+
 @pytest.mark.parametrize(("free", "state"), [(10e9, "ok"), (1e9, "warning"), (1e6, "problem")])
 def test_a_full_disk(tmp_path, monkeypatch, free, state):
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(1e12, 0, free))
