@@ -1,5 +1,5 @@
 # `make run` and `make test` set everything up on a fresh machine; once that is done they start at once.
-.PHONY: run test test-slow test-newer test-all cluster-test faults prism lock audit lint format image serving-image clean anew
+.PHONY: run test test-slow test-newer test-all cluster-test faults prism lock audit docs lint format image serving-image clean anew
 .DEFAULT_GOAL := run
 
 READY := .venv/.ready
@@ -36,7 +36,7 @@ test-newer: $(READY)  ## on a system without TFX 1.21: the pipeline, some quick 
 	@tests/newer.sh
 
 # In one session: what quick and slow tests of a file share is made once, and libraries are imported once.
-test-all: $(READY) .kfp-env/.ready  ## all tests
+test-all: $(READY) .kfp-env/.ready .docs-env/.ready  ## all tests
 	@$(PYTEST) -rfEs --durations=60
 	@tests/newer.sh
 
@@ -62,6 +62,16 @@ audit: .audit/.ready  ## known vulnerabilities of what is locked, by OSV; AUDIT_
 .audit/.ready: requirements/audit.txt | $(READY)
 	@.uv/bin/uv venv --quiet --clear --python .venv/bin/python .audit
 	@UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=1 .uv/bin/uv pip sync --quiet --python .audit --require-hashes requirements/audit.txt
+	@touch $@
+
+docs: $(READY) .docs-env/.ready  ## the documentation as a site, in build/site
+	@.venv/bin/python -m docs.site build/docs
+	@NO_MKDOCS_2_WARNING=1 .docs-env/bin/mkdocs build --quiet --strict
+	@echo "build/site/index.html"
+
+.docs-env/.ready: requirements/docs.txt | $(READY)
+	@.uv/bin/uv venv --quiet --clear --python .venv/bin/python .docs-env
+	@UV_NO_PROGRESS=1 UV_SYSTEM_CERTS=1 .uv/bin/uv pip sync --quiet --python .docs-env --require-hashes requirements/docs.txt
 	@touch $@
 
 # The newest SDK of Kubeflow Pipelines: its API's models, its schema and kfp.local, for the tests.
@@ -98,4 +108,4 @@ serving-image:  ## a small image that draws pictures from pushed models, named I
 	$(call build,kubeflow/Dockerfile.serving,$(IMAGE))
 
 clean:  ## the environment and what was built; work folders stay
-	@rm -rf .venv .uv .audit .airflow-env .kfp-env build dist *.egg-info
+	@rm -rf .venv .uv .audit .docs-env .airflow-env .kfp-env build dist *.egg-info

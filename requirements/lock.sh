@@ -30,6 +30,6 @@ for line in 1.16 1.21; do
   { echo "# The tested versions of $folder/lock.txt, for pip install --constraint. Written by make lock." &&
     sed -nE 's/^([a-zA-Z0-9][^ ]*==[^\\]*[^ \\]) *\\$/\1/p' $folder/lock.txt; } >requirements/$line.txt
 done
-for name in build audit kfp; do # on every Python
+for name in build audit docs kfp; do # on every Python
   compile requirements/$name.txt requirements/$name.in --universal --python-version 3.10
 done
