@@ -110,10 +110,10 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     make = SIDES.get(arguments.side) or functools.partial(plain, arguments.side)
     run = make(arguments.images, arguments.out)
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     run()
-    seconds = time.perf_counter() - begin
-    sys.stdout.write(json.dumps({"seconds": seconds, "mebibytes": peak_mebibytes()}) + "\n")
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
+    sys.stdout.write(json.dumps({"seconds": seconds, "cpu": cpu, "mebibytes": peak_mebibytes()}) + "\n")
     sys.stdout.flush()
     os._exit(0)  # the threads of libraries would take seconds to stop
 

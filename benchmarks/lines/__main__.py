@@ -3,7 +3,8 @@
 Run: python -m benchmarks.lines [--rows set-up run ingestion training] [--rounds 3] [--presets digits] [--seconds 5]
 
 It needs root and the root that `make test-newer` makes (DEBIAN13_ROOT). Each measurement is a process of its own. A set-up is
-`make .venv/.ready` in a new copy of the checkout, with an empty cache: it downloads everything.
+`make .venv/.ready` in a new copy of the checkout, with an empty cache: it downloads everything. CPU seconds, of all threads, depend less
+on what else runs on the machine.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +29,9 @@ from pipeline.config.loading import preset_names
 CHECKOUT = Path(__file__).resolve().parents[2]
 LINES = ("1.16", "1.21")
 PICTURES = 20_000
-Row = tuple[str, str, bool]  # what is measured, the key of the figure, whether more is better
+UNITS = {"seconds": "s", "cpu": "CPU s", "mebibytes": "peak MiB"}
+Figures = dict[str, float]  # by key of `UNITS`
+Measure = Callable[[str], Figures]  # of a line
 
 
 @dataclass(frozen=True)
@@ -37,58 +41,65 @@ class Sides:
     root: Path
     folder: Path
 
-    def command(self, line: str, *command: str) -> list[str]:
-        """Return a command that runs another one on a line, in its checkout."""
-        return (
-            list(command)
-            if line == "1.16"
-            else [str(CHECKOUT / "tests/lines/enter.sh"), str(self.root), str(self.folder), *command]
-        )
-
-    def python(self, line: str, *arguments: object) -> dict[str, float]:
-        """Run `python -m ARGUMENTS`, and return the JSON that it prints."""
-        done = subprocess.run(
-            self.command(line, ".venv/bin/python", "-W", "ignore", "-m", *map(str, arguments)),
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-        )
+    def call(self, line: str, *command: object) -> str:
+        """Run a command on a line, in its checkout, and return its output."""
+        enter = [] if line == "1.16" else [CHECKOUT / "tests/lines/enter.sh", self.root, self.folder]
+        done = subprocess.run(list(map(str, [*enter, *command])), cwd=CHECKOUT, capture_output=True, text=True)
         if done.returncode:
-            raise SystemExit(f"benchmark: {arguments[0]} failed on {line}: {done.stderr.strip()[-800:]}")
-        return json.loads(done.stdout.splitlines()[-1])
+            raise SystemExit(f"benchmark: {' '.join(map(str, command))} failed on {line}: {done.stderr.strip()[-800:]}")
+        return done.stdout
 
-    def set_up(self, line: str) -> dict[str, float]:
-        """Set a new copy of the checkout up with an empty cache, and return seconds."""
+    def side(self, line: str, module: str, *arguments: object) -> Figures:
+        """Run `python -m MODULE ARGUMENTS`, and return the JSON that it prints."""
+        return json.loads(self.call(line, ".venv/bin/python", "-W", "ignore", "-m", module, *arguments).splitlines()[-1])
+
+    def set_up(self, line: str) -> Figures:
+        """Set a new copy of the checkout up with an empty cache."""
         with tempfile.TemporaryDirectory(dir=self.folder) as scratch:
             archive = subprocess.run(["git", "archive", "HEAD"], cwd=CHECKOUT, check=True, capture_output=True).stdout
             subprocess.run(["tar", "-x", "-C", scratch], input=archive, check=True)
-            command = f"cd {scratch} && UV_CACHE_DIR=$PWD/cache PIP_NO_CACHE_DIR=1 make .venv/.ready"
-            begin = time.perf_counter()
-            done = subprocess.run(self.command(line, "sh", "-c", command), cwd=CHECKOUT, capture_output=True, text=True)
-            if done.returncode:
-                raise SystemExit(f"benchmark: the set-up of {line} failed: {done.stderr.strip()[-800:]}")
-            return {"seconds": time.perf_counter() - begin}
+            begin, cpu = time.perf_counter(), cpu_of_children()
+            self.call(line, "sh", "-c", f"cd {scratch} && UV_CACHE_DIR=$PWD/cache PIP_NO_CACHE_DIR=1 make .venv/.ready")
+            return {"seconds": time.perf_counter() - begin, "cpu": cpu_of_children() - cpu}
+
+    def run(self, line: str) -> Figures:
+        """Run the pipeline on the digits in a new work folder."""
+        work = self.folder / f"work-{line}"
+        shutil.rmtree(work, ignore_errors=True)
+        return self.side(line, "benchmarks.lines.side", "run", work)
+
+    def ingest(self, line: str) -> Figures:
+        """Ingest the PNG files in `pictures`, which are written first."""
+        images = self.folder / "pictures"
+        if not images.exists():
+            pictures.write_pngs(images, PICTURES)
+        with tempfile.TemporaryDirectory(dir=self.folder) as out:
+            return self.side(line, "benchmarks.ingestion.side", "ours", images, out)
 
 
-def by_turns(rounds: int, measure: Callable[[str], dict[str, float]]) -> dict[str, list[dict[str, float]]]:
-    """Return each line's measurements. The lines take turns, and the first one changes, so that other load affects both equally."""
-    found: dict[str, list[dict[str, float]]] = {line: [] for line in LINES}
+def cpu_of_children() -> float:
+    """Return the CPU seconds of all processes that this one has started and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def by_turns(rounds: int, measure: Measure) -> list[tuple[Figures, Figures]]:
+    """Return both lines' figures of each round. The first line changes, so that other load affects both equally."""
+    pairs = []
     for turn in range(rounds):
-        for line in LINES if turn % 2 == 0 else LINES[::-1]:
-            found[line].append(measure(line))
-    return found
+        figures = {line: measure(line) for line in (LINES if turn % 2 == 0 else LINES[::-1])}
+        pairs.append((figures[LINES[0]], figures[LINES[1]]))
+    return pairs
 
 
-def table_lines(rows: Sequence[Row], found: dict[str, list[dict[str, float]]]) -> Iterator[str]:
-    """Yield a line of the table for each figure: the medians, and the median ratio. Above 1, the newer line is better."""
-    for name, key, more in rows:
-        older, newer = ([each[key] for each in found[line]] for line in LINES)
-        ratios = [n / o if more else o / n for o, n in zip(older, newer)]
+def table_lines(name: str, pairs: list[tuple[Figures, Figures]]) -> Iterator[str]:
+    """Yield a line of the table for each figure: the medians, and the median ratio of the newer line to the older one."""
+    for key in pairs[0][0]:
+        older, newer = ([pair[side][key] for pair in pairs] for side in (0, 1))
+        ratios = [n / o for o, n in zip(older, newer)]
         each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        medians = " | ".join(
-            f"{statistics.median(values):,.{0 if statistics.median(values) >= 100 else 1}f}" for values in (older, newer)
-        )
-        yield f"| {name} | {medians} | {statistics.median(ratios):.2f} ({each}) |"
+        medians = " | ".join(f"{statistics.median(values):,.1f}" for values in (older, newer))
+        yield f"| {name}, {UNITS[key]} | {medians} | {statistics.median(ratios):.2f} ({each}) |"
 
 
 def main() -> None:
@@ -104,41 +115,21 @@ def main() -> None:
         raise SystemExit(f"benchmark: there is no TFX 1.21 in {root}: make test-newer")
     with tempfile.TemporaryDirectory() as scratch:
         sides = Sides(root, Path(scratch))
-        images = sides.folder / "pictures"
 
-        def run(line: str) -> dict[str, float]:
-            work = sides.folder / f"work-{line}"
-            shutil.rmtree(work, ignore_errors=True)
-            return sides.python(line, "benchmarks.lines.side", "run", work)
+        def train(preset: str) -> Measure:
+            return lambda line: sides.side(line, "benchmarks.lines.side", "training", preset, arguments.seconds)
 
-        def ingest(line: str) -> dict[str, float]:
-            with tempfile.TemporaryDirectory(dir=sides.folder) as out:
-                found = sides.python(line, "benchmarks.ingestion.side", "ours", images, out)
-            return {"images": PICTURES / found["seconds"], **found}
-
-        def train(preset: str) -> Callable[[str], dict[str, float]]:
-            return lambda line: sides.python(line, "benchmarks.lines.side", "training", preset, arguments.seconds)
-
-        memory = ("mebibytes", False)
-        measured: dict[str, list[tuple[list[Row], Callable[[str], dict[str, float]]]]] = {
-            "set-up": [([("set-up from nothing, s", "seconds", False)], sides.set_up)],
-            "run": [([("`make run`, s", "seconds", False), ("`make run`, peak MiB", *memory)], run)],
-            "ingestion": [
-                ([(f"ingestion of {PICTURES:,} PNGs, images/s", "images", True), ("ingestion, peak MiB", *memory)], ingest)
-            ],
-            "training": [
-                ([(f"training `{preset}`, images/s", "images", True), (f"training `{preset}`, peak MiB", *memory)], train(preset))
-                for preset in arguments.presets
-            ],
+        measures: dict[str, dict[str, Measure]] = {
+            "set-up": {"set-up from nothing": sides.set_up},
+            "run": {"`make run`": sides.run},
+            "ingestion": {f"ingestion of {PICTURES:,} PNGs": sides.ingest},
+            "training": {f"training `{preset}`, a million images": train(preset) for preset in arguments.presets},
         }
-        if "ingestion" in arguments.rows:
-            pictures.write_pngs(images, PICTURES)
-        sys.stdout.write("| what | TFX 1.16 | TFX 1.21 | 1.21 is better by (each round) |\n|---|---|---|---|\n")
+        sys.stdout.write("| what | TFX 1.16 | TFX 1.21 | 1.21 / 1.16, median (each round) |\n|---|---|---|---|\n")
         for row in arguments.rows:
-            for rows, measure in measured[row]:
-                for line in table_lines(rows, by_turns(arguments.rounds, measure)):
-                    sys.stdout.write(line + "\n")
-                    sys.stdout.flush()
+            for name, measure in measures[row].items():
+                sys.stdout.writelines(line + "\n" for line in table_lines(name, by_turns(arguments.rounds, measure)))
+                sys.stdout.flush()
 
 
 if __name__ == "__main__":
