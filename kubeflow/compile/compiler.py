@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import math
@@ -18,7 +19,7 @@ from common.errors import InputError
 from common.writing import is_stream, shown, write_text
 from pipeline.config.cluster import DEFAULTS, EVERY, ClusterConfig
 from pipeline.config.schema import Config
-from pipeline.engines.arguments import LOCAL_BEAM
+from pipeline.engines.arguments import beam_args
 
 Target = Literal["kfp", "vertex"]
 ENTRYPOINT = ("python", "-m", "kubeflow.entrypoint")
@@ -79,7 +80,7 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
         environment=environment,
         push_to=push_to,
         config=config,
-        beam_args=LOCAL_BEAM,
+        beam_args=engine_args(config),
         enable_cache=cluster.caching,
     )
     compiler = runner.KubeflowV2DagRunner(
@@ -106,6 +107,12 @@ def compile_pipeline(config: Config, images: str, schema: str, target: Target) -
         _complete_container(component, container, cluster)
     platform = platform_spec(spec, cluster) if target == "kfp" else None
     return [spec] if platform is None else [spec, platform]
+
+
+def engine_args(config: Config) -> list[str]:
+    """Return the arguments for Beam of every step. Without `beam.workers`, `direct-mp` has a process per processor of a usual step."""
+    workers = config.beam.workers or math.ceil(config.cluster.resources_of(EVERY).cpu or 1)
+    return beam_args(dataclasses.replace(config.beam, workers=workers))
 
 
 def train_job(config: Config, image: str) -> Document | None:
@@ -167,6 +174,11 @@ def check(config: Config, images: str, target: Target) -> None:
         )
     if target == "vertex":
         _check_vertex(cluster, name)
+    if config.beam.engine == "portable":
+        raise InputError(
+            "beam.engine: portable does not compile for a cluster: the engine's workers do not see the files of a step's pod; use "
+            "direct or direct-mp"
+        )
     if config.serving_check.kind == "infra_validator":
         raise InputError("serving_check.kind: infra_validator does not compile for a cluster; c_api does the same without docker")
 

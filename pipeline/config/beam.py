@@ -24,12 +24,13 @@ Address = Annotated[str, AfterValidator(_checked_address)]
 class BeamConfig:
     """Where ImageExampleGen, StatisticsGen, Transform and the Evaluator process pictures. The results are the same everywhere.
 
-    A cluster's runs (`darkroom compile`) ignore this section.
+    On a cluster (`darkroom compile`) each step runs `direct` or `direct-mp` in its own pod.
 
     Attributes:
         engine: `direct` is this process; `direct-mp` is several processes on this machine; `portable` is the engine behind a Beam
             job server. Also `--engine`, see docs/scale.md.
-        workers: The number of processes of `direct-mp`; null is one per processor.
+        workers: The number of processes of `direct-mp`; null is one per processor, on a cluster per `cpu` of
+            `cluster.resources.default`.
         job_server: The address of the job server of `portable`, HOST:PORT.
         worker_pool: The address at which the engine finds `darkroom worker-pool`, HOST:PORT, as seen from the engine's workers; null
             processes the pictures in the process of the run, which the engine must be able to reach.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 
 import grpc
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -13,6 +14,8 @@ from apache_beam.runners.portability import portable_runner
 from common.errors import MachineFault, one_line
 
 _LOGGER = logging.getLogger("darkroom.engine")
+LOCALHOST = ("localhost", "127.0.0.1", "[::1]")
+SECONDS_TO_ANSWER = 5.0
 _ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception)\b.*", re.MULTILINE)
 
 
@@ -26,20 +29,21 @@ class JobServerRunner(portable_runner.PortableRunner):
         self, pipeline: beam_runner_api_pb2.Pipeline, options: PipelineOptions
     ) -> portable_runner.PipelineResult:
         """Submit a pipeline, and return its result, of which `wait_until_finish` cancels the job where an exception ends the wait."""
-        endpoint = options.view_as(portable_runner.PortableOptions).job_endpoint
+        portable = options.view_as(portable_runner.PortableOptions)
+        endpoint, pool = portable.job_endpoint, portable.environment_config if portable.environment_type == "EXTERNAL" else None
         try:
             result = super().run_portable_pipeline(pipeline, options)
         except (grpc.RpcError, grpc.FutureTimeoutError) as error:
-            raise _fault(endpoint, error) from error
+            raise _fault(endpoint, pool, error) from error
         wait = result.wait_until_finish
 
         def wait_or_cancel(duration: int | None = None) -> str:
             try:
                 return wait(duration)
             except (grpc.RpcError, grpc.FutureTimeoutError) as error:
-                raise _fault(endpoint, error) from error
+                raise _fault(endpoint, pool, error) from error
             except RuntimeError as error:
-                raise MachineFault(f"the engine at {endpoint}: {_reason(str(error))}") from error
+                raise MachineFault(f"the engine at {endpoint}: {_reason(str(error))}{_without_pool(pool)}") from error
             except BaseException:
                 _cancel(result)
                 raise
@@ -62,6 +66,21 @@ def _cancel(result: portable_runner.PipelineResult) -> None:
         _LOGGER.warning("the engine's job could not be cancelled", exc_info=True)
 
 
-def _fault(endpoint: str, error: Exception) -> MachineFault:
+def _fault(endpoint: str, pool: str | None, error: Exception) -> MachineFault:
+    gone = _without_pool(pool)
+    if gone:  # Prism ends with its worker pool
+        return MachineFault(f"the Beam job server at {endpoint} went away{gone}, then the job server, and run again")
     details = error.details() if isinstance(error, grpc.Call) else None
     return MachineFault(f"the Beam job server at {endpoint} went away: {one_line(details or error)}; start it, and run again")
+
+
+def _without_pool(pool: str | None) -> str:
+    """Return a remark if the worker pool does not answer, '' if it does. One on another machine may be out of sight: ''."""
+    host, _, port = (pool or "").rpartition(":")
+    if host not in LOCALHOST:
+        return ""
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
+    except OSError:
+        return f", and no worker pool answers at {pool}: start it: darkroom worker-pool"
+    return ""

@@ -48,6 +48,12 @@ class Engine:
         self.pool = self._start("pool", sys.executable, "-c", SCRIPT, "worker-pool", f"--port={port}")
         wait_for(port, self.pool)
 
+    def restart(self) -> None:
+        """Start again what has ended or is about to: Prism ends without its worker pool."""
+        self.stop()
+        self.start_server()
+        self.start_pool()
+
     def arguments(self) -> list[str]:
         """Those of a run on this engine."""
         settings = {"job_server": self.ports["server"], "worker_pool": self.ports["pool"]}

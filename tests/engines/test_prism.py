@@ -81,6 +81,21 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_line(running, pictures, wor
     check_nothing_half_written(work)
 
 
+def test_a_worker_pool_that_is_killed_ends_the_run_in_one_line(running, pictures, work):
+    def strike(_):
+        running.pool.kill()
+        running.pool.wait()
+
+    try:
+        ended = struck(running, pictures, work, strike)
+    finally:
+        running.restart()
+    assert ended.status == 1
+    (line,) = (line for line in ended.err.splitlines() if line.startswith("failed: "))
+    assert f"no worker pool answers at localhost:{running.ports['pool']}: start it" in line and len(line) < 200
+    check_nothing_half_written(work)
+
+
 def test_a_job_server_that_is_killed_ends_the_run_in_one_line(running, pictures, work):
     def strike(_):
         running.server.kill()
@@ -105,3 +120,29 @@ def test_ctrl_c_ends_the_job_and_its_worker(running, pictures, work):
         time.sleep(0.1)
     assert not running.workers()
     check_nothing_half_written(work)
+
+
+@pytest.mark.parametrize("part", ["worker", "pool"])
+def test_a_part_that_is_killed_while_the_evaluator_runs_ends_the_run_in_one_line(running, pictures, work, part):
+    """The next run, with all parts there, takes the model that is trained and evaluates it."""
+    settings = ("--config", "digits", "--set=training.epochs=1", "--set=training.importance_samples=20000")
+    command = ("run", "--images", pictures, "--work", work, *settings, *running.arguments())
+    run = start_darkroom(*command)
+    end = time.monotonic() + 900
+    while not (list(work.glob("artifacts/Evaluator/evaluation/*")) and running.workers()):
+        assert time.monotonic() < end and Path(f"/proc/{run.pid}").exists(), run.wait(1)
+        time.sleep(0.01)
+    if part == "pool":
+        running.pool.kill()
+    else:
+        for worker in running.workers():
+            os.kill(worker, signal.SIGKILL)
+    try:
+        ended = run.wait()
+    finally:
+        running.restart()
+    assert ended.status == 1, ended.err
+    (line,) = (line for line in ended.err.splitlines() if line.startswith("failed: "))
+    assert f"localhost:{running.ports['server']}" in line and len(line) < 200
+    assert ("no worker pool answers" in line) == (part == "pool")
+    assert not list(work.glob("artifacts/Evaluator/blessing/*/*LESSED")) and not list(work.glob("serving/[0-9]*"))

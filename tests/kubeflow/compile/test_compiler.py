@@ -335,3 +335,16 @@ def test_workers_in_pods_get_the_steps_image_resources_and_volumes():
 def test_workers_in_pods_need_a_volume_of_kubernetes(target, given):
     with pytest.raises(InputError, match=r"cluster.workers_folder"):
         compiled(target, WORKERS, **given)
+
+
+def test_steps_run_on_the_engine_of_the_configuration_as_far_as_a_pod_can():
+    values = {"beam": {"engine": "direct-mp", "arguments": ["--pickle_library=cloudpickle"]}}
+    spec, *_ = compiled("kfp", values, resources={"default": Resources(cpu=2.5)})
+    for name in ("ImageExampleGen", "Evaluator"):
+        command = " ".join([*containers(spec)[name]["command"], *containers(spec)[name].get("args", [])])
+        assert (
+            "--direct_running_mode=multi_processing --direct_num_workers=3 " in command
+            and "--pickle_library=cloudpickle" in command
+        )
+    with pytest.raises(InputError, match="portable does not compile"):
+        compiled("kfp", {"beam": {"engine": "portable", "job_server": "localhost:8099"}})

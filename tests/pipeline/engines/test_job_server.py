@@ -100,6 +100,17 @@ def test_a_job_server_that_is_gone():
         pipeline.run()
 
 
+def test_a_worker_pool_that_is_gone_too():
+    config = BeamConfig(engine="portable", job_server=f"localhost:{free_port()}", worker_pool=f"localhost:{free_port()}")
+    pipeline = beam.Pipeline(options=PipelineOptions([*beam_args(config), "--job_server_timeout=2"]))
+    _ = pipeline | beam.Create([0])
+    with pytest.raises(
+        MachineFault, match=f"no worker pool answers at {config.worker_pool}: start it: darkroom worker-pool, then"
+    ) as fault:
+        pipeline.run()
+    assert len(str(fault.value)) < 200
+
+
 class Waiting(beam.DoFn):
     """Waits until the test has seen what became of the job."""
 

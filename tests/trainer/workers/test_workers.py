@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ import pytest
 import tensorflow_transform as tft
 
 from common.errors import InputError, MachineFault
+from tests.project import ROOT
 from tests.trainer import tiny
 from tests.trainer.conftest import Trained, run_trainer
 from trainer.checkpoint import Checkpoint
@@ -165,3 +168,21 @@ def workers_of(parent: int, index: int | None = None) -> Iterator[int]:
             continue
         if index is None or json.loads(variables[b"TF_CONFIG"])["task"]["index"] == index:
             yield int(folder.name)
+
+
+@pytest.mark.slow  # workers are started twice
+def test_workers_end_with_a_trainer_that_is_killed_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    job, vae = written(tmp_path / "job", 2, {}, checkpoint=tmp_path / "progress", epochs=150, patience=150)
+    code = "import pathlib, sys; from trainer.workers import job, launch; launch.train_here(job.Job(pathlib.Path(sys.argv[1])), 2)"
+    with subprocess.Popen([sys.executable, "-c", code, str(job.folder)], cwd=ROOT) as trainer:
+        while not list(tmp_path.glob("progress/*.npz")):
+            assert trainer.poll() is None
+            time.sleep(0.01)
+        workers = [f"/proc/{pid}" for pid in workers_of(trainer.pid)]
+        trainer.kill()
+    assert len(workers) == 2
+    while any(map(os.path.exists, workers)):  # a worker that stayed would keep the test from ending
+        time.sleep(0.1)
+    assert not job.is_done()
+    train_here(job, 2)
+    assert job.read_outcome(vae)[0].resumed_from >= 1
