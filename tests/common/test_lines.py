@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from common.lines import LIMIT, escaped, in_one_line, readable
+from common.lines import LIMIT, duration, escaped, in_one_line, readable
 
 PATH = "/data/" + "/".join(["a-folder-with-a-name"] * 30) + "/cat.png"
 LETTERS = ["a", "b", " ", " ", "/", ".", ";", ":", "(", ")", ",", "\n", "\r", "\t", "\x00", "\x1b", "\x85", "\u2028", "\u202e"]
@@ -93,3 +93,11 @@ def test_a_command_to_copy_stays_whole_where_there_is_room():
 def test_a_command_that_a_line_has_no_room_for_is_still_seen_to_be_one():
     line = in_one_line(f"failed: {PATH} is damaged: `darkroom restore {PATH[:200]} --work {PATH[:150]}` puts it back")
     assert len(line) < LIMIT and line.startswith("failed: ") and "`darkroom restore " in line
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (89.4, "89 s"), (90, "2 min"), (780, "13 min"), (5399, "90 min"), (5400, "1.5 h"), (86_400, "24.0 h")],
+)
+def test_a_duration_is_a_number_that_one_can_imagine(seconds, text):
+    assert duration(seconds) == text
