@@ -22,6 +22,8 @@ OTHERS = {
     "kubeflow/manifests/README.md": "manifests.md",
     "benchmarks/README.md": "benchmarks.md",
     "LICENSE": "license.txt",
+    "notebooks/train.ipynb": "train.ipynb",
+    "notebooks/explore.ipynb": "explore.ipynb",
     "docs/theme/worker.js": "worker.js",
     "docs/theme/wide.css": "wide.css",
 }
