@@ -99,11 +99,22 @@ def as_the_model_sees(
     Returns:
         uint8 [h, w, c], visually equal to the model's input; mid-gray if Pillow cannot read a file that TensorFlow could.
     """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return np.full(shape, 128, np.uint8)
+    return as_seen(content, shape, preprocessing, options)
+
+
+def as_seen(
+    content: bytes, shape: tuple[int, int, int], preprocessing: Mapping[str, Any], options: PictureOptions | None = None
+) -> np.ndarray:
+    """Convert the content of a picture file; see `as_the_model_sees`."""
     height, width, channels = shape
     background = tuple(preprocessing.get("background", (255, 255, 255)))
     resample = _FILTERS[preprocessing.get("resize", "lanczos3")]
     try:
-        with Image.open(io.BytesIO(read_picture_file(path.read_bytes(), options or PictureOptions()).data)) as source:
+        with Image.open(io.BytesIO(read_picture_file(content, options or PictureOptions()).data)) as source:
             # Pillow would clip 16 bits to 8; TensorFlow scales them.
             image = Image.fromarray((np.asarray(source) >> 8).astype(np.uint8)) if source.mode.startswith("I;16") else source
             opaque = Image.new("RGBA", image.size, background)

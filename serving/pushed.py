@@ -186,6 +186,22 @@ class PushedModel(SavedModel):
         """
         return self._ask("score", paths)
 
+    def ask(self, signature: str, content: bytes) -> dict[str, np.ndarray]:
+        """Return the answer of a signature to the content of one picture file, [1, ...] each.
+
+        Raises:
+            InputError: It cannot be read as a picture; the message is the reason.
+            TensorFlowError: The model fails for another reason.
+        """
+        try:
+            data = read_picture_file(content, self.options).data
+        except Refused as refused:
+            raise InputError(refused.reason) from None
+        _, values = next(self._answers(signature, [(Path(), data)]))
+        if isinstance(values, str):
+            raise InputError(values)
+        return values
+
     def _label(self, label: str | None) -> dict[str, bytes]:
         """Return the label input, if the model takes one."""
         if not self.about.get("conditional"):

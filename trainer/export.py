@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.config import GenerationConfig
-from trainer.data import label_indices, parse_examples
+from trainer.data import Pictures, label_indices, parse_examples
 from trainer.flow import Flow
+from trainer.loop import eval_batch
 from trainer.networks.shared import bounds_in_double
 from trainer.preprocessing import to_levels
 from trainer.priors import Mixture, components_encoded
@@ -28,6 +29,7 @@ COUNT = tf.TensorSpec([], tf.int64, "count")
 SEED = tf.TensorSpec([], tf.int64, "seed")
 LABEL = tf.TensorSpec([], tf.string, "label")
 LABELS = tf.TensorSpec([None], tf.string, "label")
+SCORED_PICTURES = 1000  # held-out images whose scores are kept, to tell how unusual another image is
 TEMPERATURE = tf.TensorSpec([], tf.float32, "temperature")
 
 
@@ -117,13 +119,7 @@ class Servable(tf.Module):
 
         For a conditional model the label is a part of the code: `kl` includes -log p(label), so `elbo` is a bound of log p(x).
         """
-        x, keys = self._see(image_bytes)
-        if not self._labels:
-            return self._score(x, keys, None)
-        labels = self._vae.infer_labels(x)
-        answer, log_shares = self._score(x, keys, labels), tf.nn.log_softmax(tf.math.log(self._shares()))
-        kl = answer["kl"] - tf.gather(log_shares, labels)
-        return {**answer, "kl": kl, "elbo": -(answer["reconstruction"] + kl)}
+        return self._score_seen(*self._see(image_bytes))
 
     def evaluate(self, examples: tf.Tensor) -> Answer:
         """Return the figures for the Evaluator, float32 [n], nats, of serialized tf.Examples, string [n].
@@ -142,6 +138,18 @@ class Servable(tf.Module):
             "gain": self._vae.gain(x, answer["elbo"]),
         }
 
+    def elbo_quantiles(self, held_out: Pictures) -> list[float]:
+        """Return the 0 %, 1 % ... 100 % quantiles of `elbo` of `score`, nats, over at most `SCORED_PICTURES` held-out images."""
+        step = -(-len(held_out) // SCORED_PICTURES)
+        chosen = Pictures(held_out.levels[::step], held_out.labels[::step])
+        score = tf.function(
+            lambda levels: self._score_seen(self._vae.observe(levels), example_keys(levels))["elbo"],
+            reduce_retracing=True,
+            autograph=False,
+        )
+        scores = [score(levels).numpy() for levels, _ in chosen.in_order(eval_batch(self._vae))]
+        return [float(value) for value in np.quantile(np.concatenate(scores).astype(np.float64), np.linspace(0, 1, 101))]
+
     def _see(self, encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return image files, string [n], as the model sees them, float32 [n, h, w, c], and their keys, int32 [n, 2]."""
         levels = to_levels(self._pixels(encoded), self._depth)
@@ -153,6 +161,15 @@ class Servable(tf.Module):
         labels = self._vae.infer_labels(x) if self._labels else None
         mean, log_variance = self._vae.encode(x, labels)
         return {"mean": mean, "log_variance": log_variance}, labels
+
+    def _score_seen(self, x: tf.Tensor, keys: tf.Tensor) -> Answer:
+        """Return the result of `score` for images as the model sees them, and their keys."""
+        if not self._labels:
+            return self._score(x, keys, None)
+        labels = self._vae.infer_labels(x)
+        answer, log_shares = self._score(x, keys, labels), tf.nn.log_softmax(tf.math.log(self._shares()))
+        kl = answer["kl"] - tf.gather(log_shares, labels)
+        return {**answer, "kl": kl, "elbo": -(answer["reconstruction"] + kl)}
 
     def _score(self, x: tf.Tensor, keys: tf.Tensor, labels: tf.Tensor | None) -> Answer:
         terms = self._vae.elbo_terms(x, keyed_normal(keys, (self._vae.latent_dim,)), labels)

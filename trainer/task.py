@@ -124,10 +124,11 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
             save_denoising(vae, held_out, config.training, figures["denoising"], run_folder)
         density = fit_density(vae, config, pictures, held_out, len(known), checkpoint)
         counts = {"train": len(pictures), "eval": len(held_out)}
+        shares, samples = labels if config.model.conditional else None, config.training.importance_samples
+        servable = Servable(vae, pixel_graph(tft_output), samples, shares, config.generation, density, depth)
+        scores = servable.elbo_quantiles(held_out)
 
     report_progress("exporting", done=0, total=1, unit="model")
-    shares = labels if config.model.conditional else None
-    servable = Servable(vae, pixel_graph(tft_output), config.training.importance_samples, shares, config.generation, density, depth)
     servable.save(model_folder)
     save_weights(vae, model_folder)
     try:
@@ -143,7 +144,8 @@ def train(config: TrainerConfig, fn_args: FnArgs) -> None:
         "mirroring": mirroring.to_dict() if mirroring else None,
     }
     description = describe_model(vae, config, list(labels), counts)
-    _write_json(model_folder / "model.json", {**description, "code_precision": precision})
+    description |= {"code": fn_args.custom_config.get("code", ""), "code_precision": precision, "held_out_elbo": scores}
+    _write_json(model_folder / "model.json", description)
     _write_json(model_folder / "metrics.json", metrics)
     _write_json(run_folder / "networks.json", describe_networks(vae))
     _write_json(run_folder / "kl_per_dimension.json", {"kl": figures["kl_per_dimension"]})

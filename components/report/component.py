@@ -24,6 +24,7 @@ class Report(DeclaredComponent):
         "infra_blessing": standard_artifacts.InfraBlessing,  # the serving check's decision, with serving_check.json
         "pushed_model": standard_artifacts.PushedModel,
         "tuner_results": standard_artifacts.TunerResults,  # of the search for hyperparameters, with trials.json
+        "baseline_model": standard_artifacts.Model,  # the last blessed model, to show what changed
         "quality": artifacts.Quality,  # distances of generated and reconstructed pictures from held-out ones
     }
     PARAMETERS = {

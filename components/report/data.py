@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BeforeValidator
 
 from components.decisions import Forced
+from components.report.beside import Comparison
 from components.sample_quality.figures import Quality
 
 TERMS = ("elbo", "reconstruction", "kl", "importance_weighted", "gain")
@@ -308,6 +309,9 @@ class ReportData:
     run_id: str = ""
     config: str = ""
     locations: dict[str, str] = field(default_factory=dict)
+    changes: Comparison | None = None  # the last blessed model beside this one; None if there was none
+    neighbors: np.ndarray | None = None  # the training picture nearest to each of `answers.generated`; None if they are not known
+    neighbors_of: int = 0  # number of training pictures that were searched
     explorer: str = ""  # the explorer's page, a file of its own; empty if the model has no decoder for it
 
     @property

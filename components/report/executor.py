@@ -14,8 +14,10 @@ from components.artifacts import Artifacts
 from components.evaluation.results import MARGIN
 from components.report.data import ReportData
 from components.report.page import render
+from components.report.sections.differences import compare
+from components.report.sources.changes import read_sides
 from components.report.sources.examples import View, read_data_set, read_held_out
-from components.report.sources.explorer import Place, make_explorer
+from components.report.sources.explorer import Place, make_explorer, nearest, read_training_pictures
 from components.report.sources.gates import read_copies, read_evaluation, read_push, read_quality, read_serving
 from components.report.sources.model import query_model
 from components.report.sources.run import read_model_facts, read_search, read_training
@@ -57,6 +59,14 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
     quality = read_quality(artifacts_by_name.get("quality"))
     answers = query_model(model_folder, held_out, view, training.kl_per_dimension, seed, labels)
     place = Place(model_folder, examples_uri)
+    evaluation = read_evaluation(artifacts_by_name.get("evaluation"), artifacts_by_name.get("blessing"))
+    # The margin of the configuration is a multiple of the standard deviation of the ELBO over seeds.
+    seed_spread = margin / MARGIN if isinstance(margin, (int, float)) else None
+    training_pictures = read_training_pictures(place, model, view)
+    changes = None
+    if "baseline_model" in artifacts_by_name and evaluation.baseline is not None:
+        baseline = os.path.join(artifacts_by_name["baseline_model"].uri, "Format-Serving")
+        changes = compare(*read_sides(model_folder, baseline, evaluation, seed_spread), same=True)
     return ReportData(
         title=parameters["title"],
         when=when,
@@ -64,18 +74,20 @@ def gather(inputs: Artifacts, parameters: dict[str, Any], run_id: str, when: dat
         model=model,
         training=training,
         answers=answers,
-        evaluation=read_evaluation(artifacts_by_name.get("evaluation"), artifacts_by_name.get("blessing")),
+        evaluation=evaluation,
         serving=read_serving(artifacts_by_name.get("infra_blessing")),
         push=read_push(artifacts_by_name.get("pushed_model")),
         quality=quality,
         copies=read_copies(artifacts_by_name.get("quality"), quality),
         search=read_search(artifacts_by_name.get("tuner_results")),
-        # The margin of the configuration is a multiple of the standard deviation of the ELBO over seeds.
-        seed_spread=margin / MARGIN if isinstance(margin, (int, float)) else None,
+        seed_spread=seed_spread,
+        changes=changes,
+        neighbors=nearest(answers.generated, training_pictures),
+        neighbors_of=len(training_pictures),
         run_id=run_id,
         config=config,
         locations={name.replace("_", " "): artifact.uri for name, artifact in artifacts_by_name.items()},
-        explorer=make_explorer(place, parameters["title"], model, answers, view, training.kl_per_dimension),
+        explorer=make_explorer(place, parameters["title"], model, answers, training_pictures, training.kl_per_dimension),
     )
 
 

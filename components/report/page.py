@@ -11,6 +11,7 @@ from markupsafe import Markup
 from components.report.data import ReportData
 from components.report.drawing.rendering import render_template
 from components.report.sections.dataset import data
+from components.report.sections.differences import changes
 from components.report.sections.header import header
 from components.report.sections.latent import kl, latent_map, manifold
 from components.report.sections.quality import quality
@@ -25,6 +26,7 @@ Values = dict[str, Any]
 # The sections in the order of the page: anchor, name in the navigation, and a function that returns the variables of the template
 # `sections/<anchor>.html`, or None to leave the section out. The template gets `report` too.
 SECTIONS: tuple[tuple[str, str, Callable[[ReportData], Values | None]], ...] = (
+    ("changes", "Changes", changes),
     ("generated", "Generated", generated),
     ("by-label", "By label", by_label),
     ("data", "Data", data),

@@ -18,8 +18,10 @@ from pipeline.cli.results import print_json
 @click.command()
 @work_option(required=True)
 @click.option("--run", "run_id", metavar="ID", shell_complete=complete_run, help="The id of a run. Default: the last run.")
+@click.option("--compare", nargs=2, metavar="ID ID", help="Compare two runs, or two versions: the earlier one first.")
+@click.option("--out", metavar="FILE.html", help="The page of the comparison. Default: DIR/comparisons/ID-ID.html.")
 @json_option
-def report(work: str, run_id: str | None, as_json: bool) -> None:
+def report(work: str, run_id: str | None, compare: tuple[str, str] | None, out: str | None, as_json: bool) -> None:
     """Show how a run ended, and where its report is.
 
     \b
@@ -27,7 +29,14 @@ def report(work: str, run_id: str | None, as_json: bool) -> None:
         darkroom report --work work/digits
     An earlier one:
         darkroom report --work work/digits --run 20261120-093015
+    Two versions side by side: figures with the noise of training, what changed, and a page with their pictures:
+        darkroom report --work work/digits --compare 2 3
     """
+    if compare is not None:
+        _compare(work, compare, run_id, out, as_json)
+        return
+    if out is not None:
+        raise click.UsageError("--out needs --compare")
     from pipeline.metadata.history import describe_run, last_run, values_of_run
 
     run_id = last_run(work) if run_id is None else run_id
@@ -36,6 +45,25 @@ def report(work: str, run_id: str | None, as_json: bool) -> None:
         return
     for line in describe_run(run_id, work):
         click.echo(line)
+
+
+def _compare(work: str, ids: tuple[str, str], run_id: str | None, out: str | None, as_json: bool) -> None:
+    from common.lines import escaped
+    from common.writing import shown, write_text
+    from components.report.comparison import render_comparison
+    from pipeline.metadata.compare import compare_runs, lines, values
+
+    if run_id is not None:
+        raise click.UsageError("--compare names its two runs: leave --run out")
+    comparison = compare_runs(work, *ids)
+    page = Path(out) if out else Path(work, "comparisons", f"{ids[0]}-{ids[1]}.html")
+    write_text(render_comparison(comparison), page)
+    if as_json:
+        print_json({**values(comparison), "page": str(page)})
+        return
+    for line in lines(comparison):
+        click.echo(line)
+    click.echo(f"page: {escaped(shown(page))}")
 
 
 @click.group(invoke_without_command=True)

@@ -220,6 +220,7 @@ def create_pipeline(
         pushed_model=pusher.outputs["pushed_model"],
         tuner_results=tuner.outputs["tuner_results"] if tuner else None,
         quality=sample_quality.outputs["quality"],
+        baseline_model=last_model.channel,
         title=config.title,
         config=config.essence(),
         seed=config.training.seed,

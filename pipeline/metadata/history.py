@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from common.errors import InputError
 from pipeline.metadata.progress import at_work
-from pipeline.verdict.verdict import FILE, Verdict, read_verdict
+from pipeline.verdict.verdict import FILE, DamagedVerdict, Verdict, read_verdict
 from pipeline.workspace.layout import Workspace, command
 
 BEGUN = "begun.json"  # marks a run whose components run in separate processes; between two of them nobody holds the lock
+
+
+def ended_runs(workspace: Workspace) -> Iterator[tuple[Path, Verdict]]:
+    """Yield the folder and the verdict of each run that has ended, newest first, without damaged verdicts."""
+    for folder in reversed(workspace.runs()):
+        with contextlib.suppress(DamagedVerdict):
+            verdict = read_verdict(folder)
+            if verdict is not None:
+                yield folder, verdict
 
 
 def last_run(work: str) -> str:

@@ -11,7 +11,8 @@ from typing import Any
 
 from common.errors import InputError, one_line
 from common.quiet import hushed
-from pipeline.verdict.verdict import DamagedVerdict, Verdict, read_verdict
+from pipeline.metadata.history import ended_runs
+from pipeline.verdict.verdict import Verdict
 from pipeline.workspace.layout import Workspace
 from serving.manifest import sum_of, verify
 from serving.saved_model import SavedModel
@@ -67,7 +68,7 @@ def collect_facts(model: Path, work: Path | None) -> Facts:
 def _with_history(own: Facts, workspace: Workspace) -> Facts:
     """Add what the work folder knows: the verdict, the data, and the figures by label."""
     version = int(own.folder.name)
-    verdict = next((each for each in _verdicts(workspace) if each.model.get("version") == version), None)
+    verdict = next((each for _, each in ended_runs(workspace) if each.model.get("version") == version), None)
     with hushed():
         from components.evaluation.results import read_evaluation
         from pipeline.metadata.lineage import evaluation_of, lineage
@@ -83,19 +84,6 @@ def _with_history(own: Facts, workspace: Workspace) -> Facts:
         code=origin.code,
         examples=_digests(Path(origin.examples)),
     )
-
-
-def _verdicts(workspace: Workspace) -> list[Verdict]:
-    """Return the verdicts of all runs, newest first."""
-    found = []
-    for run in reversed(workspace.runs()):
-        try:
-            verdict = read_verdict(run)
-        except DamagedVerdict:
-            continue
-        if verdict is not None:
-            found.append(verdict)
-    return found
 
 
 def _digests(examples: Path) -> dict[str, str]:

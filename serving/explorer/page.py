@@ -8,6 +8,7 @@ import html
 import io
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from serving.grids import to_image
 FOLDER = Path(__file__).with_name("page")
 SHEET_BYTES = 1_000_000  # of each of the two sheets of pictures: with a decoder of 2 MB the page stays below 5 MB
 
+FOOTER = "The decoder itself is in this file: nothing is loaded, and nothing leaves the page."
+SERVED_FOOTER = "The decoder itself is in this page. Your own pictures go to the server of this page alone, which keeps none."
 MAX_LABELS = 24  # of the legend, the most common ones
 
 
@@ -67,11 +70,6 @@ class Explorer:
 
 def render(explorer: Explorer) -> str:
     """Return the page as HTML. Its policy allows this very script and style, and no request."""
-    script, style = bundle(FOLDER / "main.mjs"), (FOLDER / "style.css").read_text(encoding="utf-8")
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data: blob:; worker-src blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
     data = {
         "program": explorer.program,
         "lead": explorer.lead,
@@ -79,13 +77,44 @@ def render(explorer: Explorer) -> str:
         "held_out": _held_out(explorer),
         "training": _training(explorer),
     }
+    return _document(html.escape(explorer.title or "Pictures"), data, base64.b64encode(explorer.weights).decode())
+
+
+def render_served(page: str, api: dict[str, Any]) -> str:
+    """Return a page for a server that answers about pictures: with today's script, and with requests to its own server allowed.
+
+    Args:
+        page: What `render` returned, for this or an earlier version of the script.
+        api: What the script needs to know of the server, see `view/own.mjs`.
+
+    Raises:
+        ValueError: The page is not one of `render`.
+    """
+    parts = [
+        re.search(pattern, page, re.DOTALL)
+        for pattern in (r"<h1>(.*?)</h1>", r'id="data">(.*?)</script>', r'id="weights">(.*?)</script>')
+    ]
+    if None in parts:
+        raise ValueError("the page is not an explorer's")
+    title, data, weights = (part[1] for part in parts if part)
+    return _document(title, {**json.loads(data), "api": api}, weights, "connect-src 'self'; ")
+
+
+def _document(title: str, data: dict[str, Any], weights: str, allowed: str = "") -> str:
+    """Return the page of an escaped title, the data, and weights in base64. `allowed` is a part of its policy."""
+    script, style = bundle(FOLDER / "main.mjs"), (FOLDER / "style.css").read_text(encoding="utf-8")
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data: blob:; worker-src blob:; {allowed}"
+        "base-uri 'none'; form-action 'none'"
+    )
     values = {
+        "footer": SERVED_FOOTER if allowed else FOOTER,
         "policy": policy,
-        "title": html.escape(explorer.title or "Pictures"),
+        "title": title,
         "style": style,
         "script": script,
         "data": json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
-        "weights": base64.b64encode(explorer.weights).decode(),
+        "weights": weights,
     }
     parts = (FOLDER / "index.html").read_text(encoding="utf-8").split("{{ ")
     return parts[0] + "".join(values[name] + rest for name, rest in (part.split(" }}", 1) for part in parts[1:]))

@@ -103,8 +103,12 @@ def write_saved_models(trained: Trained, folder: Path) -> dict[str, Written]:
         with hushed():
             _save(network, path)
             model = SavedModel(path)
-        written[network.name] = Written(path, lambda inputs, model=model: model.call(SIGNATURE, **inputs))
+        written[network.name] = Written(path, _saved_model_run(model))
     return written
+
+
+def _saved_model_run(model: SavedModel) -> Callable[[Mapping[str, np.ndarray]], Arrays]:
+    return lambda inputs: model.call(SIGNATURE, **inputs)
 
 
 def _save(network: Network, folder: Path) -> None:

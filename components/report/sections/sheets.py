@@ -9,6 +9,7 @@ from components.report.drawing.pictures import fitting_rows, fitting_uris, has
 
 GENERATED_BUDGET = 440_000  # bytes of PNG
 PAIRS_BUDGET = 260_000
+NEAREST_BUDGET = 260_000
 INTERPOLATION_BUDGET = 260_000
 COPIES_BUDGET = 200_000
 
@@ -18,7 +19,8 @@ def generated(report: ReportData) -> dict[str, Any]:
     pictures = report.answers.generated
     if not has(pictures):
         return {"uris": []}
-    return {"uris": fitting_uris(list(pictures), GENERATED_BUDGET), "shape": pictures.shape[1:]}
+    near = fitting_uris(list(report.neighbors), NEAREST_BUDGET) if has(report.neighbors) else []
+    return {"uris": fitting_uris(list(pictures), GENERATED_BUDGET), "near": near, "shape": pictures.shape[1:]}
 
 
 def by_label(report: ReportData) -> dict[str, Any] | None:

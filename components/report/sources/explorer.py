@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.report.data import Answers, ModelFacts
+from components.report.drawing.pictures import shrink
 from components.report.sources.examples import View, read_evenly
 from components.report.sources.model import THUMBNAIL
 from serving.explorer.page import Explorer, HeldOut, lead, render
@@ -28,7 +29,32 @@ class Place:
     examples: str
 
 
-def make_explorer(place: Place, title: str, model: ModelFacts, answers: Answers, view: View, kl: np.ndarray | None) -> str:
+def read_training_pictures(place: Place, model: ModelFacts, view: View) -> np.ndarray:
+    """Return some training pictures, spread over all, uint8 [n, h, w, c], no side above `THUMBNAIL`."""
+    return view(read_evenly(place.examples, "train", model.pictures.get("train", 0), MAX_TRAINING), THUMBNAIL)
+
+
+def nearest(pictures: np.ndarray | None, training: np.ndarray) -> np.ndarray | None:
+    """Return the training picture nearest to each picture, by the mean squared difference of levels.
+
+    Args:
+        pictures: uint8 [n, h, w, c]; None for none.
+        training: uint8 [m, h', w', c], of the shape that `shrink` gives the pictures.
+
+    Returns:
+        uint8 [n, h', w', c]; None if there are no pictures on one side.
+    """
+    if pictures is None or not len(pictures) or not len(training):
+        return None
+    flat = training.reshape(len(training), -1).astype(np.float32)
+    asked = np.stack([shrink(picture, THUMBNAIL) for picture in pictures]).reshape(len(pictures), -1).astype(np.float32)
+    distances = (flat**2).sum(axis=1) - 2 * asked @ flat.T  # the square of the picture itself does not change the order
+    return training[distances.argmin(axis=1)]
+
+
+def make_explorer(
+    place: Place, title: str, model: ModelFacts, answers: Answers, training: np.ndarray, kl: np.ndarray | None
+) -> str:
     """Return the page as HTML, or '' if the model has no decoder that a page can run.
 
     Args:
@@ -36,7 +62,7 @@ def make_explorer(place: Place, title: str, model: ModelFacts, answers: Answers,
         title: Name of the data set.
         model: The model's facts.
         answers: The model's answers, with the codes for the map.
-        view: Converts originals to the model's size.
+        training: Training pictures, from `read_training_pictures`.
         kl: float [latent_dim], KL divergence of each dimension; None for none, or if the prior does not split by dimension.
     """
     try:
@@ -47,8 +73,6 @@ def make_explorer(place: Place, title: str, model: ModelFacts, answers: Answers,
     if len(weights) > MAX_WEIGHTS:
         _log.warning("there is no explorer: the decoder's %d MB are too many for a page", len(weights) // 1_000_000)
         return ""
-    total = model.pictures.get("train", 0)
-    training = view(read_evenly(place.examples, "train", total, MAX_TRAINING), THUMBNAIL)
     order = np.random.default_rng(0)  # a sheet keeps the first pictures that fit: they must be of all parts of the data
     return render(
         Explorer(
@@ -58,7 +82,7 @@ def make_explorer(place: Place, title: str, model: ModelFacts, answers: Answers,
             lead=lead(model.network, model.latent_dim, model.pictures.get("train", 0)),
             held_out=_held_out(answers, order),
             training=training[order.permutation(len(training))],
-            training_total=total,
+            training_total=model.pictures.get("train", 0),
             activity=kl.tolist() if kl is not None and model.prior == "standard_normal" else None,
         )
     )

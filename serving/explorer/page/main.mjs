@@ -86,7 +86,7 @@ async function start() {
     const model = { dim: program.latent_dim, shape: program.image_shape, labels: program.labels, sampled: program.sampled, slow: program.density.kind === "flow" };
     const atlas = await makeAtlas(data, model, client);
     const training = data.training && { ...data.training.sheet, total: data.training.total, ...(await trainingPictures(data.training.sheet, model)) };
-    app = new App(model, atlas, client, training);
+    app = new App(model, atlas, client, training, data.api);
     app.mount(document.getElementById("page"));
     document.documentElement.dataset.ready = "true";
   } catch (error) {

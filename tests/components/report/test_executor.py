@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,9 @@ from components.artifacts import Report
 from components.decisions import Forced, set_properties
 from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather
+from components.report.page import render
 from components.report.sources.examples import Picture, read_evenly, read_held_out, varied
+from components.report.sources.explorer import nearest
 from tests.components.report import fakes
 from tests.components.report.fake_model import blob_model, blobs
 from tests.components.report.made import report
@@ -231,3 +234,38 @@ def test_component_takes_optional_inputs(artifacts: Artifacts) -> None:
     assert full.outputs["report"].type is Report
     optional = ("infra_blessing", "pushed_model")
     ReportComponent(**{n: c for n, c in channels.items() if n not in optional}, title="insects")
+
+
+def test_what_changed_since_the_last_blessed_model(artifacts: Artifacts, tmp_path: Path) -> None:
+    """By the descriptions of both models, and the Evaluator's figures on the same pictures."""
+    folders = {}
+    for name, epochs, code in (("baseline_model", 20, "a" * 16), ("model", 30, "b" * 16)):
+        folders[name] = tmp_path / name
+        serving = shutil.copytree(artifacts["model"][0].uri, folders[name]) / "Format-Serving"
+        about = json.loads((serving / "model.json").read_text())
+        (serving / "model.json").write_text(json.dumps({**about, "code": code, "pictures": {"train": epochs}}))
+        (serving / "config.yaml").write_text(f"training:\n  epochs: {epochs}\n")
+    given = {name: [fakes.artifact(standard_artifacts.Model, folder)] for name, folder in folders.items()}
+    now, before = {"elbo": -239.0, "kl": 14.5}, {"elbo": -240.0, "kl": 14.0}
+    fakes.write_evaluation(tmp_path / "e", {"": now}, baseline=before, bound=-300)
+    given["evaluation"] = [fakes.artifact(standard_artifacts.ModelEvaluation, tmp_path / "e")]
+    parameters = {**PARAMETERS, "config": "evaluation:\n  max_drop: 0.7\n"}
+    found = gather({**artifacts, **given}, parameters, "1", datetime(2026, 1, 1))
+    assert found.changes is not None and found.changes.changes == [
+        ("data", "train pictures", "20", "30"),
+        ("configuration", "training.epochs", "20", "30"),
+        ("code", "hash of the trainer's code", "a" * 12, "b" * 12),
+    ]
+    words = "This model is better than the last blessed model: its ELBO is 1.00 nats higher; the noise of training is 0.14"
+    assert found.changes.sentence == f"{words} (one standard deviation of a difference)."
+    page = Page(render(found))
+    assert "Changes since the last blessed model" in page.words and found.changes.sentence in page.words
+
+
+def test_the_nearest_training_picture_of_each_generated_one(artifacts: Artifacts, tmp_path: Path) -> None:
+    page = run(artifacts, tmp_path)
+    assert "Below each, the nearest of 20 training pictures" in page.words
+    training = np.random.default_rng(0).integers(0, 256, (9, 6, 4, 3), np.uint8)
+    noisy = np.clip(training[[4, 0, 8]].astype(int) + 9, 0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(nearest(noisy, training), training[[4, 0, 8]])
+    assert nearest(None, training) is None and nearest(noisy, training[:0]) is None

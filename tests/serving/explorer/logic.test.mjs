@@ -8,6 +8,7 @@ import { prepare } from "../../../serving/explorer/page/engine/network.mjs";
 import { fit, toPlane, toScreen, visible, zoom } from "../../../serving/explorer/page/logic/camera.mjs";
 import { History } from "../../../serving/explorer/page/logic/history.mjs";
 import { fromFragment, fromText, toFragment, toText } from "../../../serving/explorer/page/logic/link.mjs";
+import { describeOwn, howUnusual } from "../../../serving/explorer/page/logic/own.mjs";
 import { nearestPictures, shrink, toRgba } from "../../../serving/explorer/page/logic/pictures.mjs";
 import { codeAt, nearest, planeOf, project } from "../../../serving/explorer/page/logic/plane.mjs";
 import { along, average, dot, length, slerp } from "../../../serving/explorer/page/logic/vectors.mjs";
@@ -214,4 +215,18 @@ test("of requests on a channel only the latest is answered; errors reach the one
   assert.deepEqual(asked.map(({ request }) => request), ["a", "c"]);
   worker.onmessage({ data: { id: asked[1].id, error: "too large" } });
   await assert.rejects(answers[2], /too large/);
+});
+
+test("a picture of one's own is described in words", () => {
+  const found = { elbo: -20.456, reconstruction_term: 18, kl: 2.456, unusual: 0.974, label: null };
+  assert.deepEqual(describeOwn(found), [
+    ["Score (ELBO)", "-20.46 nats"],
+    ["Reconstruction term", "18.00 nats"],
+    ["KL divergence", "2.46 nats"],
+    ["How unusual", "unusual: 97 % of held-out pictures score higher"],
+  ]);
+  assert.deepEqual(describeOwn({ ...found, label: "<b>" })[0], ["Label that the model finds", "<b>"]);
+  assert.match(howUnusual(1), /every held-out picture/);
+  assert.match(howUnusual(0.3), /^usual: 30 %/);
+  assert.match(howUnusual(null), /not recorded/);
 });

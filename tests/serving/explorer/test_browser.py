@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from serving.explorer.find import page_of
 from serving.explorer.page import Explorer, HeldOut, render
+from serving.explorer.server import ExplorerServer
+from serving.manifest import write_manifest
+from serving.pushed import PushedModel
 from tests.project import ROOT
+from tests.serving import tiny_model
 from tests.serving.explorer import tiny_program
 
 HERE = ROOT / "tests" / "serving" / "explorer" / "browser"
@@ -30,7 +36,7 @@ pytestmark = [
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The script that drives the browser, beside the library that it needs."""
     folder = tmp_path_factory.mktemp("browser")
-    for name in ("package.json", "package-lock.json", "drive.mjs"):
+    for name in ("package.json", "package-lock.json", "drive.mjs", "own.mjs"):
         shutil.copy(HERE / name, folder)
     done = subprocess.run(
         ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=300
@@ -69,3 +75,24 @@ def test_every_control(driver: Path, labels: tuple[str, ...], tmp_path: Path) ->
     assert np.abs(shown[::factor, ::factor] - expected).max() <= 1
     with Image.open(tmp_path / "walk.gif") as film:
         assert film.n_frames == 48 and film.info["loop"] == 0  # three legs of 16 frames
+
+
+def test_own_pictures_in_a_served_page(driver: Path, work: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(work / "serving" / "3", tmp_path / "3")
+    tiny_program.save(model)
+    write_manifest(model)
+    (tmp_path / "own.png").write_bytes(tiny_model.picture((20, 30, 3), 1))
+    (tmp_path / "other.txt").write_text("no picture", encoding="utf-8")
+    pushed = PushedModel(model)
+    server = ExplorerServer(pushed, page_of(model, None), token="a token")
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    files = [tmp_path / "own.png", tmp_path / "other.txt", CHROMIUM, tmp_path / "own-page.png"]
+    try:
+        command = ["node", driver.with_name("own.mjs"), server.address, *files]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    finally:
+        server.stop()
+        thread.join()
+        pushed.close()
+    assert done.stdout.endswith("done\n"), done.stdout[-1000:] + done.stderr[-3000:]

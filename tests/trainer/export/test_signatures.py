@@ -11,7 +11,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from tests.trainer.export.models import EXAMPLES, KINDS, PICTURES, Exported, agree, servable
-from trainer.data import pixel_graph
+from tests.trainer.tiny import bars, encode
+from trainer.data import Pictures, pixel_graph
 
 SIGNATURES = [
     "serving_default", "generate", "generate_png", "encode", "reconstruct", "interpolate", "score", "evaluate"
@@ -88,3 +89,12 @@ def test_empty_batches(exports: Callable[[str], Exported], kind: str, runtime: s
 def test_what_is_no_picture_is_refused(exported: Exported) -> None:
     with pytest.raises(tf.errors.InvalidArgumentError):
         exported.ask("score", image_bytes=[PICTURES[0], b"no picture"])
+
+
+@pytest.mark.parametrize("kind", ["plain", "conditional"])
+def test_quantiles_of_the_held_out_elbo_are_those_of_score(exports: Callable[[str], Exported], kind: str) -> None:
+    made, levels = exports(kind), bars(5, seed=4)
+    quantiles = made.servable.elbo_quantiles(Pictures(levels, np.zeros(5, np.int32)))
+    scores = made.ask("score", image_bytes=[encode(picture) for picture in levels])["elbo"]
+    np.testing.assert_allclose(quantiles, np.quantile(scores, np.linspace(0, 1, 101)), rtol=1e-4)
+    assert np.ptp(scores) > 0.1, "scores that are all alike prove nothing"

@@ -8,6 +8,7 @@ import { ArithmeticView } from "./arithmetic.mjs";
 import { button, download, element, paint, section } from "./dom.mjs";
 import { MapView } from "./map.mjs";
 import { NearestView } from "./nearest.mjs";
+import { OwnView } from "./own.mjs";
 import { SheetView } from "./sheet.mjs";
 import { SlidersView } from "./sliders.mjs";
 import { WalkView } from "./walk.mjs";
@@ -17,8 +18,10 @@ export class App {
    * @param {object} model {dim, shape, labels, sampled, slow}
    * @param {object} atlas {codes, labels, names, plane, points, thumbnails, activity, held}: the codes of the map
    * @param {import("../engine/client.mjs").Client} client
+   * @param {object | null} training pictures to find the nearest among
+   * @param {object | undefined} api what the server of the page offers; undefined for a page without one
    */
-  constructor(model, atlas, client, training) {
+  constructor(model, atlas, client, training, api) {
     Object.assign(this, { model, atlas, client, history: new History(), kept: [] });
     const label = model.labels.length ? 0 : -1;
     this.start = { code: new Float32Array(model.dim), label, place: null };
@@ -35,6 +38,7 @@ export class App {
     this.sheet = new SheetView(this);
     this.arithmetic = new ArithmeticView(this);
     this.nearest = training ? new NearestView(this, training) : null;
+    this.own = api ? new OwnView(this, api) : null;
   }
 
   mapData() {
@@ -57,7 +61,7 @@ export class App {
         this.arithmetic.root,
         this.sheet.root,
       ),
-      element("div", { class: "right" }, this.pictureSection(), this.sliders.root, ...(this.nearest ? [this.nearest.root] : [])),
+      element("div", { class: "right" }, this.pictureSection(), ...(this.own ? [this.own.root] : []), this.sliders.root, ...(this.nearest ? [this.nearest.root] : [])),
     );
     const given = fromFragment(location.hash, model.dim, model.labels.length);
     if (given) this.restore(given);
