@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from pipeline.cli.options import json_option
+from pipeline.cli.results import print_json
 from serving.options import PATH, model_command
 
 
 @model_command
 @click.option("--format", "form", type=click.Choice(["onnx", "litert", "savedmodel", "weights"]), required=True, help="See below.")
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="A new or empty folder.")
-def export(work: Path, model: Path, version: int, form: str, out: Path) -> None:
+@json_option
+def export(work: Path, model: Path, version: int, form: str, out: Path, as_json: bool) -> None:
     """Write decoder and encoder in the format of another program.
 
     \b
@@ -42,6 +46,9 @@ def export(work: Path, model: Path, version: int, form: str, out: Path) -> None:
         from trainer.formats import export_model
         from trainer.formats.export import saved_model_megabytes
     results = export_model(folder, form, out)
+    if as_json:
+        print_json({"out": str(out), "networks": [asdict(result) for result in results]})
+        return
     rows = [
         *(
             (

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.options import json_option
+from pipeline.cli.results import print_json
 from serving.options import model_command
 
 
@@ -19,6 +21,7 @@ from serving.options import model_command
 )
 @click.option("--public", is_flag=True, help="Create the repository public. Default: private. An existing one stays as it is.")
 @click.option("--with-pictures", is_flag=True, help="The explorer of the run, with small copies of held-out and training pictures.")
+@json_option
 def publish(
     work: Path | None,
     model: Path | None,
@@ -27,6 +30,7 @@ def publish(
     license_id: str,
     public: bool,
     with_pictures: bool,
+    as_json: bool,
 ) -> None:
     """Publish a model with its card.
 
@@ -56,6 +60,9 @@ def publish(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     facts = collect_facts(find_model(work, model, version), work)
     where = publish_model(facts, target, license_id=license_id, public=public, pictures_of=work if with_pictures else None)
+    if as_json:
+        print_json({"version": facts.folder.name, "to": where})
+        return
     click.echo(f"published version {facts.folder.name} to {escaped(where)}")
 
 

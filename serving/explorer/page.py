@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,32 @@ def render_served(page: str, api: dict[str, Any]) -> str:
     return _document(title, {**json.loads(data), "api": api}, weights, "connect-src 'self'; ")
 
 
+def render_pictures(title: str, lead: str, reason: str, sheets: Mapping[str, np.ndarray]) -> str:
+    """Return a page of pictures alone, for a decoder that no page can hold. Its policy allows no script.
+
+    Args:
+        title: Name of the data set.
+        lead: A sentence below the title.
+        reason: Why the page holds no decoder.
+        sheets: Pictures by their caption, uint8 [n, h, w, c].
+    """
+    style = (FOLDER / "style.css").read_text(encoding="utf-8")
+    shown = [
+        f'<section><h2>{html.escape(name)}</h2><img src="{_sheet(pictures)["uri"]}" alt="{html.escape(name)}"></section>'
+        for name, pictures in sheets.items()
+        if len(pictures)
+    ]
+    values = {
+        "policy": f"default-src 'none'; style-src '{_hash(style)}'; img-src data:; base-uri 'none'; form-action 'none'",
+        "title": html.escape(title or "Pictures"),
+        "style": style,
+        "lead": html.escape(lead),
+        "reason": html.escape(reason),
+        "sections": "".join(shown),
+    }
+    return _filled("pictures.html", values)
+
+
 def _document(title: str, data: dict[str, Any], weights: str, allowed: str = "") -> str:
     """Return the page of an escaped title, the data, and weights in base64. `allowed` is a part of its policy."""
     script, style = bundle(FOLDER / "main.mjs"), (FOLDER / "style.css").read_text(encoding="utf-8")
@@ -116,7 +142,12 @@ def _document(title: str, data: dict[str, Any], weights: str, allowed: str = "")
         "data": json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
         "weights": weights,
     }
-    parts = (FOLDER / "index.html").read_text(encoding="utf-8").split("{{ ")
+    return _filled("index.html", values)
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """Return a template with its `{{ names }}` replaced by values, which are HTML."""
+    parts = (FOLDER / template).read_text(encoding="utf-8").split("{{ ")
     return parts[0] + "".join(values[name] + rest for name, rest in (part.split(" }}", 1) for part in parts[1:]))
 
 

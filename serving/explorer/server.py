@@ -53,7 +53,12 @@ class ExplorerServer:
     def __post_init__(self) -> None:
         if not self.local and not self.token:
             raise InputError(f"--host {self.host} is reachable for others: choose a --token, without which nobody is answered")
-        self.content = render_served(self.page, {"limit": MAX_BYTES}).encode()
+        try:
+            self.content = render_served(self.page, {"limit": MAX_BYTES}).encode()
+        except ValueError:
+            raise InputError(
+                f"the decoder of {self.model.path} is too large for a page: use `darkroom generate` and `reconstruct`"
+            ) from None
         try:
             self._server = ThreadingHTTPServer((self.host, self.port), type("Handler", (_Handler,), {"explorer": self}))
         except (OSError, OverflowError) as error:

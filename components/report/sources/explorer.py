@@ -12,7 +12,7 @@ from components.report.data import Answers, ModelFacts
 from components.report.drawing.pictures import shrink
 from components.report.sources.examples import View, read_evenly
 from components.report.sources.model import THUMBNAIL
-from serving.explorer.page import Explorer, HeldOut, lead, render
+from serving.explorer.page import Explorer, HeldOut, lead, render, render_pictures
 from serving.explorer.program import read_program
 
 _log = logging.getLogger("darkroom.report")
@@ -70,22 +70,36 @@ def make_explorer(
     except (tf.errors.NotFoundError, ValueError) as error:
         _log.warning("there is no explorer: the model has no decoder for it (%s)", str(error).split("\n")[0][:200])
         return ""
+    sentence = lead(model.network, model.latent_dim, model.pictures.get("train", 0))
     if len(weights) > MAX_WEIGHTS:
-        _log.warning("there is no explorer: the decoder's %d MB are too many for a page", len(weights) // 1_000_000)
-        return ""
+        size = f"{len(weights) // 1_000_000} MB"
+        _log.warning("the explorer shows pictures alone: the decoder's %s are too many for a page", size)
+        reason = f"The decoder has {size}, too many for a page to hold and to run. `darkroom generate` draws other pictures."
+        return render_pictures(title, sentence, reason, _sheets(answers))
     order = np.random.default_rng(0)  # a sheet keeps the first pictures that fit: they must be of all parts of the data
     return render(
         Explorer(
             title=title,
             program=program,
             weights=weights,
-            lead=lead(model.network, model.latent_dim, model.pictures.get("train", 0)),
+            lead=sentence,
             held_out=_held_out(answers, order),
             training=training[order.permutation(len(training))],
             training_total=model.pictures.get("train", 0),
             activity=kl.tolist() if kl is not None and model.prior == "standard_normal" else None,
         )
     )
+
+
+def _sheets(answers: Answers) -> dict[str, np.ndarray]:
+    """Return pictures by their caption, to show in place of a decoder."""
+    found = {
+        "New pictures": answers.generated,
+        "Held-out pictures": answers.originals,
+        "Their reconstructions": answers.reconstructions,
+        "A walk between two held-out pictures": answers.interpolations[0].frames if answers.interpolations else None,
+    }
+    return {name: pictures for name, pictures in found.items() if pictures is not None}
 
 
 def _held_out(answers: Answers, order: np.random.Generator) -> HeldOut | None:

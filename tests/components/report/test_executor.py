@@ -19,6 +19,7 @@ from components.decisions import Forced, set_properties
 from components.report.component import Report as ReportComponent
 from components.report.executor import Executor, gather
 from components.report.page import render
+from components.report.sources import explorer
 from components.report.sources.examples import Picture, read_evenly, read_held_out, varied
 from components.report.sources.explorer import nearest
 from tests.components.report import fakes
@@ -70,14 +71,25 @@ def test_writes_the_explorer_of_a_model_that_has_a_decoder_for_it(artifacts: Art
     tiny_program.save(model / "Format-Serving")
     page = run({**artifacts, "model": [fakes.artifact(standard_artifacts.Model, model)]}, tmp_path / "with")
     assert "Walk in this space" in page.words
-    explorer = (tmp_path / "with" / "explorer.html").read_text(encoding="utf-8")
-    data = json.loads(re.search(r'id="data">(.*?)</script>', explorer).group(1))
-    assert "<h1>insects</h1>" in explorer and data["lead"].endswith("describes each picture by 3 numbers, trained on 20 pictures.")
+    written = (tmp_path / "with" / "explorer.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', written).group(1))
+    assert "<h1>insects</h1>" in written and data["lead"].endswith("describes each picture by 3 numbers, trained on 20 pictures.")
     assert data["held_out"]["sheet"]["count"] == len(data["held_out"]["labels"]) == 20 and set(data["held_out"]["names"]) == {
         "ant",
         "bee",
     }
     assert data["training"]["sheet"]["count"] == data["training"]["total"] == 20
+
+
+def test_a_decoder_that_is_too_large_is_replaced_by_pictures(
+    artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = shutil.copytree(artifacts["model"][0].uri, tmp_path / "model")
+    tiny_program.save(model / "Format-Serving")
+    monkeypatch.setattr(explorer, "MAX_WEIGHTS", 10)
+    found = gather({**artifacts, "model": [fakes.artifact(standard_artifacts.Model, model)]}, PARAMETERS, "1", datetime(2026, 1, 1))
+    assert "too many for a page to hold" in found.explorer and "<script" not in found.explorer
+    assert found.explorer.count("data:image/png;base64,") == 4 and "script-src" not in found.explorer
 
 
 def test_some_training_pictures_are_spread_over_all(artifacts: Artifacts) -> None:

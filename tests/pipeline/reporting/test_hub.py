@@ -139,7 +139,8 @@ def test_an_upload_is_one_commit_that_replaces_the_model(model: Path, hub: Model
 
 
 def test_a_new_repository_is_private_unless_asked(model: Path, hub: ModelHub) -> None:
-    run("--model", model, "--to", "hf://ada/one")
+    found = json.loads(run("--model", model, "--to", "hf://ada/one", "--json").stdout)
+    assert found["version"] == "3" and "/ada/one/commit/" in found["to"]
     run("--model", model, "--to", "hf://ada/two", "--public")
     assert hub.visibility == {"ada/one": "private", "ada/two": "public"}
 

@@ -108,6 +108,12 @@ def test_the_command_prints_sizes_and_times(pushed: Callable[[str], Path], tmp_p
     assert lines[5] == f"wrote decoder and encoder to {tmp_path / 'out'}/"
 
 
+def test_values_for_programs(pushed: Callable[[str], Path], tmp_path: Path) -> None:
+    found = json.loads(run("--model", pushed("plain"), "--format", "savedmodel", "--out", tmp_path / "out", "--json").stdout)
+    assert [network["network"] for network in found["networks"]] == ["decoder", "encoder"]
+    assert found["out"] == str(tmp_path / "out") and found["networks"][0]["difference"] <= TOLERANCE
+
+
 def test_mistakes_are_one_line(pushed: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()
