@@ -222,13 +222,17 @@ class _Fit:
 
     def _held_out_batches(self) -> Iterator[tuple[tf.Tensor, ...]]:
         codes, shares = (None if part is None else part[:HELD_OUT] for part in self.held_out)
-        for i in range(-(-HELD_OUT // len(codes))):
+        repeats = -(-HELD_OUT // len(codes))
+        noise, t = [], []
+        for i in range(repeats):
             rng = np.random.default_rng([self.settings.seed, i])
-            noise = rng.standard_normal(codes.shape, np.float32)
-            t = ((rng.permutation(len(codes)) + rng.random(len(codes))) / len(codes)).astype(np.float32)[:, np.newaxis]
-            for start in range(0, len(codes), BATCH):
-                part = slice(start, start + BATCH)
-                yield codes[part], noise[part], t[part], None if shares is None else shares[part]
+            noise.append(rng.standard_normal(codes.shape, np.float32))
+            t.append(((rng.permutation(len(codes)) + rng.random(len(codes))) / len(codes)).astype(np.float32))
+        u, shares = (None if part is None else np.concatenate([part] * repeats) for part in (codes, shares))
+        noise, t = np.concatenate(noise), np.concatenate(t)[:, np.newaxis]
+        for start in range(0, len(u), BATCH):
+            part = slice(start, start + BATCH)
+            yield u[part], noise[part], t[part], None if shares is None else shares[part]
 
 
 def _calls(done: int, updates: int) -> Iterator[int]:
