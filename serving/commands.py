@@ -12,7 +12,7 @@ from common.errors import InputError
 from common.lines import escaped, in_one_line, readable
 from common.writing import is_standard_output, shown, write_text
 from serving import latents
-from serving.explorer.find import page_of
+from serving.explorer.find import page_of, with_beside
 from serving.explorer.server import ExplorerServer
 from serving.grids import GAP, GAP_OF_PAIRS, side_by_side, tile
 from serving.options import PATH, SEED, Finite, loaded, model_command
@@ -146,13 +146,26 @@ def manifold(work: Path, model: Path, version: int, axes: str, steps: int, out: 
 
 @model_command
 @click.option("--export", type=PATH, metavar="FILE.html", help="Write the page to a file in place of serving it.")
+@click.option(
+    "--beside", type=click.IntRange(min=0), metavar="VERSION", help="Another version, to show the same codes side by side."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8710, show_default=True, help="0 takes a free one.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="The address to listen on. Others than this machine's need --token."
 )
 @click.option("--token", default="", metavar="TEXT", help="What every request must have. The printed address contains it.")
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in the browser.")
-def explore(work: Path, model: Path, version: int, export: Path | None, port: int, host: str, token: str, in_browser: bool) -> None:
+def explore(
+    work: Path,
+    model: Path,
+    version: int,
+    export: Path | None,
+    beside: int | None,
+    port: int,
+    host: str,
+    token: str,
+    in_browser: bool,
+) -> None:
     """Walk in the latent space, in a browser.
 
     \b
@@ -162,21 +175,26 @@ def explore(work: Path, model: Path, version: int, export: Path | None, port: in
         darkroom explore --work work/digits --export digits.html
     From a model that was copied elsewhere, without pictures of its data:
         darkroom explore --model models/3 --export digits.html
+    Two versions with the same codes:
+        darkroom explore --work work/digits --version 3 --beside 2
 
     The page holds the decoder and runs it in the browser: a map of codes, sliders, new pictures, walks between pictures, and the
     nearest training pictures. Served by this command, it also takes pictures of yours: reconstruction, code, score, and how unusual
     they are beside held-out ones. As a file it works from a disk, in a mail and on any web server, and it sends nothing.
     A page of a work folder holds small copies of held-out and training pictures.
     """
+    if export is not None and export.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--export {export}: name a .html file")
+    folder = find_model(work, model, version)
+    page = page_of(folder, work)
+    if beside is not None:
+        page = with_beside(page, folder, find_model(work, model, beside))
     if export is not None:
-        if export.suffix.lower() not in (".html", ".htm"):
-            raise InputError(f"--export {export}: name a .html file")
-        page = page_of(find_model(work, model, version), work)
         write_text(page, export)
         click.echo(f"wrote the explorer, {len(page.encode()) / 1e6:.1f} MB, to {escaped(shown(export))}")
         return
     with loaded(work, model, version) as pushed:
-        server = ExplorerServer(pushed, page_of(pushed.path, work), host, port, token)
+        server = ExplorerServer(pushed, page, host, port, token)
         if not server.local:
             click.echo(
                 "everyone who has the token can see the pictures in this page, over a connection that is not encrypted", err=True

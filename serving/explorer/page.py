@@ -80,12 +80,14 @@ def render(explorer: Explorer) -> str:
     return _document(html.escape(explorer.title or "Pictures"), data, base64.b64encode(explorer.weights).decode())
 
 
-def render_served(page: str, api: dict[str, Any]) -> str:
-    """Return a page for a server that answers about pictures: with today's script, and with requests to its own server allowed.
+def render_again(page: str, *, api: dict[str, Any] | None = None, beside: dict[str, Any] | None = None) -> str:
+    """Return a page with today's script and more than it had.
 
     Args:
         page: What `render` returned, for this or an earlier version of the script.
-        api: What the script needs to know of the server, see `view/own.mjs`.
+        api: For a server that answers about pictures: what the script needs to know of it, see `view/own.mjs`. Requests to the page's own
+            server are then allowed.
+        beside: A second decoder, from `second_decoder`; None for none, or for what the page has already.
 
     Raises:
         ValueError: The page is not one of `render`.
@@ -96,8 +98,18 @@ def render_served(page: str, api: dict[str, Any]) -> str:
     ]
     if None in parts:
         raise ValueError("the page is not an explorer's")
-    title, data, weights = (part[1] for part in parts if part)
-    return _document(title, {**json.loads(data), "api": api}, weights, "connect-src 'self'; ")
+    title, text, weights = (part[1] for part in parts if part)
+    data = json.loads(text)
+    if beside is not None:
+        data["beside"] = beside
+    if api is not None:
+        data["api"] = api
+    return _document(title, data, weights, "" if api is None else "connect-src 'self'; ")
+
+
+def second_decoder(name: str, program: dict[str, Any], weights: bytes) -> dict[str, Any]:
+    """Return a decoder to show the same codes with, beside the page's own. `name` is that of its version."""
+    return {"name": name, "program": program, "weights": base64.b64encode(weights).decode()}
 
 
 def render_pictures(title: str, lead: str, reason: str, sheets: Mapping[str, np.ndarray]) -> str:

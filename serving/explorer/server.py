@@ -18,7 +18,7 @@ import numpy as np
 
 from common.errors import InputError, one_line
 from serving.c_api import TensorFlowError
-from serving.explorer.page import render_served
+from serving.explorer.page import render_again
 from serving.grids import to_image
 from serving.pictures import as_seen
 from serving.pushed import PushedModel
@@ -54,7 +54,7 @@ class ExplorerServer:
         if not self.local and not self.token:
             raise InputError(f"--host {self.host} is reachable for others: choose a --token, without which nobody is answered")
         try:
-            self.content = render_served(self.page, {"limit": MAX_BYTES}).encode()
+            self.content = render_again(self.page, api={"limit": MAX_BYTES}).encode()
         except ValueError:
             raise InputError(
                 f"the decoder of {self.model.path} is too large for a page: use `darkroom generate` and `reconstruct`"

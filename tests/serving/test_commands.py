@@ -191,6 +191,25 @@ def test_explore_writes_a_page_of_the_model(tmp_path: Path) -> None:
     assert "another SHA-256" in refused("explore", "--model", model, "--export", tmp_path / "x.html")
 
 
+def test_explore_shows_two_versions_of_one_latent_space(tmp_path: Path) -> None:
+    for version, labels in (("1", ()), ("2", ()), ("3", ("a", "b"))):
+        model = tiny_model.save(tiny_model.TinyModel(), tmp_path / "models" / version)
+        tiny_program.save(model, labels)
+        write_manifest(model)
+    given, out = ("explore", "--model", tmp_path / "models", "--version", 2, "--export", tmp_path / "x.html"), tmp_path / "x.html"
+    run(*given, "--beside", 1)
+    assert '"beside": {"name": "1"' in out.read_text(encoding="utf-8")
+    assert "versions 2 and 3 cannot be shown side by side: they have other labels" in refused(*given, "--beside", 3)
+    assert "there is no version 7" in refused(*given, "--beside", 7)
+
+
+def test_explore_that_others_can_reach_needs_a_token(tmp_path: Path) -> None:
+    model = tiny_model.save(tiny_model.TinyModel(), tmp_path / "3")
+    tiny_program.save(model)
+    write_manifest(model)
+    assert "choose a --token" in refused("explore", "--model", model, "--host", "0.0.0.0")
+
+
 def test_manifold_maps_two_axes(work: Path, tmp_path: Path) -> None:
     out = tmp_path / "map.png"
     assert "wrote 25 pictures" in run("manifold", "--work", work, "--axes", "2,3", "--steps", 5, "--out", out).output

@@ -86,12 +86,20 @@ async function start() {
     const model = { dim: program.latent_dim, shape: program.image_shape, labels: program.labels, sampled: program.sampled, slow: program.density.kind === "flow" };
     const atlas = await makeAtlas(data, model, client);
     const training = data.training && { ...data.training.sheet, total: data.training.total, ...(await trainingPictures(data.training.sheet, model)) };
-    app = new App(model, atlas, client, training, data.api);
+    const beside = data.beside ? await loadBeside(data.beside) : null;
+    app = new App(model, atlas, client, training, { api: data.api, beside });
     app.mount(document.getElementById("page"));
     document.documentElement.dataset.ready = "true";
   } catch (error) {
     document.getElementById("page").textContent = `The decoder cannot run in this browser: ${error.message}`;
   }
+}
+
+/** Start a second decoder, of another version. */
+async function loadBeside({ name, program, weights }) {
+  const client = startDecoder();
+  await client.ask("load", { program, weights });
+  return { name, client };
 }
 
 async function trainingPictures(sheet, model) {

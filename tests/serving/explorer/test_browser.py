@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from serving.explorer.find import page_of
+from serving.explorer.find import page_of, with_beside
 from serving.explorer.page import Explorer, HeldOut, render
 from serving.explorer.server import ExplorerServer
 from serving.manifest import write_manifest
@@ -84,7 +84,7 @@ def test_own_pictures_in_a_served_page(driver: Path, work: Path, tmp_path: Path)
     (tmp_path / "own.png").write_bytes(tiny_model.picture((20, 30, 3), 1))
     (tmp_path / "other.txt").write_text("no picture", encoding="utf-8")
     pushed = PushedModel(model)
-    server = ExplorerServer(pushed, page_of(model, None), token="a token")
+    server = ExplorerServer(pushed, with_beside(page_of(model, None), model, model), token="a token")
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     files = [tmp_path / "own.png", tmp_path / "other.txt", CHROMIUM, tmp_path / "own-page.png"]

@@ -20,7 +20,7 @@ from PIL import Image
 from common.errors import InputError
 from serving.explorer import server as module
 from serving.explorer.find import page_of
-from serving.explorer.page import render_served
+from serving.explorer.page import render_again
 from serving.explorer.server import ExplorerServer, unusual
 from serving.manifest import write_manifest
 from serving.pushed import PushedModel
@@ -140,11 +140,11 @@ def test_a_taken_port_is_a_sentence(model: PushedModel) -> None:
 
 def test_the_served_page_may_ask_its_own_server_alone(model: PushedModel) -> None:
     page = page_of(model.path, None)
-    served = render_served(page, {"limit": 7})
+    served = render_again(page, api={"limit": 7})
     assert "connect-src" not in page and "connect-src 'self'; base-uri" in served
     assert '"api": {"limit": 7}' in served and "nothing leaves the page" in page and "nothing leaves the page" not in served
     with pytest.raises(ValueError, match="not an explorer's"):
-        render_served("<html>", {})
+        render_again("<html>")
 
 
 def test_how_unusual_a_score_is() -> None:

@@ -5,6 +5,7 @@ import { fromFragment, toFragment } from "../logic/link.mjs";
 import { toRgba } from "../logic/pictures.mjs";
 import { codeAt, project } from "../logic/plane.mjs";
 import { ArithmeticView } from "./arithmetic.mjs";
+import { BesideView } from "./beside.mjs";
 import { button, download, element, paint, section } from "./dom.mjs";
 import { MapView } from "./map.mjs";
 import { NearestView } from "./nearest.mjs";
@@ -19,9 +20,9 @@ export class App {
    * @param {object} atlas {codes, labels, names, plane, points, thumbnails, activity, held}: the codes of the map
    * @param {import("../engine/client.mjs").Client} client
    * @param {object | null} training pictures to find the nearest among
-   * @param {object | undefined} api what the server of the page offers; undefined for a page without one
+   * @param {object} more `api`: what the server of the page offers, undefined without one; `beside`: another version, null for none
    */
-  constructor(model, atlas, client, training, api) {
+  constructor(model, atlas, client, training, { api, beside }) {
     Object.assign(this, { model, atlas, client, history: new History(), kept: [] });
     const label = model.labels.length ? 0 : -1;
     this.start = { code: new Float32Array(model.dim), label, place: null };
@@ -38,6 +39,7 @@ export class App {
     this.sheet = new SheetView(this);
     this.arithmetic = new ArithmeticView(this);
     this.nearest = training ? new NearestView(this, training) : null;
+    this.beside = beside ? new BesideView(this, beside) : null;
     this.own = api ? new OwnView(this, api) : null;
   }
 
@@ -61,7 +63,7 @@ export class App {
         this.arithmetic.root,
         this.sheet.root,
       ),
-      element("div", { class: "right" }, this.pictureSection(), ...(this.own ? [this.own.root] : []), this.sliders.root, ...(this.nearest ? [this.nearest.root] : [])),
+      element("div", { class: "right" }, this.pictureSection(), ...(this.beside ? [this.beside.root] : []), ...(this.own ? [this.own.root] : []), this.sliders.root, ...(this.nearest ? [this.nearest.root] : [])),
     );
     const given = fromFragment(location.hash, model.dim, model.labels.length);
     if (given) this.restore(given);
@@ -127,6 +129,7 @@ export class App {
   /** Decode a state and show its picture, without changing the current one. */
   async preview(state) {
     this.wanted = state;
+    this.beside?.update(state);
     const pictures = await this.decode(state.code, [state.label], "stage");
     if (!pictures) return; // a newer one is on its way
     this.shown = { state, picture: pictures };

@@ -17,7 +17,17 @@ page.on("request", (request) => /^(data|blob):/.test(request.url()) || request.u
 await page.goto(address);
 await page.waitForSelector("html[data-ready]");
 const answer = page.locator("#own-answer");
-const stage = () => page.locator(".stage canvas").evaluate((canvas) => canvas.toDataURL());
+// Beside it is the same decoder, whose pictures are the same, also after changes.
+const pictures = () => page.locator(".stage canvas").evaluateAll((all) => all.map((canvas) => canvas.toDataURL()));
+for (const seed of [0, 1]) {
+  if (seed) await page.click("#reset");
+  await page.waitForTimeout(500);
+  const [own, other, ...more] = await pictures();
+  assert.equal(own, other);
+  assert.deepEqual(more, []);
+}
+console.log("ok two versions side by side");
+const stage = () => page.locator(".stage canvas").first().evaluate((canvas) => canvas.toDataURL());
 const before = await stage();
 await page.setInputFiles("#own-file", picture);
 await answer.locator("table").waitFor();
