@@ -30,6 +30,8 @@ import tensorflow as tf
 from pipeline.config.loading import build_config, load_values, preset_names, preset_path
 from trainer.config import ModelConfig, PreprocessingConfig, TrainerConfig, TrainingConfig
 from trainer.data import Pictures
+from trainer.features.distance import FeatureDistance
+from trainer.features.self_supervised import SelfSupervised
 from trainer.loop import Loop
 from trainer.replication import get_strategy
 from trainer.task import training_data
@@ -51,7 +53,10 @@ def sides(config: TrainerConfig, xla: bool = False) -> dict[str, Measure]:
     shape = config.preprocessing.image_shape
     pictures = Pictures(np.random.default_rng(0).integers(0, 256, (10_000, *shape), np.uint8))
     vae = VAE(config.model, shape, training_data(config, pictures, 0))
-    loop = Loop(vae, pictures, Pictures(pictures.levels[:100]), config.training, get_strategy("one_device"))
+    distance = None
+    if config.training.feature_weight:  # an untrained network costs the same
+        distance = FeatureDistance(SelfSupervised.untrained(shape), pictures.levels[:100])
+    loop = Loop(vae, pictures, Pictures(pictures.levels[:100]), config.training, get_strategy("one_device"), distance)
     size = config.training.batch_size
     tensors = (
         tf.data.Dataset.from_tensors((pictures.levels[:size], pictures.labels[:size], np.arange(size, dtype=np.int32)))
