@@ -48,9 +48,8 @@ def codes(count: int, dim: int) -> np.ndarray:
     ("form", "kind"),
     [
         *((form, "plain") for form in FORMATS),
-        ("onnx", "conditional"),
-        ("litert", "conditional"),
-        ("onnx", "two levels"),
+        pytest.param("litert", "conditional", marks=pytest.mark.slow),
+        pytest.param("onnx", "two levels", marks=pytest.mark.slow),
     ],
 )
 def test_what_is_written_is_described_and_close_to_the_saved_model(
@@ -75,6 +74,7 @@ def test_onnx_runtime_answers_as_the_saved_model_does(pushed: Callable[[str], Pa
     import onnxruntime
 
     export_model(pushed("conditional"), "onnx", tmp_path / "out")
+    assert json.loads((tmp_path / "out/export.json").read_text())["labels"] == ["b", "a", "ü"]
     model, latents = PushedModel(pushed("conditional")), codes(7, 2)
     decoder, encoder = (onnxruntime.InferenceSession(str(tmp_path / f"out/{name}.onnx")) for name in ("decoder", "encoder"))
     assert [(given.name, given.shape) for given in decoder.get_inputs()] == [("latents", ["n", 2]), ("label_shares", ["n", 3])]
