@@ -43,7 +43,7 @@ class JobServerRunner(portable_runner.PortableRunner):
             except (grpc.RpcError, grpc.FutureTimeoutError) as error:
                 raise _fault(endpoint, pool, error) from error
             except RuntimeError as error:
-                raise MachineFault(f"the engine at {endpoint}: {_reason(str(error))}{_without_pool(pool)}") from error
+                raise MachineFault(f"{_without_pool(pool)}the engine at {endpoint}: {_reason(str(error))}") from error
             except BaseException:
                 _cancel(result)
                 raise
@@ -69,18 +69,18 @@ def _cancel(result: portable_runner.PipelineResult) -> None:
 def _fault(endpoint: str, pool: str | None, error: Exception) -> MachineFault:
     gone = _without_pool(pool)
     if gone:  # Prism ends with its worker pool
-        return MachineFault(f"the Beam job server at {endpoint} went away{gone}, then the job server, and run again")
+        return MachineFault(f"{gone}the job server at {endpoint} went away; start both: darkroom worker-pool, then the job server")
     details = error.details() if isinstance(error, grpc.Call) else None
     return MachineFault(f"the Beam job server at {endpoint} went away: {one_line(details or error)}; start it, and run again")
 
 
 def _without_pool(pool: str | None) -> str:
-    """Return a remark if the worker pool does not answer, '' if it does. One on another machine may be out of sight: ''."""
+    """Return the beginning of a message if the worker pool does not answer, else ''. One on another machine may be out of sight."""
     host, _, port = (pool or "").rpartition(":")
     if host not in LOCALHOST:
         return ""
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
     except OSError:
-        return f", and no worker pool answers at {pool}: start it: darkroom worker-pool"
+        return f"no worker pool answers at {pool}, and "
     return ""

@@ -105,7 +105,7 @@ def test_a_worker_pool_that_is_gone_too():
     pipeline = beam.Pipeline(options=PipelineOptions([*beam_args(config), "--job_server_timeout=2"]))
     _ = pipeline | beam.Create([0])
     with pytest.raises(
-        MachineFault, match=f"no worker pool answers at {config.worker_pool}: start it: darkroom worker-pool, then"
+        MachineFault, match=f"^no worker pool answers at {config.worker_pool}, and the job server.*start both"
     ) as fault:
         pipeline.run()
     assert len(str(fault.value)) < 200
